@@ -107,7 +107,7 @@ def test_a_run_from_videos_to_scores(
 
 
 MEMORY = """
-from pipeline.run.local_pool import ProcessPool, RunConfig
+from pipeline.pool.local_pool import ProcessPool, RunConfig
 
 assert ProcessPool(RunConfig()).split_cores(100)[0] >= 1
 """

@@ -73,7 +73,7 @@ OPENING |= {"loadtxt", "savetxt", "tofile", "save_model", "VideoCapture"}
 """Names of functions that open, list or write files, or make a path."""
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("settings", "observer"),
+    ("settings", "observer", "pool"),
     ("cache", "train", "checks"),
     ("run", "systems"),
     ("pack", "preview", "phases"),
@@ -295,7 +295,7 @@ pipeline.cache.local_cache.open_cache(pipeline.settings.machine.Machine())
         "fsspec s3fs botocore",
     ),
     "evaluation without a cluster": (
-        "import pipeline.evaluate.requested_rows\nfrom pipeline.run import pool_of\n"
+        "import pipeline.evaluate.requested_rows\nfrom pipeline.pool import pool_of\n"
         "from pipeline.evaluate import training_pool\nfrom pipeline.settings.machine import RunConfig\n"
         "training_pool.TrainingPool(), pool_of(RunConfig())",
         "ray",

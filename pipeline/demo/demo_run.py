@@ -23,11 +23,12 @@ from pipeline.demo.quality import Metrics, PoseAgreement, compare_with_baselines
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
+from pipeline.pool import ProcessPool, Tell, WorkerLost, run_items
 from pipeline.report import ReportData, Scored, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, ScatterPoint
 from pipeline.report.text import number
-from pipeline.run import Planner, ProcessPool, Summary, Tell, WorkerLost, dataset_records, run_extract, run_items
+from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
 from pipeline.settings.config import Config, load_config

@@ -19,7 +19,7 @@ from pipeline.evaluate.published_results import published_results
 from pipeline.evaluate.requested_rows import RequestedRows, protocol_of, protocol_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import SILENT, Observer
-from pipeline.run import RayPool
+from pipeline.pool import RayPool
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.provenance import without_folders_in
 from pipeline.systems import COMBINED

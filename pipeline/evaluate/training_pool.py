@@ -18,7 +18,7 @@ import torch
 
 from data.errors import Cancelled
 from pipeline.observer import Progress
-from pipeline.run import MOST_LOST, Message, Pool, RayPool, Tell, ThreadPool, WorkerLost, run_items, worker_threads
+from pipeline.pool import MOST_LOST, Message, Pool, RayPool, Tell, ThreadPool, WorkerLost, run_items, worker_threads
 from pipeline.settings.machine import Device
 from pipeline.systems import Predictions, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl

@@ -14,10 +14,10 @@ from data.video import Record
 from pipeline.cache import UNREADABLE, State, unreadable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer
+from pipeline.pool import Message, WorkerLost, run_items
 from pipeline.run.costs import DryRun, dry_run, estimate, in_a_line
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
-from pipeline.run.worker_pool import Message, WorkerLost, run_items
 from pipeline.settings.destinations import check_folder
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")

@@ -35,17 +35,6 @@ ALLOCATION = (
 NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 """The last is what FFmpeg reports when it cannot start its threads."""
 
-CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
-"""Signals that a hostile video can cause in its decoder; others come from outside, such as the memory guard's."""
-
-
-def kind_of_end(signal_name: str) -> FailureKind:
-    """The kind of failure of a video whose worker a signal ended ("": it ended without one).
-
-    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for lack of it, so no crash counts.
-    """
-    return "crashed" if signal_name in CRASHES and not _memory_is_limited() else "killed"
-
 
 def failure_of(error: BaseException, stage: str) -> Failure:
     """The failure of a stage that raised an error."""
@@ -108,12 +97,3 @@ def _no_room(error: BaseException) -> bool:
 def _of_a_disk(error: BaseException) -> bool:
     """Whether the system refused a file; PyAV's errors are OSErrors too, but about the video's content."""
     return isinstance(error, OSError) and not type(error).__module__.startswith("av.")
-
-
-def _memory_is_limited() -> bool:
-    try:
-        import resource
-    except ImportError:  # not on this system
-        return False
-    limits = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
-    return any(resource.getrlimit(limit)[0] != resource.RLIM_INFINITY for limit in limits)

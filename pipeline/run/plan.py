@@ -15,7 +15,7 @@ from data.store import Siblings
 from data.video import Record
 from pipeline.cache import Cache, Computation, Freshness, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
-from pipeline.run.ray_pool import pool_of
+from pipeline.pool import pool_of
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
 

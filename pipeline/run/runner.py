@@ -17,10 +17,10 @@ from data.video import Record
 from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, input_hashes, stamps, unreadable
 from pipeline.cache.failure import Failure
+from pipeline.pool import WorkerLost
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.failures import KEPT, failure_of
 from pipeline.run.plan import Plan, PlannedStage, needs
-from pipeline.run.worker_pool import WorkerLost
 from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,12 +20,11 @@ from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import FoldData
 from pipeline.observer import CountDone
+from pipeline.pool import Message, Pool, Start, Tell, ThreadPool, run_items
 from pipeline.settings.machine import Device
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of
-from pipeline.train.stack_training import EpochsDone, Member, StackTraining, Stop, batch_count, sizes_of
-
-T = TypeVar("T")
+from pipeline.train.stack_training import Member, StackTraining, Stop, batch_count, sizes_of
 
 STACK_PARAMETERS = 3_000_000
 """Parameters of a CPU stack are kept below this number (12 MB, and as much for the gradient and each moment)."""
@@ -80,22 +77,42 @@ def fit_members(
     parts = split_members(members, sizes_of(data.inputs), model, config.batch, device)
     inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
-
-    def train(number: int, report: EpochsDone, stopping: Stop) -> Fitted:
-        """Train one stack, created here so that only stacks in training are in memory."""
-        stack = StackTraining(data, [members[i] for i in parts[number]], model, config, device, digest, watch)
-        stack.run(place and place / f"stack-{number:03d}.safetensors", report, stopping)
-        state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
-        return Fitted(state, np.array(stack.losses), stack.watched_scores())
-
     workers = 1
     if device.type == "cpu":
         _keep_memory()
         workers = min(control.cores or torch.get_num_threads(), len(parts))
-    threads = max(1, torch.get_num_threads() // workers)
-    reported = _mean_of(control.progress or (lambda done, total: None), len(parts), config.epochs)
-    trained = in_threads(train, len(parts), reported, control.stop, workers=workers, threads=threads)
+    threads = max(1, torch.get_num_threads() // workers)  # with one each, no core waits for another within a step
+
+    def start(halted: threading.Event, tell: Tell) -> Callable[[int], Fitted]:
+        torch.set_num_threads(threads)
+        return lambda number: train(number, tell, lambda: halted.is_set() or bool(control.stop and control.stop()))
+
+    def train(number: int, report: Tell, stop: Stop) -> Fitted:
+        """Train one stack, created here so that only stacks in training are in memory."""
+        stack = StackTraining(data, [members[i] for i in parts[number]], model, config, device, digest, watch)
+        stack.run(place and place / f"stack-{number:03d}.safetensors", report, stop)
+        state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
+        return Fitted(state, np.array(stack.losses), stack.watched_scores())
+
+    with torch_threads(threads):
+        trained = _train_stacks(ThreadPool(workers), start, len(parts), config.epochs, control.progress)
     return _in_order(trained, parts)
+
+
+def _train_stacks(
+    pool: Pool, start: Start[int, Fitted], count: int, epochs: int, progress: CountDone | None
+) -> list[Fitted]:
+    """The results of `count` stacks; `progress` gets the mean of their epochs. One that fails stops the others."""
+    done, shown, trained = [0] * count, 0, dict[int, Fitted]()
+    for number, answer in run_items(pool, start, deque(range(count)), lambda: False):
+        if isinstance(answer, Fitted):
+            trained[number] = answer
+        elif isinstance(answer, Message):
+            (done[number],) = answer.progress
+        if progress is not None and sum(done) // count > shown:
+            shown = sum(done) // count
+            progress(shown, epochs)
+    return [trained[number] for number in range(count)]
 
 
 def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitted:
@@ -135,79 +152,23 @@ def split_members(
 
 
 @contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Give torch so many threads, for a time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def one_thread() -> Iterator[None]:
     """Give linear algebra one thread: the bits of a sum depend on the number of threads."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def in_threads(
-    work: Callable[[int, Callable[[float], None], Stop], T],
-    count: int,
-    reported: Callable[[int, float | None], None],
-    stop: Stop | None,
-    *,
-    workers: int,
-    threads: int,
-) -> list[T]:
-    """The results of `work(number, report, stop)` for `count` numbers, `workers` at a time on `threads` threads each.
-
-    With one thread each, no core waits for another within a step. `reported` is called in this thread with a number and
-    the value that its work reports, or None at its end. The first work that fails stops the others.
-    """
-    aborted = threading.Event()
-    events: queue.SimpleQueue[tuple[int, float | None]] = queue.SimpleQueue()
-
-    def stopping() -> bool:
-        return aborted.is_set() or (stop is not None and stop())
-
-    def run(number: int) -> T:
-        try:
-            return work(number, lambda done: events.put((number, done)), stopping)
-        finally:
-            events.put((number, None))
-
-    before, ended = torch.get_num_threads(), 0
-    torch.set_num_threads(threads)
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-            futures = [pool.submit(run, number) for number in range(count)]
-            try:
-                while ended < count:
-                    number, done = events.get()
-                    if done is None:
-                        futures[number].result()
-                        ended += 1
-                    reported(number, done)
-            except BaseException:
-                aborted.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            return [future.result() for future in futures]
-    finally:
-        torch.set_num_threads(before)
-
-
-def _mean_of(progress: CountDone, count: int, epochs: int) -> Callable[[int, float | None], None]:
-    """A function that takes a stack's number and its epochs done, and gives `progress` the mean over `count` stacks."""
-    done = [0] * count
-    shown = 0
-
-    def reported(number: int, epoch: float | None) -> None:
-        nonlocal shown
-        done[number] = max(done[number], int(epoch or 0))
-        if sum(done) // count > shown:
-            shown = sum(done) // count
-            progress(shown, epochs)
-
-    return reported
+    with torch_threads(1), threadpool_limits(1):
+        yield
 
 
 def _keep_memory() -> None:

@@ -71,7 +71,7 @@ def test_without_a_configuration_the_preset_of_plain_folders_holds(
     make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.run.local_pool.usable_cores", lambda: 2)
+    monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 2)
     for name in "ab":
         make_video(Path(f"films/{name}.mp4"), size=(128, 96))
     notes = Watching()

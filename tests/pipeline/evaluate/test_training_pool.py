@@ -26,7 +26,7 @@ from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
-from pipeline.run import RayPool
+from pipeline.pool import RayPool
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.machine import RunConfig
 from pipeline.settings.recipes import TrainConfig

@@ -19,8 +19,7 @@ from data.errors import (
     VideoError,
     WeightsError,
 )
-from pipeline.run import failures
-from pipeline.run.failures import KEPT, failure_kind, failure_of, kind_of_end
+from pipeline.run.failures import KEPT, failure_kind, failure_of
 
 
 def caused(error: AimError, cause: BaseException) -> BaseException:
@@ -79,14 +78,6 @@ def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
 )
 def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
     assert failure_kind(make()) in KEPT
-
-
-def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failures, "_memory_is_limited", lambda: False)
-    assert kind_of_end("SIGSEGV") == "crashed"
-    assert [kind_of_end(name) for name in ("SIGKILL", "SIGTERM", "")] == ["killed"] * 3
-    monkeypatch.setattr(failures, "_memory_is_limited", lambda: True)
-    assert kind_of_end("SIGABRT") == "killed", "`ulimit -v` makes libraries end so"
 
 
 @pytest.mark.parametrize(

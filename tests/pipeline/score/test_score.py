@@ -31,9 +31,10 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather
+from pipeline.pool import ThreadPool
 from pipeline.report import ReportData, Scored, render_report, write_scores_page
 from pipeline.report.run_report import run_page
-from pipeline.run import STOPPED, Planner, ThreadPool
+from pipeline.run import STOPPED, Planner
 from pipeline.run.batch import run_extract
 from pipeline.score import train_model
 from pipeline.score.calibrate import calibrate
@@ -449,7 +450,7 @@ def test_every_command_gives_the_same_notes(
     notes: dict[str, list[str]] = {}
     shutil.copytree(trained[1], tmp_path / "in")
     here = lambda *_: ThreadPool()  # noqa: E731 -- worker processes have no toy stage
-    monkeypatch.setattr("pipeline.run.ray_pool.ProcessPool", here)
+    monkeypatch.setattr("pipeline.pool.ray_pool.ProcessPool", here)
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {

@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any
 
 from data.errors import UsageError
-from pipeline.run.local_pool import ProcessPool, ThreadPool
-from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
+from pipeline.pool.local_pool import ProcessPool, ThreadPool
+from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import RunConfig
 

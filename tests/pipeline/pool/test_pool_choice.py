@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data.errors import UsageError
-from pipeline.run import ProcessPool, RayPool, ThreadPool, pool_of
+from pipeline.pool import ProcessPool, RayPool, ThreadPool, pool_of
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import RunConfig
 

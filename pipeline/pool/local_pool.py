@@ -24,12 +24,24 @@ from typing import Any
 import psutil
 
 from data.errors import PROGRAM, UsageError, counted
-from pipeline.run.failures import kind_of_end
-from pipeline.run.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
+from pipeline.pool.worker_pool import (
+    POLL_SECONDS,
+    THREAD_VARIABLES,
+    Done,
+    LossKind,
+    Message,
+    Pool,
+    Start,
+    Worker,
+    WorkerLost,
+)
 from pipeline.settings.machine import RunConfig
 
 WORKER_BYTES = 1.5e9
 """Memory that one worker process may need: docs/benchmarks.md measured up to 1.05 GB."""
+
+CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
+"""Signals that a hostile video can cause in its decoder; others come from outside, such as the memory guard's."""
 
 Items = queue.SimpleQueue[Any]
 """Items for a worker; None: there are no more."""
@@ -228,6 +240,23 @@ def _listen(pipe: Connection, items: Items, stop: threading.Event) -> None:
         os._exit(1)  # every write is atomic
     stop.set()
     items.put(None)
+
+
+def kind_of_end(signal_name: str) -> LossKind:
+    """The kind of failure of a video whose worker a signal ended ("": it ended without one).
+
+    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for lack of it, so no crash counts.
+    """
+    return "crashed" if signal_name in CRASHES and not _memory_is_limited() else "killed"
+
+
+def _memory_is_limited() -> bool:
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return False
+    limits = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    return any(resource.getrlimit(limit)[0] != resource.RLIM_INFINITY for limit in limits)
 
 
 def usable_cores() -> int:

@@ -20,10 +20,11 @@ import pytest
 from data.errors import UsageError
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
+from pipeline.pool import local_pool
+from pipeline.pool.local_pool import ProcessPool, kind_of_end
+from pipeline.pool.worker_pool import run_items
 from pipeline.run.batch import run_extract
-from pipeline.run.local_pool import ProcessPool
 from pipeline.run.plan import Planner
-from pipeline.run.worker_pool import run_items
 from pipeline.settings.machine import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
@@ -65,8 +66,8 @@ def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path)
 
 def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
     free = Mock(return_value=Mock(available=64e9))
-    monkeypatch.setattr("pipeline.run.local_pool.psutil.virtual_memory", free)
-    monkeypatch.setattr("pipeline.run.local_pool.usable_cores", lambda: 6)
+    monkeypatch.setattr("pipeline.pool.local_pool.psutil.virtual_memory", free)
+    monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 6)
     assert ProcessPool(RunConfig()).split_cores(100) == (6, 1)
     assert ProcessPool(RunConfig()).split_cores(2) == (2, 3), "two videos"
     assert ProcessPool(RunConfig()).workers_for(100) == (6, "6 processes with 1 thread each")
@@ -102,8 +103,8 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
         "import pathlib\nfrom collections import deque\nfrom functools import partial\n"
         "from pipeline.settings.machine import RunConfig\n"
-        "from pipeline.run import ProcessPool, run_items\n"
-        "from tests.pipeline.run.test_engines import sleep_until_killed\n"
+        "from pipeline.pool import ProcessPool, run_items\n"
+        "from tests.pipeline.pool.test_engines import sleep_until_killed\n"
         f"start = partial(sleep_until_killed, pathlib.Path({str(tmp_path / 'pid')!r}))\n"
         "list(run_items(ProcessPool(RunConfig(workers=1)), start, deque([1]), lambda: False))\n"
     )
@@ -181,3 +182,11 @@ def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:
     assert len(summary.results) == 1
     assert not multiprocessing.active_children()
     assert extract_flow(videos, config).fresh == 1
+
+
+def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_pool, "_memory_is_limited", lambda: False)
+    assert kind_of_end("SIGSEGV") == "crashed"
+    assert [kind_of_end(name) for name in ("SIGKILL", "SIGTERM", "")] == ["killed"] * 3
+    monkeypatch.setattr(local_pool, "_memory_is_limited", lambda: True)
+    assert kind_of_end("SIGABRT") == "killed", "`ulimit -v` makes libraries end so"

@@ -104,7 +104,7 @@ def test_a_cluster_that_is_too_small_is_named(cluster: None, videos: Path, tmp_p
 def test_a_machine_that_cannot_start_a_worker_costs_no_video(
     cluster: None, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.run.ray_pool.os.getcwd", lambda: str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("pipeline.pool.ray_pool.os.getcwd", lambda: str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
         extract(videos, flow_config(tmp_path / "cache", 2))
     assert "\x1b" not in str(caught.value)

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from data.errors import UsageError
-from pipeline.run.ray_pool import RayPool
-from pipeline.run.worker_pool import run_items
+from pipeline.pool.ray_pool import RayPool
+from pipeline.pool.worker_pool import run_items
 from pipeline.settings.machine import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
