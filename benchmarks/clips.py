@@ -145,7 +145,7 @@ def stage_rate(paths: list[Path], threads: int) -> Iterator[dict[str, float]]:
         for _ in Clip(path).frames():
             pass
         alone = time.perf_counter() - start
-        clips = float(output.quality["clips"])
+        clips = float(output.quality["clips"] or 0)
         yield {"seconds": took, "decode": alone, "product": (before + after) / 2, "clips": clips}
 
 

@@ -56,7 +56,7 @@ FROM_DATA = {
     "data.keypoints.skeletons": {"COCO17"},
     "data.pose_weights": {"INSTALL", "PoseNetwork", "identity_of", "require"},
     "data.store": {"ArraySpec", "OutputSpec", "StageOutput"},
-    "data.store.arrays": {"ArraySpec", "Floats", "StageOutput"},
+    "data.store.arrays": {"ArraySpec", "Floats", "Measures", "StageOutput"},
     "data.video": {"Frame", "Phase", "Record", "VideoInfo"},
     "data.video.records": {"Record"},
     "data.weights": {"REGISTRY"},

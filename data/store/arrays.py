@@ -12,6 +12,12 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 """Indices of the first axis, such as the performances of a training part."""
 
+Measures = Mapping[str, float | str | None]
+"""Quality measures by name: numbers, yes or no, texts; None where a stored number is not finite."""
+
+Quality = Mapping[str, Measures]
+"""Quality measures of the outputs of stages, by stage."""
+
 UNITS: Mapping[str, str] = {
     "1": "pure number, share, index or truth value",
     "s": "seconds",
@@ -70,7 +76,7 @@ class StageOutput:
     """The output of a stage for one video."""
 
     arrays: Mapping[str, Array]
-    quality: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    quality: Measures = field(default_factory=dict)
     """Numbers that show how far to trust the arrays; `status` and the report print them."""
 
     @classmethod
@@ -78,7 +84,7 @@ class StageOutput:
         cls,
         specs: Mapping[str, ArraySpec],
         values: Mapping[str, NDArray[np.generic]],
-        quality: Mapping[str, float | int | str | bool] | None = None,
+        quality: Measures | None = None,
         names: Mapping[str, tuple[str, ...]] | None = None,
     ) -> StageOutput:
         """An output whose dims, units and texts come from the stage's table `specs`.

@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from data.errors import CacheError
 from data.store.addresses import address
-from data.store.arrays import Array, OutputSpec, StageOutput
+from data.store.arrays import Array, Measures, OutputSpec, StageOutput
 from data.store.files import open_regular, parse_json, write_bytes
 
 FORMAT = "aim-stage"
@@ -143,9 +143,9 @@ def _digest(values: NDArray[np.generic]) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
-def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(quality: Measures) -> Measures:
     """Quality values as JSON types: numpy scalars become Python numbers, NaN becomes null."""
-    plain: dict[str, Any] = {}
+    plain: dict[str, float | str | None] = {}
     for name, value in quality.items():
         value = value.item() if isinstance(value, np.generic) else value
         plain[name] = None if isinstance(value, float) and not np.isfinite(value) else value

@@ -58,7 +58,7 @@ def to_rates(motion: NDArray[np.float64], size: Size, seconds: NDArray[np.float6
 
 def quality(
     arrays: Mapping[str, NDArray[Any]], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
-) -> dict[str, float | int | str | bool]:
+) -> dict[str, float | str]:
     """Quality values of one video, from the arrays of the stage `camera_flow`.
 
     They are: inliers_mean over usable pairs; static_share of the usable pairs; moving, true when more than a tenth of

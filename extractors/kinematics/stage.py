@@ -20,7 +20,7 @@ from pydantic import model_validator
 from data.datasets.jigsaws import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
 from data.store import ArraySpec, StageOutput
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Measures
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
 
@@ -116,9 +116,9 @@ class Kinematics(Extractor[KinematicsConfig]):
                 values["master"][:, ["gripper" in name or "handle" in name for name in channels["master"]]] = np.nan
             return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)
 
-    def _quality(self, source: Source, rows: Floats) -> dict[str, float | int | str | bool]:
+    def _quality(self, source: Source, rows: Floats) -> Measures:
         rate = self.config.rate_hz
-        quality: dict[str, Any] = {"rows": len(rows), "duration_s": len(rows) / rate}
+        quality: dict[str, float] = {"rows": len(rows), "duration_s": len(rows) / rate}
         quality |= _recording(rows, self.config.pairing)
         try:
             times = source.times if source.record.path is not None else np.zeros(0)

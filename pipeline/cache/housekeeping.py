@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import CacheError, DataError, UsageError, counted, nearest, printable
+from data.store.arrays import Measures
 from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
@@ -67,7 +68,7 @@ class ListedOutput:
     bytes: int
     key: str = ""
     version: int | None = None
-    quality: Mapping[str, Any] = field(default_factory=dict)
+    quality: Measures = field(default_factory=dict)
     damaged: str = ""  # why it cannot be read
 
 

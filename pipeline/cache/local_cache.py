@@ -38,6 +38,7 @@ from data.store import (
     refuse_unknown,
 )
 from data.store import hdf5 as store
+from data.store.arrays import Measures, Quality
 from data.store.files import ABANDONED_SECONDS, remove_empty_parents, safe_name, sweep
 from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
@@ -187,7 +188,7 @@ class Cache:
         self._touch(path)
         return stored
 
-    def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
+    def quality(self, stage: str, video_id: str, key: str) -> Measures:
         """Quality values of the output of the computation `key`; raises as `read`."""
         path = self.path(stage, video_id, key)
         try:
@@ -197,7 +198,7 @@ class Cache:
             raise
         return dict(fact.get("quality", {}))
 
-    def qualities(self, video_id: str, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    def qualities(self, video_id: str, keys: Mapping[str, str]) -> Quality:
         """Quality values by stage of a video's outputs with these keys; unreadable outputs are left out."""
         values = {}
         for stage, key in keys.items():

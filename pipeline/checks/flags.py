@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data.errors import apart, counted, significant
+from data.store.arrays import Measures, Quality
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Agent, Flag, Level, worst_first
 from pipeline.checks.novelty import BLOCKS
 
-Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, tuple[float, float]]]
 
 LENGTH_MARGIN = 0.2
@@ -114,6 +114,11 @@ class Facts:
         stored = self.quality.get("timesteps", {})
         return {agent: str(stored[f"name_{agent}"]) for agent in AGENT_OF_BLOCK.values() if f"name_{agent}" in stored}
 
+    def measure(self, stage: str, name: str) -> float | None:
+        """A quality measure that is a number; None where it is unknown."""
+        value = self.quality.get(stage, {}).get(name)
+        return float(value) if isinstance(value, (int, float)) else None
+
     def name_of(self, agent: Agent) -> str:
         """The name of an agent's person, or else "primary agent" or "secondary agent"."""
         return self.names.get(agent, f"{agent} agent")
@@ -132,21 +137,16 @@ def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...
     return worst_first(flags), tuple(checked)
 
 
-def _measure(facts: Facts, stage: str, name: str) -> float | None:
-    value = facts.quality.get(stage, {}).get(name)
-    return float(value) if isinstance(value, (int, float)) else None
-
-
 def _measures(facts: Facts, *places: tuple[str, str]) -> dict[tuple[str, str], float] | None:
     """The known ones of the measures (stage, name); None where none is known."""
-    return {place: value for place in places if (value := _measure(facts, *place)) is not None} or None
+    return {place: value for place in places if (value := facts.measure(*place)) is not None} or None
 
 
 def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
     if rate < 0.5:
         detail = f"All people of the model were detected in only {100 * rate:.0f} % of the frames."
         yield Flag("bad" if rate < 0.25 else "warn", "people rarely detected", detail)
-    gap = _measure(facts, "pose", "longest_gap_s")
+    gap = facts.measure("pose", "longest_gap_s")
     if gap is not None and facts.duration and gap > 0.25 * facts.duration:
         missing, total = apart(gap, facts.duration)
         detail = f"A person was not detected for {missing} s in a row, of {total} s."
@@ -205,7 +205,7 @@ def _steps(facts: Facts, shares: Mapping[tuple[str, str], float]) -> Iterator[Fl
 
 
 def _camera_measured(facts: Facts) -> tuple[float, bool] | None:
-    shake, moving = _measure(facts, "camera_flow", "shake"), facts.quality.get("camera_flow", {}).get("moving")
+    shake, moving = facts.measure("camera_flow", "shake"), facts.quality.get("camera_flow", {}).get("moving")
     return None if shake is None or moving is None else (shake, bool(moving))
 
 
@@ -220,13 +220,13 @@ def _camera(facts: Facts, measured: tuple[float, bool]) -> Iterator[Flag]:
         why += ", but followed every training performance" if always else ""
         level: Level = "warn" if facts.camera_agent or always else "info"
         yield Flag(level, "static camera", f"The camera hardly moves{why}.")
-    unusable = _measure(facts, "camera_flow", "unusable_share")
+    unusable = facts.measure("camera_flow", "unusable_share")
     if unusable is not None and unusable > 0.3:
         detail = f"In {100 * unusable:.0f} % of the frame pairs the camera's motion could not be measured."
         yield Flag("warn", "camera motion unknown", detail)
 
 
-def _kinematics(_: Facts, measures: Mapping[str, Any]) -> Iterator[Flag]:
+def _kinematics(_: Facts, measures: Measures) -> Iterator[Flag]:
     if measures.get("video_mismatch"):
         yield Flag("warn", "kinematics and video differ", "The recording and the video differ in length.")
 
@@ -322,15 +322,15 @@ RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
 
 CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterable[Flag]]]] = {
     "stream": (lambda facts: _measures(facts, *_DAMAGE), _damage),
-    "people detected": (lambda facts: _measure(facts, "pose", "found_rate_all"), _detection),
-    "right person": (lambda facts: _measure(facts, "pose", "rival"), _person),
+    "people detected": (lambda facts: facts.measure("pose", "found_rate_all"), _detection),
+    "right person": (lambda facts: facts.measure("pose", "rival"), _person),
     "cuts": (lambda facts: _measures(facts, ("pose", "cuts"), ("camera_flow", "cuts")), _cuts),
     "agents in every step": (lambda facts: _measures(facts, *_STEPS), _steps),
     "camera": (_camera_measured, _camera),
     "kinematics": (lambda facts: facts.quality.get("kinematics") or None, _kinematics),
     "quality against training": (_comparable, _against_training),
     "frame rate": (lambda facts: _measures(facts, *RATES), _frame_rate),
-    "pauses": (lambda facts: _measure(facts, "timesteps", "longest_pause_s"), _pause),
+    "pauses": (lambda facts: facts.measure("timesteps", "longest_pause_s"), _pause),
     "length": (lambda facts: facts.duration, _length),
     "distance to the training performances": (lambda facts: facts.distance, _distance),
     "phases": (lambda facts: facts.phases, _phases),

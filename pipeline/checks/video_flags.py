@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from data.errors import DataError, typed
+from data.store.arrays import Quality
 from extractors.timesteps import TimestepsConfig
 from pipeline.checks.flag import Flag, worst_first
 from pipeline.checks.flags import RATES, Facts, find_flags
@@ -22,7 +22,7 @@ AMONG_OTHERS = ("frame rate", "length")
 SHARED_CACHE = Path("cache/folder")
 """Cache of the presets `folder` and `person`."""
 
-MeasuredVideo = tuple[str, Mapping[str, Mapping[str, Any]]]
+MeasuredVideo = tuple[str, Quality]
 """Name of a video, and the quality values of its outputs by stage."""
 
 
@@ -52,14 +52,15 @@ def flag_videos(measured: Iterable[MeasuredVideo]) -> dict[str, tuple[Flag, ...]
     alone: dict[str, tuple[Flag, ...]] = {}
     compared: list[tuple[str, Facts]] = []  # holds only what the comparison needs, since data sets may be large
     for name, quality in measured:
-        facts = Facts(quality=quality, duration=quality.get("timesteps", {}).get("duration_s"))
+        facts = Facts(quality=quality)
+        facts = replace(facts, duration=facts.measure("timesteps", "duration_s"))
         alone[name] = find_flags(facts, ALONE)[0]
-        stored = {(stage, rate): quality.get(stage, {}).get(rate) for stage, rate in RATES}
-        rates = {stage: {rate: value} for (stage, rate), value in stored.items() if value is not None}
+        rates = {stage: {rate: value} for stage, rate in RATES if (value := facts.measure(stage, rate)) is not None}
         compared.append((name, replace(facts, quality=rates)))
     usual = {}
     for stage, rate in RATES:
-        if values := [facts.quality[stage][rate] for _, facts in compared if stage in facts.quality]:
+        each = [facts.measure(stage, rate) for _, facts in compared]
+        if values := [value for value in each if value is not None]:
             usual[stage] = {rate: (median(values),) * 2}
     lengths = [facts.duration for _, facts in compared if facts.duration is not None]
     flagged = {}

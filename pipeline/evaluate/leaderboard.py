@@ -135,7 +135,7 @@ def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> li
         networks.append(AimSystem("TSN ranking", network("snippets"), ranking))
     if min(features.primary.shape[-1], features.secondary.shape[-1]):
         primary, secondary, edges = graph(features)
-        nodes: dict[str, Any] = {"primary_nodes": primary, "secondary_nodes": secondary, "edges": edges}
-        networks.append(AimSystem("ST-GCN", network("st_gcn", **nodes), config))
-        networks.append(AimSystem("JR-GCN", network("jr_gcn", **nodes), config))
+        for name, kind in (("ST-GCN", "st_gcn"), ("JR-GCN", "jr_gcn")):
+            shape = network(kind, primary_nodes=primary, secondary_nodes=secondary, edges=edges)
+            networks.append(AimSystem(name, shape, config))
     return networks

@@ -55,7 +55,7 @@ def plus(value: Decimal) -> str:
     return f"{'+' if value >= 0 else MINUS} {abs(value)}"
 
 
-def quality(value: float | int | str | bool | None) -> str:
+def quality(value: float | str | None) -> str:
     """A quality measure as text: yes or no, integers whole, others with three significant digits."""
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import StageOutput
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Measures
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.decoder import RetimedVideo, Video
 from data.video.media import DEFAULT_LIMIT, as_uri, frame_length
@@ -171,10 +171,10 @@ def time_steps(outputs: Mapping[str, StageOutput]) -> tuple[Interval, ...]:
     return tuple((float(start), float(end)) for start, end in _floats(outputs["timesteps"], "bounds"))
 
 
-def named_measures(measures: Mapping[str, Any]) -> dict[str, Any]:
+def named_measures(measures: Measures) -> Measures:
     """Quality measures with the names of people in place of the model's agents: "observed (left athlete)"."""
     people = {agent: measures[f"name_{agent}"] for agent in ("primary", "secondary") if f"name_{agent}" in measures}
-    named: dict[str, Any] = {}
+    named: dict[str, float | str | None] = {}
     for key, value in measures.items():
         measure, _, agent = key.rpartition("_")
         if measure != "name" and agent in people:

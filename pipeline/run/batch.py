@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from data.errors import PROGRAM, UsageError
 from data.store import StageOutput, sweep_scratch
+from data.store.arrays import Measures
 from data.video import Record
 from pipeline.cache import UNREADABLE, State, unreadable
 from pipeline.cache.failure import Failure, first_cause
@@ -101,7 +101,7 @@ class StatusRow:
     stage: str
     state: State
     reason: str  # why it is not fresh
-    quality: Mapping[str, Any]  # measures of a fresh output
+    quality: Measures  # of a fresh output
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[StatusR
     """Per record and stage: state, reason, and the quality values of fresh outputs."""
     for plan in planner.plan_all(records):
         for planned, (stage, state, reason) in zip(plan.stages, plan.states(), strict=True):
-            quality: dict[str, Any] = {}
+            quality: Measures = {}
             try:
                 if state == "fresh":
                     quality = planner.cache.quality(stage, plan.record.id, planned.computation.key)

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 from data.errors import DataError
 from data.stage_files import StageFiles
 from data.store import Siblings
+from data.store.arrays import Quality
 from data.video import Record
 from pipeline.cache import Cache, Computation, Freshness, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
@@ -123,7 +123,7 @@ def needs(stage: str, other: str) -> Failure:
     return Failure("upstream", stage, f"needs {other}, which failed")
 
 
-MeasuredPlan = tuple[Plan, dict[str, dict[str, Any]]]
+MeasuredPlan = tuple[Plan, Quality]
 """A plan, and the quality values of outputs by stage."""
 
 

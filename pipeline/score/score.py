@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
+from data.store.arrays import Quality
 from data.video import Phase
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval, fixed
@@ -83,7 +83,7 @@ class Score:
     other_share: float | None = None
     flags: tuple[Flag, ...] = ()
     checked: tuple[str, ...] = ()
-    quality: dict[str, dict[str, Any]] = field(default_factory=dict)
+    quality: Quality = field(default_factory=dict)
     accuracy: Accuracy | None = None
     head_accuracy: Mapping[str, Accuracy] = field(default_factory=dict)
     failure: Failure | None = None
@@ -122,7 +122,7 @@ class Score:
         return 2 if self.accuracy is None else self.accuracy.decimals
 
 
-_PARTS: Mapping[str, Any] = {
+_PARTS: Mapping[str, object] = {
     **dict.fromkeys(("score", "spread", "interval80", "interval95", "percentile", "execution", "synchronisation")),
     **{"other_share": None, "steps": (), "head_accuracy": {}},
 }

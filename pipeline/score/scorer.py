@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from data.errors import DataError, UsageError
 from data.store import StageOutput, is_remote
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Quality
 from data.video import Record
 from pipeline.cache import input_hashes, open_cache, software
 from pipeline.cache.failure import Failure
@@ -185,7 +184,7 @@ class Scorer:
         self,
         record: Record,
         features: FeatureSet,
-        quality: dict[str, dict[str, Any]],
+        quality: Quality,
         intervals: Mapping[float, Floats | None],
     ) -> Facts:
         """The facts about one performance from which its flags follow."""
