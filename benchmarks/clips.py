@@ -159,13 +159,13 @@ def dives(folder: Path, count: int) -> list[Path]:
 def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
     """(clip, 16, 224, 224, 3): three clips of each video."""
     from extractors.clips.layouts import plan_clips
-    from extractors.clips.stage import gather, prepare
+    from extractors.clips.stage import decode_clips, prepare
 
     pictures: list[NDArray[np.uint8]] = []
     for path in paths:
         source = Clip(path)
         plan = plan_clips(len(source.times), layout="windows", steps=3, frames=16)
-        pictures += list(gather(source, plan, lambda image: prepare(image, 256, 224)))
+        pictures += list(decode_clips(source, plan, lambda image: prepare(image, 256, 224)))
     return np.stack(pictures)
 
 

@@ -51,7 +51,7 @@ from extractors.base import Content
 from extractors.keypoints import MIRRORED
 from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import merged, turns_of
+from extractors.pose.detections import merged_views, turns_of
 from extractors.pose.stage import Pose, detected
 
 FILES = StageFiles()
@@ -168,7 +168,7 @@ def photograph(item: tuple[str, Points, int, int]) -> tuple[Points, Points]:
     """(17,) distances of the nearest body in torsos: as named, and with the better order of left and right."""
     name, truth, views, number = item
     image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
-    people = list(merged(detected(network(), np.ascontiguousarray(image), turns_of(views, number))).keypoints)
+    people = list(merged_views(detected(network(), np.ascontiguousarray(image), turns_of(views, number))).keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
     named = [torso_distances(pose, truth) for pose in people]
     either = [

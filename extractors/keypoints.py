@@ -52,7 +52,7 @@ def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.einsum("pj,pjc->pc", weight, np.nan_to_num(body)) / total)
 
 
-def sizes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+def body_sizes(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     """(P,) pixels: the diagonal of the box around the joints of (P, 17, 3), at least twice the torso and 1."""
     boxes = np.nan_to_num(boxes_of(keypoints)).astype(np.float64)
     diagonal = np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
@@ -76,12 +76,12 @@ def body_chains_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.hypot(*_spines(points).T) + np.fmax(legs[:, 0], legs[:, 1]), dtype=np.float64)
 
 
-def distances(poses: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
+def pose_distances(poses: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
     """(2, ...) mean distance of the joints of poses and others (..., 17, 3) without the head, in body sizes of `poses`.
 
     First with the sides as they are, then with left and right exchanged. Joints may be NaN.
     """
-    sizes = sizes_of(poses.reshape(-1, 17, 3)).reshape(poses.shape[:-2])
+    sizes = body_sizes(poses.reshape(-1, 17, 3)).reshape(poses.shape[:-2])
     apart = [np.linalg.norm((poses - one)[..., 5:, :2], axis=-1) for one in (others, others[..., MIRRORED, :])]
     placed = np.isfinite(apart)
     return np.asarray(np.where(placed, apart, 0).sum(axis=-1) / np.maximum(placed.sum(axis=-1), 1) / sizes)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.keypoints import distances
+from extractors.keypoints import pose_distances
 
 Rows = NDArray[np.intp]
 
@@ -129,7 +129,7 @@ class Shot:
         if self.pose_cost:
             near = gaps <= LEAD_S
             poses, others = self._centred(before[near]), self._centred(now)
-            cost[near] += self.pose_cost * distances(poses[:, None], others).min(axis=0)  # whichever sides
+            cost[near] += self.pose_cost * pose_distances(poses[:, None], others).min(axis=0)  # whichever sides
         return cost
 
     def _centred(self, rows: Rows) -> Floats:

@@ -215,7 +215,7 @@ COMPARISONS: dict[str, Callable[[ComparisonConfig, AimSizes, Layers], Comparison
 }
 
 
-def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Aim | Comparison:
+def build_network(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Aim | Comparison:
     """AIM or a compared network, by its settings; raises as their `check`."""
     if isinstance(config, AimConfig):
         return Aim(config, sizes, layers)

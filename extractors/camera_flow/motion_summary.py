@@ -56,7 +56,7 @@ def to_rates(motion: NDArray[np.float64], size: Size, seconds: NDArray[np.float6
     return np.asarray(rates / seconds[:, None])
 
 
-def quality(
+def motion_quality(
     arrays: Mapping[str, NDArray[Any]], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
 ) -> dict[str, float | str]:
     """Quality values of one video, from the arrays of the stage `camera_flow`.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.camera_flow.motion_summary import moving, quality, to_rates
+from extractors.camera_flow.motion_summary import motion_quality, moving, to_rates
 
 if TYPE_CHECKING:
     from extractors.camera_flow.pair_motion import PairFlow
@@ -162,7 +162,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             "cut": pairs["cut"].copy(),  # not a view, which would keep the whole table
             "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / np.tile(size, 2)).astype(np.float32),
         }
-        measured = quality(values, moved, allowed, stride)
+        measured = motion_quality(values, moved, allowed, stride)
         bars = engine.border.area
         measured["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
         return StageOutput.of(self.arrays, values, measured)

@@ -177,7 +177,7 @@ class Clips(Extractor[ClipsConfig]):
         )
         entry = _input_of(config, self.files)
         short_side = config.short_side or entry.short_side
-        clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
+        clips = decode_clips(source, plan, lambda image: prepare(image, short_side, entry.size))
         batch = config.batch if network.device != "cpu" else 1
         logits, features = _averaged(clips, plan, running(network, self.files), batch)
         repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
@@ -227,7 +227,7 @@ def prepare(image: Picture, short_side: int, size: int) -> Picture:
     return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation), np.uint8)
 
 
-def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) -> Iterator[Picture]:
+def decode_clips(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) -> Iterator[Picture]:
     """The clips (frame, row, column, RGB) of a plan in order, each as soon as its last frame is decoded.
 
     Every frame is decoded and cut once, however many clips share it, and dropped after the last of them.

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.keypoints import centres_of, in_blocks, orientations_of, sizes_of
+from extractors.keypoints import body_sizes, centres_of, in_blocks, orientations_of
 from extractors.pose.config import PoseConfig
 from extractors.pose.tracking import Track
 
@@ -65,7 +65,7 @@ def choose_agents(
 def _measured(person: Track, frames: int, times: Floats, size: tuple[int, int]) -> tuple[float, ...]:
     """first_frame, last_frame, presence, size (pixels), motion, position, score of one person."""
     (first, last), poses = person.frames[[0, -1]], person.keypoints
-    centres, body = in_blocks(centres_of, poses), float(np.median(in_blocks(sizes_of, poses)))
+    centres, body = in_blocks(centres_of, poses), float(np.median(in_blocks(body_sizes, poses)))
     motion = _motion(centres, in_blocks(orientations_of, poses), times[person.frames], body)
     offset = np.linalg.norm(centres / np.array(size) - 0.5, axis=1)
     position = float(np.exp(-0.5 * (offset / 0.35) ** 2).mean())

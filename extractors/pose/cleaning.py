@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, distances, in_blocks, sizes_of
+from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, in_blocks, pose_distances
 from extractors.local_fits import robust_curve
 from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
 from extractors.pose.sides import exchanged_sides
@@ -39,7 +39,7 @@ def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[
     smooth = config.smoothing_s > 0 and len(frames) > 1
     poses, rows = track.detections.keypoints if smooth else path, np.arange(len(path))
     members, row, crossed, weight = _members(track, path) if smooth else (rows, rows, rows < 0, np.ones(len(path)))
-    outlier = OUTLIER * float(np.median(in_blocks(sizes_of, path)))
+    outlier = OUTLIER * float(np.median(in_blocks(body_sizes, path)))
     span = times[frames[0] : frames[-1] + 1]
     out = np.full((len(span), 17, 3), (np.nan, np.nan, 0), np.float32)
     for joint in range(17):
@@ -66,7 +66,7 @@ def _members(track: Track, path: NDArray[np.float32]) -> tuple[Rows, Rows, NDArr
     rows, row = (each[track.frames[row] == frames[rows]] for each in (rows, row))
     apart = np.zeros((2, len(rows)))
     for some in blocks(len(rows)):
-        apart[:, some] = distances(path[row[some]], people.keypoints[rows[some]])
+        apart[:, some] = pose_distances(path[row[some]], people.keypoints[rows[some]])
     near = apart.min(axis=0)
     mine = near < PERSON_RADIUS
     weight = np.maximum(np.asarray(people.scores)[rows] / (1 + (near / POSE_RADIUS) ** 2), 1e-3)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.keypoints import distances
+from extractors.keypoints import pose_distances
 
 Image = NDArray[np.uint8]
 
@@ -53,7 +53,7 @@ class Detections:
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
 
-def merged(views: Sequence[Detections]) -> Detections:
+def merged_views(views: Sequence[Detections]) -> Detections:
     """The bodies of one frame from the detections in its views.
 
     A body is a detection and the nearest one of the same person in each other view. Its score is the mean over all
@@ -64,7 +64,7 @@ def merged(views: Sequence[Detections]) -> Detections:
     if len(views) == 1:
         return people
     view = np.repeat(np.arange(len(views)), [len(each) for each in views])
-    same, crossed = distances(people.keypoints[:, None], people.keypoints[None])
+    same, crossed = pose_distances(people.keypoints[:, None], people.keypoints[None])
     weights = people.keypoints[..., 2:] ** 2 * people.scores[:, None, None] + 1e-9
     free, poses, scores = np.ones(len(people), bool), list[NDArray[np.floating]](), list[float]()
     for row in np.argsort(-people.scores, kind="stable"):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.keypoints import MIRRORED, centres_of, sizes_of
+from extractors.keypoints import MIRRORED, body_sizes, centres_of
 from extractors.signals import blocks, exchanges
 
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
@@ -24,7 +24,7 @@ def exchanged_sides(poses: NDArray[np.floating], times: Floats) -> NDArray[np.bo
     moved = np.zeros((len(poses), 2))
     for rows in blocks(len(poses)):
         some = poses[max(rows.start - 1, 0) : rows.stop]
-        offsets = (some[..., :2] - centres_of(some)[:, None]) / sizes_of(some)[:, None, None]
+        offsets = (some[..., :2] - centres_of(some)[:, None]) / body_sizes(some)[:, None, None]
         weight = np.sqrt(np.clip(some[1:, 5:, 2] * some[:-1, 5:, 2], 1e-6, None))
         for column, after in enumerate((offsets, offsets[:, MIRRORED])):
             steps = np.linalg.norm(after[1:, 5:] - offsets[:-1, 5:], axis=2)

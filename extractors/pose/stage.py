@@ -26,7 +26,7 @@ from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image, merged, turned_back, turns_of
+from extractors.pose.detections import Detections, Image, merged_views, turned_back, turns_of
 from extractors.pose.tracking import People, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
@@ -111,7 +111,7 @@ class Pose(Extractor[PoseConfig]):
                 in_views = [Detections(in_file.keypoints, in_file.scores).best(config.min_score)]
             else:
                 in_views = detected(self._backend, image, turns_of(views, number), scale)
-            bodies.add(number, merged(in_views))
+            bodies.add(number, merged_views(in_views))
             if views > 1:
                 detections.add(number, Detections.joined(in_views))
         times = np.array(taken)

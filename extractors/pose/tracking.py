@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.keypoints import centres_of, in_blocks, sizes_of
+from extractors.keypoints import body_sizes, centres_of, in_blocks
 from extractors.pose.detections import Detections
 from extractors.trajectories import Shot
 
@@ -55,6 +55,6 @@ def people_of(
     rows = slice(*np.searchsorted(np.asarray(bodies.frames), shot).tolist())
     frames, scores = np.asarray(bodies.frames)[rows], np.asarray(bodies.scores)[rows]
     keypoints = bodies.keypoints[rows]
-    centres, sizes = in_blocks(centres_of, keypoints), in_blocks(sizes_of, keypoints)
+    centres, sizes = in_blocks(centres_of, keypoints), in_blocks(body_sizes, keypoints)
     found = Shot(frames, times[frames], centres, sizes, np.log(scores / floor), keypoints, pose_cost)
     return [Track(frames[path], keypoints[path], scores[path], detections) for path in found.people()]

@@ -34,7 +34,7 @@ from extractors.timesteps.segments import (
     step_features,
     steps_of_phases,
 )
-from extractors.timesteps.trial_descriptors import trial_descriptors
+from extractors.timesteps.trial_descriptors import describe_trial
 
 SHARES = (0.0, 1.0)
 """Begin and end of a performance of which only shares are known."""
@@ -159,7 +159,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         bounds = self._edges(start, end, source)
         statistics = config.statistics, config.k, config.min_observed
         first, *rest = (step_features(agent, bounds, *statistics) for agent in agents)
-        descriptors, trial = trial_descriptors(primary, secondary, end - start)
+        descriptors, trial = describe_trial(primary, secondary, end - start)
         scene, classes = self._scene(source.upstream, bounds)
         values: dict[str, NDArray[Any]] = {
             "primary": first.values,

@@ -33,7 +33,7 @@ _GRIPPER = re.compile(r"(left|right)_gripper(?:_angle)?_rad", re.ASCII)
 _TURNING = re.compile(r"(left|right)_turning_rad_s", re.ASCII)
 
 
-def trial_descriptors(
+def describe_trial(
     primary: Channels, secondary: Sequence[Channels], duration: float
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     """Names and values (descriptor,) for a performance of `duration` seconds.

@@ -103,7 +103,7 @@ def many_paths(places: Places) -> list[Path]:
     return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]
 
 
-def names_of(texts: str | Sequence[str]) -> list[str]:
+def split_names(texts: str | Sequence[str]) -> list[str]:
     """Names, of a list or separated by commas, without empty ones."""
     given = texts.split(",") if isinstance(texts, str) else texts
     return [name.strip() for name in given if name.strip()]

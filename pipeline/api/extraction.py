@@ -14,9 +14,9 @@ from pipeline.api.arguments import (
     Places,
     config_of,
     many_paths,
-    names_of,
     note_default,
     on_data_set,
+    split_names,
 )
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, writing
@@ -72,7 +72,7 @@ def extract(
         planner = Planner(
             settings,
             opened,
-            stages=names_of(stages),
+            stages=split_names(stages),
             force=force,
             retry_failed=retry_failed,
             fetch=fetch,
@@ -120,7 +120,7 @@ def status(
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
-        planner = Planner(settings, opened, stages=names_of(stages))
+        planner = Planner(settings, opened, stages=split_names(stages))
         return Status(opened.place, tuple(status_rows(listing.records, planner)))
 
 
@@ -153,7 +153,7 @@ def pack(
     """
     from pipeline.cache import open_cache
     from pipeline.pack.data_card import card_place, write_data_card
-    from pipeline.pack.labelled_features import gather
+    from pipeline.pack.labelled_features import gather_features
     from pipeline.pack.motion_formats import MOTIONS, check_height, stage_of_joints, write_motions
     from pipeline.pack.pack_file import write_pack
     from pipeline.pack.pack_formats import FORMATS, Packed, chosen_format, stage_outputs, write_features
@@ -175,7 +175,7 @@ def pack(
         records, made = listing.records, [stage := stage or stage_of_joints(settings)]
         planner = Planner(settings, opened, stages=(stage,))
         if (form, stage, per_video) == ("h5", "timesteps", False):
-            feature_set = gather(records, planner, observer)
+            feature_set = gather_features(records, planner, observer)
             with writing(path):
                 write_pack(path, feature_set)
             made = [name for name in settings.method.stages if name in feature_set.settings]

@@ -13,8 +13,8 @@ from pipeline.api.arguments import (
     Place,
     Places,
     many_paths,
-    names_of,
     settings_beside_model,
+    split_names,
 )
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
@@ -139,7 +139,7 @@ def plot(
     user = settings_beside_model(config, overrides, places, cache=cache)
     data = run_page(local_run(run), places, out / "report.html", 12, user, observer)
     with writing(out):
-        written = plot_report(data, out, names_of(formats), observer)
+        written = plot_report(data, out, split_names(formats), observer)
     if not written:
         failed = data.batch.failures[0].failure if data.batch and data.batch.failures else None
         what = "there is nothing to draw" if failed is None else f"there is nothing to draw ({failed.cause})"
@@ -180,7 +180,7 @@ def label(
 
     folder = Path(root)
     table = Path(out) if out is not None else folder / "labels.csv"
-    asked = {"columns": names_of(columns), "phases": names_of(phases)}
+    asked = {"columns": split_names(columns), "phases": split_names(phases)}
     judged, problems = find_session(folder, pairs=pairs or imported is not None, **asked)
     observer.notes([f"note: {problem}" for problem in problems])
     check_file(table)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import UsageError
-from pipeline.api.arguments import Configuration, Overrides, Place, Places, config_of, many_paths, names_of
+from pipeline.api.arguments import Configuration, Overrides, Place, Places, config_of, many_paths, split_names
 from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ def data_check(
         root: the data set's folder, or the one above it.
     """
     from data.datasets import check_data, kind_of
-    from data.features import named_features, with_features
-    from data.features import names_of as feature_names
+    from data.features import named_features, names_of, with_features
 
     folder = Path(root)
     if not folder.is_dir():
@@ -45,7 +44,7 @@ def data_check(
     given_features = named_features(dataset.features)
     options = {
         "labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty,
-        "frame_rate": given.method.frames.fps, "unfilmed": feature_names(given_features),
+        "frame_rate": given.method.frames.fps, "unfilmed": names_of(given_features),
     }  # fmt: skip
     chosen = {name: value for name, value in options.items() if value}
     return check_data(kind, folder, chosen, partial(with_features, given=given_features))
@@ -141,7 +140,7 @@ def cache_prune(
     from pipeline.run import Planner, prune
     from pipeline.settings.yaml_values import parse_overrides
 
-    given, names = parse_overrides(overrides), names_of(stages)
+    given, names = parse_overrides(overrides), split_names(stages)
     with _cache_of(config, cache, given) as opened:
         users = [config_of(one, given, cache=cache) for one in (config, *keep)]
         planners = [Planner(one, opened, stages=names) for one in users]

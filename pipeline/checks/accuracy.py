@@ -12,7 +12,7 @@ Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
 
 
-def fixed(value: float, digits: int) -> Decimal:
+def as_printed(value: float, digits: int) -> Decimal:
     """A finite value as it is printed with `digits` decimals, without a negative zero.
 
     A printed difference is the difference of such values, so that it agrees with the numbers beside it.

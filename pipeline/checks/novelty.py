@@ -73,7 +73,7 @@ def floors(features: FeatureSet) -> dict[str, Floats]:
     return least
 
 
-def distances(
+def neighbour_distances(
     reference: Mapping[str, Floats],
     new: Mapping[str, Floats],
     least: Mapping[str, Floats] | None = None,
@@ -110,7 +110,7 @@ class Novelty:
         by_block = {name: np.zeros(len(features)) for name in blocks}
         for train, test in folds:
             before, new = ({name: values[rows] for name, values in blocks.items()} for rows in (train, test))
-            measured = distances(before, new, least)
+            measured = neighbour_distances(before, new, least)
             whole[test] = measured.whole
             for name, values in measured.blocks.items():
                 by_block[name][test] = values
@@ -124,7 +124,7 @@ class Novelty:
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
         """Distance of each performance in units of `limit`, and its most distant block."""
-        measured = distances(self.features, trial_level(features), floors(features))
+        measured = neighbour_distances(self.features, trial_level(features), floors(features))
         limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out_distances.blocks.items()}
         limit = max(self.limit, 1e-9)
         out = []

@@ -348,10 +348,10 @@ def cache_ls(listing: api.CacheListing, as_json: bool) -> None:
     if as_json:
         print_json([vars(row) for row in listing.rows])
         return
-    from pipeline.cache.housekeeping import shown
+    from pipeline.cache.housekeeping import row_cells
 
     columns = list(vars(listing.rows[0])) if listing.rows else ["nothing here"]
-    table(listing.title, columns, [shown(row) for row in listing.rows])
+    table(listing.title, columns, [row_cells(row) for row in listing.rows])
 
 
 @command(api.cache_verify, "cache verify -c folder")

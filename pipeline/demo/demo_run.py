@@ -22,12 +22,12 @@ from pipeline.checks.prediction_intervals import coverage_line
 from pipeline.demo.quality import Metrics, PoseAgreement, compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
-from pipeline.pack.labelled_features import gather
+from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ProcessPool, Tell, WorkerLost, run_items
 from pipeline.report import ReportData, Scored, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, ScatterPoint
-from pipeline.report.text import number
+from pipeline.report.text import rounded
 from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
@@ -91,8 +91,8 @@ class DemoResult:
         ]
         scores = []
         for row, actual in zip(self.scored, self.truth, strict=True):
-            ends = "" if row.interval80 is None else " to ".join(number(end, row.decimals) for end in row.interval80)
-            shown = number(row.score, row.decimals)
+            ends = "" if row.interval80 is None else " to ".join(rounded(end, row.decimals) for end in row.interval80)
+            shown = rounded(row.score, row.decimals)
             scores.append((row.id, actual, shown, ends, "; ".join(flag.title for flag in row.flags)))
         metrics = [(name, of.rho.value, interval_text(of.rho.interval), of.mae) for name, of in self.metrics.items()]
         times = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]
@@ -159,7 +159,7 @@ def run_demo(
         unseen = [record for record in records if record.split == "test"]
         leaks = leak_audit(learn, unseen, cache)
         observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
-        features = gather(learn, Planner(config, cache, stages=("timesteps",)), observer)
+        features = gather_features(learn, Planner(config, cache, stages=("timesteps",)), observer)
         train_model(features, config, out / "run", cache, observer=observer)
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")

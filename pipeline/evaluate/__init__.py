@@ -6,7 +6,7 @@ from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, tabl
 from pipeline.evaluate.leaderboard import all_systems, table_systems
 from pipeline.evaluate.rank_intervals import rank_agreement
 from pipeline.evaluate.requested_rows import RequestedRows
-from pipeline.evaluate.results_file import as_json, read_results, write_results
+from pipeline.evaluate.results_file import read_results, results_as_json, write_results
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 
 __all__ = [
@@ -19,12 +19,12 @@ __all__ = [
     "Table",
     "TableRow",
     "all_systems",
-    "as_json",
     "cross_validate",
     "evaluate_features",
     "interval_text",
     "rank_agreement",
     "read_results",
+    "results_as_json",
     "table_protocol",
     "table_systems",
     "write_results",

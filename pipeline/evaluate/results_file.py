@@ -21,14 +21,14 @@ def _adapter() -> TypeAdapter[EvaluationResults]:
     return TypeAdapter(EvaluationResults)
 
 
-def as_json(results: EvaluationResults) -> dict[str, Any]:
+def results_as_json(results: EvaluationResults) -> dict[str, Any]:
     """The results as JSON types; docs/evaluation.md lists every key."""
     return {"format": FORMAT, **_adapter().dump_python(results, mode="json")}
 
 
 def write_results(results: EvaluationResults, place: str | Path) -> None:
     """Write `results.json`, atomically."""
-    write_text(Path(place), json.dumps(as_json(results), indent=1, allow_nan=False) + "\n")
+    write_text(Path(place), json.dumps(results_as_json(results), indent=1, allow_nan=False) + "\n")
 
 
 def read_results(place: str | Path) -> EvaluationResults:

@@ -94,7 +94,7 @@ class TaskRows:
         return np.asarray(self.true[np.concatenate([task_fold.test for task_fold in self.folds])])
 
 
-def figures(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
+def metric_values(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
     """Every metric of predictions (m,); `low` and `high` are the least and greatest training score."""
     values = {
         "spearman": metrics.spearman(predicted, true),
@@ -118,10 +118,10 @@ def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = Fa
     task_folds, true, by_fold = rows.folds, rows.true, rows.each(predicted)
     folds = {}
     for task_fold, values in zip(task_folds, by_fold, strict=True):
-        folds[task_fold.fold] = figures(values.mean(0), true[task_fold.test], *_range(true[task_fold.train]))
+        folds[task_fold.fold] = metric_values(values.mean(0), true[task_fold.test], *_range(true[task_fold.train]))
     whole, runs = rows.held_out(predicted), range(len(by_fold[0]))
     learned = true[np.concatenate([task_fold.train for task_fold in task_folds])]
-    of_all = figures(whole.predicted, whole.truth, *_range(learned))
+    of_all = metric_values(whole.predicted, whole.truth, *_range(learned))
     return TaskResult(
         rho=rank_agreement([whole], users=users),
         performances=len(np.unique(rows.performance)),

@@ -25,7 +25,7 @@ FEW = 20
 """Fewer independent performances give a warning."""
 
 
-def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
+def gather_features(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
     """Read the fresh time steps of the records from the cache; damaged ones are extracted again, with a note.
 
     Performances without them are left out, each with a note that says why. Raises DataError where no record has fresh
@@ -88,7 +88,7 @@ def labelled_features(
             observer.failures(summary.failed)
         if summary.cancelled:
             raise Cancelled
-    return refuse_empty(gather(records, planner, observer), config.method), config
+    return refuse_empty(gather_features(records, planner, observer), config.method), config
 
 
 def training_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> tuple[FeatureSet, Config]:

@@ -60,7 +60,7 @@ def shade(colour: Colour, share: float) -> Colour:
     return (int(colour[0] * share), int(colour[1] * share), int(colour[2] * share))
 
 
-def write(image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE) -> None:
+def draw_text(image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE) -> None:
     """Write text on a dark plate, with the left end of its baseline at `place` (x, y)."""
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)
     x, y = place
@@ -69,7 +69,7 @@ def write(image: Picture, text: str, place: tuple[int, int], colour: Colour = WH
 
 
 def text_width(text: str) -> int:
-    """Width in pixels of the text that `write` draws."""
+    """Width in pixels of the text that `draw_text` draws."""
     return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)[0][0])
 
 
@@ -132,7 +132,7 @@ def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpol
         left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
         below = agent % 2 == 1  # so that the names of two people who overlap do not
         base = int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))
-        write(image, label, (left, base), colour)
+        draw_text(image, label, (left, base), colour)
 
 
 def draw_border(image: Picture, boxes: Reals, flow: Reals, usable: NDArray[np.bool_]) -> None:

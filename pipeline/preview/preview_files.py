@@ -26,7 +26,7 @@ from pipeline.cache import PREVIEWS, Cache
 from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
-from pipeline.preview.draw import INK, Picture, draw_outputs, write
+from pipeline.preview.draw import INK, Picture, draw_outputs, draw_text
 from pipeline.run import Outputs, Plan, Planner, Previews, run
 from pipeline.run.failures import NO_SPACE
 from pipeline.settings.destinations import is_full
@@ -140,7 +140,7 @@ def draw_preview(
         how = cv2.INTER_CUBIC if size[0] > info.width else cv2.INTER_AREA
         image = np.array(cv2.resize(frame.image, size, interpolation=how))
         draw_outputs(image, outputs, frame.time, np.array(size) / (info.width, info.height))
-        write(image, f"{frame.time:.2f} s, frame {frame.index}", (6, 16))
+        draw_text(image, f"{frame.time:.2f} s, frame {frame.index}", (6, 16))
         return image
 
     def pictures() -> Iterator[Picture]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.evaluate.system_table import Cell, Table
 from pipeline.report.page_data import EvaluationReport, ReportData
-from pipeline.report.text import shown
+from pipeline.report.text import template_value
 from pipeline.report.view import best_of, cell_text
 from pipeline.score.score_tables import cell, csv_text
 
@@ -76,4 +76,4 @@ def csv_of(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _latex(text: str) -> str:
-    return re.sub(r"[&%$#_{}\\~^−–]", lambda mark: _LATEX[mark[0]], str(shown(text)))
+    return re.sub(r"[&%$#_{}\\~^−–]", lambda mark: _LATEX[mark[0]], str(template_value(text)))

@@ -55,7 +55,7 @@ def render_report(data: ReportData) -> str:
     anchors: dict[str, str] = {}
     for index, video in enumerate(data.videos):
         if video.name in anchors:
-            shown = text.shown(video.name)
+            shown = text.template_value(video.name)
             raise UsageError(f"two videos of the report have the name '{shown}'", fix="Make names unique")
         anchors[video.name] = f"video-{index}"
     scripts = [asset(name) for name in SCRIPTS]
@@ -103,14 +103,15 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.PackageLoader(package, "templates"),
         autoescape=True,
-        finalize=text.shown,
+        finalize=text.template_value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    named = (text.plus, text.measure_text, text.clock, text.lines, text.data_uri, text.safe_link)
     made.filters |= {
-        **{one.__name__: one for one in (text.plus, text.quality, text.clock, text.lines, text.data_uri, text.address)},
-        "num": text.number,
+        **{one.__name__: one for one in named},
+        "num": text.rounded,
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }

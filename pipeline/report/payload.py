@@ -39,7 +39,7 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         {"start": start, "end": end, "score": None, "interaction": None, "phase": ""} for start, end in video.bounds
     ]
     return {
-        "duration": duration(video),
+        "duration": axis_seconds(video),
         "timed": result.timed,
         "steps": steps,
         "phases": [asdict(phase) for phase in result.phases],
@@ -84,7 +84,7 @@ def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:
     return (*video.difference, *(_camera_traces(video.camera) if video.camera else ()), *video.kinematics)
 
 
-def duration(video: page.VideoReport) -> float:
+def axis_seconds(video: page.VideoReport) -> float:
     """Length of the time axis in seconds: the video's duration, or the end of the last step or curve."""
     ends = [end for _, end in video.time_steps]
     ends += [float(chart.time[-1]) for chart in charts(video) if len(chart.time)]

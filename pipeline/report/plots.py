@@ -29,8 +29,8 @@ from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
 from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
-from pipeline.report.text import MINUS, number
-from pipeline.report.view import step_views, tasks_of
+from pipeline.report.text import MINUS, rounded
+from pipeline.report.view import plotted_tasks, step_views
 from pipeline.settings.destinations import file_error
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ def plot_report(
         raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
     written: list[Path] = []
     with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
-        for name, figure in figures(data):
+        for name, figure in drawn_figures(data):
             observer.raise_if_stopped()
             written += [save(figure, folder / f"{name}.{kind}") for kind in formats]
     return written
 
 
-def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
+def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
     """Name and figure of everything in the data that can be drawn."""
     counts: dict[str, int] = {}
     for video in data.videos:
@@ -155,7 +155,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
         if len(views) <= LABELLED_STEPS:
             side, offset = ("bottom", 2) if gap >= 0 else ("top", -2)
             axes.annotate(
-                number(gap, 2, True),
+                rounded(gap, 2, True),
                 (view.step.start + width / 2, gap),
                 (0, offset),
                 textcoords="offset points",
@@ -254,7 +254,7 @@ def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | 
     """
     figure = _new(WIDTH)
     axes = figure.subplots()
-    tasks = tasks_of(predictions)
+    tasks = plotted_tasks(predictions)
     for task, colour, marker in zip(tasks, cycle(COLOURS), cycle(MARKERS), strict=False):
         rows = [p for p in predictions if p.task == task]
         bounded = [(p.true, *p.interval) for p in rows if p.interval is not None]
@@ -298,7 +298,7 @@ def bar_figure(chart: BarChart) -> Figure:
     for place, bar in zip(places, chart.bars, strict=True):
         if bar.interval is not None:
             axes.hlines(place, *bar.interval, color="black", linewidth=0.9)
-        text = number(bar.value, 3)
+        text = rounded(bar.value, 3)
         axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)

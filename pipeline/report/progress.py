@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data.errors import significant
-from pipeline.checks.accuracy import fixed
+from pipeline.checks.accuracy import as_printed
 from pipeline.report.page_data import BatchReport, VideoReport
-from pipeline.report.text import number
+from pipeline.report.text import rounded
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class PerformerProgress:
         """The scores of the first and the last day, and whether the change is smaller than the model's error."""
         first, last = self.videos[0], self.videos[-1]
         digits, accuracy = last.result.decimals, last.result.accuracy
-        start, end = (fixed(video.shown_score or 0.0, digits) for video in (first, last))
+        start, end = (as_printed(video.shown_score or 0.0, digits) for video in (first, last))
         change = end - start
         said = (
-            f"{self.subject}: {number(start, digits)} on {first.day}, {number(end, digits)} on "
-            f"{last.day} ({number(change, digits, sign=True)}; {len(self.videos)} videos)"
+            f"{self.subject}: {rounded(start, digits)} on {first.day}, {rounded(end, digits)} on "
+            f"{last.day} ({rounded(change, digits, sign=True)}; {len(self.videos)} videos)"
         )
         if accuracy is None or accuracy.within is None or abs(change) >= accuracy.within:
             return f"{said}."

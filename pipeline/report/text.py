@@ -18,7 +18,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from data.errors import printable, significant
-from pipeline.checks.accuracy import fixed
+from pipeline.checks.accuracy import as_printed
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _SCHEME = re.compile(r"(?:https?|file)://", re.IGNORECASE)
@@ -35,18 +35,18 @@ def lines(text: str) -> Markup:
     return escape("\n".join(printable(line.expandtabs()) for line in re.split(r"\r\n|\r|\n", text)))
 
 
-def shown(value: Any) -> Any:
+def template_value(value: Any) -> Any:
     """`value` as the template writes it, before HTML escaping."""
     if value is None:
         return MISSING
     return printable(value) if type(value) is str else value
 
 
-def number(value: float | Decimal | None, digits: int = 2, sign: bool = False) -> str:
+def rounded(value: float | Decimal | None, digits: int = 2, sign: bool = False) -> str:
     """`value` with `digits` decimals and a real minus sign; a dash where it is None or not finite."""
     if value is None or not math.isfinite(value):
         return MISSING
-    text = f"{fixed(float(value), digits):{'+' if sign else ''}f}"
+    text = f"{as_printed(float(value), digits):{'+' if sign else ''}f}"
     return text.replace("-", MINUS)
 
 
@@ -55,12 +55,12 @@ def plus(value: Decimal) -> str:
     return f"{'+' if value >= 0 else MINUS} {abs(value)}"
 
 
-def quality(value: float | str | None) -> str:
+def measure_text(value: float | str | None) -> str:
     """A quality measure as text: yes or no, integers whole, others with three significant digits."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return number(value, 0) if value.is_integer() else significant(value).replace("-", MINUS)
+        return rounded(value, 0) if value.is_integer() else significant(value).replace("-", MINUS)
     return MISSING if value is None else printable(str(value))
 
 
@@ -80,7 +80,7 @@ def data_uri(uri: str | None) -> str | None:
     return uri if uri is not None and _DATA_URI.fullmatch(uri) else None
 
 
-def address(link: str | None) -> str | None:
+def safe_link(link: str | None) -> str | None:
     """A percent-encoded link: http, https, file or a path relative to the page; None where it is unsafe.
 
     Undecodable bytes of a file name are kept (`%ff`). Any other text, such as `javascript:`, counts as a file name.

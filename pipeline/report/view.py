@@ -12,13 +12,13 @@ import numpy as np
 
 from data.errors import significant
 from data.video import Phase
-from pipeline.checks.accuracy import Interval, fixed
+from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.checks.flag import Flag
 from pipeline.checks.flags import GUESSING
 from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
-from pipeline.report.payload import duration
-from pipeline.report.text import number, steps_named
+from pipeline.report.payload import axis_seconds
+from pipeline.report.text import rounded, steps_named
 from pipeline.score.score import Score, StepScore
 
 SHOWN_DECIMALS = 2
@@ -65,7 +65,7 @@ class StepView:
 
 def step_views(video: page.VideoReport) -> list[StepView]:
     """The steps of one video against the means of the training videos, or else against the video's own mean."""
-    steps, length, scores, reach = video.result.steps, duration(video), _finite_scores(video), colour_reach(video)
+    steps, length, scores, reach = video.result.steps, axis_seconds(video), _finite_scores(video), colour_reach(video)
     if not steps:
         return []
     if video.training is not None:
@@ -76,7 +76,7 @@ def step_views(video: page.VideoReport) -> list[StepView]:
     for place, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
         finite = math.isfinite(step.score)
         gap = step.score - mean if finite else 0.0
-        share, shown = (fixed(value, SHOWN_DECIMALS) if finite else None for value in (step.score, gap))
+        share, shown = (as_printed(value, SHOWN_DECIMALS) if finite else None for value in (step.score, gap))
         shown_gap = shown or Decimal(0)
         unusual = shown_gap < 0 and as_low(video, gap) <= RARE * len(video.training.lowest if video.training else ())
         quality = -1.0 if unusual else PALE * max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
@@ -278,8 +278,8 @@ def cell_text(value: Cell, digits: int) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):
-        return " to ".join(number(end, 2) for end in value)
-    return number(value, digits)
+        return " to ".join(rounded(end, 2) for end in value)
+    return rounded(value, digits)
 
 
 def bold_note(table: Table) -> str:
@@ -295,7 +295,7 @@ def bold_note(table: Table) -> str:
     return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
 
 
-def tasks_of(predictions: Sequence[page.ScatterPoint]) -> list[str]:
+def plotted_tasks(predictions: Sequence[page.ScatterPoint]) -> list[str]:
     """Tasks in the order in which they appear, which is that of their colours."""
     return list(dict.fromkeys(prediction.task for prediction in predictions))
 
@@ -333,9 +333,8 @@ def _whole(video: page.VideoReport, points: Decimal) -> str:
     less = ""
     if accuracy is not None and accuracy.within is not None and abs(points) < accuracy.within:
         less = f", less than the model's usual error of ±{significant(accuracy.within)}"
-    return (
-        f"The whole performance is below usual: {number(points, sign=True)} points against the training videos{less}."
-    )
+    shown = rounded(points, sign=True)
+    return f"The whole performance is below usual: {shown} points against the training videos{less}."
 
 
 def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
@@ -352,8 +351,8 @@ def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
 def _named(run: Sequence[StepView], timed: bool) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
     numbers = steps_named(run[0].number, run[-1].number, [view.step.phase for view in (run[0], run[-1])])
-    times = f", {number(run[0].step.start)}\N{EN DASH}{number(run[-1].step.end)} s" if timed else ""
-    return f"{numbers}{times}, {number(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
+    times = f", {rounded(run[0].step.start)}\N{EN DASH}{rounded(run[-1].step.end)} s" if timed else ""
+    return f"{numbers}{times}, {rounded(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
 
 
 def _there(video: page.VideoReport, run: Sequence[StepView]) -> str:

@@ -17,7 +17,7 @@ from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_run_fix
-from pipeline.settings.config import Config, beside_model, configured, merged, read_method
+from pipeline.settings.config import Config, beside_model, configured, merged_settings, read_method
 from pipeline.settings.method import Method
 
 CONFIG_FILE = "config.json"
@@ -63,6 +63,6 @@ def scoring_config(folder: Path, user: Config | None = None) -> Config:
     for key in WHO:
         section, name = key.split(".")
         if given.get(section, {}).get(name):
-            chosen = merged(chosen, {section: {name: given[section][name]}})
-    method = read_method(merged(method.dump(), chosen), folder / CONFIG_FILE)
+            chosen = merged_settings(chosen, {section: {name: given[section][name]}})
+    method = read_method(merged_settings(method.dump(), chosen), folder / CONFIG_FILE)
     return configured(method, user.machine, user.dataset)

@@ -11,7 +11,7 @@ from pathlib import Path
 from data.store.arrays import Quality
 from data.video import Phase
 from pipeline.cache.failure import Failure
-from pipeline.checks.accuracy import Accuracy, Interval, fixed
+from pipeline.checks.accuracy import Accuracy, Interval, as_printed
 from pipeline.checks.flag import Flag
 from pipeline.phases import Carried
 
@@ -151,7 +151,7 @@ class ScoreParts:
         values = [row.score, *(step.score for step in row.steps), row.other_share or 0.0]
         if not all(map(math.isfinite, values)):
             return None
-        total, *steps, other = (fixed(value, decimals) for value in values)
+        total, *steps, other = (as_printed(value, decimals) for value in values)
         shown = None if row.other_share is None else other
         phases: dict[str, Decimal] = {}
         for step, share in zip(row.steps, steps, strict=True):

@@ -16,7 +16,7 @@ from typing import Any
 from data.datasets.tables import spreadsheet_text
 from data.errors import printable
 from data.store import write_text
-from pipeline.checks.accuracy import fixed
+from pipeline.checks.accuracy import as_printed
 from pipeline.score.score import Score, ScoreParts
 from pipeline.score.shareable import shareable
 
@@ -52,7 +52,9 @@ def csv_text(rows: Sequence[Score]) -> str:
         constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
         numbers += [constant, *given, *[None] * (steps - len(given)), other]
         numbers += [None if parts is None else parts.phases.get(name) for name in named]
-        *cells, raw = ["" if n is None else f"{fixed(float(n), CSV_DECIMALS):f}" for n in (*numbers, row.raw_score)]
+        *cells, raw = [
+            "" if n is None else f"{as_printed(float(n), CSV_DECIMALS):f}" for n in (*numbers, row.raw_score)
+        ]
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
         valid = [str(row.valid).lower(), cell(row.why)]
@@ -73,13 +75,13 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         parts = (row.execution, row.synchronisation) if heads else ()
         place = None if row.percentile is None else f"{row.percentile:.0f}"
         note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
-        shown = None if row.score is None else f"{fixed(row.score, row.decimals):f}"
+        shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
         ends = [_interval(ends, row.decimals) for ends in (row.interval80, row.interval95)]
         cells.append((printable(row.id), shown, *ends, place, *parts, printable(note)))
     return columns, cells
 
 
-def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
+def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     """The rows as JSON types; numbers are in the unit of the labels, None where a score has no such part.
 
     Paths, flags and errors name no folders of this machine.
@@ -109,7 +111,7 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
 
 
 def _interval(ends: tuple[float, float] | None, decimals: int) -> str | None:
-    return None if ends is None else " to ".join(f"{fixed(end, decimals):f}" for end in ends)
+    return None if ends is None else " to ".join(f"{as_printed(end, decimals):f}" for end in ends)
 
 
 def cell(text: str) -> str:

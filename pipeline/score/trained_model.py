@@ -57,9 +57,9 @@ from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import (
     NO_LABELS_FIX,
     TrainingControl,
+    input_sizes,
     label_table,
     loss_epochs,
-    sizes_of,
 )
 from pipeline.train.features import FeatureSet
 
@@ -209,7 +209,7 @@ class TrainedModel:
         for name in sorted({*self.names, *features.names}):
             if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")
-        ours, theirs = asdict(self.networks.sizes), asdict(sizes_of(features))
+        ours, theirs = asdict(self.networks.sizes), asdict(input_sizes(features))
         differing += [
             f"{key} size: {ours[key]} in the model, {theirs[key]} here" for key in ours if ours[key] != theirs[key]
         ]

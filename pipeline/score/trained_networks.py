@@ -17,7 +17,7 @@ from models.layers import Layers
 from models.stacked import double_network, predict_members
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.stored_regressions import with_prefix
-from pipeline.train import Normaliser, TrainingControl, fit_parts, fold_data, sizes_of
+from pipeline.train import Normaliser, TrainingControl, fit_parts, fold_data, input_sizes
 from pipeline.train.features import FeatureSet
 
 MAX_SIZE = 1 << 24
@@ -54,7 +54,7 @@ class TrainedNetworks:
         Raises as `fit_parts`.
         """
         normalisers, fitted = fit_parts(features, parts, model, recipe, control)
-        return cls(model, sizes_of(features), normalisers, fitted.state), fitted.losses
+        return cls(model, input_sizes(features), normalisers, fitted.state), fitted.losses
 
     @property
     def parts(self) -> int:

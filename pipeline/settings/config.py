@@ -66,7 +66,7 @@ class Config:
 
     def dump(self) -> dict[str, Any]:
         """All values as JSON types, as a file holds them."""
-        return merged(self.method.dump(), self.machine.dump(), {"dataset": self.dataset.dump()})
+        return merged_settings(self.method.dump(), self.machine.dump(), {"dataset": self.dataset.dump()})
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to worker processes as plain values: the classes of the sections are made anew there."""
@@ -140,7 +140,7 @@ def configured(
     Raises UsageError where the machine's files do not fit the method.
     """
     kind = with_sections(Section, {name: stage_class(name).Config for name in STAGES})
-    both = merged(method.dump(), machine.dump())
+    both = merged_settings(method.dump(), machine.dump())
     try:
         stages = kind.model_validate({name: both[name] for name in STAGES})
     except ValidationError as error:
@@ -157,14 +157,14 @@ def read_method(values: Mapping[str, Any], where: Path) -> Method:
         raise usage_error((kind,), error.errors(), where, {}) from None
 
 
-def merged(*values: Mapping[str, Any]) -> dict[str, Any]:
+def merged_settings(*values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings as one; a later value replaces an earlier one."""
     together: dict[str, Any] = {}
     for one in values:
         for key, value in one.items():
             inner = together.get(key)
             nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
-            together[key] = merged(inner or {}, value) if nested else value
+            together[key] = merged_settings(inner or {}, value) if nested else value
     return together
 
 

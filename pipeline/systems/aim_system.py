@@ -11,11 +11,11 @@ import torch
 
 from data.store.arrays import Floats, Rows
 from data.video import Record
-from models.comparisons import NetworkConfig, build
+from models.comparisons import NetworkConfig, build_network
 from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.inner_folds import tasks_of
+from pipeline.systems.inner_folds import task_rows
 from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
 from pipeline.train import (
     SCORES,
@@ -24,10 +24,10 @@ from pipeline.train import (
     check_sizes,
     fit_members,
     fold_data,
+    input_sizes,
     label_table,
     loss_epochs,
     run_members,
-    sizes_of,
     training_set,
 )
 from pipeline.train.features import FeatureSet
@@ -48,7 +48,7 @@ class AimSystem(NetworkSystem):
         """See `System.train`. Raises as `check_sizes` too."""
         check_sizes(train, self.model)
         learning, config = training_set(train, self.config), self.config
-        rows = {task: learning.rows(mine) for task, mine in tasks_of(train).items()}
+        rows = {task: learning.rows(mine) for task, mine in task_rows(train).items()}
         normalisers = {task: Normaliser.fit(learning.features, mine, config) for task, mine in rows.items()}
         features, asked = learning.features, np.zeros(0, dtype=np.intp)
         if watched is not None and self.watch:
@@ -59,7 +59,7 @@ class AimSystem(NetworkSystem):
         members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
         fitted = fit_members(data, members, self.model, config, control, watch=self.watch)
         by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None  # (epochs watched, runs, m)
-        net = build(self.model, sizes_of(train), Layers(config.runs))
+        net = build_network(self.model, input_sizes(train), Layers(config.runs))
         net.load_state_dict(fitted.state)
 
         def predict(features: FeatureSet) -> Predictions:
@@ -112,7 +112,7 @@ def _without_difficulty(record: Record) -> Record:
 def _unscaled(scaled: Floats, features: FeatureSet, by_task: Mapping[str, Normaliser], column: int) -> Floats:
     """Scores (..., m) in the unit of label `column`, each by the normaliser of its task."""
     out = np.empty_like(scaled)
-    for task, rows in tasks_of(features).items():
+    for task, rows in task_rows(features).items():
         out[..., rows] = by_task[task].unscale(scaled[..., rows], column)
     return out
 

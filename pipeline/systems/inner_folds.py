@@ -79,14 +79,14 @@ def _parts(train: FeatureSet, tests: dict[str, NDArray[np.bool_]]) -> list[TaskF
     """One fold for each test mask (n,), by name; a fold leaves out tasks with fewer than `MIN_TRAIN` training rows."""
     parts = []
     for name, test in tests.items():
-        possible = [rows for rows in tasks_of(train).values() if (~test[rows]).sum() >= MIN_TRAIN and test[rows].any()]
+        possible = [rows for rows in task_rows(train).values() if (~test[rows]).sum() >= MIN_TRAIN and test[rows].any()]
         if possible:
             rows = np.sort(np.concatenate(possible))
             parts.append(TaskFold("", name, rows[~test[rows]], rows[test[rows]]))
     return parts
 
 
-def tasks_of(features: FeatureSet) -> dict[str, Rows]:
+def task_rows(features: FeatureSet) -> dict[str, Rows]:
     """The rows of every task."""
     tasks = np.array([record.task for record in features.records])
     return {str(task): np.flatnonzero(tasks == task) for task in dict.fromkeys(tasks.tolist())}

@@ -14,7 +14,7 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
-from pipeline.systems.inner_folds import tasks_of
+from pipeline.systems.inner_folds import task_rows
 from pipeline.systems.interface import FoldPredictions, NetworkSystem, Predictions, ResultRow, RowKind, System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
@@ -28,7 +28,7 @@ CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (orac
 
 def mean_rho(train: FeatureSet, rows: Rows, predicted: Floats) -> float:
     """Spearman's rho of predictions (m,) for `rows` of each task, averaged over the tasks by Fisher's z."""
-    true, tasks = label_table(train.records)[rows, 0], tasks_of(train.take(rows))
+    true, tasks = label_table(train.records)[rows, 0], task_rows(train.take(rows))
     return fisher_average([spearman(predicted[mine], true[mine]) for mine in tasks.values()]).value
 
 

@@ -22,7 +22,7 @@ import torch
 
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
-from pipeline.systems.inner_folds import tasks_of
+from pipeline.systems.inner_folds import task_rows
 from pipeline.systems.interface import BY_PERFORMANCE, Predictions, System, joined, without_scores
 from pipeline.train import TrainingControl
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
@@ -69,7 +69,8 @@ def trainings_of(system: System, features: FeatureSet, train: Rows, test: Rows) 
     ask for them. Another system predicts the rows `test` alone.
     """
     tasks = [record.task for record in features.records]
-    parts = {"": train} if system.pool else {task: train[mine] for task, mine in tasks_of(features.take(train)).items()}
+    by_task = task_rows(features.take(train))
+    parts = {"": train} if system.pool else {task: train[mine] for task, mine in by_task.items()}
     made = []
     for task, rows in parts.items():
         mine = {tasks[row] for row in rows} if system.pool else {task}

@@ -3,7 +3,7 @@
 from pipeline.train.augment import training_set
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
-from pipeline.train.stack_training import Stop, loss_epochs, sizes_of
+from pipeline.train.stack_training import Stop, input_sizes, loss_epochs
 from pipeline.train.trainer import check_sizes, fit_parts, fold_data, run_members
 
 __all__ = [
@@ -16,9 +16,9 @@ __all__ = [
     "fit_members",
     "fit_parts",
     "fold_data",
+    "input_sizes",
     "label_table",
     "loss_epochs",
     "run_members",
-    "sizes_of",
     "training_set",
 ]

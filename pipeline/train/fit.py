@@ -16,7 +16,7 @@ from torch import Tensor
 
 from data.store.arrays import Floats
 from models.aim_config import AimSizes
-from models.comparisons import NetworkConfig, build
+from models.comparisons import NetworkConfig, build_network
 from models.layers import Layers
 from models.stacked import FoldData
 from pipeline.observer import CountDone
@@ -24,7 +24,7 @@ from pipeline.pool import Message, Pool, Start, Tell, ThreadPool, run_items
 from pipeline.settings.machine import Device
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of
-from pipeline.train.stack_training import Member, StackTraining, Stop, batch_count, sizes_of
+from pipeline.train.stack_training import Member, StackTraining, Stop, batch_count, input_sizes
 
 STACK_PARAMETERS = 3_000_000
 """Parameters of a CPU stack are kept below this number (12 MB, and as much for the gradient and each moment)."""
@@ -74,7 +74,7 @@ def fit_members(
     """
     control = control or TrainingControl()
     device, place = control.torch_device(), control.checkpoints
-    parts = split_members(members, sizes_of(data.inputs), model, config.batch, device)
+    parts = split_members(members, input_sizes(data.inputs), model, config.batch, device)
     inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
     workers = 1
@@ -142,7 +142,7 @@ def split_members(
     if device.type != "cpu":
         return groups
     with torch.device("meta"):
-        count = sum(parameter.numel() for parameter in build(model, sizes, Layers()).parameters())
+        count = sum(parameter.numel() for parameter in build_network(model, sizes, Layers()).parameters())
     largest = max(1, STACK_PARAMETERS // count)
     parts = []
     for group in groups:

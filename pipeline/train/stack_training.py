@@ -16,7 +16,7 @@ from data.errors import Cancelled
 from data.store.arrays import Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.comparisons import NetworkConfig, build
+from models.comparisons import NetworkConfig, build_network
 from models.layers import Layers
 from models.losses import aim_loss
 from models.stacked import FoldData, MemberDropout, predict_members
@@ -105,8 +105,8 @@ class StackTraining:
     ) -> None:
         self.device, self.members, self.config = device, members, config
         self.data = _narrow(data, model).to(self.device, torch.float32)
-        sizes = sizes_of(data.inputs)
-        self.net = build(model, sizes, Layers(len(members)))
+        sizes = input_sizes(data.inputs)
+        self.net = build_network(model, sizes, Layers(len(members)))
         steps = data.inputs.scene.shape[2]
         starts = torch.tensor([member.start / steps for member in members])
         self.net.start([torch.Generator().manual_seed(member.seed) for member in members], starts)
@@ -217,7 +217,7 @@ class StackTraining:
         return epoch
 
 
-def sizes_of(inputs: FeatureSet | AimInputs) -> AimSizes:
+def input_sizes(inputs: FeatureSet | AimInputs) -> AimSizes:
     """The sizes of a network that reads these inputs."""
     agents, secondary = inputs.secondary.shape[-2:]
     return AimSizes(inputs.primary.shape[-1], secondary, agents, inputs.scene.shape[-1], inputs.trial.shape[-1])

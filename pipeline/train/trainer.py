@@ -18,7 +18,7 @@ from pipeline.train.augment import training_set
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import Fitted, TrainingControl, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack_training import NO_ROWS, Member, sizes_of
+from pipeline.train.stack_training import NO_ROWS, Member, input_sizes
 
 
 def fit_parts(
@@ -47,7 +47,7 @@ def fit_parts(
 def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
     """Raise UsageError if the network does not fit the features."""
     try:
-        model.check(sizes_of(features))
+        model.check(input_sizes(features))
     except ValueError as error:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.keypoints.skeletons import COCO17
-from extractors.keypoints import MIRRORED, boxes_of, centres_of, orientations_of, sizes_of
+from extractors.keypoints import MIRRORED, body_sizes, boxes_of, centres_of, orientations_of
 from tests.helpers.drawn_people import person
 
 
@@ -25,7 +25,7 @@ def test_orientation_is_the_angle_clockwise_from_upright(angle: float) -> None:
 def test_size_of_a_tucked_body_is_at_least_twice_its_torso() -> None:
     pose = person(0, 0)
     pose[:, 1] = np.clip(pose[:, 1], -50, 0)
-    assert sizes_of(pose[None])[0] >= 100
+    assert body_sizes(pose[None])[0] >= 100
 
 
 def test_boxes_and_centres_of_poses_without_some_or_all_joints() -> None:
@@ -39,4 +39,4 @@ def test_boxes_and_centres_of_poses_without_some_or_all_joints() -> None:
     assert centres[0] == pytest.approx([100, 95], abs=0.1)
     assert centres[1] == pytest.approx(poses[1, :5, :2].mean(axis=0), abs=0.1)
     assert np.isfinite(centres).all()
-    assert sizes_of(poses)[2] == 1
+    assert body_sizes(poses)[2] == 1

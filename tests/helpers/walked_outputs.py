@@ -27,7 +27,7 @@ from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.evaluate.results_file import as_json as results_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
 from pipeline.observer import Observer
-from pipeline.pack.labelled_features import gather
+from pipeline.pack.labelled_features import gather_features
 from pipeline.report import ReportData, Scored, render_report
 from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page
@@ -209,7 +209,7 @@ def scores(folder: Path) -> Outputs:
     with open_cache(config.machine) as cache:
         planner = Planner(config, cache)
         assert run_extract(records, planner).ok
-        trained = train_model(gather(learn, planner, Observer()), config, folder / "run", cache, folds=4)
+        trained = train_model(gather_features(learn, planner, Observer()), config, folder / "run", cache, folds=4)
     scorer = load_scorer(folder / "run", user=config)
     rows, truth = tuple(scorer.score_records(unseen)), tuple(float(one.labels.score) for one in unseen if one.labels)
     pose = PoseAgreement(700, found_all=0.9, found=0.95, swaps=0, pck20=0.8, pck50=0.95)

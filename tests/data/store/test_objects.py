@@ -31,14 +31,14 @@ from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.local_cache import Cache, open_cache
 from pipeline.evaluate.requested_rows import performance_hashes
 from pipeline.observer import Observer
-from pipeline.pack.labelled_features import gather
+from pipeline.pack.labelled_features import gather_features
 from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
 from pipeline.score.run_config import save_method
-from pipeline.score.score_tables import as_json
+from pipeline.score.score_tables import scores_as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.machine import Machine
@@ -220,7 +220,7 @@ def test_training_packing_and_scoring_from_a_store(
     records = dataset_records(config).records
     assert extract(records, config).ok
     cache = open_cache(config.machine)
-    features = gather(records, Planner(config, cache), Observer())
+    features = gather_features(records, Planner(config, cache), Observer())
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
     hashes = performance_hashes(features, cache)
@@ -234,7 +234,7 @@ def test_training_packing_and_scoring_from_a_store(
     near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
     assert far.score is not None
     assert (far.score, far.steps) == (near.score, near.steps)
-    assert json.loads(json.dumps(as_json([far])))[0]["failure"] is None
+    assert json.loads(json.dumps(scores_as_json([far])))[0]["failure"] is None
 
 
 def test_addresses() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.camera_flow.motion_summary import largest_shift, moving, quality, to_rates, window
+from extractors.camera_flow.motion_summary import largest_shift, motion_quality, moving, to_rates, window
 from extractors.camera_flow.pair_motion import fit_cells
 
 WIDTH, HEIGHT = 320, 240
@@ -129,7 +129,7 @@ def test_every_value_is_counted_over_its_pairs() -> None:
     given = arrays()
     given["cell_mask"][:, 3] = given["cell_mask"][:, 7] = False
     moved, allowed = np.arange(PAIRS) % 3 == 0, np.arange(CELLS) != 7
-    got = quality(given, moved, allowed, 1)
+    got = motion_quality(given, moved, allowed, 1)
     usable = [row for row in range(PAIRS) if given["inliers"][row] > 0]
     assert got["pairs"] == PAIRS
     assert got["inliers_mean"] == pytest.approx(np.mean([given["inliers"][row] for row in usable]), abs=1e-4)
@@ -153,7 +153,7 @@ def test_every_value_is_counted_over_its_pairs() -> None:
 
 def test_a_stride_stretches_the_pan_and_a_tenth_of_the_pairs_makes_no_moving_camera() -> None:
     given = arrays()
-    one, four = (quality(given, np.arange(PAIRS) < 5, np.ones(CELLS, bool), stride) for stride in (1, 4))
+    one, four = (motion_quality(given, np.arange(PAIRS) < 5, np.ones(CELLS, bool), stride) for stride in (1, 4))
     assert four["pan_range"] == pytest.approx(4 * float(one["pan_range"]), abs=4e-4)
     assert one["moving"] is False
-    assert quality(given, np.arange(PAIRS) < 7, np.ones(CELLS, bool), 1)["moving"] is True
+    assert motion_quality(given, np.arange(PAIRS) < 7, np.ones(CELLS, bool), 1)["moving"] is True

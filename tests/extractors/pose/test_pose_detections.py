@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.keypoints import MIRRORED
-from extractors.pose.detections import PERSON_RADIUS, Detections, merged, turns_of
+from extractors.pose.detections import PERSON_RADIUS, Detections, merged_views, turns_of
 from extractors.pose.stage import detected
 from tests.helpers.drawn_people import ColourReader, people, person, picture
 
@@ -33,7 +33,7 @@ def test_every_frame_has_the_upright_view_and_no_view_twice(count: int) -> None:
 
 def test_a_body_of_several_views_is_one_weighted_by_scores() -> None:
     weak, strong = person(10, 0, score=0.3), person(0, 0, score=0.9)
-    bodies = merged([people(weak, scores=[0.2]), people(strong, scores=[0.8]), Detections.none()])
+    bodies = merged_views([people(weak, scores=[0.2]), people(strong, scores=[0.8]), Detections.none()])
     assert len(bodies) == 1
     assert bodies.scores == pytest.approx([1.0 / 3])  # two of three views agree
     share = 0.2 * 0.3**2 / (0.2 * 0.3**2 + 0.8 * 0.9**2)
@@ -41,17 +41,17 @@ def test_a_body_of_several_views_is_one_weighted_by_scores() -> None:
 
 
 def test_detections_of_one_view_are_never_merged() -> None:
-    assert len(merged([people(person(0, 0), person(5, 0)), Detections.none()])) == 2
+    assert len(merged_views([people(person(0, 0), person(5, 0)), Detections.none()])) == 2
 
 
 def test_two_people_in_two_views_are_two() -> None:
-    bodies = merged([people(person(100, 100), person(160, 100)), people(person(158, 100), person(101, 100))])
+    bodies = merged_views([people(person(100, 100), person(160, 100)), people(person(158, 100), person(101, 100))])
     assert sorted(bodies.keypoints[:, 0, 0].tolist()) == pytest.approx([100.5, 159])
     assert bodies.scores == pytest.approx([0.6, 0.6])
 
 
 def test_exchanged_sides_are_two_hypotheses_and_not_their_mean() -> None:
-    bodies = merged([people(person(0, 0)), people(person(0, 0)[MIRRORED])])
+    bodies = merged_views([people(person(0, 0)), people(person(0, 0)[MIRRORED])])
     assert bodies.scores == pytest.approx([0.3, 0.3])
 
 
@@ -61,7 +61,7 @@ def test_merging_keeps_the_sum_of_scores_and_a_body_near_every_detection(groups:
         people(*[person(x, 0) for x, _ in one], scores=[s for _, s in one]) if one else Detections.none()
         for one in groups
     ]
-    bodies = merged(views)
+    bodies = merged_views(views)
     everyone = Detections.joined(views)
     assert bodies.scores.sum() * len(views) == pytest.approx(everyone.scores.sum(), abs=1e-6)
     for pose in everyone.keypoints:
@@ -75,5 +75,5 @@ def test_the_best_people_are_above_the_score_and_in_order() -> None:
 
 def test_nobody_joined_is_nobody() -> None:
     nobody = Detections.joined([])
-    assert len(nobody) == len(nobody.best(0.0)) == len(merged([nobody, nobody])) == 0
+    assert len(nobody) == len(nobody.best(0.0)) == len(merged_views([nobody, nobody])) == 0
     assert len(Detections.joined([nobody, people(person(0, 0))])) == 1

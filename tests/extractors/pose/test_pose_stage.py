@@ -13,7 +13,7 @@ import pytest
 from data.errors import DataError, UsageError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
-from extractors.keypoints import INTERPOLATED_SCORE, sizes_of
+from extractors.keypoints import INTERPOLATED_SCORE, body_sizes
 from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
@@ -185,7 +185,7 @@ def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path)
     assert ((people.keypoints[..., :2] > -20) & (people.keypoints[..., :2] < max(image.shape) + 20)).all()
     larger = MoveNet(PoseConfig(weights_file=str(movenet), long_side=384), {}, FILES).detect(image)
     apart = np.linalg.norm(people.keypoints[:, None, 5:, :2] - larger.keypoints[None, :, 5:, :2], axis=-1).mean(axis=-1)
-    assert (apart.min(axis=1) < 0.05 * sizes_of(people.keypoints)).all(), "another input size finds the same people"
+    assert (apart.min(axis=1) < 0.05 * body_sizes(people.keypoints)).all(), "another input size finds the same people"
 
 
 @pytest.mark.weights

@@ -17,7 +17,7 @@ from data.store.arrays import Array, StageOutput
 from data.video import Phase, Record
 from extractors.timesteps.channels import make_channels
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
-from extractors.timesteps.trial_descriptors import trial_descriptors
+from extractors.timesteps.trial_descriptors import describe_trial
 from tests.helpers.made_outputs import flow_output, pose_of
 
 FILES = StageFiles()
@@ -255,6 +255,6 @@ def test_trial_descriptors_are_finite_for_anything():
         empty = make_channels(
             "array", HANDS, time, lambda r, v=values: (v[r], np.ones(v[r].shape)), observed=np.ones(rows, dtype=bool)
         )
-        names, descriptors = trial_descriptors(empty, [empty, empty], 0.04)
+        names, descriptors = describe_trial(empty, [empty, empty], 0.04)
         assert np.isfinite(descriptors).all()
         assert len(names) == len(descriptors) > 10

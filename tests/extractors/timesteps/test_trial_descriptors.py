@@ -12,7 +12,7 @@ from data.stage_files import StageFiles
 from data.store import StageOutput
 from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.channels import Channels, make_channels
-from extractors.timesteps.trial_descriptors import pair_descriptors, trial_descriptors
+from extractors.timesteps.trial_descriptors import describe_trial, pair_descriptors
 from tests.extractors.skeleton.test_skeleton import moving
 from tests.helpers.made_outputs import skeleton_of
 
@@ -119,29 +119,29 @@ def test_hands_that_move_in_turn_are_never_busy_together() -> None:
     time = np.arange(500) / 50
     sway = 0.05 * np.sin(2 * np.pi * time)[:, None] * [1, 0.5, 0.2]
     first, second = (np.where(half[:, None], sway, 0.0) for half in (time < 5, time >= 5))
-    _, turns = trial_descriptors(tools(first, second), [tools(first, second)], 10)
-    names, together = trial_descriptors(tools(first, first), [tools(first, first)], 10)
+    _, turns = describe_trial(tools(first, second), [tools(first, second)], 10)
+    names, together = describe_trial(tools(first, first), [tools(first, first)], 10)
     row = {name: place for place, name in enumerate(names)}
     assert turns[row["primary.hands.both_share"]] == pytest.approx(0, abs=0.05)
     assert together[row["primary.hands.both_share"]] == pytest.approx(0.5, abs=0.2)
     assert turns[row["primary.hands.speed_correlation"]] < -0.5
     assert together[row["primary.hands.speed_correlation"]] == pytest.approx(1)
     assert together[row["primary.hands.log_speed_ratio"]] == pytest.approx(0, abs=1e-6)
-    _, faster = trial_descriptors(tools(3 * first, first), [tools(first, first)], 10)
+    _, faster = describe_trial(tools(3 * first, first), [tools(first, first)], 10)
     assert faster[row["primary.hands.log_speed_ratio"]] == pytest.approx(np.log(3), abs=1e-3)
 
 
 def test_several_secondary_agents_are_averaged_and_other_kinds_have_no_pair() -> None:
     rng = np.random.default_rng(0)
     one, two, three = (tools(*np.cumsum(rng.normal(0, 0.01, (2, 80, 3)), axis=1)) for _ in range(3))
-    names, together = trial_descriptors(one, [two, three], 2)
-    alone = [trial_descriptors(one, [other], 2)[1] for other in (two, three)]
+    names, together = describe_trial(one, [two, three], 2)
+    alone = [describe_trial(one, [other], 2)[1] for other in (two, three)]
     np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
     assert sum(name.startswith("pair.") for name in names) == 4
     observed = np.ones(80, dtype=bool)
     level = make_channels("array", ("level",), one.time, lambda r: (np.ones((80, 1))[r],) * 2, observed=observed)
     assert pair_descriptors(one, level) == {}
-    names, values = trial_descriptors(one, [level], 2)
+    names, values = describe_trial(one, [level], 2)
     assert not any(name.startswith(("pair.", "secondary.")) for name in names)
     assert np.isfinite(values).all()
 
@@ -156,7 +156,7 @@ def test_total_rotation_of_a_tool_is_the_integral_of_its_speed() -> None:
         lambda r: (values[r], np.ones_like(values[r])),
         observed=np.ones(200, bool),
     )
-    names, got = trial_descriptors(channels, [], 10)
+    names, got = describe_trial(channels, [], 10)
     row = dict(zip(names, got.tolist(), strict=True))
     fine = np.linspace(0, 10, 100_001)
     assert np.exp(row["primary.left.log_turned_rad"]) == pytest.approx(

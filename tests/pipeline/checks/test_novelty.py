@@ -7,7 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.checks.novelty import CUT, NEIGHBOURS, STILL, STILL_CHANGE, Novelty, distances, floors, trial_level
+from pipeline.checks.novelty import (
+    CUT,
+    NEIGHBOURS,
+    STILL,
+    STILL_CHANGE,
+    Novelty,
+    floors,
+    neighbour_distances,
+    trial_level,
+)
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
@@ -39,7 +48,7 @@ def test_distances_are_those_of_a_slow_loop() -> None:
     reference = {"a": rng.normal(size=(12, 3)), "b": rng.normal(5, 2, (12, 2))}
     reference["a"][:, 1] = 7.0  # constant: not compared
     new = {"a": rng.normal(size=(4, 3)), "b": np.full((4, 2), 1e6)}
-    got = distances(reference, new)
+    got = neighbour_distances(reference, new)
     for row in range(4):
         squares = {name: [] for name in reference}  # type: ignore[var-annotated]
         for other in range(12):
@@ -68,8 +77,8 @@ def test_the_camera_of_a_tripod_has_a_floor() -> None:
     assert "the secondary agents" not in least
     quiet = {"the primary agent": np.random.default_rng(0).normal(0, 1e-5, (6, 1))}
     far = {"the primary agent": np.array([[1e-3]])}
-    assert distances(quiet, far).whole[0] > 5
-    assert distances(quiet, far, {"the primary agent": np.array([STILL])}).whole[0] < 0.2
+    assert neighbour_distances(quiet, far).whole[0] > 5
+    assert neighbour_distances(quiet, far, {"the primary agent": np.array([STILL])}).whole[0] < 0.2
 
 
 def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:

@@ -22,7 +22,7 @@ from data.datasets import list_records
 from pipeline import api
 from pipeline.evaluate.evaluation_results import Estimate
 from pipeline.evaluate.published_results import published_results, published_table
-from pipeline.evaluate.results_file import as_json
+from pipeline.evaluate.results_file import results_as_json
 from synthetic.tiny_datasets import make_aqa7
 from synthetic.tiny_published import PUBLISHED
 from tests.helpers.made_results import made_results, system
@@ -139,7 +139,7 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
     best = next(row for row in table.rows if row.kind == "oracle")
     errors = [(one.true - one.systems[best.name].mean) / 25 for one in done.results.predictions]
     assert best.values[2] == pytest.approx(np.mean(np.square(errors)))
-    assert as_json(done.results)["published"]["range"] == 25
+    assert results_as_json(done.results)["published"]["range"] == 25
 
 
 def test_an_average_alone_stands_for_the_whole_set_only() -> None:

@@ -20,10 +20,10 @@ from pipeline.evaluate.evaluation_notes import evaluation_notes
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.requested_rows import RequestedRows, protocol_folds
-from pipeline.evaluate.results_file import as_json
+from pipeline.evaluate.results_file import results_as_json
 from pipeline.evaluate.results_tables import SINGLE_RUNS, inner_table, main_table
 from pipeline.observer import Observer
-from pipeline.pack.labelled_features import gather
+from pipeline.pack.labelled_features import gather_features
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
@@ -62,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
     planner = Planner(config, cache)
     records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
     assert run_extract(records, planner).ok
-    return config, gather(records, planner, Observer())
+    return config, gather_features(records, planner, Observer())
 
 
 @pytest.mark.parametrize("protocol", ["4fold", "louo", "loso", "kfold"])
@@ -81,7 +81,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     assert not any("oracle" in name for name in names)
     assert (COMBINED in names) == (results.against == COMBINED) == louo
     assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
-    json.dumps(as_json(results), allow_nan=False)
+    json.dumps(results_as_json(results), allow_nan=False)
     page = evaluation_report(results)
     assert page.headline is not None
     assert page.headline.value == results.systems[results.against].average.rho.value

@@ -16,7 +16,7 @@ from data.leaks import audit
 from data.splits import kfold
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, MeanAndEnds, Note
-from pipeline.evaluate.results_file import as_json, read_results, write_results
+from pipeline.evaluate.results_file import read_results, results_as_json, write_results
 from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
@@ -42,7 +42,7 @@ def test_results_survive_the_disk(results: EvaluationResults, tmp_path: Path) ->
     place = tmp_path / "out" / "results.json"
     write_results(results, place)
     assert read_results(place) == results
-    assert json.loads(place.read_text()) == as_json(results)
+    assert json.loads(place.read_text()) == results_as_json(results)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_other_files_are_refused(
     results: EvaluationResults, tmp_path: Path, change: Callable[[Any], Any], said: str
 ) -> None:
     place = tmp_path / "results.json"
-    place.write_text(json.dumps(change(as_json(results))))
+    place.write_text(json.dumps(change(results_as_json(results))))
     with pytest.raises(DataError, match=said) as raised:
         read_results(place)
     assert "\n" not in str(raised.value)

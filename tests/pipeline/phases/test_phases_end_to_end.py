@@ -13,7 +13,7 @@ import pytest
 from data.keypoints.skeletons import COCO17
 from pipeline import api
 from pipeline.observer import Observer
-from pipeline.score.score_tables import as_json, csv_text
+from pipeline.score.score_tables import csv_text, scores_as_json
 
 STANDING = np.random.default_rng(5).normal(size=(17, 3)) + np.linspace(0, 2, 17)[:, None]
 NAMES = ("run", "flight", "entry")
@@ -76,12 +76,12 @@ def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
         np.testing.assert_allclose(
             [phase.end for phase in row.phases], edges, atol=0.05 if row.carried is None else 0.2
         )
-    for row, shown in zip(rows, as_json(rows), strict=True):
+    for row, shown in zip(rows, scores_as_json(rows), strict=True):
         parts = [shown["constant"], *(phase["score"] for phase in shown["phases"]), shown["other_share"] or 0.0]
         assert sum(parts) == pytest.approx(shown["score"], abs=1e-9)
         assert (shown["phase_half_range_s"] is None) == (row.carried is None)
         assert len(shown["phase_half_range_s"] or range(4)) == 4
-    json.dumps(as_json(rows), allow_nan=False)
+    json.dumps(scores_as_json(rows), allow_nan=False)
     cells = next(csv.DictReader(io.StringIO(csv_text(rows))))
     assert float(cells["phase run"]) == pytest.approx(sum(float(cells[f"step_{n}"]) for n in (1, 2, 3)))
     assert "phases" in rows[-1].checked

@@ -204,7 +204,7 @@ def test_every_asset_and_template_is_used() -> None:
     ],
 )
 def test_addresses(link: str | None, expected: str | None) -> None:
-    assert text.address(link) == expected
+    assert text.safe_link(link) == expected
 
 
 def stepped(*scores: float) -> d.VideoReport:
@@ -257,11 +257,18 @@ def test_axes_of_predictions_hold_every_score_and_interval() -> None:
 
 
 def test_numbers_as_people_read_them() -> None:
-    assert text.number(-1.005, 1) == "\N{MINUS SIGN}1.0"
-    assert text.number(math.inf) == text.number(None) == "–"
+    assert text.rounded(-1.005, 1) == "\N{MINUS SIGN}1.0"
+    assert text.rounded(math.inf) == text.rounded(None) == "–"
     assert [text.clock(t) for t in (4.08, 187.2, 3725.0, None)] == ["4.08 s", "3:07", "1:02:05", "–"]
-    assert [text.quality(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == ["yes", "3", "0.123", "5", "x\\n", "–"]
-    assert text.quality(1349.6) == "1350"
+    assert [text.measure_text(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == [
+        "yes",
+        "3",
+        "0.123",
+        "5",
+        "x\\n",
+        "–",
+    ]
+    assert text.measure_text(1349.6) == "1350"
     assert [counted(n, "video") for n in (0, 1, 2)] == ["0 videos", "1 video", "2 videos"]
 
 

@@ -82,12 +82,12 @@ def test_the_camera_is_shown_where_it_moves() -> None:
 
 
 def test_a_video_lasts_until_its_last_step_curve_or_frame() -> None:
-    assert payload.duration(video()) == 2.5
-    assert payload.duration(video(duration=7.0)) == 7.0
+    assert payload.axis_seconds(video()) == 2.5
+    assert payload.axis_seconds(video(duration=7.0)) == 7.0
     late = d.Traces("t", "m", np.array([0.0, 9.5]), {"s": np.zeros(2)})
-    assert payload.duration(video(duration=7.0, kinematics=(late,))) == 9.5
-    assert payload.duration(video(duration=math.nan)) == 2.5
-    assert payload.duration(d.VideoReport("v", Score("v"))) == 1e-3
+    assert payload.axis_seconds(video(duration=7.0, kinematics=(late,))) == 9.5
+    assert payload.axis_seconds(video(duration=math.nan)) == 2.5
+    assert payload.axis_seconds(d.VideoReport("v", Score("v"))) == 1e-3
 
 
 def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:

@@ -63,7 +63,7 @@ def style() -> Iterator[None]:
 
 
 def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample: ReportData) -> None:
-    for name, figure in plots.figures(sample):
+    for name, figure in plots.drawn_figures(sample):
         figure.draw_without_rendering()
         assert figure.get_figwidth() == 3.3, name
         width, height = figure.get_size_inches() * figure.dpi

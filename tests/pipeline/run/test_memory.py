@@ -23,7 +23,7 @@ from data.video.records import Record
 from extractors.base import Source
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
 from extractors.clips.layouts import plan_clips
-from extractors.clips.stage import gather
+from extractors.clips.stage import decode_clips
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
@@ -148,7 +148,7 @@ def test_clips_hold_cut_pictures_of_one_clip(length: int) -> None:
     alive, cuts = Alive(), Alive()
     source: Source = Made(alive, length)
     plan = plan_clips(length, layout="windows", steps=10, frames=16, stride=1, hop=1)
-    for _ in gather(source, plan, lambda image: cuts.watch(image[:32, :32].copy())):
+    for _ in decode_clips(source, plan, lambda image: cuts.watch(image[:32, :32].copy())):
         pass
     assert alive.most <= 3
     assert cuts.most <= 16 + 2

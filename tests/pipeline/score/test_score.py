@@ -30,7 +30,7 @@ from pipeline.cache import open_cache
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
-from pipeline.pack.labelled_features import gather
+from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ThreadPool
 from pipeline.report import ReportData, Scored, render_report, write_scores_page
 from pipeline.report.run_report import run_page
@@ -42,7 +42,7 @@ from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import FILES, HASHES, cover, model_sha256
 from pipeline.score.score import NO_JUDGEMENT, Score
-from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
+from pipeline.score.score_tables import csv_text, score_rows, scores_as_json, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, validate
@@ -94,7 +94,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     with open_cache(config.machine) as cache:
         planner = Planner(config, cache)
         assert run_extract(labelled, planner).ok
-        done = train_model(gather(labelled, planner, Observer()), config, root / "run", cache, folds=4)
+        done = train_model(gather_features(labelled, planner, Observer()), config, root / "run", cache, folds=4)
     assert (done.calibration is not None, done.not_calibrated) == (True, "")
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
         film(root / f"new/{name}.mp4", grey)
@@ -146,7 +146,7 @@ def test_a_score_with_everything_beside_it(scorer: Scorer, trained: tuple[Path, 
     assert 0 <= (scored.percentile or -1) <= 100
     assert len(scored.steps) == 4
     low = scorer.model.networks.normalisers[0].score_range[0, 0]
-    assert as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
+    assert scores_as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
     assert (scored.flags, scored.failure) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
     assert not {"people detected", "right person", "camera"} & set(scored.checked)  # no such stage ran
@@ -159,7 +159,7 @@ def test_a_combination_is_scored_from_video_to_page(
     run = tmp_path / "run"
     config = toy_config(folder_of(labelled) / "cache", system="combined")
     with open_cache(config.machine) as cache:
-        train_model(gather(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
+        train_model(gather_features(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
     films, combination = find_videos([trained[1]]).records, scorer.model.combination
     assert combination is not None
@@ -175,8 +175,8 @@ def test_a_combination_is_scored_from_video_to_page(
         assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
         assert row.interval80 is not None
     assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6f}"
-    assert as_json(rows)[0]["other_share"] == pytest.approx(rows[0].other_share)
-    assert as_json(rows)[0]["constant"] == pytest.approx(low)
+    assert scores_as_json(rows)[0]["other_share"] == pytest.approx(rows[0].other_share)
+    assert scores_as_json(rows)[0]["constant"] == pytest.approx(low)
     write_scores_page(tmp_path / "page.html", Scored(scorer, rows, films), ReportData("films"))
     assert "(no step: the part of the model that reads the whole performance)" in (tmp_path / "page.html").read_text()
     assert "the score is the mean" in (run / CARD).read_text()
@@ -203,7 +203,7 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     damage(scorer.cache.root, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage(scorer.cache.root, "timesteps", "a.mp4")
-    assert len(gather(records, scorer.planner, Observer())) == len(records)
+    assert len(gather_features(records, scorer.planner, Observer())) == len(records)
 
 
 def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_pat
     names = sorted(new.glob("*.mp4"))
     together = load_scorer(run, tmp_path / "one").score_records(find_videos([new]).records)
     alone = [load_scorer(run, tmp_path / f"alone{i}").score(name) for i, name in enumerate(names)]
-    assert json.dumps(as_json(together)) == json.dumps(as_json(alone))
+    assert json.dumps(scores_as_json(together)) == json.dumps(scores_as_json(alone))
     assert csv_text(together) == csv_text(alone)
     again = load_scorer(run, tmp_path / "one").score_records(find_videos([new]).records)
     assert csv_text(again) == csv_text(together)
@@ -279,7 +279,7 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(
     assert accuracy.better
     assert accuracy.mae < accuracy.mean_mae
     assert scored.accuracy == accuracy
-    assert as_json([scored])[0]["accuracy"] == str(accuracy)
+    assert scores_as_json([scored])[0]["accuracy"] == str(accuracy)
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
     write_scores_page(page, Scored(scorer, [scored], records), ReportData("t"))
     assert "that of guessing the mean" in page.read_text()
@@ -310,7 +310,7 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     assert scored.execution is not None
     write_scores_page(page, Scored(scorer, [scored], records), ReportData("t"))
     assert "Execution: on 8 of 10 new videos this model is right within ±0.3 (" in page.read_text()
-    assert "within ±0.3 (" in as_json([scored])[0]["head_accuracy"]["execution"]
+    assert "within ±0.3 (" in scores_as_json([scored])[0]["head_accuracy"]["execution"]
     scorer.model = replace(
         scorer.model, calibration=replace(calibration, head_truth=truth, head_predicted=truth[::-1].copy())
     )
@@ -511,7 +511,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
 
 def test_json_is_strict_and_as_documented(scorer: Scorer, trained: tuple[Path, Path]) -> None:
     rows = [scorer.score(trained[1] / "a.mp4"), Score("x", failure=Failure("video", "", "no frame"))]
-    good, bad = json.loads(json.dumps(as_json(rows), allow_nan=False))
+    good, bad = json.loads(json.dumps(scores_as_json(rows), allow_nan=False))
     assert set(good) == set(bad)
     assert len(good["interval80"]) == 2
     assert set(good["steps"][0]) == {"start", "end", "score", "scene", "interaction", "phase"}
@@ -521,7 +521,7 @@ def test_json_is_strict_and_as_documented(scorer: Scorer, trained: tuple[Path, P
 def test_scores_carry_the_hash_of_the_model(scorer: Scorer, trained: tuple[Path, Path], tmp_path: Path) -> None:
     digest = model_sha256(trained[0])
     rows = scorer.score_records(find_videos([trained[1]]).records)
-    assert {row["model"] for row in as_json(rows)} == {digest}
+    assert {row["model"] for row in scores_as_json(rows)} == {digest}
     assert {line["model"] for line in csv.DictReader(io.StringIO(csv_text(rows)))} == {digest}
     assert f"SHA-256 of the model: {digest}" in (trained[0] / CARD).read_text()
     moved = shutil.copytree(trained[0], tmp_path / "moved")
@@ -536,8 +536,8 @@ def test_hostile_names_are_text(name: str) -> None:
     (line,) = csv.DictReader(io.StringIO(csv_text([row])))
     assert line["video"][:1] not in ("=", "@", "+", "-")
     assert "\n" not in line["video"]
-    assert "\x1b" not in csv_text([row]) + json.dumps(as_json([row])) + repr(score_rows([row]))
-    json.dumps(as_json([row])).encode("utf-8")
+    assert "\x1b" not in csv_text([row]) + json.dumps(scores_as_json([row])) + repr(score_rows([row]))
+    json.dumps(scores_as_json([row])).encode("utf-8")
 
 
 @pytest.mark.parametrize(("score", "expected"), [(0.5, 0), (2, 37.5), (3, 75), (9, 100)])

@@ -13,7 +13,7 @@ from data.errors import UsageError
 from pipeline.api import extract, report, score, train
 from pipeline.checks.flags import TRAINED_ON
 from pipeline.score.score import Score
-from pipeline.score.score_tables import as_json
+from pipeline.score.score_tables import scores_as_json
 from tests.helpers.walked_outputs import PageTexts
 
 
@@ -59,7 +59,7 @@ def test_training_performances_are_found_by_their_features(scored: tuple[list[Sc
 def test_unknown_times_are_not_shown(scored: tuple[list[Score], str]) -> None:
     rows, text = scored
     assert not any(row.timed for row in rows)
-    written = json.loads(json.dumps(as_json(rows)))
+    written = json.loads(json.dumps(scores_as_json(rows)))
     assert {step["start"] for one in written for step in one["steps"]} <= {None}
     assert not any("duration_s" in row.quality["timesteps"] for row in rows)
     assert "Duration" not in text

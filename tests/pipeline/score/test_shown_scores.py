@@ -22,9 +22,9 @@ from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchReport, TrainingSteps, VideoReport
 from pipeline.report.progress import PerformerProgress
-from pipeline.report.text import number
+from pipeline.report.text import rounded
 from pipeline.score.score import Score, ScoreParts, StepScore
-from pipeline.score.score_tables import as_json, csv_text, score_rows
+from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 
 points = st.floats(-1000, 1000)
 scores = st.builds(
@@ -56,7 +56,7 @@ def test_csv_and_json_add_up(row: Score) -> None:
     (line,) = csv.DictReader(io.StringIO(csv_text([row])))
     names = ["constant", *(name for name in line if name.startswith("step_")), "other_share"]
     assert sum(Decimal(line[name] or "0") for name in names) == Decimal(line["score"])
-    (shown,) = as_json([row])
+    (shown,) = scores_as_json([row])
     values = [shown["constant"], *(step["score"] for step in shown["steps"]), shown["other_share"] or 0.0]
     assert sum(Decimal(repr(value)) for value in values) == Decimal(repr(shown["score"]))
     assert (shown["other_share"] is None) == (row.other_share is None)
@@ -108,7 +108,7 @@ def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column()
     assert json.loads(page.split('id="batch-data">')[1].split("</script>")[0])["scores"] == [40.25]
     assert page_text(page).count("No score:") == 1
 
-    bad, fine = as_json([row, good])
+    bad, fine = scores_as_json([row, good])
     assert (bad["valid"], bad["why"], bad["percentile"]) == (False, "unlike the training performances", None)
     assert (bad["score"], bad["interval80"], bad["steps"], bad["raw_score"]) == (None, None, (), 45.43)
     assert (fine["valid"], fine["why"], fine["percentile"]) == (True, "", 60.0)
@@ -145,7 +145,7 @@ def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbe
     (line,) = csv.DictReader(io.StringIO(csv_text([tiny])))
     assert not [value for value in line.values() if value.startswith(("-0", "'-0"))]
     assert score_rows([tiny])[1][0][1:3] == ("0.00", "0.00 to 0.00")
-    assert (number(-0.0001, 3), number(-0.0001, 3, sign=True), significant(-0.0)) == ("0.000", "+0.000", "0")
+    assert (rounded(-0.0001, 3), rounded(-0.0001, 3, sign=True), significant(-0.0)) == ("0.000", "+0.000", "0")
     one, other = (Score("v", score=score, accuracy=accuracy(18.3)) for score in (33.6, 36.4))
     first, last = (VideoReport("v", row, subject="anna", day=day) for row, day in ((one, "1"), (other, "2")))
     assert "34 on 1, 36 on 2 (+2; 2 videos)" in PerformerProgress("anna", (first, last)).sentence
@@ -162,4 +162,4 @@ def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:
     broken.append(replace(whole, steps=(StepScore(0, 1, math.inf),)))
     for row in broken:
         assert ScoreParts.of(row, 2) is None
-        assert as_json([row])[0]["constant"] is None
+        assert scores_as_json([row])[0]["constant"] is None

@@ -10,7 +10,7 @@ import pytest
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.score.score import Score
-from pipeline.score.score_tables import as_json, csv_text
+from pipeline.score.score_tables import csv_text, scores_as_json
 from pipeline.settings.provenance import command_line, without_folders, without_folders_in
 
 
@@ -52,10 +52,10 @@ def test_csv_and_json_never_name_them() -> None:
         failure=Failure("video", "", f"{place}: no frame"),
         flags=(Flag("bad", "x", f"{place}: 1, not 2"),),
     )
-    for made in (csv_text([row]), json.dumps(as_json([row]))):
+    for made in (csv_text([row]), json.dumps(scores_as_json([row]))):
         assert "anna" not in made
         assert "a.mp4: no frame" in made
-    assert as_json([row])[0]["path"] == "a.mp4"
+    assert scores_as_json([row])[0]["path"] == "a.mp4"
 
 
 def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.comparisons import COMPARISONS, ComparisonConfig, StGcn, build
+from models.comparisons import COMPARISONS, ComparisonConfig, StGcn, build_network
 from models.layers import Layers
 from models.metrics import spearman
 from models.stacked import member_state
@@ -35,12 +35,12 @@ def config(kind: str) -> ComparisonConfig:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stack_equals_its_members(kind: str) -> None:
-    stack = build(config(kind), SIZES, Layers(2))
+    stack = build_network(config(kind), SIZES, Layers(2))
     stack.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.full((2,), 0.5))
     x = inputs(2, 3, sizes=SIZES)
     out = stack(x)
     for member in range(2):
-        alone = build(config(kind), SIZES, Layers())
+        alone = build_network(config(kind), SIZES, Layers())
         alone.load_state_dict(member_state(stack.state_dict(), member))
         mine = alone(AimInputs(**{name: values[member] for name, values in vars(x).items()}))
         torch.testing.assert_close(out.score[member], mine.score)
@@ -52,19 +52,19 @@ def test_a_stack_equals_its_members(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["st_gcn", "jr_gcn"])
 def test_graph_networks_read_all_agents_along_edges(kind: str) -> None:
     torch.manual_seed(0)
-    net, x = build(config(kind), SIZES, Layers()), inputs(2, sizes=SIZES)
+    net, x = build_network(config(kind), SIZES, Layers()), inputs(2, sizes=SIZES)
     moved = x.secondary.clone()
     moved[..., 1, 3:] += 1
     assert not torch.allclose(net(x).score, net(replace(x, secondary=moved)).score)
     torch.manual_seed(0)
-    other = build(replace(config(kind), edges=()), SIZES, Layers())
+    other = build_network(replace(config(kind), edges=()), SIZES, Layers())
     assert not torch.allclose(net(x).score, other(x).score)
 
 
 def test_a_block_of_st_gcn_by_hand() -> None:
     """A block takes neighbours' means times importance, then nine steps; only the second one has a skip connection."""
     torch.manual_seed(0)
-    net, x = build(replace(config("st_gcn"), reach=4), SIZES, Layers()), inputs(2, sizes=SIZES)
+    net, x = build_network(replace(config("st_gcn"), reach=4), SIZES, Layers()), inputs(2, sizes=SIZES)
     assert isinstance(net, StGcn)
     with torch.no_grad():
         for importance in net.importance:
@@ -85,21 +85,21 @@ def test_a_block_of_st_gcn_by_hand() -> None:
 
 def test_snippets_see_few_steps_while_training() -> None:
     torch.manual_seed(0)
-    net, x = build(config("snippets"), SIZES, Layers()), inputs(50, sizes=SIZES, steps=10)
+    net, x = build_network(config("snippets"), SIZES, Layers()), inputs(50, sizes=SIZES, steps=10)
     out = net(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
     kept = (out.step_scores != 0).float().mean()
     assert 0.15 < kept < 0.45
     few = replace(config("snippets"), snippet_share=0.02)
-    drawn = build(few, SIZES, Layers())(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
+    drawn = build_network(few, SIZES, Layers())(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
     assert (drawn.step_scores != 0).any(-1).all(), "a draw of no snippet at all counts all of them"
     assert (net(x).step_scores != 0).all()
 
 
 def test_networks_refuse_what_they_cannot_read() -> None:
     with pytest.raises(ValueError, match="whole-scene"):
-        build(config("clip_lstm"), replace(SIZES, scene=0), Layers())
+        build_network(config("clip_lstm"), replace(SIZES, scene=0), Layers())
     with pytest.raises(ValueError, match="nodes"):
-        build(ComparisonConfig("st_gcn"), SIZES, Layers())
+        build_network(ComparisonConfig("st_gcn"), SIZES, Layers())
 
 
 def named(names: tuple[str, ...], agents: int = 1) -> FeatureSet:

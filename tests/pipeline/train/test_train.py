@@ -25,7 +25,7 @@ from pipeline.train import stack_training
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import Normaliser, label_table
-from pipeline.train.stack_training import Member, StackTraining, draw_batches, sizes_of
+from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes
 from pipeline.train.trainer import fold_data
 from tests.helpers.made_features import made_features
 
@@ -40,7 +40,7 @@ def features() -> FeatureSet:
 
 def train_plainly(data: FoldData, member: Member, config: TrainConfig, model: AimConfig, epochs: int) -> Aim:
     """An ordinary training loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, batch by batch."""
-    net = Aim(model, sizes_of(data.inputs))
+    net = Aim(model, input_sizes(data.inputs))
     start = StackTraining(data, [member], model, config)
     net.load_state_dict(member_state(start.net.state_dict(), 0))
     optimizer = torch.optim.Adam(net.parameters(), lr=1.0, weight_decay=config.weight_decay)
