@@ -67,9 +67,9 @@ def track_descriptors(track: PointTrack) -> dict[str, float]:
     seconds = float(durations[weight > 0].sum())
     variation = float(np.sqrt(np.average(np.square(speed - mean), weights=time_weight))) / (mean + _TINY)
     idle = float(np.average(speed < IDLE * np.percentile(speed[time_weight > 0], 90), weights=time_weight))
-    lengths = (log(mean * seconds), log(mean), log(_mean_length(jerk, jerk_weight * durations)))
-    volume = sum(log(float(deviation)) for deviation in track.position[track.weight > 0].std(axis=0))
-    more = (log(_mean_length(acceleration, weight * durations)), float(volume))
+    lengths = (floored_log(mean * seconds), floored_log(mean), floored_log(_mean_length(jerk, jerk_weight * durations)))
+    volume = sum(floored_log(float(deviation)) for deviation in track.position[track.weight > 0].std(axis=0))
+    more = (floored_log(_mean_length(acceleration, weight * durations)), float(volume))
     slow = float(np.average(speed < SLOW_M_S, weights=time_weight))
     values = (*lengths, variation, idle, spectral_centroid(track.time, speed), *more, slow)
     return dict(zip(names, values[: len(names)], strict=True))
@@ -97,9 +97,9 @@ def activity(time: Floats, values: Floats, weight: Floats) -> dict[str, float]:
     rate = float(np.average(np.abs(slope[:, 0]), weights=time_weight))
     moving = np.sign(slope[(np.abs(slope[:, 0]) > rate) & (slope_weight > 0), 0])
     return {
-        "log_gripper_rad_s": log(rate),
+        "log_gripper_rad_s": floored_log(rate),
         "log_closings_min": float(np.log1p(60 * closings / seconds)),
-        "log_travel_rad": log(rate * seconds),
+        "log_travel_rad": floored_log(rate * seconds),
         "reversals_s": float((moving[:-1] != moving[1:]).sum() / seconds),
     }
 
@@ -176,6 +176,6 @@ def _durations(time: Floats) -> Floats:
     return np.diff(row_cells(time, row_span(time)))[:, 0]
 
 
-def log(value: float) -> float:
+def floored_log(value: float) -> float:
     """Natural logarithm, with 1e-6 as the least value."""
     return float(np.log(max(value, _TINY)))

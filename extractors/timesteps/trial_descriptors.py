@@ -20,8 +20,8 @@ from extractors.timesteps.motion_descriptors import (
     PointTrack,
     activity,
     correlation,
+    floored_log,
     lag_by_correlation,
-    log,
     track_descriptors,
 )
 from extractors.timesteps.pose_channels import SIDE_MARK
@@ -41,7 +41,7 @@ def describe_trial(
     Each agent's descriptors come first, then those of the primary agent with each secondary one. Several secondary
     agents are averaged.
     """
-    descriptors = {"log_duration_s": log(duration)}
+    descriptors = {"log_duration_s": floored_log(duration)}
     descriptors |= {f"primary.{name}": value for name, value in _agent_descriptors(primary).items()}
     descriptors |= {f"secondary.{name}": v for name, v in _mean([_agent_descriptors(s) for s in secondary]).items()}
     descriptors |= {f"pair.{name}": v for name, v in _mean([pair_descriptors(primary, s) for s in secondary]).items()}
@@ -60,8 +60,8 @@ def _agent_descriptors(channels: Channels) -> dict[str, float]:
         if match := _TURNING.fullmatch(name):
             turned = _integral(channels, name)
             seconds = max(channels.span[1] - channels.span[0], LONE_PERIOD_S)
-            descriptors[f"{match[1]}.log_turned_rad"] = log(turned)
-            descriptors[f"{match[1]}.log_turning_rad_s"] = log(turned / seconds)
+            descriptors[f"{match[1]}.log_turned_rad"] = floored_log(turned)
+            descriptors[f"{match[1]}.log_turning_rad_s"] = floored_log(turned / seconds)
     if len(tracks) == 2:
         descriptors |= _two_hands(*tracks)
     if turning := {"torso.turn", "torso.turn_speed"} & {*channels.names}:
@@ -121,7 +121,7 @@ def _two_hands(left: PointTrack, right: PointTrack) -> dict[str, float]:
     busy = [x > 0.5 * mean for x, mean in zip((a, b), means, strict=True)]
     return {
         "hands.speed_correlation": correlation(a, b, weight),
-        "hands.log_speed_ratio": log(means[0]) - log(means[1]),
+        "hands.log_speed_ratio": floored_log(means[0]) - floored_log(means[1]),
         "hands.both_share": float(np.average(busy[0] & busy[1], weights=weight)),
     }
 

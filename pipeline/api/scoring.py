@@ -84,7 +84,7 @@ def serve(
         port: 0: any free port.
     """
     from pipeline.score import load_scorer, local_run
-    from pipeline.serve import serve as run_server
+    from pipeline.serve import run_server
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)

@@ -134,7 +134,7 @@ def list_cache(cache: Cache, stage: str = "") -> CacheListing:
     return CacheListing(f"{stage or 'stages'} in {cache.place}, {sum(row.bytes for row in rows) / 1e6:.1f} MB", rows)
 
 
-def row_cells(row: StoredSetting | ListedOutput) -> tuple[str, ...]:
+def table_cells(row: StoredSetting | ListedOutput) -> tuple[str, ...]:
     """The cells of a row as a table shows them: mappings in one line, hashes shortened."""
     cells = []
     for name, value in vars(row).items():

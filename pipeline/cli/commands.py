@@ -187,7 +187,7 @@ def _intervals(done: api.TrainedModel) -> str:
 
 def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     """Print the notes, one table and the files of an evaluation, or its results as JSON."""
-    from pipeline.evaluate import as_json as results_as_json
+    from pipeline.evaluate import results_as_json
     from pipeline.evaluate.published_results import published_table
     from pipeline.evaluate.results_tables import curve_table, main_table
 
@@ -234,13 +234,12 @@ serve = command(api.serve, "serve --model runs/tasd2")(show_nothing)
 def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
     """Print one row per video."""
     from data.store import address, is_shared
-    from pipeline.score.score_tables import as_json as rows_as_json
-    from pipeline.score.score_tables import score_rows
+    from pipeline.score.score_tables import score_rows, scores_as_json
     from pipeline.settings.provenance import without_folders
 
     if as_json:
         name = address(model) if is_shared(model) else without_folders(str(model))
-        print_json({"model": name, "videos": rows_as_json(rows)})
+        print_json({"model": name, "videos": scores_as_json(rows)})
     else:
         table(f"scores by {address(model)}", *score_rows(rows))
         for row in rows:
@@ -348,10 +347,10 @@ def cache_ls(listing: api.CacheListing, as_json: bool) -> None:
     if as_json:
         print_json([vars(row) for row in listing.rows])
         return
-    from pipeline.cache.housekeeping import row_cells
+    from pipeline.cache.housekeeping import table_cells
 
     columns = list(vars(listing.rows[0])) if listing.rows else ["nothing here"]
-    table(listing.title, columns, [row_cells(row) for row in listing.rows])
+    table(listing.title, columns, [table_cells(row) for row in listing.rows])
 
 
 @command(api.cache_verify, "cache verify -c folder")

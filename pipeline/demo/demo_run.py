@@ -27,7 +27,7 @@ from pipeline.pool import ProcessPool, Tell, WorkerLost, run_items
 from pipeline.report import ReportData, Scored, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, ScatterPoint
-from pipeline.report.text import rounded
+from pipeline.report.text import to_digits
 from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
@@ -91,8 +91,8 @@ class DemoResult:
         ]
         scores = []
         for row, actual in zip(self.scored, self.truth, strict=True):
-            ends = "" if row.interval80 is None else " to ".join(rounded(end, row.decimals) for end in row.interval80)
-            shown = rounded(row.score, row.decimals)
+            ends = "" if row.interval80 is None else " to ".join(to_digits(end, row.decimals) for end in row.interval80)
+            shown = to_digits(row.score, row.decimals)
             scores.append((row.id, actual, shown, ends, "; ".join(flag.title for flag in row.flags)))
         metrics = [(name, of.rho.value, interval_text(of.rho.interval), of.mae) for name, of in self.metrics.items()]
         times = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]

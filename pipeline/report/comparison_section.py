@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.report.movement_section import MOST, marked
 from pipeline.report.page_data import VideoReport
-from pipeline.report.text import rounded, steps_named
+from pipeline.report.text import steps_named, to_digits
 from pipeline.score.movement import Difference, figure_differences
 
 WHOLE = ("delay", "length", "tightest")
@@ -43,8 +43,8 @@ def _between(a: VideoReport, b: VideoReport) -> list[Difference]:
 def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
     figure = one.figure
     who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
-    values = " and ".join(rounded(v, figure.decimals) for v in (one.value, one.low))
-    gap = rounded(abs(one.beyond), figure.decimals)
+    values = " and ".join(to_digits(v, figure.decimals) for v in (one.value, one.low))
+    gap = to_digits(abs(one.beyond), figure.decimals)
     text = f"{who}{figure.subject} {gap} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
     phases = [step.phase for step in a.result.steps[one.furthest : one.furthest + 1]]
     when = "" if one.name in WHOLE else f", {steps_named(one.furthest + 1, one.furthest + 1, phases)}"

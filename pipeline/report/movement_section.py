@@ -11,7 +11,7 @@ from extractors.timesteps.pose_channels import ANGLES as JOINT_ANGLES
 from extractors.timesteps.pose_points import POINTS
 from pipeline.checks.accuracy import Interval
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
-from pipeline.report.text import clock, rounded, steps_named
+from pipeline.report.text import clock, steps_named, to_digits
 from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, figure_differences, steps_of
 
 MOST = 6
@@ -97,8 +97,8 @@ def _observation(
     who = "" if one.person is None or len(names) < 2 else f"{names[one.person]}: "
     place = sum(steps[one.furthest]) / 2
     when = "over the whole video" if name == "delay" else f"at {clock(place)}"
-    amount = f"{rounded(abs(one.beyond), figure.decimals)} {figure.unit}"
-    value, low, high = (rounded(v, figure.decimals) for v in (one.value, one.low, one.high))
+    amount = f"{to_digits(abs(one.beyond), figure.decimals)} {figure.unit}"
+    value, low, high = (to_digits(v, figure.decimals) for v in (one.value, one.low, one.high))
     text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
     shown = steps_named(one.first + 1, one.last + 1, [phases[step] for step in (one.first, one.last)] if phases else ())
     numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")

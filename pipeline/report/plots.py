@@ -29,7 +29,7 @@ from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
 from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoReport
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
-from pipeline.report.text import MINUS, rounded
+from pipeline.report.text import MINUS, to_digits
 from pipeline.report.view import plotted_tasks, step_views
 from pipeline.settings.destinations import file_error
 
@@ -155,7 +155,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
         if len(views) <= LABELLED_STEPS:
             side, offset = ("bottom", 2) if gap >= 0 else ("top", -2)
             axes.annotate(
-                rounded(gap, 2, True),
+                to_digits(gap, 2, True),
                 (view.step.start + width / 2, gap),
                 (0, offset),
                 textcoords="offset points",
@@ -298,7 +298,7 @@ def bar_figure(chart: BarChart) -> Figure:
     for place, bar in zip(places, chart.bars, strict=True):
         if bar.interval is not None:
             axes.hlines(place, *bar.interval, color="black", linewidth=0.9)
-        text = rounded(bar.value, 3)
+        text = to_digits(bar.value, 3)
         axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)

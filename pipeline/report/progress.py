@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from data.errors import significant
 from pipeline.checks.accuracy import as_printed
 from pipeline.report.page_data import BatchReport, VideoReport
-from pipeline.report.text import rounded
+from pipeline.report.text import to_digits
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class PerformerProgress:
         start, end = (as_printed(video.shown_score or 0.0, digits) for video in (first, last))
         change = end - start
         said = (
-            f"{self.subject}: {rounded(start, digits)} on {first.day}, {rounded(end, digits)} on "
-            f"{last.day} ({rounded(change, digits, sign=True)}; {len(self.videos)} videos)"
+            f"{self.subject}: {to_digits(start, digits)} on {first.day}, {to_digits(end, digits)} on "
+            f"{last.day} ({to_digits(change, digits, sign=True)}; {len(self.videos)} videos)"
         )
         if accuracy is None or accuracy.within is None or abs(change) >= accuracy.within:
             return f"{said}."

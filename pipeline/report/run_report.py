@@ -21,7 +21,7 @@ from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_page, evaluation_report, training_folds_report
 from pipeline.report.page_data import BatchReport, FailedVideo, ReportData, TrainingSteps, VideoReport
 from pipeline.report.page_writer import write_report
-from pipeline.report.text import rounded
+from pipeline.report.text import to_digits
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
@@ -183,7 +183,7 @@ def scores_page(
         section(
             row,
             record,
-            f"Best training video, judges {rounded(score)}: {row.id}",
+            f"Best training video, judges {to_digits(score)}: {row.id}",
             replace(facts, better={}, labelled=0),
         )
         for row, record, score in _best_of_training(scorer, videos)

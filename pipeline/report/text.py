@@ -42,7 +42,7 @@ def template_value(value: Any) -> Any:
     return printable(value) if type(value) is str else value
 
 
-def rounded(value: float | Decimal | None, digits: int = 2, sign: bool = False) -> str:
+def to_digits(value: float | Decimal | None, digits: int = 2, sign: bool = False) -> str:
     """`value` with `digits` decimals and a real minus sign; a dash where it is None or not finite."""
     if value is None or not math.isfinite(value):
         return MISSING
@@ -60,7 +60,7 @@ def measure_text(value: float | str | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return rounded(value, 0) if value.is_integer() else significant(value).replace("-", MINUS)
+        return to_digits(value, 0) if value.is_integer() else significant(value).replace("-", MINUS)
     return MISSING if value is None else printable(str(value))
 
 

@@ -18,7 +18,7 @@ from pipeline.checks.flags import GUESSING
 from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.payload import axis_seconds
-from pipeline.report.text import rounded, steps_named
+from pipeline.report.text import steps_named, to_digits
 from pipeline.score.score import Score, StepScore
 
 SHOWN_DECIMALS = 2
@@ -278,8 +278,8 @@ def cell_text(value: Cell, digits: int) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):
-        return " to ".join(rounded(end, 2) for end in value)
-    return rounded(value, digits)
+        return " to ".join(to_digits(end, 2) for end in value)
+    return to_digits(value, digits)
 
 
 def bold_note(table: Table) -> str:
@@ -333,7 +333,7 @@ def _whole(video: page.VideoReport, points: Decimal) -> str:
     less = ""
     if accuracy is not None and accuracy.within is not None and abs(points) < accuracy.within:
         less = f", less than the model's usual error of ±{significant(accuracy.within)}"
-    shown = rounded(points, sign=True)
+    shown = to_digits(points, sign=True)
     return f"The whole performance is below usual: {shown} points against the training videos{less}."
 
 
@@ -351,8 +351,8 @@ def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
 def _named(run: Sequence[StepView], timed: bool) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
     numbers = steps_named(run[0].number, run[-1].number, [view.step.phase for view in (run[0], run[-1])])
-    times = f", {rounded(run[0].step.start)}\N{EN DASH}{rounded(run[-1].step.end)} s" if timed else ""
-    return f"{numbers}{times}, {rounded(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
+    times = f", {to_digits(run[0].step.start)}\N{EN DASH}{to_digits(run[-1].step.end)} s" if timed else ""
+    return f"{numbers}{times}, {to_digits(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
 
 
 def _there(video: page.VideoReport, run: Sequence[StepView]) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.score import Scorer
 
 
-def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
+def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
     """Serve on 127.0.0.1 until interrupted; `folder` as in `create_app`, port 0 for any free one.
 
     The observer gets the link with the token when the port is open, and notes on videos that are extracted again.
@@ -53,7 +53,7 @@ def judged(scorer: Scorer) -> str:
 
     A run without a preset has the name of its folder.
     """
-    from pipeline.report.text import rounded
+    from pipeline.report.text import to_digits
     from pipeline.report.video_section import who_and_when
 
     model = scorer.model
@@ -61,7 +61,7 @@ def judged(scorer: Scorer) -> str:
     stored = None if model.calibration is None else model.calibration.facts.days
     days = sorted(map(str, stored or filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids))))
     when = "" if not days else f" of {days[0]}" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"
-    scale = f", on a scale of {rounded(min(scores))} to {rounded(max(scores))}" if scores else ""
+    scale = f", on a scale of {to_digits(min(scores))} to {to_digits(max(scores))}" if scores else ""
     name = scorer.config.method.name
     name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
     return f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos{when}."

@@ -24,7 +24,6 @@ from pipeline.cli.commands import held_out_tables
 from pipeline.demo.demo_run import DemoResult, write_page
 from pipeline.demo.quality import PoseAgreement, compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
-from pipeline.evaluate.results_file import as_json as results_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
@@ -38,8 +37,7 @@ from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.movement import Trained, better_ranges
-from pipeline.score.score_tables import as_json as scores_json
-from pipeline.score.score_tables import csv_text, score_rows
+from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config, validate
 from tests.helpers.made_features import made_features
 from tests.helpers.made_outputs import STANDING, flow_output, pose_output
@@ -180,7 +178,7 @@ def evaluations(folder: Path) -> Outputs:
     return Outputs(
         tuple(map(render_report, pages)),
         tuple(head for page in pages for head in heads(downloads(page))),
-        tuple(map(results_json, made)),
+        tuple(map(results_as_json, made)),
         tuple(str(note) for results in made for note in results.notes),
     )
 
@@ -227,7 +225,7 @@ def scores(folder: Path) -> Outputs:
             score_rows(rows)[0],
             *(columns for _, columns, _ in (*made.tables(), *held_out_tables(trained))),
         ),
-        ({"videos": scores_json(rows)}, made.as_json()),
+        ({"videos": scores_as_json(rows)}, made.as_json()),
         (
             str(rows[0].accuracy),
             *made.coverage().values(),

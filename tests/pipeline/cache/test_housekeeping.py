@@ -24,7 +24,7 @@ from pipeline.cache.housekeeping import (
     existing,
     list_cache,
     remove_cache,
-    row_cells,
+    table_cells,
     verify_cache,
 )  # fmt: skip
 from pipeline.cache.local_cache import Cache
@@ -60,11 +60,11 @@ def test_ls_counts_and_lists_what_each_setting_holds(filled: Filled) -> None:
         ("brightness", {"stride": 2}, 1, 0),
         ("contrast", {}, 3, 0),
     ]
-    assert row_cells(listing.rows[0])[1] == "stride 1"
+    assert table_cells(listing.rows[0])[1] == "stride 1"
     outputs = list_cache(opened(config), "brightness").rows
     assert [row.video for row in outputs] == ["a.mp4", "a.mp4", "sub/b.mp4"]
     assert "brightest" in outputs[0].quality
-    assert row_cells(outputs[0])[2] == outputs[0].key[:12]
+    assert table_cells(outputs[0])[2] == outputs[0].key[:12]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
         list_cache(opened(config), "brightnes")
     with pytest.raises(UsageError, match="no cache here"):

@@ -257,8 +257,8 @@ def test_axes_of_predictions_hold_every_score_and_interval() -> None:
 
 
 def test_numbers_as_people_read_them() -> None:
-    assert text.rounded(-1.005, 1) == "\N{MINUS SIGN}1.0"
-    assert text.rounded(math.inf) == text.rounded(None) == "–"
+    assert text.to_digits(-1.005, 1) == "\N{MINUS SIGN}1.0"
+    assert text.to_digits(math.inf) == text.to_digits(None) == "–"
     assert [text.clock(t) for t in (4.08, 187.2, 3725.0, None)] == ["4.08 s", "3:07", "1:02:05", "–"]
     assert [text.measure_text(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == [
         "yes",

@@ -29,7 +29,7 @@ from pipeline.score.score import Score
 from pipeline.serve import app as serve_app
 from pipeline.serve.app import Limits, Service
 from pipeline.serve.history import ChosenPart, History, Submission
-from pipeline.serve.server import _listen, serve
+from pipeline.serve.server import _listen, run_server
 from pipeline.serve.submission_queue import REPORT, Queue, Running
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_page_writer import HOSTILE
@@ -580,7 +580,7 @@ def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(UsageError, match=r"another server uses this folder.*--folder"):
-            serve(tmp_path, SCORER, 0, Observer())
+            run_server(tmp_path, SCORER, 0, Observer())
     finally:
         process.kill()
         process.wait()
@@ -608,5 +608,5 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., dic
     with closing(_listen(0)) as taken:
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UsageError, match="cannot be used"):
-            serve(tmp_path, SCORER, taken.getsockname()[1], Observer())
+            run_server(tmp_path, SCORER, taken.getsockname()[1], Observer())
     create_app(tmp_path, work).state.queue.history.close()  # a failed start does not lock the folder
