@@ -24,6 +24,7 @@ from pipeline.cli.commands import held_out_tables
 from pipeline.demo.demo_run import DemoResult, write_page
 from pipeline.demo.quality import PoseAgreement, compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
+from pipeline.evaluate.results_file import results_as_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
