@@ -30,7 +30,7 @@ from rich.table import Table
 from data.video import decode
 from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_flow.border import Border, lay_out
-from extractors.camera_flow.pair_motion import PairFlow, Prepared
+from extractors.camera_flow.pair_motion import AlignedPair, PairFlow
 from models.tvl1_kernels import Image
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 
@@ -67,7 +67,7 @@ def samples(scenes: list[Grey], count: int, largest: float) -> Iterator[Sample]:
 class FullFrame(PairFlow):
     """The stage's path with OpenCV's DualTVL1 on the whole frame, with its defaults."""
 
-    def strip_flow(self, pair: Prepared) -> list[Image]:
+    def strip_flow(self, pair: AlignedPair) -> list[Image]:
         """As `PairFlow.strip_flow`."""
         whole = opencv_flow(*pair.frames)
         return [np.ascontiguousarray(whole[:, y0:y1, x0:x1]) for y0, x0, y1, x1 in self.border.strips]
@@ -76,7 +76,7 @@ class FullFrame(PairFlow):
 class OpenCvStrips(PairFlow):
     """The stage's path with OpenCV's DualTVL1 on each strip cut out of both frames."""
 
-    def strip_flow(self, pair: Prepared) -> list[Image]:
+    def strip_flow(self, pair: AlignedPair) -> list[Image]:
         """As `PairFlow.strip_flow`."""
         cuts = [[frame[y0:y1, x0:x1] for frame in pair.frames] for y0, x0, y1, x1 in self.border.strips]
         return [opencv_flow(*(np.ascontiguousarray(part) for part in parts)) for parts in cuts]

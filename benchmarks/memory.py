@@ -33,8 +33,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from data.video import Record, decode, find_videos, write_video
-from extractors.pose.detections import Detections, Image
+from data.video import Picture, Record, decode, find_videos, write_video
+from extractors.pose.detections import Detections
 from pipeline.cache import Cache
 from pipeline.run import Planner
 from pipeline.run.runner import PlanRunner
@@ -64,7 +64,7 @@ class MadePeople:
         self._calls = 0
         self._body = np.random.default_rng(0).uniform(0, 1, (17, 2))
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Picture) -> Detections:
         """Two people of a fifth of the picture's height."""
         height, width = image.shape[:2]
         self._calls += 1

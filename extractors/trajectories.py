@@ -15,10 +15,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Rows
 from extractors.keypoints import pose_distances
-
-Rows = NDArray[np.intp]
 
 REACH_S = 3.0  # longest gap of a path in seconds: a person who comes back later begins another path
 LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from models.metrics import LEVEL, arithmetic_average, kendall, mae, spearman
-
-Floats = NDArray[np.float64]
+from models.metrics import LEVEL, Floats, arithmetic_average, kendall, mae, spearman
 
 LEAST = 3
 """Fewest videos with several raters from which their agreement is computed."""

@@ -36,9 +36,9 @@ _MIXED = {
 }
 """Inception blocks: input channels, then the output channels of branches 0, 1a, 1b, 2a, 2b, 3b."""
 
-Triple = tuple[int, int, int]
+Kernel = tuple[int, int, int]
 
-_POOLS: dict[str, tuple[Triple, Triple]] = {
+_POOLS: dict[str, tuple[Kernel, Kernel]] = {
     "Conv3d_2b_1x1": ((1, 3, 3), (1, 2, 2)),
     "Mixed_3b": ((1, 3, 3), (1, 2, 2)),
     "Mixed_4b": ((3, 3, 3), (2, 2, 2)),
@@ -57,7 +57,7 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _pads(x: Tensor, kernel: Triple, stride: Triple) -> list[tuple[int, int]]:
+def _pads(x: Tensor, kernel: Kernel, stride: Kernel) -> list[tuple[int, int]]:
     """Zeros before and after the frames, rows and columns of (batch, channel, frame, row, column)."""
     return [same_padding(int(size), k, s) for size, k, s in zip(x.shape[2:], kernel, stride, strict=True)]
 
@@ -67,7 +67,7 @@ def _padded(x: Tensor, pads: list[tuple[int, int]]) -> Tensor:
     return functional.pad(x, flat) if any(flat) else x
 
 
-def max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
+def max_pool(x: Tensor, kernel: Kernel, stride: Kernel) -> Tensor:
     """ "SAME" max pooling of (batch, channel, frame, row, column), one axis after the other.
 
     A maximum over a box is the maximum of maxima along its axes: 9 comparisons instead of 27. The padding is zero and
@@ -85,7 +85,7 @@ def max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
 class Unit3D(nn.Module):
     """Convolution with "SAME" padding, batch normalisation and ReLU; the class layer has a bias and neither."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: Triple, stride: Triple = (1, 1, 1), *, last: bool = False):
+    def __init__(self, inputs: int, outputs: int, kernel: Kernel, stride: Kernel = (1, 1, 1), *, last: bool = False):
         super().__init__()
         self.kernel, self.stride, self.last = kernel, stride, last
         self.conv3d = nn.Conv3d(inputs, outputs, kernel, stride, bias=last)

@@ -46,7 +46,7 @@ class PublishedConfig:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledSteps:
     """Time steps with labels."""
 
     steps: Tensor  # (M, B, T, F)
@@ -79,11 +79,11 @@ class PublishedNetwork(nn.Module):
         start_values(self, generators)
         self.mean = scores.mean()
 
-    def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:
+    def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """(M,) loss of each member; `partners` (M, B) are other rows of the batch, exemplars of each row."""
         raise NotImplementedError
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """Scores of `steps` (M, B, T, F); `bank` is the training part, `voters` (M, B, V) rows of it."""
         raise NotImplementedError
 
@@ -162,11 +162,11 @@ class StepTransformer(PublishedNetwork):
         self.block = Block(config, layers)
         self.out = layers.linear(config.width, 1)
 
-    def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:
+    def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """Mean squared error."""
         return (self._score(x.steps, drop) - x.score).square().mean(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The score."""
         return PublishedOutput(self._score(steps, None))
 
@@ -201,14 +201,14 @@ class Usdl(PublishedNetwork):
         """(...) to (..., grid): the distribution of each score."""
         return (-0.5 * ((self.grid - scores.unsqueeze(-1)) / self.config.deviation).square()).softmax(-1)
 
-    def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:
+    def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """Divergence of the prediction from the target, summed over the judges."""
         judged = x.judges if self.config.kind == "musdl" else x.score.unsqueeze(-1)
         target = self.target(judged)  # (M, B, J, grid)
         apart = target * (target.clamp(min=1e-12).log() - self._log_distribution(x.steps, drop))
         return apart.sum((-1, -2)).mean(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The expectation."""
         judges = self._log_distribution(steps, None).exp() @ self.grid
         return PublishedOutput(judges.mean(-1), judges=judges if self.config.kind == "musdl" else None)
@@ -294,7 +294,7 @@ class Core(PublishedNetwork):
         """The input of the tree for pairs (..., P, d), where the exemplar has `score` (...)."""
         return torch.cat([asked.flatten(-2), exemplar.flatten(-2), score.unsqueeze(-1) / TOP], dim=-1)
 
-    def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:
+    def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """Group and position, both orders of each pair, plus the parts' own loss."""
         parts, own_loss = self.parts(x.steps, drop)
         others, scores = take_rows(parts, partners), take_rows(x.score, partners)
@@ -328,7 +328,7 @@ class Core(PublishedNetwork):
         low, size = self._bounds(group)
         return low + size * positions.gather(-1, group.unsqueeze(-1)).squeeze(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The mean over the voters."""
         asked, encoded = self.parts(steps, None)[0], self.parts(bank.steps, None)[0]
         flat = voters.flatten(1)  # (M, B * V)
@@ -406,13 +406,13 @@ class Gdlt(PublishedNetwork):
         self.queries = Queries(config, layers, cross=config.heads)
         self.response = layers.linear(config.width, config.queries)
 
-    def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:
+    def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """Mean squared error of scores from 0 to 1 plus the triplet loss."""
         grades = self._grades(x.steps, drop)
         error = ((self.decode(grades) - x.score) / TOP).square().mean(-1)
         return error + triplet_loss(grades, self.config.margin)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The weighted grade."""
         return PublishedOutput(self.decode(self._grades(steps, None)))
 
@@ -465,7 +465,7 @@ class Rica2(PublishedNetwork):
         self.graph = layers.linear(config.width // 2, config.width)
         self.out = layers.linear(config.width, 1)
 
-    def loss(self, x: Labelled, partners: Tensor, drop: MemberDropout) -> Tensor:
+    def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """Likelihood of the draws, divergence and order."""
         mean, log_variance, order = self.steps(x.steps, drop)
         score, deviation = self.draw(mean, log_variance, drop, 5)
@@ -473,7 +473,7 @@ class Rica2(PublishedNetwork):
         weighted = normal_loss(x.score, score, deviation) * deviation.detach().square()
         return weighted.mean(-1) + order + apart
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """Mean and deviation of the draws."""
         mean, log_variance, _ = self.steps(steps, None)
         return PublishedOutput(*self.draw(mean, log_variance, drop, self.config.samples))

@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from data.datasets.aqa7 import ACTIONS
 from data.store import atomic_path, write_text
 from data.store.arrays import Floats
-from data.video import write_video
+from data.video import Picture, write_video
 from synthetic.planted_relation import Relation, follow
-
-Picture = NDArray[np.uint8]
 
 WIDTH, HEIGHT = 96, 72  # of the pictures
 

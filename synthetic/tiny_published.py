@@ -18,8 +18,8 @@ from data.datasets.score_lists import LAYOUTS, UNLV
 from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD
 from data.store import write_bytes
 from data.store.arrays import Floats
-from data.video import write_video
-from synthetic.tiny_datasets import Picture, athlete_and_camera, write_avi, write_matrix
+from data.video import Picture, write_video
+from synthetic.tiny_datasets import athlete_and_camera, write_avi, write_matrix
 
 RATE = 25.0
 

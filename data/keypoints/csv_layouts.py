@@ -19,7 +19,7 @@ from data.keypoints.kinect_tables import is_kimore, kimore_entries
 from data.keypoints.skeletons import MEDIAPIPE
 from data.store import read_regular
 
-Rows = Sequence[Sequence[str]]
+CsvRows = Sequence[Sequence[str]]
 
 MARKS = ("landmark", "landmark_id", "landmark_index", "landmark_name", "joint", "keypoint")
 """Column that names the landmark in files with one row a landmark."""
@@ -53,7 +53,7 @@ def of_file(path: Path) -> Entries:
     raise refuse(path, f"unknown layout of keypoints (columns {', '.join(head[:6])})", fix)
 
 
-def _lines(path: Path, rows: Rows, width: int, start: int) -> Iterator[tuple[str, Sequence[str]]]:
+def _lines(path: Path, rows: CsvRows, width: int, start: int) -> Iterator[tuple[str, Sequence[str]]]:
     """The place of each row, such as "row 2", and its cells. Raises DataError: a row is not as long as the header."""
     for line, row in enumerate(rows, start=start):
         if len(row) != width:
@@ -61,7 +61,7 @@ def _lines(path: Path, rows: Rows, width: int, start: int) -> Iterator[tuple[str
         yield f"row {line}", row
 
 
-def _deeplabcut(path: Path, rows: Rows) -> Entries:
+def _deeplabcut(path: Path, rows: CsvRows) -> Entries:
     names = [row[0].strip().lower() for row in rows[:4]]
     count = 4 if names == ["scorer", "individuals", "bodyparts", "coords"] else 3
     if names[:count] not in (["scorer", "individuals", "bodyparts", "coords"], ["scorer", "bodyparts", "coords"]):
@@ -90,7 +90,7 @@ def _wide_columns(head: Sequence[str]) -> list[list[int]]:
     return columns if all(x >= 0 and y >= 0 for x, y, _ in columns) else []
 
 
-def _named(path: Path, given: Sequence[str], head: Sequence[str], rows: Rows) -> Entries | None:
+def _named(path: Path, given: Sequence[str], head: Sequence[str], rows: CsvRows) -> Entries | None:
     """The entries of columns `<joint>_x`, `_y`, `_z` (if every joint has it) and scores; None without such columns."""
     place = {name: column for column, name in enumerate(head)}
     joints = [name.removesuffix("_x") for name in place if name.endswith("_x") and f"{name[:-1]}y" in place]
@@ -108,7 +108,7 @@ def _named(path: Path, given: Sequence[str], head: Sequence[str], rows: Rows) ->
     return _fill(Entries(path, f"named columns, {len(axes)}-D", names), head, columns, rows)
 
 
-def _fill(entries: Entries, head: Sequence[str], joints: Sequence[Sequence[int]], rows: Rows) -> Entries:
+def _fill(entries: Entries, head: Sequence[str], joints: Sequence[Sequence[int]], rows: CsvRows) -> Entries:
     """Add one person a row to `entries`; the columns `frame`, `time` (seconds) and `person` may be missing."""
     path, frame, time, who = entries.path, _column(head, FRAMES), _column(head, TIMES), _column(head, PEOPLE)
     entries.complete = frame < 0
@@ -128,7 +128,7 @@ def _column(head: Sequence[str], names: Sequence[str]) -> int:
     return next((head.index(name) for name in names if name in head), -1)
 
 
-def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:
+def _long(path: Path, head: Sequence[str], rows: CsvRows) -> Entries:
     frame, mark, who, *marked = (
         _column(head, names) for names in (FRAMES, MARKS, PEOPLE, ("x",), ("y",), VISIBILITIES)
     )

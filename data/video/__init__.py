@@ -1,6 +1,6 @@
 """Videos: finding them, decoding them frame by frame, writing them, and embedding them in a page."""
 
-from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.decoder import Frame, Picture, VideoInfo, decode, probe
 from data.video.frame_folder import FrameFolder
 from data.video.media import embed_video, jpeg, key_frames, trim_video
 from data.video.records import LABELS, VIDEO_SUFFIXES, Labels, Listing, Phase, Record, find_videos
@@ -14,6 +14,7 @@ __all__ = [
     "Labels",
     "Listing",
     "Phase",
+    "Picture",
     "Record",
     "VideoInfo",
     "decode",

@@ -52,6 +52,9 @@ class RetimedVideo:
 
 Video = Path | FrameFolder | RetimedVideo
 
+Picture = NDArray[np.uint8]
+"""(height, width, 3) RGB."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -59,7 +62,7 @@ class Frame:
 
     index: int  # position in display order, from 0
     time: float  # seconds from the first frame
-    image: NDArray[np.uint8]  # (height, width, 3) RGB, as shown; shared between stages, never write into it
+    image: Picture  # as shown; shared between stages, never write into it
 
 
 def probe(path: Video) -> tuple[VideoInfo, NDArray[np.float64]]:

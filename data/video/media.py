@@ -33,7 +33,7 @@ START_TOLERANCE = 0.002  # largest time of the first frame, in seconds, of a vid
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedVideo:
     """A video ready for a page."""
 
     mime: str
@@ -47,10 +47,10 @@ class Embedded:
         return as_uri(self.mime, self.content)
 
 
-def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
+def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> EmbeddedVideo | None:
     """The video, or None where no playable copy fits in `limit_bytes`. Raises VideoError."""
     if isinstance(path, Path) and (mime := playable_type(path)) and path.stat().st_size <= limit_bytes:
-        return Embedded(mime, read_regular(path, limit_bytes))
+        return EmbeddedVideo(mime, read_regular(path, limit_bytes))
     info, times = probe(path)
     duration = float(times[-1]) + frame_length(times)
     if duration * LEAST_BITRATE > limit_bytes:
@@ -62,7 +62,7 @@ def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | Non
             size = _encode(path, times, copy, long_side, factor)
             if copy.stat().st_size <= limit_bytes:
                 note = f"Copy at {size[0]} x {size[1]} pixels."
-                return Embedded("video/mp4", copy.read_bytes(), note, _copy_rate(times))
+                return EmbeddedVideo("video/mp4", copy.read_bytes(), note, _copy_rate(times))
     return None
 
 

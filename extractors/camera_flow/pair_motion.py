@@ -35,7 +35,7 @@ FLOOR = 0.05  # pixels; floor of the robust scale, the flow's own error
 
 
 @dataclass(frozen=True)
-class Prepared:
+class AlignedPair:
     """A frame pair whose global motion is known."""
 
     frames: tuple[Grey, Grey]  # the two (H, W) grey frames
@@ -46,7 +46,7 @@ class Prepared:
     free: Image  # (H, W) 0 on graphics, else 1
 
 
-class Pair(NamedTuple):
+class PairMotion(NamedTuple):
     """Motion of one frame pair, in pixels of the working size."""
 
     flow: NDArray[np.float64]  # (cell, 2), 0 where the weight is 0
@@ -58,7 +58,7 @@ class Pair(NamedTuple):
 
 
 def pair_table(most: int, cells: int) -> NDArray[np.void]:
-    """An empty table of `most` rows with the fields of `Pair`; an hour has too many pairs for an object each."""
+    """An empty table of `most` rows with the fields of `PairMotion`; an hour has too many pairs for an object each."""
     numbers: list[Any] = [("flow", "f8", (cells, 2)), ("weight", "f8", cells), ("covered", "?", cells)]
     return np.zeros(most, [*numbers, ("motion", "f8", 4), ("inliers", "f8"), ("cut", "?")])
 
@@ -88,15 +88,17 @@ class PairFlow:
         self._last: tuple[Grey, list[Image]] | None = None
         self._previous = np.zeros(4)
 
-    def pair(self, first: Grey, second: Grey) -> Pair:
+    def pair(self, first: Grey, second: Grey) -> PairMotion:
         """Flow between two (H, W) grey frames; the first may be the array that was the second of the last pair."""
         prepared = self._prepare(first, second)
         if not _one_scene(prepared.alignment):
             none = np.zeros(len(self.border.cells))
-            return Pair(np.zeros((len(none), 2)), none, none > 0, np.zeros(4), 0.0, not _plain(prepared.alignment))
+            return PairMotion(
+                np.zeros((len(none), 2)), none, none > 0, np.zeros(4), 0.0, not _plain(prepared.alignment)
+            )
         return self._fit(prepared, self.strip_flow(prepared))
 
-    def strip_flow(self, pair: Prepared) -> list[Image]:
+    def strip_flow(self, pair: AlignedPair) -> list[Image]:
         """(2, h, w) TV-L1 flow in pixels of every strip of the border."""
         free = [pair.free[y0:y1, x0:x1] for y0, x0, y1, x1 in self.border.strips]
         return [
@@ -104,7 +106,7 @@ class PairFlow:
             for box, start, use in zip(self.border.strips, pair.camera, free, strict=True)
         ]
 
-    def _prepare(self, first: Grey, second: Grey) -> Prepared:
+    def _prepare(self, first: Grey, second: Grey) -> AlignedPair:
         levels = self._last[1] if self._last is not None and self._last[0] is first else pyramid(first)
         further = pyramid(second)
         self._last = (second, further)
@@ -114,9 +116,9 @@ class PairFlow:
         alignment = align(levels, further, self._rings[1], [np.zeros(4), self._previous], self.reach)
         self._previous = alignment.motion if _one_scene(alignment) else np.zeros(4)
         camera = [flow_of(alignment.motion, x, y, self.centre) for x, y in self._grid]
-        return Prepared((first, second), levels, further, alignment, camera, free)
+        return AlignedPair((first, second), levels, further, alignment, camera, free)
 
-    def _fit(self, pair: Prepared, strips: list[Image]) -> Pair:
+    def _fit(self, pair: AlignedPair, strips: list[Image]) -> PairMotion:
         first, alignment, free = pair.first[0], pair.alignment, pair.free
         beyond, textured, usable = cell_flow(self.border, strips, pair.camera, first, free)
         flow = flow_of(alignment.motion, self._centres[:, 0], self._centres[:, 1], (0.0, 0.0)).T + beyond
@@ -128,7 +130,7 @@ class PairFlow:
         weight = np.where(mask, self._area * np.minimum(textured, ENOUGH), 0.0)
         motion, inliers = fit_cells(flow, weight, self._centres, alignment.motion)
         self.overlays.add(first, pair.second[0], [flow_of(motion, x, y, self.centre) for x, y in self._grid])
-        return Pair(np.where(mask[:, None], flow, 0.0), weight, covered, motion, inliers, cut=False)
+        return PairMotion(np.where(mask[:, None], flow, 0.0), weight, covered, motion, inliers, cut=False)
 
     def leave_out(self, cells: NDArray[np.bool_], table: NDArray[np.void]) -> None:
         """Fit the pairs of a `pair_table` again without `cells` (cell,), in place."""

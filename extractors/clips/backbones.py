@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RANDOM = "random"  # value of the weights setting that asks, explicitly, for seeded random weights (tests and trials)
 HUB = "hub"  # value of the weights setting that lets the network's library download the weights it publishes
-Triple = tuple[float, float, float]
+Rgb = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Backbone:
     size: int = 224  # side of its square input in pixels
     short_side: int = 256  # the picture's short side before the centre of `size` is cut out
     least_frames: int = 1  # fewest frames it accepts
-    mean: Triple = (0.45, 0.45, 0.45)  # of RGB in 0..1, subtracted
-    std: Triple = (0.225, 0.225, 0.225)  # divided by
+    mean: Rgb = (0.45, 0.45, 0.45)  # of RGB in 0..1, subtracted
+    std: Rgb = (0.225, 0.225, 0.225)  # divided by
     head: str = "blocks.6.proj"  # dotted name of its last linear layer, whose input is the feature
 
 

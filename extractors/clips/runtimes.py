@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import torch
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Clips = NDArray[np.uint8]
-Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
+ClipBatch = NDArray[np.uint8]
+LogitsAndFeatures = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 MODEL_VERSION = 1  # increased whenever the traced network changes, so that models kept by older code are not used
 
@@ -48,7 +48,7 @@ class Network:
     threads: int = 0  # of one inference; 0 lets the runtime choose
 
 
-Start = Callable[[Clips], Callable[[], Pair]]
+StartInference = Callable[[ClipBatch], Callable[[], LogitsAndFeatures]]
 """Starts the network on uint8 (batch, frame, row, column, RGB), in the background where the runtime can. Its result,
 called before the next start, returns logits and features."""
 
@@ -90,7 +90,7 @@ _RUNNING: dict[Network, Any] = {}
 _LOCK = threading.Lock()
 
 
-def running(network: Network, files: StageFiles) -> Start:
+def running(network: Network, files: StageFiles) -> StartInference:
     """A compiled network for one thread; it is compiled once per process.
 
     Raises:
@@ -107,18 +107,18 @@ def running(network: Network, files: StageFiles) -> Start:
     return partial(_start_torch, compiled, network)
 
 
-def _start_openvino(request: Any, clips: Clips) -> Callable[[], Pair]:
+def _start_openvino(request: Any, clips: ClipBatch) -> Callable[[], LogitsAndFeatures]:
     """Start a batch of one clip; the caller decodes the next one meanwhile."""
     request.start_async([clips])
 
-    def result() -> Pair:
+    def result() -> LogitsAndFeatures:
         request.wait()
         return request.get_output_tensor(0).data.copy(), request.get_output_tensor(1).data.copy()
 
     return result
 
 
-def _start_torch(module: torch.nn.Module, network: Network, clips: Clips) -> Callable[[], Pair]:
+def _start_torch(module: torch.nn.Module, network: Network, clips: ClipBatch) -> Callable[[], LogitsAndFeatures]:
     """Start a batch. A GPU gets it from pinned memory, and the caller continues while it computes."""
     import torch
 

@@ -18,6 +18,7 @@ from pydantic import model_validator
 from data.errors import AimError, UsageError, VideoError
 from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
+from data.video import Picture
 from data.weights.registry import REGISTRY, Announce
 from extractors.base import HASHED, MACHINE, Extractor, Source, StageConfig, one_of, setting
 from extractors.clips.backbones import (
@@ -31,10 +32,8 @@ from extractors.clips.backbones import (
     with_input,
 )
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
-from extractors.clips.runtimes import Network, Pair, Precision, Start, resolve, running
+from extractors.clips.runtimes import LogitsAndFeatures, Network, Precision, StartInference, resolve, running
 from extractors.signals import row_period
-
-Picture = NDArray[np.uint8]
 
 
 class ClipsConfig(StageConfig):
@@ -248,7 +247,7 @@ def decode_clips(source: Source, plan: ClipPlan, cut: Callable[[Picture], Pictur
         raise VideoError(what, where=source.record.path, fix="Copy or download the video again")
 
 
-def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: Start, batch: int) -> tuple[Any, Any]:
+def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: StartInference, batch: int) -> tuple[Any, Any]:
     """(step, class) and (step, channel) float32: the network's outputs averaged over the clips of each step."""
     sums: list[NDArray[np.float64]] = []
     for number, pair in enumerate(_outputs(clips, start, batch)):
@@ -261,9 +260,9 @@ def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: Start, batch: int
     return logits, features
 
 
-def _outputs(clips: Iterator[Picture], start: Start, batch: int) -> Iterator[Pair]:
+def _outputs(clips: Iterator[Picture], start: StartInference, batch: int) -> Iterator[LogitsAndFeatures]:
     """Logits and features of each clip; while the network computes a batch, the next one is decoded."""
-    pending: Callable[[], Pair] | None = None
+    pending: Callable[[], LogitsAndFeatures] | None = None
     while group := list(islice(clips, batch)):
         together = np.stack(group)
         if pending is not None:

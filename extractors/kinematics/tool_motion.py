@@ -10,7 +10,7 @@ import numpy as np
 from data.store.arrays import Floats
 from extractors.local_fits import derivative
 
-Named = tuple[str, Floats]  # a channel's name, which ends in its unit, and its (row,) values
+NamedChannel = tuple[str, Floats]  # a channel's name, which ends in its unit, and its (row,) values
 _TINY = 1e-9
 
 
@@ -43,16 +43,16 @@ def lengths(vectors: Floats) -> Floats:
     return np.asarray(np.linalg.norm(vectors, axis=1))
 
 
-def _axes(name: str, vectors: Floats) -> list[Named]:
+def _axes(name: str, vectors: Floats) -> list[NamedChannel]:
     """The columns of (row, 3) vectors; `name` has {} where x, y or z is inserted."""
     return [(name.format(axis), vectors[:, i]) for i, axis in enumerate("xyz")]
 
 
-def _matrix(tool: Tool, places: Iterable[tuple[int, int]]) -> list[Named]:
+def _matrix(tool: Tool, places: Iterable[tuple[int, int]]) -> list[NamedChannel]:
     return [(f"r{i + 1}{j + 1}", tool.rotation[:, i, j]) for i, j in places]
 
 
-ONE_TOOL: dict[str, Callable[[Tool], list[Named]]] = {
+ONE_TOOL: dict[str, Callable[[Tool], list[NamedChannel]]] = {
     "position": lambda tool: _axes("{}_m", tool.position),
     "rotation_matrix": lambda tool: _matrix(tool, np.ndindex(3, 3)),
     # The first two columns of the matrix: continuous, without redundancy (Zhou et al., CVPR 2019).
@@ -69,7 +69,7 @@ ONE_TOOL: dict[str, Callable[[Tool], list[Named]]] = {
 """Groups of channels of one tool, in the order in which they are stored."""
 
 
-def two_tools(left: Tool, right: Tool) -> Iterator[Named]:
+def two_tools(left: Tool, right: Tool) -> Iterator[NamedChannel]:
     """Channels of the two hands together, named `hands_...`.
 
     They are the distance of the tips in m and its rate, the balance of the speeds from -1 (only the right one moves) to

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Rows
 from extractors.base import StageConfig, setting
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, in_blocks, pose_distances
 from extractors.local_fits import robust_curve
@@ -13,7 +13,6 @@ from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
 from extractors.pose.sides import exchanged_sides
 from extractors.pose.tracking import Track
 from extractors.signals import blocks, fill_gaps
-from extractors.trajectories import Rows
 
 OUTLIER = 0.05  # a joint this far from the fitted curve, in body sizes, counts half
 

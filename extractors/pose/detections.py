@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from extractors.keypoints import pose_distances
 
-Image = NDArray[np.uint8]
-
 PERSON_RADIUS, POSE_RADIUS = 0.5, 0.1
 """Mean distance of the joints of two detections in `body_sizes`: below the first they are one person; at the
 second, one counts half for the pose of the other. Views contradict each other on people who are bent or turned."""

@@ -18,6 +18,7 @@ from data.keypoints.reading import ImportedKeypoints
 from data.pose_weights import identity_of
 from data.stage_files import StageFiles
 from data.store.arrays import ArraySpec, Floats, StageOutput
+from data.video import Picture
 from data.video.records import Record
 from data.weights.registry import Announce
 from extractors.base import Extractor, Source, StageConfig
@@ -26,7 +27,7 @@ from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image, merged_views, turned_back, turns_of
+from extractors.pose.detections import Detections, merged_views, turned_back, turns_of
 from extractors.pose.tracking import People, Track, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
@@ -134,7 +135,9 @@ def _imported(source: Source, size: tuple[int, int]) -> ImportedKeypoints:
     return source.opened("keypoints", reader)
 
 
-def detected(backend: PoseBackend, image: Image, turns: Sequence[int], scale: float | Floats = 1.0) -> list[Detections]:
+def detected(
+    backend: PoseBackend, image: Picture, turns: Sequence[int], scale: float | Floats = 1.0
+) -> list[Detections]:
     """The detections in the views of a frame in these clockwise quarter turns, in pixels of the frame times `scale`."""
     height, width = image.shape[:2]
     views = [turned_back(backend.detect(np.ascontiguousarray(np.rot90(image, -n))), n, width, height) for n in turns]

@@ -48,7 +48,7 @@ TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedMeasure:
     """A quality measure that is compared with training."""
 
     text: str  # its name in texts
@@ -56,19 +56,19 @@ class Compared:
     floor: float  # smallest difference from the worst of training that is flagged, in the unit of the measure
 
 
-COMPARED: Mapping[tuple[str, str], Compared] = {
+COMPARED: Mapping[tuple[str, str], ComparedMeasure] = {
     # Share of the frames: 1 frame in 20.
-    ("pose", "found_rate_all"): Compared("share of frames with all people", False, 0.05),
+    ("pose", "found_rate_all"): ComparedMeasure("share of frames with all people", False, 0.05),
     # Scores run from 0 to 1: a twentieth of the scale.
-    ("pose", "mean_score"): Compared("mean score of the joints", False, 0.05),
+    ("pose", "mean_score"): ComparedMeasure("mean score of the joints", False, 0.05),
     # In s: a third of the gap that the pose stage interpolates (`pose.cleaning.max_gap_s`, .6).
-    ("pose", "longest_gap_s"): Compared("longest gap in the pose in s", True, 0.2),
+    ("pose", "longest_gap_s"): ComparedMeasure("longest gap in the pose in s", True, 0.2),
     # Share of the border: 4 of its 40 cells, such as a person at the edge of the picture.
-    ("camera_flow", "inliers_mean"): Compared("share of the border that moves as one", False, 0.1),
+    ("camera_flow", "inliers_mean"): ComparedMeasure("share of the border that moves as one", False, 0.1),
     # Share of the frame pairs: 1 in 20.
-    ("camera_flow", "unusable_share"): Compared("share of frame pairs without camera motion", True, 0.05),
+    ("camera_flow", "unusable_share"): ComparedMeasure("share of frame pairs without camera motion", True, 0.05),
     # In picture widths per s: less than half of what a smoothly following camera has (see SHAKE); a tripod had .0009.
-    ("camera_flow", "shake"): Compared("jitter of the camera", True, 0.05),
+    ("camera_flow", "shake"): ComparedMeasure("jitter of the camera", True, 0.05),
 }
 """Quality measures that are compared with training, each with the reason for its floor."""
 
@@ -231,14 +231,14 @@ def _kinematics(_: Facts, measures: Measures) -> Iterator[Flag]:
         yield Flag("warn", "kinematics and video differ", "The recording and the video differ in length.")
 
 
-def _comparable(facts: Facts) -> list[tuple[Compared, float, Sequence[float]]] | None:
+def _comparable(facts: Facts) -> list[tuple[ComparedMeasure, float, Sequence[float]]] | None:
     """Each quality measure that training has too, its value and its range in training; None without any."""
     values = _measures(facts, *COMPARED) or {}
     limits = {(stage, name): facts.training.get(stage, {}).get(name) for stage, name in values}
     return [(COMPARED[place], values[place], limit) for place, limit in limits.items() if limit is not None] or None
 
 
-def _against_training(_: Facts, measured: Sequence[tuple[Compared, float, Sequence[float]]]) -> Iterator[Flag]:
+def _against_training(_: Facts, measured: Sequence[tuple[ComparedMeasure, float, Sequence[float]]]) -> Iterator[Flag]:
     worse = []
     for measure, value, (low, high) in measured:
         slack = max(MARGIN * (high - low), measure.floor)

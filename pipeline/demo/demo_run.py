@@ -24,7 +24,7 @@ from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ProcessPool, Tell, WorkerLost, run_items
-from pipeline.report import ReportData, Scored, write_scores_page
+from pipeline.report import ReportData, ScoredVideos, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, ScatterPoint
 from pipeline.report.text import to_digits
@@ -45,7 +45,7 @@ ACTIVITIES = ("rendering", "extracting", "training", "scoring", "writing the rep
 
 
 @dataclass(frozen=True)
-class Size:
+class DemoSize:
     """The size of a demo."""
 
     dives: int
@@ -54,8 +54,8 @@ class Size:
     megabytes: int  # on disk
 
 
-QUICK = Size(24, ("pose.stride=2",), minutes=2, megabytes=40)
-FULL = Size(88, (), minutes=7, megabytes=80)
+QUICK = DemoSize(24, ("pose.stride=2",), minutes=2, megabytes=40)
+FULL = DemoSize(88, (), minutes=7, megabytes=80)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def run_demo(
     return result
 
 
-def announcement(size: Size, out: Path) -> str:
+def announcement(size: DemoSize, out: Path) -> str:
     """One line on the time and space that a demo takes, and on the larger demo."""
     other = f"; `demo --full` renders {FULL.dives} dives: {FULL.minutes} minutes, {FULL.megabytes} MB"
     return (
@@ -197,7 +197,7 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
     evaluation = EvaluationReport(predictions=predictions, table=table, leaks=leak_checks(result.leaks))
     subtitle = "Held-out rendered dives, scored from raw video."
     head = ReportData("Demo: synchronised dives", subtitle, evaluation=evaluation)
-    write_scores_page(result.page, Scored(scorer, result.scored, unseen), head, sections=PAGE_DIVES)
+    write_scores_page(result.page, ScoredVideos(scorer, result.scored, unseen), head, sections=PAGE_DIVES)
 
 
 def _cells(metrics: Metrics) -> tuple[float | Interval | None, ...]:
@@ -205,7 +205,7 @@ def _cells(metrics: Metrics) -> tuple[float | Interval | None, ...]:
     return metrics.rho.value, metrics.rho.interval, metrics.mae
 
 
-def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> Config:
+def demo_config(out: Path, size: DemoSize, further: Sequence[str | tuple[str, Any]] = ()) -> Config:
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
     return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])

@@ -54,7 +54,7 @@ class LabelSummary:
 
 
 @dataclass(frozen=True)
-class Decided:
+class CountedAnswers:
     """Answers on pairs that count, m of them.
 
     Attributes:
@@ -171,7 +171,7 @@ def _scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Seq
     return tables
 
 
-def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> Decided:
+def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAnswers:
     """The answers of raters that count: on pairs of these videos, neither of which is no performance for the rater."""
     known = dict.fromkeys(videos)
     answers = [
@@ -190,7 +190,7 @@ def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> Decided:
         for number, answer in answers
     ]
     first, second, outcome, rater = np.array(table, dtype=np.float64).reshape(-1, 4).T
-    return Decided(contents, first.astype(np.intp), second.astype(np.intp), outcome, rater.astype(np.intp))
+    return CountedAnswers(contents, first.astype(np.intp), second.astype(np.intp), outcome, rater.astype(np.intp))
 
 
 def _own_scale(videos: Iterable[str], answers: Answers) -> dict[str, float]:
@@ -200,7 +200,7 @@ def _own_scale(videos: Iterable[str], answers: Answers) -> dict[str, float]:
 
 
 def _pair_fit(
-    decided: Decided, scale: PairScale, videos: Mapping[str, Record], raters: Mapping[str, Answers]
+    decided: CountedAnswers, scale: PairScale, videos: Mapping[str, Record], raters: Mapping[str, Answers]
 ) -> PairFit | None:
     if not decided.contents:
         return None
@@ -228,7 +228,7 @@ def _misfits(kind: str, names: Sequence[str], of_names: Infit) -> list[Misfit]:
     return sorted((Misfit(kind, name, value) for name, value, misfit in made if misfit), key=lambda one: -one.infit)
 
 
-def _same_answers(decided: Decided) -> tuple[int, int]:
+def _same_answers(decided: CountedAnswers) -> tuple[int, int]:
     """Number of pairs of raters' answers that are the same, and of all on pairs of videos that two raters judged."""
     turned = decided.first > decided.second
     outcome = np.where(turned, 1 - decided.outcome, decided.outcome)
@@ -239,7 +239,7 @@ def _same_answers(decided: Decided) -> tuple[int, int]:
     return int((each * (each - 1)).sum() // 2), int((whole * (whole - 1)).sum() // 2)
 
 
-def _groups(decided: Decided) -> int:
+def _groups(decided: CountedAnswers) -> int:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

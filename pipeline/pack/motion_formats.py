@@ -52,7 +52,7 @@ WARNING = (
 
 
 @dataclass(frozen=True)
-class Motion:
+class AgentMotion:
     """One agent over time."""
 
     time: Floats  # (frame,) seconds
@@ -111,7 +111,7 @@ def write_motions(
     return Packed(out, written, len(files), sum(path.stat().st_size for path in files))
 
 
-def _motions(output: StageOutput, height: float | None, *, scaled: bool) -> Iterator[tuple[int, Motion]]:
+def _motions(output: StageOutput, height: float | None, *, scaled: bool) -> Iterator[tuple[int, AgentMotion]]:
     """The agents with joints, by number. The first of them gives the unit of all: they are in one picture."""
     keypoints = output.arrays["keypoints"].values.astype(np.float64)
     present = np.flatnonzero(np.isfinite(keypoints[..., 0]).any(axis=(0, 2)))
@@ -130,7 +130,7 @@ def _motions(output: StageOutput, height: float | None, *, scaled: bool) -> Iter
     elif height is not None:
         raise UsageError("these joints are in metres", where="--height", fix="Leave it out")
     for agent in present.tolist():
-        yield agent, Motion(time, joints[:, agent], unit, about)
+        yield agent, AgentMotion(time, joints[:, agent], unit, about)
 
 
 def length_of_unit(keypoints: Floats, height: float | None) -> tuple[float, str, str]:
@@ -147,7 +147,7 @@ def length_of_unit(keypoints: Floats, height: float | None) -> tuple[float, str,
     return pixels, "m", f"2-D metres: 1 is {pixels:.2f} px, from a height of {height:g} m"
 
 
-def _write_trc(path: Path, motion: Motion) -> None:
+def _write_trc(path: Path, motion: AgentMotion) -> None:
     """OpenSim's marker file; a missing joint is three empty cells."""
     rate, count = f"{1 / row_period(motion.time):.6g}", len(motion.time)
     lines = [
@@ -162,7 +162,7 @@ def _write_trc(path: Path, motion: Motion) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _write_c3d(path: Path, motion: Motion) -> None:
+def _write_c3d(path: Path, motion: AgentMotion) -> None:
     """Frames of C3D have one rate: each is the nearest in time. A missing joint has the residual -1."""
     import c3d
 
@@ -182,7 +182,7 @@ def _write_c3d(path: Path, motion: Motion) -> None:
         writer.write(stream)
 
 
-def _angles(motion: Motion) -> Floats:
+def _angles(motion: AgentMotion) -> Floats:
     """(frame, 8) interior angles of `ANGLES` in degrees; 180 is straight."""
     columns = []
     for joints in ANGLES.values():
@@ -190,7 +190,7 @@ def _angles(motion: Motion) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def _write_mot(path: Path, motion: Motion) -> None:
+def _write_mot(path: Path, motion: AgentMotion) -> None:
     """OpenSim's motion file; a missing angle is nan."""
     angles = _angles(motion)
     lines = [printable(path.name), "version=1", f"nRows={len(angles)}", f"nColumns={len(ANGLES) + 1}", "inDegrees=yes"]
@@ -205,7 +205,7 @@ def _write_mot(path: Path, motion: Motion) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _write_angles(path: Path, motion: Motion) -> None:
+def _write_angles(path: Path, motion: AgentMotion) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["time", *[f"{name}_deg" for name in ANGLES]])
@@ -219,7 +219,7 @@ def _cells(row: Floats, missing: str) -> list[str]:
 PLACES = ("trc", "c3d")
 """Formats that hold joints, and need a unit."""
 
-MOTIONS: Mapping[str, Callable[[Path, Motion], None]] = {
+MOTIONS: Mapping[str, Callable[[Path, AgentMotion], None]] = {
     "trc": _write_trc,
     "c3d": _write_c3d,
     "mot": _write_mot,

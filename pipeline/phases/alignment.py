@@ -61,7 +61,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Carried:
+class CarriedPhases:
     """The phases of a performance by alignment.
 
     Attributes:
@@ -107,7 +107,7 @@ class PhaseReferences:
             half_ranges.append(max(cls(kept.names, others, np.delete(edges, row, axis=0)).carry(signal).half_range_s))
         return replace(kept, limit=float(np.quantile(half_ranges, SURPRISE)))
 
-    def carry(self, query: Signal) -> Carried:
+    def carry(self, query: Signal) -> CarriedPhases:
         """The phases of a performance. A phase that most of the nearest references leave out is left out.
 
         Raises DataError: the performance has other channels than the references.
@@ -126,7 +126,7 @@ class PhaseReferences:
         half_ranges = (np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)) / 2
         named = zip((self.names[place] for place in kept[:-1]), pairwise(places), strict=True)
         phases = tuple(Phase(name, *ends) for name, ends in named if ends[1] > ends[0])
-        return Carried(phases, tuple(half_ranges.tolist()), self.limit)
+        return CarriedPhases(phases, tuple(half_ranges.tolist()), self.limit)
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """The references as arrays, for a file; signals follow one another."""

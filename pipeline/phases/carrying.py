@@ -11,7 +11,7 @@ from extractors.timesteps import TimestepsConfig
 from extractors.timesteps.stage import Timesteps
 from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
-from pipeline.phases.alignment import Carried, PhaseReferences, Signal
+from pipeline.phases.alignment import CarriedPhases, PhaseReferences, Signal
 from pipeline.run import Outputs, Planner, run
 
 
@@ -35,7 +35,7 @@ def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferen
 
 def carried_phases(
     references: PhaseReferences, planner: Planner, records: Sequence[Record], observer: Observer
-) -> Iterator[tuple[Record, Carried | Failure]]:
+) -> Iterator[tuple[Record, CarriedPhases | Failure]]:
     """The phases of records without marks; the stage that alignment reads is extracted first."""
     stage, first = _reading(planner)
     for result, outputs in run(first.plan_all(records), first, observer, read=first.wanted):
@@ -51,7 +51,7 @@ def _reading(planner: Planner) -> tuple[Timesteps, Planner]:
     return Timesteps(config, planner.files), first
 
 
-def _carried(references: PhaseReferences, stage: Timesteps, outputs: Outputs) -> Carried | Failure:
+def _carried(references: PhaseReferences, stage: Timesteps, outputs: Outputs) -> CarriedPhases | Failure:
     try:
         return references.carry(Signal.of(stage.primary(outputs)))
     except DataError as error:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from data.keypoints.skeletons import COCO17
 from data.store import StageOutput
+from data.video import Picture
 from data.video.media import shown_at
 
-Picture = NDArray[np.uint8]
 Reals = NDArray[np.floating]
 Colour = tuple[int, int, int]
 

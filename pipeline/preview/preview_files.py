@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from data.errors import Cancelled, DataError, UsageError, counted, printable
 from data.store import StageOutput, is_remote, write_bytes, write_text
-from data.video import Frame, Record, decode, jpeg, probe, write_video
+from data.video import Frame, Picture, Record, decode, jpeg, probe, write_video
 from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import PREVIEWS, Cache
 from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
-from pipeline.preview.draw import INK, Picture, draw_outputs, draw_text
+from pipeline.preview.draw import INK, draw_outputs, draw_text
 from pipeline.run import Outputs, Plan, Planner, Previews, run
 from pipeline.run.failures import NO_SPACE
 from pipeline.settings.destinations import is_full

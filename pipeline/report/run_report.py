@@ -45,7 +45,7 @@ EMBEDDED_VIDEOS = 12
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredVideos:
     """Scored videos.
 
     Attributes:
@@ -113,15 +113,15 @@ def compare_videos(run: Path, names: tuple[str, str], page: Path, user: Config, 
     write_comparison_page(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
 
 
-def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> Scored:
+def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> ScoredVideos:
     """The videos, scored by a run folder. Raises Cancelled where the work was stopped."""
     with load_scorer(run, user=user) as scorer:
         rows = scorer.score_records(records, observer)
     observer.raise_if_stopped()
-    return Scored(scorer, rows, records)
+    return ScoredVideos(scorer, rows, records)
 
 
-def write_comparison_page(path: Path, scored: Scored, head: ReportData) -> None:
+def write_comparison_page(path: Path, scored: ScoredVideos, head: ReportData) -> None:
     """Write the page of two scored videos side by side; arguments as in `scores_page`.
 
     Raises DataError where a video failed, or their steps cannot be compared.
@@ -132,7 +132,9 @@ def write_comparison_page(path: Path, scored: Scored, head: ReportData) -> None:
     write_report(path, replace(data, videos=data.videos[:2], batch=None, comparison=True))
 
 
-def write_scores_page(path: Path, scored: Scored, head: ReportData, *, sections: int = EMBEDDED_VIDEOS) -> ReportData:
+def write_scores_page(
+    path: Path, scored: ScoredVideos, head: ReportData, *, sections: int = EMBEDDED_VIDEOS
+) -> ReportData:
     """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
     data = scores_page(path, scored, head, sections=sections)
     write_report(path, data)
@@ -159,7 +161,7 @@ def refuse_incomparable(a: VideoReport, b: VideoReport) -> None:
 
 
 def scores_page(
-    path: Path, scored: Scored, head: ReportData, *, sections: int = EMBEDDED_VIDEOS, held_out: bool = False
+    path: Path, scored: ScoredVideos, head: ReportData, *, sections: int = EMBEDDED_VIDEOS, held_out: bool = False
 ) -> ReportData:
     """The page of a scored batch.
 

@@ -14,7 +14,7 @@ from pipeline.observer import Observer
 from pipeline.run.inputs import list_inputs
 from pipeline.run.plan import Planner
 
-Use = tuple[Sequence[Record], Planner]
+PlannedRecords = tuple[Sequence[Record], Planner]
 """Records, and the planner of a configuration that uses their outputs."""
 
 
@@ -33,7 +33,7 @@ def prune(
     return delete(cache, unneeded(cache, uses), yes)
 
 
-def _use(planner: Planner, inputs: Sequence[Path], observer: Observer) -> Use:
+def _use(planner: Planner, inputs: Sequence[Path], observer: Observer) -> PlannedRecords:
     """The records of the inputs, and the planner of what `extract` made of them."""
     config = planner.config
     listing, fewer = list_inputs(inputs, config, observer)
@@ -41,7 +41,7 @@ def _use(planner: Planner, inputs: Sequence[Path], observer: Observer) -> Use:
     return listing.records, planner if fewer is config else Planner(fewer, planner.cache, stages=wanted)
 
 
-def unneeded(cache: Cache, uses: Sequence[Use]) -> list[Finding]:
+def unneeded(cache: Cache, uses: Sequence[PlannedRecords]) -> list[Finding]:
     """Outputs and failures of the planners' stages that no plan uses: of other videos, settings, versions or inputs."""
     kept: set[Path] = set()
     wanted: dict[Path, Computation] = {}

@@ -26,7 +26,7 @@ from pipeline.score.calibration import Calibration, TrainingFacts
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
-from pipeline.score.movement import PEOPLE, Trained, better_ranges, movement, steps_of
+from pipeline.score.movement import PEOPLE, TrainingVideo, better_ranges, movement, steps_of
 from pipeline.score.setting_differences import setting_differences
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
@@ -151,7 +151,7 @@ def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     return frozenset(content for one in computations for content in one.inputs.values())
 
 
-def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Trained]:
+def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[TrainingVideo]:
     """Movement per time step of the scored performances whose outputs are in the cache."""
     made = []
     stage = next((name for name in PEOPLE if name in planner.stages), None)
@@ -162,7 +162,7 @@ def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Tr
         if not isinstance(outputs, Failure) and labels is not None and labels.score is not None:
             bounds = np.asarray(outputs["timesteps"].arrays["bounds"].values, dtype=np.float64)
             made.append(
-                Trained(record.id, record.task, float(labels.score), steps_of(movement(outputs[stage]), bounds))
+                TrainingVideo(record.id, record.task, float(labels.score), steps_of(movement(outputs[stage]), bounds))
             )
     return made
 

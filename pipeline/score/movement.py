@@ -183,7 +183,7 @@ StepFigures = Mapping[str, Sequence[float]]  # (T,) by key
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingVideo:
     """One training video: what `better_ranges` reads."""
 
     id: str
@@ -192,7 +192,7 @@ class Trained:
     figures: StepFigures
 
 
-Limits = Mapping[str, Sequence[tuple[float, float] | None]]
+StepLimits = Mapping[str, Sequence[tuple[float, float] | None]]
 """(low, high) by key and step; None where fewer than `LEAST_BETTER` videos have a value."""
 
 
@@ -205,10 +205,10 @@ class BetterRanges:
     best: str  # the id of the best
     best_score: float  # its judges' score
     typical: float  # differences of a new better video
-    limits: Limits
+    limits: StepLimits
 
 
-def better_ranges(videos: Sequence[Trained]) -> dict[str, BetterRanges]:
+def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
     """The better third by task; tasks with too few videos are left out.
 
     `typical` is the median number of `figure_differences` of one better video from the others, times the ratio of the
@@ -229,7 +229,7 @@ def better_ranges(videos: Sequence[Trained]) -> dict[str, BetterRanges]:
     return made
 
 
-def _limits(rows: Sequence[StepFigures]) -> Limits:
+def _limits(rows: Sequence[StepFigures]) -> StepLimits:
     """(low, high) by key and step: a new row is below low, and above high, with the chance `_outside_chance`.
 
     Between two values the limits are interpolated, so that the chance is the same for any number of rows from 9 on.
@@ -287,7 +287,7 @@ class Difference:
         return (PAIR_FIGURES if self.person is None else FIGURES)[self.name]
 
 
-def figure_differences(figures: StepFigures, limits: Limits) -> list[Difference]:
+def figure_differences(figures: StepFigures, limits: StepLimits) -> list[Difference]:
     """Figures outside their limits by at least `MovementFigure.least`, the most times this distance first."""
     outside: list[Difference] = []
     for key, values in figures.items():

@@ -13,7 +13,7 @@ from data.video import Phase
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval, as_printed
 from pipeline.checks.flag import Flag
-from pipeline.phases import Carried
+from pipeline.phases import CarriedPhases
 
 NO_JUDGEMENT = (
     "The network divides its score among the time steps. It was not trained on labels of steps, so a step score does "
@@ -89,7 +89,7 @@ class Score:
     failure: Failure | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
-    carried: Carried | None = None
+    carried: CarriedPhases | None = None
     timed: bool = True
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import Facts, find_flags
 from pipeline.observer import SILENT, Observer
-from pipeline.phases import Carried, carried_phases
+from pipeline.phases import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
@@ -86,7 +86,7 @@ class Scorer:
         A damaged output is extracted again, and the observer gets a note. The observer's stop event ends the work after
         the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run`.
         """
-        rows, carried = dict[str, Score](), dict[str, Carried]()
+        rows, carried = dict[str, Score](), dict[str, CarriedPhases]()
         for record in records:
             if lacking := self.lacking(record):
                 rows[record.id] = Score(record.id, record.path, failure=Failure("input", "timesteps", lacking))
@@ -128,7 +128,9 @@ class Scorer:
         ((_, outputs),) = run([plan.idle()], self.planner, read=None)
         return {} if isinstance(outputs, Failure) else outputs
 
-    def _scored(self, record: Record, output: StageOutput, keys: Mapping[str, str], carried: Carried | None) -> Score:
+    def _scored(
+        self, record: Record, output: StageOutput, keys: Mapping[str, str], carried: CarriedPhases | None
+    ) -> Score:
         """The score of one performance by its time steps; `failure` is set where there is no finite score.
 
         Performances are scored one by one, since products of a batch may round differently.

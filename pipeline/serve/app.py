@@ -81,7 +81,7 @@ SECURITY_HEADERS = {
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """Limits of uploads and waiting submissions."""
 
     file_bytes: int = 512 << 20  # largest upload
@@ -111,12 +111,12 @@ class Service:
     over_time: Callable[[Sequence[Submission]], ReportData | None] = lambda _: None
 
 
-def create_app(folder: Path, service: Service, limits: Limits | None = None, token: str | None = None) -> FastAPI:
+def create_app(folder: Path, service: Service, limits: ServerLimits | None = None, token: str | None = None) -> FastAPI:
     """The application; `folder` holds uploads, reports and the history; for `token` see `guarded_app`.
 
     Raises UsageError where another server uses the folder, CacheError where its history cannot be used.
     """
-    bounds = limits or Limits()
+    bounds = limits or ServerLimits()
     history = History(folder / "history.sqlite")
     queue = Queue(history, folder / "submissions", service.work)
 
@@ -222,7 +222,7 @@ def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
     return None if headers.get(HEADER) else (403, f"the header {HEADER} is missing")
 
 
-def _pages(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
+def _pages(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> None:
     index, policy = render_index(bounds.file_bytes, service)
 
     @app.get("/")
@@ -317,7 +317,7 @@ def render_index(most_bytes: int, service: Service) -> tuple[str, str]:
     )
 
 
-def _api(app: FastAPI, queue: Queue, bounds: Limits, service: Service) -> None:
+def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> None:
     under_way = 0  # only the event loop's thread counts them
 
     @app.get("/api/submissions")

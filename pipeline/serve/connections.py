@@ -80,7 +80,7 @@ class BoundedConnection(H11Protocol):
         self.transport.abort()
 
 
-class Rarely(logging.Filter):
+class RepeatFilter(logging.Filter):
     """Lets equal lines pass once in `REPEAT_S`, and shortens an OSError to one line without its traceback."""
 
     def __init__(self) -> None:
@@ -102,8 +102,8 @@ class Rarely(logging.Filter):
 
 @contextmanager
 def log_rarely() -> Iterator[None]:
-    """Put `Rarely` on the loggers of the server while the context lasts."""
-    repeats, loggers = Rarely(), [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
+    """Put `RepeatFilter` on the loggers of the server while the context lasts."""
+    repeats, loggers = RepeatFilter(), [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
     for logger in loggers:
         logger.addFilter(repeats)
     try:

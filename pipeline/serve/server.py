@@ -18,7 +18,7 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.observer import Observer, Progress
 from pipeline.score.score import Score
 from pipeline.serve.history import Submission
-from pipeline.serve.submission_queue import REPORT, Running
+from pipeline.serve.submission_queue import REPORT, RunningSubmission
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
 class UploadObserver(Observer):
     """Passes notes on to the server's observer, and progress to the page that waits for the upload."""
 
-    def __init__(self, server: Observer, running: Running) -> None:
+    def __init__(self, server: Observer, running: RunningSubmission) -> None:
         super().__init__(running.stop)
         self._server, self._running = server, running
 
@@ -114,7 +114,7 @@ class UploadObserver(Observer):
 class UploadProgress(Progress):
     """Progress of one video, for the page that waits for it."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: RunningSubmission) -> None:
         super().__init__("frames")
         self._running = running
 
@@ -129,7 +129,7 @@ class UploadProgress(Progress):
 
 
 def score_upload(
-    scorer: Scorer, observer: Observer, submission: Submission, folder: Path, running: Running
+    scorer: Scorer, observer: Observer, submission: Submission, folder: Path, running: RunningSubmission
 ) -> Score | None:
     """Score a submission, or both of a comparison, and write its page; with the first two arguments, a queue's `Work`.
 
@@ -137,7 +137,7 @@ def score_upload(
     observer gets notes on videos that are extracted again. Raises VideoError where there is no score, DataError for a
     comparison of equal videos, Cancelled after `stop`.
     """
-    from pipeline.report import ReportData, Scored, write_comparison_page, write_scores_page
+    from pipeline.report import ReportData, ScoredVideos, write_comparison_page, write_scores_page
 
     submissions, choice = submission.pair or (submission,), submission.choice
     if any(one.choice.part for one in submissions):
@@ -155,7 +155,7 @@ def score_upload(
             raise VideoError(failure.cause, fix=failure.tip)
         running.progress("writing the page")
         head = ReportData(submission.title, f"scored by {scorer.folder.name}", home="/")
-        scored = Scored(chosen, rows, records, names)
+        scored = ScoredVideos(chosen, rows, records, names)
         if submission.pair:
             write_comparison_page(folder / REPORT, scored, head)
             return None

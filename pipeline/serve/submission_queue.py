@@ -24,7 +24,7 @@ FAULT = "an error of the program; details are in the server's terminal"
 
 
 @dataclass
-class Running:
+class RunningSubmission:
     """The running submission, and the activity that the page shows."""
 
     id: str
@@ -43,8 +43,8 @@ class Running:
         self.activity, self.share = "stopping", None
 
 
-Work = Callable[[Submission, Path, Running], Score | None]
-"""Called with (submission, the folder that has its files and gets `REPORT`, its `Running`).
+Work = Callable[[Submission, Path, RunningSubmission], Score | None]
+"""Called with (submission, the folder that has its files and gets `REPORT`, its `RunningSubmission`).
 
 Returns the score of an upload, None for a comparison. Raises `AimError` where the video cannot be scored, `Cancelled`
 after `stop`.
@@ -61,7 +61,7 @@ class Queue:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._running: Running | None = None
+        self._running: RunningSubmission | None = None
         self._thread = threading.Thread(target=self._loop, name="submissions", daemon=True)
 
     def start(self) -> None:
@@ -139,7 +139,7 @@ class Queue:
                 self._run(submission)
 
     def _run(self, submission: Submission) -> None:
-        running = Running(submission.id)
+        running = RunningSubmission(submission.id)
         with self._lock:
             self._running = running
         if self.history.update(submission.id, only_from=("queued",), state="running", started=time.time()):
@@ -147,7 +147,7 @@ class Queue:
         with self._lock:
             self._running = None
 
-    def _end(self, submission: Submission, running: Running) -> None:
+    def _end(self, submission: Submission, running: RunningSubmission) -> None:
         """Run the work and store its result. No error ends the thread, which all further submissions need."""
         try:
             result = self._work(submission, self.folder / submission.id, running)

@@ -13,7 +13,7 @@ from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, 
 from pipeline.systems.trainings import Training, gathered, trainings_of
 from pipeline.train.features import FeatureSet
 
-Run = Callable[[Sequence[Training]], Sequence[Predictions]]
+RunTrainings = Callable[[Sequence[Training]], Sequence[Predictions]]
 """Runs trainings, each once, and returns their predictions in the same order."""
 
 
@@ -68,7 +68,7 @@ def fold_predictions(features: FeatureSet, rows: JoinedFold, done: DoneTrainings
 
 
 def predict_rows(
-    features: FeatureSet, folds: Sequence[JoinedFold], rows: Sequence[ResultRow], run: Run
+    features: FeatureSet, folds: Sequence[JoinedFold], rows: Sequence[ResultRow], run: RunTrainings
 ) -> dict[tuple[str, str], Predictions]:
     """The predictions of every row for the test part of every fold, by (fold, row).
 

@@ -26,7 +26,7 @@ from models.aim import AimInputs
 from models.layers import Layers
 from models.published_methods import (
     PUBLISHED_METHODS,
-    Labelled,
+    LabelledSteps,
     PublishedConfig,
     PublishedNetwork,
     build_published,
@@ -160,7 +160,7 @@ class _Learner:
     members: Sequence[Member]
     net: PublishedNetwork
     used: Tensor
-    bank: Labelled
+    bank: LabelledSteps
     level: Floats
     judges: Floats
     score: Floats
@@ -181,7 +181,7 @@ class _Learner:
         judges = judges_of(part) if model.kind == "musdl" else np.zeros((count, 0))
         low, span = _range(judges)
         scaled = torch.from_numpy((judges - low) / span * SCALE).float()
-        bank = Labelled(
+        bank = LabelledSteps(
             steps[..., used].expand(config.runs, -1, -1, -1), data.targets[..., 0].expand(config.runs, -1),
             scaled.expand(config.runs, -1, -1),
         )  # fmt: skip
@@ -210,7 +210,7 @@ class _Learner:
                 partners = np.stack([_partners(self.level[mine], g) for mine, g in pairs])
                 x = self.bank
                 if len(batches) > 1:
-                    x = Labelled(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(x).values()))
+                    x = LabelledSteps(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(x).values()))
                 loss = self.net.loss(x, torch.from_numpy(partners), MemberDropout(generators, [chosen.shape[1]] * size))
                 optimizer.zero_grad(set_to_none=True)
                 loss.sum().backward()

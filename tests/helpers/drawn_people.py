@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, StageOutput
+from data.video import Picture
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
-from extractors.pose.detections import Detections, Image
+from extractors.pose.detections import Detections
 from extractors.pose.tracking import People, Track, people_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
@@ -45,7 +46,7 @@ def paths_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
     return people_of(bodies, bodies, (first, stop), np.arange(stop) / 25, 0.03)
 
 
-def picture(*poses: NDArray[np.float32]) -> Image:
+def picture(*poses: NDArray[np.float32]) -> Picture:
     """A black frame with a 5 x 5 square of its joint's colour at every joint."""
     image = np.zeros((SIZE[1], SIZE[0], 3), dtype=np.uint8)
     for pose in poses:
@@ -68,7 +69,7 @@ class ColourReader:
         self.max_tilt = max_tilt
         self.inputs: list[tuple[int, ...]] = []
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Picture) -> Detections:
         """The one person in the picture, as `PoseBackend` says."""
         self.inputs.append(image.shape)
         pose = np.zeros((17, 3), dtype=np.float32)
@@ -93,7 +94,7 @@ class MemoryClip:
         asked: numbers of the frames that were given, in order.
     """
 
-    def __init__(self, images: Sequence[Image], rate: float = 25.0, times: Sequence[float] | Floats = ()) -> None:
+    def __init__(self, images: Sequence[Picture], rate: float = 25.0, times: Sequence[float] | Floats = ()) -> None:
         self.images, self.times = images, np.array(times) if len(times) else np.arange(len(images)) / rate
         self.asked: list[int] = []
         self.record = Record("clip", Path("clip"))

@@ -28,7 +28,7 @@ from pipeline.evaluate.results_file import results_as_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.report import ReportData, Scored, render_report
+from pipeline.report import ReportData, ScoredVideos, render_report
 from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page
 from pipeline.report.run_report import scores_page
@@ -37,7 +37,7 @@ from pipeline.run import Planner, Summary
 from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.movement import Trained, better_ranges
+from pipeline.score.movement import TrainingVideo, better_ranges
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config, validate
 from tests.helpers.made_features import made_features
@@ -217,7 +217,8 @@ def scores(folder: Path) -> Outputs:
     made = DemoResult(page, folder / "run", Summary(), pose, leaks, rows, truth, metrics, {"train": 1.0, "score": 2.0})
     write_page(made, scorer, unseen)
     moving = replace(
-        scores_page(page, Scored(scorer, rows, unseen), ReportData("Videos")), videos=sections(scorer, rows, unseen)
+        scores_page(page, ScoredVideos(scorer, rows, unseen), ReportData("Videos")),
+        videos=sections(scorer, rows, unseen),
     )
     return Outputs(
         (page.read_text(), render_report(moving)),
@@ -238,7 +239,9 @@ def scores(folder: Path) -> Outputs:
 
 def sections(scorer: Any, rows: Any, records: Any) -> Any:
     """The videos' sections with two people in them, whose left one bends a knee that better videos do not bend."""
-    better = [Trained(f"v{i}", "", float(i), {"0.knee": [150.0 + i] * 4, "pair.delay": [0.0] * 4}) for i in range(30)]
+    better = [
+        TrainingVideo(f"v{i}", "", float(i), {"0.knee": [150.0 + i] * 4, "pair.delay": [0.0] * 4}) for i in range(30)
+    ]
     facts = ModelFacts(better=better_ranges(better))
     made = {"pose": pose_output(dancing()), "camera_flow": flow_output(30)}
     return tuple(

@@ -11,7 +11,7 @@ from models.published_methods import (
     FLOOR,
     PUBLISHED_METHODS,
     Core,
-    Labelled,
+    LabelledSteps,
     PublishedConfig,
     PublishedOutput,
     Rica2,
@@ -35,11 +35,11 @@ def dropout(members: int, rows: int) -> MemberDropout:
     return MemberDropout([np.random.Generator(np.random.SFC64(i)) for i in range(members)], [rows] * members)
 
 
-def batch(members: int = 2, rows: int = 7, judges: int = 3) -> Labelled:
+def batch(members: int = 2, rows: int = 7, judges: int = 3) -> LabelledSteps:
     generator = torch.Generator().manual_seed(1)
     score = 10 * torch.rand(rows, generator=generator).expand(members, -1)
     steps = torch.randn(members, rows, STEPS, FEATURES, generator=generator)
-    return Labelled(steps, score, score.unsqueeze(-1).expand(-1, -1, judges).clone())
+    return LabelledSteps(steps, score, score.unsqueeze(-1).expand(-1, -1, judges).clone())
 
 
 def started(kind: str, members: int = 2, **settings: float) -> object:
@@ -57,7 +57,7 @@ def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: str)
     loss.sum().backward()
     assert [name for name, p in stack.named_parameters() if p.grad is None] == []
     alone = started(kind, 1)
-    first = Labelled(x.steps[:1], x.score[:1], x.judges[:1])
+    first = LabelledSteps(x.steps[:1], x.score[:1], x.judges[:1])
     torch.testing.assert_close(alone.loss(first, partners[:1], dropout(1, 7)), loss[:1])
     predicted: PublishedOutput = stack.predict(x.steps, x, voters, dropout(2, 7))
     assert predicted.score.shape == (2, 7)
@@ -206,7 +206,7 @@ def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights() -> None:
 @pytest.mark.parametrize("kind", ["gdlt", "tpt", "rica2"])
 def test_positions_are_used_where_they_are_asked_for(kind: str) -> None:
     x, voters = batch(), torch.zeros(2, 7, 3, dtype=torch.long)
-    backward = Labelled(x.steps.flip(-2), x.score, x.judges)
+    backward = LabelledSteps(x.steps.flip(-2), x.score, x.judges)
     for positions in (False, True):
         net = started(kind, positions=positions)
         scores = [net.predict(one.steps, x, voters, dropout(2, 7)).score for one in (x, backward)]

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from data.pose_weights import PoseNetwork
 from data.stage_files import StageFiles
+from data.video import Picture
 from extractors.pose.config import BACKENDS, PoseConfig
-from extractors.pose.detections import Detections, Image
+from extractors.pose.detections import Detections
 
 
 class PoseBackend(Protocol):
@@ -17,7 +18,7 @@ class PoseBackend(Protocol):
 
     max_views: int  # views of a frame that it can use: 4 for one-stage networks, 1 for those that follow a detector
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Picture) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB with at least the score `min_score`, best first, in its pixels."""
 
 

@@ -19,8 +19,9 @@ from data.errors import UsageError
 from data.keypoints.skeletons import COCO17
 from data.pose_weights import INSTALL, PoseNetwork, require
 from data.stage_files import StageFiles
+from data.video import Picture
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image
+from extractors.pose.detections import Detections
 from extractors.state_dicts import load_checkpoint
 
 
@@ -43,7 +44,7 @@ class MMPose:
             fix = "Set pose.mmpose.alias, which brings one, or the configuration of a one-stage model such as RTMO"
             raise UsageError("this top-down model needs a detector", fix=fix)
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Picture) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
         from mmdet.apis import inference_detector
         from mmpose.apis import inference_bottomup, inference_topdown

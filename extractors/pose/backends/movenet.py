@@ -10,9 +10,10 @@ import numpy as np
 
 from data.errors import PROGRAM, WeightsError
 from data.stage_files import StageFiles
+from data.video import Picture
 from extractors.openvino_cpu import Forward, forward_on_cpu
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image
+from extractors.pose.detections import Detections
 
 STEP = 32  # both sides of the input are multiples of this
 
@@ -30,7 +31,7 @@ class MoveNet:
             raise self._refused(error) from error
         self._forwards: dict[tuple[int, int], Forward] = {}  # by input size; a handful of sizes occur
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Picture) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first. Raises WeightsError: the file is not this network."""
         import cv2
 

@@ -18,9 +18,10 @@ from rtmlib.tools.base import BaseTool
 from data.errors import WeightsError
 from data.pose_weights import PoseNetwork
 from data.stage_files import StageFiles
+from data.video import Picture
 from extractors.openvino_cpu import Forward, forward_on_cpu, read_onnx
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, Image
+from extractors.pose.detections import Detections
 
 
 class RTMLib:
@@ -36,7 +37,7 @@ class RTMLib:
         else:
             self._pose = _tool(RTMO, networks["weights"], config.threads, score_thr=config.min_score)
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Picture) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first.
 
         rtmlib gives no scores of people, so each gets the mean of its joints'. For nobody it returns a row of zeros.

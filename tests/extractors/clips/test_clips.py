@@ -17,7 +17,7 @@ from data.errors import DataError, UsageError, VideoError
 from data.stage_files import StageFiles
 from data.weights import weight_files as weights
 from data.weights.quiet_openvino import openvino
-from data.weights.registry import I3D
+from data.weights.registry import I3D_KINETICS
 from extractors.clips import backbones
 from extractors.clips import runtimes as clip_runtimes
 from extractors.clips import stage as clips
@@ -50,8 +50,8 @@ class Means:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def start(self, batch: NDArray[np.uint8]) -> Callable[[], clip_runtimes.Pair]:
-        """See `extractors.clips.runtimes.Start`."""
+    def start(self, batch: NDArray[np.uint8]) -> Callable[[], clip_runtimes.LogitsAndFeatures]:
+        """See `extractors.clips.runtimes.StartInference`."""
         self.batches.append(len(batch))
         means = batch.mean((1, 2, 3, 4), dtype=np.float64).astype(np.float32)[:, None]
         return lambda: (means, 2 * means)
@@ -135,7 +135,7 @@ def test_the_key_follows_the_weights_content(tmp_path: Path) -> None:
     by_path = [Clips.identity(ClipsConfig(weights_file=str(path)), FILES) for path in (one, two)]
     assert by_path[0] == by_path[1]
     assert "weights" not in ClipsConfig().result_settings()
-    assert Clips.identity(ClipsConfig(), FILES) == {"weights": I3D.member_sha256}
+    assert Clips.identity(ClipsConfig(), FILES) == {"weights": I3D_KINETICS.member_sha256}
     random = [Clips.identity(ClipsConfig(weights="random", seed=seed), FILES) for seed in (0, 1)]
     assert random[0] != random[1]
 

@@ -13,12 +13,12 @@ import pytest
 from data.errors import DataError, UsageError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
+from data.video import Picture
 from extractors.keypoints import INTERPOLATED_SCORE, body_sizes
 from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Image
 from extractors.pose.stage import Pose
 from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
 
@@ -30,7 +30,7 @@ READABLE = 1.0
 RAW: dict[str, Any] = {"cleaning": {"fix_sides": False, "max_gap_s": 0, "smoothing_s": 0}}
 
 
-def extract(images: Sequence[Image], **settings: Any) -> StageOutput:
+def extract(images: Sequence[Picture], **settings: Any) -> StageOutput:
     stage = Pose(PoseConfig(**{"agents": 1, "views": 4, **settings}), FILES)
     stage._backend = ColourReader(READABLE)
     return stage.extract(MemoryClip(images))

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.checks.flags import CHECKS, COMPARED, LENGTH_FLOOR_S, Compared, Facts, find_flags, quality_ranges
+from pipeline.checks.flags import (
+    CHECKS,
+    COMPARED,
+    LENGTH_FLOOR_S,
+    ComparedMeasure,
+    Facts,
+    find_flags,
+    quality_ranges,
+)
 
 POORER = "poorer features than in training"
 
@@ -96,7 +104,7 @@ def test_the_worst_flag_comes_first() -> None:
 
 
 @pytest.mark.parametrize(("place", "measure"), COMPARED.items(), ids=lambda value: str(value)[:40])
-def test_a_difference_is_flagged_above_its_floor_alone(place: tuple[str, str], measure: Compared) -> None:
+def test_a_difference_is_flagged_above_its_floor_alone(place: tuple[str, str], measure: ComparedMeasure) -> None:
     (stage, name), usual = place, 0.5
     for share, flagged in ((0.9, []), (1.1, [POORER])):
         value = usual + (1 if measure.more_is_worse else -1) * share * measure.floor

@@ -15,7 +15,7 @@ from data.video import Labels, Record
 from pipeline.report import ReportData, render_report, video_section
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
-from pipeline.score.movement import Trained, better_ranges, movement, steps_of
+from pipeline.score.movement import TrainingVideo, better_ranges, movement, steps_of
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.made_outputs import STANDING, pose_of, pose_output
@@ -85,7 +85,7 @@ def better_than(clip: Path, page: Path, change: float, count: int = 30, labelled
     for number in range(count):
         figures = {key: [value + 0.0001 * number for value in values] for key, values in own.items()}
         figures["1.trunk"] = [value + change for value in figures["1.trunk"]]
-        videos.append(Trained(f"train_{number}.mp4", "10 m", float(number), figures))
+        videos.append(TrainingVideo(f"train_{number}.mp4", "10 m", float(number), figures))
     scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(5))
     measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
     result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": measures})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.score.movement import FIGURES, Trained, better_ranges, figure_differences, movement, steps_of
+from pipeline.score.movement import FIGURES, TrainingVideo, better_ranges, figure_differences, movement, steps_of
 from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 
@@ -44,9 +44,9 @@ def test_two_people_have_differences_and_a_distance_and_one_has_none() -> None:
     assert not [key for key in movement(pose_output(standing())).figures if key.startswith("pair")]
 
 
-def trained(count: int, hips: float = 100.0) -> list[Trained]:
+def trained(count: int, hips: float = 100.0) -> list[TrainingVideo]:
     """`count` videos of two steps; the hips of number i are at `hips` + i degrees, and its score is i."""
-    return [Trained(f"v{i}", "10 m", float(i), {"0.hip": [hips + i, float("nan")]}) for i in range(count)]
+    return [TrainingVideo(f"v{i}", "10 m", float(i), {"0.hip": [hips + i, float("nan")]}) for i in range(count)]
 
 
 def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range() -> None:
@@ -103,7 +103,7 @@ def counted(figures: dict[str, list[float]], limits: dict[str, list[tuple[float,
 def test_the_typical_number_of_differences_is_that_of_new_videos(videos: int) -> None:
     random, typical, true = np.random.default_rng(videos), [], []
     for _ in range(25):
-        group = [Trained(str(label), "t", float(label), simulated(random)) for label in range(videos)]
+        group = [TrainingVideo(str(label), "t", float(label), simulated(random)) for label in range(videos)]
         ranges = better_ranges(group)["t"]
         typical.append(ranges.typical)
         true.append(np.median([counted(simulated(random), ranges.limits) for _ in range(15)]))

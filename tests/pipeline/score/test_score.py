@@ -32,7 +32,7 @@ from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ThreadPool
-from pipeline.report import ReportData, Scored, render_report, write_scores_page
+from pipeline.report import ReportData, ScoredVideos, render_report, write_scores_page
 from pipeline.report.run_report import run_page
 from pipeline.run import STOPPED, Planner
 from pipeline.run.batch import run_extract
@@ -177,7 +177,7 @@ def test_a_combination_is_scored_from_video_to_page(
     assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6f}"
     assert scores_as_json(rows)[0]["other_share"] == pytest.approx(rows[0].other_share)
     assert scores_as_json(rows)[0]["constant"] == pytest.approx(low)
-    write_scores_page(tmp_path / "page.html", Scored(scorer, rows, films), ReportData("films"))
+    write_scores_page(tmp_path / "page.html", ScoredVideos(scorer, rows, films), ReportData("films"))
     assert "(no step: the part of the model that reads the whole performance)" in (tmp_path / "page.html").read_text()
     assert "the score is the mean" in (run / CARD).read_text()
 
@@ -281,14 +281,14 @@ def test_the_accuracy_on_held_out_videos_is_beside_every_score(
     assert scored.accuracy == accuracy
     assert scores_as_json([scored])[0]["accuracy"] == str(accuracy)
     page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
-    write_scores_page(page, Scored(scorer, [scored], records), ReportData("t"))
+    write_scores_page(page, ScoredVideos(scorer, [scored], records), ReportData("t"))
     assert "that of guessing the mean" in page.read_text()
     scorer.model = replace(scorer.model, calibration=replace(calibration, predicted=2 * 60 - calibration.predicted))
     assert not calibration_of(scorer).accuracy.better
     flagged = scorer.score(new / "a.mp4")
     assert [(flag.level, flag.title) for flag in flagged.flags] == [("bad", "no better than guessing")]
     assert str(flagged.accuracy).startswith("no better than guessing the mean: on 8 of 10 new videos")
-    write_scores_page(page, Scored(scorer, [flagged], records), ReportData("t"))
+    write_scores_page(page, ScoredVideos(scorer, [flagged], records), ReportData("t"))
     assert "No score: no better than guessing." in page.read_text()
     assert 'class="note bad-text">No better than guessing' in page.read_text()
 
@@ -308,7 +308,7 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     scorer.model = replace(scorer.model, calibration=replace(calibration, head_truth=truth, head_predicted=truth + 0.3))
     scored = scorer.score(new / "a.mp4")
     assert scored.execution is not None
-    write_scores_page(page, Scored(scorer, [scored], records), ReportData("t"))
+    write_scores_page(page, ScoredVideos(scorer, [scored], records), ReportData("t"))
     assert "Execution: on 8 of 10 new videos this model is right within ±0.3 (" in page.read_text()
     assert "within ±0.3 (" in scores_as_json([scored])[0]["head_accuracy"]["execution"]
     scorer.model = replace(
@@ -316,7 +316,7 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     )
     hidden = scorer.score(new / "a.mp4")
     assert (hidden.execution, hidden.head_accuracy, hidden.score) == (None, {}, scored.score)
-    write_scores_page(page, Scored(scorer, [hidden], records), ReportData("t"))
+    write_scores_page(page, ScoredVideos(scorer, [hidden], records), ReportData("t"))
     assert "xecution" not in page.read_text().split("<main")[1].split('id="run"')[0]
 
 
@@ -493,7 +493,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     hostile = '<script>alert("x")</script>\n.mp4'
     page = tmp_path / "page.html"
     names = {"good.mp4": hostile, "bad.mp4": hostile}
-    write_scores_page(page, Scored(scorer, rows, records, names), ReportData("t"))
+    write_scores_page(page, ScoredVideos(scorer, rows, records, names), ReportData("t"))
     text = page.read_text()
     assert '<script>alert("x")' not in text
     assert "&lt;script&gt;" in text

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("uvicorn")
 
 from pipeline.serve import connections
-from pipeline.serve.app import Limits, Service, create_app
+from pipeline.serve.app import ServerLimits, Service, create_app
 from pipeline.serve.server import _listen
 
 TOKEN = "the token of these tests"
@@ -28,7 +28,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A running server that admits 16 connections and drops those without a request after 3 s."""
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 16)
     monkeypatch.setattr(connections, "REQUEST_S", 3.0)
-    app = create_app(tmp_path / "serve", Service(lambda *_: {}), Limits(file_bytes=100_000, spare_bytes=0), TOKEN)
+    app = create_app(tmp_path / "serve", Service(lambda *_: {}), ServerLimits(file_bytes=100_000, spare_bytes=0), TOKEN)
     server, listener = connections.make_server(app), _listen(0, connections.BACKLOG)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

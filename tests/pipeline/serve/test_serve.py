@@ -27,10 +27,10 @@ from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
 from pipeline.score.score import Score
 from pipeline.serve import app as serve_app
-from pipeline.serve.app import Limits, Service
+from pipeline.serve.app import ServerLimits, Service
 from pipeline.serve.history import ChosenPart, History, Submission
 from pipeline.serve.server import _listen, run_server
-from pipeline.serve.submission_queue import REPORT, Queue, Running
+from pipeline.serve.submission_queue import REPORT, Queue, RunningSubmission
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_page_writer import HOSTILE
 
@@ -52,7 +52,7 @@ SCORER: Any = SimpleNamespace(
 )
 
 
-def create_app(folder: Path, work: Any, limits: Limits | None = None, **service: Any) -> Any:
+def create_app(folder: Path, work: Any, limits: ServerLimits | None = None, **service: Any) -> Any:
     """An application that does this work for visitors with `TOKEN`."""
     return serve_app.create_app(folder, Service(work, **service), limits, TOKEN)
 
@@ -68,7 +68,7 @@ class FakeWork:
         self.hold.set()
         self.seen: list[str] = []
 
-    def __call__(self, submission: Submission, folder: Path, running: Running) -> Score | None:
+    def __call__(self, submission: Submission, folder: Path, running: RunningSubmission) -> Score | None:
         self.seen.append(submission.id)
         assert submission.pair or (folder / submission.file).read_bytes()[4:8] == b"ftyp"
         running.progress("computing", 0.5)
@@ -91,7 +91,7 @@ def work() -> FakeWork:
 @pytest.fixture
 def client(tmp_path: Path, work: FakeWork) -> Iterator[Any]:
     """A client whose requests look like those of the server's own page."""
-    app = create_app(tmp_path / "serve", work, Limits(file_bytes=100_000, waiting=3, spare_bytes=0))
+    app = create_app(tmp_path / "serve", work, ServerLimits(file_bytes=100_000, waiting=3, spare_bytes=0))
     with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=OURS) as made:
         yield made
 
@@ -207,7 +207,7 @@ def test_a_model_gets_the_files_that_it_reads(
 ) -> None:
     given: list[dict[str, bytes]] = []
 
-    def score(submission: Submission, folder: Path, _: Running) -> Score:
+    def score(submission: Submission, folder: Path, _: RunningSubmission) -> Score:
         given.append({path.name: path.read_bytes() for path in folder.iterdir()})
         write_report(folder / REPORT, ReportData(submission.name))
         return Score("x", score=1.0)
@@ -487,7 +487,7 @@ def send_together(app: Any, *bodies: AsyncIterator[bytes]) -> list[int]:
 
 
 def test_uploads_under_way_count_as_waiting(tmp_path: Path, work: FakeWork) -> None:
-    app = create_app(tmp_path / "serve", work, Limits(waiting=3, spare_bytes=0))
+    app = create_app(tmp_path / "serve", work, ServerLimits(waiting=3, spare_bytes=0))
 
     async def slow(content: bytes = MP4) -> AsyncIterator[bytes]:
         for offset in range(0, len(content), 100):
@@ -512,19 +512,19 @@ def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) ->
             await asyncio.sleep(0.02)
             yield b"x"
 
-    app = create_app(tmp_path / "serve", work, Limits(spare_bytes=0, stall_s=0.1, upload_s=0.5, uploads=2))
+    app = create_app(tmp_path / "serve", work, ServerLimits(spare_bytes=0, stall_s=0.1, upload_s=0.5, uploads=2))
     start = time.monotonic()
     assert send_together(app, stalled(), dripping()) == [408, 408]
     assert time.monotonic() - start < 10
     assert list((tmp_path / "serve" / "submissions").iterdir()) == []
     app.state.queue.history.close()
-    app = create_app(tmp_path / "few", work, Limits(spare_bytes=0, stall_s=1.0, uploads=2))
+    app = create_app(tmp_path / "few", work, ServerLimits(spare_bytes=0, stall_s=1.0, uploads=2))
     assert send_together(app, stalled(), stalled(), stalled()) == [408, 408, 429]
     app.state.queue.history.close()
 
 
 def test_the_limit_is_checked_again_when_the_file_is_complete(tmp_path: Path, work: FakeWork) -> None:
-    app = create_app(tmp_path / "serve", work, Limits(waiting=1, spare_bytes=0))
+    app = create_app(tmp_path / "serve", work, ServerLimits(waiting=1, spare_bytes=0))
 
     async def overtaken() -> AsyncIterator[bytes]:
         yield MP4

@@ -20,7 +20,7 @@ from pipeline.report.page_data import VideoReport
 from pipeline.score.score import Score
 from pipeline.serve.history import Submission
 from pipeline.serve.server import UploadProgress
-from pipeline.serve.submission_queue import REPORT, Running
+from pipeline.serve.submission_queue import REPORT, RunningSubmission
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, now, opened, served, wait_for
 
@@ -40,7 +40,7 @@ def two_sections(report: Path) -> tuple[VideoReport, ...]:
     return tuple(report_samples.video(clip, 0, np.random.default_rng(3), name) for name in ("a.mp4", "b.mp4"))
 
 
-def work(submission: Submission, folder: Path, running: Running) -> Score | None:
+def work(submission: Submission, folder: Path, running: RunningSubmission) -> Score | None:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
     report, video = folder / REPORT, folder / submission.file
     if submission.pair:
@@ -69,10 +69,10 @@ def work(submission: Submission, folder: Path, running: Running) -> Score | None
 @contextmanager
 def running(folder: Path, **options: Any) -> Iterator[str]:
     """The link of a server in a thread."""
-    from pipeline.serve.app import Limits, Service, create_app
+    from pipeline.serve.app import ServerLimits, Service, create_app
 
     app = create_app(
-        folder, Service(work, facts={"Model": "x"}, **options), Limits(file_bytes=1_000_000, spare_bytes=0)
+        folder, Service(work, facts={"Model": "x"}, **options), ServerLimits(file_bytes=1_000_000, spare_bytes=0)
     )
     with served(app) as link:
         yield link

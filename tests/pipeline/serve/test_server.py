@@ -21,12 +21,12 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
-from pipeline.report import ReportData, Scored, render_report
+from pipeline.report import ReportData, ScoredVideos, render_report
 from pipeline.report.page_data import VideoReport
 from pipeline.score.score import Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ChosenPart, Submission
-from pipeline.serve.submission_queue import Running
+from pipeline.serve.submission_queue import RunningSubmission
 from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
 from tests.helpers import report_samples
@@ -55,7 +55,7 @@ class FakeScorer:
         return [self.row]
 
 
-class Noted(Running):
+class Noted(RunningSubmission):
     """Notes the progress that is reported."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ def run(scorer: Any, folder: Path, submission: Submission = SUBMISSION) -> tuple
     return work.score_upload(scorer, Observer(), submission, folder / submission.id, running), running.reported
 
 
-def shown(pages: list[tuple[Path, ReportData]], path: Path, scored: Scored, head: ReportData) -> ReportData:
+def shown(pages: list[tuple[Path, ReportData]], path: Path, scored: ScoredVideos, head: ReportData) -> ReportData:
     """The page of a scored upload, noted in `pages`."""
     pages.append((path, head))
     return replace(head, videos=tuple(VideoReport(row.id, row) for row in scored.rows))
