@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher, get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from data.errors import PROGRAM, UsageError, nearest
+from data.errors import PROGRAM, UsageError, closest, nearest
 
 MOST_ERRORS = 5
-MOST_SUGGESTED = 3
 LOOK_UP = f"Type: {PROGRAM} settings, which describes every key, or {PROGRAM} settings SECTION"
-LEAST_SIMILAR = 0.7
-"""Similarity (`difflib`, 0 to 1) of the last parts below which no key is suggested."""
 
 
 def usage_error(
@@ -53,37 +49,12 @@ def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
         fault = error["msg"].removeprefix("Value error, ")
         whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them
         return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {given}")
-    if close := nearest_keys(name, [key for kind in kinds for key in (*all_keys(kind), *known_keys(kind))]):
-        return f"unknown key '{name}', did you mean {_one_of(close)}?"
-    known = {one for kind in kinds for one in known_keys(section_class(kind, error["loc"][:-1]))}
-    return f"unknown key '{name}', {nearest(key, sorted(known))}"
-
-
-def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
-    """The dotted keys closest to `name`, the best first; keys that differ in the section alone tie.
-
-    >>> nearest_keys("strid", ["pose.stride", "camera_flow.stride", "storage.scratch"])
-    ['pose.stride', 'camera_flow.stride']
-    >>> nearest_keys("pose.strid", ["pose.stride", "camera_flow.stride"])
-    ['pose.stride']
-    """
-    *section, last = name.split(".")
-    by_last: dict[str, list[str]] = {}
-    for key in dict.fromkeys(keys):
-        by_last.setdefault(key.rpartition(".")[2], []).append(key)
-    likeness = {
-        match: SequenceMatcher(None, match, last).ratio()
-        for match in get_close_matches(last, by_last, MOST_SUGGESTED, LEAST_SIMILAR)
-    }
-    best = max(likeness.values(), default=0.0)
-    close = [key for match, ratio in likeness.items() if ratio == best for key in by_last[match]]
-    same_section = [key for key in close if key.split(".")[:-1] == section]
-    return same_section or sorted(close, key=lambda key: -SequenceMatcher(None, name, key).ratio())
-
-
-def _one_of(keys: Sequence[str]) -> str:
-    shown = [f"'{key}'" for key in keys[:MOST_SUGGESTED]]
-    return " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    keys = [one for kind in kinds for one in all_keys(kind)]
+    known = {one for kind in kinds for one in known_keys(section_class(kind, above))}
+    same = [one for one in keys if one.rpartition(".")[2] == key]  # the key of another section
+    close = closest(key, known if above else [*keys, *known])
+    options = same or ([".".join([*above, close])] if close else known)
+    return f"unknown key '{name}', {nearest(name if same or close else key, options)}"
 
 
 def section_class(model: Any, place: Sequence[Any]) -> Any:

@@ -164,7 +164,7 @@ def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> N
     assert load_config(None, ["pose.import.dir=x"]).dump()["pose"]["import"] == {"dir": "x"}
     assert given.result_settings()["import"] == {}
     assert Pose.identity(given, FILES) == {}
-    with pytest.raises(UsageError, match=r"unknown key 'pose.import.dri', did you mean 'dir'"):
+    with pytest.raises(UsageError, match=r"unknown key 'pose.import.dri', did you mean 'pose.import.dir'"):
         load_config(None, ["pose.import.dri=x"])
-    with pytest.raises(UsageError, match=r"unknown key 'pose.import_', did you mean 'import'"):
+    with pytest.raises(UsageError, match=r"unknown key 'pose.import_', did you mean 'pose.import'"):
         load_config(None, ["pose.import_.dir=x"])
