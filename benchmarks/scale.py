@@ -75,13 +75,13 @@ def make(folder: Path, videos: int) -> None:
     folders: set[Path] = set()
     for record in find_videos([inputs]).records:
         for planned in planner.plan(record, lambda stem: ()).stages:
-            computation = planned.computation
-            path = cache.path(planned.name, record.id, computation.key)
+            parts = planned.parts
+            path = cache.path(planned.name, record.id, parts.key)
             if path.parent not in folders:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(path.parent)
             path.write_bytes(b"x")
-            header = vars(computation) | {"stage_version": computation.version, "quality": QUALITY}
+            header = vars(parts) | {"stage_version": parts.version, "quality": QUALITY}
             cache.remember(path, header)
     cache.close()
 
@@ -141,23 +141,23 @@ def real_files(folder: Path) -> dict[str, float]:
     path = folder / "real.mp4"
     path.write_text("video")
     record = find_videos([path]).records[0]
-    computation = planner.plan(record).stages[1].computation
+    parts = planner.plan(record).stages[1].parts
     records = [type(record)(id=f"{number}.mp4", path=path) for number in range(REAL_FILES)]
 
     def write_all() -> None:
         for each in records:
-            cache.write(computation, each, output)
+            cache.write(parts, each, output)
 
     def verify_all() -> None:
         for each in records:
-            cache.load(cache.path(computation.stage, each.id, computation.key))
+            cache.load(cache.path(parts.stage, each.id, parts.key))
 
     waited = _seconds(write_all)
     cache.close()
     verified = _seconds(verify_all)
     with mock.patch("os.fsync", return_value=None):
         unwaited = _seconds(write_all)
-    size = cache.path(computation.stage, records[0].id, computation.key).stat().st_size
+    size = cache.path(parts.stage, records[0].id, parts.key).stat().st_size
     per_file = 1e3 / REAL_FILES
     return {
         "write_ms": waited * per_file,

@@ -1,6 +1,5 @@
 """The cache of stage outputs: keys, freshness, local and remote stores, housekeeping."""
 
-from pipeline.cache.computation import Computation, StageDescription, read_stages, stages_as_json
 from pipeline.cache.housekeeping import (
     CacheFiles,
     CacheListing,
@@ -13,6 +12,7 @@ from pipeline.cache.housekeeping import (
     verify_cache,
 )
 from pipeline.cache.index import stamps
+from pipeline.cache.key_parts import KeyParts, StageDescription, read_stages, stages_as_json
 from pipeline.cache.local_cache import (
     PREVIEWS,
     UNREADABLE,
@@ -31,8 +31,8 @@ __all__ = [
     "Cache",
     "CacheFiles",
     "CacheListing",
-    "Computation",
     "Freshness",
+    "KeyParts",
     "StageDescription",
     "State",
     "collect_garbage",

@@ -43,9 +43,9 @@ from data.store.files import ABANDONED_SECONDS, remove_empty_parents, safe_name,
 from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
 from data.weights import cache_dir
-from pipeline.cache.computation import Computation
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
+from pipeline.cache.key_parts import KeyParts
 from pipeline.settings.environment import installed_version
 from pipeline.settings.machine import Machine
 
@@ -145,16 +145,16 @@ class Cache:
         """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
         return self.folder.siblings(lookups)
 
-    def freshness(self, computation: Computation, video_id: str, siblings: Siblings | None = None) -> Freshness:
-        """Whether the output of this computation is there; no output is read. `siblings`: of many lookups."""
-        stage, digits = computation.stage, computation.key[:KEY_DIGITS]
+    def freshness(self, parts: KeyParts, video_id: str, siblings: Siblings | None = None) -> Freshness:
+        """Whether the output of this key is there; no output is read. `siblings`: of many lookups."""
+        stage, digits = parts.stage, parts.key[:KEY_DIGITS]
         endings = (siblings or self.siblings())(self._escaped(f"{stage}/{_safe_id(video_id)}"))
         if f"{digits}.{OUTPUT}" in endings:
             return Freshness("fresh", "")
         endings = [ending for ending in endings if REST.fullmatch(ending)]  # others are of videos with longer names
         stem = self.stem(stage, video_id)
         if f"{digits}.{FAILURE}" in endings:
-            failed = self.failure(stage, video_id, computation.key)
+            failed = self.failure(stage, video_id, parts.key)
             if failed is not None:
                 return Freshness("failed", failed.cause, failed)
         others = [stem.with_name(f"{stem.name}.{ending}") for ending in endings if ending.endswith(OUTPUT)]
@@ -164,17 +164,17 @@ class Cache:
             )
         try:
             newest = others[0] if len(others) == 1 else max(others, key=self._written)
-            differences = computation.differences(self.header(newest))
+            differences = parts.differences(self.header(newest))
         except UNREADABLE as error:
             return Freshness("stale", f"the output of other settings or input cannot be read: {unreadable(error)}")
         return Freshness("stale", "; ".join(differences) or "another format of key")
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
-        """Whether there is the output of the computation `key`."""
+        """Whether there is the output with this key."""
         return self.folder.has(self._name(self.path(stage, video_id, key)))
 
     def read(self, stage: str, video_id: str, key: str) -> store.Stored:
-        """The whole output of the computation `key`, every array checked.
+        """The whole output with this key, every array checked.
 
         Raises FileNotFoundError before it is computed, and CacheError where it is damaged. A damaged output is deleted,
         so that the next plan computes it again.
@@ -189,7 +189,7 @@ class Cache:
         return stored
 
     def quality(self, stage: str, video_id: str, key: str) -> Measures:
-        """Quality values of the output of the computation `key`; raises as `read`."""
+        """Quality values of the output with this key; raises as `read`."""
         path = self.path(stage, video_id, key)
         try:
             fact = self._fact(path) or self.remember(path, self.load_header(path))
@@ -206,26 +206,24 @@ class Cache:
                 values[stage] = self.quality(stage, video_id, key)
         return values
 
-    def write(
-        self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
-    ) -> None:
+    def write(self, parts: KeyParts, record: Record, output: StageOutput, promise: OutputSpec | None = None) -> None:
         """Write an output atomically and delete an earlier failure.
 
         Raises ContractError, and writes nothing, where the output is not what the stage promised.
         """
         self.mark()
-        path = self.path(computation.stage, record.id, computation.key)
-        header = _described(computation) | {"video": printable(record.id), "software": software()}
+        path = self.path(parts.stage, record.id, parts.key)
+        header = _described(parts) | {"video": printable(record.id), "software": software()}
         stored, content = store.encode(header, output, promise)
         self.folder.write(self._name(path), content)
         self.remember(path, stored)
-        self.folder.remove(self._name(self.path(computation.stage, record.id, computation.key, FAILURE)))
+        self.folder.remove(self._name(self.path(parts.stage, record.id, parts.key, FAILURE)))
 
     def keep_failure(
-        self, computation: Computation, record: Record, failure: Failure, error: BaseException | None = None
+        self, parts: KeyParts, record: Record, failure: Failure, error: BaseException | None = None
     ) -> None:
         """Keep why a stage failed for a video, with the place and traceback of its error, beside the outputs."""
-        entry = _described(computation) | {
+        entry = _described(parts) | {
             "video": printable(record.id),
             "kind": failure.kind,
             "cause": failure.cause,
@@ -236,11 +234,11 @@ class Cache:
             "software": software(),
         }
         text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
-        path = self.path(computation.stage, record.id, computation.key, FAILURE)
+        path = self.path(parts.stage, record.id, parts.key, FAILURE)
         self.folder.write(self._name(path), text.encode("utf-8", "backslashreplace"))
 
     def failure(self, stage: str, video_id: str, key: str) -> Failure | None:
-        """The failure kept for the computation `key`, or None."""
+        """The failure kept for this key, or None."""
         entry = self.load_failure(self.path(stage, video_id, key, FAILURE)) or {}
         if entry.get("key") != key:
             return None
@@ -416,9 +414,9 @@ def stem_of(path: Path) -> Path:
     return path.with_name(name["video"]) if name else path
 
 
-def _described(computation: Computation) -> dict[str, Any]:
-    """A computation as it is written into files."""
-    described = asdict(computation) | {"key": computation.key, "stage_version": computation.version}
+def _described(parts: KeyParts) -> dict[str, Any]:
+    """The parts of a key as they are written into files."""
+    described = asdict(parts) | {"key": parts.key, "stage_version": parts.version}
     described.pop("version")
     return described
 

@@ -258,7 +258,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[StatusR
             quality: Measures = {}
             try:
                 if state == "fresh":
-                    quality = planner.cache.quality(stage, plan.record.id, planned.computation.key)
+                    quality = planner.cache.quality(stage, plan.record.id, planned.parts.key)
             except UNREADABLE as error:
                 state, reason = "stale", unreadable(error)
             yield StatusRow(plan.record.name, stage, state, reason, quality)

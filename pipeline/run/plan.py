@@ -13,7 +13,7 @@ from data.stage_files import StageFiles
 from data.store import Siblings
 from data.store.arrays import Quality
 from data.video import Record
-from pipeline.cache import Cache, Computation, Freshness, StageDescription, State, input_hashes
+from pipeline.cache import Cache, Freshness, KeyParts, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
 from pipeline.pool import pool_of
 from pipeline.settings.config import Config
@@ -33,7 +33,7 @@ class PlannedStage:
         due: the stage runs once its output is wanted; it has none that can be used, or is forced to.
     """
 
-    computation: Computation
+    parts: KeyParts
     freshness: Freshness
     wanted: bool
     due: bool
@@ -41,7 +41,7 @@ class PlannedStage:
     @property
     def name(self) -> str:
         """The stage's name."""
-        return self.computation.stage
+        return self.parts.stage
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Plan:
         """
         chosen: list[PlannedStage] = []
         for planned in reversed(self.stages):
-            if planned.due and (planned.wanted or any(planned.name in one.computation.upstream for one in chosen)):
+            if planned.due and (planned.wanted or any(planned.name in one.parts.upstream for one in chosen)):
                 chosen.append(planned)
         return tuple(planned.name for planned in reversed(chosen))
 
@@ -70,11 +70,11 @@ class Plan:
 
     def keys(self) -> dict[str, str]:
         """Key of every output by stage."""
-        return {planned.name: planned.computation.key for planned in self.stages}
+        return {planned.name: planned.parts.key for planned in self.stages}
 
     def stored(self) -> dict[str, str]:
         """Key of every output that can be used by stage."""
-        return {planned.name: planned.computation.key for planned in self.stages if planned.freshness.state == "fresh"}
+        return {planned.name: planned.parts.key for planned in self.stages if planned.freshness.state == "fresh"}
 
     def faults(self) -> dict[str, Failure]:
         """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
@@ -82,7 +82,7 @@ class Plan:
             planned.name: planned.freshness.failure for planned in self.stages if planned.freshness.failure is not None
         }
         for planned in self.stages:
-            blocked = [name for name in planned.computation.upstream if name in failed]
+            blocked = [name for name in planned.parts.upstream if name in failed]
             if blocked and planned.freshness.state != "fresh":
                 failed.setdefault(planned.name, needs(planned.name, blocked[0]))
         return failed
@@ -114,8 +114,8 @@ class Plan:
         waiting = [planned for planned in self.stages if planned.name in self.todo]
         while waiting:
             pending = {planned.name for planned in waiting}
-            yield [planned for planned in waiting if not pending & set(planned.computation.upstream)]
-            waiting = [planned for planned in waiting if pending & set(planned.computation.upstream)]
+            yield [planned for planned in waiting if not pending & set(planned.parts.upstream)]
+            waiting = [planned for planned in waiting if pending & set(planned.parts.upstream)]
 
 
 def needs(stage: str, other: str) -> Failure:
@@ -208,18 +208,14 @@ class Planner:
             }
             if record.rate and record.frames is None and "video" in stage_class(name).reads:
                 identity["frames_per_s"] = str(record.rate)
-            computation = Computation(name, stage.version, stage.settings, identity, reads, upstream)
-            keys[name] = computation.key
+            parts = KeyParts(name, stage.version, stage.settings, identity, reads, upstream)
+            keys[name] = parts.key
             if (failure := absent.get(name)) is not None:
-                stages.append(
-                    PlannedStage(computation, Freshness("failed", failure.cause, failure), wanted=False, due=False)
-                )
+                stages.append(PlannedStage(parts, Freshness("failed", failure.cause, failure), wanted=False, due=False))
                 continue
-            freshness, wanted = self.cache.freshness(computation, record.id, siblings), name in self.wanted
+            freshness, wanted = self.cache.freshness(parts, record.id, siblings), name in self.wanted
             again = (self.force and wanted) or (self.retry_failed and freshness.state == "failed")
-            stages.append(
-                PlannedStage(computation, freshness, wanted, due=again or freshness.state in ("missing", "stale"))
-            )
+            stages.append(PlannedStage(parts, freshness, wanted, due=again or freshness.state in ("missing", "stale")))
         return Plan(record, tuple(stages))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:

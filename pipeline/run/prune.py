@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.video import Record
-from pipeline.cache import UNREADABLE, Cache, CacheFiles, Computation, delete, marked_cache
+from pipeline.cache import UNREADABLE, Cache, CacheFiles, KeyParts, delete, marked_cache
 from pipeline.cache.housekeeping import Finding, stored_files
 from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
 from pipeline.observer import Observer
@@ -44,13 +44,13 @@ def _use(planner: Planner, inputs: Sequence[Path], observer: Observer) -> Planne
 def unneeded(cache: Cache, uses: Sequence[PlannedRecords]) -> list[Finding]:
     """Outputs and failures of the planners' stages that no plan uses: of other videos, settings, versions or inputs."""
     kept: set[Path] = set()
-    wanted: dict[Path, Computation] = {}
+    wanted: dict[Path, KeyParts] = {}
     for records, planner in uses:
         for plan in planner.plan_all(records):
             for planned in plan.stages:
-                stage, key = planned.name, planned.computation.key
+                stage, key = planned.name, planned.parts.key
                 kept |= {cache.path(stage, plan.record.id, key, ending) for ending in (OUTPUT, FAILURE)}
-                wanted.setdefault(cache.stem(stage, plan.record.id), planned.computation)
+                wanted.setdefault(cache.stem(stage, plan.record.id), planned.parts)
     stages = dict.fromkeys(stage for _, planner in uses for stage in planner.stages)
     unused = [file for file in stored_files(cache, [*stages], OUTPUT, FAILURE) if file.path not in kept]
     return [
@@ -60,8 +60,8 @@ def unneeded(cache: Cache, uses: Sequence[PlannedRecords]) -> list[Finding]:
     ]
 
 
-def _reason(cache: Cache, file: Finding, wanted: Computation | None) -> str:
-    """Why a file is not used; `wanted` is the computation that is wanted for its video."""
+def _reason(cache: Cache, file: Finding, wanted: KeyParts | None) -> str:
+    """Why a file is not used; `wanted` are the parts of the key that is wanted for its video."""
     if wanted is None:
         return "no such video among the inputs"
     if file.failed:

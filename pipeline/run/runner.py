@@ -168,7 +168,7 @@ class PlanRunner:
                 continue
             self.tell(0, 0, tuple(steps))
             work = {
-                name: (self.extractor(name).extract, Upstream(self.cache, record.id, planned.computation.upstream))
+                name: (self.extractor(name).extract, Upstream(self.cache, record.id, planned.parts.upstream))
                 for name, planned in steps.items()
             }
             shared, start = DecodePass(record, self.stop, self.tell), time.perf_counter()
@@ -181,7 +181,7 @@ class PlanRunner:
                         raise ChangedError("the input changed while it was read", fix=AGAIN)
                     extractor = self.extractor(name)
                     promise = extractor.promise(extractor.config, shared.frame_count)
-                    self.cache.write(steps[name].computation, record, output, promise)
+                    self.cache.write(steps[name].parts, record, output, promise)
                     result.done[name] = time.perf_counter() - start
                 except Cancelled:
                     result.cancelled = True
@@ -199,15 +199,15 @@ class PlanRunner:
         there = {*result.skipped, *result.done}
         if stage in result.failed:
             return False
-        if blocked := [name for name in planned.computation.upstream if name in result.failed]:
+        if blocked := [name for name in planned.parts.upstream if name in result.failed]:
             result.failed[stage] = needs(stage, blocked[0])
-        elif changed := [kind for kind, content in planned.computation.inputs.items() if contents.get(kind) != content]:
+        elif changed := [kind for kind, content in planned.parts.inputs.items() if contents.get(kind) != content]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
             result.failed[stage] = failure_of(error, stage)
-        elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.computation.key):
+        elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
-            return there.issuperset(planned.computation.upstream)  # else one of them waits for an output that is unread
+            return there.issuperset(planned.parts.upstream)  # else one of them waits for an output that is unread
         return False
 
     def _failure(self, planned: PlannedStage, error: Exception) -> Failure:
@@ -217,7 +217,7 @@ class PlanRunner:
         failure = failure_of(error, planned.name)
         if failure.kind in KEPT:
             try:
-                self.cache.keep_failure(planned.computation, self.record, failure, error)
+                self.cache.keep_failure(planned.parts, self.record, failure, error)
             except OSError as disk:
                 return replace(failure, cause=f"{failure.cause} (and the failure could not be kept: {disk.strerror})")
         return failure
@@ -232,11 +232,11 @@ def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
     for planned in plan.stages:
         if planned.name not in plan.todo:
             continue
-        if cache.has(planned.name, plan.record.id, planned.computation.key):
+        if cache.has(planned.name, plan.record.id, planned.parts.key):
             result.done[planned.name] = 0.0
             continue
         failure = result.failed[planned.name] = Failure(loss.kind, planned.name, str(loss))
-        if not planned.computation.upstream and failure.kind in KEPT:
+        if not planned.parts.upstream and failure.kind in KEPT:
             with suppress(OSError):
-                cache.keep_failure(planned.computation, plan.record, failure)
+                cache.keep_failure(planned.parts, plan.record, failure)
     return result

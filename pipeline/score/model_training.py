@@ -147,8 +147,8 @@ def _combination(
 
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     """SHA-256 of the input files of performances."""
-    computations = [planned.computation for plan in plans for planned in plan.stages]
-    return frozenset(content for one in computations for content in one.inputs.values())
+    parts = [planned.parts for plan in plans for planned in plan.stages]
+    return frozenset(content for one in parts for content in one.inputs.values())
 
 
 def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[TrainingVideo]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from data.errors import printable
 from pipeline.cache import StageDescription, stages_as_json
-from pipeline.cache.computation import ABSENT, differences
+from pipeline.cache.key_parts import ABSENT, differences
 
 
 @dataclass(frozen=True)

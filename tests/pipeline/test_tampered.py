@@ -23,7 +23,7 @@ from data.video import Record
 from extractors.timesteps.stage import Timesteps
 from models.aim_config import AimConfig
 from pipeline.cache import Cache
-from pipeline.cache.computation import Computation
+from pipeline.cache.key_parts import KeyParts
 from pipeline.cache.local_cache import FAILURE
 from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.score.calibrate import calibrate
@@ -213,15 +213,15 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS} | {"bounds": np.zeros((4, 2))}
     specs = Timesteps.arrays
     arrays = {n: Array(v, specs[n].dims, specs[n].unit, "", specs[n].names) for n, v in values_of.items()}
-    computation, record = Computation("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
+    parts, record = KeyParts("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
 
     def use_cache() -> None:
         cache = Cache(tmp_path / "cache")
         try:
-            cache.freshness(computation, "a.mp4")
-            cache.quality("timesteps", "a.mp4", computation.key)
-            cache.failure("timesteps", "a.mp4", computation.key)
-            feature_set([record], [cache.read("timesteps", "a.mp4", computation.key).output], {})
+            cache.freshness(parts, "a.mp4")
+            cache.quality("timesteps", "a.mp4", parts.key)
+            cache.failure("timesteps", "a.mp4", parts.key)
+            feature_set([record], [cache.read("timesteps", "a.mp4", parts.key).output], {})
         except FileNotFoundError:
             pass
         finally:
@@ -229,11 +229,11 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
             cache.close()
 
     cache = Cache(tmp_path / "cache")
-    cache.write(computation, record, StageOutput(arrays, {"frames": 3}))
+    cache.write(parts, record, StageOutput(arrays, {"frames": 3}))
     cache.index.add_cost("timesteps", 1.0, 1)
     cache.close()
     assert outcome(use_cache, "whole")
-    path = cache.path("timesteps", "a.mp4", computation.key)
+    path = cache.path("timesteps", "a.mp4", parts.key)
     content = path.read_bytes()
     for number, damaged in enumerate(damaged_bytes(content)):
         path.write_bytes(damaged)
@@ -244,8 +244,8 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         cache.index.path.write_bytes(damaged)
         assert outcome(use_cache, f"index bytes {number}")
     path.unlink()
-    for number, text in enumerate(["", "[]", "{", "5", '{"key": []}', "[" * 20000, f'{{"key": "{computation.key}"}}']):
-        cache.path("timesteps", "a.mp4", computation.key, FAILURE).write_text(text)
+    for number, text in enumerate(["", "[]", "{", "5", '{"key": []}', "[" * 20000, f'{{"key": "{parts.key}"}}']):
+        cache.path("timesteps", "a.mp4", parts.key, FAILURE).write_text(text)
         assert outcome(use_cache, f"failure {number}")
 
 

@@ -16,7 +16,7 @@ from data.store import following
 from data.store import hdf5 as store
 from data.video import Record, find_videos
 from pipeline.cache import open_cache
-from pipeline.cache.computation import Computation
+from pipeline.cache.key_parts import KeyParts
 from pipeline.cache.local_cache import Cache
 from pipeline.run.batch import StatusRow, status_rows
 from pipeline.run.plan import Planner
@@ -30,8 +30,8 @@ def test_keys_are_canonical_json(tmp_path: Path) -> None:
     record = find_videos([tmp_path / "a.mp4"]).records[0]
     cache = Cache(tmp_path / "cache")
     for planned in Planner(scale.configured(cache.root), cache).plan(record).stages:
-        text = json.dumps(asdict(planned.computation), sort_keys=True)
-        assert planned.computation.key == hashlib.sha256(text.encode()).hexdigest()
+        text = json.dumps(asdict(planned.parts), sort_keys=True)
+        assert planned.parts.key == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
     for name in names[:2]:
         (tmp_path / "pose").mkdir(exist_ok=True)
         (tmp_path / "pose" / name).touch()
-    computation = Computation("pose", 1, {}, {}, {}, {})
-    vars(computation)["key"] = "0123456789ab" + "0" * 52
+    parts = KeyParts("pose", 1, {}, {}, {}, {})
+    vars(parts)["key"] = "0123456789ab" + "0" * 52
     cache = Cache(tmp_path)
-    assert [cache.freshness(computation, name).state for name in ("a", "a.b", "b", "")] == [
+    assert [cache.freshness(parts, name).state for name in ("a", "a.b", "b", "")] == [
         "fresh",
         "fresh",
         *["missing"] * 2,

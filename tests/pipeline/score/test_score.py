@@ -187,7 +187,7 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
     run, new = trained
     scorer, record = load_scorer(run, tmp_path / "cache"), find_videos([new / "a.mp4"]).records[0]
     planned = scorer.planner.plan(record).stages[-1]
-    scorer.cache.keep_failure(planned.computation, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
+    scorer.cache.keep_failure(planned.parts, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
     assert scorer.score_records([record])[0].score is not None
 
 

@@ -69,7 +69,7 @@ def test_phases_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> None:
         record = dataset_records(config).records[0]
         planner = Planner(config, Cache(config.machine.cache))
         keys = [
-            {planned.name: planned.computation.key for planned in planner.plan(one).stages}
+            {planned.name: planned.parts.key for planned in planner.plan(one).stages}
             for one in (record, replace(record, phases=record.phases[:1]))
         ]
         assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == ({"timesteps"} if differs else set())

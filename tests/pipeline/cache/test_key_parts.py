@@ -36,14 +36,14 @@ def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
     table, notes = Path(place(tmp_path / "k.txt", b"1")), Path(place(tmp_path / "notes.txt", b"one"))
     record = Record("a", None, sidecars={"kinematics": table})
 
-    def computation() -> Any:
+    def parts() -> Any:
         (planned,) = Planner(config, Cache(config.machine.cache)).plan(record).stages
-        return planned.computation
+        return planned.parts
 
-    plain = computation()
+    plain = parts()
     monkeypatch.setattr(Kinematics, "reads_of", lambda config, record, files: {"notes": notes, "phases": "1, 2"})
-    told = computation()
+    told = parts()
     assert set(told.inputs) == {*plain.inputs, "notes"}
     assert told.identity == {**plain.identity, "phases": "1, 2"}
     notes.write_bytes(b"another")
-    assert computation().key != told.key != plain.key
+    assert parts().key != told.key != plain.key

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
-class Computation:
+class KeyParts:
     """Everything that the key of one output covers.
 
     Attributes:
@@ -38,7 +38,7 @@ class Computation:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def differences(self, header: Mapping[str, Any]) -> list[str]:
-        """One line per part in which a stored header differs from this computation."""
+        """One line per part in which a stored header differs from this one."""
         lines = []
         for path, *values in differences(header.get("settings", {}), self.settings, self.stage):
             old, new = (json.dumps(None if value is ABSENT else value) for value in values)
@@ -56,7 +56,7 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class StageDescription:
-    """What the outputs of one stage have in common, whatever the record; fields as in `Computation`."""
+    """What the outputs of one stage have in common, whatever the record; fields as in `KeyParts`."""
 
     version: int
     settings: Mapping[str, Any]
