@@ -29,23 +29,22 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from data.datasets.awards import difficulty_from_awards
 from data.datasets.score_lists import FRAME_RATE, checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes
-from data.errors import DataError, UsageError, nearest
+from data.errors import DataError
 from data.store.restricted_pickle import load_plain
 from data.video import FrameFolder, Labels, Listing, Phase, Record
 from data.video.frame_folder import numbered_pictures
 from data.video.records import MAX_LABEL
 
 MAX_AWARD = 10.0  # the highest score of a single judge
-FROM_AWARDS = "from_awards"
-DIFFICULTIES = ("published", FROM_AWARDS)
-"""Which degree of difficulty a dive has."""
+Difficulty = Literal["", "published", "from_awards"]
+"""Which degree of difficulty a dive has; empty: the published one."""
 
 AGAIN = "Get the annotations and lists again from their publisher"
 
@@ -160,7 +159,7 @@ def list_dives(
     root: Path,
     *,
     score: str = "",
-    difficulty: str = "",
+    difficulty: Difficulty = "",
     frame_rate: float = 0.0,
     unfilmed: Sequence[str] = (),
 ) -> Listing:
@@ -175,9 +174,6 @@ def list_dives(
     or none of the dives has frames.
     """
     score = checked_score(score or "final", ["final", "execution"])
-    if difficulty not in ("", *DIFFICULTIES):
-        fix = nearest(difficulty, DIFFICULTIES).capitalize()
-        raise UsageError(f"no difficulty '{clip(difficulty)}' in this data set", where="dataset.difficulty", fix=fix)
     find = partial(first_file, root, layout.folders, fix=f"It belongs in {root / layout.folders[0]}")
     path = find(layout.annotations)
     annotations = load_plain(read_bytes(path), path)
@@ -205,7 +201,7 @@ def list_dives(
                 doubts.append(f"{name}: a judge gave {max(judges):g}, so the judges' scores are left out")
                 judges = ()
             level = dive.difficulty
-            if difficulty == FROM_AWARDS:
+            if difficulty == "from_awards":
                 level = difficulty_from_awards(dive.score, dive.difficulty, judges)
             if level != dive.difficulty:
                 doubts.append(f"{name}: difficulty {level:g} from the judges' scores, {dive.difficulty:g} published")

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from data.datasets import KINDS
+from data.datasets.diving_frames import Difficulty
 from data.errors import UsageError
 from extractors.base import StageConfig, one_of
 from pipeline.settings.config_errors import usage_error
@@ -35,7 +36,9 @@ class DatasetConfig(Section):
         None, description="file or folder in which phases are marked; null: phases.csv beside the videos"
     )
     score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
-    difficulty: str = Field("", description="of dives: published (default), or from_awards where these contradict it")
+    difficulty: Difficulty = Field(
+        "", description="of dives: published (default), or from_awards where these contradict it"
+    )
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
     features: tuple[str, ...] = Field(
         (), description="files of features in place of videos: PATH for the scene, primary=PATH, secondary=PATH"

@@ -250,9 +250,6 @@ def test_a_difficulty_that_awards_contradict_is_replaced_on_request(tmp_path: Pa
     assert levels(difficulty="from_awards", score="execution") == [(86.7 / 3.4, 3.4), (77.0 / 3.3, 3.3)]
     doubts = list_records("finediving", tmp_path, difficulty="from_awards").doubts
     assert doubts == ("a/000: difficulty 3.4 from the judges' scores, 3.3 published",)
-    with pytest.raises(UsageError, match="no difficulty 'awards' in this data set") as caught:
-        levels(difficulty="awards")
-    assert "from_awards" in str(caught.value.fix)
 
 
 def test_finediving_has_lists_of_five_and_names_of_two_parts(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_every_preset_loads(path: Path) -> None:
         ("pose.zzz=2", "unknown key 'pose.zzz', known: agents, backend"),
         ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
         ("pose.stride=0", "'pose.stride'"),
+        ("dataset.difficulty=awards", "'dataset.difficulty': input should be '', 'published' or 'from_awards', not"),
         ("dataset.kind=jigsaw", f"'dataset.kind': should be one of {', '.join(KINDS)}, not 'jigsaw'"),
         ("stages=camera_flow", "'stages': a list is needed, such as [camera_flow], not 'camera_flow'"),
         ("protocol=5fold", f"'protocol': should be one of {', '.join(PROTOCOLS)}, not '5fold'"),
