@@ -1,6 +1,6 @@
 """The other systems of the paper's tables that are networks; they train in the same stacks as AIM.
 
-Each docstring says how the network follows its source and where it departs. All read the inputs of AIM; the score is
+Each docstring says how the network follows its paper and where it departs. All read the inputs of AIM; the score is
 T times the output of the regression module, as AIM sums over T steps.
 """
 
@@ -65,7 +65,7 @@ def _of_steps(step_scores: Tensor, *, on_agents: bool) -> AimOutput:
 class ClipLstm(Comparison):
     """C3D-LSTM (reference 17) of Parmar and Morris, "Learning to score Olympic events" (2017).
 
-    As in the source: clip features in order through one LSTM, the score regressed from its last state. Departures: the
+    As in the paper: clip features in order through one LSTM, the score regressed from its last state. Departures: the
     clip features are those of our `clips` stage instead of C3D's; the regression has AIM's hidden layer; the share of
     a step is how much it moved the score, as in their incremental labels.
     """
@@ -85,7 +85,7 @@ class ClipLstm(Comparison):
 class Snippets(Comparison):
     """TSN-style ranking of snippets (reference 4): Doughty et al., "Who's better? Who's best?" (2018).
 
-    As in the source: each training step sees a few random snippets of a video, scores each by itself, and takes their
+    As in the paper: each training step sees a few random snippets of a video, scores each by itself, and takes their
     mean; it learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is
     a time step's clip feature, not a frame through a trained network; one stream instead of two; their pairs of similar
     skill are not used; the ranking loss is the recipe's logistic one, without a margin; the squared error is added
@@ -129,7 +129,7 @@ class _Graph(Comparison):
 class StGcn(_Graph):
     """ST-GCN (reference 27) of Yan et al. (2018).
 
-    As in the source: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge
+    As in the paper: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge
     importance learnt on the mean over neighbours), ReLU, and a temporal convolution; a skip connection around each
     block but the first, then ReLU; mean over nodes and steps, then a score. Departures: two blocks instead of nine, one
     neighbour partition, no batch normalisation (sets are small). Nodes have our per-step statistics of each joint or
@@ -167,7 +167,7 @@ class StGcn(_Graph):
 class JrGcn(_Graph):
     """JR-GCN (reference 15) of Pan, Gao and Zheng, "Action assessment by joint relation graphs" (2019).
 
-    As in the source: the joint commonness module takes the learnt weighted mean of neighbouring joints' motion, the
+    As in the paper: the joint commonness module takes the learnt weighted mean of neighbouring joints' motion, the
     joint difference module the learnt weighted differences to the neighbours. Each acts within a step (spatial graph)
     and against the step before (temporal graph). Two layers aggregate the means over joints and the whole-scene feature
     (each module's features encoded alike, then joined by learnt weights); the result is regressed.

@@ -1,6 +1,6 @@
 """Published methods beside AIM, as small networks on the same time steps: network, loss and decoding of each.
 
-Every docstring names the source, what follows it, and what departs from it. Common departures: the features come from
+Every docstring names the paper, what follows it, and what departs from it. Common departures: the features come from
 the cache, not from a video network that is trained too; widths are small; hidden layers are normalised without learnt
 scales; scores are in the training scale 0..10. All are defined on stacks of M members (`models.layers`): B samples, T
 time steps, F features of a step, d = `PublishedConfig.width`.
@@ -35,7 +35,7 @@ class PublishedConfig:
     depth: int = 3  # levels of CoRe's tree; 2 ** depth groups
     dropout: float = 0.2  # of the encoded steps
     deviation: float = 0.5  # of the target distribution of USDL and MUSDL
-    positions: bool = False  # whether GDLT, TPT and RICA2 add sines of the positions to the steps; no source does
+    positions: bool = False  # whether GDLT, TPT and RICA2 add sines of the positions to the steps; no paper does
     sparsity: float = 0.05  # weight of the sparsity loss of TPT and RICA2
     spacing: float = 3.2  # TPT's ranking loss: steps between the centres of attention of neighbouring parts
     ordering: float = 0.05  # weight of RICA2's ranking loss
@@ -179,7 +179,7 @@ class StepTransformer(PublishedNetwork):
 class Usdl(PublishedNetwork):
     """USDL and MUSDL: Tang et al., "Uncertainty-aware score distribution learning" (CVPR 2020).
 
-    As in the source: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features
+    As in the paper: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features
     are averaged over the steps; layers with a softmax predict the distribution; the loss is the Kullback-Leibler
     divergence from the target (equation 4). MUSDL does so for every judge, with layers of its own, and adds the losses.
     Departures: the score is the expectation, since the most probable score would tie performances; the grid goes
@@ -258,7 +258,7 @@ def group_edges(scores: Tensor, groups: int) -> Tensor:
 class Core(PublishedNetwork):
     """CoRe: Yu et al., "Group-aware contrastive regression for action quality assessment" (ICCV 2021).
 
-    As in the source: the score is that of an exemplar plus a predicted difference. The features of both and the
+    As in the paper: the score is that of an exemplar plus a predicted difference. The features of both and the
     exemplar's score enter a group-aware regression tree. Groups hold equal shares of the training differences, and the
     outer ones end at the range of the scores. The loss of a pair is the sum of its two orders: the mean negative
     log-likelihood of the group, plus the mean squared error of the position in each group, summed over the groups
@@ -345,7 +345,7 @@ class Core(PublishedNetwork):
 class Tpt(Core):
     """TPT: Bai et al., "Action quality assessment with temporal parsing transformer" (ECCV 2022).
 
-    As in the source: learnt queries attend to the clips and become parts of the action. A ranking loss keeps the
+    As in the paper: learnt queries attend to the clips and become parts of the action. A ranking loss keeps the
     centres of their attention in order and inside the video, a sparsity loss keeps each attention narrow (section 3.3).
     Parts of a performance and of an exemplar are compared one by one, and the mean comparison gives the relative score.
     The margin of the ranking loss is 3.2 steps, the weights of the losses are 1 and .05. Steps have no positions: only
@@ -393,7 +393,7 @@ def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
 class Gdlt(PublishedNetwork):
     """GDLT: Xu et al., "Likert scoring with grade decoupling for long-term action assessment" (CVPR 2022).
 
-    As in the source: an encoder over the clips; one learnt prototype a grade attends to them; each grade's response,
+    As in the paper: an encoder over the clips; one learnt prototype a grade attends to them; each grade's response,
     divided by the sum of all, weighs the grade's value from 0 to 1; squared error plus a triplet loss that keeps the
     features of different grades apart (hardest positive and negative by cosine distance). Both have weight 1, on labels
     from 0 to 1. Steps have no positions, so the encoder does not know their order.
@@ -446,7 +446,7 @@ def triplet_loss(grades: Tensor, margin: float) -> Tensor:
 class Rica2(PublishedNetwork):
     """RICA2: Majeedi et al., "Rubric-informed, calibrated assessment of actions" (ECCV 2024).
 
-    As in the source: queries attend to the clips; each becomes a normal distribution of an embedding, from which
+    As in the paper: queries attend to the clips; each becomes a normal distribution of an embedding, from which
     training draws by reparameterisation; the steps' draws are averaged and scored. Three losses are added: the
     divergence from the standard normal distribution (weight 1e-5), the ranking loss, averaged over pairs of steps
     (.05), and the sparsity loss (.05). Steps have no positions.

@@ -23,7 +23,7 @@ MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 class Channels:
     """Channels of one agent, one row per frame, frame pair or sample."""
 
-    kind: str  # their source: "pose", "camera_flow", "array", "clips" or "none"
+    kind: str  # where they come from: "pose", "camera_flow", "array", "clips" or "none"
     names: tuple[str, ...]  # (channel,) names
     time: Floats  # (row,) seconds, ascending
     span: tuple[float, float]  # seconds of the first row's begin and the last row's end

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ChannelMap = tuple[NDArray[np.intp], NDArray[np.float32]]
-"""(channel,) source of every channel and (channel,) factor: new[..., c] = factor[c] * old[..., source[c]]."""
+"""(channel,) old index of every channel and (channel,) factor: new[..., c] = factor[c] * old[..., index[c]]."""
 
 _SIDEWAYS = ("place.vx", "torso.x", "torso.turn", "motion.pan_x", "motion.rotation")
 
@@ -45,11 +45,11 @@ def exchange_map(names: Sequence[str]) -> ChannelMap:
 
 def _map_of(names: Sequence[str], image: Callable[[str], tuple[str, bool]]) -> ChannelMap:
     """The map; `image` gives the counterpart of each name, and whether its sign changes."""
-    index = {name: i for i, name in enumerate(names)}
-    source, factor = np.empty(len(names), dtype=np.intp), np.ones(len(names), dtype=np.float32)
+    places = {name: i for i, name in enumerate(names)}
+    index, factor = np.empty(len(names), dtype=np.intp), np.ones(len(names), dtype=np.float32)
     for i, name in enumerate(names):
         twin, negative = image(name)
-        if twin not in index:
+        if twin not in places:
             raise ValueError(f"'{name}' has no counterpart '{twin}'")
-        source[i], factor[i] = index[twin], -1.0 if negative else 1.0
-    return source, factor
+        index[i], factor[i] = places[twin], -1.0 if negative else 1.0
+    return index, factor

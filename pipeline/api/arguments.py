@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,12 +11,13 @@ from data.errors import UsageError, printable
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
     from pipeline.observer import Observer
+    from pipeline.settings import yaml_values
     from pipeline.settings.config import Config
 
 Place = str | Path
 Places = Place | Iterable[Place]
 Configuration: TypeAlias = "Place | Config | None"
-Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
+Overrides: TypeAlias = "yaml_values.Overrides"
 
 SETTING_OF = {
     "cache": "cache",

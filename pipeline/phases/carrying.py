@@ -46,8 +46,8 @@ def _reading(planner: Planner) -> tuple[Timesteps, Planner]:
     """The time steps, and a planner of the stage that their primary agent comes from."""
     config = planner.configs["timesteps"]
     assert isinstance(config, TimestepsConfig)
-    source = config.roles()[0].stage
-    first = Planner(planner.config, planner.cache, stages=(source,), retry_failed=planner.retry_failed)
+    stages = (config.roles()[0].stage,)
+    first = Planner(planner.config, planner.cache, stages=stages, retry_failed=planner.retry_failed)
     return Timesteps(config, planner.files), first
 
 
