@@ -69,7 +69,7 @@ class Estimate(StrictFields):
 
 
 @dataclass(frozen=True)
-class Figures(StrictFields):
+class MetricValues(StrictFields):
     """Metrics of a set of held-out predictions, views of one performance apart (`models.metrics`)."""
 
     count: int
@@ -92,7 +92,7 @@ class FoldAverage(StrictFields):
 
 
 @dataclass(frozen=True)
-class RunFigures(StrictFields):
+class RunCorrelations(StrictFields):
     """The correlations of one network of each fold, in place of the mean over the networks."""
 
     rho: float | None  # ranked together, fold means removed
@@ -107,9 +107,9 @@ class TaskResult(StrictFields):
     performances: int  # held out; views and copies count once
     per_fold: FoldAverage
     together: float | None  # ranked together with the fold means left in
-    figures: Figures  # of all held-out predictions
-    folds: Mapping[str, Figures]
-    runs: tuple[RunFigures, ...]
+    figures: MetricValues  # of all held-out predictions
+    folds: Mapping[str, MetricValues]
+    runs: tuple[RunCorrelations, ...]
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from pipeline.checks.prediction_intervals import reach
 from pipeline.evaluate.evaluation_results import (
     AverageResult,
     Choice,
-    Figures,
     FoldAverage,
     HeldOutPrediction,
     Losses,
     MeanAndEnds,
-    RunFigures,
+    MetricValues,
+    RunCorrelations,
     SystemResult,
     TaskResult,
     Uncertainty,
@@ -94,7 +94,7 @@ class TaskRows:
         return np.asarray(self.true[np.concatenate([task_fold.test for task_fold in self.folds])])
 
 
-def metric_values(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
+def metric_values(predicted: Floats, true: Floats, low: float, high: float) -> MetricValues:
     """Every metric of predictions (m,); `low` and `high` are the least and greatest training score."""
     values = {
         "spearman": metrics.spearman(predicted, true),
@@ -103,7 +103,7 @@ def metric_values(predicted: Floats, true: Floats, low: float, high: float) -> F
         "mse": metrics.mse(predicted, true),
         "mae": metrics.mae(predicted, true),
     }
-    return Figures(len(true), (low, high), **{name: or_none(value) for name, value in values.items()})
+    return MetricValues(len(true), (low, high), **{name: or_none(value) for name, value in values.items()})
 
 
 def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
@@ -137,10 +137,10 @@ def _range(labels: Floats) -> tuple[float, float]:
     return float(np.nanmin(labels)), float(np.nanmax(labels))
 
 
-def _run(rows: TaskRows, predicted: Sequence[Floats], run: int) -> RunFigures:
+def _run(rows: TaskRows, predicted: Sequence[Floats], run: int) -> RunCorrelations:
     pairs = zip(rows.folds, rows.each(predicted), strict=True)
     each = [metrics.spearman(values[run], rows.true[task_fold.test]) for task_fold, values in pairs]
-    return RunFigures(or_none(rows.held_out(predicted, run).once().rho), fold_average(each))
+    return RunCorrelations(or_none(rows.held_out(predicted, run).once().rho), fold_average(each))
 
 
 def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], *, users: bool = False) -> AverageResult:

@@ -192,7 +192,7 @@ class RayActor(Worker):
         path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
         variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(worker_threads(run)))}
         options = {"num_cpus": run.ray_cpus, "num_gpus": run.ray_gpus, "runtime_env": {"env_vars": variables}}
-        options["max_concurrency"] = 4  # `halt` and `state` answer beside `run`
+        options["max_concurrency"] = 4  # `halt` and `state` answer beside `work`
         self.actor = ray.remote(RayWorker).options(**options).remote(os.getcwd(), start)
         self.ready = self.actor.state.remote()  # the first answer says that it has started
         self.result: Any = None
@@ -207,7 +207,7 @@ class RayActor(Worker):
     def give(self, item: Any) -> None:
         """See `Worker`."""
         self.started, self.state = None, None
-        self.result = self.actor.run.remote(item)
+        self.result = self.actor.work.remote(item)
 
     def take(self) -> Sequence[Message | Done]:
         """See `Worker`. Raises WorkerLost where the actor has ended, UsageError where none can start."""
@@ -227,7 +227,7 @@ class RayActor(Worker):
             raise WorkerLost("the Ray worker does not answer")
         told, self.state = list[Message](), self.state or self.actor.state.remote()
         if ray.wait([self.state], timeout=0)[0]:
-            with suppress(ray.exceptions.RayError):  # `run` fails with the same error a moment later
+            with suppress(ray.exceptions.RayError):  # `work` fails with the same error a moment later
                 progress = ray.get(self.state)
                 self.started = self.started or time.monotonic()
                 told = [Message(progress)]
@@ -264,7 +264,7 @@ class RayActor(Worker):
 
 
 class RayWorker:
-    """The work of one actor. `run` holds one thread; `halt` and `state` answer beside it."""
+    """The work of one actor. `work` holds one thread; `halt` and `state` answer beside it."""
 
     def __init__(self, folder: str, start: Start[Any, Any]) -> None:
         os.chdir(folder)  # relative paths mean the same on every machine
@@ -272,7 +272,7 @@ class RayWorker:
         self._progress: tuple[Any, ...] = ()
         self._work = start(self._stop, self._tell)
 
-    def run(self, item: Any) -> Any:
+    def work(self, item: Any) -> Any:
         """Work on one item."""
         self._progress = ()
         return self._work(item)

@@ -10,11 +10,11 @@ from pipeline.evaluate.evaluation_results import (
     AverageResult,
     Estimate,
     EvaluationResults,
-    Figures,
     FoldAverage,
     FoldSize,
     HeldOutPrediction,
     MeanAndEnds,
+    MetricValues,
     Origin,
     ProtocolUsed,
     SystemResult,
@@ -29,7 +29,7 @@ ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1",
 def system(rho: Estimate, *, kind: RowKind = "other", per_fold: float = 0.5, mae: float = 1.0) -> SystemResult:
     """A system with one task, named ""."""
     average = FoldAverage(per_fold, per_fold)
-    figures = Figures(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
+    figures = MetricValues(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
     task = TaskResult(rho, 60, average, rho.value, figures, {}, ())
     return SystemResult(kind, {"": task}, AverageResult(rho, average, mae))
 
