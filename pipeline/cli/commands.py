@@ -140,7 +140,8 @@ def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
         calibrated_on = done.calibration.groups if done.calibration else 0
         calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated or None}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
-        calibrated["combination"] = done.combination.description() if done.combination and done.calibration else None
+        several = done.calibration and done.combination.regressions
+        calibrated["combination"] = done.combination.description() if several else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
     say(f"{counted(runs, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
@@ -165,9 +166,9 @@ def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ..
     ]
     columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
     yield f"{accuracy.performances} held-out performances", columns, rows
-    if done.combination is not None:
-        rule = done.combination.rule
-        tests = [(name, t.rho, t.shown_p, "yes" if name in rule.used else "no") for name, t in rule.tests.items()]
+    if done.combination.regressions:
+        given, used = done.combination.tests, done.combination.used
+        tests = [(name, t.rho, t.shown_p, "yes" if name in used else "no") for name, t in given.items()]
         yield "Systems on the held-out performances", ("system", "rho", "p", "averaged"), tests
 
 

@@ -22,7 +22,7 @@ from pipeline.score.calibration import HEADS, Calibration, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
 from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.systems import TaskFold
-from pipeline.systems.combination import NETWORK, Combination, FittedCombination
+from pipeline.systems.combination import NETWORK, Combination
 from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import TrainingControl, label_table
@@ -61,12 +61,8 @@ def calibrate(
     output, rows, fold = networks.output(part), np.arange(len(part)), np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
-    predicted = networks.mean(output.score)[fold, rows]
-    combinations, rule, share = tuple[FittedCombination, ...](), None, 1.0
-    if systems:
-        with one_thread():
-            combinations, rule, predicted = _with_regressions(predicted, part, cuts, systems, kinds)
-        share = rule.share(NETWORK)
+    with one_thread():
+        combinations, rule, predicted = _combined(networks.mean(output.score)[fold, rows], part, cuts, systems, kinds)
     by_model = model.predict(replace(part, settings=model.settings))
     labels = label_table(part.records)
     heads = [None if (values := getattr(output, name)) is None else networks.mean(values, column)[fold, rows]
@@ -77,7 +73,7 @@ def calibrate(
         predicted=predicted,
         fold=fold,
         group=group,
-        steps=by_model.step_scores * share,
+        steps=by_model.step_scores * rule.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group),
         facts=TrainingFacts(tuple(kinds), software()),
@@ -89,29 +85,30 @@ def calibrate(
     )
 
 
-def _with_regressions(
+def _combined(
     network: Floats,
     part: FeatureSet,
     cuts: Sequence[tuple[Rows, Rows]],
     systems: Sequence[RegressionSystem],
     kinds: Sequence[str],
-) -> tuple[tuple[FittedCombination, ...], Combination, Floats]:
+) -> tuple[tuple[Combination, ...], Combination, Floats]:
     """The combinations of the folds, the one that all folds give, and the predictions (n,) for every test part.
 
     `network` (n,) is the network's predictions of them.
     """
-    fitted = [FittedCombination.fit(part, train, systems) for train, _ in cuts]
-    others = [one.others(part.take(test)) for one, (_, test) in zip(fitted, cuts, strict=True)]
-    inside = [np.stack([network[test], *more]) for more, (_, test) in zip(others, cuts, strict=True)]
+    names = (NETWORK, *(system.name for system in systems))
+    fitted = [Combination.of_all(names).with_regressions(systems, part.take(train)) for train, _ in cuts]
+    inside = [
+        np.stack([network[test], *one.others(part.take(test))]) for one, (_, test) in zip(fitted, cuts, strict=True)
+    ]
     tests = [TaskFold("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
-    names, unseen_users = fitted[0].rule.names, "subject" in kinds
-    inner = InnerPredictions.gather(names, part, tests, inside, unseen_users=unseen_users)
+    inner = InnerPredictions.gather(names, part, tests, inside, unseen_users="subject" in kinds)
     fold = np.concatenate([np.full(len(test), number) for number, (_, test) in enumerate(cuts)])
     rules = [Combination.fit(inner.take(fold != number)) for number in range(len(cuts))]
     combined = np.zeros(len(part))
     for rule, (_, test), scores in zip(rules, cuts, inside, strict=True):
-        combined[test] = rule.combine(list(scores))
-    combinations = tuple(replace(one, rule=rule) for one, rule in zip(fitted, rules, strict=True))
+        combined[test] = rule.predict(list(scores))
+    combinations = tuple(replace(rule, regressions=one.regressions) for one, rule in zip(fitted, rules, strict=True))
     return combinations, Combination.fit(inner), combined
 
 

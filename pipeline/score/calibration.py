@@ -29,7 +29,7 @@ from pipeline.checks.prediction_intervals import LEVELS, cross_interval, group_w
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
 from pipeline.score.movement import BetterRanges
 from pipeline.score.trained_networks import TrainedNetworks
-from pipeline.systems.combination import Combination, FittedCombination
+from pipeline.systems.combination import Combination
 from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import SCORES
 from pipeline.train.features import FeatureSet
@@ -63,8 +63,8 @@ class Calibration(HeldOut):
         head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN where there is no label or no
             such head.
         networks: of each fold, trained on the other folds.
-        combinations: of each fold; empty for networks alone.
-        rule: what all folds say about the combination, for the run's own; not stored here, since the run stores it.
+        combinations: of each fold.
+        rule: the combination that all folds give, for the run, which stores it.
     """
 
     networks: TrainedNetworks
@@ -75,7 +75,7 @@ class Calibration(HeldOut):
     attention: Floats
     head_truth: Floats
     head_predicted: Floats
-    combinations: tuple[FittedCombination, ...] = ()
+    combinations: tuple[Combination, ...]
     rule: Combination | None = None
 
     @cached_property
@@ -102,10 +102,8 @@ class Calibration(HeldOut):
         negative, both ends are at least zero, even beside a negative score.
         """
         centres = self.networks.mean(self.networks.output(features).score)
-        if self.combinations:
-            pairs = zip(self.combinations, centres, strict=True)
-            centres = np.stack([one.combine(scores, one.others(features)) for one, scores in pairs])
-        centres = centres[self.fold]  # (n, m)
+        pairs = zip(self.combinations, centres, strict=True)
+        centres = np.stack([one.predict([own, *one.others(features)]) for one, own in pairs])[self.fold]  # (n, m)
         weights = group_weights(self.group)
         by_level = {level: cross_interval(centres, self.residuals, weights, level) for level in LEVELS}
         for ends in by_level.values():
@@ -131,7 +129,7 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
 
     Those of `TrainedNetworks.tensors`, `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps`, `attention`
     (n, T), `head_truth`, `head_predicted` (n, 2), `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,)
-    distances by block, `combination.<fold>.<name>` (`FittedCombination.arrays`).
+    distances by block, `combination.<fold>.<name>` (`Combination.arrays`).
     """
     novelty = calibration.novelty
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
@@ -190,11 +188,11 @@ def _read(
     )
     novelty = Novelty(training, Distances(values["held_out"], held_out), arrays["group"])
     combinations = tuple(
-        FittedCombination.from_arrays(one, with_prefix(values, f"combination.{number}."))
+        Combination.from_arrays(one, with_prefix(values, f"combination.{number}."))
         for number, one in enumerate(description["combinations"])
     )
     networks = TrainedNetworks.from_tensors(network, sizes, tensors)
-    if len(combinations) not in (0, networks.parts):
+    if len(combinations) != networks.parts:
         raise ValueError("a combination for each fold is missing")
     facts = _adapter().validate_python(description["facts"])
     return Calibration(networks=networks, **arrays, novelty=novelty, facts=facts, combinations=combinations)

@@ -42,6 +42,7 @@ from models.layers import Layers
 from models.stacked import member_state
 from pipeline.score.calibration import HEADS
 from pipeline.score.trained_model import TrainedModel
+from pipeline.systems.combination import NETWORK_ALONE
 from pipeline.train import Normaliser
 from pipeline.train.features import FeatureSet
 
@@ -91,7 +92,7 @@ def export_onnx(run: Path, out: Path) -> Exported:
     ONNX are not installed.
     """
     whole = TrainedModel.load(run)
-    share, model = whole.network_share, replace(whole, combination=None)
+    share, model = whole.network_share, replace(whole, combination=NETWORK_ALONE)
     probe, net = _probe(model, max(1, _steps(model))), _Ensemble(model)
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)

@@ -103,13 +103,12 @@ def _training(model: TrainedModel) -> Iterable[str]:
         f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} trial-level descriptors"
     )
     yield f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}; every setting is in `model.json`"
-    if combination is None:
+    if not combination.regressions:
         yield "the score is the mean over the networks"
         return
-    rule = combination.rule
-    averaged = "mean of ranks" if rule.scores.size else "mean"
-    yield f"the score is the {averaged} of: {', '.join(map(card_text, rule.used))}"
-    if unused := [card_text(name) for name in rule.names if name not in rule.used]:
+    averaged, used = "mean of ranks" if combination.ranks else "mean", combination.used
+    yield f"the score is the {averaged} of: {', '.join(map(card_text, used))}"
+    if unused := [card_text(name) for name in combination.names if name not in used]:
         yield f"no better than chance in held-out folds, so not in the mean: {', '.join(unused)}"
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
@@ -130,7 +129,7 @@ def _results(model: TrainedModel) -> Iterable[str]:
     yield f"Spearman's rho {rho}, mean absolute error {accuracy.mae:.3f}"
     yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
     yield str(accuracy)
-    for name, test in ({} if model.combination is None else model.combination.rule.tests).items():
+    for name, test in (model.combination.tests if model.combination.regressions else {}).items():
         rho = "undefined" if test.rho is None else f"Spearman's rho {test.rho:.3f}, p {test.shown_p}"
         yield f"{card_text(name)}: {rho} within folds"
     for level in LEVELS:

@@ -33,7 +33,7 @@ from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
 from pipeline.settings.method import Method
 from pipeline.settings.stages import STAGES
-from pipeline.systems import FittedCombination
+from pipeline.systems.combination import NETWORK, Combination
 from pipeline.systems.regressors import RegressionSystem, regressions_for
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
@@ -102,7 +102,7 @@ def train_model(
                 why_not = error.what
         model = replace(
             model,
-            combination=_combination(features, model, systems, calibration) if systems else None,
+            combination=_combination(features, model, systems, calibration),
             calibration=calibration,
             not_calibrated="" if calibration is not None else why_not,
             contents=content_hashes([plan for plan, _ in plans]) if plans else None,
@@ -136,13 +136,13 @@ def _facts(
 
 def _combination(
     features: FeatureSet, model: TrainedModel, systems: Sequence[RegressionSystem], calibration: Calibration | None
-) -> FittedCombination:
-    """The regressions of all training performances, those that the calibration says; without it, all count."""
+) -> Combination:
+    """The combination that the calibration says, fitted to all training performances; without it, all count."""
     place = {name: row for row, name in enumerate(features.ids)}
-    rows = np.array([place[name] for name in model.train_ids], dtype=np.intp)
     rule = None if calibration is None else calibration.rule
+    rule = rule or Combination.of_all((NETWORK, *(system.name for system in systems)))
     with one_thread():
-        return FittedCombination.fit(features, rows, systems, rule)
+        return rule.with_regressions(systems, features.take([place[name] for name in model.train_ids]))
 
 
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:

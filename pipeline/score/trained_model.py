@@ -1,10 +1,10 @@
 """A trained model: fits networks, predicts, and is stored in a run folder that works on any machine.
 
-RUN/model.json           format 6: versions, network, sizes, recipe, feature settings, channel names, training ids,
+RUN/model.json           format 7: versions, network, sizes, recipe, feature settings, channel names, training ids,
                          `calibration` (`pipeline.score.calibration.calibration_description`) or null with its reason,
                          `contents`, SHA-256 of the input files that training read; null for packed features
 RUN/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
-                         `combination.<name>` (`FittedCombination.arrays`),
+                         `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (`PhaseReferences.arrays`)
 RUN/config.json          every setting of the training (`pipeline.score.run_config`)
@@ -52,7 +52,7 @@ from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.settings.method import Method
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.combination import FittedCombination
+from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import (
     NO_LABELS_FIX,
@@ -63,7 +63,7 @@ from pipeline.train import (
 )
 from pipeline.train.features import FeatureSet
 
-FORMAT = 6
+FORMAT = 7
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class TrainedModel:
     train_labels: Floats
     losses: Floats
     loss_epochs: tuple[int, ...]
-    combination: FittedCombination | None = None
+    combination: Combination = NETWORK_ALONE
     calibration: Calibration | None = None
     not_calibrated: str = "this model was not calibrated"
     contents: frozenset[str] | None = None
@@ -165,7 +165,7 @@ class TrainedModel:
     @property
     def network_share(self) -> float:
         """Weight of the networks in the score, 0 to 1; the rest is the regressions of a combination."""
-        return 1.0 if self.combination is None else self.combination.network_share
+        return self.combination.share(NETWORK)
 
     def predict(self, features: FeatureSet) -> ModelScores:
         """Score performances. Raises UsageError for none, and as `check`."""
@@ -183,14 +183,10 @@ class TrainedModel:
             return np.asarray(mean)
 
         (score,), (steps,) = networks.mean(output.score), networks.mean(output.step_scores, shift=False)
-        members = normaliser.unscale(output.score.numpy(), 0)
-        other_share = None
-        if self.combination is not None:
-            others = self.combination.others(features)
-            score = self.combination.combine(score, others)
-            members = self.combination.combine(members, others)
-            steps = self.network_share * steps
-        if self.combination is not None or networks.model.trial != "none":
+        members, others = normaliser.unscale(output.score.numpy(), 0), self.combination.others(features)
+        score, members = (self.combination.predict([one, *others]) for one in (score, members))
+        steps, other_share = self.network_share * steps, None
+        if others or networks.model.trial != "none":
             other_share = score - normaliser.score_range[0, 0] - steps.sum(1)
         return ModelScores(
             ids=features.ids,
@@ -254,9 +250,8 @@ class TrainedModel:
         arrays = {"train_labels": self.train_labels, "losses": self.losses}
         tensors = self.networks.tensors()
         tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
-        if self.combination is not None:
-            fitted = self.combination.arrays()
-            tensors |= {f"combination.{name}": torch.from_numpy(np.array(v)) for name, v in fitted.items()}
+        fitted = self.combination.arrays()
+        tensors |= {f"combination.{name}": torch.from_numpy(np.array(values)) for name, values in fitted.items()}
         if self.phases is not None:
             tensors |= {f"phases.{name}": torch.from_numpy(values) for name, values in self.phases.arrays().items()}
         if self.calibration is not None:
@@ -265,7 +260,7 @@ class TrainedModel:
         return tensors
 
     def _description(self) -> dict[str, Any]:
-        combination, calibration = self.combination, self.calibration
+        calibration = self.calibration
         return {
             "format": FORMAT,
             "versions": {"torch": torch.__version__, "numpy": np.__version__},
@@ -276,7 +271,7 @@ class TrainedModel:
             "names": {name: list(values) for name, values in self.names.items()},
             "train_ids": list(self.train_ids),
             "loss_epochs": list(self.loss_epochs),
-            "combination": None if combination is None else combination.description(),
+            "combination": self.combination.description(),
             "calibration": None if calibration is None else calibration_description(calibration),
             "not_calibrated": self.not_calibrated,
             "contents": None if self.contents is None else sorted(self.contents),
@@ -304,7 +299,7 @@ class TrainedModel:
 def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedModel:
     """The model of a run folder's content. Raises UsageError or one of `FAULTS` if its parts do not fit together."""
     require_finite(description, tensors)
-    combination, calibration, contents = (description[name] for name in ("combination", "calibration", "contents"))
+    calibration, contents = (description[name] for name in ("calibration", "contents"))
     fitted = {name: values.numpy() for name, values in with_prefix(tensors, "combination.").items()}
     names, marked = description["phases"], {name: v.numpy() for name, v in with_prefix(tensors, "phases.").items()}
     network, sizes = AimConfig(**description["model"]), AimSizes(**description["sizes"])
@@ -317,7 +312,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         train_labels=tensors["train_labels"].numpy(),
         losses=tensors["losses"].numpy(),
         loss_epochs=tuple(description["loss_epochs"]),
-        combination=None if combination is None else FittedCombination.from_arrays(combination, fitted),
+        combination=Combination.from_arrays(description["combination"], fitted),
         not_calibrated=str(description["not_calibrated"]),
         contents=None if contents is None else frozenset(map(str, contents)),
         phases=None if names is None else PhaseReferences.from_arrays(tuple(map(str, names)), marked),

@@ -2,7 +2,7 @@
 
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.combination import COMBINED, Combination, Combined, FittedCombination
+from pipeline.systems.combination import COMBINED, Combination, Combined
 from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
 from pipeline.systems.interface import (
@@ -26,7 +26,6 @@ __all__ = [
     "ChosenEpoch",
     "Combination",
     "Combined",
-    "FittedCombination",
     "FoldPredictions",
     "InnerSplit",
     "JoinedFold",

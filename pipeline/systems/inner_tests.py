@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -63,6 +64,7 @@ class InnerPredictions:
     Attributes:
         values: (k, n).
         true: (n,) labels.
+        tasks: (n,) names.
         strata: (n,) what is ranked together: an inner fold of a task, since each fold has models of its own. Where
             users are unseen it is a user of a task, since what tells users apart says nothing about another one.
         performance: (n,) equal for views and copies of one performance.
@@ -71,6 +73,7 @@ class InnerPredictions:
     names: tuple[str, ...]
     values: Floats
     true: Floats
+    tasks: NDArray[np.str_]
     strata: Rows
     performance: Rows
     unseen_users: bool
@@ -91,12 +94,14 @@ class InnerPredictions:
         cells = [(record.task, f"fold {part.fold}") for part, record in zip(_repeated(inner), records, strict=True)]
         if unseen_users:
             users = [(record.task, f"user {record.groups.get('subject', '')}") for record in records]
-            cells = [user if users.count(user) > 1 else cell for user, cell in zip(users, cells, strict=True)]
+            count = Counter(users)
+            cells = [user if count[user] > 1 else cell for user, cell in zip(users, cells, strict=True)]
         order = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
         return cls(
             tuple(names),
             np.concatenate(predicted, axis=1),
             label_table(train.records)[rows, 0],
+            np.array([record.task for record in records]),
             np.array([order[cell] for cell in cells], dtype=np.intp),
             np.asarray(bundle_numbers(records)),
             unseen_users,
@@ -104,7 +109,7 @@ class InnerPredictions:
 
     def take(self, chosen: NDArray[np.bool_]) -> InnerPredictions:
         """The performances that a mask (n,) chooses."""
-        by_row = {name: getattr(self, name)[chosen] for name in ("true", "strata", "performance")}
+        by_row = {name: getattr(self, name)[chosen] for name in ("true", "tasks", "strata", "performance")}
         return replace(self, values=self.values[:, chosen], **by_row)
 
     def tests(self) -> dict[str, InnerTest]:

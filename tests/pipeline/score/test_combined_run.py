@@ -15,7 +15,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_training import train_model
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config, validate
-from pipeline.systems.combination import NETWORK, Combination
+from pipeline.systems.combination import NETWORK, NETWORK_ALONE
 from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
@@ -57,13 +57,12 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(
 ) -> None:
     done, folder = trained
     bundle = TrainedModel.load(folder)
-    assert bundle.combination is not None
-    rule = bundle.combination.rule
+    rule = bundle.combination
     assert rule.names == (NETWORK, *(one.name for one in REGRESSIONS))
-    share = bundle.combination.network_share
+    share = bundle.network_share
     new = features.take(range(48, 60))
-    made, alone = bundle.predict(new), replace(bundle, combination=None).predict(new)
-    scores = dict(zip(rule.names, [alone.score, *bundle.combination.others(new)], strict=True))
+    made, alone = bundle.predict(new), replace(bundle, combination=NETWORK_ALONE).predict(new)
+    scores = dict(zip(rule.names, [alone.score, *rule.others(new)], strict=True))
     assert np.allclose(made.score, np.mean([scores[name] for name in rule.used], axis=0))
     assert np.allclose(made.members.mean(0), made.score)
     assert made.other_share is not None
@@ -102,9 +101,8 @@ def test_without_folds_all_systems_count(features: FeatureSet, tmp_path: Path) -
     done = train_on(features.take(list(ROWS)), tmp_path, folds=0)
     combination = TrainedModel.load(tmp_path).combination
     assert done.calibration is None
-    assert combination is not None
-    assert combination.rule.used == combination.rule.names
-    assert combination.network_share == pytest.approx(1 / 5)
+    assert combination.used == combination.names
+    assert combination.share(NETWORK) == pytest.approx(1 / 5)
 
 
 def test_new_users_have_one_more_candidate_and_users_stay_together(
@@ -112,9 +110,8 @@ def test_new_users_have_one_more_candidate_and_users_stay_together(
 ) -> None:
     done, folder = trained_for_new_users
     combination = TrainedModel.load(folder).combination
-    assert combination is not None
-    assert combination.rule.names[-1] == FOR_NEW_USERS.name
-    assert (combination.rule.scores.size > 0) == (len(combination.rule.used) > 1), "several are averaged as ranks"
+    assert combination.names[-1] == FOR_NEW_USERS.name
+    assert bool(combination.ranks) == (len(combination.used) > 1), "several are averaged as ranks"
     assert done.calibration is not None
     subjects = [record.groups["subject"] for record in features.records[:48]]
     assert all(len(set(done.calibration.fold[[s == name for s in subjects]])) == 1 for name in set(subjects))
@@ -127,9 +124,7 @@ def test_export_holds_the_network_and_says_its_share(
     pytest.importorskip("onnxscript")
     _, folder = trained
     whole = TrainedModel.load(folder)
-    assert whole.combination is not None
-    names = whole.combination.rule.names
-    half = replace(whole.combination, rule=Combination(names, names[:2], {}, np.zeros((2, 0)), np.zeros(0)))
+    half = replace(whole.combination, used=whole.combination.names[:2], ranks={})
     state = {name: values[:1] for name, values in whole.networks.state.items()}
     whole = replace(whole, combination=half, networks=replace(whole.networks, state=state))
     monkeypatch.setattr(TrainedModel, "load", lambda run: whole)
@@ -139,7 +134,7 @@ def test_export_holds_the_network_and_says_its_share(
     assert stored[SHARE] == "0.5"
     net = ov.Core().compile_model(str(done.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     new = features.take(range(48, 60))
-    truth = replace(whole, combination=None).predict(new)
+    truth = replace(whole, combination=NETWORK_ALONE).predict(new)
     made = net({key: np.asarray(getattr(new, key), dtype=np.float32) for key in done.inputs})
     for output in ("score", "members", "step_scores"):
         np.testing.assert_allclose(made[output], getattr(truth, output), rtol=1e-3, atol=1e-3)

@@ -47,7 +47,7 @@ from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, validate
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.combination import NETWORK, Combination
+from pipeline.systems.combination import NETWORK
 from pipeline.train.features import FeatureSet
 from tests.helpers.cached_outputs import damage
 from tests.helpers.made_features import made_features
@@ -162,11 +162,9 @@ def test_a_combination_is_scored_from_video_to_page(
         train_model(gather_features(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
     films, combination = find_videos([trained[1]]).records, scorer.model.combination
-    assert combination is not None
-    names = combination.rule.names
+    names = combination.names
     for used in (names[1:], names):
-        rule = replace(Combination.of_all(names), used=used)
-        scorer.model = replace(scorer.model, combination=replace(combination, rule=rule))
+        scorer.model = replace(scorer.model, combination=replace(combination, used=used, ranks={}))
         rows, shares = scorer.score_records(films), NETWORK in used
         assert [len(row.steps) > 0 for row in rows] == [shares] * len(rows), "networks that only guess have no steps"
         assert [row.other_share is not None for row in rows] == [shares] * len(rows)

@@ -15,9 +15,9 @@ from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_b
 from pipeline.systems.combination import (
     CHANCE,
     COMBINED,
+    NETWORK,
     Combination,
     Combined,
-    FittedCombination,
 )
 from pipeline.systems.fold_predictions import join_tasks
 from pipeline.systems.inner_folds import InnerSplit
@@ -33,8 +33,8 @@ def inner(values: np.ndarray[Any, Any], true: np.ndarray[Any, Any], size: int = 
     """Predictions (k, n) of systems a, b, ... in strata of `size` performances."""
     count = len(true)
     names = tuple("abcdefg"[: len(values)])
-    strata, single = np.arange(count) // size, np.arange(count)
-    return InnerPredictions(names, values, true, strata, single, **{"unseen_users": False, **more})
+    strata, single, tasks = np.arange(count) // size, np.arange(count), np.full(count, "task")
+    return InnerPredictions(names, values, true, tasks, strata, single, **{"unseen_users": False, **more})
 
 
 def test_one_stratum_has_the_rho_and_nearly_the_p_value_of_scipy() -> None:
@@ -85,10 +85,10 @@ def test_the_mean_is_of_those_better_than_chance_and_the_best_alone_if_none_is()
     assert made.used == ("a", "b")
     assert (made.share("a"), made.share("c")) == (0.5, 0.0)
     scores = list(rng.normal(size=(4, 2, 5)))
-    assert np.allclose(made.combine(scores), (scores[0] + scores[1]) / 2)
+    assert np.allclose(made.predict(scores), (scores[0] + scores[1]) / 2)
     nothing = Combination.fit(inner(np.stack([-true, np.zeros(60), -2 * true]), true))
     assert nothing.used == ("b",)
-    assert Combination.of_all(["a", "b"]).combine(scores[:2]) == pytest.approx((scores[0] + scores[1]) / 2)
+    assert Combination.of_all(["a", "b"]).predict(scores[:2]) == pytest.approx((scores[0] + scores[1]) / 2)
 
 
 def test_where_users_are_unseen_ranks_are_averaged_and_become_scores_again() -> None:
@@ -97,16 +97,27 @@ def test_where_users_are_unseen_ranks_are_averaged_and_become_scores_again() -> 
     true = rng.normal(size=200)
     systems = np.stack([true + 0.5 * rng.normal(size=200), 100 * np.exp(true + 0.5 * rng.normal(size=200))])
     made = Combination.fit(inner(systems, 15 + 4 * true, unseen_users=True))
-    combined = made.combine(list(systems))
+    combined = made.predict(list(systems))
     assert combined.min() >= (15 + 4 * true).min()
     assert combined.max() <= (15 + 4 * true).max()
     assert combined.mean() == pytest.approx(15, abs=1)
     assert spearman(combined, true) > max(spearman(one, true) for one in systems)
     assert spearman(systems.mean(0), true) < spearman(combined, true) - 0.01
-    single = np.array([made.combine([*systems[:, [row]]])[0] for row in range(200)])
+    single = np.array([made.predict([*systems[:, [row]]])[0] for row in range(200)])
     assert np.array_equal(single, combined), "each performance alone"
-    stored = Combination.from_arrays(made.description(), made.arrays())
-    assert np.array_equal(stored.combine(list(systems)), combined)
+
+
+def test_ranks_follow_from_the_task_of_a_performance_or_from_all_together() -> None:
+    """Two tasks with scores in different ranges; a task without inner predictions gets the mean of the scores."""
+    rng = np.random.default_rng(4)
+    true, tasks = rng.normal(size=40) + np.repeat([0, 100], 20), np.repeat(["low", "high"], 20)
+    systems = true + 0.1 * rng.normal(size=(2, 40))
+    gathered = replace(inner(systems, true, unseen_users=True), tasks=tasks)
+    by_task, together = Combination.fit(gathered, by_task=True), Combination.fit(gathered)
+    assert (set(by_task.ranks), set(together.ranks)) == ({"low", "high"}, {""})
+    scores = [np.array([50.0, 50.0, 50.0])] * 2
+    assert by_task.predict(scores, ("low", "high", "new")) == pytest.approx([true[:20].max(), true[20:].min(), 50])
+    assert len(set(together.predict(scores))) == 1
 
 
 def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
@@ -125,25 +136,25 @@ def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"used": ["a", "z"]},
+        {"used": [NETWORK, "z"]},
         {"used": []},
-        {"tests": {"a": {"rho": "?", "p": 0}}},
+        {"tests": {NETWORK: {"rho": "?", "p": 0}}},
         {"names": None},
     ],
 )
 def test_a_damaged_description_is_refused(change: dict[str, Any]) -> None:
-    made = Combination.of_all(["a", "b"])
+    made = Combination.of_all([NETWORK])
     with pytest.raises((ValueError, LookupError, TypeError)):
         Combination.from_arrays(made.description() | change, made.arrays())
 
 
 def test_damaged_arrays_are_refused() -> None:
-    true = np.arange(20.0)
-    made = Combination.fit(inner(np.stack([true, true]), true, unseen_users=True))
-    for name in ("levels", "scores"):
-        for values in (made.arrays()[name][..., ::-1], made.arrays()[name][..., :3], made.arrays()[name] * np.nan):
-            with pytest.raises(ValueError, match="combination"):
-                Combination.from_arrays(made.description(), made.arrays() | {name: values})
+    made = replace(Combination.of_all([NETWORK]), ranks={"": np.arange(40.0).reshape(2, 20)})
+    (given,) = made.arrays().values()
+    assert np.array_equal(Combination.from_arrays(made.description(), made.arrays()).ranks[""], given)
+    for values in (given[:, ::-1], given[:1], given[:, :0], given[0], given * np.nan):
+        with pytest.raises(ValueError, match="combination"):
+            Combination.from_arrays(made.description(), {"ranks.": values})
 
 
 def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[SimpleSystem]:
@@ -220,15 +231,17 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
 
 def test_a_fitted_combination_survives_storage_and_scores_each_performance_alone() -> None:
     features = people(tasks=1)
-    rows, new = np.arange(20), features.take(range(20, 32))
-    fitted = FittedCombination.fit(features, rows, regressions_for(("trial", "subject")))
+    systems, new = regressions_for(("trial", "subject")), features.take(range(20, 32))
+    names = (NETWORK, *(system.name for system in systems))
+    fitted = Combination.of_all(names).with_regressions(systems, features.take(range(20)))
+    fitted = replace(fitted, ranks={"": np.sort(np.random.default_rng(5).normal(size=(7, 20)))})
     network = np.arange(12.0)
-    scores = fitted.combine(network, fitted.others(new))
-    stored = FittedCombination.from_arrays(fitted.description(), fitted.arrays())
-    assert stored.combine(network, stored.others(new)).tobytes() == scores.tobytes()
-    alone = [fitted.combine(network[[i]], fitted.others(new.take([i])))[0] for i in range(12)]
+    scores = fitted.predict([network, *fitted.others(new)])
+    stored = Combination.from_arrays(fitted.description(), fitted.arrays())
+    assert stored.predict([network, *stored.others(new)]).tobytes() == scores.tobytes()
+    alone = [fitted.predict([network[[i]], *fitted.others(new.take([i]))])[0] for i in range(12)]
     assert np.array(alone).tobytes() == scores.tobytes()
-    assert fitted.network_share == pytest.approx(1 / 6)
+    assert fitted.share(NETWORK) == pytest.approx(1 / 6)
     fewer = replace(fitted, regressions=fitted.regressions[1:])
     with pytest.raises(ValueError, match="fit its regressions"):
-        FittedCombination.from_arrays(fitted.description(), fewer.arrays())
+        Combination.from_arrays(fitted.description(), fewer.arrays())
