@@ -57,19 +57,18 @@ def settings_beside_model(
     Raises UsageError where overrides name more than the data set, its frames and the person to follow; else as
     `config_of`.
     """
-    from pipeline.score.run_config import WHO
     from pipeline.settings.config import beside_model, setting_classes
     from pipeline.settings.config_errors import all_keys
-    from pipeline.settings.method import FramesConfig
+    from pipeline.settings.method import OF_VIDEOS
     from pipeline.settings.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
     settings = config_of(beside_model() if config is None else config, given, **machine)  # refuses unknown keys first
     _, *others = setting_classes()
-    free = {*WHO, *all_keys(FramesConfig, "frames."), *(key for kind in others for key in all_keys(kind))}
+    free = {*OF_VIDEOS, *(key for kind in others for key in all_keys(kind))}
     for key, _ in given:
         if key not in free:
-            fix = f"Leave it out; --set takes keys of the machine, of dataset and frames, {' and '.join(WHO)}"
+            fix = f"Leave it out; --set takes {', '.join(OF_VIDEOS)}, and keys of dataset and the machine"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:

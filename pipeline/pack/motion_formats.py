@@ -31,7 +31,6 @@ from extractors.timesteps.pose_channels import ANGLES
 from pipeline.observer import Observer
 from pipeline.pack.pack_formats import Packed, place_of
 from pipeline.settings.config import Config
-from pipeline.settings.stages import with_inputs
 
 CHAIN_OF_HEIGHT = 0.818 - 0.039
 """Heights of shoulder and ankle in body heights: Drillis and Contini 1966, in Winter 2009, figure 4.1.
@@ -71,7 +70,7 @@ def check_height(height: float | None, form: str) -> None:
 
 def stage_of_joints(config: Config) -> str:
     """The stage whose joints are written. Raises UsageError: the configuration has none."""
-    stages = with_inputs(config.method.stages, config.stage_configs)
+    stages = config.method.with_inputs(config.method.stages)
     stage = next((name for name in OF_JOINTS if name in stages), "")
     if not stage:
         raise UsageError("these settings find no joints", fix="Choose a --config with the stage pose or skeleton")

@@ -12,7 +12,7 @@ from extractors.timesteps import NO_AGENT, TimestepsConfig
 from extractors.timesteps.roles import parse_role
 from pipeline.observer import Observer
 from pipeline.settings.config import Config, load_config
-from pipeline.settings.stages import needed_inputs, with_inputs
+from pipeline.settings.stages import needed_inputs
 
 TIMESTEPS = "timesteps"
 
@@ -36,18 +36,18 @@ def feasible_config(records: Sequence[Record], config: Config, observer: Observe
 
 def _with_features(config: Config, parts: Sequence[str]) -> Config:
     """The configuration whose time steps read these parts from features."""
-    before = with_inputs([TIMESTEPS], config.stage_configs)
+    before = config.method.with_inputs([TIMESTEPS])
     roles = {part: f"features/{part}" for part in parts}
     changes = {f"timesteps.{part}": [role] if part == "secondary" else role for part, role in roles.items()}
     changed = load_config(config, changes)
-    after = with_inputs([TIMESTEPS], changed.stage_configs)
+    after = changed.method.with_inputs([TIMESTEPS])
     stages = tuple(name for name in config.method.stages if name in after or name not in before)
-    same = changed.stage_configs == config.stage_configs and stages == config.method.stages
+    same = changed.method == config.method and stages == config.method.stages
     return config if same or not stages else load_config(changed, {"stages": stages})
 
 
 def _without_videos(config: Config, *, beside_features: bool, observer: Observer) -> Config:
-    stages, steps = with_inputs(config.method.stages, config.stage_configs), config.stage_configs[TIMESTEPS]
+    stages, steps = config.method.with_inputs(config.method.stages), config.method.stage(TIMESTEPS)
     unusable = {name for name in stages if "video" in needed_inputs(name)}
     kept = tuple(name for name in stages if name not in unusable)
     if not unusable or not kept or not isinstance(steps, TimestepsConfig):
@@ -66,7 +66,7 @@ def _without_videos(config: Config, *, beside_features: bool, observer: Observer
     if no_agents and not config.method.combined:
         changes["model.system"] = model = "scene"
     fewer = load_config(config, changes | {"stages": kept})
-    if {*with_inputs(kept, fewer.stage_configs)} & unusable or (model == "scene" and not scene):
+    if {*fewer.method.with_inputs(kept)} & unusable or (model == "scene" and not scene):
         return config
     lost = "; only systems of the whole scene run" if no_agents else "; the rest is used"
     names = " and ".join(name for name in stages if name in unusable)

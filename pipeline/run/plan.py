@@ -17,7 +17,7 @@ from pipeline.cache import Cache, Freshness, KeyParts, StageDescription, State, 
 from pipeline.cache.failure import Failure
 from pipeline.pool import pool_of
 from pipeline.settings.config import Config
-from pipeline.settings.stages import needed_inputs, stage_class, with_inputs
+from pipeline.settings.stages import needed_inputs, stage_class
 
 REMOTE_THREADS = 8
 """Number of records that are planned in parallel where the cache or inputs are on a store."""
@@ -156,9 +156,9 @@ class Planner:
         self.cache = cache
         self.files = StageFiles()
         self.pool = pool_of(config.machine.run)
-        self.configs = config.stage_configs
         self.wanted = tuple(stages) or config.method.stages
-        self.stages = with_inputs(self.wanted, self.configs)
+        self.stages = config.method.with_inputs(self.wanted)
+        self.configs = {name: config.stage(name) for name in self.stages}
         for name in self.stages:
             stage_class(name).check_inputs(self.configs[name], self.configs)
         self.force = force
@@ -237,4 +237,4 @@ class Planner:
 
     def stage_descriptions(self, stage: str) -> dict[str, StageDescription]:
         """A stage and every stage that it needs, by name."""
-        return {name: self._described[name] for name in with_inputs((stage,), self.configs)}
+        return {name: self._described[name] for name in self.config.method.with_inputs((stage,))}

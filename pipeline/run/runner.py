@@ -114,8 +114,7 @@ class PlanRunner:
     """
 
     def __init__(self, config: Config, cache: Cache, stop: threading.Event, tell: Callable[..., None]) -> None:
-        self.cache, self.stop, self.tell = cache, stop, tell
-        self._configs = config.stage_configs
+        self.config, self.cache, self.stop, self.tell = config, cache, stop, tell
         self._extractors: dict[str, Extractor[Any]] = {}
 
     def __call__(self, plan: Plan) -> Result:
@@ -153,7 +152,7 @@ class PlanRunner:
     def extractor(self, stage: str) -> Extractor[Any]:
         """The stage's extractor, made once."""
         if stage not in self._extractors:
-            self._extractors[stage] = stage_class(stage)(self._configs[stage], StageFiles())
+            self._extractors[stage] = stage_class(stage)(self.config.stage(stage), StageFiles())
         return self._extractors[stage]
 
     def _run(self, plan: Plan) -> None:

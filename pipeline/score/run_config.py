@@ -11,19 +11,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_run_fix
-from pipeline.settings.config import Config, beside_model, configured, merged_settings, read_method
-from pipeline.settings.method import Method
+from pipeline.settings.config import Config, read_method, validate
+from pipeline.settings.method import OF_VIDEOS, Method
+from pipeline.settings.yaml_values import put
 
 CONFIG_FILE = "config.json"
-
-WHO = ("pose.region", "pose.tracks")
-"""Settings that choose the person of one video. The user's replace the run's, and the model still fits the features."""
 
 
 def save_method(method: Method, folder: Path) -> None:
@@ -48,21 +45,17 @@ def stored_method(folder: Path) -> Method:
     return read_method(values, path)
 
 
-def scoring_config(folder: Path, user: Config | None = None) -> Config:
+def scoring_config(folder: Path, user: Config) -> Config:
     """The configuration that a run scores with: its method on the user's machine, with the user's data set.
 
     Args:
-        user: gives the machine, the data set, the rate `frames.fps` and the person to follow (`WHO`) where it has them.
-            None: that of a call without a configuration.
+        user: gives the machine, the data set, and what it says about the videos (`OF_VIDEOS`).
 
     Raises as `stored_method`, and UsageError where the user's files do not fit the method.
     """
-    method, user = stored_method(folder), user or beside_model()
-    given = user.method.dump()
-    chosen: dict[str, Any] = {"frames": given["frames"]} if user.method.frames.fps else {}
-    for key in WHO:
+    values, given = Config(stored_method(folder), user.machine, user.dataset).dump(), user.method.dump()
+    for key in OF_VIDEOS:
         section, name = key.split(".")
-        if given.get(section, {}).get(name):
-            chosen = merged_settings(chosen, {section: {name: given[section][name]}})
-    method = read_method(merged_settings(method.dump(), chosen), folder / CONFIG_FILE)
-    return configured(method, user.machine, user.dataset)
+        if value := given.get(section, {}).get(name):
+            put(values, key, value)
+    return validate(values)

@@ -29,12 +29,13 @@ from pipeline.phases import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
-from pipeline.score.run_config import WHO, scoring_config
+from pipeline.score.run_config import scoring_config
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_model import ModelScores, TrainedModel
-from pipeline.settings.config import Config, load_config
+from pipeline.settings.config import Config, beside_model, load_config
+from pipeline.settings.method import OF_VIDEOS
 from pipeline.train.features import FeatureSet, feature_set
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
@@ -58,7 +59,7 @@ class Scorer:
         self.cache = open_cache(config.machine)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         differing = stage_differences(model.settings, self.planner.stage_descriptions("timesteps"))
-        if differing := [one for one in differing if one.path.replace(".settings.", ".") not in WHO]:
+        if differing := [one for one in differing if one.path.replace(".settings.", ".") not in OF_VIDEOS]:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
                 where=folder,
@@ -240,7 +241,7 @@ def load_scorer(
         workers = 0  # a script without a guard for worker processes can score
     given = {"cache": cache, "run.workers": workers}
     changes = {name: value for name, value in given.items() if value is not None}
-    return Scorer(folder, model, load_config(scoring_config(folder, user), changes))
+    return Scorer(folder, model, load_config(scoring_config(folder, user or beside_model()), changes))
 
 
 def percentile(training: np.ndarray, score: float) -> float | None:

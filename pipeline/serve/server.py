@@ -86,8 +86,7 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
         fix = f"Type: {PROGRAM} score --features FOLDER --model RUN"
         what = "this model reads files of features, which the page does not accept"
         raise UsageError(what, where=scorer.folder, fix=fix)
-    pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
-    if getattr(pose, "backend", "") == "import":
+    if getattr(scorer.planner.configs.get("pose"), "backend", "") == "import":
         raise UsageError(
             "this model reads keypoint files of another program (pose.backend: import), which the page does not accept",
             where=scorer.folder,

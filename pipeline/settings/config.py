@@ -21,7 +21,7 @@ from extractors.base import StageConfig, one_of
 from pipeline.settings.config_errors import usage_error
 from pipeline.settings.machine import Machine, machine_class
 from pipeline.settings.method import Method, method_class
-from pipeline.settings.section import Section, with_sections
+from pipeline.settings.section import Section
 from pipeline.settings.stages import STAGES, stage_class
 from pipeline.settings.yaml_values import DEFAULT, Overrides, config_path, parse_overrides, put, read_yaml
 
@@ -59,13 +59,19 @@ class Config:
         method: what changes a result.
         machine: where and how work runs.
         dataset: the performances where a call names none.
-        stage_configs: the settings of every stage by name, of the method and the machine.
     """
 
     method: Method
     machine: Machine
     dataset: DatasetConfig
-    stage_configs: Mapping[str, StageConfig]
+
+    def stage(self, name: str) -> StageConfig:
+        """The settings that a stage is made of: those of the method and those of the machine meet here alone.
+
+        Raises ValidationError where a file of the machine does not fit the method.
+        """
+        parts = (getattr(one, name) for one in (self.method, self.machine) if hasattr(one, name))
+        return stage_class(name).Config.model_validate(merged_settings(*(part.model_dump(mode="json") for part in parts)))
 
     def dump(self) -> dict[str, Any]:
         """All values as JSON types, as a file holds them."""
@@ -105,13 +111,14 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
 
 def beside_model() -> Config:
     """The configuration of a call that names none, beside a model, which has the method."""
-    method, machine, data = setting_classes()
-    _, of_machine, of_data = _by_class(read_yaml(DEFAULT), setting_classes())
-    return configured(method(), machine.model_validate(of_machine), data.model_validate(of_data).dataset)
+    _, machine, data = _by_class(read_yaml(DEFAULT), setting_classes())
+    return validate({**machine, **data})
 
 
 def validate(values: dict[str, Any], where: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
-    """A configuration from plain values. Raises UsageError for an unknown key or a wrong value, by its full path.
+    """A configuration from plain values.
+
+    Raises UsageError for an unknown key or a wrong value, by its full path, and for files that do not fit the method.
 
     Args:
         where: the file that the values come from, for the error.
@@ -128,27 +135,15 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     if errors:
         raise usage_error(kinds, errors, where, overrides or {})
     method, machine, data = made
-    return configured(method, machine, data.dataset, where, overrides)
-
-
-def configured(
-    method: Method,
-    machine: Machine,
-    dataset: DatasetConfig,
-    where: Path | None = None,
-    overrides: Mapping[str, Any] | None = None,
-) -> Config:
-    """The configuration of a method on a machine; `where` and `overrides` as in `validate`.
-
-    Raises UsageError where the machine's files do not fit the method.
-    """
-    kind = with_sections(Section, {name: stage_class(name).Config for name in STAGES})
-    both = merged_settings(method.dump(), machine.dump())
-    try:
-        stages = kind.model_validate({name: both[name] for name in STAGES})
-    except ValidationError as error:
-        raise usage_error((kind,), error.errors(), where, overrides or {}) from None
-    return Config(method, machine, dataset, {name: getattr(stages, name) for name in STAGES})
+    config = Config(method, machine, data.dataset)
+    for name in STAGES:
+        try:
+            config.stage(name)
+        except ValidationError as error:
+            errors += [{**one, "loc": (name, *one["loc"])} for one in error.errors()]
+    if errors:
+        raise usage_error(kinds, errors, where, overrides or {})
+    return config
 
 
 def read_method(values: Mapping[str, Any], where: Path) -> Method:

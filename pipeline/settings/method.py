@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from data.errors import UsageError
 from data.splits import PROTOCOLS
 from extractors.base import StageConfig, one_of
 from extractors.timesteps import NO_AGENT, TimestepsConfig
@@ -14,6 +16,9 @@ from models.aim_config import AimConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
+
+OF_VIDEOS = ("frames.fps", "pose.region", "pose.tracks")
+"""Settings that describe the videos of a call. Those that a user gives replace those of a model."""
 
 
 class FramesConfig(Section):
@@ -54,6 +59,24 @@ class Method(Section):
         stage_class(name)
         settings: StageConfig = getattr(self, name)
         return settings
+
+    def with_inputs(self, names: Iterable[str]) -> tuple[str, ...]:
+        """`names` and every stage they need, each once, in an order in which they can run.
+
+        Raises UsageError for an unknown stage, or one that needs a stage listed after it.
+        """
+        needed: dict[str, tuple[str, ...]] = {}
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed[name] = stage_class(name).inputs(self.stage(name))
+                waiting += needed[name]
+        ordered = tuple(name for name in STAGES if name in needed)
+        for position, name in enumerate(ordered):
+            if late := set(needed[name]) - set(ordered[:position]):
+                raise UsageError(f"stage '{name}' needs '{late.pop()}', which is later in STAGES")
+        return ordered
 
     @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from functools import cache
 from pkgutil import resolve_name
 from typing import Any
 
 from data.errors import UsageError, nearest
-from extractors.base import Extractor, StageConfig
+from extractors.base import Extractor
 
 STAGES: dict[str, str] = {
     "clips": "extractors.clips.stage:Clips",
@@ -40,23 +39,3 @@ def needed_inputs(name: str) -> tuple[str, ...]:
     """Input files without which a stage cannot run, in order; the video is optional where it reads another file."""
     reads = stage_class(name).reads
     return tuple(kind for kind in sorted(reads) if kind != "video" or len(reads) == 1)
-
-
-def with_inputs(names: Iterable[str], configs: Mapping[str, StageConfig]) -> tuple[str, ...]:
-    """`names` and every stage they need, each once, in an order in which they can run.
-
-    Raises UsageError for an unknown stage, or one that needs a stage listed after it.
-    """
-    wanted: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in wanted:
-            wanted.add(name)
-            waiting += stage_class(name).inputs(configs[name])
-    ordered = tuple(name for name in STAGES if name in wanted)
-    for position, name in enumerate(ordered):
-        late = set(stage_class(name).inputs(configs[name])) - set(ordered[:position])
-        if late:
-            raise UsageError(f"stage '{name}' needs '{late.pop()}', which is later in STAGES")
-    return ordered

@@ -156,7 +156,7 @@ def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are
 def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("pose:\n  backend: import\n  import:\n    dir: poses\n")
     config = load_config(tmp_path / "c.yaml")
-    given = config.stage_configs["pose"]
+    given = config.stage("pose")
     assert isinstance(given, PoseConfig)
     assert given.import_.dir == "poses"
     assert config.dump()["pose"]["import"] == {"dir": "poses"}

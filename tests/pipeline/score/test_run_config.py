@@ -12,7 +12,7 @@ from data.errors import DataError, UsageError
 from data.store import write_text
 from extractors.base import StageConfig
 from pipeline.score.run_config import CONFIG_FILE, save_method, scoring_config, stored_method
-from pipeline.settings.config import load_config
+from pipeline.settings.config import beside_model, load_config
 from pipeline.settings.machine import machine_class
 from pipeline.settings.method import method_class
 from pipeline.settings.yaml_values import DEFAULT
@@ -56,11 +56,11 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
     save_method(config.method, tmp_path)
     assert "elsewhere" not in (tmp_path / CONFIG_FILE).read_text()
     assert stored_method(tmp_path) == config.method
-    scoring = scoring_config(tmp_path)
+    scoring = scoring_config(tmp_path, beside_model())
     assert (scoring.method, scoring.machine, scoring.dataset) == (
         config.method, load_config(DEFAULT).machine, load_config(DEFAULT).dataset
     )  # fmt: skip
-    mmpose = scoring.stage_configs["pose"].model_dump()["mmpose"]
+    mmpose = scoring.stage("pose").model_dump()["mmpose"]
     assert mmpose == {"alias": "rtmo-l", "config": "", "checkpoint": ""}
 
 
@@ -68,7 +68,7 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
 def test_other_settings_in_a_run_folder_are_refused(tmp_path: Path, foreign: dict[str, Any]) -> None:
     write_text(tmp_path / CONFIG_FILE, json.dumps(foreign))
     with pytest.raises(UsageError) as caught:
-        scoring_config(tmp_path)
+        scoring_config(tmp_path, beside_model())
     assert caught.value.where == str(tmp_path / CONFIG_FILE)
 
 
@@ -77,7 +77,7 @@ def test_machine_and_data_set_are_the_users(tmp_path: Path) -> None:
     user = load_config(None, {**ELSEWHERE, "pose.stride": 9})
     scoring = scoring_config(tmp_path, user)
     assert (scoring.machine, scoring.dataset) == (user.machine, user.dataset)
-    pose = scoring.stage_configs["pose"].model_dump()
+    pose = scoring.stage("pose").model_dump()
     assert (pose["stride"], pose["mmpose"]["config"]) == (2, "/elsewhere/net.py")
     assert scoring.method.frames.fps == 12
     assert scoring_config(tmp_path, load_config(None, {"frames.fps": 25})).method.frames.fps == 25
@@ -85,9 +85,9 @@ def test_machine_and_data_set_are_the_users(tmp_path: Path) -> None:
 
 def test_the_user_chooses_the_person_of_a_video(tmp_path: Path) -> None:
     save_method(load_config(None, {"pose.region": [0.0, 0.0, 0.5, 1.0]}).method, tmp_path)
-    for user, region in ((None, (0.0, 0.0, 0.5, 1.0)), ({"pose.region": [0.5, 0.0, 1.0, 1.0]}, (0.5, 0.0, 1.0, 1.0))):
-        scoring = scoring_config(tmp_path, None if user is None else load_config(None, user))
-        assert scoring.stage_configs["pose"].model_dump()["region"] == region
+    for user, region in (((), (0.0, 0.0, 0.5, 1.0)), ({"pose.region": [0.5, 0.0, 1.0, 1.0]}, (0.5, 0.0, 1.0, 1.0))):
+        scoring = scoring_config(tmp_path, load_config(None, user))
+        assert scoring.stage("pose").model_dump()["region"] == region
 
 
 def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
