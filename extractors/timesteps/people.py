@@ -1,14 +1,32 @@
-"""Names of the people of a video, such as "left athlete"."""
+"""Names of the people of a video, such as "left athlete", and quality values of the agents of the time steps.
+
+An output holds a value of an agent as `<measure>_<agent>`. `stored_name` alone makes these names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extractors.timesteps.roles import Role
+
+AGENTS = ("primary", "secondary")
+NAME, MEASURES = "name", ("observed", "bridged", "masked_steps")
+"""Quality values of an agent: the name of its person, and shares of time."""
+
+
+def stored_name(measure: str, agent: str) -> str:
+    """The name of an agent's measure among the quality values of an output."""
+    return f"{measure}_{agent}"
+
+
+def of_agents(quality: Mapping[str, Any], measure: str) -> dict[str, Any]:
+    """A measure of those agents that have it."""
+    names = {agent: stored_name(measure, agent) for agent in AGENTS}
+    return {agent: quality[name] for agent, name in names.items() if name in quality}
 
 
 def people_names(points: NDArray[np.floating[Any]]) -> tuple[str, ...]:
@@ -27,4 +45,4 @@ def role_names(roles: Sequence[Role], points: NDArray[np.floating[Any]]) -> dict
     if len(roles) != 2 or len(people) != 2 or points.ndim != 4 or not max(people) < points.shape[1]:
         return {}
     names = people_names(points)
-    return {part: names[agent] for part, agent in zip(("primary", "secondary"), people, strict=True)}
+    return {part: names[agent] for part, agent in zip(AGENTS, people, strict=True)}

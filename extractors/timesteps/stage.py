@@ -22,7 +22,7 @@ from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import Bools
 from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_channels, flow_channels
-from extractors.timesteps.people import role_names
+from extractors.timesteps.people import AGENTS, MEASURES, NAME, role_names, stored_name
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import NO_AGENT, Role, check_roles, parse_role, parse_scene
@@ -173,10 +173,9 @@ class Timesteps(Extractor[TimestepsConfig]):
         }
         lasting = bounds[:, 1] > bounds[:, 0]  # other steps are of phases that this performance leaves out
         masks = [one.mask[lasting] for one in (first, *rest)]
-        quality = _quality(primary, secondary, masks)
+        quality = _quality(primary, secondary, masks, people)
         if span:
             quality |= {"longest_pause_s": _longest_pause(agents), "duration_s": round(end - start, 3)}
-        quality |= {f"name_{part}": name for part, name in people.items()}
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
@@ -268,19 +267,21 @@ def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
     return upstream[stage]
 
 
-def _quality(primary: Channels, secondary: list[Channels], masks: list[Bools]) -> dict[str, float | str]:
-    """Shares of time observed, interpolated and masked, of the primary and the mean secondary agent that there are."""
-    first, *rest = masks
-    shares: dict[str, float | str] = {
-        "observed_primary": _share(primary, primary.observed),
-        "observed_secondary": float(np.mean([_share(one, one.observed) for one in secondary])),
-        "bridged_primary": _share(primary, primary.present & ~primary.observed),
-        "bridged_secondary": float(np.mean([_share(s, s.present & ~s.observed) for s in secondary])),
-        "masked_steps_primary": float((~first).mean()),
-        "masked_steps_secondary": float(np.mean([(~one).mean() for one in rest])),
-    }
-    absent = tuple(f"_{part}" for part, one in (("primary", primary), ("secondary", secondary[0])) if not one.names)
-    return {name: share for name, share in shares.items() if not name.endswith(absent)}
+def _quality(
+    primary: Channels, secondary: list[Channels], masks: list[Bools], people: Mapping[str, str]
+) -> dict[str, float | str]:
+    """Shares of time observed, interpolated and masked, of the primary and the mean secondary agent that there are.
+
+    `people` are the names of agents that are people.
+    """
+    quality: dict[str, float | str] = {stored_name(NAME, agent): name for agent, name in people.items()}
+    for agent, group, of_steps in zip(AGENTS, ([primary], secondary), (masks[:1], masks[1:]), strict=True):
+        observed = [_share(one, one.observed) for one in group]
+        bridged = [_share(one, one.present & ~one.observed) for one in group]
+        shares = zip(MEASURES, (observed, bridged, [(~mask).mean() for mask in of_steps]), strict=True)
+        if group[0].names:
+            quality |= {stored_name(measure, agent): float(np.mean(each)) for measure, each in shares}
+    return quality
 
 
 def _longest_pause(agents: Sequence[Channels]) -> float:

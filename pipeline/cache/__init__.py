@@ -21,8 +21,9 @@ from pipeline.cache.local_cache import (
     State,
     input_hashes,
     open_cache,
+    readable,
     software,
-    unreadable,
+    unusable,
 )
 
 __all__ = [
@@ -42,11 +43,12 @@ __all__ = [
     "marked_cache",
     "open_cache",
     "read_stages",
+    "readable",
     "remove_cache",
     "remove_weights",
     "software",
     "stages_as_json",
     "stamps",
-    "unreadable",
+    "unusable",
     "verify_cache",
 ]

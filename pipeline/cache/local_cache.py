@@ -13,7 +13,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache as memoised
@@ -166,7 +166,7 @@ class Cache:
             newest = others[0] if len(others) == 1 else max(others, key=self._written)
             differences = parts.differences(self.header(newest))
         except UNREADABLE as error:
-            return Freshness("stale", f"the output of other settings or input cannot be read: {unreadable(error)}")
+            return Freshness("stale", unusable(f"{stage} with other settings or input", error))
         return Freshness("stale", "; ".join(differences) or "another format of key")
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
@@ -421,8 +421,12 @@ def _described(parts: KeyParts) -> dict[str, Any]:
     return described
 
 
+class NoContent(str):
+    """The part of a key that stands for a file that cannot be read. It says why, and is compared with no content."""
+
+
 def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
-    """SHA-256 of every input file's content by kind, or why it cannot be read; `copied` hashes are kept as given."""
+    """SHA-256 of every input file's content by kind, or `NoContent`; `copied` hashes are kept as given."""
     hashes = dict(copied or {})
     for kind, place in record.inputs().items():
         if kind in hashes:
@@ -430,15 +434,21 @@ def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None 
         try:
             hashes[kind] = cache.fingerprint(place)
         except OSError as error:  # a StorageError is one too
-            hashes[kind] = f"unreadable: {error.strerror}"
+            hashes[kind] = NoContent(f"unreadable: {error.strerror}")
         except VideoError as error:
-            hashes[kind] = f"unreadable: {error.what}"
+            hashes[kind] = NoContent(f"unreadable: {error.what}")
     return hashes
 
 
-def unreadable(error: BaseException) -> str:
+def readable(hashes: Iterable[str]) -> frozenset[str]:
+    """Those of `input_hashes` that are of a content."""
+    return frozenset(one for one in hashes if not isinstance(one, NoContent))
+
+
+def unusable(output: str, error: BaseException) -> str:
     """An error of `UNREADABLE` in one line."""
-    return error.what if isinstance(error, AimError) else "it was removed meanwhile"
+    why = error.what if isinstance(error, AimError) else "it was removed meanwhile"
+    return f"the output of {output} cannot be used ({why})"
 
 
 @memoised

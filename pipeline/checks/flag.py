@@ -20,9 +20,14 @@ class Flag:
     """A reason to doubt a score, such as Flag("bad", "cut in the video", "The video has 3 cuts.")."""
 
     level: Level
-    title: str
+    kind: str
     detail: str = ""
     agent: Agent = ""
+    title: str = ""  # as it is shown: the kind, unless it has a name or a number in it
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", self.kind)
 
 
 def worst_first(flags: Iterable[Flag]) -> tuple[Flag, ...]:

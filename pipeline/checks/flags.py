@@ -14,6 +14,7 @@ from typing import Any
 
 from data.errors import apart, counted, significant
 from data.store.arrays import Measures, Quality
+from extractors.timesteps.people import NAME, of_agents
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Agent, Flag, Level, worst_first
 from pipeline.checks.novelty import BLOCKS
@@ -44,7 +45,7 @@ AGENT_OF_BLOCK: Mapping[str, Agent] = {BLOCKS[0]: "primary", BLOCKS[1]: "seconda
 """The agent that a block of trial-level features describes."""
 
 TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
-"""Titles of two flags."""
+"""Kinds of two flags that say what a page may show."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,7 @@ class Facts:
     @property
     def names(self) -> dict[str, str]:
         """The names of the agents that are people, such as {"primary": "left athlete"}."""
-        stored = self.quality.get("timesteps", {})
-        return {agent: str(stored[f"name_{agent}"]) for agent in AGENT_OF_BLOCK.values() if f"name_{agent}" in stored}
+        return of_agents(self.quality.get("timesteps", {}), NAME)
 
     def measure(self, stage: str, name: str) -> float | None:
         """A quality measure that is a number; None where it is unknown."""
@@ -195,13 +195,12 @@ def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
         yield Flag("warn" if cuts == 1 else "bad", "cut in the video", detail)
 
 
-def _steps(facts: Facts, shares: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
-    for place, share in shares.items():
+def _steps(facts: Facts, shares: Mapping[Agent, float]) -> Iterator[Flag]:
+    for agent, share in shares.items():
         if share > 0.2:
-            agent: Agent = "primary" if place == _STEPS[0] else "secondary"
             name = facts.name_of(agent)
             detail = f"In {100 * share:.0f} % of the time steps the {name} was not detected for long enough."
-            yield Flag("bad" if share > 0.5 else "warn", f"{name} missing", detail, agent)
+            yield Flag("bad" if share > 0.5 else "warn", "agent missing", detail, agent, f"{name} missing")
 
 
 def _camera_measured(facts: Facts) -> tuple[float, bool] | None:
@@ -272,7 +271,7 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
         detail = f"The distance of its features to the training performances is {apart(ratio, 1)[0]} times the limit"
         level: Level = "warn" if ratio <= FAR else "bad"
         agent = AGENT_OF_BLOCK.get(block, "")
-        place = f"the {facts.name_of(agent)}" if agent and agent in facts.names else block
+        place = f"the {facts.name_of(agent)}" if agent in facts.names else block
         yield Flag(level, "unlike the training performances", f"{detail}, most in {place}.", agent)
 
 
@@ -301,7 +300,8 @@ def _intervals(facts: Facts, _: bool) -> Iterator[Flag]:
     elif facts.levels_missing:
         which = " and ".join(f"{level} %" for level in facts.levels_missing)
         have = f"{facts.independent} independent training performances are too few"
-        yield Flag("info", f"no {which} interval", f"An interval of {which} cannot be given: {have}.")
+        detail = f"An interval of {which} cannot be given: {have}."
+        yield Flag("info", "no interval", detail, title=f"no {which} interval")
 
 
 def _trained_on(_: Facts, trained_on: bool) -> Iterator[Flag]:
@@ -315,7 +315,6 @@ def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
         yield Flag("bad", GUESSING, f"{accuracy}.")
 
 
-_STEPS = (("timesteps", "masked_steps_primary"), ("timesteps", "masked_steps_secondary"))
 _DAMAGE_KEYS = ("damaged_packets", "hidden_frames")
 _DAMAGE = tuple((stage, key) for stage in ("clips", "pose", "camera_flow") for key in _DAMAGE_KEYS)
 RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
@@ -325,7 +324,10 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "people detected": (lambda facts: facts.measure("pose", "found_rate_all"), _detection),
     "right person": (lambda facts: facts.measure("pose", "rival"), _person),
     "cuts": (lambda facts: _measures(facts, ("pose", "cuts"), ("camera_flow", "cuts")), _cuts),
-    "agents in every step": (lambda facts: _measures(facts, *_STEPS), _steps),
+    "agents in every step": (
+        lambda facts: of_agents(facts.quality.get("timesteps", {}), "masked_steps") or None,
+        _steps,
+    ),
     "camera": (_camera_measured, _camera),
     "kinematics": (lambda facts: facts.quality.get("kinematics") or None, _kinematics),
     "quality against training": (_comparable, _against_training),

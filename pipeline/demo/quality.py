@@ -16,7 +16,7 @@ from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
 from models.metrics import mae
-from pipeline.cache import Cache, input_hashes
+from pipeline.cache import Cache, input_hashes, readable
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate import Estimate, rank_agreement
 from pipeline.score.score import Score
@@ -121,7 +121,7 @@ def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) 
     """The audit of training and held-out dives. Raises DataError where a dive is on both sides."""
     fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
     records = (*learn, *unseen)
-    audited = audit([fold], records, {record.id: input_hashes(record, cache).values() for record in records})
+    audited = audit([fold], records, {record.id: readable(input_hashes(record, cache).values()) for record in records})
     audited.require()
     return audited
 

@@ -28,8 +28,7 @@ from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, draw_outputs, draw_text
 from pipeline.run import Outputs, Plan, Planner, Previews, run
-from pipeline.run.failures import NO_SPACE
-from pipeline.settings.destinations import is_full
+from pipeline.run.failures import failure_of
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
 """Most pixels of a drawn picture; larger videos are reduced."""
@@ -73,7 +72,7 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
     After the observer's stop event, finished previews stay. With the planner's `force`, all are drawn again.
     """
     written: list[str] = []
-    failed: dict[str, str] = {}
+    failed: dict[str, Failure] = {}
     stop, folder, ended = observer.stop_event(), planner.cache.root / PREVIEWS, 0
     with observer.progress("previews") as progress:
         undrawn = [plan for plan in planner.plan_all(records) if planner.force or not _is_drawn(plan, planner)]
@@ -81,18 +80,20 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
         for result, outputs in run((plan.idle() for plan in undrawn), planner, observer, read=None):
             record = result.record
             try:
-                written += map(printable, _draw(record, outputs, planner, stop))
-                sheet, _ = preview_paths(planner.cache, record.id)
-                planner.cache.index.put(PREVIEWS, sheet.absolute(), dict(result.stored), stamp(sheet))
+                if isinstance(outputs, Failure):
+                    failed[record.name] = outputs
+                else:
+                    sheet, film = _draw(record, outputs, planner, stop)
+                    written += map(printable, (sheet, film))
+                    planner.cache.index.put(PREVIEWS, sheet.absolute(), dict(result.stored), stamp(sheet))
             except Cancelled:
                 break
             except Exception as error:  # noqa: BLE001 -- no error of one video stops the others
-                what = getattr(error, "what", None) or getattr(error, "strerror", None)
-                failed[record.name] = NO_SPACE if is_full(error) else what or f"{type(error).__name__}: {error}"
+                failed[record.name] = failure_of(error, PREVIEWS)
             ended += 1
             progress.advance(fresh + ended, len(records))
     for name, why in list(failed.items())[:MOST_NAMED]:
-        observer.note(f"no preview of {name}: {why}")
+        observer.note(f"no preview of {name}: {why.cause}")
     observer.note(f"{counted(len(written) // 2, 'preview')} drawn, {fresh} fresh in {printable(folder)}")
     return Previews(tuple(written), fresh, failed)
 
@@ -104,15 +105,13 @@ def _is_drawn(plan: Plan, planner: Planner) -> bool:
     return bool(plan.fresh) and shown == plan.stored()
 
 
-def _draw(record: Record, outputs: Outputs | Failure, planner: Planner, stop: threading.Event) -> tuple[Path, Path]:
+def _draw(record: Record, outputs: Outputs, planner: Planner, stop: threading.Event) -> tuple[Path, Path]:
     """Draw the preview of a video and return its files.
 
-    Raises DataError without a video or an output, and as `draw_preview`.
+    Raises DataError without a video, and as `draw_preview`.
     """
     if record.video is None:
         raise DataError("the data set lists this performance without a video", where=record.id)
-    if isinstance(outputs, Failure):
-        raise DataError(f"no output to show: {outputs}", where=record.id)
     mark = planner.cache.root / PREVIEWS / PREVIEW_MARK
     if not mark.exists():  # so that films of a cache among the videos are no inputs
         write_text(mark, "`extract --preview` drew these films; they are no inputs\n")

@@ -76,7 +76,7 @@ def _moment(one: page.Observation) -> dict[str, Any]:
 
 def is_known(video: page.VideoReport) -> bool:
     """Whether the model was trained on this video, so that the page compares its score with no other."""
-    return video.held_out_score is not None or any(flag.title == TRAINED_ON for flag in video.result.flags)
+    return video.held_out_score is not None or any(flag.kind == TRAINED_ON for flag in video.result.flags)
 
 
 def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:

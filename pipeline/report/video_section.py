@@ -23,7 +23,7 @@ from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, pro
 from data.video.decoder import RetimedVideo, Video
 from data.video.media import DEFAULT_LIMIT, as_uri, frame_length
 from extractors.local_fits import MOTION_S, derivative
-from extractors.timesteps.people import people_names
+from extractors.timesteps.people import MEASURES, NAME, of_agents, people_names, stored_name
 from extractors.timesteps.pose_points import JITTER
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import GUESSING
@@ -161,7 +161,7 @@ def _no_better(facts: ModelFacts) -> str:
 
 def is_performance(result: Score) -> bool:
     """Whether the video shows a performance: what a model that only guesses says does not count against it."""
-    return result.failure is None and all(flag.title == GUESSING for flag in result.flags if flag.level == "bad")
+    return result.failure is None and all(flag.kind == GUESSING for flag in result.flags if flag.level == "bad")
 
 
 def time_steps(outputs: Mapping[str, StageOutput]) -> tuple[Interval, ...]:
@@ -173,15 +173,10 @@ def time_steps(outputs: Mapping[str, StageOutput]) -> tuple[Interval, ...]:
 
 def named_measures(measures: Measures) -> Measures:
     """Quality measures with the names of people in place of the model's agents: "observed (left athlete)"."""
-    people = {agent: measures[f"name_{agent}"] for agent in ("primary", "secondary") if f"name_{agent}" in measures}
-    named: dict[str, float | str | None] = {}
-    for key, value in measures.items():
-        measure, _, agent = key.rpartition("_")
-        if measure != "name" and agent in people:
-            named[f"{measure} ({people[agent]})"] = value
-        elif measure != "name":
-            named[key] = value
-    return named
+    people = of_agents(measures, NAME)
+    shown = {stored_name(one, agent): f"{one} ({name})" for agent, name in people.items() for one in MEASURES}
+    names = {stored_name(NAME, agent) for agent in people}
+    return {shown.get(key, key): value for key, value in measures.items() if key not in names}
 
 
 def ranges_of(better: Mapping[str, BetterRanges], task: str) -> BetterRanges | None:

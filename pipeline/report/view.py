@@ -212,8 +212,7 @@ def comparable(data: page.ReportData) -> list[tuple[int, str]]:
 
 def about_movement(batch: page.BatchReport) -> bool:
     """Whether no video has a score because the model only guesses, so that the page is about movement."""
-    titles = [{flag.title for flag in row.result.flags} for row in batch.rows]
-    return bool(titles) and all(GUESSING in each for each in titles)
+    return bool(batch.rows) and all(any(flag.kind == GUESSING for flag in row.result.flags) for row in batch.rows)
 
 
 def by_label(rows: Sequence[page.VideoReport]) -> list[page.VideoReport]:

@@ -11,7 +11,7 @@ from data.errors import PROGRAM, UsageError
 from data.store import StageOutput, sweep_scratch
 from data.store.arrays import Measures
 from data.video import Record
-from pipeline.cache import UNREADABLE, State, unreadable
+from pipeline.cache import UNREADABLE, State, unusable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer
 from pipeline.pool import Message, WorkerLost, run_items
@@ -74,7 +74,7 @@ class Previews:
 
     written: tuple[str, ...]  # sheets and films, two per video
     fresh: int  # videos whose preview was drawn before
-    failed: Mapping[str, str]  # why, by the video's name
+    failed: Mapping[str, Failure]  # by the video's name
 
 
 @dataclass(frozen=True)
@@ -201,16 +201,13 @@ class _Reader:
 
     def value(self, plan: Plan, result: Result) -> Outputs | Failure | None:
         """The outputs that are read, or why there are none; None where the record is planned once more."""
-        if not result.cancelled and self._once_more(result):
+        damaged = next((failure for failure in result.failed.values() if failure.kind == "damaged"), None)
+        if damaged is not None and not result.cancelled and self._once_more(result, damaged):
             return None
         if earlier := self.before.get(result.record.id):
             result.done = earlier.done | result.done
             result.skipped = tuple(stage for stage in result.skipped if stage not in result.done)
         stored = result.stored
-        for name, why in result.unread.items():
-            for stage in plan.todo:
-                if stage not in stored:
-                    result.failed.setdefault(stage, _damaged(stage, name, why))
         wanted = tuple(stored) if self.read is None else self.read
         lacking = any(stage not in stored for stage in wanted)
         if result.cancelled:
@@ -224,26 +221,21 @@ class _Reader:
             try:
                 outputs[stage] = self.planner.cache.read(stage, result.record.id, stored[stage]).output
             except UNREADABLE as error:
-                result.unread = {stage: unreadable(error)}
-                return None if self._once_more(result) else _damaged(stage, stage, result.unread[stage])
+                damaged = Failure("damaged", stage, unusable(stage, error))
+                return None if self._once_more(result, damaged) else damaged
         return outputs
 
-    def _once_more(self, result: Result) -> bool:
+    def _once_more(self, result: Result, damaged: Failure) -> bool:
         """Plan a record again, of which outputs cannot be read; false if it was, or if they are not computed anew."""
-        if not result.unread or result.record.id in self.before:
+        if result.record.id in self.before:
             return False
-        plan = self.planner.plan(result.record).wanting(result.unread)  # `Cache.read` has deleted what is damaged
+        plan = self.planner.plan(result.record).wanting((damaged.stage,))  # `Cache.read` has deleted what is damaged
         if not plan.todo:
             return False
         self.before[result.record.id] = result
-        self.observer.note(f"{result.record.name} is extracted again: {next(iter(result.unread.values()))}")
+        self.observer.note(f"{result.record.name} is extracted again: {damaged.cause}")
         self.waiting.append(plan)
         return True
-
-
-def _damaged(stage: str, name: str, why: str) -> Failure:
-    """The failure of a stage that reads the output of the stage `name`."""
-    return Failure("damaged", stage, f"the output of {name} cannot be used ({why})")
 
 
 def _lost(result: Result) -> bool:
@@ -260,7 +252,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[StatusR
                 if state == "fresh":
                     quality = planner.cache.quality(stage, plan.record.id, planned.parts.key)
             except UNREADABLE as error:
-                state, reason = "stale", unreadable(error)
+                state, reason = "stale", unusable(stage, error)
             yield StatusRow(plan.record.name, stage, state, reason, quality)
 
 

@@ -13,8 +13,6 @@ from data.errors import AimError, CacheError, ChangedError, StorageError, UsageE
 from pipeline.cache.failure import Failure, FailureKind
 from pipeline.settings.destinations import MAKE_ROOM, is_full
 
-NO_SPACE = "no space left on the disk of the cache"
-
 KEPT: frozenset[FailureKind] = frozenset({"video", "program", "crashed"})
 """Kinds that the video's own content or a fault of the program explains."""
 
@@ -45,7 +43,7 @@ def failure_of(error: BaseException, stage: str) -> Failure:
             line = f"not enough memory, threads or open files on this machine ({_short(error)})"
         elif isinstance(error, OSError):
             if is_full(error):
-                return Failure(kind, stage, NO_SPACE, MAKE_ROOM)
+                return Failure(kind, stage, "no space left on the disk of the cache", MAKE_ROOM)
             line = f"{type(error).__name__}: {error.strerror or error}"
         return Failure(kind, stage, line)
     if kind == "memory":

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import AimError, Cancelled, ChangedError, StorageError, printable
+from data.errors import AimError, CacheError, Cancelled, ChangedError, StorageError, printable
 from data.stage_files import StageFiles
 from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import UNREADABLE, Cache, input_hashes, stamps, unreadable
+from pipeline.cache import UNREADABLE, Cache, input_hashes, readable, stamps, unusable
 from pipeline.cache.failure import Failure
 from pipeline.pool import WorkerLost
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
@@ -37,7 +37,6 @@ class Result:
         done: stages that ran, with their seconds.
         failed: stages that did not give an output, with the reason.
         skipped: stages whose output was there.
-        unread: stages whose stored output could not be read when another stage asked for it, with the reason in words.
         frames: number of frames of the video, 0 where no stage asked for them.
         cancelled: the user asked to stop before all was done.
     """
@@ -48,7 +47,6 @@ class Result:
     done: dict[str, float] = field(default_factory=dict)
     failed: dict[str, Failure] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
-    unread: dict[str, str] = field(default_factory=dict)
     frames: int = 0
     cancelled: bool = False
 
@@ -66,18 +64,10 @@ class Result:
         return next((f"{self.record.name} [{stage}] {why.cause}" for stage, why in self.failed.items()), "")
 
 
-class UpstreamError(Exception):
-    """The output of another stage is needed and cannot be read."""
-
-    def __init__(self, stage: str, why: str) -> None:
-        super().__init__(stage, why)
-        self.stage, self.why = stage, why
-
-
 class Upstream(Mapping[str, StageOutput]):
     """Outputs of earlier stages by stage. Each is read anew when a stage asks for it, so that none stays in memory.
 
-    Raises UpstreamError for one that cannot be read.
+    Raises CacheError for one that cannot be read.
     """
 
     def __init__(self, cache: Cache, video_id: str, keys: Mapping[str, str]) -> None:
@@ -88,7 +78,7 @@ class Upstream(Mapping[str, StageOutput]):
         try:
             return self._cache.read(name, self._video_id, key).output
         except UNREADABLE as error:
-            raise UpstreamError(name, unreadable(error)) from error
+            raise CacheError(unusable(name, error)) from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
@@ -184,8 +174,6 @@ class PlanRunner:
                     result.done[name] = time.perf_counter() - start
                 except Cancelled:
                     result.cancelled = True
-                except UpstreamError as error:
-                    result.unread[error.stage] = error.why
                 except Exception as error:  # noqa: BLE001 -- one bad video is skipped and reported, whatever went wrong
                     result.failed[name] = self._failure(steps[name], error)
                 del output
@@ -195,18 +183,18 @@ class PlanRunner:
     def _can_run(self, planned: PlannedStage) -> bool:
         """Whether a stage has something to do and can do it; else the result says why not."""
         stage, result, contents = planned.name, self.result, self._contents
-        there = {*result.skipped, *result.done}
+        inputs, there = planned.parts.inputs, {*result.skipped, *result.done}
         if stage in result.failed:
             return False
         if blocked := [name for name in planned.parts.upstream if name in result.failed]:
             result.failed[stage] = needs(stage, blocked[0])
-        elif changed := [kind for kind, content in planned.parts.inputs.items() if contents.get(kind) != content]:
+        elif changed := [k for k, one in inputs.items() if readable([one]) != readable([contents.get(k, "")])]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
             result.failed[stage] = failure_of(error, stage)
         elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
-            return there.issuperset(planned.parts.upstream)  # else one of them waits for an output that is unread
+            return there.issuperset(planned.parts.upstream)  # else the user has stopped one of them
         return False
 
     def _failure(self, planned: PlannedStage, error: Exception) -> Failure:

@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
 from data.video import Record
-from pipeline.cache import Cache
+from pipeline.cache import Cache, readable
 from pipeline.cache.failure import Failure
 from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
@@ -148,7 +148,7 @@ def _combination(
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     """SHA-256 of the input files of performances."""
     parts = [planned.parts for plan in plans for planned in plan.stages]
-    return frozenset(content for one in parts for content in one.inputs.values())
+    return readable(content for one in parts for content in one.inputs.values())
 
 
 def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[TrainingVideo]:

@@ -20,7 +20,7 @@ from data.errors import DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats, Quality
 from data.video import Record
-from pipeline.cache import input_hashes, open_cache, software
+from pipeline.cache import input_hashes, open_cache, readable, software
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import Facts, find_flags
@@ -194,7 +194,7 @@ class Scorer:
         calibration, trained_on = self.model.calibration, None
         if self.model.contents is not None and (recordings := record.recordings()):
             hashes = input_hashes(record, self.cache)
-            trained_on = any(hashes[kind] in self.model.contents for kind in recordings)
+            trained_on = bool(self.model.contents & readable(hashes[kind] for kind in recordings))
         roles = self.config.method.stage("timesteps").model_dump_json(include={"primary", "secondary"})
         facts = Facts(
             quality=quality,

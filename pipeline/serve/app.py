@@ -65,7 +65,7 @@ NOT_ADMITTED = "Open the link that the server printed when it started: it holds 
 
 PACKAGE = "pipeline.serve"
 
-SHOWN = ("id", "suffix", "size", "state", "created", "started", "finished", "error")
+SHOWN = ("id", "suffix", "size", "state", "created", "started", "finished")
 """Fields of a submission that the page shows as they are."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -444,6 +444,7 @@ def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
     """What the page shows of a submission, as JSON types."""
     result, (activity, share) = submission.result, queue.activity(submission)
     shown = {name: getattr(submission, name) for name in SHOWN}
+    shown["error"] = str(submission.failure or "")
     shown |= {"name": submission.title, "pair": bool(submission.pair), "activity": activity, "share": share}
     if result is None:
         return shown

@@ -16,13 +16,14 @@ from pydantic import TypeAdapter
 
 from data.errors import CacheError, UsageError
 from data.video import Phase
+from pipeline.cache.failure import Failure
 from pipeline.score.score import Score
 
 log = logging.getLogger(__name__)
 
 SubmissionState = Literal["queued", "running", "done", "failed", "cancelled"]
 
-INTERRUPTED = "the server stopped during this submission; upload the video again"
+INTERRUPTED = Failure("stopped", "", "the server stopped during this submission", "Upload the video again")
 
 _PUT = "insert into submission (id, created, body) values (?, ?, ?) on conflict (id) do update set body = excluded.body"
 
@@ -54,7 +55,7 @@ class Submission:
     started: float | None = None
     finished: float | None = None
     result: Score | None = None  # of a finished upload, without what its page alone shows
-    error: str = ""  # reason of a failure, one line
+    failure: Failure | None = None  # why it failed
     pair: tuple[Submission, ...] = ()  # of a comparison: both uploads
     choice: ChosenPart = ChosenPart()
 
@@ -106,7 +107,7 @@ class History:
             raise CacheError(f"the history cannot be used ({error})", where=path, fix=fix) from error
         for submission in self._all():
             ended = time.time()
-            self.update(submission.id, only_from=("running",), state="failed", error=INTERRUPTED, finished=ended)
+            self.update(submission.id, only_from=("running",), state="failed", failure=INTERRUPTED, finished=ended)
 
     def add(self, submission: Submission) -> Submission:
         """Store a new submission. Raises sqlite3.OperationalError where it cannot be written, as on a full disk."""

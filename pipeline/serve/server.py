@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import PROGRAM, Cancelled, DataError, UsageError, VideoError
+from data.errors import PROGRAM, Cancelled, DataError, UsageError
 from data.video import Record, trim_video
+from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.observer import Observer, Progress
 from pipeline.score.score import Score
@@ -129,12 +130,12 @@ class UploadProgress(Progress):
 
 def score_upload(
     scorer: Scorer, observer: Observer, submission: Submission, folder: Path, running: RunningSubmission
-) -> Score | None:
+) -> Score | Failure | None:
     """Score a submission, or both of a comparison, and write its page; with the first two arguments, a queue's `Work`.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. The
-    observer gets notes on videos that are extracted again. Raises VideoError where there is no score, DataError for a
-    comparison of equal videos, Cancelled after `stop`.
+    observer gets notes on videos that are extracted again. Raises DataError for a comparison of equal videos, Cancelled
+    after `stop`.
     """
     from pipeline.report import ReportData, ScoredVideos, write_comparison_page, write_scores_page
 
@@ -151,7 +152,7 @@ def score_upload(
         if running.stop.is_set():
             raise Cancelled
         if failure := next((row.failure for row in rows if row.failure is not None), None):
-            raise VideoError(failure.cause, fix=failure.tip)
+            return replace(failure, fix=failure.tip)
         running.progress("writing the page")
         head = ReportData(submission.title, f"scored by {scorer.folder.name}", home="/")
         scored = ScoredVideos(chosen, rows, records, names)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import AimError, Cancelled
+from pipeline.cache.failure import Failure
+from pipeline.run.failures import failure_kind
 from pipeline.score.score import Score
 from pipeline.serve.history import History, Submission
 
@@ -20,7 +22,7 @@ log = logging.getLogger(__name__)
 REPORT = "report.html"
 """Name of a submission's page in its folder."""
 
-FAULT = "an error of the program; details are in the server's terminal"
+FAULT = Failure("program", "", "an error of the program", "Details are in the server's terminal")
 
 
 @dataclass
@@ -43,11 +45,11 @@ class RunningSubmission:
         self.activity, self.share = "stopping", None
 
 
-Work = Callable[[Submission, Path, RunningSubmission], Score | None]
+Work = Callable[[Submission, Path, RunningSubmission], Score | Failure | None]
 """Called with (submission, the folder that has its files and gets `REPORT`, its `RunningSubmission`).
 
-Returns the score of an upload, None for a comparison. Raises `AimError` where the video cannot be scored, `Cancelled`
-after `stop`.
+Returns the score of an upload, None for a comparison, or why a video has no score. Raises `AimError` where the files
+cannot be used, `Cancelled` after `stop`.
 """
 
 
@@ -151,15 +153,20 @@ class Queue:
         """Run the work and store its result. No error ends the thread, which all further submissions need."""
         try:
             result = self._work(submission, self.folder / submission.id, running)
-            self.history.update(submission.id, state="done", finished=time.time(), result=result)
+            if isinstance(result, Failure):
+                self._fail(submission, result)
+            else:
+                self.history.update(submission.id, state="done", finished=time.time(), result=result)
         except Cancelled:
             if self._closing.is_set():
                 self.history.update(submission.id, state="queued")
             else:
                 self.history.update(submission.id, state="cancelled", finished=time.time())
         except AimError as error:
-            reason = f"{error.what}. {error.fix}" if error.fix else error.what
-            self.history.update(submission.id, state="failed", finished=time.time(), error=reason)
+            self._fail(submission, Failure(failure_kind(error), "", error.what, error.fix or ""))
         except Exception:
             log.exception("submission %s failed", submission.id)
-            self.history.update(submission.id, state="failed", finished=time.time(), error=FAULT)
+            self._fail(submission, FAULT)
+
+    def _fail(self, submission: Submission, failure: Failure) -> None:
+        self.history.update(submission.id, state="failed", finished=time.time(), failure=failure)

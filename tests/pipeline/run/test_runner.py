@@ -12,18 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import UsageError
+from data.errors import CacheError, UsageError
 from data.store import hdf5 as store
 from data.store.arrays import StageOutput
 from data.video.decoder import probe
-from data.video.records import find_videos
+from data.video.records import Record, find_videos
 from extractors.base import Source
+from pipeline.cache import input_hashes, readable
 from pipeline.cache.failure import Failure
 from pipeline.cache.local_cache import Cache
 from pipeline.run import decode_pass
 from pipeline.run.batch import run_extract
 from pipeline.run.costs import estimate
 from pipeline.run.plan import Planner
+from pipeline.score.model_training import content_hashes
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.extracting import Place, configured, extract, opened, states
 from tests.helpers.toy_stages import Brightness, use_stages
@@ -116,6 +118,38 @@ def test_damaged_outputs_are_recomputed_once_they_are_read(place: Place, video: 
         stored = opened(config).read("brightness", "a.mp4", key)
         np.testing.assert_array_equal(stored.output.arrays["brightness"].values, expected)
     assert place.copies() == []
+
+
+def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video(tmp_path / "in/a.mp4")
+    records, config = find_videos([tmp_path / "in"]).records, configured(tmp_path / "cache", stages=["brightness"])
+    assert extract(records, config).ok
+
+    def damaged(*_: object) -> object:
+        raise CacheError("damaged cache file")
+
+    monkeypatch.setattr(Cache, "read", damaged)
+    observer = Watching()
+    with opened(both := configured(tmp_path / "cache")) as cache:
+        (result,) = run_extract(records, Planner(both, cache), observer).results
+    cause = "the output of brightness cannot be used (damaged cache file)"
+    assert result.failed == {"contrast": Failure("damaged", "contrast", cause)}
+    assert [line for line in observer.lines if "again" in line] == [f"a.mp4 is extracted again: {cause}"]
+
+
+def test_a_file_that_cannot_be_read_has_no_content_that_equals_another(tmp_path: Path) -> None:
+    """The key says why, so that it changes with the reason; no content is compared with it."""
+    first, second = (Record(name, tmp_path / name) for name in ("a.mp4", "b.mp4"))
+    config = configured(tmp_path / "cache")
+    with opened(config) as cache:
+        (one,), (other,) = (input_hashes(record, cache).values() for record in (first, second))
+        assert one == other == "unreadable: No such file or directory"
+        assert readable([one, other]) == frozenset()
+        plan = Planner(config, cache).plan(first)
+        assert {content for stage in plan.stages for content in stage.parts.inputs.values()} == {one}
+        assert content_hashes([plan]) == frozenset()
 
 
 def test_one_bad_video_costs_one_video(place: Place, video: Callable[..., bytes]) -> None:

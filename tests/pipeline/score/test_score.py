@@ -197,7 +197,7 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     damage(scorer.cache.root, "timesteps", "b.mp4")
     assert csv_text(scorer.score_records(records, observer)) == csv_text(before)
     assert len(observer.lines) == 1
-    assert "b.mp4 is extracted again: damaged cache file" in observer.lines[0]
+    assert "b.mp4 is extracted again: the output of timesteps cannot be used (damaged cache file" in observer.lines[0]
     damage(scorer.cache.root, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage(scorer.cache.root, "timesteps", "a.mp4")

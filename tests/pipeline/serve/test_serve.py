@@ -28,7 +28,7 @@ from pipeline.report import ReportData, write_report
 from pipeline.score.score import Score
 from pipeline.serve import app as serve_app
 from pipeline.serve.app import ServerLimits, Service
-from pipeline.serve.history import ChosenPart, History, Submission
+from pipeline.serve.history import INTERRUPTED, ChosenPart, History, Submission
 from pipeline.serve.server import _listen, run_server
 from pipeline.serve.submission_queue import REPORT, Queue, RunningSubmission
 from pipeline.settings.config import load_config
@@ -403,7 +403,9 @@ def test_history_survives_and_submissions_that_ran_are_called_interrupted(tmp_pa
         history.add(Submission(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
     history.close()
     again = History(tmp_path / "h.sqlite")
-    assert again.get(f"{0:032x}").error == "the server stopped during this submission; upload the video again"  # type: ignore[union-attr]
+    interrupted = again.get(f"{0:032x}")
+    assert interrupted is not None
+    assert interrupted.failure == INTERRUPTED
     assert {submission.name: submission.state for submission in again.latest()} == {
         "running.mp4": "failed",
         "queued.mp4": "queued",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.errors import Cancelled, DataError, UsageError, VideoError
+from data.errors import Cancelled, DataError, UsageError
 from data.video import Phase, probe
 from data.video.records import Record
 from pipeline.cache.failure import Failure
@@ -190,8 +190,8 @@ def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
 
 
 def test_failures_and_stops(tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match="no frame in the video stream"):
-        run(FakeScorer(Score("x", failure=Failure("video", "pose", "no frame in the video stream"))), tmp_path)
+    failure = Failure("video", "pose", "no frame in the video stream", "Leave this file out")
+    assert run(FakeScorer(Score("x", failure=failure)), tmp_path)[0] == failure
     with pytest.raises(Cancelled):
         run(FakeScorer(Score("x", score=1.0), stop=True), tmp_path)
     assert not list(tmp_path.iterdir())
