@@ -25,6 +25,7 @@ from pipeline.run.plan import PlannedStage
 from pipeline.score import load_scorer
 from pipeline.settings.machine import machine_class
 from pipeline.settings.method import method_class
+from tests.helpers.extracting import cached_in
 from tests.test_readme_example import SETTINGS, write_performance
 from tests.test_structure import imported, sources
 
@@ -107,7 +108,7 @@ def test_scoring_a_video_calls_the_functions_of_the_table_in_its_order(tmp_path:
     listed = [name for name, _ in rows()]
     wanted = {place(name, file): name for name, file in rows()}
     with calls(wanted) as loading:
-        scorer = load_scorer(tmp_path / "run", tmp_path / "cache")
+        scorer = load_scorer(tmp_path / "run", cached_in(tmp_path / "cache"))
     with calls(wanted) as scoring:
         scorer.score(tmp_path / "new.mp4")
     start = listed.index("Scorer.score")

@@ -88,8 +88,8 @@ def serve(
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
-    user = settings_beside_model(config, ())
-    with load_scorer(model, folder / "cache", 1, user=user) as scorer:
+    user = settings_beside_model(config, (), cache=folder / "cache", workers=1)
+    with load_scorer(model, user) as scorer:
         run_server(folder, scorer, port, observer)
 
 

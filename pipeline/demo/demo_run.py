@@ -163,7 +163,7 @@ def run_demo(
         train_model(features, config, out / "run", cache, observer=observer)
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    scorer = load_scorer(out / "run", user=config)
+    scorer = load_scorer(out / "run", config)
     scored, truth = tuple(scorer.score_records(unseen)), tuple(label_of(record) for record in unseen)
     metrics = compare_with_baselines(learn, unseen, scored, truth)
     lap("score")

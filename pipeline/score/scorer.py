@@ -216,32 +216,20 @@ class Scorer:
         )
 
 
-def load_scorer(
-    folder: str | Path,
-    cache: str | Path | None = None,
-    workers: int | None = None,
-    *,
-    user: Config | None = None,
-) -> Scorer:
+def load_scorer(folder: str | Path, user: Config | None = None) -> Scorer:
     """Load a trained run to score with.
 
     Args:
         folder: written by `train`.
-        cache: cache of the videos' features; default: that of `user`.
-        workers: processes that extract, 0 is this process; default: those of `user`, and 0 without a user.
         user: gives the machine, which a run folder does not have (`pipeline.score.run_config`); default: that of a call
-            without a configuration.
+            without a configuration, and this process, so that a script needs no guard for worker processes.
 
     Raises DataError if the folder holds no trained run or a damaged one. Raises UsageError as `Scorer`, and for
     settings of the run that this version does not have.
     """
     folder = Path(folder)
-    model = TrainedModel.load(folder)
-    if workers is None and user is None:
-        workers = 0  # a script without a guard for worker processes can score
-    given = {"cache": cache, "run.workers": workers}
-    changes = {name: value for name, value in given.items() if value is not None}
-    return Scorer(folder, model, load_config(scoring_config(folder, user or beside_model()), changes))
+    user = load_config(beside_model(), {"run.workers": 0}) if user is None else user
+    return Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
 
 
 def percentile(training: np.ndarray, score: float) -> float | None:
@@ -288,7 +276,7 @@ def score_videos(
     """
     config = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else user
     records = find_performances(inputs, observer, config, kinematics=kinematics)
-    with load_scorer(model, user=user) as scorer:
+    with load_scorer(model, user) as scorer:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
         if user.dataset.features and "features" not in scorer.planner.stages:

@@ -209,7 +209,7 @@ def scores(folder: Path) -> Outputs:
         planner = Planner(config, cache)
         assert run_extract(records, planner).ok
         trained = train_model(gather_features(learn, planner, Observer()), config, folder / "run", cache, folds=4)
-    scorer = load_scorer(folder / "run", user=config)
+    scorer = load_scorer(folder / "run", config)
     rows, truth = tuple(scorer.score_records(unseen)), tuple(float(one.labels.score) for one in unseen if one.labels)
     pose = PoseAgreement(700, found_all=0.9, found=0.95, swaps=0, pck20=0.8, pck50=0.95)
     leaks = audit([Fold("demo", [one.id for one in learn], [one.id for one in unseen])], records, forbid=("trial",))

@@ -43,7 +43,7 @@ from pipeline.score.scorer import load_scorer
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.machine import Machine
 from pipeline.settings.recipes import TrainConfig
-from tests.helpers.extracting import extract, opened
+from tests.helpers.extracting import cached_in, extract, opened
 from tests.helpers.object_store import Bucket
 from tests.helpers.program_server import Aqa, Done, ProgramServer
 from tests.helpers.toy_stages import use_stages
@@ -230,8 +230,8 @@ def test_training_packing_and_scoring_from_a_store(
     recipe = TrainConfig(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)
     save_method(config.method, run)
-    far = load_scorer(run, user=config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
-    near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
+    far = load_scorer(run, config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
+    near = load_scorer(run, cached_in(bucket.home / "cache")).score(bucket.home / "in/3.mp4")
     assert far.score is not None
     assert (far.score, far.steps) == (near.score, near.steps)
     assert json.loads(json.dumps(scores_as_json([far])))[0]["failure"] is None

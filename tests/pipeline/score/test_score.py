@@ -50,6 +50,7 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK
 from pipeline.train.features import FeatureSet
 from tests.helpers.cached_outputs import damage
+from tests.helpers.extracting import cached_in
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_stages import use_stages
 from tests.helpers.toy_timesteps import ToyTimesteps
@@ -183,7 +184,7 @@ def test_a_combination_is_scored_from_video_to_page(
 def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
     """A crash of the decoder, which another version of it may not have."""
     run, new = trained
-    scorer, record = load_scorer(run, tmp_path / "cache"), find_videos([new / "a.mp4"]).records[0]
+    scorer, record = load_scorer(run, cached_in(tmp_path / "cache")), find_videos([new / "a.mp4"]).records[0]
     planned = scorer.planner.plan(record).stages[-1]
     scorer.cache.keep_failure(planned.parts, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
     assert scorer.score_records([record])[0].score is not None
@@ -192,8 +193,8 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
 def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     records = find_videos([new]).records
-    before = load_scorer(run, tmp_path / "cache").score_records(records)
-    scorer, observer = load_scorer(run, tmp_path / "cache"), Watching()
+    before = load_scorer(run, cached_in(tmp_path / "cache")).score_records(records)
+    scorer, observer = load_scorer(run, cached_in(tmp_path / "cache")), Watching()
     damage(scorer.cache.root, "timesteps", "b.mp4")
     assert csv_text(scorer.score_records(records, observer)) == csv_text(before)
     assert len(observer.lines) == 1
@@ -206,7 +207,7 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
 
 def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
-    scorer = load_scorer(run, tmp_path / "cache")
+    scorer = load_scorer(run, cached_in(tmp_path / "cache"))
     scorer.cache.read = damaged  # type: ignore[method-assign, assignment]
     row = scorer.score(new / "a.mp4")
     assert row.score is None
@@ -220,18 +221,18 @@ def damaged(*_: object) -> Any:
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     names = sorted(new.glob("*.mp4"))
-    together = load_scorer(run, tmp_path / "one").score_records(find_videos([new]).records)
-    alone = [load_scorer(run, tmp_path / f"alone{i}").score(name) for i, name in enumerate(names)]
+    together = load_scorer(run, cached_in(tmp_path / "one")).score_records(find_videos([new]).records)
+    alone = [load_scorer(run, cached_in(tmp_path / f"alone{i}")).score(name) for i, name in enumerate(names)]
     assert json.dumps(scores_as_json(together)) == json.dumps(scores_as_json(alone))
     assert csv_text(together) == csv_text(alone)
-    again = load_scorer(run, tmp_path / "one").score_records(find_videos([new]).records)
+    again = load_scorer(run, cached_in(tmp_path / "one")).score_records(find_videos([new]).records)
     assert csv_text(again) == csv_text(together)
 
 
 def test_the_folder_scores_elsewhere(trained: tuple[Path, Path], run_copy: Path, tmp_path: Path) -> None:
     video = Path(shutil.copy(trained[1] / "a.mp4", tmp_path / "a.mp4"))
-    here = load_scorer(trained[0], tmp_path / "c1").score(trained[1] / "a.mp4")
-    there = load_scorer(run_copy, tmp_path / "c2").score(video)
+    here = load_scorer(trained[0], cached_in(tmp_path / "c1")).score(trained[1] / "a.mp4")
+    there = load_scorer(run_copy, cached_in(tmp_path / "c2")).score(video)
     assert replace(there, path=None) == replace(here, path=None)
     card = (run_copy / CARD).read_text()
     assert f"{COUNT} labelled performances" in card
@@ -244,7 +245,7 @@ def test_other_settings_are_refused_with_what_to_type(
 ) -> None:
     monkeypatch.setattr(ToyTimesteps, "version", 2)
     with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here.*Train it again: .* train ROOT"):
-        load_scorer(trained[0], tmp_path)
+        load_scorer(trained[0], cached_in(tmp_path))
 
 
 def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
@@ -253,8 +254,8 @@ def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
     run, new = trained
     trained_video = Path(shutil.copy(run.parent / "train/03.mp4", tmp_path / "renamed.mp4"))
     flagged, other = (
-        load_scorer(run, tmp_path / "cache").score(trained_video),
-        load_scorer(run, tmp_path / "cache").score(new / "a.mp4"),
+        load_scorer(run, cached_in(tmp_path / "cache")).score(trained_video),
+        load_scorer(run, cached_in(tmp_path / "cache")).score(new / "a.mp4"),
     )
     assert ("warn", "training video: no test") in [(flag.level, flag.title) for flag in flagged.flags]
     assert "training video: no test" in csv_text([flagged])
@@ -390,7 +391,7 @@ def test_intervals_end_at_the_lowest_possible_score(scorer: Scorer) -> None:
 def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
     film(tmp_path / "short.mp4", 100, 12)
     film(tmp_path / "long.mp4", 100, 100)
-    scorer = load_scorer(trained[0], tmp_path / "c")
+    scorer = load_scorer(trained[0], cached_in(tmp_path / "c"))
     short, long = (scorer.score(tmp_path / f"{name}.mp4") for name in ("short", "long"))
     assert {flag.title for flag in short.flags} >= {"too short"}
     assert {flag.title for flag in long.flags} == {"too long", "unlike the training performances"}
@@ -484,7 +485,7 @@ def test_a_model_with_numbers_that_are_not_finite_is_refused(run_copy: Path, val
 def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
     film(tmp_path / "in/good.mp4", 90)
     (tmp_path / "in/bad.mp4").write_text("no video")
-    scorer = load_scorer(trained[0], tmp_path / "cache")
+    scorer = load_scorer(trained[0], cached_in(tmp_path / "cache"))
     records = find_videos([tmp_path / "in"]).records
     rows = scorer.score_records(records)
     assert [row.failure is None for row in rows] == [False, True]
@@ -565,7 +566,7 @@ def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_p
     """After Ctrl-C videos with fresh outputs have a score; those with stale or missing ones are not extracted."""
     run, new = trained
     videos = [Path(shutil.copy(new / f"{name}.mp4", tmp_path / f"{name}.mp4")) for name in "abc"]
-    scorer = load_scorer(run, tmp_path / "cache")
+    scorer = load_scorer(run, cached_in(tmp_path / "cache"))
     before = scorer.score_records(find_videos(videos[:2]).records)
     film(videos[1], 90)  # its output is stale now
     stop = threading.Event()
