@@ -71,7 +71,9 @@ class Config:
         Raises ValidationError where a file of the machine does not fit the method.
         """
         parts = (getattr(one, name) for one in (self.method, self.machine) if hasattr(one, name))
-        return stage_class(name).Config.model_validate(merged_settings(*(part.model_dump(mode="json") for part in parts)))
+        return stage_class(name).Config.model_validate(
+            merged_settings(*(part.model_dump(mode="json") for part in parts))
+        )
 
     def dump(self) -> dict[str, Any]:
         """All values as JSON types, as a file holds them."""
