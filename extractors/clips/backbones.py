@@ -40,6 +40,7 @@ class Backbone:
     least_frames: int = 1  # fewest frames it accepts
     mean: Rgb = (0.45, 0.45, 0.45)  # of RGB in 0..1, subtracted
     std: Rgb = (0.225, 0.225, 0.225)  # divided by
+    fps: float = 0.0  # frames per second that its clips are made of; 0: those of the video
     head: str = "blocks.6.proj"  # dotted name of its last linear layer, whose input is the feature
 
 

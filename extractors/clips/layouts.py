@@ -18,11 +18,14 @@ positions than frames repeats each frame in its place. So a video of one frame g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from data.store.arrays import Floats
+from extractors.signals import row_period
 
 Layout = Literal["uniform", "windows", "dense", "sliding"]
 
@@ -43,6 +46,10 @@ class ClipPlan:
     def bounds(self) -> NDArray[np.int32]:
         """(step, 2) first and last frame number of each step."""
         return np.stack([self.clips[self.spans[:, 0], 0], self.clips[self.spans[:, 1] - 1, -1]], axis=1)
+
+    def of(self, frames: NDArray[np.int32]) -> ClipPlan:
+        """The same clips of some frames (count,) of a video, for which this is the plan."""
+        return replace(self, clips=frames[self.clips])
 
     def step_frames(self) -> NDArray[np.int32]:
         """(step, frame) frame numbers of each step: those of its clip where every step is one clip.
@@ -85,6 +92,22 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
     starts = np.unique(np.append(np.arange(0, last + 1, hop), last))
     clips = _windows(starts, count, frames, stride)
     return _one_per_step(clips) if layout == "sliding" else ClipPlan(clips, divide(len(starts), steps))
+
+
+def frames_at_rate(times: Floats, rate: float) -> NDArray[np.int32]:
+    """The frames that are shown at `rate` instants a second, from the first frame on; all of them for rate 0.
+
+    A video with fewer frames a second repeats some.
+
+    >>> frames_at_rate(np.arange(12) / 30, 10).tolist(), frames_at_rate(np.array([0, 0.1, 0.5]), 5).tolist()
+    ([0, 3, 6, 9], [0, 1, 1])
+    """
+    if not rate:
+        return np.arange(len(times), dtype=np.int32)
+    period = row_period(times)
+    count = max(int((times[-1] - times[0] + period) * rate + 1e-3), 1)
+    instants = times[0] + np.arange(count) / rate
+    return np.asarray(np.searchsorted(times, instants + 1e-3 * period, side="right") - 1, dtype=np.int32)
 
 
 def uniform_positions(count: int, positions: int) -> NDArray[np.int32]:

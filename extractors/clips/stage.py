@@ -31,7 +31,7 @@ from extractors.clips.backbones import (
     network_identity,
     with_input,
 )
-from extractors.clips.layouts import ClipPlan, Layout, plan_clips
+from extractors.clips.layouts import ClipPlan, Layout, frames_at_rate, plan_clips
 from extractors.clips.runtimes import LogitsAndFeatures, Network, Precision, StartInference, resolve, running
 from extractors.signals import row_period
 
@@ -149,7 +149,8 @@ class Clips(Extractor[ClipsConfig]):
     def ticks(cls, config: ClipsConfig, frames: int) -> int | None:
         """The time steps, whatever the length of the video; for the layout `sliding`, the number of windows."""
         if config.layout == "sliding":
-            return len(_plan(config, frames).spans) if frames else None
+            rated = backbone(config.backbone).library == "transformers"  # a model may have a rate of its own
+            return len(_plan(config, frames).spans) if frames and not rated else None
         return config.steps
 
     def extract(self, source: Source) -> StageOutput:
@@ -161,7 +162,9 @@ class Clips(Extractor[ClipsConfig]):
         """
         config = self.config
         times = source.times
-        plan = _plan(config, len(times))
+        entry = _input_of(config, self.files)
+        shown = frames_at_rate(times, entry.fps)
+        plan = _plan(config, len(shown)).of(shown)
         runtime, device = config.place
         threads = os.environ.get("OMP_NUM_THREADS", "")  # which OpenVINO does not read by itself
         network = Network(
@@ -174,7 +177,6 @@ class Clips(Extractor[ClipsConfig]):
             device=device,
             threads=config.threads or (int(threads) if threads.isdigit() else 0),
         )
-        entry = _input_of(config, self.files)
         short_side = config.short_side or entry.short_side
         clips = decode_clips(source, plan, lambda image: prepare(image, short_side, entry.size))
         batch = config.batch if network.device != "cpu" else 1

@@ -1,7 +1,9 @@
 """Video networks of the library `transformers` as clip networks: V-JEPA 2, VideoMAE, and VideoMAE V2 in its layout.
 
-The model's own configurations decide: frames of a clip, size and normalisation of its pictures. A model with a class
-layer gives its logits and that layer's input. One without gives no logits, and the mean of its tokens as features.
+The model's own configurations decide: frames of a clip, size and normalisation of its pictures. Where its processor
+samples frames (`do_sample_frames`) at a rate (`fps`), clips are made of the frames that are shown at that rate, as the
+processor thins a video. Its `num_frames` is the length of a clip. A model with a class layer gives its logits and that
+layer's input. One without gives no logits, and the mean of its tokens as features.
 
 Published VideoMAE V2 folders name code of their own (`auto_map`), which is never run. Converted to the layout of
 `VideoMAEModel`, their weights load here.
@@ -43,13 +45,17 @@ def input_of(folder: ModelFolder) -> dict[str, Any]:
         size = _side(processor["crop_size"] if processor.get("do_center_crop", True) else processor["size"])
         short_side = _side(processor["size"]) if processor.get("do_resize", True) else size
         mean, std = (tuple(map(float, processor[name])) for name in ("image_mean", "image_std"))
-        sound = abs(float(processor.get("rescale_factor", 1 / 255)) * 255 - 1) < 1e-6 and len(mean) == len(std) == 3
+        sampling = processor if processor.get("do_sample_frames") else {}
+        fps = float(sampling.get("fps") or 0) if sampling.get("num_frames") is None else 0.0
+        sound = 0 <= fps <= 1000 and sampling.get("num_frames") in (None, frames)
+        sound &= abs(float(processor.get("rescale_factor", 1 / 255)) * 255 - 1) < 1e-6 and len(mean) == len(std) == 3
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         what = f"the configurations of its input lack a value ({str(error) or 'frames'})"
         raise WeightsError(what, where=folder.name, fix=FIX) from None
     if not (sound and 1 <= size <= short_side <= 4096 and 1 <= frames <= 1024 and min(std) > 0):
         raise WeightsError("the configurations of its input cannot be followed", where=folder.name, fix=FIX)
-    return {"least_frames": frames, "size": size, "short_side": short_side, "mean": mean, "std": std}
+    made = {"least_frames": frames, "size": size, "short_side": short_side, "mean": mean, "std": std}
+    return made | ({"fps": fps} if fps else {})
 
 
 def _side(size: Any) -> int:

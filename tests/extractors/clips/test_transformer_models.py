@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from data.errors import DataError, UsageError
 from data.stage_files import StageFiles
 from data.weights import weights_dir
+from data.weights.model_folders import PROCESSORS
 from extractors.clips import backbones
 from extractors.clips.stage import Clips, ClipsConfig
 from tests.extractors.clips.test_clips import noise
@@ -103,6 +104,34 @@ def test_the_key_has_the_weights_and_the_input(tmp_path: Path) -> None:
     assert Clips.identity(config(tmp_path / "a"), FILES)["weights"] != identities[0]["weights"]
 
 
+def sampled(folder: Path, **values: Any) -> Path:
+    """The folder, with further values in the configuration of its processor."""
+    path = next(path for name in PROCESSORS if (path := folder / name).is_file())
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    return folder
+
+
+def test_clips_are_of_the_rate_at_which_the_processor_samples(tmp_path: Path) -> None:
+    """Its own sampling of the same video gives the same frames."""
+    kind, rate, count = "VJEPA2Model", 30.0, 24
+    folder = sampled(saved(tmp_path / "m", kind), fps=10, do_sample_frames=True)
+    clip = MemoryClip(noise(count)[:, :36, :50], rate)
+    output = Clips(config(folder, layout="windows"), FILES).extract(clip)
+    metadata = transformers.video_utils.VideoMetadata(total_num_frames=count, fps=rate)
+    library = np.asarray(transformers.VJEPA2VideoProcessor.from_pretrained(folder).sample_frames(metadata, fps=10))
+    assert library.tolist() == [0, 3, 6, 9, 12, 15, 18, 21]
+    assert output.arrays["frame_index"].values.tolist() == [[0, 3, 6, 9], [12, 15, 18, 21]]
+    np.testing.assert_allclose(output.arrays["bounds"].values, np.array([[0, 9], [12, 21]]) / rate)
+    assert json.loads(Clips.identity(config(folder), FILES)["input"])["fps"] == 10
+
+
+@pytest.mark.parametrize("values", [{"fps": 10}, {"fps": 10, "do_sample_frames": True, "num_frames": FRAMES}])
+def test_a_rate_that_the_processor_does_not_use_is_not_used(tmp_path: Path, values: dict[str, Any]) -> None:
+    folder = saved(tmp_path / "m", "VJEPA2Model")
+    before = Clips.identity(config(folder), FILES)
+    assert Clips.identity(config(sampled(folder, **values)), FILES) == before
+
+
 def test_published_names_of_biases_are_read(tmp_path: Path) -> None:
     """The files of MCG-NJU have q_bias and v_bias, which newer versions of the library call otherwise."""
     from safetensors.torch import load_file, save_file
@@ -176,6 +205,8 @@ def change(file: str, **values: Any) -> Any:
         ),
         (change("preprocessor_config.json", image_mean=None), "lack a value"),
         (change("preprocessor_config.json", rescale_factor=1.0), "cannot be followed"),
+        (change("preprocessor_config.json", do_sample_frames=True, fps=-1), "cannot be followed"),
+        (change("preprocessor_config.json", do_sample_frames=True, num_frames=9), "cannot be followed"),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "missing, or no JSON object"),
         (lambda folder: (folder / "config.json").write_text("{"), "missing, or no JSON object"),
         (shutil.rmtree, "no such model"),
