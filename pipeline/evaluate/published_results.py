@@ -1,12 +1,13 @@
 """Results of published methods on the official splits, beside ours in the form in which papers print them.
 
 `configs/published/results.json` holds them, by data set and score, with the source of each value and how its epoch was
-chosen. Nothing is computed from them.
+chosen; those of the paper are in `paper_tables`. Nothing is computed from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 from data.store import read_json
 from models.metrics import fisher_average
 from pipeline.evaluate.evaluation_results import EvaluationResults, Published, PublishedResult, SystemResult, TaskResult
+from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.results_tables import row_kind
 from pipeline.evaluate.system_table import Better, Cell, Table, TableRow
 
@@ -33,7 +35,20 @@ def _all() -> dict[str, dict[str, Published]]:
 def published_results(kind: str, score: str, protocol: str) -> Published | None:
     """The published results of a data set and one of its scores; None where there is no official split of them."""
     by_score = _all().get(kind, {})
-    return by_score.get(score or next(iter(by_score), "")) if protocol == "fixed" else None
+    given = by_score.get(score or next(iter(by_score), "")) if protocol == "fixed" else None
+    return given and replace(given, results=(*_of_paper(kind), *given.results))
+
+
+def _of_paper(kind: str) -> tuple[PublishedResult, ...]:
+    """The rows of the paper's table 7, which is of AQA-7, in the order of their table from the last row on."""
+    table = TABLES["7"]
+    source = f"Gao et al., ECCV 2020, table {table.number}"
+    per_cent = ((name, zip(table.tasks, row, strict=True)) for name, row in reversed(table.rows.items()))
+    return tuple(
+        PublishedResult(name, "not stated", source, {task: round(rho / 100, 6) for task, rho in row if rho is not None})
+        for name, row in per_cent
+        if kind == table.kind
+    )
 
 
 def published_table(results: EvaluationResults) -> Table | None:

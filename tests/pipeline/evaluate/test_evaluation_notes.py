@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.evaluate.evaluation_notes import FEW_USERS, evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import FEW, Estimate, EvaluationResults
+from pipeline.evaluate.evaluation_run import _data_notes
 from pipeline.evaluate.requested_rows import RequestedRows
 from pipeline.settings.config import load_config
 from tests.helpers.made_results import CLEAN, made_results, system
@@ -91,3 +92,9 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
     assert "jackknife over 8 users" in users
     combined = methods_paragraph(replace(results(), against="combined"), method, "folder", quick=False)
     assert "regressions that inner validation" in combined
+
+
+def test_the_labels_and_difficulties_that_were_chosen_are_named() -> None:
+    chosen = load_config("finediving", ["dataset.score=execution", "dataset.difficulty=from_awards"]).dataset
+    assert [str(note) for note in _data_notes(chosen)] == ["labels: execution", "difficulties: from_awards"]
+    assert not [*_data_notes(load_config("finediving", []).dataset)]

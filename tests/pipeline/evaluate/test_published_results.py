@@ -12,6 +12,7 @@ from __future__ import annotations
 import pickle
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
     errors = [(one.true - one.systems[best.name].mean) / 25 for one in done.results.predictions]
     assert best.values[2] == pytest.approx(np.mean(np.square(errors)))
     assert results_as_json(done.results)["published"]["range"] == 25
+
+
+def test_the_papers_table_is_published_by_action() -> None:
+    given = published_results("aqa7", "", "fixed")
+    assert given is not None
+    aim = next(one for one in given.results if one.method == "AIM")
+    assert (aim.rho["diving"], aim.rho["sync_diving_3m"], aim.average) == (0.7419, 0.9298, None)
+    names, one = tuple(aim.rho), system(Estimate(0.5, (0.2, 0.7)))
+    ours = replace(one, tasks=dict.fromkeys(names, one.tasks[""]))
+    results = made_results({"a": ours}, protocol="fixed", folds=1, published=given, tasks=names)
+    held_out = tuple(replace(one, task=name) for name in names for one in results.predictions[:2])
+    table = published_table(replace(results, predictions=held_out))
+    assert table is not None
+    averages = {row.name: row.values[6] for row in table.rows}
+    assert averages["AIM (published)"] == pytest.approx(0.7789, abs=1e-4)
+    assert averages["Pose+DCT (published)"] is None
+    assert averages["CoRe (published)"] == 0.84
 
 
 def test_an_average_alone_stands_for_the_whole_set_only() -> None:
