@@ -1,4 +1,4 @@
-"""Layouts in JSON: OpenPose, COCO results and annotations, MMPose, AlphaPose, MediaPipe."""
+"""Layouts in JSON: OpenPose, COCO results and annotations, MMPose, AlphaPose, MediaPipe, Ultralytics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FRAMES = ("frame", "frame_id", "frame_index", "frame_number")
 
 
 def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Entries:
-    """The entries of files of one frame: OpenPose's `<video>_000000000012_keypoints.json`, MMPose's predictions.
+    """The entries of files of one frame: OpenPose's `<video>_000000000012_keypoints.json`, MMPose's, Ultralytics'.
 
     Pose2Sim writes `<video>.0012.json`. If files begin with the video's name, the others are left out.
     """
@@ -35,7 +35,8 @@ def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Entries:
         if content.has("people"):
             _openpose(entries, content, index)
         elif isinstance(content.value, list):
-            _instances(entries, Field(content.value, path, f"frame {index}"), index)
+            people = Field(content.value, path, f"frame {index}")
+            (_ultralytics if _is_ultralytics(people) else _instances)(entries, people, index)
         else:
             raise _unknown(content)
     return entries
@@ -54,6 +55,10 @@ def of_file(path: Path, value: Any) -> Entries:
         _mmpose(entries, content.get("instance_info"), 1, names)
     elif content.has("images") and content.has("annotations"):
         _annotations(entries, content)
+    elif isinstance(value, list) and value and all(isinstance(one, list) for one in value):
+        entries.complete = True
+        for index, people in enumerate(content.items()):
+            _ultralytics(entries, people, index)
     elif content.has("frames") and isinstance(value["frames"], list):
         _mediapipe(entries, content.get("frames"))
     elif items is not None and (not items or "image_id" in first):
@@ -75,7 +80,7 @@ def _index_of(path: Path) -> int:
 def _unknown(content: Field) -> DataError:
     value = content.value
     keys = ", ".join(str(key) for key in list(value)[:6]) if isinstance(value, dict) else type(value).__name__
-    fix = "Known: OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON"
+    fix = "Known: OpenPose, COCO results, MMPose, AlphaPose, MediaPipe and Ultralytics JSON"
     return refuse(content.path, f"unknown layout of keypoints (at the top: {keys})", fix)
 
 
@@ -162,6 +167,28 @@ def _instances(entries: Entries, content: Field, index: int, joints: tuple[str, 
         given = item.get("bbox_score")
         score = None if given.value is None else given.number()
         group.append(Person(points, score, _id(item.get("track_id").value)))
+
+
+def _is_ultralytics(people: Field) -> bool:
+    """Whether a list of people has the joints of each as an object of lists."""
+    return any(person.has("keypoints") and person.get("keypoints").has("x") for person in people.items())
+
+
+def _ultralytics(entries: Entries, people: Field, index: int) -> None:
+    """The people of a frame as `Results.to_json` writes them, in pixels or in parts of the picture."""
+    entries.normalised = True  # reading decides by the size of the numbers
+    group = entries.new_frame(index, people)
+    for item in people.items():
+        joints = item.get("keypoints")
+        names = ("x", "y", "visible") if joints.has("visible") else ("x", "y")
+        columns = [joints.get(name).numbers() for name in names]
+        if {len(column) for column in columns} != {len(COCO17)}:
+            counts = " and ".join(str(len(column)) for column in columns)
+            raise joints.refuse(f"{counts} numbers, not {len(COCO17)} each")
+        entries.use("Ultralytics, COCO-17", COCO17, item)
+        points = np.column_stack([*columns, np.ones((len(COCO17), 3 - len(columns)))])
+        score = item.get("confidence").number()
+        group.append(Person(points, None if np.isnan(score) else score, _id(item.get("track_id").value)))
 
 
 def _mediapipe(entries: Entries, content: Field) -> None:

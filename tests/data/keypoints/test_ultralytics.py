@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +77,50 @@ def test_damaged_lines_are_named(tmp_path: Path, content: str, message: str) -> 
     assert caught.value.where == str(path)
 
 
+def as_json(confidence: bool, track: bool) -> list[dict[str, Any]]:
+    """The people of one frame as `Results.summary` returns them."""
+    made = []
+    for joints, sure, name in zip(PEOPLE, CONFIDENCES, TRACKS, strict=True):
+        x, y, visible = joints.round(5).T.tolist()
+        person = {"name": "person", "class": 0, "keypoints": {"x": x, "y": y, "visible": visible}}
+        made.append(person | ({"confidence": sure} if confidence else {}) | ({"track_id": name} if track else {}))
+    return made
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["one list a frame", "one file a frame"])
+@pytest.mark.parametrize("form", FORMS)
+def test_json_of_results_is_read(tmp_path: Path, form: str, whole: bool) -> None:
+    frames = [as_json(*FORMS[form]), [], [], as_json(*FORMS[form])]
+    if whole:
+        (tmp_path / "dive.json").write_text(json.dumps(frames))
+    else:
+        (tmp_path / "dive").mkdir()
+        for number, people in enumerate(frames, start=1):
+            (tmp_path / f"dive/dive_{number}.json").write_text(json.dumps(people))
+    got = read(tmp_path)
+    assert [len(one.scores) for one in got.frames] == [2, 0, 0, 2]
+    np.testing.assert_allclose(got.frames[3].keypoints, PEOPLE, atol=1e-4)
+    np.testing.assert_allclose(got.frames[0].scores, CONFIDENCES if FORMS[form][0] else (0.8, 0.6), atol=1e-6)
+    assert got.summary == "Ultralytics, COCO-17: 17 joints under their COCO names"
+
+
+@pytest.mark.parametrize(
+    ("joints", "message"),
+    [
+        ({"x": [1.0] * 17, "y": [1.0] * 16}, r"\[0\]\[0\].keypoints: 17 and 16 numbers, not 17 each"),
+        ({"x": [1.0] * 17, "y": ["a"] * 17}, r"\[0\]\[0\].keypoints.y: 'a' is no number"),
+        ([1.0] * 51, r"\[0\]\[0\].keypoints: is no object"),
+        (None, r"\[0\]\[0\].keypoints: is no object"),
+    ],
+)
+def test_damaged_json_of_results_is_named(tmp_path: Path, joints: Any, message: str) -> None:
+    path = tmp_path / "dive.json"
+    path.write_text(json.dumps([[{"keypoints": joints}]] * FRAMES))
+    with pytest.raises(DataError, match=message) as caught:
+        read(tmp_path)
+    assert caught.value.where == str(path)
+
+
 def test_a_folder_of_other_videos_is_refused(tmp_path: Path) -> None:
     put(tmp_path, 1, text(True, True), "vault")
     with pytest.raises(DataError, match=r"no file dive_<frame>.txt"):
@@ -98,3 +144,6 @@ def test_files_of_the_tool_itself_are_the_same(tmp_path: Path, form: str) -> Non
     path = tmp_path / "dive_1.txt"
     one.save_txt(path, save_conf=confidence)
     assert path.read_text("utf-8") == text(confidence, track)
+    for written, ours in zip(json.loads(one.to_json()), as_json(True, track), strict=True):
+        assert written.keys() - {"box"} == ours.keys()
+        np.testing.assert_allclose(written["keypoints"]["x"], ours["keypoints"]["x"], atol=1e-4)
