@@ -12,7 +12,7 @@ from data.store.files import read_regular
 
 MAX_BYTES = 1 << 30
 
-SPORTS2D = re.compile(r"(?:[^/]+_Sports2D/)?([^/]+)_Sports2D_angles_person[0-9]+$")
+SPORTS2D = re.compile(r"(?:[^/]+_Sports2D/)?([^/]+)_Sports2D_angles_person([0-9]+)$")
 
 
 def motion_table(path: Path) -> NDArray[np.float64]:
@@ -38,3 +38,13 @@ def video_of(name: str) -> str:
     ('a/dive', 'a/dive')
     """
     return SPORTS2D.sub(r"\1", name)
+
+
+def person_of(name: str) -> int | None:
+    """The number of the person whose angles Sports2D wrote to a file of this name; None for another file.
+
+    >>> person_of("dive_Sports2D_angles_person01"), person_of("dive")
+    (1, None)
+    """
+    named = SPORTS2D.search(name)
+    return int(named[2]) if named else None

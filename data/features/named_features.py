@@ -21,7 +21,7 @@ from data.datasets.folder import key_of
 from data.datasets.tables import clip
 from data.errors import DataError, UsageError, counted, nearest, printable
 from data.features.feature_files import READERS, array_names
-from data.features.motion_tables import video_of
+from data.features.motion_tables import person_of, video_of
 from data.video import Listing, Record
 from data.video.records import walk
 
@@ -80,7 +80,7 @@ def _features_at(part: str, given: Sequence[Path]) -> NamedFeatures:
     places: dict[str, tuple[Path, str]] = {}
     problems: list[str] = []
     for start in given:
-        for root, path in _files(start, problems):
+        for root, path in _one_person(part, _files(start, problems)):
             try:
                 names = array_names(path)
             except DataError as error:
@@ -109,6 +109,20 @@ def _files(start: Path, problems: list[str]) -> list[tuple[Path, Path]]:
     if set(start.name) & set("*?[") and start.parent.is_dir():
         return [(start.parent, path) for path in sorted(start.parent.glob(start.name)) if path.is_file()]
     raise UsageError("no such file or folder", where=start, fix="Check --features; names are case sensitive")
+
+
+def _one_person(part: str, files: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """The files, of a video's several people by Sports2D only the first; for `secondary` the second."""
+    numbers: dict[tuple[Path, str], list[int]] = {}
+    for _, path in files:
+        if (number := person_of(path.stem)) is not None:
+            numbers.setdefault((path.parent, video_of(path.stem)), []).append(number)
+    wanted = {video: sorted(found)[: 1 + (part == "secondary")][-1] for video, found in numbers.items()}
+    return [
+        (root, path)
+        for root, path in files
+        if person_of(path.stem) in (None, wanted.get((path.parent, video_of(path.stem))))
+    ]
 
 
 def with_features(listing: Listing, given: Sequence[NamedFeatures]) -> Listing:

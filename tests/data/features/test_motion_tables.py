@@ -41,6 +41,19 @@ def test_the_angles_of_sports2d_belong_to_its_video(tmp_path: Path) -> None:
     np.testing.assert_array_equal(rows, np.array([[10.5, -3], [11, -2.5], [12, 0]], np.float32))
 
 
+@pytest.mark.parametrize(("part", "person"), [("primary", "00"), ("secondary", "01"), ("scene", "00")])
+def test_of_two_people_of_a_video_the_secondary_agent_is_the_second(tmp_path: Path, part: str, person: str) -> None:
+    for number in ("00", "01", "02"):
+        mot(tmp_path / f"dive_Sports2D/dive_Sports2D_angles_person{number}.mot")
+    mot(tmp_path / "vault_Sports2D/vault_Sports2D_angles_person00.mot")
+    listing = with_features(
+        Listing((Record("dive.mp4", None), Record("vault.mp4", None))), named_features([f"{part}={tmp_path}"])
+    )
+    names = [record.sidecars[f"{part} features"].name for record in listing.records]
+    assert names == [f"dive_Sports2D_angles_person{person}.mot", "vault_Sports2D_angles_person00.mot"]
+    assert not listing.problems
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
