@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.keypoints import sidecar
+from data.keypoints import further_people, sidecar
 from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
 from data.video import Record
 from data.weights import digest, kept_model, read_network, whole
@@ -71,3 +71,11 @@ class StageFiles:
         Raises DataError: several files fit.
         """
         return sidecar(record, folder)
+
+    def further_people(self, path: Path | None, agents: int) -> Mapping[str, Path]:
+        """The files beside a keypoint file of one person, for the second to the last of `agents` people.
+
+        They are called `keypoints 2` and so on; empty where the tool writes one file for all people.
+        """
+        others = further_people(path)[: agents - 1] if path else []
+        return {f"keypoints {number}": other for number, other in enumerate(others, start=2)}

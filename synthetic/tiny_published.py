@@ -183,14 +183,19 @@ def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0)
 
 
 def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) -> Path:
-    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row has two frames."""
+    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row has two frames.
+
+    The recordings of the second person miss .7 s in the middle. The first person has an exercise without a score, Es6.
+    """
     for number in range(count):
         group = ("CG/Expert", "GPP/Stroke")[number % 2]
         person = f"{'ES'[number % 2]}_ID{number // 2 + 1}"
         scores = {}
         for exercise in (1, 2):
             quality = _quality(seed, 10 * number + exercise)
-            scores[f"clinical TS Ex#{exercise}"] = round(10 + 40 * quality, 4)
+            parts = round(5 + 10 * quality, 4), round(5 + 30 * quality, 4)
+            for name, score in zip(("TS", "PO", "CF"), (sum(parts), *parts), strict=True):
+                scores[f"clinical {name} Ex#{exercise}"] = score
             body = _body(quality, frames, seed, 10 * number + exercise) * 0.01
             joints = np.zeros((frames, 25, 4))
             for place, name in enumerate(KIMORE):
@@ -198,16 +203,21 @@ def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) 
                     joints[:, place] = np.concatenate([body[:, UI_PRMD.index(name)], np.full((frames, 1), 2)], axis=1)
             path = root / group / person / f"Es{exercise}/Raw/JointPosition010101.csv"
             _write_rows(path, joints.reshape(frames, -1), tail=",", joined=number == 0)
+            stamps = 333_333.0 * (np.arange(frames) + 21 * (number == 1) * (np.arange(frames) >= frames // 2))
+            stamped = path.with_name("TimeStamp010101.csv")
+            _write_rows(stamped, 6.35e13 + stamps[:, None], tail=",", joined=number == 0, digits=0)
         if number == count - 1:
             del scores["clinical TS Ex#2"]
+        if number == 0:
+            (root / group / person / "Es6/Raw").mkdir(parents=True)
         for exercise in (1, 2):
             book = root / group / person / f"Es{exercise}/Label/ClinicalAssessment_{person}.xlsx"
             write_book(book, {"Subject ID": person, **scores})
     return root
 
 
-def _write_rows(path: Path, rows: Floats, *, tail: str = "", joined: bool = False) -> None:
-    lines = [",".join(f"{value:.6f}" for value in row) + tail for row in rows]
+def _write_rows(path: Path, rows: Floats, *, tail: str = "", joined: bool = False, digits: int = 6) -> None:
+    lines = [",".join(f"{value:.{digits}f}" for value in row) + tail for row in rows]
     if joined:
         lines[3:5] = [lines[3] + lines[4]]
     write_bytes(path, "".join(f"{line}\n" for line in lines).encode())

@@ -16,13 +16,14 @@ from data.datasets.awards import award_doubts
 from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
 from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.jigsaws import length_doubts, list_jigsaws
-from data.datasets.rehabilitation import list_kimore, list_ui_prmd
+from data.datasets.kimore import clock_doubts, list_kimore
 from data.datasets.score_lists import LAYOUTS, list_scores, list_unlv
 from data.datasets.tables import clip, read_bytes
 from data.datasets.tasd2 import list_tasd2
+from data.datasets.ui_prmd import list_ui_prmd
 from data.errors import DataError, UsageError, nearest, printable
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
-from data.video import Listing
+from data.video import Listing, Record
 
 FINE_GRAINED = (
     "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
@@ -46,6 +47,7 @@ class DataSetKind:
     folders: tuple[str, ...] = ("",)
     one_of: tuple[str, ...] = ()  # names of the annotation among these files; a copy has one of them
     may_lack_tasks: bool = False  # whether a copy may lack all performances of a task
+    doubts: Callable[[Sequence[Record]], list[str]] = lambda _: []  # further doubts, from files that no listing opens
 
 
 KINDS: Mapping[str, DataSetKind] = {
@@ -54,6 +56,7 @@ KINDS: Mapping[str, DataSetKind] = {
         "request it from the Johns Hopkins University, cirl.lcsr.jhu.edu (form; non-commercial use)",
         {"all": 206, "Suturing": 78, "Needle_Passing": 56, "Knot_Tying": 72},
         ("Suturing", "Needle_Passing", "Knot_Tying"),
+        doubts=length_doubts,
     ),
     "aqa7": DataSetKind(
         list_aqa7,
@@ -146,7 +149,10 @@ KINDS: Mapping[str, DataSetKind] = {
         ("Segmented Movements", "Incorrect Segmented Movements"),
     ),
     "kimore": DataSetKind(
-        list_kimore, "vrai.dii.univpm.it/content/kimore-dataset names the download", marks=("CG/*/*/Es1", "GPP/*/*/Es1")
+        list_kimore,
+        "vrai.dii.univpm.it/content/kimore-dataset names the download",
+        marks=("CG/*/*/Es1", "GPP/*/*/Es1"),
+        doubts=clock_doubts,
     ),
     "folder": DataSetKind(list_folder, "your own videos"),
     "skeletons": DataSetKind(list_skeletons, "your own keypoint files"),
@@ -258,7 +264,7 @@ def check_data(
     try:
         listing = joined(list_records(kind, root, **options))
         problems += listing.problems
-        doubts += [*listing.doubts, *(length_doubts(listing.records) if kind == "jigsaws" else [])]
+        doubts += [*listing.doubts, *entry.doubts(listing.records)]
         doubts += award_doubts(listing.records, divided=options.get("score") == "execution")
         for record in listing.records:
             here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +40,11 @@ class Entries:
     normalised: bool = False  # whether x and y are parts of the picture's width and height
     frames: dict[int, list[Person]] = field(default_factory=dict)  # people by frame index
     times: dict[int, float] = field(default_factory=dict)  # seconds by frame index, where the file has them
+    people: tuple[str, ...] = ()  # `Person.id` in order, where the files decide it; else in order of appearance
+
+    def everybody(self) -> Iterator[Person]:
+        """The people of all frames."""
+        return (person for group in self.frames.values() for person in group)
 
     def new_frame(self, index: int, field: Field) -> list[Person]:
         """The empty list of people of a frame that has not been read yet; `field` names the frame."""

@@ -13,8 +13,11 @@ SUFFIXES = (".json", ".csv", ".h5", ".trc", ".c3d", ".slp", ".nwb")
 ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions", "_json")
 """Endings that may follow the video's name. Others may not: `dive1_b.json` belongs to the video dive1_b, not dive1."""
 
-OF_TOOLS = (r"_?DLC.*", r"_Sports2D_px_person00", r"(\.[a-z0-9]{2,4})?\.(predictions|analysis)")
+OF_TOOLS = (r"_?DLC.*", r"_Sports2D_px_person[0-9]+", r"(\.[a-z0-9]{2,4})?\.(predictions|analysis)")
 """Patterns of endings that DeepLabCut, Sports2D and SLEAP write."""
+
+PERSON = re.compile(r"(.+_Sports2D_(?:px|m)_person)([0-9]+)", re.DOTALL)
+"""Names of Sports2D's files of one person, without the suffix."""
 
 LABELS = "labels"
 """Name of the subfolder that Ultralytics makes for the files of a video."""
@@ -24,8 +27,8 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     """The keypoint file, or folder of files, of a video; None where there is none.
 
     In `folder`, below the same subfolders as in the video's id: `<name><ending>` with one of `SUFFIXES`, or as a tool
-    names it (`OF_TOOLS`; Sports2D's are in `<name>_Sports2D`), else the folder `<name><ending>`, or its subfolder
-    `labels` that Ultralytics makes.
+    names it (`OF_TOOLS`; Sports2D's are in `<name>_Sports2D`, and the first person's is taken), else the folder
+    `<name><ending>`, or its subfolder `labels` that Ultralytics makes.
 
     Raises DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
     """
@@ -40,7 +43,8 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
         return None
     fitting = [path for path in names if path.suffix in SUFFIXES and path.is_file() and belongs(path.stem)]
     csv = {path.stem for path in fitting if path.suffix == ".csv"}
-    fitting = [path for path in fitting if path.suffix != ".h5" or path.stem not in csv]
+    further = {path for first in fitting for path in further_people(first)}
+    fitting = [path for path in fitting if path not in further and (path.suffix != ".h5" or path.stem not in csv)]
     folders = [path for path in names if path.is_dir() and path.name in {stem + e for e in ENDINGS}]
     fitting = fitting or [path / LABELS if (path / LABELS).is_dir() else path for path in folders]
     if len(fitting) > 1:
@@ -48,6 +52,15 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
         what = f"several keypoint files belong to this video: {names_shown}"
         raise DataError(what, where=place, fix="Keep one of them in the folder")
     return fitting[0] if fitting else None
+
+
+def further_people(path: Path) -> list[Path]:
+    """The files of people after the one of a file of Sports2D, in their order; empty for other files."""
+    person = PERSON.fullmatch(path.stem)
+    if person is None:
+        return []
+    others = ((PERSON.fullmatch(other.stem), other) for other in sorted(path.parent.glob(f"*{path.suffix}")))
+    return [other for one, other in others if one and one[1] == person[1] and int(one[2]) > int(person[2])]
 
 
 def sidecar(record: Record, folder: str) -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from data.keypoints.marker_files import of_c3d, of_trc
 from data.keypoints.nwb_files import of_nwb
 from data.keypoints.skeletons import COCO17, coco_joint
 from data.keypoints.sleap_files import is_sleap, of_sleap
+from data.keypoints.time_stamps import on_clock, read_stamps
 from data.keypoints.ultralytics import of_texts
 from data.store import read_json
 from data.store.arrays import Floats
@@ -53,25 +54,28 @@ class RecordedMotion:
     summary: str  # see `ImportedKeypoints.summary`
 
 
-def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:
+def read_keypoints(
+    path: Path, video_stem: str, size: tuple[int, int], frames: int, others: Sequence[Path] = ()
+) -> ImportedKeypoints:
     """Read a keypoint file, or a folder with one file a frame; the layout is recognised from the content.
 
     Args:
         video_stem: the video's file name without its suffix, as in `<stem>_000000000012_keypoints.json`.
         size: (width, height) of the video in pixels.
         frames: number of frames of the video.
+        others: files of further people, in the same layout.
 
     Raises:
         DataError, which names file and field: an unknown layout, a wrong count of numbers, a missing, repeated or
             impossible frame, a file that is too large.
     """
-    entries = _read_entries(path, video_stem)
+    entries = _joined([_read_entries(one, video_stem) for one in (path, *others)])
     joint_map, columns = _joint_columns(entries)
     if entries.frames and min(entries.frames) == 1 and max(entries.frames) == frames:  # counted from 1
         entries.frames = {index - 1: people for index, people in entries.frames.items()}
     _check_frames(entries, frames)
     scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
-    people = [person for group in entries.frames.values() for person in group]
+    people = [*entries.everybody()]
     if any(person.points.shape[1] > 3 for person in people):
         raise refuse(path, "has three coordinates a joint", "Use dataset.kind=skeletons")
     with_score = all(person.score is not None and 0 <= person.score <= 1 for person in people)
@@ -80,18 +84,27 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     return ImportedKeypoints(of_video, _summary(entries.layout or "nobody in any frame", joint_map))
 
 
-def read_motion(path: Path, agents: int, angles: Path | None = None) -> RecordedMotion:
+def read_motion(
+    path: Path,
+    agents: int,
+    angles: Path | None = None,
+    time_stamps: Path | None = None,
+    others: Sequence[Path] = (),
+) -> RecordedMotion:
     """Read a keypoint file that has no video; the layout is recognised from the content.
 
-    The first `agents` people that the file names are kept; `angles` is the second file of UI-PRMD.
+    The first `agents` people that the file names are kept; `angles` is the second file of UI-PRMD, `time_stamps`
+    that of KIMORE, and `others` are files of further people.
 
     Raises DataError: an unknown or damaged layout, several people without names, or times that do not ascend.
     """
-    entries = _read_entries(path, path.stem, angles)
+    entries = _joined([_read_entries(path, path.stem, angles), *(_read_entries(one, one.stem) for one in others)])
+    if time_stamps is not None:
+        entries = on_clock(entries, read_stamps(time_stamps))
     if entries.normalised:
         raise refuse(path, "x and y are parts of a picture whose size is not known", "Export pixels, or x, y and z")
     rows = sorted(entries.frames)
-    people = [person for index in rows for person in entries.frames[index]]
+    people = [*entries.everybody()]
     if not people:
         raise refuse(path, "nobody is in any frame", "Leave this file out")
     if rows[0] < 0 or rows[-1] >= MAX_FRAMES:
@@ -115,7 +128,27 @@ def _names(entries: Entries) -> list[str]:
         if len({person.id for person in group}) < len(group):
             fix = "Name each person in every frame, such as in a column person"
             raise refuse(entries.path, f"frame {index}: {len(group)} people without distinct names", fix)
-    return list(dict.fromkeys(person.id for index in sorted(entries.frames) for person in entries.frames[index]))
+    named = (person.id for index in sorted(entries.frames) for person in entries.frames[index])
+    return list(dict.fromkeys((*entries.people, *named)))
+
+
+def _joined(files: Sequence[Entries]) -> Entries:
+    """The people of files of one layout together, in the order of the files.
+
+    Raises DataError: a file has other joints.
+    """
+    first, *others = files
+    for number, other in enumerate(others, start=2):
+        if (other.layout, other.joints) != (first.layout, first.joints):
+            raise refuse(other.path, f"has other joints than {printable(first.path.name)}")
+        for person in other.everybody():
+            person.id = f"{number}:{person.id}"
+    first.people = tuple(dict.fromkeys(person.id for one in files for person in one.everybody())) if others else ()
+    for other in others:
+        for index, group in other.frames.items():
+            first.frames.setdefault(index, []).extend(group)
+        first.times = {**other.times, **first.times}
+    return first
 
 
 def _times(entries: Entries, count: int, first: int) -> Floats:
@@ -154,7 +187,7 @@ def _read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
         where = error.filename or path
         raise DataError(f"cannot be read ({error.strerror or error})", where=where, fix="Check the path") from None
     if entries.normalised:
-        places = [person.points[:, :2] for group in entries.frames.values() for person in group]
+        places = [person.points[:, :2] for person in entries.everybody()]
         sizes = np.abs(np.concatenate(places)) if places else np.zeros((0, 2))
         entries.normalised = not bool(np.median([0.0, *sizes[np.isfinite(sizes)]]) > MAX_SHARE)
     return entries

@@ -103,6 +103,10 @@ class Record:
         frames = {} if self.frames is None else {"video": self.frames}
         return {**self.files(), **frames, **self.remote}
 
+    def further(self, kind: str) -> list[Path]:
+        """The files of further people beside that of a kind: those of "keypoints 2", "keypoints 3", ..."""
+        return [path for name, path in sorted(self.sidecars.items()) if name.startswith(f"{kind} ")]
+
     def recordings(self) -> dict[str, Path | FrameFolder | RemoteFile]:
         """The inputs that no other performance has: `RECORDINGS`, and features in a file of their own."""
         return {

@@ -77,8 +77,9 @@ class Pose(Extractor[PoseConfig]):
 
     @classmethod
     def reads_of(cls, config: PoseConfig, record: Record, files: StageFiles) -> Mapping[str, Path]:
-        """The keypoint file of a video, for the import backend."""
-        return files.keypoints(record, config.import_.dir) if config.backend == "import" else {}
+        """The keypoint files of a video, for the import backend."""
+        found = files.keypoints(record, config.import_.dir) if config.backend == "import" else {}
+        return {**found, **files.further_people(found.get("keypoints"), config.agents)}
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:
@@ -131,7 +132,8 @@ def _imported(source: Source, size: tuple[int, int]) -> ImportedKeypoints:
     if "keypoints" not in source.record.sidecars:
         fix = "Name its folder (pose.import.dir) and the file like the video"
         raise DataError("no keypoints file", where=source.record.name, fix=fix)
-    reader = partial(read_keypoints, video_stem=source.record.stem, size=size, frames=len(source.times))
+    record, others = source.record, source.record.further("keypoints")
+    reader = partial(read_keypoints, video_stem=record.stem, size=size, frames=len(source.times), others=others)
     return source.opened("keypoints", reader)
 
 

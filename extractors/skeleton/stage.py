@@ -24,6 +24,9 @@ from extractors.signals import fill_gaps
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
+BESIDE = ("angles", "time_stamps")
+"""Kinds of files that `read_motion` reads beside the keypoints."""
+
 _TRUNK = [5, 6, 11, 12]  # COCO's shoulders and hips
 
 
@@ -31,7 +34,7 @@ class SkeletonConfig(StageConfig):
     """Settings of stage `skeleton`."""
 
     agents: int = setting(1, "people that are kept, in the order in which the file names them", ge=1, le=6)
-    rate_hz: float = setting(30.0, "frames per second of files without a column of times", gt=0, le=10_000)
+    rate_hz: float = setting(30.0, "frames per second of files without times", gt=0, le=10_000)
     unit: Literal["m", "cm", "mm"] = setting("m", "unit of 3-D coordinates; 2-D ones are pixels")
     up: Literal["y", "-y", "z"] = setting("y", "3-D axis that points up; in 2-D, y points down as in a picture")
     max_gap_s: float = setting(0.6, "gaps of a joint up to this many seconds are interpolated; 0: none", ge=0)
@@ -66,8 +69,9 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
 
     @classmethod
     def reads_of(cls, config: SkeletonConfig, record: Record, files: StageFiles) -> Mapping[str, Path]:
-        """The file of angles that the keypoints of UI-PRMD need."""
-        return {kind: path for kind, path in record.sidecars.items() if kind == "angles"}
+        """The angles that the keypoints of UI-PRMD need, the time stamps of KIMORE's, and files of further people."""
+        beside = {kind: path for kind, path in record.sidecars.items() if kind in BESIDE}
+        return {**beside, **files.further_people(record.sidecars.get("keypoints"), config.agents)}
 
     @classmethod
     def ticks(cls, config: SkeletonConfig, frames: int) -> int | None:
@@ -78,8 +82,10 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         """The arrays of one file. Raises DataError: the record has no keypoint file, or one that cannot be used."""
         from data.keypoints import read_motion
 
-        angles = source.record.sidecars.get("angles")
-        motion = source.opened("keypoints", partial(read_motion, agents=self.config.agents, angles=angles))
+        record = source.record
+        beside = {kind: record.sidecars.get(kind) for kind in BESIDE}
+        reader = partial(read_motion, agents=self.config.agents, others=record.further("keypoints"), **beside)
+        motion = source.opened("keypoints", reader)
         count = len(motion.keypoints)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
         points = self._oriented(motion.keypoints)

@@ -130,10 +130,11 @@ def refusal(kind: str, root: Path, path: Path) -> DataError | UsageError | None:
             if path == record.sidecars.get("kinematics"):
                 parse_kinematics(path)
             if path in record.sidecars.values() and "keypoints" in record.sidecars:
-                read_motion(record.sidecars["keypoints"], 1, record.sidecars.get("angles"))
+                beside = {kind: record.sidecars.get(kind) for kind in ("angles", "time_stamps")}
+                read_motion(record.sidecars["keypoints"], 1, **beside)
     except (DataError, UsageError) as error:
         return error
-    assert all(text.isprintable() for text in listing.problems)
+    assert all(text.isprintable() for text in (*listing.problems, *listing.doubts))
     return None
 
 

@@ -18,10 +18,11 @@ import pytest
 from data.datasets.listing import check_data, kind_of, list_records
 from data.errors import AimError, DataError, UsageError
 from data.keypoints import read_motion
-from data.splits import kfold
+from data.leaks import audit
+from data.splits import fixed, kfold
 from data.video import FrameFolder, Labels, Phase
 from synthetic.tiny_datasets import write_matrix
-from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa, make_unlv, write_book
+from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa, make_unlv
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -151,6 +152,8 @@ def test_fis_v_names_its_skaters(tmp_path: Path) -> None:
     assert [record.groups["subject"] for record in records[:2]] == ["Ann Example", "Bea Example"]
     assert records[4].groups["group"] == records[0].groups["group"]
     assert records[2].groups["original"] == records[3].groups["original"] == "3"
+    shared = audit(fixed(records), records).shared
+    assert shared == {"subject": 2}, "the skaters of 1 and 5, and of 3 and 4, are on both official sides"
     apart = kfold(records, k=2)
     for fold in apart:
         assert ("videos/1.mp4" in fold.test) == ("videos/5.mp4" in fold.test), "a skater is on one side"
@@ -175,58 +178,6 @@ def test_aqa7_as_folders_of_frames(tmp_path: Path, name: str) -> None:
     again = list_records("aqa7", tmp_path, frame_rate=30.0).records[0]
     assert again.frames
     assert again.frames.rate == 30.0
-
-
-def kimore_exercise(root: Path, person: str = "E_ID1", subject: str = "E_ID1") -> Path:
-    """One recording, as KIMORE's folders have it: the folder of its exercise."""
-    folder = root / "CG/Expert" / person / "Es1"
-    row = ",".join(["0.5,0.25,2.0,2"] * 25)
-    put(folder / "Raw/JointPosition280914.csv", f"{row},\n{row},{row},\n{row},\n")
-    put(folder / "Raw/JointOrientation280914.csv", f"{row},\n")
-    write_book(folder / f"Label/ClinicalAssessment_{person}.xlsx", {"Subject ID": subject, "clinical TS Ex#1": 40.5})
-    return folder
-
-
-def test_the_original_of_two_kimore_recordings_is_read(tmp_path: Path) -> None:
-    raw = kimore_exercise(tmp_path) / "Raw"
-    put(raw / "JointPosition280914 (1).csv", "")
-    listing = list_records("kimore", tmp_path)
-    (record,) = listing.records
-    assert record.id == "CG/Expert/E_ID1/Es1/Raw/JointPosition280914.csv"
-    assert (record.task, record.groups["population"], record.labels) == ("Es1", "CG/Expert", Labels(40.5))
-    assert listing.problems == ("CG/Expert/E_ID1/Es1: 'JointPosition280914 (1).csv' is left out, a second recording",)
-    assert len(read_motion(record.sidecars["keypoints"], 1).keypoints) == 4
-
-
-def test_a_workbook_of_another_person_without_the_score_or_damaged_is_named(tmp_path: Path) -> None:
-    for person, subject in (("E_ID1", "E ID01"), ("E_ID2", "E_ID1"), ("E_ID3", "")):
-        kimore_exercise(tmp_path, person, subject)
-    listing = list_records("kimore", tmp_path)
-    assert [record.groups["subject"] for record in listing.records] == ["CG/Expert/E_ID1", "CG/Expert/E_ID3"]
-    left_out = "CG/Expert/E_ID2/Es1: left out, ClinicalAssessment_E_ID2.xlsx is of 'E_ID1'"
-    assert listing.problems == (left_out,)
-    book = kimore_exercise(tmp_path) / "Label/ClinicalAssessment_E_ID1.xlsx"
-    write_book(book, {"Subject ID": "E_ID1", "clinical TS Ex#2": 40.5})
-    assert list_records("kimore", tmp_path).problems == ("CG/Expert/E_ID1/Es1: no score ts", left_out)
-    content = book.read_bytes()
-    for damaged in (b"", b"PK", content[:-20]):
-        book.write_bytes(damaged)
-        with pytest.raises(DataError, match="is no readable workbook"):
-            list_records("kimore", tmp_path)
-
-
-def test_the_workbook_of_the_same_person_is_taken(tmp_path: Path) -> None:
-    """Beside another person's; two workbooks of the person that differ leave the recording out."""
-    label = kimore_exercise(tmp_path, "E_ID3", "E_ID3") / "Label"
-    write_book(label / "ClinicalAssessment_E_ID1.xlsx", {"Subject ID": "E_ID1", "clinical TS Ex#1": 10.0})
-    listing = list_records("kimore", tmp_path)
-    assert [record.labels for record in listing.records] == [Labels(40.5)]
-    assert not listing.problems
-    kimore_exercise(tmp_path, "E_ID4", "E_ID4")
-    write_book(label / "ClinicalAssessment_E_ID3 (1).xlsx", {"Subject ID": "E_ID3", "clinical TS Ex#1": 41.0})
-    books = "ClinicalAssessment_E_ID3.xlsx, ClinicalAssessment_E_ID3 (1).xlsx"
-    left_out = f"CG/Expert/E_ID3/Es1: left out, the scores of {books} differ"
-    assert list_records("kimore", tmp_path).problems == (left_out,)
 
 
 def test_a_difficulty_that_awards_contradict_is_replaced_on_request(tmp_path: Path) -> None:

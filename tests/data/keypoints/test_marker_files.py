@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
-from data.keypoints import read_keypoints, read_motion
+from data.keypoints import further_people, read_keypoints, read_motion
 from data.keypoints.locate import find_keypoints
 from data.keypoints.skeletons import COCO17
+from data.stage_files import StageFiles
+from data.store.hdf5 import read
+from data.video import Record
+from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
+from pipeline import api
+from tests.helpers.cached_outputs import output_of
 
 NAMES = [
     "Hip",
@@ -68,6 +76,70 @@ def test_sports2d_pixels_belong_to_their_video(tmp_path: Path) -> None:
     np.testing.assert_allclose(got.frames[2].keypoints[0, knee], [*points[0, 2, :2], 1])
     assert [frame.keypoints[0, knee, 2] for frame in got.frames[2:7]] == [1, 0, 1, 0, 1]
     assert got.summary.startswith("TRC: ")
+
+
+def two_people(folder: Path, unit: str) -> tuple[Path, Path]:
+    """Sports2D's files of a video: the second person is further down and alone in the first frame."""
+    (folder / "dive_Sports2D").mkdir(parents=True)
+    first, second = places(), places() + np.array([0, 100, 0])
+    first[0] = np.nan
+    path = folder / f"dive_Sports2D/dive_Sports2D_{unit}_person00.trc"
+    one, other = trc(path, first), trc(path.with_name(path.name.replace("00.", "02.")), second)
+    return one, other
+
+
+def test_a_second_person_of_sports2d_is_in_a_file_of_its_own(tmp_path: Path) -> None:
+    """Numbers may be missing: a person who is shown too briefly has no file."""
+    one, other = two_people(tmp_path, "px")
+    trc(tmp_path / "dive_Sports2D/other_Sports2D_px_person01.trc", places())
+    assert find_keypoints(tmp_path, "dive.mp4") == one
+    assert further_people(one) == [other]
+    assert further_people(other) == []
+    got = read_keypoints(one, "dive", (640, 480), FRAMES, [other])
+    assert [len(frame.scores) for frame in got.frames] == [1, *[2] * (FRAMES - 1)]
+    assert [len(frame.scores) for frame in read_keypoints(one, "dive", (640, 480), FRAMES).frames][:2] == [0, 1]
+    record = Record("dive.mp4", tmp_path / "dive.mp4")
+    given: dict[str, Any] = {"backend": "import", "import": {"dir": str(tmp_path)}}
+    both = {"keypoints": one, "keypoints 2": other}
+    assert Pose.reads_of(PoseConfig(agents=2, **given), record, StageFiles()) == both
+    assert Pose.reads_of(PoseConfig(agents=1, **given), record, StageFiles()) == {"keypoints": one}
+
+
+def test_agents_are_in_the_order_of_the_files(tmp_path: Path) -> None:
+    one, other = two_people(tmp_path, "m")
+    motion = read_motion(one, 2, others=[other])
+    nose = motion.keypoints[:, :, COCO17.index("nose"), 1]
+    expected = -places()[:, 9, 1:2] + [0, -100]
+    expected[0, 0] = np.nan
+    np.testing.assert_array_equal(nose, expected)
+    assert motion.times is not None
+    assert len(motion.times) == FRAMES
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[: len(text) - 60], r"line 10: \d+ cells, not 38"),
+        (lambda text: text.replace("LShoulder", "Sternum"), "has other joints than dive_Sports2D_px_person00.trc"),
+    ],
+)
+def test_a_damaged_file_of_a_second_person_is_named(tmp_path: Path, change, message: str) -> None:  # type: ignore[no-untyped-def]
+    one, other = two_people(tmp_path, "px")
+    other.write_text(change(other.read_text()))
+    with pytest.raises(DataError, match=message) as caught:
+        read_keypoints(one, "dive", (640, 480), FRAMES, [other])
+    assert caught.value.where == str(other)
+
+
+def test_two_people_of_files_without_a_video_are_two_agents(tmp_path: Path) -> None:
+    two_people(tmp_path / "set", "m")
+    settings = {"dataset.root": str(tmp_path / "set"), "skeleton.agents": 2, "timesteps.secondary": ["skeleton:1"]}
+    settings |= {"cache": str(tmp_path / "cache"), "run.workers": 0, "skeleton.smoothing_s": 0}
+    assert api.extract(config="skeletons", overrides=settings).ok
+    name = "dive_Sports2D/dive_Sports2D_m_person00.trc"
+    points = read(output_of(tmp_path / "cache", "skeleton", name)).output.arrays["keypoints"].values
+    assert points.shape == (FRAMES, 2, 17, 3)
+    assert np.isfinite(points[1:, :, COCO17.index("nose"), 0]).all()
 
 
 def test_flat_metres_have_y_down_as_a_picture_has(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from data.store import hdf5 as store
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from pipeline import api
+from synthetic.tiny_published import make_kimore
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.made_outputs import skeleton_of
 
@@ -147,6 +148,20 @@ def test_units_axes_and_gaps(tmp_path: Path) -> None:
     assert [(r.id, r.path, r.labels and r.labels.score) for r in listing.records] == [
         ("a.csv", None, 3.0), ("b.csv", None, 4.0)
     ]  # fmt: skip
+
+
+def test_a_gap_in_the_time_stamps_of_kimore_is_unobserved_and_flagged(tmp_path: Path) -> None:
+    """The second person's recordings of 20 frames at 30 a second miss .7 s in the middle."""
+    make_kimore(tmp_path / "set", count=2)
+    settings = {"dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "run.workers": 0}
+    assert api.extract(config="kimore", overrides=settings).ok
+    for person, observed, pause in (("CG/Expert/E_ID1", 1.0, 0.033), ("GPP/Stroke/S_ID1", 20 / 41, 0.667)):
+        name = f"{person}/Es1/Raw/JointPosition010101.csv"
+        time = store.read(output_of(tmp_path / "cache", "skeleton", name)).output.arrays["time"].values
+        assert time[-1] == pytest.approx((19 + 21 * (observed < 1)) / 30, abs=1e-3)
+        quality = store.read(output_of(tmp_path / "cache", "timesteps", name)).output.quality
+        assert quality["observed_primary"] == pytest.approx(observed, abs=0.03)
+        assert quality["longest_pause_s"] == pytest.approx(pause, abs=2e-3)
 
 
 @pytest.mark.slow

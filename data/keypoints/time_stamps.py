@@ -1,0 +1,77 @@
+"""Puts the frames of a recording on the clock of its time stamps, as in KIMORE's TimeStamp files.
+
+A row has the stamp of a frame in units of 100 ns, as the Kinect counts; a row may hold several, one after another.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from data.keypoints.entries import Entries, Person, refuse
+from data.store import read_regular
+from data.store.arrays import Floats
+
+TICK_S = 1e-7
+PERIODS_S = (0.002, 1.0)
+"""Plausible median seconds between frames; other stamps are in another unit."""
+
+GAP_PERIODS = 2.0
+"""A step between stamps above this many median steps is a gap: frames are missing there."""
+
+AGAIN = "Get the file again"
+MAX_BYTES = 64 << 20  # larger files are refused: a day at 30 frames a second takes 50 MB
+
+
+def read_stamps(path: Path) -> Floats:
+    """(frame,) seconds from the first stamp of a file.
+
+    Raises DataError: no such file, fewer than two stamps, a stamp that is no number or goes back, or another unit.
+    """
+    try:
+        cells = read_regular(path, MAX_BYTES).decode("ascii").replace("\n", ",").split(",")
+        ticks = np.array([float(cell) for cell in cells if cell.strip()])
+    except ValueError:  # also a byte that is no ASCII
+        raise refuse(path, "is no table of time stamps", AGAIN) from None
+    except OSError as error:
+        raise refuse(path, f"cannot be read ({error.strerror})", AGAIN) from None
+    if len(ticks) < 2 or not np.isfinite(ticks).all():
+        raise refuse(path, f"has {len(ticks)} time stamps, or one that is not finite", AGAIN)
+    seconds = (ticks - ticks[0]) * TICK_S
+    if (np.diff(seconds) < 0).any():
+        row = int(np.argmax(np.diff(seconds) < 0)) + 2
+        raise refuse(path, f"time stamp {row} is before the one above it", AGAIN)
+    if not PERIODS_S[0] <= median_step(seconds) <= PERIODS_S[1]:
+        what = f"the median step of its time stamps is {median_step(seconds):g} s, so their unit is not 100 ns"
+        raise refuse(path, what, AGAIN)
+    return seconds
+
+
+def median_step(seconds: Floats) -> float:
+    """Median of the steps above 0; 0 where there is none."""
+    steps = np.diff(seconds)
+    return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+
+
+def on_clock(entries: Entries, seconds: Floats) -> Entries:
+    """The frames of a complete layout at their stamps, in order: the k-th frame has the k-th stamp.
+
+    Frames beyond the last stamp, and those that repeat a stamp, are left out. A gap (`GAP_PERIODS`), however long, gets
+    two frames without people: one period after its begin and one before its end. So nobody is observed there.
+    """
+    given = [entries.frames[index] for index in sorted(entries.frames)]
+    steps = np.diff(seconds, prepend=-1.0)
+    placed = [(time, people) for time, people, step in zip(seconds, given, steps, strict=False) if step > 0]
+    period = median_step(seconds)
+    timed: list[tuple[float, list[Person]]] = placed[:1]
+    for (before, _), (time, people) in pairwise(placed):
+        if time - before > GAP_PERIODS * period:
+            timed += [(before + period, []), (time - period, [])]
+        timed.append((time, people))
+    entries.frames = {index: people for index, (_, people) in enumerate(timed)}
+    entries.times = {index: float(time) for index, (time, _) in enumerate(timed)}
+    if beyond := max(len(given) - len(seconds), 0):
+        entries.layout += f" without {beyond} frames that have no time stamp"
+    return entries
