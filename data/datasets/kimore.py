@@ -136,13 +136,12 @@ def _exercises(root: Path) -> list[_Exercise]:
 
 def _record(root: Path, exercise: _Exercise, score: str) -> Record:
     """The recording of an exercise. Raises _LeftOutError: joints or score are missing."""
-    joints = _files(exercise, "Raw", f"{_POSITION}*.csv")
-    books = _files(exercise, "Label", "ClinicalAssessment*.xlsx")
-    value = _score(exercise, _workbooks(exercise, books), score)
-    path = _sound_recording(exercise, joints)
+    path = _sound_recording(exercise, _files(exercise, "Raw", f"{_POSITION}*.csv"))
     stamps = _stamps_of(path)
     if stamps is None:
         exercise.problem(f"no {_STAMP}, its clock is skeleton.rate_hz")
+    books = _files(exercise, "Label", "ClinicalAssessment*.xlsx")
+    value = _score(exercise, _workbooks(exercise, books), score)
     files = {"keypoints": path} | ({} if stamps is None else {"time_stamps": stamps})
     person = exercise.person
     groups = {"subject": person, "group": person, "population": person.rpartition("/")[0]}

@@ -204,20 +204,21 @@ MARK = "*"
 
 
 def systems_table(given: SystemsTable) -> None:
-    """Print a table of systems within 80 columns: AIM marked and bold, baselines grey, a long name in several lines."""
+    """Print a table of systems and its note within 80 columns: AIM marked and bold, baselines grey, names whole."""
     from rich.table import Table
 
     grid = Table(title=printable(given.title), title_justify="left", header_style="bold", box=None, pad_edge=False)
-    grid.add_column(given.head)
+    grid.add_column(given.head, overflow="fold")
     for name in given.columns:
         grid.add_column(printable(name), justify="right", overflow="fold")
     for row in given.rows:
         name = f"{MARK} {row.name}" if row.kind == "ours" else row.name
         grid.add_row(printable(name), *map(_system_cell, row.values), style=KIND_STYLE.get(row.kind, ""))
     console("stdout").print(grid)
-    if ours := [row.name for row in given.rows if row.kind == "ours"]:
-        marked = "AIM" if any("AIM" in name for name in ours) else "The combination"
-        say(f"{MARK} {marked}" + (f". {given.note}" if given.note else ""))
+    ours = [row.name for row in given.rows if row.kind == "ours"]
+    marked = "AIM" if any("AIM" in name for name in ours) else "The combination"
+    if lines := [f"{MARK} {marked}", given.note][not ours :]:
+        say(". ".join(filter(None, lines)))
 
 
 def _system_cell(value: Cell) -> str:

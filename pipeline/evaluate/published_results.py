@@ -111,7 +111,10 @@ def _epoch(results: EvaluationResults, name: str) -> str | None:
 
 
 def _note(given: Published) -> str:
-    sources = "; ".join(dict.fromkeys(f"{one.method}: {one.source}" for one in given.results))
+    by_source: dict[str, dict[str, None]] = {}
+    for one in given.results:
+        by_source.setdefault(one.source, {})[one.method] = None
+    sources = "; ".join(f"{', '.join(methods)}: {source}" for source, methods in by_source.items())
     scale = [f"MSE of scores divided by {given.range:g}."] if given.range else []
     published = [f"Sources: {sources}."] if sources else ["No published value is known to this program."]
     return " ".join([f"{NO_RESULT}.", "R-l2 by the range of the test part's scores.", *scale, *published])

@@ -54,6 +54,18 @@ def test_rows_are_sorted_by_result_and_aim_is_marked() -> None:
     ]  # fmt: skip
 
 
+def test_a_table_without_aim_has_its_note_and_whole_names(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = ("Uni-FineParser (published)", "TPT")
+    rows = tuple(TableRow(name, (0.5,) * 12, "paper") for name in names)
+    systems_table(Table("systems", ("rho in parts",) * 12, rows, note="Sources: here."))
+    shown, said = capsys.readouterr()
+    assert said == "Sources: here.\n"
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+
+
 def test_the_mark_names_aim_only_where_it_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     for names, marked in ((("combined",), "* The combination. How."), (("combined", "AIM (ours)"), "* AIM. How.")):
         rows = tuple(TableRow(name, (0.5,), "ours") for name in names)

@@ -158,6 +158,16 @@ def test_the_papers_table_is_published_by_action() -> None:
     assert averages["AIM (published)"] == pytest.approx(0.7789, abs=1e-4)
     assert averages["Pose+DCT (published)"] is None
     assert averages["CoRe (published)"] == 0.84
+    of_paper = "AIM, JR-GCN, C3D-SVR, C3D-LSTM, ST-GCN, Pose+DCT"
+    assert f"Sources: {of_paper}: Gao et al., ECCV 2020, table 7; CoRe:" in table.note
+
+
+@pytest.mark.parametrize("kind", ["rhythmic-gymnastics", "mtl-aqa", "finediving", "aqa7"])
+def test_rows_of_one_name_differ_by_their_epoch(kind: str) -> None:
+    given = published_results(kind, "", "fixed")
+    assert given is not None
+    names = [(one.method, one.epoch, *one.rho) for one in given.results]
+    assert len(set(names)) == len(names)
 
 
 def test_an_average_alone_stands_for_the_whole_set_only() -> None:
