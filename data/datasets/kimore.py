@@ -209,8 +209,8 @@ def _readable(exercise: _Exercise, paths: Sequence[Path]) -> list[_Workbook]:
             errors[path] = error
     if not books:
         raise errors[paths[0]]
-    for path, error in errors.items():
-        exercise.doubt(f"'{clip(path.name)}' is left out: {error.what}")
+    for path, fault in errors.items():
+        exercise.doubt(f"'{clip(path.name)}' is left out: {fault.what}")
     return books
 
 

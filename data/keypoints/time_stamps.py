@@ -46,7 +46,7 @@ def read_stamps(path: Path) -> Floats:
     if not PERIODS_S[0] <= median_step(seconds) <= PERIODS_S[1]:
         what = f"the median step of its time stamps is {median_step(seconds):g} s, so their unit is not 100 ns"
         raise refuse(path, what, AGAIN)
-    return seconds
+    return np.asarray(seconds, dtype=np.float64)
 
 
 def median_step(seconds: Floats) -> float:

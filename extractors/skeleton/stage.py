@@ -83,8 +83,9 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         from data.keypoints import read_motion
 
         record = source.record
-        beside = {kind: record.sidecars.get(kind) for kind in BESIDE}
-        reader = partial(read_motion, agents=self.config.agents, others=record.further("keypoints"), **beside)
+        angles, time_stamps = (record.sidecars.get(kind) for kind in BESIDE)
+        reader = partial(read_motion, agents=self.config.agents, angles=angles, time_stamps=time_stamps)
+        reader = partial(reader, others=record.further("keypoints"))
         motion = source.opened("keypoints", reader)
         count = len(motion.keypoints)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
