@@ -12,6 +12,7 @@ from data.store.arrays import Floats
 
 Bools = NDArray[np.bool_]
 
+MOST_POINTS = 20  # points of an even grid for one row: a gap of days in the times must not fill the memory
 LONE_PERIOD_S = 0.04  # duration of a single row where there is no second one: one frame at 25 frames per second
 FILL_WEIGHT = 0.5  # an interpolated value weighs half as much as the lighter of the two values around it
 
@@ -29,6 +30,12 @@ def row_period(time: Floats) -> float:
     steps = np.diff(time)
     steps = steps[steps > 0]
     return float(np.median(steps)) if steps.size else LONE_PERIOD_S
+
+
+def even_grid(time: Floats) -> tuple[Floats, float]:
+    """An even grid over the times, and its period: that of the rows, or a longer one where a gap is very long."""
+    period = max(row_period(time), float(time[-1] - time[0]) / (MOST_POINTS * len(time)))
+    return np.arange(time[0], time[-1] + period / 2, period), period
 
 
 def runs_between(time: Floats, cuts: Floats) -> list[slice]:

@@ -8,14 +8,13 @@ import numpy as np
 
 from data.store.arrays import Floats
 from extractors.local_fits import MOTION_S, derivative
-from extractors.signals import row_period
+from extractors.signals import even_grid, row_period
 from extractors.timesteps.channels import row_cells, row_span
 from extractors.timesteps.pose_points import JITTER
 
 TOOL_S = 0.1  # width in seconds of the Gaussian that gives the derivatives of tools, which move slower than people
 IDLE = 0.1  # a point is idle while it is slower than this share of its own 90th percentile of speed
 SLOW_M_S = 0.005  # a tool below this speed is slow
-MOST_POINTS = 20  # points of an even grid for one row: a gap of days in the times must not fill the memory
 _TINY = 1e-6
 
 
@@ -108,7 +107,7 @@ def spectral_centroid(time: Floats, values: Floats) -> float:
     """Mean frequency in Hz of a signal without its mean, by the power of its spectrum; 0 for a constant one."""
     if len(time) < 4:
         return 0.0
-    grid, period = _even(time)
+    grid, period = even_grid(time)
     signal = np.interp(grid, time, values)
     power = np.square(np.abs(np.fft.rfft((signal - signal.mean()) * np.hanning(len(signal)))))
     total = power.sum()
@@ -139,7 +138,7 @@ def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tu
     """
     if len(time) < 4 or not a.shape[1]:
         return 0.0, 0.0
-    grid, period = _even(time)
+    grid, period = even_grid(time)
     first, second = (np.stack([np.interp(grid, time, s) for s in signal.T], axis=1) for signal in (a, b))
     most = int(min(longest, (grid[-1] - grid[0]) / 4) / period)
     lags = np.arange(-most, most + 1)
@@ -151,12 +150,6 @@ def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tu
         bend = before - 2 * here + after
         shift = 0.5 * (before - after) / bend if bend < -1e-12 else 0.0
     return float((lags[best] + np.clip(shift, -0.5, 0.5)) * period), float(scores[best])
-
-
-def _even(time: Floats) -> tuple[Floats, float]:
-    """An even grid over the times, and its period: that of the rows, or a longer one where a gap is very long."""
-    period = max(row_period(time), float(time[-1] - time[0]) / (MOST_POINTS * len(time)))
-    return np.arange(time[0], time[-1] + period / 2, period), period
 
 
 def _agreement(a: Floats, b: Floats, lag: int) -> float:

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError, UsageError, printable
+from data.errors import DataError, UsageError, printable, significant
 from data.keypoints.skeletons import COCO17
 from data.store import StageOutput, write_text
 from data.store.arrays import Floats
 from data.store.files import atomic_path
 from data.video import Record
 from extractors.keypoints import body_chains_of, interior_angles, torsos_of
-from extractors.signals import row_period
+from extractors.signals import even_grid, row_period
 from extractors.timesteps.pose_channels import ANGLES
 from pipeline.observer import Observer
 from pipeline.pack.pack_formats import Packed, place_of
@@ -86,23 +86,24 @@ def write_motions(
 ) -> Packed:
     """Write a file for each agent, called `<video>.agent<k>` where there are several.
 
-    Videos that show no agent, or no body to measure, are left out with a note. Raises DataError where none is left.
+    Videos that show no agent, no body to measure, or a gap that the format cannot hold are left out with a note.
+    Raises DataError where none is left.
     """
     written, files = list[Record](), list[Path]()
     for record, output in outputs:
         try:
             agents = list(_motions(output, height, scaled=form in PLACES))
+            several = output.arrays["keypoints"].values.shape[1] > 1
+            for agent, motion in agents:
+                path = place_of(out, record, f"agent{agent}.{form}" if several else form)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                MOTIONS[form](path, motion)
+                files.append(path)
+                if height is not None and motion.unit == "m" and len(files) == 1:
+                    observer.note(WARNING)
         except DataError as error:
             observer.note(f"left out: {record.name}: {error}")
             continue
-        several = output.arrays["keypoints"].values.shape[1] > 1
-        for agent, motion in agents:
-            path = place_of(out, record, f"agent{agent}.{form}" if several else form)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            MOTIONS[form](path, motion)
-            files.append(path)
-            if height is not None and motion.unit == "m" and len(files) == 1:
-                observer.note(WARNING)
         written.append(record)
     if not written:
         raise DataError("no performance has joints to write", fix="Extract the stage pose or skeleton first")
@@ -162,11 +163,16 @@ def _write_trc(path: Path, motion: AgentMotion) -> None:
 
 
 def _write_c3d(path: Path, motion: AgentMotion) -> None:
-    """Frames of C3D have one rate: each is the nearest in time. A missing joint has the residual -1."""
+    """Frames of C3D have one rate: each is the nearest in time. A missing joint has the residual -1.
+
+    Raises DataError: a gap in the times would become far more frames than there are.
+    """
     import c3d
 
-    period = row_period(motion.time)
-    grid = motion.time[0] + period * np.arange(round((motion.time[-1] - motion.time[0]) / period) + 1)
+    grid, period = even_grid(motion.time)
+    if period > row_period(motion.time):
+        seconds = significant(float(np.diff(motion.time).max()))
+        raise DataError(f"a gap of {seconds} s, and C3D has one rate", fix="Write trc, whose frames have times")
     nearest = np.rint(np.interp(grid, motion.time, np.arange(len(motion.time)))).astype(int)
     writer = c3d.Writer(point_rate=1 / period, point_units=motion.unit)
     writer.set_point_labels(MARKERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,6 +135,23 @@ def test_c3d_is_what_two_libraries_read(tmp_path: Path) -> None:
     assert other["parameters"]["POINT"]["LABELS"]["value"] == list(MARKERS)
     np.testing.assert_allclose(other["data"]["points"][:2, :, 0].T, expected, rtol=1e-4)
     assert np.isnan(other["data"]["points"][0, 9, 6])
+
+
+def test_a_gap_of_days_is_named_instead_of_filled_with_frames(tmp_path: Path) -> None:
+    """C3D has one rate: 60 frames around five days would become 8.6 million. Formats with times keep the 60."""
+    pytest.importorskip("c3d", reason="needs the extra c3d")
+    time = np.arange(60) / 20 + np.repeat([0, 5 * 86_400], 30)
+    torn = pose([person()] * 60, time=time)
+    notes, videos = Notes(), [(Record("torn.mp4", None), torn), (Record("dive.mp4", None), pose([person()] * FRAMES))]
+    tracemalloc.start()
+    packed = write_motions(tmp_path, "c3d", iter(videos), HEIGHT, notes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+    assert ([path.name for path in tmp_path.iterdir()], packed.files) == (["dive.mp4.c3d"], 1)
+    assert notes.texts[0].startswith("left out: torn.mp4: a gap of 432000 s, and C3D has one rate. Write trc")
+    written(tmp_path, "trc", torn)
+    assert trc(tmp_path / "dive.mp4.trc")[1][-1] == pytest.approx(time[-1])
 
 
 @pytest.mark.parametrize("form", ["mot", "angles.csv"])
