@@ -15,7 +15,7 @@ from pipeline.checks.flags import RATES, Facts, find_flags
 from pipeline.observer import Observer
 from pipeline.settings.config import Config
 
-ALONE = ("stream", "people detected", "right person", "cuts", "kinematics")
+ALONE = ("stream", "people detected", "right person", "cuts", "kinematics", "pauses")
 AMONG_OTHERS = ("frame rate", "length")
 """Names of the checks (`pipeline.checks.flags.CHECKS`) of a video alone, and of those against the other videos."""
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from data.errors import DataError
+from pipeline import api
 from pipeline.checks.video_flags import announce_flags, flag_videos, still_camera_advice
 from pipeline.observer import Observer
 from pipeline.settings.config import load_config
+from tests.extractors.skeleton.test_skeleton import moving, write
 
 
 def measured(**videos: dict[str, dict[str, float]]) -> Any:
@@ -44,6 +48,19 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
     assert flagged["hidden"][0].detail.startswith("The file has 13 frames outside the time")
     assert "60 frames per second, others have 25: film all at one rate" in flagged["slow"][0].detail
     assert "For two who perform together, set pose.agents=2" in flagged["rival"][0].detail
+
+
+def test_a_pause_is_flagged_by_extract_and_refused_by_a_strict_training(tmp_path: Path) -> None:
+    """The tables are 3 s long; the clock of one jumps by five days."""
+    for number in range(4):
+        time = np.arange(60) / 20 + np.repeat([0, 5 * 86_400 * (number == 2)], 30)
+        write(tmp_path / f"in/v{number}.csv", moving(60, number), time_s=time)
+    lines = ["video,score", *(f"v{number}.csv,{number + 1}" for number in range(4))]
+    (tmp_path / "in/labels.csv").write_text("\n".join(lines) + "\n")
+    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "run.workers": "0"}
+    assert api.extract(config="skeletons", overrides=settings).flags == {"v2.csv": ["pause in the recording"]}
+    with pytest.raises(DataError, match="1 of 4 videos are flagged"):
+        api.train(config="skeletons", overrides=settings, out=tmp_path / "run", strict=True)
 
 
 def test_outputs_without_these_values_are_not_flagged() -> None:
