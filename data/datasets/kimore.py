@@ -31,6 +31,12 @@ SCORES = ("ts", "po", "cf")
 PUBLISHED = ("Es1", "Es2", "Es3", "Es4", "Es5")
 """Exercises with a score."""
 
+EMPTY = frozenset({
+    "CG/Expert/E_ID8/Es2", "CG/NotExpert/NE_ID11/Es3", "CG/NotExpert/NE_ID11/Es5", "CG/NotExpert/NE_ID24/Es2",
+    "GPP/BackPain/B_ID8/Es4", "GPP/Parkinson/P_ID7/Es5", "GPP/Stroke/S_ID5/Es3",
+})  # fmt: skip
+"""Exercises without a recording in the publisher's copy (`matlab/problems_with_dataset.log` of KiMoRe_wrapper)."""
+
 _COPY = re.compile(r"[ _-]*(\([0-9]+\)$|\bcopy\b)", re.IGNORECASE)
 _POSITION, _STAMP = "JointPosition", "TimeStamp"
 
@@ -52,11 +58,15 @@ class _Exercise:
     def task(self) -> str:
         return self.folder.name
 
+    @property
+    def name(self) -> str:
+        return f"{self.person}/{self.task}"
+
     def problem(self, text: str) -> None:
-        self.problems.append(f"{self.person}/{self.task}: {text}")
+        self.problems.append(f"{self.name}: {text}")
 
     def doubt(self, text: str) -> None:
-        self.doubts.append(f"{self.person}/{self.task}: {text}")
+        self.doubts.append(f"{self.name}: {text}")
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,8 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
         try:
             records.append(_record(root, exercise, score))
         except _LeftOutError as reason:
-            exercise.problem(str(reason))
+            note = exercise.doubt if exercise.name in EMPTY else exercise.problem
+            note(str(reason))
     if not records:
         fix = "Expected CG/Expert/E_ID1/Es1/Raw and Label"
         raise DataError("no recording with joints and score", where=root, fix=fix)

@@ -132,6 +132,10 @@ def sixth_exercise(folder: Path) -> None:
     (folder.parent / "Es6/Raw").mkdir(parents=True)
 
 
+def empty_everywhere(folder: Path) -> None:
+    (folder.parents[1] / "E_ID8/Es2/Raw").mkdir(parents=True)
+
+
 def gap(folder: Path) -> None:
     put(folder / f"Raw/TimeStamp{NAME}.csv", stamps(3) + stamps(1, 6_350_021_000_000))
 
@@ -145,6 +149,7 @@ def other_unit(folder: Path) -> None:
     [
         (wrong_total, f"{PLACE}: the total is 45, but PO + CF are 40.5"),
         (sixth_exercise, "CG/Expert/E_ID1/Es6: is left out, scores are of Es1 to Es5"),
+        (empty_everywhere, "CG/Expert/E_ID8/Es2: no JointPosition"),
         (gap, "1 recording of 1 miss frames: their time stamps have gaps, the longest of 2.03 s"),
         (other_unit, "the median step of its time stamps is 3.3e-06 s, so their unit is not 100 ns"),
     ],
@@ -155,6 +160,12 @@ def test_what_every_copy_has_is_a_doubt(tmp_path: Path, change: Callable[[Path],
     assert report.ok
     assert len(report.doubts) == 1
     assert doubt in report.doubts[0]
+
+
+def test_an_exercise_that_only_this_copy_lacks_is_a_problem(tmp_path: Path) -> None:
+    exercise(tmp_path)
+    (tmp_path / "CG/Expert/E_ID8/Es3/Raw").mkdir(parents=True)
+    assert check_data("kimore", tmp_path, {}).problems == ("CG/Expert/E_ID8/Es3: no JointPosition",)
 
 
 def test_a_recording_without_time_stamps_is_a_problem(tmp_path: Path) -> None:
