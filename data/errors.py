@@ -88,13 +88,19 @@ def printable(text: str | Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
-def typed(*words: str | Path) -> str:
-    """The command line of the program with these words, each quoted for the shell where it needs it.
+def quoted(*words: str | Path) -> str:
+    """Words as they are typed in a shell: in quotes where one needs them, and a path is never read as an option.
 
-    >>> typed("train", "--set", "dataset.root=my videos").partition(" ")[2]
-    "train --set 'dataset.root=my videos'"
+    >>> quoted("--set", "dataset.root=my videos", Path("-clips"))
+    "--set 'dataset.root=my videos' ./-clips"
     """
-    return f"{PROGRAM} {shlex.join(printable(word) for word in words)}"
+    plain = (f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else word for word in words)
+    return shlex.join(map(printable, plain))
+
+
+def typed(*words: str | Path) -> str:
+    """The command line of the program with these words, `quoted`."""
+    return f"{PROGRAM} {quoted(*words)}"
 
 
 def counted(count: int, noun: str) -> str:

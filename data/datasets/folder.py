@@ -22,7 +22,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from data.datasets.tables import MAX_BYTES, LabelRow, clip, inner_path, number, read_bytes, read_table, without_mark
-from data.errors import DataError, UsageError, counted
+from data.errors import DataError, UsageError, counted, quoted
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
@@ -151,7 +151,7 @@ def find_labels(
         files = {path: read_bytes(path)}
     if len(files) > 1:
         names = [PurePosixPath(place).name for place in files]
-        fix = f"Choose one: --set dataset.labels={names[0]}"
+        fix = f"Choose one: {quoted('--set', f'dataset.labels={names[0]}')}"
         raise UsageError(f"several label files: {', '.join(names)}", where=address(root), fix=fix)
     if not files and given is not None:
         raise UsageError(absence(Path(given), "label file"), where=given, fix="Check dataset.labels")

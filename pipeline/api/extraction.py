@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import UsageError
+from data.errors import UsageError, quoted
 from pipeline.api.arguments import (
     Configuration,
     Overrides,
@@ -161,7 +161,7 @@ def pack(
 
     form = chosen_format(format, None if out is None or per_video else Path(out), {**FORMATS, **MOTIONS})
     if form in MOTIONS and not format and out is not None:
-        fix = f"Name a folder: --format {form} --out {Path(out).stem}"
+        fix = f"Name a folder: {quoted('--format', form, '--out', Path(Path(out).stem))}"
         raise UsageError("joints are one file an agent", where=out, fix=fix)
     check_height(height, form)
     several = per_video or form in MOTIONS

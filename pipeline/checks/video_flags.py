@@ -88,7 +88,7 @@ def still_camera_advice(measured: Iterable[MeasuredVideo], config: Config, out: 
     still = len(moving) - sum(map(bool, moving))
     if 2 * still <= len(moving):
         return ""
-    root, cache = str(config.dataset.root), config.machine.cache
+    root, cache = config.dataset.root, config.machine.cache
     options = () if cache == SHARED_CACHE else ("--cache", cache)
     extract = typed("extract", root, "--config", "person", *options)
     train = typed("train", "--config", "person", "--set", f"dataset.root={root}", *options, "--out", out)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from data.errors import PROGRAM, UsageError, typed
+from data.errors import PROGRAM, UsageError, quoted, typed
 from pipeline import api
 from pipeline.cli.next_lines import NEXT, Typed
 from pipeline.cli.terminal import Terminal, say
@@ -75,7 +75,7 @@ def _refuse_setting(before: list[str], words: list[str]) -> None:
     if not equals and after and not after[0].startswith("-"):
         value, *after = after
     if len(keys) > 1:
-        fix = f"Type {' or '.join(f'--set {key}={value}' for key in keys)}"
+        fix = f"Type {' or '.join(quoted('--set', f'{key}={value}') for key in keys)}"
     else:
         fix = f"Type: {typed(*before, '--set', f'{keys[0]}={value}', *after)}"
     raise UsageError(f"'{option}' is no option; it is a setting", fix=fix)

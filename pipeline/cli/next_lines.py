@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-Line = tuple[str, ...]
-"""What the next command is for, and its words."""
+Line = tuple[str | Path, ...]
+"""What the next command is for, and its words; a name that no option precedes is a path, see `data.errors.quoted`."""
 
 NEW_VIDEOS, NEW_FEATURES = "NEW_VIDEOS", "NEW_FEATURES"
 """Stand for the user's videos, whose folder no command knows."""
 
 
-def address(place: Path) -> str:
+def address(place: Path) -> str | Path:
     """A path, or an address of a store, as it is typed."""
-    from data.store import address
+    from data.store import address, is_shared
 
-    return address(place)
+    return address(place) if is_shared(place) else place
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Typed:
         return self.given[name]
 
     @property
-    def settings(self) -> Iterator[str]:
+    def settings(self) -> Iterator[str | Path]:
         """The words that give another command the same settings."""
         for name, option in (("config", "--config"), ("overrides", "--set"), ("features", "--features")):
             values = self.given.get(name) or ()
@@ -44,6 +44,12 @@ class Typed:
     def without(self, option: str) -> list[str]:
         """The words again, without a flag."""
         return [word for word in self.words if word != option]
+
+    def with_option(self, option: str) -> list[str]:
+        """The words again, with a flag: before `--`, after which all words are names."""
+        words = self.without(option)
+        place = words.index("--") if "--" in words else len(words)
+        return [*words[:place], option, *words[place:]]
 
 
 def _label(summary: Any, typed: Typed) -> Line:
@@ -65,15 +71,15 @@ def _extract(done: Any, typed: Typed) -> Line:
     if done.summary.cancelled:
         return ("go on", *typed.words)
     if done.summary.failed:
-        return ("when they are mended", *typed.without("--retry-failed"), "--retry-failed")
+        return ("when they are mended", *typed.with_option("--retry-failed"))
     return _after_features(typed)
 
 
 def _status(state: Any, typed: Typed) -> Line:
     if all(row.state == "fresh" for row in state.rows):
         return _after_features(typed)
-    retry = () if state.ok else ("--retry-failed",)
-    return ("run what is not fresh", "extract", *typed.without("--quality")[1:], *retry)
+    again = replace(typed, words=["extract", *typed.without("--quality")[1:]])
+    return ("run what is not fresh", *(again.words if state.ok else again.with_option("--retry-failed")))
 
 
 def _after_features(typed: Typed) -> Line:
@@ -82,17 +88,17 @@ def _after_features(typed: Typed) -> Line:
 
     place = typed.inputs[0] if typed.inputs else None
     if place is None or any((place / name).is_file() for name in CANDIDATES):
-        return ("train on its labels", "train", *(() if place is None else (str(place),)), *typed.settings)
-    return ("judge these videos", "label", str(place) if place.is_dir() else NEW_VIDEOS, "--pairs")
+        return ("train on its labels", "train", *(() if place is None else (address(place),)), *typed.settings)
+    return ("judge these videos", "label", place if place.is_dir() else NEW_VIDEOS, "--pairs")
 
 
 def _train(done: Any, typed: Typed) -> Line:
     others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
-    return ("score others" if others[1:] else "score other videos", "score", *others, "--model", str(typed.out))
+    return ("score others" if others[1:] else "score other videos", "score", *others, "--model", typed.out)
 
 
 def _plot_it(done: Any, _: Typed) -> Line:
-    return ("draw figures for a paper", "plot", str(done.folder))
+    return ("draw figures for a paper", "plot", done.folder)
 
 
 def _report(_: Any, typed: Typed) -> Line:
@@ -105,8 +111,8 @@ def _report(_: Any, typed: Typed) -> Line:
 
 
 def _compare(_: Any, typed: Typed) -> Line:
-    videos = (typed.a, typed.b)
-    shown = videos if all(Path(name).exists() for name in videos) else typed.settings
+    videos = (Path(typed.a), Path(typed.b))
+    shown = videos if all(video.exists() for video in videos) else typed.settings
     return ("see each by itself", "report", address(typed.model), *shown)
 
 
@@ -120,8 +126,8 @@ def _score(rows: Any, typed: Typed) -> Line:
 
 def _pack(packed: Any, typed: Typed) -> Line:
     if packed.path.suffix == ".h5" and typed.stage in ("", "timesteps"):
-        return ("evaluate on it", "evaluate", "--pack", str(packed.path), *typed.settings)
-    root = () if typed.root is None else (str(typed.root),)
+        return ("evaluate on it", "evaluate", "--pack", packed.path, *typed.settings)
+    root = () if typed.root is None else (typed.root,)
     return ("evaluate on the same features", "evaluate", *root, *typed.settings)
 
 
@@ -150,7 +156,9 @@ def _deleted(what_for: str, *words: str) -> Callable[[Any, Typed], Line]:
     """The line after a command that deletes: with --yes where nobody said so, else these words."""
 
     def line(files: Any, typed: Typed) -> Line:
-        return ("delete them", *typed.words, "--yes") if files.unconfirmed else (what_for, *words, *typed.settings)
+        return (
+            ("delete them", *typed.with_option("--yes")) if files.unconfirmed else (what_for, *words, *typed.settings)
+        )
 
     return line
 

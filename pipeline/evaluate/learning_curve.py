@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError, counted
+from data.errors import DataError, counted, quoted
 from data.splits import bundle_numbers, forbidden, kfold
 from data.store import write_text
 from models.metrics import spearman
@@ -49,7 +49,7 @@ def curve_system(method: Method, features: FeatureSet) -> ResultRow:
 def no_curve(features: FeatureSet, method: Method) -> str:
     """Why these performances allow no learning curve; empty where they do."""
     if len(tasks := sorted({record.task for record in features.records})) > 1:
-        return f"no learning curve: it is of one task; choose one with --set dataset.tasks=[{tasks[0]}]"
+        return f"no learning curve: it is of one task; choose one with {quoted('--set', f'dataset.tasks=[{tasks[0]}]')}"
     features, _ = distinct(features, ())
     labelled = [record for record in features.records if record.labels is not None]
     independent = len(np.unique(bundle_numbers(labelled, forbidden(method.protocol)))) if labelled else 0

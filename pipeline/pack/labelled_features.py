@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.datasets.folder import CANDIDATES as SCORES
-from data.errors import PROGRAM, Cancelled, DataError, UsageError, printable, typed
+from data.errors import PROGRAM, Cancelled, DataError, UsageError, printable, quoted, typed
 from data.features import PARTS
 from data.splits import tied
 from data.store import StageOutput
@@ -98,7 +98,8 @@ def training_features(config: Config, cache: Cache, pack: Path | None, observer:
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     _warn_of_few(features.records, observer)
     if len(tasks := sorted({record.task for record in features.records})) > 1:
-        observer.note(f"note: one model of {', '.join(tasks)}; --set dataset.tasks=[{tasks[0]}] trains one alone")
+        alone = quoted("--set", f"dataset.tasks=[{tasks[0]}]")
+        observer.note(f"note: one model of {', '.join(tasks)}; {alone} trains one alone")
     return features, config
 
 
@@ -154,7 +155,7 @@ def labelled_records(config: Config, observer: Observer) -> tuple[list[Record], 
 def _scores(dataset: DatasetConfig) -> str:
     """What to do so that performances have scores."""
     if dataset.kind != "folder":
-        check = typed("data", "check", str(dataset.root))
+        check = typed("data", "check", Path(dataset.root or ""))
         return f"Type: {check}, or name the table of scores: --set dataset.labels=FILE"
     table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
     if table is not None:

@@ -6,11 +6,13 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import PROGRAM, quoted
 from data.keypoints.skeletons import COCO17
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import TRAINED_ON
@@ -43,6 +45,7 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
         "timed": result.timed,
         "steps": steps,
         "phases": [asdict(phase) for phase in result.phases],
+        "typed": {"program": PROGRAM, "video": quoted(Path(video.name))},
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
                    "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
                    "why": result.why, "held_out": video.held_out_score, "known": is_known(video),

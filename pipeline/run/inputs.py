@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.datasets import list_records, list_unfilmed, with_phases
-from data.errors import UsageError, nearest
+from data.errors import UsageError, nearest, quoted
 from data.features import named_features, names_of, with_features
 from data.video import Listing, find_videos
 from pipeline.observer import Observer
@@ -47,7 +47,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
             listing = find_videos(list(inputs), config.machine.storage.reach(), rate)
         except UsageError as error:
             if config.dataset.kind != "folder" and (folders := [place for place in inputs if place.is_dir()]):
-                fix = f"Name the folder of a data set as a setting: --set dataset.root={folders[0]}"
+                fix = f"Name the folder of a data set as a setting: {quoted('--set', f'dataset.root={folders[0]}')}"
                 raise UsageError(error.what, where=error.where, fix=fix) from error
             raise
         listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from data.errors import quoted
 
 _FOLDERS = re.compile(
     r"(?<![\w./\\-])"
@@ -39,7 +40,8 @@ def without_folders_in(value: Any) -> Any:
 
 def command_line() -> str:
     """The command that started this process, quoted for a shell, without the folders of this machine."""
-    return shlex.join(map(without_folders, sys.argv))
+    words = [(word, without_folders(word)) for word in sys.argv]
+    return quoted(*(Path(cut) if cut[:1] == "-" != word[:1] else cut for word, cut in words))
 
 
 @cache

@@ -2,10 +2,9 @@
 // Chooses on the contact sheet which part of a video and which person to score; writes commands, or leads to `serve`.
 Report.choose = (() => {
   const REACH = 0.12; // of the picture, about every click
-  const quoted = (name) => `'${name.replaceAll("'", "'\\''")}'`;
 
   // `time` gives the moment in the player.
-  const start = (section, { scored, duration, skeleton }, time) => {
+  const start = (section, { typed, duration, skeleton }, time) => {
     const root = section.querySelector(".choose");
     if (!root) return;
     const part = (which) => root.querySelector(`[data-part=${which}]`), help = part("chosen").textContent;
@@ -23,8 +22,8 @@ Report.choose = (() => {
       const wrong = trimmed && Number(a) >= Number(b), box = clicks.length ? region() : null, corners = box?.map((v) => v.toFixed(2));
       const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "the people in the box" : ""].filter(Boolean).join(", ");
       part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}. Type:` : help;
-      const video = trimmed ? "trimmed.mp4" : quoted(scored.name);
-      const lines = [trimmed ? `ffmpeg -i ${quoted(scored.name)} -ss ${a} -to ${b} trimmed.mp4` : "", `aqa score ${video} --model RUN${box ? ` --set pose.region=[${corners}]` : ""}`];
+      const video = trimmed ? "trimmed.mp4" : typed.video;
+      const lines = [trimmed ? `ffmpeg -i ${typed.video} -ss ${a} -to ${b} trimmed.mp4` : "", `${typed.program} score ${video} --model RUN${box ? ` --set 'pose.region=[${corners}]'` : ""}`];
       part("command").textContent = lines.filter(Boolean).join("\n");
       part("command").hidden = !said || wrong;
       for (const tile of tiles) {

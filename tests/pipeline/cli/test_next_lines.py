@@ -116,13 +116,29 @@ def test_videos_are_judged_before_a_model_is_trained(
     assert last_line("extract", "clips", code=1) == ["extract", "clips"]
 
 
+def test_a_folder_whose_name_looks_like_an_option_is_none_in_the_next_line(
+    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_video(Path("-clips", "a.mp4"))
+    done = SimpleNamespace(results=[], fresh=1, failed=[], cancelled=False, videos=1, ok=True, outputs={})
+    monkeypatch.setattr("pipeline.run.run_extract", lambda *_: done)
+    assert last_line("extract", "./-clips") == ["label", "./-clips", "--pairs"]
+    assert last_line("extract", "--dry-run", "--", "-clips") == ["extract", "--", "-clips"]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    Path("-clips/a.mp4").write_bytes(b"no video")
+    flow = ["extract", "--stages", "camera_flow", "--set", "run.workers=0"]
+    assert last_line(*flow, "--", "-clips", code=1) == [*flow, "--retry-failed", "--", "-clips"]
+
+
 def test_commands_that_need_the_network_or_minutes(
     folder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their work is replaced; what they print is under test."""
     done = SimpleNamespace(tables=list, leaks=SimpleNamespace(lines=()), page="demo/report.html")
     monkeypatch.setattr("pipeline.demo.run_demo", lambda *_, **__: done)
-    monkeypatch.setattr("pipeline.serve.serve", lambda *_: None)
+    monkeypatch.setattr("pipeline.serve.run_server", lambda *_: None)
     monkeypatch.setattr("data.weights.fetch", lambda *_: tmp_path)
     monkeypatch.setattr("data.weights.locate", lambda *_: tmp_path)
     assert last_line("demo") == ["label", "NEW_VIDEOS", "--pairs"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from data.errors import PROGRAM, quoted
 from pipeline.report import page_data as d
 from pipeline.report import payload, text
 from pipeline.score.score import Score, StepScore
@@ -103,6 +106,12 @@ def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
     assert batch["scores"] == [5.0]
     assert len(batch["training"]) == 5000
     assert np.quantile(batch["training"], [0, 0.5, 1]) == pytest.approx(np.nanquantile(training, [0, 0.5, 1]), abs=0.01)
+
+
+def test_the_words_of_a_command_are_quoted_here_and_not_by_the_page() -> None:
+    made = payload.video_payload(d.VideoReport("-Anna's dive.mp4", Score("a")))
+    assert made["typed"] == {"program": PROGRAM, "video": quoted(Path("-Anna's dive.mp4"))}
+    assert shlex.split(made["typed"]["video"]) == ["./-Anna's dive.mp4"]
 
 
 def test_curves_and_bars_of_an_evaluation() -> None:

@@ -494,8 +494,8 @@ def test_start_end_and_the_athlete_are_chosen_by_clicks_on_the_contact_sheet(pag
     assert page.locator("#video-0 .tile i").first.is_visible()
     command = page.inner_text("#video-0 [data-part=command]")
     found = re.fullmatch(
-        r"ffmpeg -i 'final/dive_01\.mp4' -ss 0\.54 -to 1\.63 trimmed\.mp4\n"
-        r"aqa score trimmed\.mp4 --model RUN --set pose\.region=\[(.*)\]",
+        r"ffmpeg -i final/dive_01\.mp4 -ss 0\.54 -to 1\.63 trimmed\.mp4\n"
+        r"aqa score trimmed\.mp4 --model RUN --set 'pose\.region=\[(.*)\]'",
         command,
     )
     assert found, command

@@ -63,3 +63,5 @@ def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch) -> None
         "sys.argv", ["/opt/bin/aqa", "score", "videos/anna 1.mp4", "--set", "train.switch_epochs=[2, 3]"]
     )
     assert command_line() == "aqa score 'videos/anna 1.mp4' --set 'train.switch_epochs=[2, 3]'"
+    monkeypatch.setattr("sys.argv", ["/opt/bin/aqa", "score", "/home/anna/-1.mp4", "-m", "runs/a"])
+    assert command_line() == "aqa score ./-1.mp4 -m runs/a", "a name that lost its folder is no option"
