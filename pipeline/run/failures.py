@@ -37,19 +37,15 @@ NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 def failure_of(error: BaseException, stage: str) -> Failure:
     """The failure of a stage that raised an error."""
     kind = failure_kind(error)
-    if not isinstance(error, AimError):
-        line = f"{type(error).__name__}: {error}"
-        if kind == "memory":
-            line = f"not enough memory, threads or open files on this machine ({_short(error)})"
-        elif isinstance(error, OSError):
-            if is_full(error):
-                return Failure(kind, stage, "no space left on the disk of the cache", MAKE_ROOM)
-            line = f"{type(error).__name__}: {error.strerror or error}"
-        return Failure(kind, stage, line)
     if kind == "memory":
         return Failure(kind, stage, f"not enough memory, threads or open files on this machine ({_short(error)})")
-    shown = error.where is not None and kind not in KEPT  # the name of the video is beside what its file explains
-    return Failure(kind, stage, f"{error.where}: {error.what}" if shown else error.what, error.fix or "")
+    if isinstance(error, AimError):
+        shown = error.where is not None and kind not in KEPT  # the name of the video is beside what its file explains
+        return Failure(kind, stage, f"{error.where}: {error.what}" if shown else error.what, error.fix or "")
+    if isinstance(error, OSError) and is_full(error):
+        return Failure(kind, stage, "no space left on the disk of the cache", MAKE_ROOM)
+    why = getattr(error, "strerror", None) or error
+    return Failure(kind, stage, f"{type(error).__name__}: {why}")
 
 
 def failure_kind(error: BaseException) -> FailureKind:

@@ -40,11 +40,13 @@ from pipeline.train.features import FeatureSet, feature_set
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
-UNMARKED = (
-    "no phases, at which this model cuts time, and it keeps no annotated performance that could give them: mark them "
-    "in phases.csv beside the video, or in a file that --set dataset.phases=FILE names"
+UNMARKED = Failure(
+    "input",
+    "timesteps",
+    "no phases, at which this model cuts time, and it keeps no annotated performance that could give them",
+    "Mark them in phases.csv beside the video, or in a file that --set dataset.phases=FILE names",
 )
-"""Error of a video without phases, for a model that cuts time at phases."""
+"""The failure of a video without phases, for a model that cuts time at phases."""
 
 
 class Scorer:
@@ -90,7 +92,7 @@ class Scorer:
         rows, carried = dict[str, Score](), dict[str, CarriedPhases]()
         for record in records:
             if lacking := self.lacking(record):
-                rows[record.id] = Score(record.id, record.path, failure=Failure("input", "timesteps", lacking))
+                rows[record.id] = Score(record.id, record.path, failure=lacking)
         usable = [record for record in records if record.id not in rows]
         unmarked = [record for record in usable if self.model.phases is not None and not record.phases]
         if self.model.phases is not None and unmarked:
@@ -110,16 +112,15 @@ class Scorer:
         made = [rows.get(record.id) or Score(record.id, record.path, failure=STOPPED) for record in records]
         return [replace(row, model=self.model_sha256) for row in made]
 
-    def lacking(self, record: Record) -> str:
-        """Which inputs of the model a performance lacks, and how to give them; "" where it has all."""
-        if not (lacking := record.lacking(self.planner.reads)):
-            by_phase = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") != "equal"
-            return UNMARKED if by_phase and self.model.phases is None and not record.phases else ""
-        reads = " and ".join(sorted(self.planner.reads, reverse=True))
-        fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
-        return (
-            f"no {' and no '.join(lacking)} file; this model reads {reads}: {fix}, or give the folder of the data set"
-        )
+    def lacking(self, record: Record) -> Failure | None:
+        """The failure of a performance that lacks inputs of the model, and how to give them; None where it has all."""
+        if lacking := record.lacking(self.planner.reads):
+            reads = " and ".join(sorted(self.planner.reads, reverse=True))
+            one = "the video of this trial" if "kinematics" in record.files() else "it with --kinematics FILE"
+            cause = f"no {' and no '.join(lacking)} file; this model reads {reads}"
+            return Failure("input", "timesteps", cause, f"Name {one}, or give the folder of the data set")
+        by_phase = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") != "equal"
+        return UNMARKED if by_phase and self.model.phases is None and not record.phases else None
 
     def outputs(self, row: Score, record: Record) -> Outputs:
         """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""

@@ -20,7 +20,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.watching import Watching
 
 score = partial(api.score, workers=0)
-LACKS = "no kinematics file; this model reads video and kinematics: name it with --kinematics FILE"
+LACKS = "no kinematics file; this model reads video and kinematics. Name it with --kinematics FILE"
 
 
 def settings_of(root: Path, cache: Path, **more: Any) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
 def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery: Path, new: Path) -> None:
     kinematics = sorted((new / "Suturing/kinematics/AllGestures").iterdir())[0]
     (row,) = score(kinematics=kinematics, model=surgery)
-    assert str(row.failure).startswith("no video file; this model reads video and kinematics: name the video")
+    assert str(row.failure).startswith("no video file; this model reads video and kinematics. Name the video")
 
 
 def test_a_lacking_input_is_named_by_evaluation_and_status(surgery: Path, new: Path, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_model_of_phases_refuses_videos_without_them(
     assert row.score is None
     assert row.failure is not None
     assert "no phases" in row.failure.cause
-    assert "dataset.phases" in row.failure.cause
+    assert "dataset.phases" in row.failure.fix
     assert load_scorer(tmp_path / "run").config.machine.run.workers == 0, "a script needs no guard for worker processes"
     user = load_config("finediving", {**sets, "run.workers": 3})
     assert load_scorer(tmp_path / "run", user).config.machine.run.workers == 3, "report, compare and label pass a user"
