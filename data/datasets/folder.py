@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -206,10 +206,7 @@ def join_listing(
 
 def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[str, list[LabelRow]], list[str]]:
     """The rows of every video, and a line for each row without one and for names that match only loosely."""
-    loose: dict[str, list[str]] = {}
-    for name in videos:
-        for form in {loose_name(name), loose_name(PurePosixPath(name).name)}:
-            loose.setdefault(form, []).append(name)
+    names = VideoNames({name: (name, PurePosixPath(name).name) for name in videos})
     rows: dict[str, list[LabelRow]] = {}
     problems: list[str] = []
     guessed: list[str] = []
@@ -217,26 +214,44 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
     for row in table:
         wanted = inner_path(row.text("video"), where=row.where)
         wanted = wanted if wanted in videos else without_mark(wanted)
-        alike = loose.get(loose_name(wanted), []) or loose.get(loose_name(PurePosixPath(wanted).name), [])
-        if wanted in videos:
-            name = wanted
-        elif len(alike) == 1:
-            name = alike[0]
-            guessed.append(f"'{clip(wanted)}' for {clip(name)}")
-        else:
+        if len(alike := names.find(wanted)) != 1:
             unmatched.append((row, wanted))
             continue
-        rows.setdefault(name, []).append(row)
+        rows.setdefault(alike[0], []).append(row)
+        if wanted not in videos:
+            guessed.append(f"'{clip(wanted)}' for {clip(alike[0])}")
     free = [name for name in videos if name not in rows]
     for row, wanted in unmatched:
-        close = get_close_matches(wanted, free, n=1, cutoff=0.5) if len(problems) < SUGGESTED else []
-        hint = f" (did you mean '{clip(close[0], 120)}'?)" if close else ""
-        problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{hint}")
+        problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{names.suggestion(wanted, free)}")
     if guessed:
         table_name = PurePosixPath(table[0].file).name
         match = f"{counted(len(guessed), 'name')} match without case, folder or ending"
         problems.append(f"{table_name}: {match}, such as {guessed[0]}")
     return rows, problems
+
+
+class VideoNames:
+    """Finds videos by names as people write them: of another case or ending, or without the folder."""
+
+    def __init__(self, forms: Mapping[str, Iterable[str]]) -> None:
+        """`forms` are the names of each video by its id."""
+        self._forms, self._suggested = forms, 0
+        self._loose: dict[str, list[str]] = {}
+        for video, names in forms.items():
+            for form in dict.fromkeys(map(loose_name, names)):
+                self._loose.setdefault(form, []).append(video)
+
+    def find(self, name: str) -> list[str]:
+        """The ids of the videos that a name fits; one alone where it is its id."""
+        if name in self._forms:
+            return [name]
+        return self._loose.get(loose_name(name)) or self._loose.get(loose_name(PurePosixPath(name).name), [])
+
+    def suggestion(self, name: str, among: Iterable[str]) -> str:
+        """ " (did you mean …?)" for a name that fits none; empty after `SUGGESTED` of them."""
+        self._suggested += 1
+        close = get_close_matches(name, among, n=1, cutoff=0.5) if self._suggested <= SUGGESTED else []
+        return f" (did you mean '{clip(close[0], 120)}'?)" if close else ""
 
 
 def loose_name(name: str) -> str:

@@ -7,14 +7,14 @@ Also tabular and aggregated events of BORIS (a point begins a phase), ELAN (.eaf
 Label Studio (.json), and transcriptions of JIGSAWS (.txt, frames at 30 Hz). A folder may hold a file for each video.
 
 Seconds are those that a player shows. Each phase occurs once, and one begins where another ends. A video whose marks
-break this has no phases, and a line says why.
+break this, or were made in a file of another length or frame rate, has no phases, and a line says why.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise, zip_longest
 from pathlib import Path, PurePosixPath
@@ -24,12 +24,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from data.datasets.folder import loose_name
+from data.datasets.folder import VideoNames
 from data.datasets.jigsaws import RATE_HZ
-from data.datasets.tables import LabelRow, clip, read_bytes, read_table, read_text, without_mark
-from data.errors import DataError, UsageError, VideoError, nearest, printable
-from data.store import parse_json
+from data.datasets.tables import MAX_BYTES, NUMBER, LabelRow, clip, read_bytes, read_table, read_text, without_mark
+from data.errors import DataError, UsageError, VideoError, printable
+from data.store import RemoteFolder, Storage, address, is_remote, parse_json
+from data.store.arrays import Floats
 from data.video import VIDEO_SUFFIXES, Listing, Phase, Record, probe
+from data.video.media import frame_length
 from data.video.records import files_in
 
 BESIDE = "phases.csv"
@@ -40,7 +42,9 @@ TOUCH_S = 0.1
 
 COLUMNS = ("video", "phase", "start_s", "end_s")
 MEDIA = ("media file name", "media file path", "media file", "observation id")
-BORIS = ("behavior", "behavior type", "status", "time", "time offset (s)", "start (s)", "stop (s)", "source", *MEDIA)
+LENGTHS, RATES = ("media duration (s)", "total length"), ("fps (frame/s)", "fps")
+BORIS = ("behavior", "behavior type", "status", "time", "time offset (s)", "start (s)", "stop (s)", "source", *MEDIA,
+         *LENGTHS, *RATES)  # fmt: skip
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".eaf", ".json")
 
 _HEADER = re.compile("behavior.*(time|start)|time.*behavior", re.IGNORECASE)
@@ -56,83 +60,114 @@ class Mark(NamedTuple):
     start: float  # s
     end: float = math.inf  # s; infinite where the next phase ends it
     frames: bool = False  # start and end count frames from 0 in place of seconds
+    length: float | None = None  # s, of the file that was marked, where the tool states it
+    rate: float | None = None  # frames per second of that file
 
 
-def with_phases(listing: Listing, place: Path | None, beside: Path | None = None) -> Listing:
+def with_phases(
+    listing: Listing, place: Path | None, beside: Path | None = None, storage: Storage | None = None
+) -> Listing:
     """The listing with the phases of its performances, and a line about each that cannot be used.
 
     Args:
-        place: a file or a folder of files; None: `BESIDE` in the folder `beside`, or beside that video, if it exists.
+        place: a file, a folder of files, or a folder with transcriptions of JIGSAWS below it; None: `BESIDE` in the
+            folder `beside`, or beside that video, if it exists. Both may be addresses.
+        storage: how a store is reached.
 
-    Raises UsageError: no such file or folder.
+    Raises UsageError: no such file or folder; StorageError: the store does not answer or refuses.
     """
     problems, found = list[str](), dict[str, dict[str, list[Mark]]]()
-    whole = place is not None or beside is None or beside.is_dir()  # else the table may name the video's neighbours
-    if place is None and beside is not None:
-        place = (beside if whole else beside.parent) / BESIDE
-        place = place if place.is_file() else None
-    if place is None:
-        return listing
-    if not place.exists():
-        raise UsageError("no such file or folder of phases", where=place, fix="Check dataset.phases")
-    find = _finder(listing.records)
-    for path in [p for p in files_in(place) if p.suffix.lower() in SUFFIXES] if place.is_dir() else [place]:
-        strangers = dict[str, str]()
+    trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
+    names = VideoNames({r.id: (r.id, PurePosixPath(r.id).name, r.stem, trials[r.id]) for r in listing.records})
+    one_video = place is None and beside is not None and not _is_folder(beside)  # the table may name its neighbours
+    for path in _tables(listing, place, beside, storage or Storage()):
+        source, strangers = printable(address(path)), dict[str, str]()
         try:
-            for mark in read_marks(path):
-                ids, fault = find(mark.video)
-                strangers |= {mark.video: fault} if fault else {}
-                for one in ids:
-                    found.setdefault(one, {}).setdefault(printable(path), []).append(mark)
+            for mark in read_marks(path, _content(path, storage or Storage())):
+                ids = [] if mark.video in strangers else names.find(mark.video.replace("\\", "/"))
+                if len({trials[one] for one in ids}) == 1:
+                    for one in ids:
+                        found.setdefault(one, {}).setdefault(source, []).append(mark)
+                elif mark.video not in strangers:
+                    fault = "fits several videos" if ids else f"is no video here{names.suggestion(mark.video, trials)}"
+                    strangers[mark.video] = f"{source}: '{clip(mark.video, 200)}' {fault}"
         except DataError as error:
             problems.append(str(error))
-        problems += [f"{printable(path)}: '{clip(v, 200)}' {fault}" for v, fault in strangers.items() if whole]
-    records = tuple(_marked(record, found.get(record.id, {}), problems) for record in listing.records)
+        problems += () if one_video else strangers.values()
+    records = tuple(_marked(record, found.get(record.id, {})) for record in listing.records)
+    problems += [f"{record.name}: {record.phase_fault}" for record in records if record.phase_fault]
     return replace(listing, records=records, problems=(*listing.problems, *problems))
 
 
-def _finder(records: Sequence[Record]) -> Callable[[str], tuple[Sequence[str], str]]:
-    """A function from a name to the ids of the one performance that it fits, or none and the reason."""
-    fitting: dict[str, dict[str, str]] = {}  # performance by id, by name: two views of a trial are one
-    for record in records:
-        trial = record.groups.get("trial", record.id)
-        for name in {record.id, PurePosixPath(record.id).name, record.stem, trial}:
-            fitting.setdefault(loose_name(name), {})[record.id] = trial
+def _tables(listing: Listing, place: Path | None, beside: Path | None, storage: Storage) -> list[Path]:
+    """Paths and addresses of the files of phases, as `with_phases` says."""
+    if place is None:
+        place = None if beside is None else (beside if _is_folder(beside) else beside.parent) / BESIDE
+        there = place is not None and (is_remote(place) or place.is_file())
+        return [place] if place is not None and there and _exists(place, storage) else []
+    if is_remote(place):
+        names = RemoteFolder(place, storage).files()
+        paths = [Path(place, name) for name in names if "/" not in name]
+    elif place.is_dir():
+        root = place.resolve()
+        told = {path.resolve() for one in listing.records if (path := one.sidecars.get("transcription"))}
+        paths = sorted(path for path in told if root in path.parents) or files_in(place)
+    else:
+        paths = [place] if place.exists() else []
+    if not paths and not place.is_dir():
+        raise UsageError("no such file or folder of phases", where=address(place), fix="Check dataset.phases")
+    return [path for path in paths if path == place or path.suffix.lower() in SUFFIXES]
 
-    def find(video: str) -> tuple[Sequence[str], str]:
-        name = PurePosixPath(video.replace("\\", "/")).name
-        ids = fitting.get(loose_name(video)) or fitting.get(loose_name(name), {})
-        here = {PurePosixPath(record.id).name for record in records}
-        fault = "fits several videos" if ids else f"is no video here ({clip(nearest(name, here), 120)})"
-        return (list(ids), "") if len({*ids.values()}) == 1 else ([], fault)
 
-    return find
+def _is_folder(place: Path) -> bool:
+    return place.suffix.lower() not in VIDEO_SUFFIXES if is_remote(place) else place.is_dir()
 
 
-def _marked(record: Record, sources: dict[str, list[Mark]], problems: list[str]) -> Record:
-    """The record with its phases; without any where files disagree or marks cannot be phases, with a line."""
+def _exists(path: Path, storage: Storage) -> bool:
+    return "" in RemoteFolder(path, storage).files() if is_remote(path) else path.is_file()
+
+
+def _content(path: Path, storage: Storage) -> bytes:
+    return RemoteFolder(path, storage).read("", MAX_BYTES) if is_remote(path) else read_bytes(path)
+
+
+def _marked(record: Record, sources: dict[str, list[Mark]]) -> Record:
+    """The record with its phases; with a fault where files disagree or marks cannot be phases."""
     try:
         read = {source: phases_of(_in_seconds(record, marks)) for source, marks in sources.items()}
         if len({*read.values()}) > 1:
             raise ValueError(f"{' and '.join(sorted(read))} mark other phases; keep one")
     except (ValueError, VideoError) as error:
-        problems.append(f"{record.name}: its phases are not used: {error}")
-        return replace(record, phases=())
+        return replace(record, phases=(), phase_fault=f"its phases are not used: {error}")
     return replace(record, phases=next(iter(read.values()), record.phases))
 
 
 def _in_seconds(record: Record, marks: Sequence[Mark]) -> list[Phase]:
     """Marks in seconds of life: frames by their times, and a player's seconds by the frames that it shows."""
-    places, frames = np.array([[mark.start, mark.end] for mark in marks]), marks[0].frames
-    if record.video is not None and (frames or (record.rate and record.path is not None)):
+    places, first = np.array([[mark.start, mark.end] for mark in marks]), marks[0]
+    if record.video is not None and (first.frames or record.rate or first.length or first.rate):
         life = probe(record.video)[1]
-        shown = np.arange(len(life), dtype=np.float64) if frames else probe(Path(record.path or ""))[1]
+        player = probe(Path(record.path or ""))[1] if record.rate and record.frames is None else life
+        _require_equal_clock(first, player)
+        shown = np.arange(len(life), dtype=np.float64) if first.frames else player
         rate = (life[-1] - life[0]) / max(shown[-1] - shown[0], 1e-9)  # beyond the last frame
-        moved = np.interp(places, shown, life) + rate * np.fmax(places - shown[-1], 0.0)
+        moved = np.interp(places, shown, life) + rate * (
+            np.fmax(places - shown[-1], 0.0) + np.fmin(places - shown[0], 0.0)
+        )
         places = np.where(np.isfinite(places), moved, places)
-    elif frames:
+    elif first.frames:
         raise ValueError("they count frames, and there is no video here to time them")
     return [Phase(mark.name, *ends) for mark, ends in zip(marks, places.tolist(), strict=True)]
+
+
+def _require_equal_clock(mark: Mark, times: Floats) -> None:
+    """Raise ValueError where a tool states that it showed another file than a player that shows frames at `times`."""
+    length = times[-1] + frame_length(times)
+    rate = len(times) / length
+    if mark.length is not None and abs(mark.length - length) > max(3 * TOUCH_S, 0.02 * length):
+        raise ValueError(f"they were marked in a video of {mark.length:.2f} s, and this one has {length:.2f} s")
+    if mark.rate is not None and (mark.frames or mark.length is None) and abs(mark.rate - rate) > 0.02 * rate:
+        raise ValueError(f"they were marked at {mark.rate:.6g} frames per second, and this video has {rate:.6g}")
 
 
 def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
@@ -156,9 +191,9 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     return tuple(ordered)
 
 
-def read_marks(path: Path, content: bytes | None = None) -> list[Mark]:
-    """The marks of one file, of `content` if it was read before. Raises DataError: unreadable, or no known form."""
-    content, suffix = read_bytes(path) if content is None else content, path.suffix.lower()
+def read_marks(path: Path, content: bytes) -> list[Mark]:
+    """The marks of one file. Raises DataError: of no known form."""
+    suffix = path.suffix.lower()
     try:
         if suffix == ".eaf":
             return list(_elan(path, content))
@@ -188,11 +223,13 @@ def _ends(row: LabelRow, first: str, last: str = "") -> tuple[float, float]:
 def _boris(path: Path, content: bytes) -> Iterator[Mark]:
     """Events of BORIS: aggregated ones have their ends, tabular ones are paired here; lines above the header go."""
     lines, times = read_text(path, content).split("\n"), dict[tuple[str, str], list[float]]()
+    stated = dict[str, tuple[float | None, float | None]]()
     header = next((number for number, line in enumerate(lines) if _HEADER.search(line)), 0)
     for row in read_table(path, "\n".join(lines[header:]).encode(), BORIS, {})[0]:
         video = next((name for name in map(row.text, MEDIA) if name not in ("", "NA", "Not found")), path.stem)
         name, kind = row.text("behavior"), (row.text("behavior type") or row.text("status")).upper()
         edges = times.setdefault((video, name), [])
+        stated[video] = _stated(row, LENGTHS), _stated(row, RATES)
         if ";" in row.text("source"):
             raise DataError("several videos in one observation", where=row.where, fix="Observe each video alone")
         if kind == ("STOP", "START")[len(edges) % 2]:
@@ -203,7 +240,14 @@ def _boris(path: Path, content: bytes) -> Iterator[Mark]:
         if kind not in ("START", "STOP"):
             edges.append(math.inf if kind == "POINT" else ends[1] - offset)
     for (video, name), edges in times.items():
-        yield from (Mark(video, name, *ends) for ends in zip_longest(edges[::2], edges[1::2], fillvalue=math.inf))
+        pairs = zip_longest(edges[::2], edges[1::2], fillvalue=math.inf)
+        yield from (Mark(video, name, *ends, False, *stated[video]) for ends in pairs)
+
+
+def _stated(row: LabelRow, columns: Sequence[str]) -> float | None:
+    """The positive number of the first of the columns that has a text; None for another text, such as "NA"."""
+    cell = next(filter(None, map(row.text, columns)), "")
+    return float(cell) if NUMBER.fullmatch(cell) and float(cell) > 0 else None
 
 
 def _elan(path: Path, content: bytes) -> Iterator[Mark]:
@@ -238,13 +282,20 @@ def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
     for task in tasks:
         names = [PurePosixPath(unquote(text)) for text in task["data"].values() if isinstance(text, str)]
         video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), *names[:1])
-        file = _UPLOADED.sub("", video.name)
-        for value in (result["value"] for annotation in task["annotations"] for result in annotation["result"]):
+        file, results = _UPLOADED.sub("", video.name), [one for made in task["annotations"] for one in made["result"]]
+        parts = [part for one in results for part in (one, one["value"])]
+        said = {
+            key: part[key] for part in parts for key in ("original_length", "duration", "framesCount") if part.get(key)
+        }
+        length = float(said.get("original_length") or said.get("duration") or 0.0) or None
+        rate = float(said["framesCount"]) / length if "framesCount" in said and length else None
+        for value in (result["value"] for result in results):
             for name in value.get("timelinelabels", ()):
-                parts = ((float(part["start"]) - 1, float(part["end"])) for part in value["ranges"])
-                yield from (Mark(file, str(name), *part, frames=True) for part in parts)
+                spans = ((float(part["start"]) - 1, float(part["end"])) for part in value["ranges"])
+                yield from (Mark(file, str(name), *span, True, length, rate) for span in spans)
             for name in value.get("labels", ()):
-                yield Mark(file, str(name), float(value["start"]), float(value["end"]))
+                if "start" in value:  # else a box, which states the length
+                    yield Mark(file, str(name), float(value["start"]), float(value["end"]), False, length, rate)
 
 
 def _transcription(path: Path, content: bytes) -> Iterator[Mark]:

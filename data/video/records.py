@@ -82,6 +82,7 @@ class Record:
     rate: float = 0.0  # frames per second of a video file whose container states another rate; 0: it is right
     entries: Mapping[str, str] = field(default_factory=dict)
     """The record's name inside of sidecars that hold several performances, by kind."""
+    phase_fault: str = ""  # why marks are not used as phases; empty: they are, or there are none
 
     @property
     def video(self) -> Video | None:

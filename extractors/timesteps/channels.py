@@ -109,13 +109,13 @@ NO_CHANNELS = Channels("none", (), np.zeros(0), (0.0, 0.0), np.zeros((0, 0)), np
 def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     """Channels of the array `array` (row, …) of a stage: its columns as they are, named by `Array.names`.
 
-    Further axes are flattened. A number that is not finite is a missing value. The times are those of the stage's
-    `time`, or the array's own `ARRAY_bounds` (row, 2).
+    Further axes are flattened. A number that is not finite is a missing value. The times are the array's own
+    `ARRAY_bounds` (row, 2), or those of the stage: `time`, or `bounds` (row, 2).
 
     Raises DataError: no such array, no times (row,), or another number of rows.
     """
     arrays = output.arrays
-    clock = f"{array}_bounds" if f"{array}_bounds" in arrays else "time"
+    clock = next((name for name in (f"{array}_bounds", "time", "bounds") if name in arrays), "time")
     for name in (clock, array):
         if name not in arrays:
             raise DataError(f"stage '{stage}' stores no array '{name}'", fix=nearest(name, arrays))

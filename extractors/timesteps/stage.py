@@ -88,6 +88,11 @@ class TimestepsConfig(StageConfig):
         return self
 
     @property
+    def leading_stage(self) -> str:
+        """The stage of the primary agent, or of the scene without one; "" where there is neither."""
+        return self.roles()[0].stage or self.scene_stage
+
+    @property
     def scene_stage(self) -> str:
         """The stage of the whole-scene feature, "" for none."""
         return parse_scene(self.scene)[0] if self.scene else ""
@@ -139,7 +144,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     @classmethod
     def reads_of(cls, config: TimestepsConfig, record: Record, files: StageFiles) -> Mapping[str, str]:
         """The phases, where they are used."""
-        return {"phases": str(record.phases)} if config.bounds != "equal" else {}
+        return {"phases": str(record.phases or record.phase_fault or ())} if config.bounds != "equal" else {}
 
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
@@ -194,7 +199,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         record = source.record
         if not record.phases:
             fix = "Mark them in phases.csv (dataset.phases), or --set timesteps.bounds=equal"
-            raise DataError("no phases", where=record.name, fix=fix)
+            raise DataError(record.phase_fault or "no phases", where=record.name, fix=fix)
         try:
             return phase_bounds(start, end, record.phases, self.config.bounds, self.config.steps)
         except ValueError as error:
@@ -202,8 +207,12 @@ class Timesteps(Extractor[TimestepsConfig]):
             raise DataError(str(error), where=record.name, fix=fix) from None
 
     def primary(self, upstream: Mapping[str, StageOutput]) -> Channels:
-        """The channels of the primary agent alone. Raises DataError: its stage lacks an array."""
-        return self._channels(self.config.roles()[:1], upstream)[0][0]
+        """The channels of the primary agent, or of the scene without one. Raises DataError: a stage lacks an array."""
+        roles = self.config.roles()[:1]
+        if roles[0].kind == NO_AGENT and self.config.scene:
+            stage, array = parse_scene(self.config.scene)
+            return array_channels(_stage(upstream, stage), stage, array)
+        return self._channels(roles, upstream)[0][0]
 
     def _channels(
         self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]

@@ -3,56 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from data.errors import DataError
 from data.video import Record
 from extractors.timesteps import TimestepsConfig
 from extractors.timesteps.stage import Timesteps
 from pipeline.cache.failure import Failure
-from pipeline.observer import Observer
+from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import CarriedPhases, PhaseReferences, Signal
-from pipeline.run import Outputs, Planner, run
+from pipeline.run import Planner, run
 
 
 def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferences | None:
     """The references of a model from the stored outputs of its training performances.
 
-    None for equal time steps, and where no output of the primary agent's stage is stored.
+    None for equal time steps, and where no output of the stage that alignment reads is stored.
     """
-    config = planner.configs["timesteps"]
+    config, annotated = planner.configs["timesteps"], [record for record in records if record.phases]
     if not isinstance(config, TimestepsConfig) or config.bounds == "equal":
         return None
-    stage, first = _reading(planner)
-    plans = (plan.idle() for plan in first.plan_all([record for record in records if record.phases]))
-    made = {}
-    for result, outputs in run(plans, first, read=first.wanted):
-        with suppress(DataError):  # an agent that is never observed
-            if not isinstance(outputs, Failure):
-                made[result.record.id] = Signal.of(stage.primary(outputs)), result.record.phases
-    return PhaseReferences.fit(config.bounds, [made[name] for name in sorted(made)]) if made else None
+    signals = sorted(_signals(planner, annotated), key=lambda pair: pair[0].id)
+    marked = [(signal, record.phases) for record, signal in signals if isinstance(signal, Signal)]
+    return PhaseReferences.fit(config.bounds, marked) if marked else None
 
 
 def carried_phases(
     references: PhaseReferences, planner: Planner, records: Sequence[Record], observer: Observer
 ) -> Iterator[tuple[Record, CarriedPhases | Failure]]:
     """The phases of records without marks; the stage that alignment reads is extracted first."""
-    stage, first = _reading(planner)
-    for result, outputs in run(first.plan_all(records), first, observer, read=first.wanted):
-        yield result.record, outputs if isinstance(outputs, Failure) else _carried(references, stage, outputs)
+    for record, signal in _signals(planner, records, observer):
+        try:
+            found = references.carry(signal) if isinstance(signal, Signal) else signal
+        except DataError as error:
+            found = _failure(error)
+        yield record, found
 
 
-def _reading(planner: Planner) -> tuple[Timesteps, Planner]:
-    """The time steps, and a planner of the stage that their primary agent comes from."""
+def _signals(
+    planner: Planner, records: Sequence[Record], observer: Observer | None = None
+) -> Iterator[tuple[Record, Signal | Failure]]:
+    """The signal of each record; without an observer from stored outputs alone."""
     config = planner.configs["timesteps"]
     assert isinstance(config, TimestepsConfig)
-    stages = (config.roles()[0].stage,)
-    first = Planner(planner.config, planner.cache, stages=stages, retry_failed=planner.retry_failed)
-    return Timesteps(config, planner.files), first
+    if not config.leading_stage:
+        return
+    first = Planner(planner.config, planner.cache, stages=(config.leading_stage,), retry_failed=planner.retry_failed)
+    stage, plans = Timesteps(config, planner.files), first.plan_all(records)
+    plans = plans if observer else (plan.idle() for plan in plans)
+    for result, outputs in run(plans, first, observer or SILENT, read=first.wanted):
+        try:
+            signal = outputs if isinstance(outputs, Failure) else Signal.of(stage.primary(outputs))
+        except DataError as error:  # such as an agent that is never observed
+            signal = _failure(error)
+        yield result.record, signal
 
 
-def _carried(references: PhaseReferences, stage: Timesteps, outputs: Outputs) -> CarriedPhases | Failure:
-    try:
-        return references.carry(Signal.of(stage.primary(outputs)))
-    except DataError as error:
-        return Failure("input", "timesteps", error.what, error.fix or "")
+def _failure(error: DataError) -> Failure:
+    return Failure("input", "timesteps", error.what, error.fix or "")

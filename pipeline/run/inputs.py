@@ -51,7 +51,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
                 raise UsageError(error.what, where=error.where, fix=fix) from error
             raise
         listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))
-        listing = with_phases(listing, config.dataset.phases, beside=inputs[0])
+        listing = with_phases(listing, config.dataset.phases, inputs[0], config.machine.storage.reach())
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
@@ -69,7 +69,8 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     dataset, features = config.dataset, named_features(config.dataset.features)
     labels = dataset.labels if dataset.kind == "folder" else None
     if dataset.root is None and features:
-        return with_features(list_unfilmed(names_of(features), labels), features)
+        listing = with_features(list_unfilmed(names_of(features), labels), features)
+        return with_phases(listing, dataset.phases, storage=config.machine.storage.reach())
     if dataset.root is None:
         raise UsageError(
             "no data set given",
@@ -87,7 +88,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         **options,
     )
     listing = with_features(listing.at_rate(config.method.frames.fps), features)
-    listing = with_phases(listing, dataset.phases, beside=dataset.root)
+    listing = with_phases(listing, dataset.phases, dataset.root, config.machine.storage.reach())
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

@@ -43,7 +43,7 @@ def find_performances(
     else:
         raise UsageError("nothing to score", fix=NOTHING)
     if inputs:
-        listing = with_phases(listing, dataset.phases, beside=inputs[0])
+        listing = with_phases(listing, dataset.phases, inputs[0], storage)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
     for record in listing.records:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data.datasets.jigsaws import list_jigsaws
 from data.datasets.phase_marks import phases_of, with_phases
 from data.errors import UsageError
 from data.video import Listing, Phase, Record
 from data.video.records import find_videos
+from tests.helpers.object_store import Bucket
 
 FILES = Path(__file__).parent / "phase_files"
 
+G1_G5 = (Phase("G1", 0.0, 1.0), Phase("G5", 1.0, 2.0))
 DIVE = (Phase("take-off", 0.4, 1.0), Phase("flight", 1.0, 2.0), Phase("entry", 2.0, 2.6))
 
 TABLE = "video,phase,start_s,end_s\nday/a.mp4,take-off,0.4,1\nday/a.mp4,flight,1.0,1.95\nday/a.mp4,entry,2,2.6\n"
@@ -196,6 +200,109 @@ def test_frames_and_another_rate_follow_the_video(tmp_path: Path, make_video: Ca
         for name in ("phases.csv", "export.json"):
             first, last = read(tmp_path / name, record).records[0].phases
             assert (first.start, first.end, last.end) == pytest.approx((0, 2 * scale, 4 * scale), abs=0.01)
+
+
+RESULTS = [{**one, "original_length": 1.5} for one in SECONDS]
+BOX = {"value": {"framesCount": 150, "duration": 3.0, "labels": ["diver"]}}
+RANGE = {"value": {"ranges": [{"start": 20, "end": 150}], "timelinelabels": ["entry"]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("b.csv", AGGREGATED.replace("FPS", "Media duration (s),FPS").replace(",25,", ",1.5,50.0,"), "1.50 s"),
+        ("b.csv", AGGREGATED.replace(",25,", ",50.000,"), "50 frames per second, and this video has 25"),
+        ("b.tsv", TABULAR.replace("\t3\t25\t", "\t6.0\t12.5\t"), "6.00 s, and this one has 3.00 s"),
+        ("l.json", json.dumps([{**LABEL_STUDIO[0], "annotations": [{"result": RESULTS}]}]), "1.50 s, and this one"),
+        (
+            "l.json",
+            json.dumps([{**LABEL_STUDIO[0], "annotations": [{"result": [BOX, RANGE]}]}]),
+            "50 frames per second",
+        ),
+    ],
+)
+def test_marks_in_a_file_of_another_length_or_rate_are_one_line(
+    name: str, text: str, what: str, tmp_path: Path, make_video: Callable[..., Path]
+) -> None:
+    (tmp_path / name).write_text(text)
+    videos = [Record(f"{one}.mp4", make_video(tmp_path / f"{one}.mp4", frames=75, rate=25)) for one in "ab"]
+    listing = read(tmp_path / name, *videos)
+    (line,) = listing.problems
+    assert line.startswith("a.mp4: its phases are not used: they were marked ")
+    assert what in line
+    assert listing.records[0].phase_fault in line
+
+
+def test_lengths_that_a_tool_states_as_unknown_do_not_count(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+    (tmp_path / "b.csv").write_text(AGGREGATED.replace(",25,", ",NA,"))
+    listing = read(tmp_path / "b.csv", Record("a.mp4", make_video(tmp_path / "a.mp4", frames=75, rate=25)))
+    assert listing.problems == ()
+    assert len(listing.records[0].phases) == 3
+
+
+def test_an_exact_name_counts_before_a_similar_one(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("video,phase,start_s\na.mp4,run,0\n")
+    listing = read(tmp_path / "p.csv", Record("a.mp4", None), Record("a.avi", None))
+    assert listing.problems == ()
+    assert [len(record.phases) for record in listing.records] == [1, 0]
+
+
+def test_the_work_grows_with_the_number_of_videos(tmp_path: Path) -> None:
+    """Twenty times the videos and marks make at most thirty times the calls of functions; it was the square."""
+
+    def calls(count: int) -> int:
+        records = [Record(f"{number:05d}.mp4", None) for number in range(count)]
+        lines = [f"{name},run,0" for record in records for name in (record.id, f"gone {record.id}")]
+        (tmp_path / "p.csv").write_text("\n".join(["video,phase,start_s", *lines]))
+        made = 0
+
+        def count_calls(*_: object) -> None:
+            nonlocal made
+            made += 1
+
+        sys.setprofile(count_calls)
+        try:
+            read(tmp_path / "p.csv", *records)
+        finally:
+            sys.setprofile(None)
+        return made
+
+    assert calls(2000) < 30 * calls(100)
+
+
+def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp_path: Path) -> None:
+    for task in ("Suturing", "Knot_Tying"):
+        for folder, text in (("kinematics/AllGestures", "0\n"), ("transcriptions", "1 30 G1\n31 60 G5\n")):
+            (tmp_path / task / folder).mkdir(parents=True)
+            (tmp_path / task / folder / f"{task}_B001.txt").write_text(text)
+    listing = list_jigsaws(tmp_path, unscored=True)
+    for place, tasks in ((tmp_path, {"Suturing", "Knot_Tying"}), (tmp_path / "Suturing", {"Suturing"})):
+        made = with_phases(listing, place)
+        assert made.problems == listing.problems
+        assert {record.task for record in made.records if record.phases == G1_G5} == tasks
+
+
+def test_phases_of_videos_on_a_store_are_read(bucket: Bucket, video: Callable[..., bytes]) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        bucket.put(f"in/{name}", video())
+    folder, storage = Path(f"s3://{bucket.name}/in"), bucket.storage
+    listing = find_videos([folder], storage)
+    assert with_phases(listing, None, folder, storage) == listing
+    bucket.put("in/phases.csv", b"video,phase,start_s\na.mp4,run,0\nb.mp4,run,0\nc.mp4,run,0\n")
+    bucket.put("marks/one.csv", b"video,phase,start_s\nb.mp4,run,0\n")
+    bucket.put("marks/readme.md", b"no table")
+    stranger = f"s3://{bucket.name}/in/phases.csv: 'c.mp4' is no video here (did you mean 'b.mp4'?)"
+    for place, beside, lines, marked in (
+        (None, folder, (stranger,), [1, 1]),
+        (None, folder / "a.mp4", (), [1]),
+        (Path(f"s3://{bucket.name}/marks"), folder, (), [0, 1]),
+        (Path(f"s3://{bucket.name}/marks/one.csv"), folder, (), [0, 1]),
+    ):
+        made = with_phases(find_videos([beside], storage), place, beside, storage)
+        assert made.problems == lines
+        assert [len(record.phases) for record in made.records] == marked
+    with pytest.raises(UsageError, match="no such file"):
+        with_phases(listing, Path(f"s3://{bucket.name}/none"), folder, storage)
 
 
 def test_the_table_beside_the_videos_is_read(tmp_path: Path) -> None:

@@ -127,20 +127,50 @@ def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path: Path)
     }  # fmt: skip
     done = api.extract(config="skeletons", overrides=settings, observer=Notes())
     failed = {result.record.name: result.failed["timesteps"].cause for result in done.summary.failed}
-    none = dict.fromkeys(("gap.csv", "overlap.csv", "twice.csv", "two.csv"), "no phases")
-    assert {name: cause.partition(": ")[2] or cause for name, cause in failed.items()} == none | {
+    unused = {name: cause for name, cause in failed.items() if "not used" in cause}
+    assert {f"note: {name}: {cause}" for name, cause in unused.items()} < {*said}, "the same reason"
+    assert {name: cause for name, cause in failed.items() if name not in unused} == {
         "unknown.csv": "'twist' is none of the phases run, flight, entry",
         "order.csv": "the order of its phases is flight, run, not run, flight, entry",
         "beyond.csv": "'flight' is marked until 9.00 s, and the video ends at 3.00 s",
     }
-    unused = "csv: its phases are not used: "
+    assert sorted(unused) == ["gap.csv", "overlap.csv", "twice.csv", "two.csv"]
+    without = "csv: its phases are not used: "
     lines = [line.removeprefix("note: ") for line in said if "phases" in line or "stranger" in line]
     expected = (
         f"{tmp_path}/marks/a.csv: 'stranger.csv' is no video here",
         f"{tmp_path}/marks/c.eaf: no file of phases",
-        f"gap.{unused}'run' and 'flight' leave a gap of 0.50 s",
-        f"overlap.{unused}'run' and 'flight' overlap by 0.50 s",
-        f"twice.{unused}'run' occurs 2 times; each phase occurs once",
-        f"two.{unused}{tmp_path}/marks/a.csv and {tmp_path}/marks/b.csv mark other phases; keep one",
+        f"gap.{without}'run' and 'flight' leave a gap of 0.50 s",
+        f"overlap.{without}'run' and 'flight' overlap by 0.50 s",
+        f"twice.{without}'run' occurs 2 times; each phase occurs once",
+        f"two.{without}{tmp_path}/marks/a.csv and {tmp_path}/marks/b.csv mark other phases; keep one",
     )
     assert [line[: len(begin)] for line, begin in zip(sorted(lines), sorted(expected), strict=True)] == sorted(expected)
+
+
+def test_features_without_agents_and_without_a_data_set_have_phases(tmp_path: Path) -> None:
+    """Nine of ten performances of one scene feature are marked; two parts of uneven length, which differ in a value."""
+    rng, marks, scores = np.random.default_rng(0), ["video,phase,start_s,end_s"], ["video,score"]
+    (tmp_path / "features").mkdir()
+    for number in range(10):
+        cut, quality = int(rng.integers(8, 24)), rng.uniform(0.5, 1)
+        rows = 0.05 * rng.normal(size=(32, 3)) + quality * np.where(np.arange(32)[:, None] < cut, 1, -1)
+        np.save(tmp_path / f"features/{number}.npy", rows.astype(np.float32))
+        scores.append(f"{number},{quality:.2f}")
+        marks += [f"{number},run,0,{cut}", f"{number},entry,{cut},32"] if number < 9 else []
+    (tmp_path / "scores.csv").write_text("\n".join(scores))
+    (tmp_path / "phases.csv").write_text("\n".join(marks))
+    settings = {
+        "dataset.labels": tmp_path / "scores.csv", "dataset.phases": tmp_path / "phases.csv", "run.workers": 0,
+        "cache": tmp_path / "cache", "timesteps.bounds": ["run", "entry"], "timesteps.steps": 4, "features.fps": 1,
+        "train.epochs": 2, "train.runs": 1, "model.system": "aim",
+    }  # fmt: skip
+    given = {"config": "folder", "overrides": settings, "features": [str(tmp_path / "features")]}
+    done = api.extract(**given)
+    assert [result.record.name for result in done.summary.failed] == ["9"]
+    api.train(**given, out=tmp_path / "run", folds=0)
+    ours = {"cache": tmp_path / "cache", "run.workers": 0}
+    row = api.score(model=tmp_path / "run", overrides=ours, features=given["features"])[-1]
+    assert row.carried is not None
+    assert [phase.name for phase in row.phases] == ["run", "entry"]
+    assert row.phases[0].end == pytest.approx(cut, abs=1)
