@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from data.errors import PROGRAM
 from pipeline.cli import app
 from synthetic.tiny_jigsaws import make_jigsaws
+from synthetic.tiny_published import make_lists
 from tests.pipeline.cli.test_commands import COMMANDS
 
 FAST = ["--set", "train.epochs=2", "--set", "train.runs=1", "--set", "model.system=aim", "--set", "run.workers=0"]
@@ -89,6 +91,23 @@ INCOMPLETE = ("data_check",)
 def test_a_command_ends_with_the_line_to_type_next(folder: None, name: str) -> None:
     typed, following = CASES[name]
     assert last_line(*typed, code=int(name in INCOMPLETE)) == following
+
+
+def test_a_complete_copy_has_features_made_or_is_evaluated_on_those_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_lists("fs1000", Path("FS"), count=4, frames=2)
+    for side in ("train", "val"):
+        path = Path(f"FS/{side}_fs800.txt")
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    made = ["--config", "fs1000", "--set", "dataset.root=FS"]
+    assert last_line("data", "check", "FS") == last_line("data", "check", "FS", *made[:2]) == ["extract", *made]
+    chosen = [*made[:2], "--set", "dataset.score=pcs"]
+    assert last_line("data", "check", "FS", *chosen) == ["extract", *chosen, *made[2:]]
+    np.savez("vst.npz", **{path.stem: np.ones((5, 3)) for path in Path("FS/videos").iterdir()})
+    typed = ["FS", *made[:2], "--features", "vst.npz"]
+    assert last_line("data", "check", *typed) == ["evaluate", *typed]
 
 
 def test_two_trials_are_compared_and_each_is_seen_by_itself(folder: None) -> None:
