@@ -238,7 +238,8 @@ def join_lists(
         else:
             records[name] = replace(record, id=video.id, path=video.path, frames=video.frames)
     if not records:
-        raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
+        fix = f"Expected them in {expected}; features in their place: --features PATH"
+        raise DataError("none of the listed performances has a video", where=root, fix=fix)
     problems += [f"{video.name}: a video that no list names" for name, video in videos.items() if name not in records]
     return Listing(tuple(sorted(records.values(), key=lambda record: record.id)), tuple(problems))
 

@@ -334,6 +334,15 @@ def test_a_damaged_list_names_its_line(tmp_path: Path, line: str, what: str) -> 
     assert "train_dataset.txt" in str(caught.value)
 
 
+def test_lists_without_videos_name_both_ways_to_go_on(tmp_path: Path) -> None:
+    for side in ("train", "test"):
+        put(tmp_path / f"{side}.txt", f"{side} 28.71 29.36 1\n")
+    with pytest.raises(DataError, match="none of the listed performances has a video") as caught:
+        list_records("fis-v", tmp_path)
+    assert caught.value.fix == "Expected them in videos; features in their place: --features PATH"
+    assert len(list_records("fis-v", tmp_path, unfilmed=["train"]).records) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "value", "what"),
     [
