@@ -64,19 +64,36 @@ def check(got: ImportedKeypoints, layout: str, corrected: float) -> None:
     assert got.summary.startswith(f"{layout}: 5 joints under their COCO names")
 
 
+def saved(path: Path) -> Path:
+    """Labels as SLEAP's file of this ending."""
+    sio = pytest.importorskip("sleap_io", reason="needs the extra sleap")
+    if path.suffix == ".slp":
+        labels(sio).save(str(path), embed=False, verbose=False)
+    else:
+        sio.save_analysis_h5(labels(sio), str(path))
+    return path
+
+
 @pytest.mark.parametrize("name", ["dive.slp", "dive.mp4.predictions.slp", "dive.analysis.h5"])
 def test_files_of_sleap_are_read(tmp_path: Path, name: str) -> None:
     """The video that they name is not there, and is not opened."""
-    sio = pytest.importorskip("sleap_io", reason="needs the extra sleap")
-    if name.endswith(".slp"):
-        labels(sio).save(str(tmp_path / name), embed=False, verbose=False)
-    else:
-        sio.save_analysis_h5(labels(sio), str(tmp_path / name))
+    saved(tmp_path / name)
     path = find_keypoints(tmp_path, "dive.mp4")
     assert path == tmp_path / name
     check(read_keypoints(path, "dive", SIZE, FRAMES), "SLEAP", corrected=1)
     motion = read_motion(path, 2)
     assert motion.keypoints.shape == (3, 2, 17, 3)
+
+
+@pytest.mark.parametrize("share", [0, 0.02, 0.5, 0.9])
+@pytest.mark.parametrize("name", ["a.slp", "a.analysis.h5"])
+def test_a_damaged_file_of_sleap_is_named(tmp_path: Path, name: str, share: float) -> None:
+    path = saved(tmp_path / name)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DataError) as caught:
+        read_motion(path, 1)
+    assert caught.value.where == str(path)
+    assert caught.value.fix
 
 
 def test_sleap_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,12 +102,6 @@ def test_sleap_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: 
     labels(sio, videos=2).save(str(path), embed=False, verbose=False)
     with pytest.raises(DataError, match="has 2 videos and 1 skeletons"):
         read_motion(path, 1)
-    labels(sio).save(str(path), embed=False, verbose=False)
-    for length in (0, 100, 3000, path.stat().st_size // 2):
-        path.write_bytes(path.read_bytes()[:length])
-        with pytest.raises(DataError, match="is no readable file of SLEAP") as caught:
-            read_motion(path, 1)
-        assert caught.value.where == str(path)
     monkeypatch.setitem(sys.modules, "sleap_io", None)
     with pytest.raises(UsageError, match=r"needs the package 'sleap-io'.*\[sleap\]"):
         read_motion(path, 1)
