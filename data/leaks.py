@@ -59,7 +59,7 @@ class LeakAudit:
         head = f"leak audit: {found}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
         return [head, *(f"leak: {leak}" for leak in self.leaks[:SHOWN])]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The report ready for JSON; ids are made printable."""
         leaks = [
             {"fold": leak.fold, "kind": leak.kind, "value": printable(leak.value)}

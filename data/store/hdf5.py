@@ -145,11 +145,8 @@ def _digest(values: NDArray[np.generic]) -> str:
 
 def _plain(quality: Measures) -> Measures:
     """Quality values as JSON types: numpy scalars become Python numbers, NaN becomes null."""
-    plain: dict[str, float | str | None] = {}
-    for name, value in quality.items():
-        value = value.item() if isinstance(value, np.generic) else value
-        plain[name] = None if isinstance(value, float) and not np.isfinite(value) else value
-    return plain
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in quality.items()}
+    return {name: None if isinstance(v, float) and not np.isfinite(v) else v for name, v in plain.items()}
 
 
 def dataset_paths(path: Path) -> list[str]:

@@ -256,7 +256,7 @@ def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
 def export(done: api.Exported, as_json: bool) -> None:
     """Print what was written."""
     if as_json:
-        print_json(done.as_dict())
+        print_json(done.as_json())
     else:
         say(done.text())
 

@@ -14,7 +14,7 @@ NEW_VIDEOS, NEW_FEATURES = "NEW_VIDEOS", "NEW_FEATURES"
 """Stand for the user's videos, whose folder no command knows."""
 
 
-def address(place: Path) -> str | Path:
+def as_typed(place: Path) -> str | Path:
     """A path, or an address of a store, as it is typed."""
     from data.store import address, is_shared
 
@@ -39,7 +39,7 @@ class Typed:
             for value in (values,) if isinstance(values, (str, Path)) else values:
                 yield from (option, str(value))
         if self.given.get("cache") is not None:
-            yield from ("--cache", address(self.given["cache"]))
+            yield from ("--cache", as_typed(self.given["cache"]))
 
     def without(self, option: str) -> list[str]:
         """The words again, without a flag."""
@@ -88,7 +88,7 @@ def _after_features(typed: Typed) -> Line:
 
     place = typed.inputs[0] if typed.inputs else None
     if place is None or any((place / name).is_file() for name in CANDIDATES):
-        return ("train on its labels", "train", *(() if place is None else (address(place),)), *typed.settings)
+        return ("train on its labels", "train", *(() if place is None else (as_typed(place),)), *typed.settings)
     return ("judge these videos", "label", place if place.is_dir() else NEW_VIDEOS, "--pairs")
 
 
@@ -103,25 +103,25 @@ def _plot_it(done: Any, _: Typed) -> Line:
 
 def _report(_: Any, typed: Typed) -> Line:
     if typed.features:
-        model = ("--model", address(typed.run))
+        model = ("--model", as_typed(typed.run))
         return ("write the scores as a table", "score", *typed.settings, *model, "--out", "scores.csv")
     if typed.inputs:
-        return ("compare two of them", "compare", "VIDEO_A", "VIDEO_B", "--model", address(typed.run))
-    return ("draw figures for a paper", "plot", address(typed.run), *typed.settings)
+        return ("compare two of them", "compare", "VIDEO_A", "VIDEO_B", "--model", as_typed(typed.run))
+    return ("draw figures for a paper", "plot", as_typed(typed.run), *typed.settings)
 
 
 def _compare(_: Any, typed: Typed) -> Line:
     videos = (Path(typed.a), Path(typed.b))
     shown = videos if all(video.exists() for video in videos) else typed.settings
-    return ("see each by itself", "report", address(typed.model), *shown)
+    return ("see each by itself", "report", as_typed(typed.model), *shown)
 
 
 def _score(rows: Any, typed: Typed) -> Line:
     if all(row.failure is not None for row in rows):
         return ("when they are mended", *typed.words)
     if typed.kinematics is not None:
-        return ("score others", "score", NEW_VIDEOS, "--model", address(typed.model))
-    return ("see why", "report", address(typed.model), *map(address, typed.inputs or ()), *typed.settings)
+        return ("score others", "score", NEW_VIDEOS, "--model", as_typed(typed.model))
+    return ("see why", "report", as_typed(typed.model), *map(as_typed, typed.inputs or ()), *typed.settings)
 
 
 def _pack(packed: Any, typed: Typed) -> Line:
@@ -176,12 +176,12 @@ NEXT: Mapping[str, Callable[[Any, Typed], Line]] = {
     "leaderboard": _plot_it,
     "report": _report,
     "compare": _compare,
-    "plot": lambda _, typed: ("see a page of it", "report", address(typed.run), *map(address, typed.inputs or ()),
+    "plot": lambda _, typed: ("see a page of it", "report", as_typed(typed.run), *map(as_typed, typed.inputs or ()),
                               *typed.settings),
     "serve": lambda _, typed: ("serve again, with the videos so far", *typed.words),
     "score": _score,
-    "export": lambda _, typed: ("share the whole model", "push", address(typed.run), "ADDRESS"),
-    "push": lambda _, typed: ("score with it", "score", NEW_VIDEOS, "--model", address(typed.to)),
+    "export": lambda _, typed: ("share the whole model", "push", as_typed(typed.run), "ADDRESS"),
+    "push": lambda _, typed: ("score with it", "score", NEW_VIDEOS, "--model", as_typed(typed.to)),
     "pack": _pack,
     "settings": lambda rows, _: ("see what a value changes", "extract", NEW_VIDEOS, "--dry-run", "--set",
                                  f"{rows[0].key}=VALUE"),

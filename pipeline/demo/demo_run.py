@@ -112,7 +112,7 @@ class DemoResult:
             "pose": asdict(self.pose),
             "metrics": {name: asdict(one) for name, one in self.metrics.items()},
             "intervals": self.coverage(),
-            "audit": {k: v for k, v in self.leaks.as_dict().items() if k != "untested"},
+            "audit": {k: v for k, v in self.leaks.as_json().items() if k != "untested"},
             "seconds": self.seconds,
         }
 

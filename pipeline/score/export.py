@@ -71,7 +71,7 @@ class Exported:
     outputs: dict[str, list[int | str]]
     share: float  # of the run's score, from 0 to 1
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """As JSON types."""
         return asdict(self) | {"path": printable(self.path)}
 

@@ -155,7 +155,7 @@ def test_a_planted_leak_is_found_and_named(kind: str) -> None:
     assert not report.ok
     with pytest.raises(DataError, match=f"{kind} '000.mp4' trains as 000.mp4 and tests as 004.mp4"):
         report.require()
-    assert report.as_dict()["leaks"][0]["test"] == ["004.mp4"]
+    assert report.as_json()["leaks"][0]["test"] == ["004.mp4"]
     allowed = audit([fold], records, forbid=())
     assert allowed.ok
     assert allowed.shared == {kind: 1}
@@ -185,7 +185,7 @@ def test_hostile_names_come_out_printable() -> None:
     ]
     report = audit([Fold("1", (records[0].id,), ("b",))], records)
     assert all(str(leak).isprintable() for leak in report.leaks)
-    json.dumps(report.as_dict()).encode("ascii")
+    json.dumps(report.as_json()).encode("ascii")
 
 
 @given(st.integers(0, 9999), st.integers(1, 25))
