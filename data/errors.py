@@ -121,6 +121,15 @@ def significant(value: float) -> str:
     return f"{float(f'{value:.3g}') + 0.0:.6g}"  # + 0.0: no negative zero
 
 
+def decimals(value: float, digits: int) -> str:
+    """The number with `digits` decimals; one that is shown as zero has no minus sign.
+
+    >>> decimals(-0.0001, 2), decimals(-0.3, 2)
+    ('0.00', '-0.30')
+    """
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"
+
+
 def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
     """Numbers as texts, with the fewest decimals that keep unequal ones unequal, and nonzero ones nonzero.
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from data.errors import apart, significant
+from data.errors import apart, decimals, significant
 
 Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
@@ -17,7 +17,7 @@ def as_printed(value: float, digits: int) -> Decimal:
 
     A printed difference is the difference of such values, so that it agrees with the numbers beside it.
     """
-    return Decimal(f"{value:.{digits}f}") + 0
+    return Decimal(decimals(value, digits))
 
 
 @dataclass(frozen=True)

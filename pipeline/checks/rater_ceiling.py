@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.errors import significant
+from data.errors import decimals, significant
 from data.video import Record
 from models.agreement import agreement
 
@@ -46,8 +46,8 @@ def ceiling_line(agreed: RaterAgreement | None, rho: float | None, mae: float) -
     """One sentence: the agreement of two raters, and that of the model with their mean; empty where it is unknown."""
     if agreed is None:
         return ""
-    model = "undefined" if rho is None else f"{rho:.2f}"
+    model = "undefined" if rho is None else decimals(rho, 2)
     return (
-        f"two raters agree by rho {agreed.spearman:.2f} and differ by {significant(agreed.difference)}; "
+        f"two raters agree by rho {decimals(agreed.spearman, 2)} and differ by {significant(agreed.difference)}; "
         f"the model and their mean by rho {model}, with an error of {significant(mae)}"
     )

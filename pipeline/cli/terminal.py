@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from data.errors import counted, printable
+from data.errors import counted, decimals, printable
 from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def systems_table(given: SystemsTable) -> None:
 
 
 def _system_cell(value: Cell) -> str:
-    return f"{value[0]:.2f} to {value[1]:.2f}" if isinstance(value, tuple) else _cell(value)
+    return " to ".join(decimals(end, 2) for end in value) if isinstance(value, tuple) else _cell(value)
 
 
 def status_table(rows: Iterable[StatusRow], *, all_values: bool = False) -> None:
@@ -248,7 +248,7 @@ def status_table(rows: Iterable[StatusRow], *, all_values: bool = False) -> None
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return decimals(value, 3)
     return "" if value is None else printable(str(value))
 
 

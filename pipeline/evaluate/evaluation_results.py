@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from data.errors import decimals
 from data.leaks import LeakAudit
 from data.store.arrays import Floats
 from pipeline.systems.inner_tests import InnerTest
@@ -52,6 +53,11 @@ class MeanAndEnds(StrictFields):
     def of(cls, values: Floats) -> MeanAndEnds:
         """Of any number of values."""
         return cls(float(values.mean()), float(values.min()), float(values.max()))
+
+    def shown(self, digits: int) -> str:
+        """The mean, and its ends in brackets."""
+        mean, low, high = (decimals(value, digits) for value in (self.mean, self.low, self.high))
+        return f"{mean} ({low} to {high})"
 
 
 @dataclass(frozen=True)

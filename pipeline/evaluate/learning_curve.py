@@ -112,11 +112,8 @@ def curve_lines(points: Sequence[CurvePoint]) -> list[str]:
     """The curve, a line a size."""
     lines = []
     for point in points:
-        rho = (
-            "undefined" if point.rho is None else f"{point.rho.mean:.2f} ({point.rho.low:.2f} to {point.rho.high:.2f})"
-        )
-        error = f"{point.mae.mean:.3f} ({point.mae.low:.3f} to {point.mae.high:.3f})"
-        lines.append(f"trained on {point.trained_on:.3g}: error {error}, rho {rho}")
+        rho = "undefined" if point.rho is None else point.rho.shown(2)
+        lines.append(f"trained on {point.trained_on:.3g}: error {point.mae.shown(3)}, rho {rho}")
     return lines
 
 

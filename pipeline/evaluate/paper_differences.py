@@ -16,6 +16,12 @@ NO_METHOD = ("recipe", "runs", "seed")
 PAPER_PRESET = PRESETS / "jigsaws-paper.yaml"
 """The preset of the paper's own experiment: its network, its training, and stages that read what it reads."""
 
+AGENTS = ("primary", "secondary")
+"""Settings of time steps that follow from what a data set shows."""
+
+OF_FILMS = {"clips": {"layout": "windows"}}
+"""Settings of stages where nothing but films is recorded: clips of dives begin every ten frames in public code."""
+
 
 def paper_differences(method: Method) -> list[str]:
     """Every setting of a method that is not the paper's, as "section.name value (the paper's)"."""
@@ -32,12 +38,14 @@ def _section(name: str, here: dict[str, Any], theirs: dict[str, Any]) -> Iterato
 
 
 def _stages(method: Method, paper: Method) -> Iterator[tuple[str, Any, Any]]:
-    """Settings of the stages that run on recorded kinematics."""
-    if "kinematics" in method.stages:
-        for stage in method.stages:
-            yield from _section(stage, *(one.stage(stage).model_dump() for one in (method, paper)))
-    elif getattr(method.stage("timesteps"), "scene", None) == "":
-        yield "timesteps.scene", None, "the whole scene"
+    """Settings of the stages that both methods have."""
+    for stage in method.stages:
+        if stage in paper.stages:
+            theirs = paper.stage(stage).model_dump()
+            if "kinematics" not in method.stages:
+                theirs |= OF_FILMS.get(stage, {})
+            here = {name: value for name, value in method.stage(stage).model_dump().items() if name not in AGENTS}
+            yield from _section(stage, here, theirs)
 
 
 def _plain(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from data.errors import decimals
 from pipeline.checks.accuracy import Interval
 from pipeline.systems.interface import RowKind
 
@@ -41,5 +42,5 @@ class Table:
 
 
 def interval_text(interval: Interval | None) -> str | None:
-    """Both ends of an interval, None where it has none."""
-    return None if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+    """Both ends of an interval of a correlation, None where it has none."""
+    return None if interval is None else " to ".join(decimals(end, 2) for end in interval)

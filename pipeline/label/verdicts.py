@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from data.errors import counted, significant
+from data.errors import counted, decimals, significant
 from models.agreement import Agreement, Bounded
 from pipeline.label.pair_consistency import LEVEL, PairFit
 
@@ -70,16 +70,18 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
         return ("The agreement is unknown while all scores are equal",)
 
     def ends(one: Bounded) -> str:
-        return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" if math.isfinite(one.value) else "undefined"
+        if not math.isfinite(one.value):
+            return "undefined"
+        return f"{decimals(one.value, 2)} ({decimals(one.low, 2)} to {decimals(one.high, 2)})"
 
     lines = [verdict(agreed.chance, agreed.reliability, agreed.raters)]
     judged = f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more"
-    lines.append(f"{judged}: Krippendorff's alpha {agreed.alpha:.2f}")
+    lines.append(f"{judged}: Krippendorff's alpha {decimals(agreed.alpha, 2)}")
     if agreed.chance < LEVEL:
         lines[-1] += f"; reliability of the mean score {agreed.reliability:.2f}, {right_order(agreed.reliability)}"
         lines.append(
-            f"two raters agree by Kendall's tau {agreed.kendall:.2f}, Spearman's rho {agreed.spearman:.2f}, and "
-            f"differ by {significant(agreed.difference)} on average"
+            f"two raters agree by Kendall's tau {decimals(agreed.kendall, 2)}, Spearman's rho "
+            f"{decimals(agreed.spearman, 2)}, and differ by {significant(agreed.difference)} on average"
         )
     if math.isfinite(agreed.icc.value):
         lines.append(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import UsageError, printable
+from data.errors import UsageError, decimals, printable
 from data.store import write_bytes
 from data.video import Phase
 from pipeline.checks.accuracy import Interval
@@ -284,7 +284,7 @@ def agreement_title(predictions: Sequence[ScatterPoint], headline: Headline | No
     if headline is None or headline.value is None:
         return said
     ends = interval_text(headline.interval)
-    return f"{said}, rho {headline.value:.2f}{f' (95 % {ends})' if ends else ''}".replace("-", MINUS)
+    return f"{said}, rho {decimals(headline.value, 2)}{f' (95 % {ends})' if ends else ''}".replace("-", MINUS)
 
 
 def bar_figure(chart: BarChart) -> Figure:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from data.errors import printable
+from data.errors import decimals, printable
 from pipeline.checks.prediction_intervals import LEVELS, needed, reach
 from pipeline.pack.data_card import card_text, data_lines
 from pipeline.score.calibration import Calibration
@@ -125,12 +125,12 @@ def _results(model: TrainedModel) -> Iterable[str]:
         f"{calibration.groups} independent"
     )
     accuracy = calibration.accuracy
-    rho = "undefined" if accuracy.rho is None else f"{accuracy.rho:.3f}"
+    rho = "undefined" if accuracy.rho is None else decimals(accuracy.rho, 3)
     yield f"Spearman's rho {rho}, mean absolute error {accuracy.mae:.3f}"
     yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
     yield str(accuracy)
     for name, test in (model.combination.tests if model.combination.regressions else {}).items():
-        rho = "undefined" if test.rho is None else f"Spearman's rho {test.rho:.3f}, p {test.shown_p}"
+        rho = "undefined" if test.rho is None else f"Spearman's rho {decimals(test.rho, 3)}, p {test.shown_p}"
         yield f"{card_text(name)}: {rho} within folds"
     for level in LEVELS:
         width = reach(calibration.residuals, calibration.group, level)

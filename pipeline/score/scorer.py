@@ -155,7 +155,7 @@ class Scorer:
         fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score
         weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)
         steps = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
-        score, with_steps = float(made.score[0]), self.model.network_share > 0  # a network that only guesses has none
+        score, with_steps = float(made.score[0]), self.model.explains
         accuracies = {} if calibration is None else calibration.head_accuracies
         heads = {name: values for name in HEADS if (values := getattr(made, name)) is not None}
         good = {name: float(v[0]) for name, v in heads.items() if name not in accuracies or accuracies[name].better}

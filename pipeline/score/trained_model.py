@@ -167,6 +167,11 @@ class TrainedModel:
         """Weight of the networks in the score, 0 to 1; the rest is the regressions of a combination."""
         return self.combination.share(NETWORK)
 
+    @property
+    def explains(self) -> bool:
+        """Whether the networks are in the score and better than chance, so that their steps say something."""
+        return self.combination.better_than_chance(NETWORK)
+
     def predict(self, features: FeatureSet) -> ModelScores:
         """Score performances. Raises UsageError for none, and as `check`."""
         self.check(features)

@@ -79,6 +79,10 @@ class Combination:
         """The weight of a system in the mean."""
         return (name in self.used) / len(self.used)
 
+    def better_than_chance(self, name: str) -> bool:
+        """Whether a system is averaged, and not only because none is better than chance."""
+        return name in self.used and (name not in self.tests or self.tests[name].p < CHANCE)
+
     def others(self, features: FeatureSet) -> list[Floats]:
         """(m,) scores of each regression, each performance computed alone."""
         return [one.predict(features).score[0] for one in self.regressions]

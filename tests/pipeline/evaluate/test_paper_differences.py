@@ -66,3 +66,16 @@ def test_settings_of_stages_count_where_the_stage_runs() -> None:
     assert "kinematics.speed on (off)" in said("jigsaws")
     assert "kinematics.rotation" not in differences({"kinematics.rotation": "6d"})
     assert "timesteps.scene" in differences({"timesteps.scene": ""})
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ({"timesteps.steps": 20}, "timesteps.steps 20 (10)"),
+        ({"timesteps.statistics": "dct"}, "timesteps.statistics dct (mean"),
+        ({"clips.layout": "uniform"}, "clips.layout uniform (windows)"),
+    ],
+)
+def test_settings_of_stages_count_without_kinematics(setting: dict[str, Any], text: str) -> None:
+    assert not [part for part in ("timesteps.", "clips.") if part in said("tasd2")]
+    assert text in said("tasd2", setting)

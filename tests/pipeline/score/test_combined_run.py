@@ -16,6 +16,7 @@ from pipeline.score.model_training import train_model
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config, validate
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE
+from pipeline.systems.inner_tests import InnerTest
 from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
@@ -77,6 +78,15 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(
     assert "the score is the mean of: " in (folder / CARD).read_text()
     fitted = [one.arrays() for one in done.calibration.combinations]
     assert len({one["regressions"].tobytes() for one in fitted}) == len(fitted) > 1
+
+
+def test_steps_say_something_where_the_network_is_better_than_chance(trained: tuple[TrainedModel, Path]) -> None:
+    model = TrainedModel.load(trained[1])
+    alone = replace(model.combination, used=(NETWORK,))
+    for p, explains in ((0.01, True), (0.3, False)):
+        tested = replace(alone, tests={**alone.tests, NETWORK: InnerTest(0.1, p)})
+        assert replace(model, combination=tested).explains is explains
+    assert not replace(model, combination=replace(alone, used=alone.names[1:])).explains
 
 
 def test_bits_repeat_and_survive_storage(

@@ -84,10 +84,12 @@ def test_the_mean_is_of_those_better_than_chance_and_the_best_alone_if_none_is()
     made = Combination.fit(inner(np.stack([*good, rng.normal(size=60), -true]), true))
     assert made.used == ("a", "b")
     assert (made.share("a"), made.share("c")) == (0.5, 0.0)
+    assert [made.better_than_chance(name) for name in "ac"] == [True, False]
     scores = list(rng.normal(size=(4, 2, 5)))
     assert np.allclose(made.predict(scores), (scores[0] + scores[1]) / 2)
     nothing = Combination.fit(inner(np.stack([-true, np.zeros(60), -2 * true]), true))
     assert nothing.used == ("b",)
+    assert not nothing.better_than_chance("b")
     assert Combination.of_all(["a", "b"]).predict(scores[:2]) == pytest.approx((scores[0] + scores[1]) / 2)
 
 
