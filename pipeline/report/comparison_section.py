@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report.movement_section import MOST, marked
+from pipeline.report.movement_section import MOST, gap, marked
 from pipeline.report.page_data import VideoReport
 from pipeline.report.text import steps_named, to_digits
 from pipeline.score.movement import Difference, figure_differences
@@ -44,8 +44,7 @@ def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
     figure = one.figure
     who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
     values = " and ".join(to_digits(v, figure.decimals) for v in (one.value, one.low))
-    gap = to_digits(abs(one.beyond), figure.decimals)
-    text = f"{who}{figure.subject} {gap} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
+    text = f"{who}{figure.subject} {gap(one)} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
     phases = [step.phase for step in a.result.steps[one.furthest : one.furthest + 1]]
     when = "" if one.name in WHOLE else f", {steps_named(one.furthest + 1, one.furthest + 1, phases)}"
     step = int(np.argmin(a.figures[f"{one.person}.extent"])) if one.name == "tightest" else one.furthest

@@ -23,7 +23,7 @@ from pipeline.settings.destinations import writing
 
 LEAD_NOTE = (
     "Lines: 95 % intervals that hold for all rows at once. One that excludes zero separates the two systems; all "
-    "others are ties."
+    "others are ties. With several tasks a lead is the mean of their differences."
 )
 
 

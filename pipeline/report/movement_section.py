@@ -9,7 +9,7 @@ import numpy as np
 from data.errors import counted
 from extractors.timesteps.pose_channels import ANGLES as JOINT_ANGLES
 from extractors.timesteps.pose_points import POINTS
-from pipeline.checks.accuracy import Interval
+from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, steps_named, to_digits
 from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, figure_differences, steps_of
@@ -97,12 +97,19 @@ def _observation(
     who = "" if one.person is None or len(names) < 2 else f"{names[one.person]}: "
     place = sum(steps[one.furthest]) / 2
     when = "over the whole video" if name == "delay" else f"at {clock(place)}"
-    amount = f"{to_digits(abs(one.beyond), figure.decimals)} {figure.unit}"
+    amount = f"{gap(one)} {figure.unit}"
     value, low, high = (to_digits(v, figure.decimals) for v in (one.value, one.low, one.high))
     text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
     shown = steps_named(one.first + 1, one.last + 1, [phases[step] for step in (one.first, one.last)] if phases else ())
     numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
     return Observation(text[:1].upper() + text[1:], numbers, place, moment(steps[one.furthest]), marked(one))
+
+
+def gap(one: Difference) -> str:
+    """How far the value is beyond its limit, as the difference of both as they are printed."""
+    limit = one.low if one.beyond < 0 else one.high
+    value, passed = (as_printed(v, one.figure.decimals) for v in (one.value, limit))
+    return to_digits(abs(value - passed), one.figure.decimals)
 
 
 def moment(step: Interval) -> Interval:
