@@ -1,6 +1,6 @@
 """Calibrates a trained model by held-out predictions inside the training part.
 
-    calibration = calibrate(features, model)
+    calibration, combination = calibrate(features, model)
 
 The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
 other folds, predict it; all folds train together.
@@ -22,7 +22,7 @@ from pipeline.score.calibration import HEADS, Calibration, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
 from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.systems import TaskFold
-from pipeline.systems.combination import NETWORK, Combination
+from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import TrainingControl, label_table
@@ -41,15 +41,15 @@ def calibrate(
     kinds: Sequence[str] = TIED,
     systems: Sequence[RegressionSystem] = (),
     control: TrainingControl | None = None,
-) -> Calibration:
-    """Predict every training performance with networks of other folds.
+) -> tuple[Calibration, Combination]:
+    """Predict every training performance with networks of other folds; also the model's combination by these tests.
 
     Args:
         features: contain the performances that `model` was trained on.
         folds: number of folds, each of `RUNS` networks at most; fewer where there are fewer independent performances.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
-        systems: regressions that the score may be averaged with. A fold's combination follows from the predictions for
-            the other folds; `Calibration.rule` is the one that all folds give.
+        systems: those of the model's regressions. A fold's combination follows from the predictions for the other
+            folds, the model's from those for all folds.
 
     Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
     `control.stop`.
@@ -62,27 +62,27 @@ def calibrate(
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
     with one_thread():
-        combinations, rule, predicted = _combined(networks.mean(output.score)[fold, rows], part, cuts, systems, kinds)
-    by_model = model.predict(replace(part, settings=model.settings))
+        combinations, whole, predicted = _combined(networks.mean(output.score)[fold, rows], part, cuts, systems, kinds)
+    network = replace(model, combination=NETWORK_ALONE).predict(replace(part, settings=model.settings))
     labels = label_table(part.records)
     heads = [None if (values := getattr(output, name)) is None else networks.mean(values, column)[fold, rows]
              for column, name in enumerate(HEADS, start=1)]  # fmt: skip
-    return Calibration(
+    calibration = Calibration(
         networks=networks,
         truth=labels[:, 0],
         predicted=predicted,
         fold=fold,
         group=group,
-        steps=by_model.step_scores * rule.share(NETWORK),
+        steps=network.step_scores * whole.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group),
         facts=TrainingFacts(tuple(kinds), software()),
-        attention=by_model.attention[..., 1],
+        attention=network.attention[..., 1],
         head_truth=labels[:, 1:],
         head_predicted=np.stack([np.full(len(part), np.nan) if one is None else one for one in heads], axis=-1),
         combinations=combinations,
-        rule=rule,
     )
+    return calibration, replace(whole, regressions=model.combination.regressions)
 
 
 def _combined(

@@ -64,7 +64,6 @@ class Calibration(HeldOut):
             such head.
         networks: of each fold, trained on the other folds.
         combinations: of each fold.
-        rule: the combination that all folds give, for the run, which stores it.
     """
 
     networks: TrainedNetworks
@@ -76,7 +75,6 @@ class Calibration(HeldOut):
     head_truth: Floats
     head_predicted: Floats
     combinations: tuple[Combination, ...]
-    rule: Combination | None = None
 
     @cached_property
     def accuracy(self) -> Accuracy:

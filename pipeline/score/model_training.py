@@ -22,7 +22,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.phases import phases_of_model
 from pipeline.run import MeasuredPlan, Plan, Planner, run
 from pipeline.score.calibrate import FOLDS, calibrate
-from pipeline.score.calibration import Calibration, TrainingFacts
+from pipeline.score.calibration import TrainingFacts
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
@@ -33,11 +33,9 @@ from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
 from pipeline.settings.method import Method
 from pipeline.settings.stages import STAGES
-from pipeline.systems.combination import NETWORK, Combination
-from pipeline.systems.regressors import RegressionSystem, regressions_for
+from pipeline.systems.regressors import regressions_for
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
-from pipeline.train.fit import one_thread
 
 MOST_SHOWN = 2
 """Greatest number of settings that a warning names."""
@@ -79,32 +77,29 @@ def train_model(
         observer.notes(_pack_notes(features, config.method))
     network, recipe = config.method.scorer
     kinds, stop = forbidden(config.method.protocol), observer.stop_event().is_set
-    device = config.machine.run.train_device
+    device, systems = config.machine.run.train_device, regressions_for(kinds) if config.method.combined else ()
     with observer.progress("epochs") as progress:
         control = TrainingControl(folder / "checkpoints", progress.advance, stop, device)
-        model = TrainedModel.fit(features, recipe, network, control=control)
+        model = TrainedModel.fit(features, recipe, network, systems=systems, control=control)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
-    systems = regressions_for(kinds) if config.method.combined else ()
-    calibration, why_not = None, "calibration was skipped"
-    unfinished = folder / "checkpoints" / "calibration"
+    unfinished, why_not = folder / "checkpoints" / "calibration", "calibration was skipped"
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         if folds != 0:
             try:
                 control = TrainingControl(unfinished, progress.advance, stop, device)
-                calibration = calibrate(
+                calibration, combination = calibrate(
                     features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, control=control
                 )
                 records = [record for record in features.records if record.id in learnt]
                 facts = _facts(calibration.facts, config.dataset.kind, planner, records, plans)
-                calibration = replace(calibration, facts=facts)
+                model = replace(model, calibration=replace(calibration, facts=facts), combination=combination)
+                why_not = ""
             except DataError as error:
                 why_not = error.what
         model = replace(
             model,
-            combination=_combination(features, model, systems, calibration),
-            calibration=calibration,
-            not_calibrated="" if calibration is not None else why_not,
+            not_calibrated=why_not,
             contents=content_hashes([plan for plan, _ in plans]) if plans else None,
             phases=None if planner is None else phases_of_model(planner, [plan.record for plan, _ in plans]),
         )
@@ -132,17 +127,6 @@ def _facts(
         raters=rater_agreement(records, kind),
         days=(days[0], days[-1]) if days else None,
     )
-
-
-def _combination(
-    features: FeatureSet, model: TrainedModel, systems: Sequence[RegressionSystem], calibration: Calibration | None
-) -> Combination:
-    """The combination that the calibration says, fitted to all training performances; without it, all count."""
-    place = {name: row for row, name in enumerate(features.ids)}
-    rule = None if calibration is None else calibration.rule
-    rule = rule or Combination.of_all((NETWORK, *(system.name for system in systems)))
-    with one_thread():
-        return rule.with_regressions(systems, features.take([place[name] for name in model.train_ids]))
 
 
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:

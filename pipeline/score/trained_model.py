@@ -53,6 +53,7 @@ from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.settings.method import Method
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
+from pipeline.systems.regressors import RegressionSystem
 from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import (
     NO_LABELS_FIX,
@@ -62,6 +63,7 @@ from pipeline.train import (
     loss_epochs,
 )
 from pipeline.train.features import FeatureSet
+from pipeline.train.fit import one_thread
 
 FORMAT = 7
 
@@ -129,12 +131,14 @@ class TrainedModel:
         network: AimConfig,
         *,
         rows: Sequence[int] | Rows | None = None,
+        systems: Sequence[RegressionSystem] = (),
         control: TrainingControl | None = None,
     ) -> TrainedModel:
         """Train `recipe.runs` networks on the labelled performances of `features`, without calibration.
 
         Args:
             rows: the training part, of which only labelled performances are used; None: all performances.
+            systems: regressions that the score is averaged with, without inner validation all alike.
 
         Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
         not fit the features, Cancelled after `control.stop`.
@@ -146,6 +150,9 @@ class TrainedModel:
             raise DataError(what, fix=NO_LABELS_FIX)
         networks, losses = TrainedNetworks.fit(features, [chosen], network, recipe, control)
         part = features.take(chosen)
+        with one_thread():
+            combination = Combination.of_all((NETWORK, *(system.name for system in systems)))
+            combination = combination.with_regressions(systems, part)
         return cls(
             networks=networks,
             recipe=recipe,
@@ -155,6 +162,7 @@ class TrainedModel:
             train_labels=label_table(part.records),
             losses=losses,
             loss_epochs=loss_epochs(recipe.epochs),
+            combination=combination,
         )
 
     @property

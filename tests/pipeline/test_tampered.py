@@ -30,7 +30,6 @@ from pipeline.score.calibrate import calibrate
 from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.combination import NETWORK, Combination
 from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import ARRAYS, FeatureSet, feature_set
 from tests.helpers.made_features import made_features
@@ -48,11 +47,10 @@ def features() -> FeatureSet:
 def models(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A calibrated run `alone`, and `combined` with a regression, which takes most of the time to read."""
     folder = tmp_path_factory.mktemp("models")
-    run = TrainedModel.fit(features, TrainConfig(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
+    recipe, network = TrainConfig(runs=2, epochs=4), AimConfig(width=4, regression_width=4)
     for name, systems in (("alone", ()), ("combined", regressions_for(())[:1])):
-        rule = Combination.of_all((NETWORK, *(system.name for system in systems)))
-        combination = rule.with_regressions(systems, features)
-        calibration = calibrate(features, run, folds=2, systems=systems)
+        run = TrainedModel.fit(features, recipe, network, systems=systems)
+        calibration, combination = calibrate(features, run, folds=2, systems=systems)
         replace(run, combination=combination, calibration=calibration).save(folder / name)
     return {path.name: path for path in folder.iterdir()}
 

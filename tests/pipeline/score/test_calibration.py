@@ -37,7 +37,7 @@ def run(features: FeatureSet) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def calibration(features: FeatureSet, run: TrainedModel) -> Calibration:
-    return calibrate(features, run)
+    return calibrate(features, run)[0]
 
 
 def test_intervals_of_the_network_cover(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:
@@ -69,7 +69,7 @@ def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet,
         features,
         records=tuple(replace(r, groups={"trial": str(i // 2)}) for i, r in enumerate(features.records)),
     )
-    pairs = calibrate(tied, run, folds=3)
+    pairs = calibrate(tied, run, folds=3)[0]
     assert pairs.groups == 20
     assert np.all(pairs.fold[::2] == pairs.fold[1::2])
     first = pairs.fold == 0
@@ -77,7 +77,7 @@ def test_held_out_means_held_out(calibration: Calibration, features: FeatureSet,
         replace(r, labels=replace(r.labels, score=99.0)) if i < 40 and first[i] and r.labels else r
         for i, r in enumerate(tied.records)
     )
-    other = calibrate(replace(tied, records=records), run, folds=3)
+    other = calibrate(replace(tied, records=records), run, folds=3)[0]
     assert np.array_equal(other.predicted[first], pairs.predicted[first])
     assert not np.array_equal(other.predicted[~first], pairs.predicted[~first])
 
@@ -121,7 +121,7 @@ def test_a_distance_does_not_depend_on_the_batch(calibration: Calibration, featu
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_tiny_training_parts(features: FeatureSet, count: int) -> None:
     small = TrainedModel.fit(features, RECIPE.model_copy(update={"epochs": 2}), MODEL, rows=range(count))
-    intervals = calibrate(features, small).intervals(features.take([9]))
+    intervals = calibrate(features, small)[0].intervals(features.take([9]))
     assert (intervals[0.8] is None, intervals[0.95] is None) == (count < 4, True)
 
 

@@ -72,8 +72,7 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(
     assert np.allclose(made.step_scores, share * alone.step_scores)
     assert alone.other_share is None
     assert done.calibration is not None
-    assert done.calibration.rule is not None
-    assert done.calibration.rule.description() == rule.description()
+    assert done.combination.description() == rule.description()
     assert {name for name, test in rule.tests.items() if test.p < 0.05} <= set(rule.used)
     assert "the score is the mean of: " in (folder / CARD).read_text()
     fitted = [one.arrays() for one in done.calibration.combinations]
@@ -123,6 +122,9 @@ def test_new_users_have_one_more_candidate_and_users_stay_together(
     assert combination.names[-1] == FOR_NEW_USERS.name
     assert bool(combination.ranks) == (len(combination.used) > 1), "several are averaged as ranks"
     assert done.calibration is not None
+    own = done.predict(features.take(list(ROWS))).step_scores
+    assert 0 < done.network_share < 1
+    assert np.allclose(done.calibration.steps, own)
     subjects = [record.groups["subject"] for record in features.records[:48]]
     assert all(len(set(done.calibration.fold[[s == name for s in subjects]])) == 1 for name in set(subjects))
 

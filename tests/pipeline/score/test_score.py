@@ -332,7 +332,7 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     run = TrainedModel.fit(
         features, TrainConfig(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True)
     )
-    calibration = calibrate(features, run, folds=3)
+    calibration = calibrate(features, run, folds=3)[0]
     replace(run, calibration=calibration).save(tmp_path)
     loaded = TrainedModel.load(tmp_path).calibration
     assert loaded is not None

@@ -146,15 +146,15 @@ def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> No
 def test_calibration_learns_copies_of_the_other_folds_only(features: FeatureSet) -> None:
     run = TrainedModel.fit(features, BOTH, TINY)
     plain = replace(run, recipe=TrainConfig(runs=1, epochs=3))
-    calibration = calibrate(features, run, folds=4)
+    calibration = calibrate(features, run, folds=4)[0]
     assert calibration.predicted.shape == (40,)
-    assert not np.array_equal(calibration.predicted, calibrate(features, plain, folds=4).predicted)
+    assert not np.array_equal(calibration.predicted, calibrate(features, plain, folds=4)[0].predicted)
     fold = calibration.fold
     records = tuple(
         replace(r, labels=Labels(r.labels.score + 100.0)) if fold[i] == 0 and r.labels and r.labels.score else r
         for i, r in enumerate(features.records)
     )
-    spoiled = calibrate(replace(features, records=records), run, folds=4)
+    spoiled = calibrate(replace(features, records=records), run, folds=4)[0]
     assert np.array_equal(spoiled.fold, fold)
     assert np.array_equal(spoiled.predicted[fold == 0], calibration.predicted[fold == 0])
     assert not np.array_equal(spoiled.predicted[fold == 1], calibration.predicted[fold == 1])
