@@ -134,7 +134,7 @@ def _pack(packed: Any, typed: Typed) -> Line:
 def _data_check(checked: Any, typed: Typed) -> Line:
     config = () if typed.config else ("--config", checked.kind)
     if checked.ok and typed.features:
-        return ("evaluate on them", "evaluate", checked.root, *config, *typed.settings)
+        return ("evaluate on them", "evaluate", Path(checked.root), *config, *typed.settings)
     if checked.ok:
         return ("make its features", "extract", *config, *typed.settings, "--set", f"dataset.root={checked.root}")
     return ("when it is complete", *typed.words)
