@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
-from data.video.containers import AGAIN, broken_packets, open_video, reason, video_stream
+from data.video.containers import AGAIN, broken_elements, broken_packets, open_video, reason, video_stream
 from data.video.frame_folder import FrameFolder, read_picture
 from data.video.orientation import Orientation, orientation_of
 
@@ -245,6 +245,8 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
     if container.format.name == "mpegts":
         damaged = max(damaged, broken_packets(path))
+    if "matroska" in container.format.name:
+        damaged = max(damaged, broken_elements(path))
     hidden = max(listed, int(stream.frames or 0)) - len(stamps)
     hidden = hidden if hidden > _tolerated(listed) else 0
     distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))

@@ -197,9 +197,10 @@ def test_damaged_packets_of_a_transport_stream_are_counted(tmp_path: Path) -> No
     assert probe(path)[0].damaged_packets == 16
 
 
-def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path) -> None:
-    """A flipped bit in the durations of a MOV moves frames behind the end of its edit list, and FFmpeg drops them."""
-    path = encode(tmp_path / "a.mov", "libx264", range(40))
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path, suffix: str) -> None:
+    """A flipped bit in the durations moves frames behind the end of the edit list, and FFmpeg drops them."""
+    path = encode(tmp_path / f"a{suffix}", "libx264", range(40))
     assert probe(path)[0].hidden_frames == 0
     whole = path.read_bytes()
     durations = whole.index(b"stts") + 16
@@ -214,6 +215,29 @@ def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path) 
             hidden = 40 - len(times)
             assert info.hidden_frames == (hidden if hidden > 2 else 0)
     assert min(lengths) < 38
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".mov", "libx264"), (".mp4", "libx264"), (".avi", "mpeg4"), (".mkv", "libx264"), (".webm", "libvpx-vp9")],
+)
+def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path: Path, suffix: str, codec: str) -> None:
+    """MP4, MOV and AVI promise a number of frames; Matroska promises none, but its elements must join."""
+    whole = encode(tmp_path / f"a{suffix}", codec, range(40), g="10").read_bytes()
+    with av.open(str(tmp_path / f"a{suffix}")) as container:
+        heads = [packet.pos for packet in container.demux(video=0) if packet.size]
+    path, said = tmp_path / f"b{suffix}", []
+    for number, head in enumerate(heads):
+        for back in (0, 1 + number % 2, 3 + number % 15):
+            content = bytearray(whole)
+            content[head - back] ^= 1 << (number + back) % 8
+            path.write_bytes(content)
+            with suppress(VideoError):
+                info, times = probe(path)
+                said.append((len(times) >= 38, info.hidden_frames + info.damaged_packets > 0))
+    assert (False, False) not in said
+    path.write_bytes(whole)
+    assert probe(path)[0].damaged_packets == 0
 
 
 def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
