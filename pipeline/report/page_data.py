@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.video.media import as_uri
+from extractors.timesteps.segments import steps_of_phases
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import Table
@@ -153,6 +154,12 @@ class VideoReport:
     def time_steps(self) -> tuple[Interval, ...]:
         """Begin and end of each time step in seconds."""
         return self.bounds or tuple((step.start, step.end) for step in self.result.steps)
+
+    @property
+    def step_phases(self) -> tuple[str, ...]:
+        """The phase of each time step; empty for equal time steps."""
+        names = [phase.name for phase in self.result.phases]
+        return steps_of_phases(names, len(self.time_steps)) if names else ()
 
     @property
     def shown_score(self) -> float | None:

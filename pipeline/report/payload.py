@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
     shown = ("start", "end", "score", "interaction", "phase")
     steps = [{name: getattr(step, name) for name in shown} for step in result.steps]
     steps = steps or [
-        {"start": start, "end": end, "score": None, "interaction": None, "phase": ""} for start, end in video.bounds
+        {"start": start, "end": end, "score": None, "interaction": None, "phase": phase}
+        for (start, end), phase in zip_longest(video.bounds, video.step_phases, fillvalue="")
     ]
     return {
         "duration": axis_seconds(video),

@@ -145,7 +145,7 @@ def video_report(
         people=names,
         kinematics=tool_traces(tools) if tools else (),
         angles=angle_charts(moved, names) if moved else (),
-        better=better_part(moved, row.time_steps, names, ranges, [s.phase for s in result.steps if s.phase])
+        better=better_part(moved, row.time_steps, names, ranges, row.step_phases)
         if moved and ranges and performed
         else None,
         no_better=_no_better(facts) if moved and performed and not ranges else "",

@@ -92,18 +92,19 @@ class PhaseView:
     phase: Phase
     left: float
     width: float
-    share: Decimal  # sum over its steps
+    share: Decimal | None  # sum over its steps; None without a finite score of each
     shown_gap: Decimal  # likewise
 
 
 def phase_views(video: page.VideoReport, steps: Sequence[StepView]) -> list[PhaseView]:
-    """The phases of one video, sums over their steps; empty for equal steps, or without a finite score of each."""
-    views = []
-    for phase in video.result.phases if all(view.share is not None for view in steps) else ():
+    """The phases of one video, with sums over their steps."""
+    views, length = [], axis_seconds(video)
+    for phase in video.result.phases:
         inside = [view for view in steps if view.step.phase == phase.name]
-        left, width = inside[0].left, inside[-1].left + inside[-1].width - inside[0].left
-        share = sum((view.share or Decimal(0) for view in inside), Decimal(0))
-        views.append(PhaseView(phase, left, width, share, sum((view.shown_gap for view in inside), Decimal(0))))
+        shares = [view.share for view in inside if view.share is not None]
+        left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (phase.start, phase.end))
+        share = sum(shares, Decimal(0)) if 0 < len(shares) == len(inside) else None
+        views.append(PhaseView(phase, left, right - left, share, sum((view.shown_gap for view in inside), Decimal(0))))
     return views
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -64,6 +64,7 @@ class Score:
         head_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
         failure: why there is no score.
         keys: by stage, the key of the output that the score was computed from.
+        phases: begin and end of each, also of those that the performance leaves out; empty for equal time steps.
         carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
         timed: whether times of steps are known in seconds; they are not for feature files without a rate.
         model: SHA-256 of the model's files (`pipeline.score.model_files`); equal files give equal scores.
@@ -89,6 +90,7 @@ class Score:
     failure: Failure | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
+    phases: tuple[Phase, ...] = ()
     carried: CarriedPhases | None = None
     timed: bool = True
 
@@ -105,13 +107,6 @@ class Score:
         return self.score is not None
 
     @property
-    def phases(self) -> tuple[Phase, ...]:
-        """Begin and end of each phase, also of those that the performance leaves out; empty for equal time steps."""
-        names = dict.fromkeys(step.phase for step in self.steps if step.phase)
-        times = {name: [t for s in self.steps if s.phase == name for t in (s.start, s.end)] for name in names}
-        return tuple(Phase(name, min(ends), max(ends)) for name, ends in times.items())
-
-    @property
     def why(self) -> str:
         """Why there is no score: its failure, or the titles of the flags of level "bad"; empty where there is one."""
         return str(self.failure or "") or "; ".join(flag.title for flag in self.flags if flag.level == "bad")
@@ -120,6 +115,14 @@ class Score:
     def decimals(self) -> int:
         """Decimals of the score as people read it; two where the accuracy is unknown."""
         return 2 if self.accuracy is None else self.accuracy.decimals
+
+
+def phases_of_steps(names: Sequence[str], bounds: Sequence[Sequence[float]]) -> tuple[Phase, ...]:
+    """Begin and end of each phase, from the phase, begin and end of every time step."""
+    times: dict[str, list[float]] = {}
+    for name, ends in zip(names, bounds, strict=False):
+        times.setdefault(name, []).extend(ends)
+    return tuple(Phase(name, min(ends), max(ends)) for name, ends in times.items())
 
 
 _PARTS: Mapping[str, object] = {

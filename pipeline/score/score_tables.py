@@ -90,20 +90,22 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     for row in map(shareable, rows):
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
-        content = {**asdict(row), **safe, "flags": flags, "constant": None, "phases": []}
+        content = {**asdict(row), **safe, "flags": flags, "constant": None}
         content |= {"valid": row.valid, "why": printable(row.why)}
         content |= {"accuracy": "" if row.accuracy is None else str(row.accuracy)}
         content |= {"head_accuracy": {name: str(accuracy) for name, accuracy in row.head_accuracy.items()}}
+        untimed = {} if row.timed else {"start": None, "end": None}
+        phases = [{**asdict(phase), **untimed, "score": None} for phase in row.phases]
         if parts := ScoreParts.of(row, JSON_DECIMALS):
             pairs = zip(row.steps, parts.steps, strict=True)
-            untimed = {} if row.timed else {"start": None, "end": None}
             content |= {
                 "score": float(parts.total),
                 "constant": float(parts.constant),
                 "steps": [{**asdict(step), **untimed, "score": float(share)} for step, share in pairs],
                 "other_share": None if parts.other is None else float(parts.other),
             }
-            content["phases"] = [{**asdict(phase), "score": float(parts.phases[phase.name])} for phase in row.phases]
+            phases = [{**one, "score": float(parts.phases[one["name"]])} for one in phases if parts.phases]
+        content["phases"] = phases
         content["phase_half_range_s"] = None if row.carried is None else list(row.carried.half_range_s)
         del content["keys"], content["carried"], content["timed"]
         shown.append(content)

@@ -30,7 +30,7 @@ from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.run_config import scoring_config
-from pipeline.score.score import Score, StepScore
+from pipeline.score.score import Score, StepScore, phases_of_steps
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_model import ModelScores, TrainedModel
@@ -151,7 +151,8 @@ class Scorer:
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
-        phases = getattr(self.planner.configs["timesteps"], "step_phases", ()) or ("",) * len(bounds)
+        named = getattr(self.planner.configs["timesteps"], "step_phases", ())
+        phases = named or ("",) * len(bounds)
         fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score
         weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)
         steps = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
@@ -180,6 +181,7 @@ class Scorer:
             accuracy=None if calibration is None else calibration.accuracy,
             head_accuracy={name: accuracies[name] for name in good if name in accuracies},
             keys=keys,
+            phases=phases_of_steps(named, bounds),
             carried=carried,
             timed=bool(np.isfinite(features.duration[0])),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
 from pipeline.score.movement import movement
-from pipeline.score.score import Score, StepScore
+from pipeline.score.score import Score, StepScore, phases_of_steps
 from tests.helpers.made_outputs import STANDING, pose_output
 
 SIZE = (320, 240)
@@ -249,3 +250,10 @@ def report(folder: Path, count: int = 4) -> d.ReportData:
         batch=batch(videos, rng),
         evaluation=evaluation(rng),
     )
+
+
+def in_phases(video: d.VideoReport, names: Sequence[str]) -> d.VideoReport:
+    """The video with the phase of each time step."""
+    steps = tuple(replace(step, phase=name) for step, name in zip(video.result.steps, names, strict=True))
+    phases = phases_of_steps(names, video.time_steps)
+    return replace(video, result=replace(video.result, steps=steps, phases=phases))

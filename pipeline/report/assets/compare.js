@@ -170,17 +170,23 @@ Report.compare = (() => {
     const fillTable = (a, b) => {
       const gaps = a.steps.map((s, i) => s.score - b.steps[i].score);
       const widest = d3.max(gaps, Math.abs) || 1;
-      rows = a.steps.map((step, i) => {
-        const go = cell("button", `${i + 1}${named(i)}`, "quiet");
+      const goTo = (i, text, name) => {
+        const go = cell("button", text, "quiet");
         go.type = "button";
-        go.setAttribute("aria-label", `Go to step ${i + 1}${named(i)}`);
+        go.setAttribute("aria-label", `Go to ${name}`);
         go.addEventListener("click", () => seek(i));
+        return go;
+      };
+      rows = a.steps.map((step, i) => {
+        const go = goTo(i, `${i + 1}${named(i)}`, `step ${i + 1}${named(i)}`);
         const row = line(go, [step.score, b.steps[i].score], gaps[i] / widest);
         for (const one of [a, b]) row.append(cell("td", share(one.steps[i].interaction), "n attended"));
         return row;
       });
       part("steps").replaceChildren(...rows);
+      const phases = d3.groups(d3.range(count).filter((i) => a.steps[i].phase), (i) => a.steps[i].phase);
       part("sums").replaceChildren(
+        ...phases.map(([name, places]) => line(goTo(places[0], name, name), [a, b].map((one) => d3.sum(places, (i) => rounded(one.steps[i].score))))),
         line("Sum of the steps", [total(a), total(b)]),
         line("Outside the steps", [a, b].map((one) => rounded(one.scored.score) - total(one))),
         line("Score", [a.scored.score, b.scored.score]),

@@ -24,10 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     """One video with three phases."""
     made = report_samples.report(tmp_path_factory.mktemp("clips"), count=1)
     (video,) = made.videos
-    steps = tuple(replace(step, phase=name) for step, name in zip(video.result.steps, PHASES, strict=True))
-    return replace(
-        made, videos=(replace(video, result=replace(video.result, steps=steps)),), batch=None, evaluation=None
-    )
+    return replace(made, videos=(report_samples.in_phases(video, PHASES),), batch=None, evaluation=None)
 
 
 def test_a_dragged_phase_is_saved(browser: Any, data: ReportData, tmp_path: Path) -> None:
@@ -54,3 +51,29 @@ def test_a_dragged_phase_is_saved(browser: Any, data: ReportData, tmp_path: Path
     assert after[0].end == after[1].start == pytest.approx(0.5 * length, abs=0.08)
     assert abs(after[1].start - before[1].start) > 0.1
     assert after[2] == before[2]
+
+
+def test_bands_key_frames_and_the_comparison_name_phases(browser: Any, tmp_path: Path) -> None:
+    """Of the steps a phase has a row with the sum of its shares; its button shows both videos at its begin."""
+    made = report_samples.report(tmp_path, count=2)
+    videos = tuple(report_samples.in_phases(video, PHASES) for video in made.videos[:2])
+    compared = replace(made, videos=videos, batch=None, evaluation=None)
+    with shown(browser, tmp_path, compared) as page:
+        video = page.locator("#video-0")
+        assert [text.split()[0] for text in video.locator(".frame").all_inner_texts()] == list(PHASES[:8])
+        band = video.locator(".time-axis .plot g[aria-label=rect] rect").first
+        chart = video.locator(".time-axis .plot").first.bounding_box()
+        share = (videos[0].result.phases[1].end - videos[0].result.phases[1].start) / videos[0].result.phases[-1].end
+        assert band.bounding_box()["width"] == pytest.approx(share * chart["width"], rel=0.15)
+        page.click("#video-0 [data-do=compare]")
+        assert "step 7 (flight))" in page.inner_text("#compare .moved")
+        rows = page.eval_on_selector_all(
+            "#compare tfoot tr", "all => all.map(r => [...r.cells].map(c => c.textContent))"
+        )
+        assert [row[0] for row in rows][:3] == ["run", "flight", "entry"]
+        for name, *cells in rows[:3]:
+            sums = [sum(round(step.score, 2) for step in one.result.steps if step.phase == name) for one in videos]
+            shown_sums = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in cells[:3]]
+            assert shown_sums == pytest.approx([*sums, sums[0] - sums[1]], abs=1e-6)
+        page.click("#compare tfoot button >> text=flight")
+        assert page.inner_text("#compare [data-part=now]").startswith("Step 5 · flight")

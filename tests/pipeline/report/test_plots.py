@@ -39,8 +39,7 @@ def test_steps_have_the_names_of_their_phases(sample: ReportData, tmp_path: Path
     names = ("run",) * 4 + ("flight",) * 5 + ("entry",)
     videos = []
     for video in sample.videos[:2]:
-        steps = tuple(replace(step, phase=name) for step, name in zip(video.result.steps, names, strict=True))
-        videos.append(replace(video, task="", result=replace(video.result, steps=steps)))
+        videos.append(replace(report_samples.in_phases(video, names), task=""))
     for figure in (plots.step_figure(videos[0]), plots.attention_figure({"": videos})):
         figure.draw_without_rendering()
         above = figure.axes[-1 if len(figure.axes) > 2 else 0].child_axes[0]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from data.store.arrays import Array, StageOutput
-from data.video import Labels, Record
+from data.video import Labels, Phase, Record
 from pipeline.report import ReportData, render_report, video_section
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
@@ -88,7 +88,8 @@ def better_than(clip: Path, page: Path, change: float, count: int = 30, labelled
         videos.append(TrainingVideo(f"train_{number}.mp4", "10 m", float(number), figures))
     scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(5))
     measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
-    result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": measures})
+    phases = Phase("run", 0.0, 0.6), Phase("entry", 0.6, 1.0)
+    result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": measures}, phases=phases)
     record = Record(id=clip.name, path=clip)
     facts = ModelFacts(None, better_ranges(videos), labelled)
     return video_report(result, record, outputs, page=page, facts=facts)
@@ -100,7 +101,7 @@ def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> N
     text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", render_report(ReportData("t", videos=(made,))))).split())
     assert re.search(
         r"Right athlete: trunk 38 degrees closer to upright at 0\.\d0 s "
-        r"than in 9 of 10 of the 10 better training videos",
+        r"than in 9 of 10 of the 10 better training videos \([^)]*; steps 1.5 \(run to entry\)\)",
         text,
     )
     assert "The 10 better training videos have the highest judges' scores of 30." in text

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from pipeline.checks.accuracy import Accuracy
-from pipeline.checks.flag import Flag
+from pipeline.checks.flag import Flag, Level
 from pipeline.checks.flags import GUESSING
 from pipeline.report import ReportData, render_report, view
 from pipeline.report.page_data import BatchReport, Traces, TrainingSteps, VideoReport
 from pipeline.report.view import why
 from pipeline.score.model_card import LIMITS
 from pipeline.score.score import NO_JUDGEMENT, Score, StepScore
+from pipeline.score.score_tables import csv_text, scores_as_json
+from tests.helpers import report_samples
 
 MEAN = 2.0
 TRAINING = TrainingSteps(((MEAN, 0.5),) * 5, tuple(np.linspace(-1.0, -0.05, 20).tolist()), ((0.5, 0.6),) * 5)
@@ -175,8 +177,7 @@ def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
 def test_phases_sum_their_steps_and_name_them() -> None:
     plain = video(0.1, 0.0, -1.2, -0.9, 0.3)
     names = ("run", "run", "flight", "flight", "entry")
-    steps = tuple(replace(step, phase=name) for step, name in zip(plain.result.steps, names, strict=True))
-    named = replace(plain, result=replace(plain.result, steps=steps))
+    named = report_samples.in_phases(plain, names)
     phases = view.phase_views(named, view.step_views(named))
     assert [(p.phase.name, p.phase.start, p.phase.end) for p in phases] == [
         ("run", 0, 2),
@@ -191,3 +192,18 @@ def test_phases_sum_their_steps_and_name_them() -> None:
     page = render_report(ReportData("t", videos=(named,)))
     assert "<b>flight</b> 1.90" in page
     assert "Step 3 · flight" in page
+
+
+@pytest.mark.parametrize("level", ["bad", "warn"])
+def test_a_performance_without_steps_of_a_score_has_its_phases(level: Level) -> None:
+    """A flag of level "bad" forbids a score; a model that guesses has no steps."""
+    plain = report_samples.in_phases(video(0.1, 0.0, -1.2, -0.9, 0.3), ("run", "run", "flight", "flight", "entry"))
+    score = Score("v", score=3.0, flags=(Flag(level, "odd"),), phases=plain.result.phases)
+    bounds = tuple((float(place), place + 1.0) for place in range(5))
+    page = render_report(ReportData("t", videos=(replace(plain, result=score, bounds=bounds),)))
+    assert "<figcaption>Phases</figcaption>" in page
+    assert page.count("data-phase=") == 3
+    assert "<b>flight</b></button>" in page
+    (shown,) = scores_as_json([score])
+    assert shown["phases"][1] == {"name": "flight", "start": 2.0, "end": 4.0, "score": None}
+    assert "phase flight" in csv_text([score]).partition("\n")[0]

@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +57,7 @@ def work(submission: Submission, folder: Path, running: RunningSubmission) -> Sc
     section = report_samples.video(video, 1, np.random.default_rng(3), submission.name)
     if "phases" in submission.name:
         names = ["take-off (1)"] * 4 + ["entry"] * 6
-        steps = tuple(replace(one, phase=name) for one, name in zip(section.result.steps, names, strict=True))
-        section = replace(section, result=replace(section.result, steps=steps))
+        section = report_samples.in_phases(section, names)
     write_report(report, ReportData("Scored", videos=(section,), home="/"))
     level: Any = "bad" if "invalid" in submission.name else "warn" if "flagged" in submission.name else ""
     flags = (Flag(level, "shaking camera"),) if level else ()
