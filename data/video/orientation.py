@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,7 @@ def orientation_of(frame: Any) -> Orientation:
     A display matrix (ISO/IEC 14496-12, section 8.3.2) has the rows a b u, c d v, x y w: the point (p, q), p to the
     right and q down, is shown at (a p + c q, b p + d q). Scale and translation are ignored.
     """
-    from av.sidedata.sidedata import Type
-
-    side_data = frame.side_data.get(Type.DISPLAYMATRIX)
+    side_data = frame.side_data.get(_display_matrix())
     if side_data is None:
         return Orientation()
     numbers = np.frombuffer(bytes(side_data), dtype=np.int32)
@@ -51,3 +50,13 @@ def orientation_of(frame: Any) -> Orientation:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, flip_rows=b < 0, flip_columns=c < 0)
     return Orientation(False, flip_rows=d < 0, flip_columns=a < 0)
+
+
+@cache
+def _display_matrix() -> Any:
+    """The kind of side data that is a display matrix; kinds that PyAV does not know become one that nobody reads."""
+    from av.sidedata.sidedata import Type
+
+    kinds: Any = Type
+    kinds._missing_ = classmethod(lambda known, _: known.PANSCAN)  # else EXIF data raise a ValueError
+    return kinds.DISPLAYMATRIX

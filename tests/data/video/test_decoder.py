@@ -197,6 +197,17 @@ def test_damaged_packets_of_a_transport_stream_are_counted(tmp_path: Path) -> No
     assert probe(path)[0].damaged_packets == 16
 
 
+def test_a_header_with_zero_frames_is_not_believed(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.avi", "mpeg4", range(12))
+    content = bytearray(path.read_bytes())
+    for name, field in ((b"avih", 24), (b"strh", 40)):
+        place = content.index(name) + field
+        assert struct.unpack_from("<I", content, place) == (12,)
+        content[place : place + 4] = bytes(4)
+    path.write_bytes(content)
+    assert numbers(path) == list(range(12))
+
+
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
 def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path, suffix: str) -> None:
     """A flipped bit in the durations moves frames behind the end of the edit list, and FFmpeg drops them."""
@@ -327,15 +338,20 @@ def quartered() -> np.ndarray:
     return image
 
 
-@pytest.mark.parametrize("name", EIGHT_ORIENTATIONS)
-def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path: Path, name: str) -> None:
-    (a, b, c, d), expected = EIGHT_ORIENTATIONS[name]
-    path = tmp_path / "a.mp4"
+def oriented(path: Path, turn: tuple[int, int, int, int]) -> Path:
+    """An MP4 of `quartered` with this display matrix."""
     write_video(path, [quartered()] * 3, 25, options=LOSSLESS)
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 44
-    content[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    content[matrix : matrix + 36] = struct.pack(">9i", *turn[:2], 0, *turn[2:], 0, 0, 0, 1 << 30)
     path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("name", EIGHT_ORIENTATIONS)
+def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path: Path, name: str) -> None:
+    (a, b, c, d), expected = EIGHT_ORIENTATIONS[name]
+    path = oriented(tmp_path / "a.mp4", (a, b, c, d))
     frames = list(decode(path))
     assert [quarters(frame.image) for frame in frames] == [expected] * 3
     info = probe(path)[0]
@@ -343,6 +359,16 @@ def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path: Path, n
     assert (info.width, info.height) == ((64, 32) if a else (32, 64))
     is_mirrored = a * d - b * c < 0
     assert playable_type(path) == (None if is_mirrored else "video/mp4")
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+@pytest.mark.parametrize("name", EIGHT_ORIENTATIONS)
+def test_an_orientation_survives_another_container(tmp_path: Path, name: str, suffix: str) -> None:
+    """MOV has the matrix of MP4; Matroska has the angles of a projection."""
+    turn, expected = EIGHT_ORIENTATIONS[name]
+    oriented(tmp_path / "a.mp4", turn)
+    path = remuxed(tmp_path / "a.mp4", tmp_path / f"a{suffix}", 0)
+    assert [quarters(frame.image) for frame in decode(path)] == [expected] * 3
 
 
 def two_streams(path: Path, default: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from data.datasets import list_records
 from data.errors import UsageError, VideoError
 from data.video import FrameFolder, decode, embed_video, find_videos, key_frames, probe, write_video
+from tests.data.video.test_decoder import quartered, quarters
 
 Pictures = NDArray[np.uint8]
 
@@ -212,3 +214,19 @@ def test_a_rate_below_a_hundredth_is_refused_by_name(tmp_path: Path, rate: float
     (record,) = find_videos([tmp_path], frame_rate=0.01).records
     assert record.frames
     np.testing.assert_allclose(record.frames.times(), [0, 100, 200])
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [(1, "rg bw"), (2, "gr wb"), (3, "wb gr"), (4, "bw rg"), (5, "rb gw"), (6, "br wg"), (7, "wg br"), (8, "gw rb")],
+)
+def test_photographs_are_shown_as_their_exif_says(tmp_path: Path, orientation: int, expected: str) -> None:
+    """Cameras write EXIF data into each JPEG; the numbers are those of EXIF 2.32, table 6."""
+    folder = frames(tmp_path / "a", [np.kron(quartered(), np.ones((4, 4, 1), np.uint8))] * 2, "jpg")
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, orientation, 0, 0)
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        path.write_bytes(content[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + content[2:])
+    video = FrameFolder(folder, 25)
+    assert [" ".join(quarters(frame.image)) for frame in decode(video)] == [expected] * 2
+    assert (probe(video)[0].width, probe(video)[0].height) == ((256, 128) if orientation < 5 else (128, 256))
