@@ -101,30 +101,26 @@ def with_phases(
 
 def _tables(listing: Listing, place: Path | None, beside: Path | None, storage: Storage) -> list[Path]:
     """Paths and addresses of the files of phases, as `with_phases` says."""
+    named = place is not None
+    if place is None and beside is not None:
+        place = (beside if _is_folder(beside) else beside.parent) / BESIDE
     if place is None:
-        place = None if beside is None else (beside if _is_folder(beside) else beside.parent) / BESIDE
-        there = place is not None and (is_remote(place) or place.is_file())
-        return [place] if place is not None and there and _exists(place, storage) else []
+        return []
     if is_remote(place):
-        names = RemoteFolder(place, storage).files()
-        paths = [Path(place, name) for name in names if "/" not in name]
+        paths = [Path(place, name) for name in RemoteFolder(place, storage).files() if "/" not in name]
     elif place.is_dir():
         root = place.resolve()
         told = {path.resolve() for one in listing.records if (path := one.sidecars.get("transcription"))}
         paths = sorted(path for path in told if root in path.parents) or files_in(place)
     else:
         paths = [place] if place.exists() else []
-    if not paths and not place.is_dir():
+    if named and not paths and not place.is_dir():
         raise UsageError("no such file or folder of phases", where=address(place), fix="Check dataset.phases")
     return [path for path in paths if path == place or path.suffix.lower() in SUFFIXES]
 
 
 def _is_folder(place: Path) -> bool:
     return place.suffix.lower() not in VIDEO_SUFFIXES if is_remote(place) else place.is_dir()
-
-
-def _exists(path: Path, storage: Storage) -> bool:
-    return "" in RemoteFolder(path, storage).files() if is_remote(path) else path.is_file()
 
 
 def _content(path: Path, storage: Storage) -> bytes:

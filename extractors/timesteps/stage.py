@@ -198,7 +198,8 @@ class Timesteps(Extractor[TimestepsConfig]):
             return equal_bounds(start, end, self.config.steps)
         record = source.record
         if not record.phases:
-            fix = "Mark them in phases.csv (dataset.phases), or --set timesteps.bounds=equal"
+            fix = "Correct them" if record.phase_fault else "Mark them in phases.csv (dataset.phases)"
+            fix += ", or --set timesteps.bounds=equal"
             raise DataError(record.phase_fault or "no phases", where=record.name, fix=fix)
         try:
             return phase_bounds(start, end, record.phases, self.config.bounds, self.config.steps)

@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
     steps = [{name: getattr(step, name) for name in shown} for step in result.steps]
     steps = steps or [
         {"start": start, "end": end, "score": None, "interaction": None, "phase": phase}
-        for (start, end), phase in zip_longest(video.bounds, video.step_phases, fillvalue="")
+        for (start, end), phase in zip(video.bounds, video.step_phases or [""] * len(video.bounds), strict=True)
     ]
     return {
         "duration": axis_seconds(video),

@@ -19,7 +19,7 @@ from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.payload import axis_seconds
 from pipeline.report.text import steps_named, to_digits
-from pipeline.score.score import Score, StepScore
+from pipeline.score.score import Score, ScoreParts, StepScore
 
 SHOWN_DECIMALS = 2
 """Digits after the point of scores, their parts and differences on the page."""
@@ -98,13 +98,11 @@ class PhaseView:
 
 def phase_views(video: page.VideoReport, steps: Sequence[StepView]) -> list[PhaseView]:
     """The phases of one video, with sums over their steps."""
-    views, length = [], axis_seconds(video)
+    views, length, parts = [], axis_seconds(video), ScoreParts.of(video.result, SHOWN_DECIMALS)
     for phase in video.result.phases:
-        inside = [view for view in steps if view.step.phase == phase.name]
-        shares = [view.share for view in inside if view.share is not None]
         left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (phase.start, phase.end))
-        share = sum(shares, Decimal(0)) if 0 < len(shares) == len(inside) else None
-        views.append(PhaseView(phase, left, right - left, share, sum((view.shown_gap for view in inside), Decimal(0))))
+        gap = sum((view.shown_gap for view in steps if view.step.phase == phase.name), Decimal(0))
+        views.append(PhaseView(phase, left, right - left, parts.phases.get(phase.name) if parts else None, gap))
     return views
 
 

@@ -120,7 +120,9 @@ class Scorer:
             cause = f"no {' and no '.join(lacking)} file; this model reads {reads}"
             return Failure("input", "timesteps", cause, f"Name {one}, or give the folder of the data set")
         by_phase = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") != "equal"
-        return UNMARKED if by_phase and self.model.phases is None and not record.phases else None
+        if not by_phase or self.model.phases is not None or record.phases:
+            return None
+        return Failure("input", "timesteps", record.phase_fault, "Correct them") if record.phase_fault else UNMARKED
 
     def outputs(self, row: Score, record: Record) -> Outputs:
         """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""

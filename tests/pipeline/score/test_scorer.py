@@ -34,6 +34,11 @@ def test_a_model_of_phases_refuses_videos_without_them(
     assert row.failure is not None
     assert "no phases" in row.failure.cause
     assert "dataset.phases" in row.failure.fix
+    (tmp_path / "phases.csv").write_text("video,phase,start_s,end_s\nnew.mp4,flight,0,0.1\nnew.mp4,entry,0.3,0.4\n")
+    (row,) = api.score(tmp_path / "new.mp4", model=tmp_path / "run", workers=0)
+    assert row.failure is not None
+    assert row.failure.cause == "its phases are not used: 'flight' and 'entry' leave a gap of 0.20 s"
+    assert row.failure.fix == "Correct them"
     assert load_scorer(tmp_path / "run").config.machine.run.workers == 0, "a script needs no guard for worker processes"
     user = load_config("finediving", {**sets, "run.workers": 3})
     assert load_scorer(tmp_path / "run", user).config.machine.run.workers == 3, "report, compare and label pass a user"
