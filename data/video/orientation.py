@@ -40,7 +40,8 @@ def orientation_of(frame: Any) -> Orientation:
     A display matrix (ISO/IEC 14496-12, section 8.3.2) has the rows a b u, c d v, x y w: the point (p, q), p to the
     right and q down, is shown at (a p + c q, b p + d q). Scale and translation are ignored.
     """
-    side_data = frame.side_data.get(_display_matrix())
+    kind = _display_matrix()
+    side_data = frame.side_data.get(kind)
     if side_data is None:
         return Orientation()
     numbers = np.frombuffer(bytes(side_data), dtype=np.int32)
