@@ -38,8 +38,13 @@ class Typed:
             values = self.given.get(name) or ()
             for value in (values,) if isinstance(values, (str, Path)) else values:
                 yield from (option, str(value))
-        if self.given.get("cache") is not None:
-            yield from ("--cache", as_typed(self.given["cache"]))
+        yield from self.same_cache
+
+    @property
+    def same_cache(self) -> Line:
+        """The words that give another command the same cache."""
+        cache = self.given.get("cache")
+        return () if cache is None else ("--cache", as_typed(cache))
 
     def without(self, option: str) -> list[str]:
         """The words again, without a flag."""
@@ -94,7 +99,8 @@ def _after_features(typed: Typed) -> Line:
 
 def _train(done: Any, typed: Typed) -> Line:
     others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
-    return ("score others" if others[1:] else "score other videos", "score", *others, "--model", typed.out)
+    what_for = "score others" if others[1:] else "score other videos"
+    return (what_for, "score", *others, "--model", typed.out, *typed.same_cache)
 
 
 def _plot_it(done: Any, _: Typed) -> Line:
@@ -106,13 +112,15 @@ def _report(_: Any, typed: Typed) -> Line:
         model = ("--model", as_typed(typed.run))
         return ("write the scores as a table", "score", *typed.settings, *model, "--out", "scores.csv")
     if typed.inputs:
-        return ("compare two of them", "compare", "VIDEO_A", "VIDEO_B", "--model", as_typed(typed.run))
+        model = ("--model", as_typed(typed.run))
+        return ("compare two of them", "compare", "VIDEO_A", "VIDEO_B", *model, *typed.same_cache)
     return ("draw figures for a paper", "plot", as_typed(typed.run), *typed.settings)
 
 
 def _compare(_: Any, typed: Typed) -> Line:
     videos = (Path(typed.a), Path(typed.b))
-    shown = videos if all(video.exists() for video in videos) else typed.settings
+    files = all(video.exists() for video in videos)
+    shown = (*videos, *typed.same_cache) if files else typed.settings
     return ("see each by itself", "report", as_typed(typed.model), *shown)
 
 

@@ -46,7 +46,7 @@ def gather_features(records: Sequence[Record], planner: Planner, observer: Obser
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
             where=planner.cache.place,
-            fix=f"Type: {PROGRAM} extract, with the same --config, --set and --cache",
+            fix=f"Type: {PROGRAM} extract, with the same --config, --set, --features and --cache",
         )
     observer.notes([f"left out: {line}" for line in left_out])
     return feature_set(kept, [outputs[record.id] for record in kept], planner.stage_descriptions("timesteps"))

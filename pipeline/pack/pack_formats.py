@@ -126,7 +126,7 @@ def place_of(folder: Path, record: Record, ending: str) -> Path:
 
 def _require(outputs: Sequence[object], stage: str) -> None:
     if not outputs:
-        fix = f"Type: {PROGRAM} extract --stages {stage}, with the same --config, --set and --cache"
+        fix = f"Type: {PROGRAM} extract --stages {stage}, with the same --config, --set, --features and --cache"
         raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
 
 

@@ -6,18 +6,24 @@ Report.charts = (() => {
   const overTime = (node, chart, duration, phases = []) => {
     const rows = chart.series.flatMap((s, k) => s.t.map((t, i) => ({ t, v: s.v[i], name: s.name, k })));
     const domain = chart.series.map((s) => s.name);
-    const range = chart.series.map((_, k) => Report.color(k));
+    const { range, dashed } = colours(chart.series);
+    Report.all(".legend .swatch", node.closest("figure")).forEach((swatch, k) => {
+      swatch.style.background = range[k];
+      swatch.classList.toggle("dashed", dashed(chart.series[k]));
+    });
+    const line = { x: "t", y: "v", z: "name", stroke: "name", strokeWidth: 1.6, strokeLinejoin: "round" };
     Report.chart(node, (width) => {
       const { left, right } = margins();
       return Plot.plot({
         width, height: width < 480 ? 120 : 140, marginLeft: left, marginRight: right, marginTop: 8, marginBottom: 20,
-        x: { domain: [0, duration], label: null, tickFormat: (t) => `${+t.toFixed(2)}`, ticks: Math.max(4, width / 90) },
+        x: { domain: [0, duration], label: null, tickFormat: (t) => `${+t.toFixed(2)} s`, ticks: Math.max(4, width / 90) },
         y: { label: null, nice: true, ticks: 4, grid: true, domain: heights(rows, chart.least) },
         color: { domain, range },
         marks: [
           Plot.rectX(phases.filter((_, i) => i % 2), { x1: "start", x2: "end", fill: "var(--muted)", fillOpacity: 0.12 }),
           Plot.ruleY(crossesZero(rows) ? [0] : [], { stroke: "var(--muted)", strokeOpacity: 0.6 }),
-          Plot.lineY(rows, { x: "t", y: "v", z: "name", stroke: "name", strokeWidth: 1.6, strokeLinejoin: "round" }),
+          Plot.lineY(rows.filter((d) => !dashed(chart.series[d.k])), line),
+          Plot.lineY(rows.filter((d) => dashed(chart.series[d.k])), { ...line, strokeDasharray: "4 3" }),
           Plot.tip(rows, Plot.pointerX({
             x: "t", y: "v", stroke: "name", fill: "var(--panel)", fontSize: 12,
             title: (d) => `${d.name}\n${d.v === null ? "unknown" : (+d.v.toPrecision(3))} ${chart.unit}\nat ${Report.clock(d.t)}`,
@@ -25,6 +31,15 @@ Report.charts = (() => {
         ],
       });
     }, () => table(chart));
+  };
+
+  // The angles of two people have the colours of these people, with dashes for the right side; others have one each.
+  const colours = (series) => {
+    const people = series.map((s) => s.arc?.[0] ?? -1), two = Math.max(...people) > 0;
+    return {
+      range: people.map((person, k) => (!two ? Report.color(k) : person < 0 ? "var(--s6)" : Report.color(person))),
+      dashed: (one) => two && series.find((s) => s.arc?.[0] === one.arc?.[0]) !== one,
+    };
   };
 
   // A line per time, a column per curve; curves that were thinned have empty cells.

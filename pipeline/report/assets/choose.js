@@ -10,6 +10,7 @@ Report.choose = (() => {
     const part = (which) => root.querySelector(`[data-part=${which}]`), help = part("chosen").textContent;
     const pictures = Report.all(".frame img", section);
     const tiles = Report.all(".tile", root).map((node) => ({ node, time: Number(node.dataset.time), shot: node.querySelector(".shot") }));
+    const submission = Report.submission();
     let from = null, to = null, clicks = [];
 
     // A box around all clicks, so that it holds the middle of the trajectory of a person who moves.
@@ -21,17 +22,17 @@ Report.choose = (() => {
       const trimmed = from !== null || to !== null, [a, b] = [from ?? 0, to ?? duration].map((t) => t.toFixed(2));
       const wrong = trimmed && Number(a) >= Number(b), box = clicks.length ? region() : null, corners = box?.map((v) => v.toFixed(2));
       const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "the people in the box" : ""].filter(Boolean).join(", ");
-      part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}. Type:` : help;
+      part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}.${submission ? "" : " Type:"}` : help;
       const video = trimmed ? "trimmed.mp4" : typed.video;
       const lines = [trimmed ? `ffmpeg -i ${typed.video} -ss ${a} -to ${b} trimmed.mp4` : "", `${typed.program} score ${video} --model RUN${box ? ` --set 'pose.region=[${corners}]'` : ""}`];
       part("command").textContent = lines.filter(Boolean).join("\n");
-      part("command").hidden = !said || wrong;
+      part("command").hidden = !said || wrong || submission !== null;
       for (const tile of tiles) {
         tile.node.classList.toggle("out", !wrong && (Number(tile.time.toFixed(2)) < Number(a) || Number(tile.time.toFixed(2)) > Number(b)));
         for (const [name, chosen] of [["start", from], ["end", to]]) tile.node.querySelector(`[data-choose=${name}]`).setAttribute("aria-pressed", String(tile.time === chosen));
         tile.shot.querySelector("i").style.cssText = box ? `left:${100 * box[0]}%;top:${100 * box[1]}%;width:${100 * (box[2] - box[0])}%;height:${100 * (box[3] - box[1])}%` : "display:none";
       }
-      const submission = Report.submission(), query = [trimmed ? `start=${a}&end=${b}` : "", box ? `region=${corners}` : ""];
+      const query = [trimmed ? `start=${a}&end=${b}` : "", box ? `region=${corners}` : ""];
       part("apply").hidden = !said || wrong || !submission;
       if (submission) part("apply").querySelector("a").href = `/#again/${submission}?${query.filter(Boolean).join("&")}`;
     };

@@ -46,7 +46,7 @@ Report.compare = (() => {
       side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? "score" : "held-out prediction";
       big.classList.toggle("no-score", why !== "");
       side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
-      const copies = [".score-card > .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
+      const copies = [".score-card > .glyph", ".score-card > .ends", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };
 

@@ -62,7 +62,10 @@ Report.drawing = (() => {
     const frameTime = () => frames[Report.frameAt(frames, player.time())] ?? 0;
     const choose = (kind) => {
       [tool, open] = [tool === kind ? null : kind, null];
-      if (tool) player.pause();
+      if (tool) {
+        player.pause();
+        stage.scrollIntoView({ block: "nearest" }); // its top may be above the screen, and tools are below it
+      }
       stage.classList.toggle("drawing", tool !== null);
       Report.all("[data-draw]", root).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.draw === tool)));
       part("help").textContent = tool === "angle" ? "Drag along one side to the vertex, then tap the end of the other side; or tap three times." : tool ? `Drag over the picture${tool === "circle" ? " from the middle" : ""}, or tap twice.` : help;
@@ -128,7 +131,10 @@ Report.drawing = (() => {
     root.addEventListener("click", (event) => {
       const { draw: kind, mark, delete: gone, watch: end } = event.target.closest("button")?.dataset ?? {};
       if (kind) choose(kind);
-      else if (mark) player.seek(marks[mark].t);
+      else if (mark) {
+        player.seek(marks[mark].t);
+        stage.scrollIntoView({ block: "nearest" });
+      }
       else if (gone) { marks.splice(gone, 1); save(); }
       else if (end) { watch[end] = frameTime(); save(); }
     });

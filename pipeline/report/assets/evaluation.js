@@ -7,6 +7,7 @@ Report.results = (() => {
     const values = [...data.scores, ...data.training];
     const bins = d3.bin().thresholds(Math.min(24, Math.max(6, Math.ceil(Math.sqrt(values.length) * 1.5))))(values);
     const few = data.scores.length <= 7; // a dot each says more than bars
+    node.closest("figure").querySelector(".swatch").classList.toggle("dot", few);
     const share = (part) => bins.map((b) => ({ x0: b.x0, x1: b.x1, n: part.filter((v) => v >= b.x0 && (v < b.x1 || (b === bins.at(-1) && v <= b.x1))).length / Math.max(1, part.length) }));
     Report.chart(node, (width) => Plot.plot({
       width, height: 230, ...axis, color: { legend: false },
@@ -56,7 +57,7 @@ Report.results = (() => {
       x: { label: null, grid: true, nice: true, zero: true, ticks: 5, tickFormat: plain }, y: { label: null, axis: null, domain: chart.bars.map((b) => b.name) },
       marks: [
         Plot.axisY({ label: null, tickSize: 0, lineWidth: marginLeft(width) / 11 - 0.5 }),
-        Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => (b.baseline ? "var(--s6)" : "var(--s1)"), fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
+        Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => (b.baseline ? "var(--s6)" : "var(--s4)"), fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
         Plot.ruleY(chart.bars.filter((b) => b.low !== null), { y: "name", x1: "low", x2: "high", stroke: "var(--ink)", strokeWidth: 1.5 }),
         Plot.text(chart.bars, { x: (b) => Math.max(b.value, b.high ?? b.value, 0), y: "name", text: (b) => b.value.toFixed(3).replace("-", "\u2212"), textAnchor: "start", dx: 6, fill: "var(--ink)" }),
         Plot.ruleX([0], { stroke: "var(--muted)" }),

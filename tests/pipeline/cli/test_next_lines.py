@@ -60,7 +60,9 @@ def test_a_newcomer_is_led_from_videos_to_a_report(folder: None) -> None:
     assert SAID["evaluate"] == ["plot", "runs/evaluation"]
     line = last_line(*["my set" if word == "NEW_VIDEOS" else word for word in SAID["train"]])
     assert line == ["report", "runs/my model", "my set"]
-    assert last_line(*line) == ["compare", "VIDEO_A", "VIDEO_B", "--model", "runs/my model"]
+    compare = ["compare", "VIDEO_A", "VIDEO_B", "--model", "runs/my model"]
+    assert last_line(*line) == compare
+    assert last_line(*line, "--cache", "cache/jigsaws") == [*compare, "--cache", "cache/jigsaws"]
 
 
 MODEL = "runs/my model"

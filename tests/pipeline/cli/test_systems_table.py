@@ -66,6 +66,13 @@ def test_a_table_without_aim_has_its_note_and_whole_names(
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown
 
 
+def test_no_zero_has_a_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    systems_table(Table("systems", ("rho", "95 % interval"), (TableRow("x", (-0.0002, (-0.004, 0.72)), "other"),)))
+    shown = capsys.readouterr().out
+    assert "0.00 to 0.72" in shown
+    assert "-0" not in shown
+
+
 def test_the_mark_names_aim_only_where_it_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     for names, marked in ((("combined",), "* The combination. How."), (("combined", "AIM (ours)"), "* AIM. How.")):
         rows = tuple(TableRow(name, (0.5,), "ours") for name in names)

@@ -107,6 +107,13 @@ def test_an_angle_is_measured_in_pixels_of_the_video_and_kept(page: Any) -> None
     assert page.locator("#video-0 .marks li").count() == 0
 
 
+def test_the_whole_picture_shows_while_it_is_drawn_on(page: Any) -> None:
+    page.evaluate("scrollTo({ top: 1e6, behavior: 'instant' })")
+    assert page.locator("#video-0 .stage").bounding_box()["y"] < 0
+    page.locator("#video-0 [data-draw=line]").evaluate("node => node.click()")
+    wait_for(page, "document.querySelector('#video-0 .stage').getBoundingClientRect().top > 40")
+
+
 def test_a_line_and_a_circle_stay_faint_over_other_frames(page: Any) -> None:
     for kind in ("line", "circle"):
         page.click(f"#video-0 [data-draw={kind}]")

@@ -327,6 +327,13 @@ def test_on_a_phone_every_button_of_the_player_is_large_enough_and_on_the_screen
             assert box["x"] + box["width"] <= 390
 
 
+def test_angles_of_two_athletes_have_the_athletes_colours(page: Any) -> None:
+    legend = page.locator("#video-0 .angles .chart:not([hidden]) .swatch")
+    shown = legend.evaluate_all("all => all.map(n => [n.style.background, n.classList.contains('dashed')])")
+    blue, orange, grey = "var(--s0)", "var(--s1)", "var(--s6)"
+    assert shown == [[blue, False], [blue, True], [orange, False], [orange, True], [grey, False]]
+
+
 def test_angles_are_read_at_the_cursor_and_drawn_on_the_video(page: Any) -> None:
     page.click("#video-0 .step >> nth=1")
     names = page.locator("#video-0 .angles .chart:not([hidden]) .legend li").all_inner_texts()

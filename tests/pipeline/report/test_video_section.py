@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Phase, Record
+from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag import Flag
+from pipeline.checks.flags import GUESSING
 from pipeline.report import ReportData, render_report, video_section
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
@@ -129,6 +133,22 @@ def test_a_section_says_why_no_movement_is_named(tmp_path: Path, count: int, lab
     video = better_than(clip, tmp_path / "page.html", 38.0, count, labelled)
     page = html.unescape(render_report(ReportData("t", videos=(video,))))
     assert (f"What to work on first is not said: {said}" in page) is bool(said)
+
+
+def test_a_model_that_guesses_is_said_once_beside_the_video(tmp_path: Path) -> None:
+    clip, accuracy = report_samples.dive_video(tmp_path / "dive.mp4"), Accuracy(9, 0.1, 2.0, 1.4, 4.7, False)
+    video = better_than(clip, tmp_path / "page.html", 0.0)
+    guessing = replace(video.result, accuracy=accuracy, flags=(Flag("bad", GUESSING, str(accuracy)),))
+    page = render_report(ReportData("t", videos=(replace(video, result=guessing),)))
+    assert re.sub(r"<[^>]+>", "", page).count(str(accuracy)[1:]) == 1
+
+
+def test_an_axis_of_intervals_has_its_ends(tmp_path: Path) -> None:
+    clip = report_samples.dive_video(tmp_path / "dive.mp4")
+    video = better_than(clip, tmp_path / "page.html", 0.0)
+    scored = replace(video, result=replace(video.result, score=5.0, interval80=(0.0, 10.0)))
+    page = render_report(ReportData("t", videos=(scored,)))
+    assert re.search(r'<p class="ends"[^>]*><span>\S0\.40</span><span>10\.40</span></p>', page)
 
 
 def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:

@@ -247,6 +247,7 @@ def test_a_part_chosen_on_the_page_is_scored_after_a_question(page: Any, clip: P
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     page.click("#video-0 .choose summary")
     page.locator("#video-0 .tile").nth(4).get_by_role("button", name="Start").click()
+    assert page.locator("#video-0 [data-part=command]").is_hidden(), "visitors of a page type no commands"
     page.click("#video-0 [data-part=apply] a")
     page.wait_for_selector("#asked:not([hidden])")
     assert "Score this video again from 1.09 to 2.04 s" in page.inner_text("#asked")
