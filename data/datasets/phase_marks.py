@@ -76,14 +76,16 @@ def with_phases(
 
     Raises UsageError: no such file or folder; StorageError: the store does not answer or refuses.
     """
-    problems, found = list[str](), dict[str, dict[str, list[Mark]]]()
+    problems, found, reach = list[str](), dict[str, dict[str, list[Mark]]](), storage or Storage()
+    if not (tables := _tables(listing, place, beside, reach)):
+        return listing  # there may be a million records
     trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
     names = VideoNames({r.id: (r.id, PurePosixPath(r.id).name, r.stem, trials[r.id]) for r in listing.records})
     one_video = place is None and beside is not None and not _is_folder(beside)  # the table may name its neighbours
-    for path in _tables(listing, place, beside, storage or Storage()):
+    for path in tables:
         source, strangers = printable(address(path)), dict[str, str]()
         try:
-            for mark in read_marks(path, _content(path, storage or Storage())):
+            for mark in read_marks(path, _content(path, reach)):
                 ids = [] if mark.video in strangers else names.find(mark.video.replace("\\", "/"))
                 if len({trials[one] for one in ids}) == 1:
                     for one in ids:
