@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,18 @@ from typing import Any
 import pytest
 
 from data.errors import UsageError
+from data.splits import make_folds
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
+from pipeline.evaluate.training_pool import TrainingPool
 from pipeline.pool.ray_pool import RayPool
 from pipeline.pool.worker_pool import run_items
 from pipeline.settings.machine import RunConfig
+from pipeline.systems.aim_system import AimSystem
+from pipeline.systems.interface import Predictor, SimpleSystem, System
+from pipeline.train import TrainingControl
+from pipeline.train.features import FeatureSet
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
+from tests.pipeline.evaluate.test_training_pool import MODEL, RECIPE, features, predicted, without_time
 
 ray = pytest.importorskip("ray")
 
@@ -132,6 +141,58 @@ def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes, tmp_path: Path
     items = deque([6.0, 6.5, 0.5, 1.0])
     done = list(run_items(RayPool(ray_run(nodes)), partial(sleeping, tmp_path), deque(items), lambda: False))
     assert sorted(done) == [(item, item) for item in sorted(items)]
+
+
+@dataclass(frozen=True)
+class Meeting(System):
+    """Each training on Ray lasts until one began on each node, and a second more."""
+
+    folder: Path
+    name: str = "meeting"
+    pool: bool = True
+
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
+        if ray.is_initialized():
+            (self.folder / ray.get_runtime_context().get_node_id()).touch()
+            while len([*self.folder.iterdir()]) < 2:
+                time.sleep(0.05)
+            time.sleep(1)
+        return SimpleSystem("", predicted).train(train, None, control)
+
+
+def test_an_evaluation_is_the_same_after_a_node_died(nodes: Nodes, tmp_path: Path) -> None:
+    """`evaluate` and `leaderboard` train so; both nodes are at work when one dies."""
+    made = features()
+    systems = [Meeting(tmp_path), AimSystem("AIM", MODEL, RECIPE)]
+    protocol = Protocol(make_folds("kfold", made.records, k=2))
+    nodes.at_work(tmp_path, nodes.kill_second)
+    there = cross_validate(made, protocol, systems, pool=TrainingPool(RayPool(ray_run(nodes))))
+    assert len([*tmp_path.iterdir()]) == 2
+    assert without_time(there) == without_time(cross_validate(made, protocol, systems))
+
+
+def meeting(folder: Path, stop: threading.Event, tell: object) -> Callable[[int], int]:
+    """Work whose items after the first last until one began on each of two nodes, at most a minute."""
+
+    def run(item: int) -> int:
+        (folder / ray.get_runtime_context().get_node_id()).touch()
+        until = time.monotonic() + 60
+        while item and len([*folder.iterdir()]) < 2 and time.monotonic() < until:
+            stop.wait(0.05)
+        return item
+
+    return run
+
+
+def test_a_node_that_comes_late_gets_work(living_head: Any, tmp_path: Path) -> None:
+    pool, late = RayPool(RunConfig(workers=2, engine="ray", address=living_head.address)), list[Any]()
+    for item, _ in run_items(pool, partial(meeting, tmp_path), deque(range(3)), lambda: False):
+        if item == 0:
+            late.append(living_head.add_node(num_cpus=1))
+    ray.shutdown()
+    living_head.remove_node(late[0], allow_graceful=False)
+    assert len([*tmp_path.iterdir()]) == 2
+    assert (tmp_path / late[0].node_id).exists()
 
 
 def test_a_stop_after_a_node_died_ends_within_seconds(nodes: Nodes, tmp_path: Path) -> None:
