@@ -150,4 +150,4 @@ def test_a_mistyped_command_answers_what_to_type(folder: None, title: str, comma
     code, answer = run(command)
     assert code in {0, 1, 2}, answer
     assert "Traceback" not in answer
-    assert re.search(r"-> |[Dd]id you mean|--help' for help|give the --config|name it with", answer), answer
+    assert re.search(r"-> |[Dd]id you mean|--help' for help|give the --config|[Nn]ame it with", answer), answer
