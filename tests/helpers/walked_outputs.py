@@ -17,7 +17,7 @@ import numpy as np
 from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
 from data.leaks import audit
 from data.splits import Fold
-from data.video.records import Labels, Record, find_videos, fingerprint_file
+from data.video.records import Labels, Phase, Record, find_videos, fingerprint_file
 from data.video.writer import LOSSLESS, write_video
 from pipeline.cache import open_cache
 from pipeline.cli.commands import held_out_tables
@@ -26,8 +26,10 @@ from pipeline.demo.quality import PoseAgreement, compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.evaluate.results_file import results_as_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
+from pipeline.label.phase_tables import PHASES, save_phases
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
+from pipeline.phases import CarriedPhases
 from pipeline.report import ReportData, ScoredVideos, render_report
 from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page
@@ -38,6 +40,7 @@ from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.movement import TrainingVideo, better_ranges
+from pipeline.score.score import Score, phases_of_steps
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config, validate
 from tests.helpers.made_features import made_features
@@ -218,16 +221,16 @@ def scores(folder: Path) -> Outputs:
     write_page(made, scorer, unseen)
     moving = replace(
         scores_page(page, ScoredVideos(scorer, rows, unseen), ReportData("Videos")),
-        videos=sections(scorer, rows, unseen),
+        videos=sections(scorer, phased := tuple(map(in_phases, rows)), unseen),
     )
     return Outputs(
         (page.read_text(), render_report(moving)),
         (
             *heads({"scores.csv": csv_text(rows)}),
-            score_rows(rows)[0],
+            score_rows(phased)[0],
             *(columns for _, columns, _ in (*made.tables(), *held_out_tables(trained))),
         ),
-        ({"videos": scores_as_json(rows)}, made.as_json()),
+        ({"videos": scores_as_json(phased)}, made.as_json()),
         (
             str(rows[0].accuracy),
             *made.coverage().values(),
@@ -235,6 +238,13 @@ def scores(folder: Path) -> Outputs:
             *(folder / "run" / CARD).read_text(encoding="utf-8").splitlines(),
         ),
     )
+
+
+def in_phases(row: Score) -> Score:
+    """The score of a performance whose first two time steps are its run, and the others its entry, by alignment."""
+    steps = tuple(replace(step, phase="run" if number < 2 else "entry") for number, step in enumerate(row.steps))
+    phases = phases_of_steps([step.phase for step in steps], [(step.start, step.end) for step in steps])
+    return replace(row, steps=steps, phases=phases, carried=CarriedPhases(phases, (0.04, 0.08, 0.04), 0.2))
 
 
 def sections(scorer: Any, rows: Any, records: Any) -> Any:
@@ -277,8 +287,15 @@ def ratings(folder: Path) -> Outputs:
             left, right = (truth[videos[content].id] for content in question or ())
             answer = "better" if left > right else "worse"
             append_answers(path, Answer(question, answer, names=tuple(videos[one].id for one in question or ())))
-    made = [label_summary(find_session(folder / "scores")[0]), label_summary(session)]
-    for number, report in enumerate(made):
+    filmed = films(folder / "phases", 3)
+    marked, _ = find_session(folder / "phases", phases=("run", "entry"))
+    for rater, frames in (("anna", 0), ("ben", 3)):
+        for record in filmed:
+            middle = 0.6 + frames / 25
+            phases = [Phase("run", 0.0, middle), Phase("entry", middle, 1.2)]
+            save_phases(folder / "phases" / PHASES / f"{rater}.csv", record.id, phases)
+    made = [label_summary(find_session(folder / "scores")[0]), label_summary(session), label_summary(marked)]
+    for number, report in enumerate(made[:2]):
         write_labels(folder / f"{number}.csv", report.rows)
     return Outputs(
         (),

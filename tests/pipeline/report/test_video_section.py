@@ -148,7 +148,7 @@ def test_an_axis_of_intervals_has_its_ends(tmp_path: Path) -> None:
     video = better_than(clip, tmp_path / "page.html", 0.0)
     scored = replace(video, result=replace(video.result, score=5.0, interval80=(0.0, 10.0)))
     page = render_report(ReportData("t", videos=(scored,)))
-    assert re.search(r'<p class="ends"[^>]*><span>\S0\.40</span><span>10\.40</span></p>', page)
+    assert re.search(r'<p class="ends"[^>]*><span>\S0\.40</span> <span>10\.40</span></p>', page)
 
 
 def test_quality_measures_name_people_and_no_agents(tmp_path: Path) -> None:
