@@ -32,14 +32,19 @@ SETTING_OF = {
 def config_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> Config:
     """The settings of a call; without `config` those of the preset of plain folders.
 
-    `machine` has arguments of `SETTING_OF`, which come after the overrides; None and () leave a setting as it is.
-    Raises as `load_config`.
+    `machine` has arguments of `SETTING_OF`; None and () leave a setting as it is. Raises as `load_config`, and
+    UsageError for a setting that an argument and an override give.
     """
     from pipeline.settings.config import load_config
     from pipeline.settings.yaml_values import DEFAULT, parse_overrides
 
-    named = [(SETTING_OF[name], value) for name, value in machine.items() if value is not None and value != ()]
-    return load_config(DEFAULT if config is None else config, [*parse_overrides(overrides), *named])
+    given = parse_overrides(overrides)
+    named = {name: value for name, value in machine.items() if value is not None and value != ()}
+    for name, key in SETTING_OF.items():
+        if name in named and any(key == override for override, _ in given):
+            raise UsageError(f"--{name} and --set {key} are both given", fix="Give one of them")
+    arguments = [(SETTING_OF[name], value) for name, value in named.items()]
+    return load_config(DEFAULT if config is None else config, [*given, *arguments])
 
 
 def note_default(config: Configuration, settings: Config, observer: Observer) -> None:

@@ -115,7 +115,7 @@ def compare_videos(run: Path, names: tuple[str, str], page: Path, user: Config, 
 
 def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> ScoredVideos:
     """The videos, scored by a run folder. Raises Cancelled where the work was stopped."""
-    with load_scorer(run, user) as scorer:
+    with load_scorer(run, user, observer) as scorer:
         rows = scorer.score_records(records, observer)
     observer.raise_if_stopped()
     return ScoredVideos(scorer, rows, records)

@@ -27,7 +27,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
 from pipeline.score.movement import PEOPLE, TrainingVideo, better_ranges, movement, steps_of
-from pipeline.score.setting_differences import setting_differences
+from pipeline.score.setting_differences import differences_text, setting_differences
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
@@ -36,9 +36,6 @@ from pipeline.settings.stages import STAGES
 from pipeline.systems.regressors import regressions_for
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
-
-MOST_SHOWN = 2
-"""Greatest number of settings that a warning names."""
 
 
 def train_model(
@@ -157,9 +154,7 @@ def _pack_notes(features: FeatureSet, method: Method) -> list[str]:
     here = {name: method.stage(name).result_settings() for name in packed}
     if not (differing := setting_differences(packed, here)):
         return []
-    more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
-    shown = "; ".join(one.text("the pack") for one in differing[:MOST_SHOWN])
     return [
-        f"warning: the pack has other settings than this configuration ({shown}{more}), so `score` will refuse"
-        " the model; give the --config and --set that the pack was made with"
+        f"warning: the pack has other settings than this configuration ({differences_text(differing, 'the pack')}), so"
+        " `score` will refuse the model; give the --config and --set that the pack was made with"
     ]

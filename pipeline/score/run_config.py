@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_run_fix
-from pipeline.settings.config import Config, read_method, validate
+from pipeline.score.setting_differences import differences_text, setting_differences
+from pipeline.settings.config import Config, beside_model, read_method, validate
 from pipeline.settings.method import OF_VIDEOS, Method
+from pipeline.settings.stages import STAGES
 from pipeline.settings.yaml_values import put
 
 CONFIG_FILE = "config.json"
@@ -43,6 +46,29 @@ def stored_method(folder: Path) -> Method:
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix=TRAIN_AGAIN) from None
     return read_method(values, path)
+
+
+def unused_settings(folder: Path, user: Config) -> list[str]:
+    """A line that names settings of a user's configuration in whose place the run's own count; none without one.
+
+    Raises as `stored_method`.
+    """
+    run, given = stored_method(folder), user.method
+    if _of_stages(given) == _of_stages(beside_model().method):
+        return []
+    shared = [name for name in run.stages if name in given.stages]
+    theirs, here = ({name: _of_stages(one)[name] for name in shared} for one in (run, given))
+    if not (differing := setting_differences(theirs, here)):
+        return []
+    return [f"note: the model keeps its settings: {differences_text(differing, 'the model')}"]
+
+
+def _of_stages(method: Method) -> dict[str, Any]:
+    """The settings of the stages, without what says something about the videos."""
+    made = {name: method.stage(name).result_settings() for name in STAGES}
+    for section, name in (key.split(".") for key in OF_VIDEOS):
+        made.get(section, {}).pop(name, None)
+    return made
 
 
 def scoring_config(folder: Path, user: Config) -> Config:

@@ -29,7 +29,7 @@ from pipeline.phases import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
-from pipeline.score.run_config import scoring_config
+from pipeline.score.run_config import scoring_config, unused_settings
 from pipeline.score.score import Score, StepScore, phases_of_steps
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_differences import stage_differences
@@ -221,19 +221,21 @@ class Scorer:
         )
 
 
-def load_scorer(folder: str | Path, user: Config | None = None) -> Scorer:
+def load_scorer(folder: str | Path, user: Config | None = None, observer: Observer = SILENT) -> Scorer:
     """Load a trained run to score with.
 
     Args:
         folder: written by `train`.
         user: gives the machine, which a run folder does not have (`pipeline.score.run_config`); default: that of a call
             without a configuration, and this process, so that a script needs no guard for worker processes.
+        observer: gets a line where the user's settings of stages are not those of the run, which count.
 
     Raises DataError if the folder holds no trained run or a damaged one. Raises UsageError as `Scorer`, and for
     settings of the run that this version does not have.
     """
     folder = Path(folder)
     user = load_config(beside_model(), {"run.workers": 0}) if user is None else user
+    observer.notes(unused_settings(folder, user))
     return Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
 
 
@@ -281,7 +283,7 @@ def score_videos(
     """
     config = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else user
     records = find_performances(inputs, observer, config, kinematics=kinematics)
-    with load_scorer(model, user) as scorer:
+    with load_scorer(model, user, observer) as scorer:
         if kinematics is not None and "kinematics" not in scorer.planner.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
         if user.dataset.features and "features" not in scorer.planner.stages:

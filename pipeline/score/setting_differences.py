@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from data.errors import printable
 from pipeline.cache import StageDescription, stages_as_json
 from pipeline.cache.key_parts import ABSENT, differences
+
+MOST_SHOWN = 2
+"""Differences that one line names."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> l
     """Where nested settings differ. Tuples equal lists, which they become in JSON."""
     plain = (json.loads(json.dumps(one, sort_keys=True)) for one in (stored, here))
     return [SettingDifference(*one) for one in differences(*plain)]
+
+
+def differences_text(differing: Sequence[SettingDifference], owner: str) -> str:
+    """The first differences, and the number of the others."""
+    more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
+    return "; ".join(one.text(owner) for one in differing[:MOST_SHOWN]) + more
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import write_text
 from extractors.base import StageConfig
-from pipeline.score.run_config import CONFIG_FILE, save_method, scoring_config, stored_method
+from pipeline.score.run_config import CONFIG_FILE, save_method, scoring_config, stored_method, unused_settings
 from pipeline.settings.config import beside_model, load_config
 from pipeline.settings.machine import machine_class
 from pipeline.settings.method import method_class
@@ -62,6 +62,16 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
     )  # fmt: skip
     mmpose = scoring.stage("pose").model_dump()["mmpose"]
     assert mmpose == {"alias": "rtmo-l", "config": "", "checkpoint": ""}
+
+
+def test_settings_beside_a_model_that_do_not_count_are_named(tmp_path: Path) -> None:
+    """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
+    save_method(load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method, tmp_path)
+    assert unused_settings(tmp_path, load_config(beside_model(), {"frames.fps": 50, "run.workers": 0})) == []
+    assert unused_settings(tmp_path, load_config(DEFAULT, {"pose.stride": 4})) == []
+    assert unused_settings(tmp_path, load_config(DEFAULT, {"pose.stride": 2})) == [
+        "note: the model keeps its settings: pose.stride: 4 in the model, 2 here"
+    ]
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=str)
