@@ -189,7 +189,7 @@ def _intervals(done: api.TrainedModel) -> str:
 def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     """Print the notes, one table and the files of an evaluation, or its results as JSON."""
     from pipeline.evaluate import results_as_json
-    from pipeline.evaluate.published_results import published_table
+    from pipeline.evaluate.published_results import terminal_table
     from pipeline.evaluate.results_tables import curve_table, main_table
 
     if as_json:
@@ -198,7 +198,7 @@ def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     for line in (*(done.results.audit.lines if done.results.audit else ()), *done.results.notes):
         say(str(line))
     systems_table(main_table(done.results))
-    if (published := published_table(done.results)) is not None:
+    if (published := terminal_table(done.results)) is not None:
         systems_table(published)
     if done.results.curve:
         systems_table(curve_table(done.results.curve))

@@ -23,6 +23,9 @@ from pipeline.evaluate.system_table import Better, Cell, Table, TableRow
 
 PLACE = Path(__file__).resolve().parents[2] / "configs" / "published" / "results.json"
 
+MOST_COLUMNS = 5
+"""Most columns of values in a terminal; more of them would break words at 80 columns."""
+
 NO_RESULT = "The epoch that is best on the test part was chosen by its labels: such a value is no honest result"
 
 
@@ -62,22 +65,35 @@ def published_table(results: EvaluationResults) -> Table | None:
         if system.kind != "baseline" and all(task in system.tasks for task in tasks)
     ]
     errors = ["R-l2, %", *(["MSE"] if given.range else [])]
-    printed = [(f"{one.method} (published)", _printed(one, given, tasks), one.epoch) for one in given.results]
-    rows = [
+    printed = [(_row_name(one), _printed(one, given, tasks), one.epoch) for one in given.results]
+    published = [
         TableRow(name, (*rho, *(None for _ in errors), epoch), "paper")
         for name, rho, epoch in printed
         if any(value is not None for value in rho)
     ]
+    rows = (*ours, *published)
+    scale = [f"MSE of scores divided by {given.range:g}."] if given.range else []
     correlations = (*tasks, "average") if len(tasks) > 1 else ("rho",)
     high: list[Better] = ["high"] * len(correlations)
     low: list[Better] = ["low"] * len(errors)
     return Table(
         "In the form of published tables: Spearman's correlation on the official test part",
         (*correlations, *errors, "epoch"),
-        (*ours, *rows),
-        note=_note(given),
+        rows,
+        note=_note(given, rows, "R-l2 by the range of the test part's scores.", *scale),
         better=(*high, *low, "neither"),
     )
+
+
+def terminal_table(results: EvaluationResults) -> Table | None:
+    """`published_table` where it has at most `MOST_COLUMNS`, else the average and the choice of the epoch alone."""
+    table, average, given = published_table(results), len(results.tasks), results.published
+    if table is None or given is None or len(table.columns) <= MOST_COLUMNS:
+        return table
+    shown = [row for row in table.rows if row.kind != "paper" or row.values[average] is not None]
+    rows = tuple(replace(row, values=(row.values[average], row.values[-1])) for row in shown)
+    note = _note(given, rows, "The page has the tasks and the errors.")
+    return replace(table, columns=("average", "epoch"), rows=rows, note=note, better=("high", "neither"))
 
 
 def _ours(results: EvaluationResults, system: SystemResult, top: float | None, epoch: str | None) -> tuple[Cell, ...]:
@@ -110,14 +126,26 @@ def _epoch(results: EvaluationResults, name: str) -> str | None:
     return system.epoch or ("last" if system.losses is not None or name == results.against else None)
 
 
-def _note(given: Published) -> str:
+def _row_name(one: PublishedResult) -> str:
+    return f"{one.method} (published)"
+
+
+def _note(given: Published, rows: Sequence[TableRow], *values: str) -> str:
+    """What a reader needs beside the rows; `values` say how the values were computed."""
+    return " ".join(filter(None, (f"{NO_RESULT}.", *values, _sources(given, rows))))
+
+
+def _sources(given: Published, rows: Sequence[TableRow]) -> str:
+    """The sources of the published rows; empty where the table has none of the published values."""
+    if not given.results:
+        return "No published value is known to this program."
+    names = {row.name for row in rows}
     by_source: dict[str, dict[str, None]] = {}
     for one in given.results:
-        by_source.setdefault(one.source, {})[one.method] = None
+        if _row_name(one) in names:
+            by_source.setdefault(one.source, {})[one.method] = None
     sources = "; ".join(f"{', '.join(methods)}: {source}" for source, methods in by_source.items())
-    scale = [f"MSE of scores divided by {given.range:g}."] if given.range else []
-    published = [f"Sources: {sources}."] if sources else ["No published value is known to this program."]
-    return " ".join([f"{NO_RESULT}.", "R-l2 by the range of the test part's scores.", *scale, *published])
+    return f"Sources: {sources}." if sources else ""
 
 
 def _span(results: EvaluationResults, task: str) -> float:

@@ -27,11 +27,29 @@ results = made_results(rows, against="combined", comparison=comparison)
 show_evaluation(Evaluation(results, Path("runs/x"), load_config(None, {})), False)
 """
 
+PUBLISHED = """
+from dataclasses import replace
+from pipeline.cli.commands import show_evaluation
+from pipeline.evaluate import Evaluation
+from pipeline.evaluate.evaluation_results import Estimate
+from pipeline.evaluate.published_results import published_results
+from pipeline.settings.config import load_config
+from pathlib import Path
+from tests.helpers.made_results import made_results, system
+given, one = published_results("aqa7", "", "fixed"), system(Estimate(.5, .2, .7))
+tasks = tuple(given.results[0].rho)[-TASKS:]
+one = replace(one, tasks=dict.fromkeys(tasks, one.tasks[""]))
+results = made_results({"ridge": one}, protocol="fixed", folds=1, published=given, tasks=tasks)
+held_out = tuple(replace(one, task=task) for task in tasks for one in results.predictions[:2])
+results = replace(results, predictions=held_out)
+show_evaluation(Evaluation(results, Path("runs/x"), load_config(None, {})), False)
+"""
 
-def printed(columns: str) -> list[str]:
+
+def printed(columns: str, program: str = PROGRAM) -> list[str]:
     """The lines of standard output."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env={"COLUMNS": columns}
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"COLUMNS": columns}
     )
     return done.stdout.rstrip().splitlines()
 
@@ -54,16 +72,22 @@ def test_rows_are_sorted_by_result_and_aim_is_marked() -> None:
     ]  # fmt: skip
 
 
-def test_a_table_without_aim_has_its_note_and_whole_names(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    names = ("Uni-FineParser (published)", "TPT")
-    rows = tuple(TableRow(name, (0.5,) * 12, "paper") for name in names)
-    systems_table(Table("systems", ("rho in parts",) * 12, rows, note="Sources: here."))
-    shown, said = capsys.readouterr()
-    assert said == "Sources: here.\n"
-    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+def test_a_table_without_aim_has_its_note(capsys: pytest.CaptureFixture[str]) -> None:
+    systems_table(Table("systems", ("rho",), (TableRow("TPT", (0.5,), "paper"),), note="Sources: here."))
+    assert capsys.readouterr().err == "Sources: here.\n"
+
+
+@pytest.mark.parametrize(("tasks", "columns"), [(6, ["average", "epoch"]), (2, ["sync_diving_3m", "sync_diving_10m"])])
+def test_a_table_without_aim_has_whole_words_beside_published_results(tasks: int, columns: list[str]) -> None:
+    """Six tasks are left to the page; two have room."""
+    program = PUBLISHED.replace("TASKS", str(tasks))
+    lines, wide = printed("80", program), printed("200", program)
+    assert max(map(len, lines)) <= 80
+    assert {word for line in lines for word in line.split()} == {word for line in wide for word in line.split()}
+    heads = [line.split()[1:] for line in wide if line.startswith("system ")]
+    assert heads[1][:2] == columns
+    core = [line.split()[2:] for line in wide if line.startswith("CoRe (published)")]
+    assert core == ([["0.840", "not", "stated"]] if tasks == 6 else [])
 
 
 def test_no_zero_has_a_sign(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ import pytest
 from data.datasets import list_records
 from pipeline import api
 from pipeline.evaluate.evaluation_results import Estimate
-from pipeline.evaluate.published_results import published_results, published_table
+from pipeline.evaluate.published_results import published_results, published_table, terminal_table
 from pipeline.evaluate.results_file import results_as_json
 from synthetic.tiny_datasets import make_aqa7
 from synthetic.tiny_published import PUBLISHED
@@ -158,6 +158,12 @@ def test_the_papers_table_is_published_by_action() -> None:
     assert averages["AIM (published)"] == pytest.approx(0.7789, abs=1e-4)
     assert averages["Pose+DCT (published)"] is None
     assert averages["CoRe (published)"] == 0.84
+    terminal = terminal_table(replace(results, predictions=held_out))
+    assert terminal is not None
+    assert {row.name: row.values for row in terminal.rows} == {
+        row.name: (row.values[6], row.values[-1]) for row in table.rows if row.name != "Pose+DCT (published)"
+    }
+    assert "Pose+DCT" not in terminal.note
     of_paper = "AIM, JR-GCN, C3D-SVR, C3D-LSTM, ST-GCN, Pose+DCT"
     assert f"Sources: {of_paper}: Gao et al., ECCV 2020, table 7; CoRe:" in table.note
 
@@ -177,6 +183,8 @@ def test_an_average_alone_stands_for_the_whole_set_only() -> None:
     table = published_table(part)
     assert table is not None
     assert [row.name for row in table.rows] == ["a"]
+    assert "Sources" not in table.note
+    assert terminal_table(part) == table, "few columns"
     assert published_table(made_results({"a": system(rho)})) is None
     assert published_results("aqa7", "", "kfold") is None
     assert published_results("mtl-aqa", "execution", "fixed") is None
