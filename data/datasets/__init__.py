@@ -2,7 +2,7 @@
 
 from data.datasets.folder import list_unfilmed
 from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
-from data.datasets.listing import KINDS, DataCheck, check_data, kind_of, list_records
+from data.datasets.listing import KINDS, DataCheck, check_data, kind_of, list_records, options_of
 from data.datasets.phase_marks import with_phases
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "kinematics_of",
     "list_records",
     "list_unfilmed",
+    "options_of",
     "trial_of",
     "with_phases",
 ]

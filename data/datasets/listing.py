@@ -187,7 +187,7 @@ def list_records(
     """
     if kind not in KINDS:
         raise UsageError(f"unknown kind of data set '{clip(kind)}'", fix=nearest(kind, KINDS))
-    accepted = [name for name in inspect.signature(KINDS[kind].lister).parameters if name not in ("root", "storage")]
+    accepted = options_of(kind)
     for name in options:
         if name not in accepted:
             raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
@@ -204,6 +204,11 @@ def list_records(
     if not root.is_dir():
         raise UsageError("no such folder", where=root, fix="Check dataset.root; names are case sensitive")
     return KINDS[kind].lister(root, **options)
+
+
+def options_of(kind: str) -> list[str]:
+    """The options of `list_records` that a kind of data set has."""
+    return [name for name in inspect.signature(KINDS[kind].lister).parameters if name not in ("root", "storage")]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from data.datasets import options_of
 from data.errors import UsageError
 from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
@@ -111,5 +112,5 @@ def _data_notes(dataset: DatasetConfig) -> Iterator[Note]:
     """Which labels were used where a data set has a choice."""
     if dataset.score:
         yield Note("fact", f"labels: {dataset.score}")
-    if dataset.difficulty:
-        yield Note("fact", f"difficulties: {dataset.difficulty}")
+    if "difficulty" in options_of(dataset.kind):
+        yield Note("fact", f"difficulties: {dataset.difficulty or 'published'}")

@@ -97,4 +97,6 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
 def test_the_labels_and_difficulties_that_were_chosen_are_named() -> None:
     chosen = load_config("finediving", ["dataset.score=execution", "dataset.difficulty=from_awards"]).dataset
     assert [str(note) for note in _data_notes(chosen)] == ["labels: execution", "difficulties: from_awards"]
-    assert not [*_data_notes(load_config("finediving", []).dataset)]
+    for name in ("finediving", "mtl-aqa"):
+        assert [str(note) for note in _data_notes(load_config(name, []).dataset)] == ["difficulties: published"]
+    assert not [*_data_notes(load_config("rhythmic-gymnastics", []).dataset)]
