@@ -1,4 +1,4 @@
-"""Published pair lists become answers of a rater, and labels that a data set reads."""
+"""Published pair lists become answers of a rater, and labels that a data set reads and a model is trained on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from data.datasets.ratings import all_answers
 from data.errors import DataError, UsageError
 from pipeline import api
 from pipeline.label import find_session, import_pairs
+from pipeline.settings.config import load_config
+from tests.helpers.toy_stages import use_stages
+from tests.pipeline.score.test_score import film
 
 CLIPS = ("18_VID1_7242_7427", "18_VID2_290_455", "18_VID3_10_90", "06_VID1_1_80")
 
@@ -42,6 +45,30 @@ def test_a_list_gives_labels_and_the_same_list_again_writes_nothing(folder: Path
     before = (folder / "ratings/skill_train.csv").read_bytes()
     api.label(folder, imported=path)
     assert (folder / "ratings/skill_train.csv").read_bytes() == before
+
+
+def test_a_model_is_trained_on_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list calls the darker film better: a new dark film then gets the higher score."""
+    use_stages(monkeypatch, timesteps="tests.helpers.toy_timesteps:ToyTimesteps")
+    greys = range(40, 190, 30)
+    for grey in greys:
+        film(tmp_path / f"clips/{grey}.mp4", grey)
+    text = "".join(f"{dark} {bright}\n" for dark in greys for bright in greys if dark < bright)
+    api.label(tmp_path / "clips", imported=listed(tmp_path / "clips", text))
+    sets = {"dataset.root": tmp_path / "clips", "dataset.kind": "folder", "stages": ["timesteps"], "run.workers": 0}
+    sets |= {"train.epochs": 40, "train.runs": 1, "model.width": 8, "cache": tmp_path / "cache"}
+    config = load_config(None, sets)
+    api.extract(config=config)
+    model = api.train(config=config, out=tmp_path / "run", folds=0)
+    labels = {Path(name).stem: label for name, label in zip(model.train_ids, model.train_labels[:, 0], strict=True)}
+    assert sorted(labels, key=lambda name: -labels[name]) == [str(grey) for grey in greys]
+    for grey in (50, 170):
+        film(tmp_path / f"new/{grey}.mp4", grey)
+    bright, dark = api.score(tmp_path / "new", model=tmp_path / "run", cache=tmp_path / "cache", workers=0)
+    assert (bright.id, dark.id) == ("170.mp4", "50.mp4")
+    assert dark.score is not None, dark.failure or dark.flags
+    assert bright.score is not None
+    assert dark.score > bright.score
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", " "])
