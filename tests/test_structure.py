@@ -53,7 +53,7 @@ FROM_DATA = {
     "data.features": {"PARTS", "kind_of_part"},
     "data.errors": {"PROGRAM", "AimError", "DataError", "UsageError", "VideoError", "WeightsError", "nearest"},
     "data.keypoints.reading": {"ImportedKeypoints"},
-    "data.keypoints.skeletons": {"COCO17"},
+    "data.keypoints.skeletons": {"COCO17", "SAME_NUMBER"},
     "data.pose_weights": {"INSTALL", "PoseNetwork", "identity_of", "require"},
     "data.store": {"ArraySpec", "OutputSpec", "StageOutput"},
     "data.store.arrays": {"ArraySpec", "Floats", "Measures", "Rows", "StageOutput"},

@@ -16,7 +16,7 @@ from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
 from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.marker_files import of_c3d, of_trc
 from data.keypoints.nwb_files import of_nwb
-from data.keypoints.skeletons import COCO17, coco_joint
+from data.keypoints.skeletons import COCO17, SAME_NUMBER, coco_joint
 from data.keypoints.sleap_files import is_sleap, of_sleap
 from data.keypoints.time_stamps import on_clock, read_stamps
 from data.keypoints.ultralytics import of_texts
@@ -55,7 +55,7 @@ class RecordedMotion:
 
 
 def read_keypoints(
-    path: Path, video_stem: str, size: tuple[int, int], frames: int, others: Sequence[Path] = ()
+    path: Path, video_stem: str, size: tuple[int, int], frames: int, others: Sequence[Path] = (), layout: str = ""
 ) -> ImportedKeypoints:
     """Read a keypoint file, or a folder with one file a frame; the layout is recognised from the content.
 
@@ -64,12 +64,18 @@ def read_keypoints(
         size: (width, height) of the video in pixels.
         frames: number of frames of the video.
         others: files of further people, in the same layout.
+        layout: a key of `SAME_NUMBER`; empty: the number of joints decides.
 
     Raises:
-        DataError, which names file and field: an unknown layout, a wrong count of numbers, a missing, repeated or
-            impossible frame, a file that is too large.
+        DataError, which names file and field: an unknown layout or another one than `layout`, a wrong count of
+            numbers, a missing, repeated or impossible frame, a file that is too large.
     """
     entries = _joined([_read_entries(one, video_stem) for one in (path, *others)])
+    if layout and entries.layout:
+        taken_for, joints = SAME_NUMBER[layout]
+        if entries.layout != taken_for:
+            raise refuse(path, f"is {entries.layout}, not {layout}", "Leave out pose.import.layout")
+        entries.layout, entries.joints = f"OpenPose {layout}", joints
     joint_map, columns = _joint_columns(entries)
     if entries.frames and min(entries.frames) == 1 and max(entries.frames) == frames:  # counted from 1
         entries.frames = {index - 1: people for index, people in entries.frames.items()}

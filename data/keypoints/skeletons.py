@@ -30,6 +30,22 @@ MEDIAPIPE = (
 BEGINS_WITH_COCO17 = {17: "COCO-17", 26: "Halpe-26", 133: "COCO-WholeBody-133", 136: "Halpe-136"}
 """Skeletons whose first 17 joints are COCO's, by their number of joints."""
 
+SAME_NUMBER = {
+    "body_25b": ("OpenPose BODY_25", (*COCO17, "UpperNeck", "HeadTop", *OPENPOSE[25][19:])),
+    "ap10k": (
+        "OpenPose COCO-17",
+        (
+            *("left_eye", "right_eye", "nose", "neck", "tail"),
+            *("left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
+            *("left_hip", "left_knee", "left_ankle", "right_hip", "right_knee", "right_ankle"),
+        ),
+    ),
+}
+"""Skeletons with the number of joints of another one: the layout that the number is taken for, and their joints.
+
+OpenPose's BODY_25B, and the animals of AP-10K, whose paws are wrists and ankles.
+"""
+
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _PARTS = frozenset(name.removeprefix("left_") for name in COCO17 if name.startswith("left_"))
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import NonNegativeInt, field_validator
 
+from data.keypoints.skeletons import SAME_NUMBER
 from data.weights import REGISTRY
 from extractors.base import HASHED, MACHINE, StageConfig, one_of, setting
 from extractors.pose.cleaning import CleaningConfig
@@ -42,6 +43,9 @@ class ImportConfig(StageConfig):
     """Keypoint files of other tools, see docs/keypoints.md."""
 
     dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
+    layout: Annotated[str, one_of(("", *SAME_NUMBER))] = _name(
+        f"Skeleton of OpenPose files: {', '.join(SAME_NUMBER)}; empty: by number of joints."
+    )
 
 
 BACKENDS = {

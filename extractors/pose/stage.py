@@ -66,7 +66,7 @@ class Pose(Extractor[PoseConfig]):
     def identity(cls, config: PoseConfig, files: StageFiles) -> Mapping[str, str]:
         """Hashes of the weights in use, and versions of their libraries; raises as `load_backend`."""
         if config.backend == "import":
-            return {}
+            return {"layout": config.import_.layout} if config.import_.layout else {}
         return identity_of(networks(config, files)) or {"weights": files.digest(config.used_weights)}
 
     @classmethod
@@ -98,7 +98,7 @@ class Pose(Extractor[PoseConfig]):
         factor = min(1.0, config.work_side / max(size))
         small = round(size[0] * factor), round(size[1] * factor)
         scale = np.array([size[0] / small[0], size[1] / small[1], 1.0])
-        imported = _imported(source, size) if config.backend == "import" else None
+        imported = _imported(source, size, config.import_.layout) if config.backend == "import" else None
         if self._backend is None and not imported:
             self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
@@ -127,13 +127,14 @@ class Pose(Extractor[PoseConfig]):
         return StageOutput.of(self.arrays, values, quality)
 
 
-def _imported(source: Source, size: tuple[int, int]) -> ImportedKeypoints:
-    """The keypoint file of a video whose pictures have this size (width, height)."""
+def _imported(source: Source, size: tuple[int, int], layout: str) -> ImportedKeypoints:
+    """The keypoint file of a video whose pictures have this size (width, height); `layout` as in the settings."""
     if "keypoints" not in source.record.sidecars:
         fix = "Name its folder (pose.import.dir) and the file like the video"
         raise DataError("no keypoints file", where=source.record.name, fix=fix)
     record, others = source.record, source.record.further("keypoints")
-    reader = partial(read_keypoints, video_stem=record.stem, size=size, frames=len(source.times), others=others)
+    of_video = partial(read_keypoints, video_stem=record.stem, size=size, frames=len(source.times))
+    reader = partial(of_video, others=others, layout=layout)
     return source.opened("keypoints", reader)
 
 

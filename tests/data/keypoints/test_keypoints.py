@@ -21,7 +21,7 @@ from data.errors import DataError
 from data.keypoints import read_keypoints, read_motion
 from data.keypoints.locate import find_keypoints
 from data.keypoints.reading import ImportedKeypoints
-from data.keypoints.skeletons import BEGINS_WITH_COCO17, COCO17, MEDIAPIPE, OPENPOSE, coco_joint
+from data.keypoints.skeletons import BEGINS_WITH_COCO17, COCO17, MEDIAPIPE, OPENPOSE, SAME_NUMBER, coco_joint
 from tests.helpers.pickled_calls import Calls
 from tests.helpers.tampering import damaged_bytes, retyped
 
@@ -227,6 +227,22 @@ def test_every_layout_gives_the_people_of_every_frame(tmp_path: Path, layout: st
     elif "MediaPipe" in layout:
         with pytest.raises(DataError, match="picture whose size is not known"):
             read_motion(path, 1)
+
+
+@pytest.mark.parametrize("layout", SAME_NUMBER)
+def test_a_skeleton_with_the_number_of_joints_of_another_is_named(tmp_path: Path, layout: str) -> None:
+    _, joints = SAME_NUMBER[layout]
+    person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(joints))}
+    path = placed(tmp_path, "files", {f"dive_{i:012d}_keypoints.json": {"people": [person]} for i in range(3)})
+    named = read_keypoints(path, "dive", SIZE, 3, layout=layout)
+    assert named.summary.startswith(f"OpenPose {layout}")
+    by_number = read_keypoints(path, "dive", SIZE, 3)
+    left, right = COCO17.index("left_knee"), COCO17.index("right_knee")
+    expected = POSE[[left, right], :2]
+    np.testing.assert_allclose(named.frames[0].keypoints[0, [left, right], :2], expected)
+    assert not np.allclose(by_number.frames[0].keypoints[0, [left, right], :2], expected)
+    with pytest.raises(DataError, match=f"is OpenPose COCO-18, not {layout}"):
+        read_keypoints(placed(tmp_path / "18", "files", openpose(18)), "dive", SIZE, 3, layout=layout)
 
 
 def test_coco_annotations(tmp_path: Path) -> None:

@@ -159,11 +159,14 @@ def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> N
     given = config.stage("pose")
     assert isinstance(given, PoseConfig)
     assert given.import_.dir == "poses"
-    assert config.dump()["pose"]["import"] == {"dir": "poses"}
+    assert config.dump()["pose"]["import"] == {"dir": "poses", "layout": ""}
     assert validate(config.dump()).dump() == config.dump()
-    assert load_config(None, ["pose.import.dir=x"]).dump()["pose"]["import"] == {"dir": "x"}
+    assert load_config(None, ["pose.import.dir=x"]).dump()["pose"]["import"] == {"dir": "x", "layout": ""}
     assert given.result_settings()["import"] == {}
     assert Pose.identity(given, FILES) == {}
+    named = load_config(tmp_path / "c.yaml", ["pose.import.layout=ap10k"]).stage("pose")
+    assert isinstance(named, PoseConfig)
+    assert Pose.identity(named, FILES) == {"layout": "ap10k"}
     with pytest.raises(UsageError, match=r"unknown key 'pose.import.dri', did you mean 'pose.import.dir'"):
         load_config(None, ["pose.import.dri=x"])
     with pytest.raises(UsageError, match=r"unknown key 'pose.import_', did you mean 'pose.import'"):
