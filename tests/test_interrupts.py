@@ -19,6 +19,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import psutil
 import pytest
 
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -213,6 +214,21 @@ def test_the_demo(tmp_path: Path) -> None:
     assert process.returncode == 130, printed
     assert "Traceback" not in printed
     assert len([*tmp_path.glob("demo/dives/truth/dive*.npz")]) < 24
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("seconds", [0.2, 0.5])
+def test_ctrl_c_while_worker_processes_start(tmp_path: Path, seconds: float) -> None:
+    """A terminal sends it to them too, when they have not yet said that they ignore it."""
+    process = started("demo", tmp_path)
+    tracker_and_worker = 2
+    while len(psutil.Process(process.pid).children()) < tracker_and_worker:
+        assert process.poll() is None
+    time.sleep(seconds)  # no state to wait for: the worker imports the program
+    os.killpg(process.pid, signal.SIGINT)
+    printed = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, printed
+    assert "Traceback" not in printed
 
 
 @pytest.mark.parametrize("times", [1, 2])

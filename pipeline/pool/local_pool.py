@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from types import ModuleType
 from typing import Any
@@ -164,7 +165,11 @@ class ProcessWorker(Worker):
         self.process = context.Process(target=_run_process, args=(remote_end, start), daemon=True)
         variables = {name: str(threads) for name in THREAD_VARIABLES}
         # A child would run the user's main module again.
-        with _replaced(os.environ, variables), _replaced(sys.modules, {"__main__": ModuleType("__main__")}):
+        with (
+            _replaced(os.environ, variables),
+            _replaced(sys.modules, {"__main__": ModuleType("__main__")}),
+            _deaf_to_interrupts(),
+        ):
             self.process.start()
         remote_end.close()
 
@@ -209,6 +214,20 @@ class ProcessWorker(Worker):
         self.process.join()
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that start meanwhile see no Ctrl-C, which a terminal sends to all; the parent decides when to stop."""
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # it would change the mask while the first process starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(
     start: Start[Any, Any], stop: threading.Event, items: Items, answer: Callable[[Message | Done], None]
 ) -> None:
@@ -221,7 +240,7 @@ def _serve(
 
 def _run_process(pipe: Connection, start: Start[Any, Any]) -> None:
     """What a worker process runs; it ends with the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows: see `_deaf_to_interrupts`
     stop, items = threading.Event(), Items()
     threading.Thread(target=_listen, args=(pipe, items, stop), daemon=True).start()
     with suppress(ConnectionError, KeyboardInterrupt):
