@@ -202,6 +202,9 @@ KIND_STYLE = {"ours": "bold", "baseline": "bright_black", "paper": "italic"}
 MARK = "*"
 """Before the name of a row that is AIM or its combination."""
 
+BASELINES = "baselines:"
+"""Line above the baselines, which are the last rows: a log has no grey."""
+
 
 def systems_table(given: SystemsTable) -> None:
     """Print a table of systems and its note within 80 columns: AIM marked and bold, baselines grey, names whole."""
@@ -211,7 +214,10 @@ def systems_table(given: SystemsTable) -> None:
     grid.add_column(given.head, overflow="fold")
     for name in given.columns:
         grid.add_column(printable(name), justify="right", overflow="fold")
+    first_baseline = next((row for row in given.rows if row.kind == "baseline"), None)
     for row in given.rows:
+        if row is first_baseline:
+            grid.add_row(BASELINES, style=KIND_STYLE["baseline"])
         name = f"{MARK} {row.name}" if row.kind == "ours" else row.name
         grid.add_row(printable(name), *map(_system_cell, row.values), style=KIND_STYLE.get(row.kind, ""))
     console("stdout").print(grid)

@@ -19,7 +19,7 @@ from models.metrics import fisher_average
 from pipeline.evaluate.evaluation_results import EvaluationResults, Published, PublishedResult, SystemResult, TaskResult
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.results_tables import row_kind
-from pipeline.evaluate.system_table import Better, Cell, Table, TableRow
+from pipeline.evaluate.system_table import Better, Cell, Table, TableRow, by_result
 
 PLACE = Path(__file__).resolve().parents[2] / "configs" / "published" / "results.json"
 
@@ -71,7 +71,7 @@ def published_table(results: EvaluationResults) -> Table | None:
         for name, rho, epoch in printed
         if any(value is not None for value in rho)
     ]
-    rows = (*ours, *published)
+    rows = by_result((*ours, *published), len(tasks) if len(tasks) > 1 else 0)
     scale = [f"MSE of scores divided by {given.range:g}."] if given.range else []
     correlations = (*tasks, "average") if len(tasks) > 1 else ("rho",)
     high: list[Better] = ["high"] * len(correlations)

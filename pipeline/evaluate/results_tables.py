@@ -1,4 +1,4 @@
-"""The tables of an evaluation: one row a system, sorted by result. The terminal, the page, CSV and LaTeX show them."""
+"""The tables of an evaluation: one row a system, the best first, baselines last. Terminal, page and files show them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data.errors import counted
 from models.metrics import fisher_average
 from pipeline.evaluate.evaluation_results import CurvePoint, Estimate, EvaluationResults, FoldAverage, SystemResult
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.system_table import Better, Kind, Table, TableRow
+from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, by_result
 from pipeline.systems import COMBINED
 
 INTERVAL, ERROR = "95 % interval", "MAE"
@@ -77,7 +77,6 @@ def _table(results: EvaluationResults, title: str, lines: Iterable[_Line], *, co
     known = [INTERVAL] if any(line.rho.interval for line in lines) else []
     columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
     good: dict[str, Better] = {"rho": "high", "per fold": "high", "per user": "high", ERROR: "low"}
-    ordered = sorted(lines, key=lambda line: -2.0 if line.rho.value is None else line.rho.value, reverse=True)
     rows = [
         TableRow(
             line.name,
@@ -86,12 +85,12 @@ def _table(results: EvaluationResults, title: str, lines: Iterable[_Line], *, co
              *([_verdict(results, line.name)] if compared else [])),
             row_kind(results, line.name),
         )
-        for line in ordered
+        for line in lines
     ]  # fmt: skip
     return Table(
         title,
         columns,
-        tuple(rows),
+        by_result(rows),
         note=_note(results, bool(known)),
         better=tuple(good.get(name, "neither") for name in columns),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +41,19 @@ class Table:
     note: str = ""  # how the values were computed
     better: tuple[Better, ...] = ()  # by column
     head: str = "system"  # name of the first column
+
+
+def by_result(rows: Iterable[TableRow], column: int = 0) -> tuple[TableRow, ...]:
+    """The rows by their value of a column: the highest first, then undefined ones; baselines follow in the same order.
+
+    A baseline is a reference and no result, even where luck ranks it first.
+    """
+    return tuple(sorted(rows, key=lambda row: (row.kind == "baseline", -_number(row.values[column]))))
+
+
+def _number(value: Cell) -> float:
+    """The number of a cell; less than all numbers where it has none."""
+    return value if isinstance(value, (int, float)) else -math.inf
 
 
 def interval_text(interval: Interval | None) -> str | None:

@@ -18,7 +18,7 @@ from pipeline.settings.config import load_config
 from pathlib import Path
 from tests.helpers.made_results import made_results, system
 names = ["random", "AIM (ours), best epoch on the test part (oracle)", "AIM (ours)", "combined", "validation table"]
-rhos = [Estimate(-.21, -.45, -.06), Estimate(.8, .7, .9), Estimate(.5, -.1, .7), Estimate(.7, .6, .8), Estimate(None)]
+rhos = [Estimate(.9, .8, .95), Estimate(.8, .7, .9), Estimate(.5, -.1, .7), Estimate(.7, .6, .8), Estimate(None)]
 kinds = ["baseline", "oracle", "ours", "ours", "other"]
 rows = {name: system(rho, kind=kind, mae=123.456) for name, rho, kind in zip(names, rhos, kinds)}
 lead = Lead(Estimate(0.9, 0.5, 1.2), 0.001)
@@ -62,13 +62,15 @@ def test_the_table_fits_80_columns_without_a_broken_word() -> None:
     head = lines[1]
     for column in ("system", "rho", "95 % interval", "per fold", "MAE"):
         assert column in head
-    assert "-0.45 to -0.06" in " ".join(lines)
+    assert "-0.10 to 0.70" in " ".join(lines)
 
 
-def test_rows_are_sorted_by_result_and_aim_is_marked() -> None:
+def test_rows_are_sorted_by_result_aim_is_marked_and_baselines_are_last() -> None:
+    """A log has no colours."""
     firsts = [line.split("  ")[0].strip() for line in printed("200")[2:]]
     assert firsts == [
-        "AIM (ours), best epoch on the test part (oracle)", "* combined", "* AIM (ours)", "random", "validation table",
+        "AIM (ours), best epoch on the test part (oracle)", "* combined", "* AIM (ours)", "validation table",
+        "baselines:", "random",
     ]  # fmt: skip
 
 

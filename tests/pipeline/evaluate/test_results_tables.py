@@ -23,7 +23,7 @@ from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.made_results import made_results, system
 
 SYSTEMS = {
-    "random": system(Estimate(-0.1, -0.3, 0.1), kind="baseline"),
+    "random": system(Estimate(0.9, 0.8, 0.95), kind="baseline"),
     OURS: system(Estimate(0.4, 0.2, 0.6), kind="ours", per_fold=0.45, mae=2.0),
     COMBINED: system(Estimate(0.7, 0.5, 0.8), kind="ours"),
     "training mean": system(Estimate(None), kind="baseline"),

@@ -42,14 +42,19 @@ def tables(page: str) -> list[list[list[str]]]:
 
 @pytest.fixture(scope="module")
 def evaluated() -> EvaluationResults:
-    """Results on two tasks of 20 performances, one with a hostile name; our system predicts the score plus noise."""
+    """Results on two tasks of 20 performances, one with a hostile name; our system predicts the score plus noise.
+
+    A baseline is by luck nearer to the scores.
+    """
     made = made_features(40, channels=3, scene=4)
     records = [replace(record, task="ab"[i % 2]) for i, record in enumerate(made.records)]
     records[3] = replace(records[3], id=HOSTILE)
     features = replace(made, records=tuple(records))
     noise = np.random.default_rng(0).normal(0, 1, 40)
     folds = kfold(records, k=2)
-    systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *trivial_baselines(features))
+    lucky = replace(knowing("random", features, lambda scores: scores + noise / 2), kind="baseline")
+    baselines = (lucky, *(one for one in trivial_baselines(features) if one.name != "random"))
+    systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *baselines)
     report = audit(folds, records, forbid=("trial",))
     results = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM)
     return replace(results, methods_text="A paragraph for a paper.")
@@ -93,9 +98,9 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: EvaluationResul
             ends = (interval_text(of.rho.interval) or "\N{EN DASH}").replace("-", "\N{MINUS SIGN}")
             expected = [shown(of.rho.value), ends, shown(of.per_fold.fisher), shown(error)]
             assert by_name[name][:4] == expected
-        values = [evaluated.systems[name].average.rho.value for name in by_name]
-        if task is None:
-            assert values == sorted(values, key=lambda value: -2 if value is None else value, reverse=True)
+        assert [*by_name][:2] == [SYSTEM, "random"], "a baseline is below every system"
+        results = [float(row[1].replace("\N{MINUS SIGN}", "-").replace("\N{EN DASH}", "-2")) for row in rows[2:]]
+        assert results == sorted(results, reverse=True)
     ours = evaluated.systems[SYSTEM].average.rho
     assert f"<strong>{ours.value:.2f}</strong> <span>95 % interval {interval_text(ours.interval)}</span>" in page
     assert "40 held-out performances of 2 tasks, protocol kfold, 2 folds" in page
