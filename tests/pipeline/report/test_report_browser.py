@@ -47,6 +47,13 @@ def painted(page: Any, canvas: str = ".stage canvas") -> int:
     return int(page.eval_on_selector(f"#video-0 {canvas}", script))
 
 
+LINE_AND_AXES = """[...document.querySelectorAll('#video-0 .chart:not([hidden]) .plot')].map((plot) => {
+    const line = getComputedStyle(plot, '::after'), y = plot.getBoundingClientRect().top + parseFloat(line.top);
+    const top = (mark) => plot.querySelector(`[aria-label="${mark}"]`).getBoundingClientRect().top;
+    return [y, y + parseFloat(line.height), top("y-grid"), top("x-axis tick")]; })"""
+"""Of each chart: both ends of the line of time, the highest line of the grid, the horizontal axis; in pixels."""
+
+
 def test_a_click_on_a_step_moves_the_video_and_the_cursor(page: Any) -> None:
     page.click("#video-0 .step >> nth=4")
     assert now(page) == pytest.approx(4 * 0.204, abs=0.01)
@@ -58,6 +65,10 @@ def test_a_click_on_a_step_moves_the_video_and_the_cursor(page: Any) -> None:
     assert left + steps == pytest.approx(step["x"], abs=2)
     charts = page.evaluate(place.format(".chart:not([hidden]) .plot"))
     assert charts == pytest.approx([steps + 46] * len(charts), abs=2), "each chart has its own line, inside its axes"
+    tops, bottoms, highest, axes = np.array(page.evaluate(LINE_AND_AXES)).T
+    assert bottoms == pytest.approx(axes, abs=1), "the line ends at the axis and cuts no number below it"
+    above = highest - tops
+    assert min(above) == pytest.approx(0, abs=1), "it begins at the top of the axes, where some grids end"
 
 
 def test_charts_stand_on_the_same_axis_as_the_steps(page: Any) -> None:

@@ -80,10 +80,14 @@ def test_a_line_of_the_batch_holds_labels_and_the_length_of_the_steps() -> None:
     assert (row.media, row.key_frames, row.difference) == (None, (), ())
 
 
-def better_than(clip: Path, page: Path, change: float, count: int = 30, labelled: int = 0) -> VideoReport:
+def better_than(
+    clip: Path, page: Path, change: float, count: int = 30, labelled: int = 0, flags: tuple[Flag, ...] = ()
+) -> VideoReport:
     """The section of two standing bodies beside training videos whose second trunk differs by `change` degrees."""
-    outputs = {"pose": pose_output(two_bodies())}
-    moved, bounds = movement(outputs["pose"]), np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
+    bounds = np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
+    steps = StageOutput({"bounds": Array(bounds, ("step", "2"), "s")})
+    outputs = {"pose": pose_output(two_bodies()), "timesteps": steps}
+    moved = movement(outputs["pose"])
     own = steps_of(moved, bounds)
     videos = []
     for number in range(count):
@@ -93,7 +97,8 @@ def better_than(clip: Path, page: Path, change: float, count: int = 30, labelled
     scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(5))
     measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
     phases = Phase("run", 0.0, 0.6), Phase("entry", 0.6, 1.0)
-    result = Score(clip.name, clip, score=1.0, steps=scored, quality={"timesteps": measures}, phases=phases)
+    quality = {"timesteps": measures}
+    result = Score(clip.name, clip, score=1.0, steps=scored, quality=quality, phases=phases, flags=flags)
     record = Record(id=clip.name, path=clip)
     facts = ModelFacts(None, better_ranges(videos), labelled)
     return video_report(result, record, outputs, page=page, facts=facts)
@@ -133,6 +138,19 @@ def test_a_section_says_why_no_movement_is_named(tmp_path: Path, count: int, lab
     video = better_than(clip, tmp_path / "page.html", 38.0, count, labelled)
     page = html.unescape(render_report(ReportData("t", videos=(video,))))
     assert (f"What to work on first is not said: {said}" in page) is bool(said)
+
+
+def test_movement_is_compared_where_the_model_guesses_but_not_where_the_video_is_in_doubt(tmp_path: Path) -> None:
+    clip, guesses = report_samples.dive_video(tmp_path / "dive.mp4"), Flag("bad", GUESSING)
+    for flags, compared in (((guesses,), True), ((guesses, Flag("bad", "wrong person probable")), False)):
+        video = better_than(clip, tmp_path / "page.html", 38.0, flags=flags)
+        page = html.unescape(render_report(ReportData("t", videos=(video,))))
+        assert bool(re.search(r"Work on this first:.*?Right athlete: trunk 38 degrees", page, re.DOTALL)) is compared
+        assert bool(video.figures) is compared
+        angles = page.split('data-part="angle"')[1].split("</select>")[0]
+        assert angles.count("<option") == len(video.angles) > 0
+    few = better_than(clip, tmp_path / "page.html", 38.0, 9, 9, (guesses,))
+    assert "this model has 9" in few.no_better
 
 
 def test_a_model_that_guesses_is_said_once_beside_the_video(tmp_path: Path) -> None:
