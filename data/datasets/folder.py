@@ -98,8 +98,11 @@ def _spreadsheets(root: Path) -> list[str]:
     ]
 
 
-def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
-    """The keypoint files below `root` with the labels of its CSV. Arguments and errors are those of `list_folder`."""
+def list_skeletons(root: Path, *, labels: str | Path | None = None, unfilmed: Sequence[str] = ()) -> Listing:
+    """The keypoint files below `root` with the labels of its CSV. Arguments and errors are those of `list_folder`.
+
+    `unfilmed`: names of features; where the folder has no keypoint file, they are the performances.
+    """
     table, problems = find_labels(root, labels, CANDIDATES), list[str]()
     paths = [folder / name for folder, _, names in walk(root, problems) for name in names]
     records = [
@@ -107,6 +110,7 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
         for path in paths
         if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0])
     ]
+    records = records or [*list_unfilmed(unfilmed).records]
     if not records:
         fix = f"Keypoint files end in {' '.join(SUFFIXES)}"
         raise UsageError("no keypoint file in this folder", where=root, fix=fix)

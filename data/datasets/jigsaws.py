@@ -48,7 +48,9 @@ _ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` would take these for space
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = False) -> Listing:
+def list_jigsaws(
+    root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = False, unfilmed: Sequence[str] = ()
+) -> Listing:
     """The scored trials of a JIGSAWS copy.
 
     Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS, and the
@@ -59,6 +61,8 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = F
     Args:
         root: the folder that holds the task folders.
         unscored: also list the trials without a score, and expect neither a meta file nor both views.
+        unfilmed: names of features that take the place of files; with any, a scored trial without files is one record,
+            "Suturing/Suturing_B001".
 
     Raises:
         UsageError: an unknown task, or no task folder in `root`.
@@ -74,11 +78,16 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = F
         raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
     problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
     doubts: list[str] = []
-    records = [record for task in present for record in _list_task(root / task, unscored, problems, doubts)]
+    records = [
+        record
+        for task in present
+        for record in _list_task(root / task, problems, doubts, unscored=unscored, unfilmed=bool(unfilmed))
+    ]
     if not records:
         why = clip("; ".join(problems), 300) or "empty"
         what = f"no {'' if unscored else 'scored '}trial with any input ({why})"
-        raise DataError(what, where=root, fix="Compare with the official layout")
+        fix = "Compare with the official layout; features in place of its files: --features PATH"
+        raise DataError(what, where=root, fix=fix)
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems), tuple(doubts))
 
 
@@ -108,7 +117,9 @@ def trial_of(stem: str) -> str:
     return trial if view in VIEWS else stem
 
 
-def _list_task(folder: Path, unscored: bool, problems: list[str], doubts: list[str]) -> Iterator[Record]:
+def _list_task(
+    folder: Path, problems: list[str], doubts: list[str], *, unscored: bool, unfilmed: bool
+) -> Iterator[Record]:
     task, meta = folder.name, folder / f"meta_file_{folder.name}.txt"
     if not meta.is_file() and not unscored:
         problems.append(f"{task}: no {meta.name}, so none of its trials has a score")
@@ -123,8 +134,8 @@ def _list_task(folder: Path, unscored: bool, problems: list[str], doubts: list[s
     if unscored:
         scores |= dict.fromkeys(sorted({trial_of(stem) for stems in unlisted.values() for stem in stems}))
     for trial, labels in scores.items():
-        sidecars = _sidecars(folder, trial, problems)
-        records = list(_trial_records(folder, trial, labels, videos, sidecars))
+        sidecars = _sidecars(folder, trial, [] if unfilmed else problems)
+        records = list(_trial_records(folder, trial, labels, videos, sidecars, unfilmed=unfilmed))
         yield from records
         if not unscored:
             absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
@@ -158,17 +169,23 @@ def _sidecars(folder: Path, trial: str, problems: list[str]) -> dict[str, Path]:
 
 
 def _trial_records(
-    folder: Path, trial: str, labels: Labels | None, videos: dict[str, Path], sidecars: dict[str, Path]
+    folder: Path,
+    trial: str,
+    labels: Labels | None,
+    videos: dict[str, Path],
+    sidecars: dict[str, Path],
+    *,
+    unfilmed: bool,
 ) -> Iterator[Record]:
     names = {view: f"{trial}_{view}" for view in VIEWS} | {"none": trial}
     inputs: dict[str, Path | None] = {view: videos[name] for view, name in names.items() if name in videos}
-    if not inputs and "kinematics" in sidecars:
+    if not inputs and (unfilmed or "kinematics" in sidecars):
         inputs = {"none": None}
     groups = {"trial": trial}
     if match := TRIAL.fullmatch(trial):
         groups |= {"subject": match[2], "supertrial": str(int(match[3]))}
     for view, path in inputs.items():
-        record_id = (path or sidecars["kinematics"]).relative_to(folder.parent).as_posix()
+        record_id = (path or sidecars.get("kinematics", folder / trial)).relative_to(folder.parent).as_posix()
         yield Record(record_id, path, sidecars, folder.name, labels, {**groups, "view": view})
 
 

@@ -89,11 +89,12 @@ class _Workbook:
         return f"the total is {total:g}, but PO + CF are {outcomes + factors:g}"
 
 
-def list_kimore(root: Path, *, score: str = "") -> Listing:
+def list_kimore(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -> Listing:
     """The recordings of a KIMORE copy that have joints and a clinical score.
 
     Groups: "subject" and "group", the person, and "population", such as "GPP/Stroke". `score` is one of `SCORES`
-    (default: the total).
+    (default: the total). `unfilmed`: names of features; with any, a scored exercise without joints is a record, such
+    as "CG/Expert/E_ID1/Es1".
 
     Raises UsageError: neither CG nor GPP, or an unknown score; DataError: a damaged assessment, or no recording with
     joints and score.
@@ -105,12 +106,12 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
             exercise.doubt(f"is left out, scores are of {PUBLISHED[0]} to {PUBLISHED[-1]}")
             continue
         try:
-            records.append(_record(root, exercise, score))
+            records.append(_record(root, exercise, score, unfilmed=bool(unfilmed)))
         except _LeftOutError as reason:
             note = exercise.doubt if exercise.name in EMPTY else exercise.problem
             note(str(reason))
     if not records:
-        fix = "Expected CG/Expert/E_ID1/Es1/Raw and Label"
+        fix = "Expected CG/Expert/E_ID1/Es1/Raw and Label; features in place of Raw: --features PATH"
         raise DataError("no recording with joints and score", where=root, fix=fix)
     problems = (line for exercise in exercises for line in exercise.problems)
     doubts = (line for exercise in exercises for line in exercise.doubts)
@@ -145,18 +146,24 @@ def _exercises(root: Path) -> list[_Exercise]:
     return [_Exercise(path, path.parent.relative_to(root).as_posix()) for path in folders]
 
 
-def _record(root: Path, exercise: _Exercise, score: str) -> Record:
-    """The recording of an exercise. Raises _LeftOutError: joints or score are missing."""
-    path = _sound_recording(exercise, _files(exercise, "Raw", f"{_POSITION}*.csv"))
-    stamps = _stamps_of(path)
-    if stamps is None:
-        exercise.problem(f"no {_STAMP}, its clock is skeleton.rate_hz")
+def _record(root: Path, exercise: _Exercise, score: str, *, unfilmed: bool) -> Record:
+    """The recording of an exercise. Raises _LeftOutError: the score is missing, or joints that no features replace."""
+    has_joints = not unfilmed or any((exercise.folder / "Raw").glob(f"{_POSITION}*.csv"))
+    path, files = _recording(exercise) if has_joints else (exercise.folder, {})
     books = _files(exercise, "Label", "ClinicalAssessment*.xlsx")
     value = _score(exercise, _workbooks(exercise, books), score)
-    files = {"keypoints": path} | ({} if stamps is None else {"time_stamps": stamps})
     person = exercise.person
     groups = {"subject": person, "group": person, "population": person.rpartition("/")[0]}
     return Record(path.relative_to(root).as_posix(), None, files, exercise.task, Labels(score=value), groups)
+
+
+def _recording(exercise: _Exercise) -> tuple[Path, dict[str, Path]]:
+    """The joints of an exercise, and its files by kind of input. Raises _LeftOutError: no joints."""
+    path = _sound_recording(exercise, _files(exercise, "Raw", f"{_POSITION}*.csv"))
+    if (stamps := _stamps_of(path)) is not None:
+        return path, {"keypoints": path, "time_stamps": stamps}
+    exercise.problem(f"no {_STAMP}, its clock is skeleton.rate_hz")
+    return path, {"keypoints": path}
 
 
 def _files(exercise: _Exercise, folder: str, pattern: str) -> list[Path]:

@@ -10,7 +10,8 @@ performances of a person on one side of every split.
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from data.datasets.score_lists import checked_score
 from data.datasets.tables import clip
@@ -18,10 +19,13 @@ from data.errors import DataError
 from data.video import Labels, Listing, Record
 
 _SEGMENT = re.compile(r"(m\d\d)_(s\d\d)_e\d\d_positions(_inc)?\.txt", re.ASCII)
+_SEGMENT_OF_FEATURES = re.compile(r"(m\d\d)_(s\d\d)_e\d\d(?:_positions|_angles)?(_inc)?", re.ASCII)
 
 
-def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
+def list_ui_prmd(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -> Listing:
     """The segmented movements of the Kinect, correct and incorrect; the only `score` is "correct".
+
+    `unfilmed`: names of features; where the folder has no movement, they are the movements.
 
     Raises UsageError: an unknown score; DataError: no movement with both files.
     """
@@ -39,14 +43,23 @@ def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
                 problems.append(f"{clip(path.name)}: has no file {angles.name}")
                 continue
             files = {"keypoints": path, "angles": angles}
-            groups = {"subject": name[2], "group": name[2]}
-            record_id = path.relative_to(root).as_posix()
-            records.append(Record(record_id, None, files, name[1], Labels(score=value), groups))
+            records.append(_record(path.relative_to(root).as_posix(), files, name))
         for angles in sorted((places / "Angles").glob("*.txt")):
             positions = angles.name.replace("_angles", "_positions")
             if not (places / "Positions" / positions).is_file():
                 problems.append(f"{clip(angles.name)}: has no file {clip(positions)}")
+    for called in () if records else unfilmed:
+        if name := _SEGMENT_OF_FEATURES.fullmatch(PurePosixPath(called).name):
+            records.append(_record(called, {}, name))
+        else:
+            problems.append(f"'{clip(called)}' is no name of a segmented movement, such as m01_s01_e01_inc")
     if not records:
-        fix = "Expected Segmented Movements/Kinect/Positions and Angles"
+        fix = "Expected Segmented Movements/Kinect/Positions and Angles, or features called like m01_s01_e01_inc"
         raise DataError("no segmented movement of the Kinect", where=root, fix=fix)
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+
+
+def _record(record_id: str, files: dict[str, Path], name: re.Match[str]) -> Record:
+    """The record of a movement, from the match of its name: movement, person, and "_inc" where it is incorrect."""
+    groups = {"subject": name[2], "group": name[2]}
+    return Record(record_id, None, files, name[1], Labels(score=0.0 if name[3] else 1.0), groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from data.errors import UsageError
@@ -21,17 +22,19 @@ def feasible_config(records: Sequence[Record], config: Config, observer: Observe
     """The configuration that these records can feed; the observer gets one line about what is left out.
 
     Features take the place of the scene or of an agent, and the stages that made it do not run. Where no record has a
-    video, the scene of a video is left out, and beside features the agents of a video too. Where an agent or the
-    network needs a video without features, nothing is left out, and its error says what is missing.
+    video, the scene of a video is left out, and beside features also the agents of a video, of kinematics or of
+    keypoints that no record has. Where an agent or the network needs a video without features, nothing is left out,
+    and its error says what is missing.
 
     Raises UsageError where the features feed no network.
     """
     parts = [part for part in PARTS if any(kind_of_part(part) in record.sidecars for record in records)]
     if parts:
         config = _with_features(config, parts)
-    if not records or any("video" in {*record.files(), *record.remote} for record in records):
+    inputs = {kind for record in records for kind in (*record.files(), *record.remote)}
+    if not records or "video" in inputs:
         return config
-    return _without_videos(config, beside_features=bool(parts), observer=observer)
+    return _without_videos(config, inputs, beside_features=bool(parts), observer=observer)
 
 
 def _with_features(config: Config, parts: Sequence[str]) -> Config:
@@ -46,9 +49,12 @@ def _with_features(config: Config, parts: Sequence[str]) -> Config:
     return config if same or not stages else load_config(changed, {"stages": stages})
 
 
-def _without_videos(config: Config, *, beside_features: bool, observer: Observer) -> Config:
+def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features: bool, observer: Observer) -> Config:
+    """The configuration without stages whose input no record has; `inputs` are the kinds that records have."""
     stages, steps = config.method.with_inputs(config.method.stages), config.method.stage(TIMESTEPS)
-    unusable = {name for name in stages if "video" in needed_inputs(name)}
+    needed = {name: {*needed_inputs(name)} for name in stages}
+    lacking = {kind for kinds in needed.values() for kind in kinds - inputs if kind == "video" or beside_features}
+    unusable = {name for name in stages if needed[name] & lacking}
     kept = tuple(name for name in stages if name not in unusable)
     if not unusable or not kept or not isinstance(steps, TimestepsConfig):
         return config
@@ -70,9 +76,8 @@ def _without_videos(config: Config, *, beside_features: bool, observer: Observer
         return config
     lost = "; only systems of the whole scene run" if no_agents else "; the rest is used"
     names = " and ".join(name for name in stages if name in unusable)
-    observer.note(
-        f"note: no performance has a video, so {names} {'is' if len(unusable) == 1 else 'are'} left out{lost}"
-    )
+    what = " or ".join("a video" if kind == "video" else kind for kind in sorted(lacking, reverse=True))
+    observer.note(f"note: no performance has {what}, so {names} {'is' if len(unusable) == 1 else 'are'} left out{lost}")
     return fewer
 
 

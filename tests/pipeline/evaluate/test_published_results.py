@@ -13,6 +13,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from pipeline.evaluate.evaluation_results import Estimate
 from pipeline.evaluate.published_results import published_results, published_table, terminal_table
 from pipeline.evaluate.results_file import results_as_json
 from synthetic.tiny_datasets import make_aqa7
+from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED
 from tests.helpers.made_results import made_results, system
+from tests.helpers.watching import Watching
 
 Pack = Callable[[Path, Sequence[tuple[str, float]]], list[str]]
 """Writes the features of performances (name, score) below a folder, and returns what `--features` names."""
@@ -92,25 +95,131 @@ PACKS: list[tuple[str, Pack]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "write"), PACKS, ids=[f"{kind}-{write.__name__}" for kind, write in PACKS])
-def test_a_pack_in_the_official_names_needs_no_video(tmp_path: Path, kind: str, write: Pack) -> None:
+def without_videos(kind: str, root: Path, **options: int) -> list[tuple[str, float]]:
+    """Make a set and remove its videos; the names and scores of its performances."""
     make: Callable[..., Any] = make_aqa7 if kind == "aqa7" else PUBLISHED[kind]
-    make(tmp_path / "set", frames=8)
-    filmed = list_records(kind, tmp_path / "set").records
-    for path in sorted((tmp_path / "set").rglob("*")):
+    make(root, frames=8, **options)
+    filmed = list_records(kind, root).records
+    for path in sorted(root.rglob("*")):
         if path.suffix in (".mp4", ".avi", ".jpg"):
             path.unlink()
     for name in ("videos", "video", "Actions"):
-        shutil.rmtree(tmp_path / "set" / name, ignore_errors=True)
-    listed = list_records(kind, tmp_path / "set", unfilmed=["any"]).records
+        shutil.rmtree(root / name, ignore_errors=True)
+    listed = list_records(kind, root, unfilmed=["any"]).records
     assert len(listed) >= len(filmed)
+    return [(one.id, one.labels.score or 0.0) for one in listed if one.labels]
+
+
+@pytest.mark.parametrize(("kind", "write"), PACKS, ids=[f"{kind}-{write.__name__}" for kind, write in PACKS])
+def test_a_pack_in_the_official_names_needs_no_video(tmp_path: Path, kind: str, write: Pack) -> None:
+    listed = without_videos(kind, tmp_path / "set")
     (tmp_path / "pack").mkdir()
-    features = write(tmp_path / "pack", [(one.id, one.labels.score or 0.0) for one in listed if one.labels])
+    features = write(tmp_path / "pack", listed)
     given = {"dataset.root": tmp_path / "set", "run.workers": 0}
     done = api.extract(features=features, config=kind, overrides=given, cache=tmp_path / "cache")
     assert done.ok
     assert done.summary.videos == len(listed)
     assert not (tmp_path / "cache/pose").exists()
+
+
+QUICK = {"train.runs": 1, "train.epochs": 2, "timesteps.steps": 4, "run.workers": 0}
+
+VALUES: dict[str, dict[tuple[str, str], float]] = {
+    "rhythmic-gymnastics": {("PHI, its log (published)", "Ball"): 0.84},
+    "fis-v": {},
+    "fs1000": {},
+    "mtl-aqa": {("C3D-AVG-MTL (published)", "rho"): 0.9044},
+    "finediving": {("TSA, with the dive number (published)", "rho"): 0.9203},
+    "aqa7": {("AIM (published)", "diving"): 0.7419, ("CoRe (published)", "average"): 0.84},
+}
+"""Published values of a set, by row and column; none is known of figure skating."""
+
+
+@pytest.mark.parametrize(("kind", "write"), PACKS, ids=[f"{kind}-{write.__name__}" for kind, write in PACKS])
+def test_a_pack_becomes_the_table_of_its_set_by_one_command(tmp_path: Path, kind: str, write: Pack) -> None:
+    several_tasks = {"count": 16} if kind == "rhythmic-gymnastics" else {}
+    listed = without_videos(kind, tmp_path / "set", **several_tasks)
+    (tmp_path / "pack").mkdir()
+    done = api.evaluate(
+        tmp_path / "set", features=write(tmp_path / "pack", listed), config=kind, quick=True, overrides=QUICK,
+        cache=tmp_path / "cache", out=tmp_path / "out",
+    )  # fmt: skip
+    assert (done.results.protocol.name, done.results.performances) == ("fixed", len(listed))
+    table = published_table(done.results)
+    assert table is not None
+    named = {row.name: dict(zip(table.columns, row.values, strict=True)) for row in reversed(table.rows)}
+    network = "AIM (ours)" if write is dictionaries else "whole scene (baseline)"
+    assert named[network]["epoch"] == "last"
+    assert named[network]["R-l2, %"] is not None
+    assert all(named[row][column] == value for (row, column), value in VALUES[kind].items())
+    assert any(row.kind == "paper" for row in table.rows) == bool(VALUES[kind])
+
+
+def trials_of_jigsaws(root: Path) -> list[str]:
+    """The meta files alone."""
+    make_jigsaws(root, trials=8, tasks=["Suturing"], rows=10, videos=False)
+    names = [path.stem for path in (root / "Suturing/kinematics/AllGestures").glob("*.txt")]
+    for folder in ("kinematics", "transcriptions"):
+        shutil.rmtree(root / "Suturing" / folder)
+    return names
+
+
+def movements_of_ui_prmd(root: Path) -> list[str]:
+    """No file at all: the names have the labels."""
+    root.mkdir()
+    return [f"m01_s{person:02d}_e{n:02d}{side}" for person in (1, 2, 3) for n in (1, 2) for side in ("", "_inc")]
+
+
+def exercises_of_kimore(root: Path) -> list[str]:
+    """The workbooks alone."""
+    PUBLISHED["kimore"](root)
+    for path in [*root.glob("*/*/*/Es*/Raw")]:
+        shutil.rmtree(path)
+    return [path.parents[1].relative_to(root).as_posix() for path in root.glob("*/*/*/Es*/Label/*.xlsx")]
+
+
+def skeletons_with_scores(root: Path) -> list[str]:
+    """The table of scores alone."""
+    names = [f"s{number:02d}" for number in range(9)]
+    root.mkdir()
+    lines = [f"{name},{number}" for number, name in enumerate(names)]
+    (root / "scores.csv").write_text("\n".join(["video,score", *lines]))
+    return names
+
+
+@pytest.mark.parametrize(
+    ("config", "make", "task", "count"),
+    [
+        ("jigsaws", trials_of_jigsaws, "Suturing", 8),
+        ("jigsaws-paper", trials_of_jigsaws, "Suturing", 8),
+        ("ui-prmd", movements_of_ui_prmd, "m01", 12),
+        ("kimore", exercises_of_kimore, "Es1", 8),
+        ("skeletons", skeletons_with_scores, "", 9),
+    ],
+)
+def test_features_feed_sets_whose_recordings_are_no_videos(
+    tmp_path: Path, config: str, make: Callable[[Path], list[str]], task: str, count: int
+) -> None:
+    names, notes = make(tmp_path / "set"), Watching()
+    (tmp_path / "pack").mkdir()
+    features = folder(tmp_path / "pack", [(name.replace("/", "_"), float(n)) for n, name in enumerate(names)])
+    given = QUICK | {"dataset.tasks": [task] if task else []}
+    done = api.evaluate(
+        tmp_path / "set", features=features, config=config, quick=True, overrides=given, cache=tmp_path / "cache",
+        out=tmp_path / "out", observer=notes,
+    )  # fmt: skip
+    assert done.results.performances == count
+    assert "whole scene (baseline)" in done.results.systems
+    lost = "kinematics" if "jigsaws" in config else "keypoints"
+    assert any(line.startswith(f"note: no performance has {lost}, so") for line in notes.lines), notes.lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"), [("jigsaws", partial(make_jigsaws, trials=1, rows=10)), ("kimore", PUBLISHED["kimore"])]
+)
+def test_features_beside_recordings_change_no_record(tmp_path: Path, kind: str, make: Callable[[Path], Path]) -> None:
+    make(tmp_path)
+    assert list_records(kind, tmp_path, unfilmed=["any"]).records == list_records(kind, tmp_path).records
 
 
 def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: Path) -> None:
