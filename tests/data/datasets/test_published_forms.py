@@ -363,3 +363,13 @@ def test_impossible_annotations_are_refused(tmp_path: Path, name: str, value: ob
     pickled(tmp_path / f"MTL-AQA_split_0_data/{name}.pkl", value)
     with pytest.raises(AimError, match=what):
         list_records("mtl-aqa", tmp_path)
+
+
+def test_names_of_features_are_the_movements_of_ui_prmd_without_files(tmp_path: Path) -> None:
+    listing = list_records("ui-prmd", tmp_path, unfilmed=["a/m01_s02_e03_positions_inc", "m01_s01_e01", "mine"])
+    scores = {record.id: record.labels.score for record in listing.records if record.labels}
+    assert scores == {"a/m01_s02_e03_positions_inc": 0, "m01_s01_e01": 1}
+    assert [record.groups["subject"] for record in listing.records] == ["s02", "s01"]
+    assert listing.problems == ("'mine' is no name of a segmented movement, such as m01_s01_e01_inc",)
+    with pytest.raises(DataError, match="or features called like m01_s01_e01_inc"):
+        list_records("ui-prmd", tmp_path)
