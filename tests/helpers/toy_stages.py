@@ -62,6 +62,6 @@ class Contrast(Extractor[StageConfig]):
 
 def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
     """Replace the table of stages by these: "module:class" by name."""
-    modules = ("stages", "config", "method", "machine")
-    for table in (f"pipeline.settings.{module}.STAGES" for module in modules):
-        patch.setattr(table, places)
+    modules = (*(f"settings.{module}" for module in ("stages", "config", "method", "machine")), "score.run_config")
+    for module in modules:
+        patch.setattr(f"pipeline.{module}.STAGES", places)
