@@ -132,6 +132,7 @@ def test_a_damaged_file_of_a_second_person_is_named(tmp_path: Path, change, mess
 
 
 def test_two_people_of_files_without_a_video_are_two_agents(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the readers are tested without it too")
     two_people(tmp_path / "set", "m")
     settings = {"dataset.root": str(tmp_path / "set"), "skeleton.agents": 2, "timesteps.secondary": ["skeleton:1"]}
     settings |= {"cache": str(tmp_path / "cache"), "run.workers": 0, "skeleton.smoothing_s": 0}
