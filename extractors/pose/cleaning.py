@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 from extractors.base import StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, in_blocks, pose_distances
+from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of, in_blocks, pose_distances
 from extractors.local_fits import robust_curve
 from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
-from extractors.pose.sides import exchanged_sides
 from extractors.pose.tracking import Track
-from extractors.signals import blocks, fill_gaps
+from extractors.signals import blocks, exchanges, fill_gaps
 
 OUTLIER = 0.05  # a joint this far from the fitted curve, in body sizes, counts half
+MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
+MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
 
 
 class CleaningConfig(StageConfig):
@@ -70,3 +71,25 @@ def _members(track: Track, path: NDArray[np.float32]) -> tuple[Rows, Rows, NDArr
     mine = near < PERSON_RADIUS
     weight = np.maximum(np.asarray(people.scores)[rows] / (1 + (near / POSE_RADIUS) ** 2), 1e-3)
     return rows[mine], row[mine], apart[1, mine] < apart[0, mine], weight[mine]
+
+
+def exchanged_sides(poses: NDArray[np.floating], times: Floats) -> NDArray[np.bool_]:
+    """(M,) true where left and right joints of one person (M, 17, 3) must be exchanged; `times` (M,) seconds.
+
+    A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
+    body: so the chosen sides make all joints move least, and frames with high scores keep theirs.
+    """
+    score = poses[:, 5:, 2].mean(axis=1)
+    price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3
+    moved = np.zeros((len(poses), 2))
+    for rows in blocks(len(poses)):
+        some = poses[max(rows.start - 1, 0) : rows.stop]
+        offsets = (some[..., :2] - centres_of(some)[:, None]) / body_sizes(some)[:, None, None]
+        weight = np.sqrt(np.clip(some[1:, 5:, 2] * some[:-1, 5:, 2], 1e-6, None))
+        for column, after in enumerate((offsets, offsets[:, MIRRORED])):
+            steps = np.linalg.norm(after[1:, 5:] - offsets[:-1, 5:], axis=2)
+            common = weight * np.isfinite(steps)
+            total = (np.nan_to_num(steps) * common).sum(axis=1)
+            moved[max(rows.start, 1) : rows.stop, column] = total / common.sum(axis=1).clip(1e-9)
+    moved[1:][np.diff(times) > MAX_SIDE_GAP_S] = 0
+    return exchanges(moved[:, 0], moved[:, 1], price)

@@ -132,10 +132,8 @@ def _imported(source: Source, size: tuple[int, int], layout: str) -> ImportedKey
     if "keypoints" not in source.record.sidecars:
         fix = "Name its folder (pose.import.dir) and the file like the video"
         raise DataError("no keypoints file", where=source.record.name, fix=fix)
-    record, others = source.record, source.record.further("keypoints")
-    of_video = partial(read_keypoints, video_stem=record.stem, size=size, frames=len(source.times))
-    reader = partial(of_video, others=others, layout=layout)
-    return source.opened("keypoints", reader)
+    of_video = partial(read_keypoints, video_stem=source.record.stem, size=size, frames=len(source.times))
+    return source.opened("keypoints", partial(of_video, others=source.record.further("keypoints"), layout=layout))
 
 
 def detected(

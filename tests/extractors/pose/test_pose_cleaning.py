@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED
-from extractors.pose.cleaning import CleaningConfig, clean_poses
+from extractors.pose.cleaning import CleaningConfig, clean_poses, exchanged_sides
 from extractors.pose.detections import Detections
-from extractors.pose.sides import exchanged_sides
 from extractors.pose.tracking import People, Track
 from tests.helpers.drawn_people import person
 
