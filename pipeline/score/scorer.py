@@ -235,8 +235,9 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     """
     folder = Path(folder)
     user = load_config(beside_model(), {"run.workers": 0}) if user is None else user
+    scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
     observer.notes(unused_settings(folder, user))
-    return Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
+    return scorer
 
 
 def percentile(training: np.ndarray, score: float) -> float | None:

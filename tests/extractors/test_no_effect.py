@@ -109,6 +109,9 @@ DIFFERENT: dict[str, Callable[[Path], tuple[Any, Any]]] = {
         of_files("rtmlib", p, model="a", detector="b", detector_kind=kind) for kind in ("yolox", "rtmdet")
     ),  # type: ignore[dict-item,return-value]
     "pose.import.dir": lambda p: (keypoints(p, "a"), keypoints(p, "b")),
+    "pose.import.layout": lambda _: tuple(  # type: ignore[dict-item,return-value]
+        Pose.identity(PoseConfig(backend="import", **{"import": {"layout": name}}), FILES) for name in ("", "ap10k")
+    ),
 }
 """Both values give other parts of the key."""
 
