@@ -48,16 +48,13 @@ def stored_method(folder: Path) -> Method:
     return read_method(values, path)
 
 
-def unused_settings(folder: Path, user: Config) -> list[str]:
-    """A line that names settings of a user's configuration in whose place the run's own count; none without one.
-
-    Raises as `stored_method`.
-    """
-    run, given = stored_method(folder), user.method
-    if _of_stages(given) == _of_stages(beside_model().method):
+def unused_settings(run: Method, given: Method) -> list[str]:
+    """A line that names settings of a user's method in whose place the run's own count; none for that of no user."""
+    theirs, here = _of_stages(run), _of_stages(given)
+    if here == _of_stages(beside_model().method):
         return []
     shared = [name for name in run.stages if name in given.stages]
-    theirs, here = ({name: _of_stages(one)[name] for name in shared} for one in (run, given))
+    theirs, here = ({name: one[name] for name in shared} for one in (theirs, here))
     if not (differing := setting_differences(theirs, here)):
         return []
     return [f"note: the model keeps its settings: {differences_text(differing, 'the model')}"]

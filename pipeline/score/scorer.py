@@ -236,7 +236,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     folder = Path(folder)
     user = load_config(beside_model(), {"run.workers": 0}) if user is None else user
     scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
-    observer.notes(unused_settings(folder, user))
+    observer.notes(unused_settings(scorer.config.method, user.method))
     return scorer
 
 

@@ -64,12 +64,12 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
     assert mmpose == {"alias": "rtmo-l", "config": "", "checkpoint": ""}
 
 
-def test_settings_beside_a_model_that_do_not_count_are_named(tmp_path: Path) -> None:
+def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
     """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
-    save_method(load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method, tmp_path)
-    assert unused_settings(tmp_path, load_config(beside_model(), {"frames.fps": 50, "run.workers": 0})) == []
-    assert unused_settings(tmp_path, load_config(DEFAULT, {"pose.stride": 4})) == []
-    assert unused_settings(tmp_path, load_config(DEFAULT, {"pose.stride": 2})) == [
+    run = load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method
+    assert unused_settings(run, load_config(beside_model(), {"frames.fps": 50, "run.workers": 0}).method) == []
+    assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 4}).method) == []
+    assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 2}).method) == [
         "note: the model keeps its settings: pose.stride: 4 in the model, 2 here"
     ]
 
