@@ -81,3 +81,14 @@ def wait_for(page: Any, script: str, seconds: float = PATIENCE_S) -> None:
 def now(page: Any, index: int = 0) -> float:
     """Playback time of a section's video, in s."""
     return float(page.evaluate(f"document.querySelector('#video-{index} video').currentTime"))
+
+
+def drag_begin(page: Any, phase: int, place: float) -> None:
+    """Drag the begin of a phase, by its number, to a place between 0 and 1 of the strip of phases."""
+    button = page.locator(f".phases button >> nth={phase}")
+    button.scroll_into_view_if_needed()
+    box, whole = button.bounding_box(), page.locator(".phases").bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(whole["x"] + whole["width"] * place, box["y"] + 5)
+    page.mouse.up()

@@ -12,7 +12,7 @@ from data.datasets import with_phases
 from data.video import Listing, Record
 from pipeline.report import ReportData
 from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, now, shown
+from tests.helpers.browsing import IN_BROWSER, drag_begin, now, shown
 
 pytestmark = IN_BROWSER
 
@@ -32,12 +32,7 @@ def test_a_dragged_phase_is_saved(browser: Any, data: ReportData, tmp_path: Path
     with shown(browser, tmp_path, data) as page:
         flight = page.locator(".phases button >> nth=1")
         assert flight.inner_text().startswith("flight")
-        flight.scroll_into_view_if_needed()
-        box, whole = flight.bounding_box(), page.locator(".phases").bounding_box()
-        page.mouse.move(box["x"] + 3, box["y"] + 5)
-        page.mouse.down()
-        page.mouse.move(whole["x"] + whole["width"] * 0.5, box["y"] + 5)
-        page.mouse.up()
+        drag_begin(page, 1, 0.5)
         length = before[-1].end
         assert now(page) == pytest.approx(0.5 * length, abs=0.08)
         with page.expect_download() as saved:

@@ -21,7 +21,7 @@ from pipeline.serve.history import Submission
 from pipeline.serve.server import UploadProgress
 from pipeline.serve.submission_queue import REPORT, RunningSubmission
 from tests.helpers import report_samples
-from tests.helpers.browsing import IN_BROWSER, now, opened, served, wait_for
+from tests.helpers.browsing import IN_BROWSER, drag_begin, now, opened, served, wait_for
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("fastapi")
@@ -262,13 +262,7 @@ def test_a_dragged_edge_of_a_phase_is_scored_after_a_question(page: Any, clip: P
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     link = page.locator("[data-part=rescore] a")
     assert link.is_hidden(), "nothing was dragged"
-    entry = page.locator(".phases button >> nth=1")
-    entry.scroll_into_view_if_needed()
-    box, whole = entry.bounding_box(), page.locator(".phases").bounding_box()
-    page.mouse.move(box["x"] + 3, box["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(whole["x"] + whole["width"] * 0.6, box["y"] + 5)
-    page.mouse.up()
+    drag_begin(page, 1, 0.6)
     link.click()
     page.wait_for_selector("#asked:not([hidden])")
     assert "Score this video again with the phases as you set them" in page.inner_text("#asked")
