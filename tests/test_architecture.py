@@ -1,4 +1,4 @@
-"""The page docs/architecture.md: the functions of its table are called in the order of its rows, and its rules hold."""
+"""The page docs/extend.md: the functions of its table are called in the order of its rows, and its rules hold."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Place = tuple[str, int]
 
 def rows() -> list[tuple[str, str]]:
     """Function and file of each row of the page's table."""
-    return ROW.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
+    return ROW.findall((ROOT / "docs" / "extend.md").read_text("utf-8"))
 
 
 def place(name: str, file: str) -> Place:

@@ -139,6 +139,31 @@ def test_files_and_names_of_the_pages_exist(path: Path) -> None:
         assert name in definitions(ROOT / place), f"{name_of(path)} says that {place} defines {name}"
 
 
+FOREIGN = {"h5py", "with", "head.1"}
+"""Names on docs/extend.md that are not ours: a package, a keyword, a layer of torchvision."""
+
+
+def test_the_page_of_the_code_names_what_the_code_has() -> None:
+    """Each function, class, field, module and file, also where the page does not say in which file it is."""
+    paths = [path for top in ("data", "extractors", "models", "pipeline", "docs") for path in (ROOT / top).rglob("*.*")]
+    files = {path.name for path in [*paths, *PAGES]}
+    names = {part for path in paths if path.suffix == ".py" for part in path.relative_to(ROOT).with_suffix("").parts}
+    for path in (path for path in paths if path.suffix == ".py"):
+        for node in ast.walk(ast.parse(text_of(path))):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                names.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.arg):
+                names.add(node.arg)
+            elif isinstance(node, ast.Constant):
+                names.add(str(node.value))  # a key, such as that of a group
+    text = re.sub(r"```.*?```", "", text_of(ROOT / "docs" / "extend.md"), flags=re.DOTALL)
+    named = set(re.findall(r"`([A-Za-z_][\w.]*)(?:\([\w, ]*\))?`", text)) - FOREIGN
+    assert len(named) > 80
+    assert {name for name in named if name not in files and not set(name.split(".")) <= names} == set()
+
+
 def literals() -> str:
     """Every text of the program, with `…` in place of what is filled in."""
     texts: list[str] = []

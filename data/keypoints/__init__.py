@@ -1,4 +1,4 @@
-"""Reads keypoint files of other tools as people with COCO-17 joints: docs/keypoints.md."""
+"""Reads keypoint files of other tools as people with COCO-17 joints: docs/features.md."""
 
 from data.keypoints.locate import SUFFIXES, further_people, sidecar
 from data.keypoints.reading import read_keypoints, read_motion

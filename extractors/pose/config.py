@@ -40,7 +40,7 @@ class RTMLibConfig(StageConfig):
 
 
 class ImportConfig(StageConfig):
-    """Keypoint files of other tools, see docs/keypoints.md."""
+    """Keypoint files of other tools, see docs/features.md."""
 
     dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
     layout: Annotated[str, one_of(("", *SAME_NUMBER))] = _name(

@@ -1,10 +1,12 @@
 """Every command as one Python call, with the same name and words: raw data to an evaluation without the command line.
 
-    from pipeline.api import extract, train, evaluate, score, report
+    from pipeline.api import extract, report, score, train
 
     extract("videos/", config="folder", workers=2)
     train("videos/", config="folder", out="runs/mine")
-    scores = score("new/", model="runs/mine")
+    for scored in score("new/", model="runs/mine"):
+        print(scored.id, scored.score, scored.interval80, [flag.title for flag in scored.flags])
+    report("runs/mine", "new/", out="page.html")
 
 Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
 `UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
