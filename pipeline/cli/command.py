@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from copy import copy
 from inspect import Parameter, Signature, getdoc, signature
 from pathlib import Path
@@ -149,7 +151,8 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
             arguments = {name: given[name] for name in parameters if given[name] is not None}
             if observed:
                 arguments["observer"] = Terminal()
-            result = call(**arguments)
+            with redirect_stdout(sys.stderr):  # what libraries print, such as Ray of a dead node, is no result
+                result = call(**arguments)
             try:
                 show(result, **{name: given[name] for name in wanted})
             except typer.Exit:  # how `finish` gives the exit code

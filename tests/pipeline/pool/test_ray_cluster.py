@@ -13,26 +13,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from data.errors import UsageError
-from data.splits import make_folds
-from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.pack.pack_file import write_pack
 from pipeline.pool.ray_pool import RayPool
 from pipeline.pool.worker_pool import run_items
 from pipeline.settings.machine import RunConfig
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.interface import Predictor, SimpleSystem, System
-from pipeline.train import TrainingControl
-from pipeline.train.features import FeatureSet
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
-from tests.pipeline.evaluate.test_training_pool import MODEL, RECIPE, features, predicted, without_time
+from tests.pipeline.evaluate.test_training_pool import command, features
 
 ray = pytest.importorskip("ray")
 
@@ -46,6 +40,14 @@ def kill(node: Any) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
 
+def at_work(worker: psutil.Process) -> bool:
+    """Whether a process is an actor of ours that works on an item: Ray puts the method into its title."""
+    try:
+        return "RayWorker.work" in " ".join(worker.cmdline())
+    except psutil.Error:
+        return False
+
+
 class Nodes:
     """A cluster of a head and a second node with one core each."""
 
@@ -54,6 +56,13 @@ class Nodes:
 
     def kill_second(self) -> None:
         kill(self.second)
+
+    def kill_second_at_work(self) -> None:
+        """Wait until a worker of the second node is at work, then kill the node."""
+        raylets = [psutil.Process(process.pid) for _, process in self.second.live_processes()]
+        while not any(at_work(worker) for raylet in raylets for worker in raylet.children(recursive=True)):
+            time.sleep(0.02)
+        self.kill_second()
 
     def at_work(self, folder: Path, act: Callable[[], None]) -> None:
         """Call `act` once an item of `sleeping` with this folder runs on the second node."""
@@ -144,32 +153,19 @@ def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes, tmp_path: Path
     assert sorted(done) == [(item, item) for item in sorted(items)]
 
 
-@dataclass(frozen=True)
-class Meeting(System):
-    """Each training on Ray lasts until one began on each node, and a second more."""
-
-    folder: Path
-    name: str = "meeting"
-    pool: bool = True
-
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
-        if ray.is_initialized():
-            (self.folder / ray.get_runtime_context().get_node_id()).touch()
-            while len([*self.folder.iterdir()]) < 2:
-                time.sleep(0.05)
-            time.sleep(1)
-        return SimpleSystem("", predicted).train(train, None, control)
-
-
-def test_an_evaluation_is_the_same_after_a_node_died(nodes: Nodes, tmp_path: Path) -> None:
-    """`evaluate` and `leaderboard` train so; both nodes are at work when one dies."""
-    made = features()
-    systems = [Meeting(tmp_path), AimSystem("AIM", MODEL, RECIPE)]
-    protocol = Protocol(make_folds("kfold", made.records, k=2))
-    nodes.at_work(tmp_path, nodes.kill_second)
-    there = cross_validate(made, protocol, systems, pool=TrainingPool(RayPool(ray_run(nodes))))
-    assert len([*tmp_path.iterdir()]) == 2
-    assert without_time(there) == without_time(cross_validate(made, protocol, systems))
+def test_a_leaderboard_is_the_same_after_a_node_died(nodes: Nodes, tmp_path: Path) -> None:
+    """The node dies while a training runs on it; one that is lost runs once more."""
+    write_pack(tmp_path / "made.h5", features())
+    small = ["model.width=8", "train.runs=1", "train.epochs=2", "split.folds=2"]
+    words = ["leaderboard", "--pack", str(tmp_path / "made.h5"), "--quick", "--json", "--workers", "2"]
+    words += [word for setting in small for word in ("--set", setting)]
+    here = command(*words, "--out", str(tmp_path / "here"))
+    killer = threading.Thread(target=nodes.kill_second_at_work, daemon=True)
+    killer.start()
+    there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray", "--address", nodes.cluster.address)
+    killer.join(timeout=0)
+    assert not killer.is_alive(), "no training ran on the second node"
+    assert {**there, "origin": None} == {**here, "origin": None}
 
 
 def meeting(folder: Path, stop: threading.Event, tell: object) -> Callable[[int], int]:
