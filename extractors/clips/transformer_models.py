@@ -1,12 +1,10 @@
-"""Video networks of the library `transformers` as clip networks: V-JEPA 2, VideoMAE, and VideoMAE V2 in its layout.
+"""Video networks of the library `transformers` as clip networks: V-JEPA 2, VideoMAE and VideoMAE V2.
 
 The model's own configurations decide: frames of a clip, size and normalisation of its pictures. Where its processor
 samples frames (`do_sample_frames`) at a rate (`fps`), clips are made of the frames that are shown at that rate, as the
 processor thins a video. Its `num_frames` is the length of a clip. A model with a class layer gives its logits and that
-layer's input. One without gives no logits, and the mean of its tokens as features.
-
-Published VideoMAE V2 folders name code of their own (`auto_map`), which is never run. Converted to the layout of
-`VideoMAEModel`, their weights load here.
+layer's input. One without gives no logits, and the mean of its tokens as features, which VideoMAE V2 normalises.
+Published VideoMAE V2 folders name code of their own (`auto_map`), which is never run: the network is VideoMAE's.
 """
 
 from __future__ import annotations
@@ -21,27 +19,23 @@ if TYPE_CHECKING:
 
     from data.weights.model_folders import ModelFolder
 
-CLASSES = {"videomae": "VideoMAE", "vjepa2": "VJEPA2"}
-"""Beginning of the names of the library's classes, by the model type of a configuration."""
-
+CLASSES = {"videomae": "VideoMAE", "vjepa2": "VJEPA2"}  # beginning of the library's classes, by the model's type
 FRAMES = ("num_frames", "frames_per_clip")
-HEAD = "classifier"  # the class layer, in both types
-
+HEAD = "classifier"  # the class layer, in all types
+V2_TENSORS = {  # parts of the names of VideoMAE V2's tensors to those of VideoMAE, in this order
+    "model.patch_embed.proj.": "videomae.embeddings.patch_embeddings.projection.",
+    "model.blocks.": "videomae.encoder.layer.", "model.fc_norm.": "fc_norm.", "model.head.": f"{HEAD}.",
+    ".norm1.": ".layernorm_before.", ".norm2.": ".layernorm_after.", ".attn.proj.": ".attention.output.dense.",
+    ".attn.": ".attention.attention.", ".mlp.fc1.": ".intermediate.dense.", ".mlp.fc2.": ".output.dense.",
+}  # fmt: skip
 FIX = "Save the model and its processor again, or choose another model"
 
 
 def input_of(folder: ModelFolder) -> dict[str, Any]:
-    """Frames, sizes and normalisation of a folder's model, as fields of a `Backbone`.
-
-    Raises WeightsError: another type of model, or an input that its configurations do not tell.
-    """
-    kind, processor = folder.config.get("model_type"), folder.processor
-    if kind not in CLASSES:
-        what = f"a model of type '{kind}', not {' or '.join(CLASSES)}; code of a folder is never run"
-        fix = "Convert a VideoMAE V2 checkpoint to the layout of VideoMAEModel"
-        raise WeightsError(what, where=folder.name, fix=fix)
+    """Frames, sizes and normalisation of a folder's model, as fields of a `Backbone`. Raises WeightsError: not told."""
     try:
-        frames = next(int(folder.config[name]) for name in FRAMES if name in folder.config)
+        config, processor = _config(folder), folder.processor
+        frames = next(int(config[name]) for name in FRAMES if name in config)
         size = _side(processor["crop_size"] if processor.get("do_center_crop", True) else processor["size"])
         short_side = _side(processor["size"]) if processor.get("do_resize", True) else size
         mean, std = (tuple(map(float, processor[name])) for name in ("image_mean", "image_std"))
@@ -58,18 +52,30 @@ def input_of(folder: ModelFolder) -> dict[str, Any]:
     return made | ({"fps": fps} if fps else {})
 
 
+def _config(folder: ModelFolder) -> dict[str, Any]:
+    """The network's configuration in the library's words. Raises WeightsError: another type; KeyError: no such size."""
+    if (kind := folder.config.get("model_type")) in CLASSES:
+        return dict(folder.config)
+    if not str(kind).startswith("VideoMAEv2"):
+        what = f"a model of type '{kind}', not {', '.join(CLASSES)} or VideoMAEv2; code of a folder is never run"
+        raise WeightsError(what, where=folder.name, fix="Choose a model of one of these types")
+    own = folder.config["model_config"]
+    return {
+        "model_type": "videomae", "image_size": own["img_size"], "patch_size": own["patch_size"],
+        "num_frames": own["num_frames"], "tubelet_size": own["tubelet_size"], "hidden_size": own["embed_dim"],
+        "num_hidden_layers": own["depth"], "num_attention_heads": own["num_heads"],
+        "intermediate_size": int(own["embed_dim"] * own["mlp_ratio"]), "layer_norm_eps": own["layer_norm_eps"],
+    }  # fmt: skip
+
+
 def _side(size: Any) -> int:
     """Pixels of a square, or of the short side."""
-    if isinstance(size, dict):
-        size = size["shortest_edge"] if "shortest_edge" in size else min(size["height"], size["width"])
-    return int(size)
+    edges = size if isinstance(size, dict) else {"shortest_edge": size}
+    return int(edges["shortest_edge"] if "shortest_edge" in edges else min(edges["height"], edges["width"]))
 
 
 def build(folder: ModelFolder) -> nn.Module:
-    """The network: normalised clips (batch, 3, frame, row, column) to logits and features.
-
-    Raises UsageError: no library; WeightsError: weights of another model.
-    """
+    """The network: clips (batch, 3, frame, row, column) to logits and features. Raises UsageError, WeightsError."""
     try:
         import transformers
     except ImportError as error:  # also where it does not fit another package
@@ -77,24 +83,37 @@ def build(folder: ModelFolder) -> nn.Module:
         raise UsageError(f"'transformers' cannot be imported ({str(error)[:120]})", fix=fix) from None
     from models.clip_network import Headless, Tapped, VideoTransformer
 
-    state: dict[str, Any] = {}
-    for content in folder.contents():
-        state |= read_tensors(content, folder.name)
-    with_head, name = f"{HEAD}.weight" in state, CLASSES[folder.config["model_type"]]
+    given, is_v2 = _config(folder), folder.config["model_type"] not in CLASSES
+    state = _tensors(folder, V2_TENSORS if is_v2 else {})
+    with_head, name = f"{HEAD}.weight" in state, CLASSES[given["model_type"]]
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    kind = getattr(transformers, name + ("ForVideoClassification" if with_head else "Model"))
+    kind = getattr(transformers, name + ("ForVideoClassification" if with_head or is_v2 else "Model"))
+    given |= {"dtype": "float32", "num_labels": len(state[f"{HEAD}.weight"]) if with_head else 0}
     try:
-        config = getattr(transformers, f"{name}Config").from_dict(
-            {**folder.config, "dtype": "float32", "num_labels": len(state[f"{HEAD}.weight"]) if with_head else 0}
-        )
-        network, report = kind.from_pretrained(None, config=config, state_dict=state, output_loading_info=True)
+        config = getattr(transformers, f"{name}Config").from_dict(given)
+        options = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # both are reported, and refused below
+        network, report = kind.from_pretrained(None, config=config, state_dict=state, **options)
     except Exception as error:  # the library raises many kinds for a configuration of another model
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise WeightsError(f"not a model of {name}: {reason}", where=folder.name, fix=FIX) from error
-    if faults := [*report["missing_keys"], *report["mismatched_keys"]]:
-        what = f"{len(faults)} tensors of {name} are missing or of another size ({faults[0]})"
+    unknown = report["unexpected_keys"] if is_v2 else ()
+    if faults := [*report["missing_keys"], *report["mismatched_keys"], *unknown]:
+        what = f"{len(faults)} tensors of {name} are missing, unknown or of another size ({faults[0]})"
         raise WeightsError(what, where=folder.name, fix=FIX)
-    skip = {"skip_predictor": True} if name == "VJEPA2" and not with_head else {}
-    inner = VideoTransformer(network, **skip)
+    if is_v2:
+        network.fc_norm.eps = config.layer_norm_eps
+    inner = VideoTransformer(network, **({"skip_predictor": True} if name == "VJEPA2" and not with_head else {}))
     return Tapped(inner, f"network.{HEAD}") if with_head else Headless(inner)
+
+
+def _tensors(folder: ModelFolder, renamed: dict[str, str]) -> dict[str, Any]:
+    """The tensors by name, with parts of names replaced; query, key and value of one tensor (qkv) apart."""
+    made: dict[str, Any] = {}
+    for name, values in (item for part in folder.contents() for item in read_tensors(part, folder.name).items()):
+        for own, known in renamed.items():
+            name = name.replace(own, known)
+        parts = ("query", "key", "value") if name.endswith(".qkv.weight") else ("qkv",)
+        pieces = values.reshape(values.shape or (1,)).chunk(len(parts))
+        made |= {name.replace("qkv", part): rows for part, rows in zip(parts, pieces, strict=False)}
+    return made

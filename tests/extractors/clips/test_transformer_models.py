@@ -199,10 +199,7 @@ def change(file: str, **values: Any) -> Any:
         (pickle_weights, "no model.safetensors in this folder"),
         (drop_a_tensor, "tensors of VideoMAE are missing"),
         (change("config.json", hidden_size=48), "of another size|not a model of VideoMAE"),
-        (
-            change("config.json", model_type="VideoMAEv2_Base", auto_map={"AutoModel": "m.M"}),
-            "code of a folder is never",
-        ),
+        (change("config.json", model_type="v3", auto_map={"AutoModel": "m.M"}), "code of a folder is never run"),
         (change("preprocessor_config.json", image_mean=None), "lack a value"),
         (change("preprocessor_config.json", rescale_factor=1.0), "cannot be followed"),
         (change("preprocessor_config.json", do_sample_frames=True, fps=-1), "cannot be followed"),
@@ -265,4 +262,124 @@ def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytes
     folder = saved(tmp_path / "m")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(UsageError, match=r"'transformers' cannot be imported.*\[transformers\]"):
+        backbones.build("transformers", str(folder), 0, FILES)
+
+
+V2 = {"img_size": 32, "patch_size": 16, "in_chans": 3, "num_classes": 0, "embed_dim": 24, "depth": 2, "num_heads": 2}
+V2 |= {"mlp_ratio": 2.5, "qkv_bias": True, "layer_norm_eps": 1e-6, "tubelet_size": 2, "num_frames": FRAMES}
+V2_LAYERS = {"norm1": (24,), "attn.proj": (24, 24), "norm2": (24,), "mlp.fc1": (60, 24), "mlp.fc2": (24, 60)}
+
+
+def tensors_of_v2(classes: int = 0) -> dict[str, Any]:
+    """Random tensors with the names of a published folder, whose network is `model` of its code."""
+    shapes = {"patch_embed.proj.weight": (24, 3, 2, 16, 16), "patch_embed.proj.bias": (24,)}
+    layers = [("fc_norm", (24,))] + ([("head", (classes, 24))] if classes else [])
+    for block in (f"blocks.{number}" for number in range(2)):
+        layers += [(f"{block}.{name}", shape) for name, shape in V2_LAYERS.items()]
+        shapes |= {f"{block}.attn.qkv.weight": (72, 24), f"{block}.attn.q_bias": (24,), f"{block}.attn.v_bias": (24,)}
+    for name, shape in layers:
+        shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    generator = torch.Generator().manual_seed(3)
+    return {f"model.{name}": 0.3 * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+
+
+def v2_folder(folder: Path, tensors: dict[str, Any]) -> Path:
+    """A folder in the form of OpenGVLab/VideoMAEv2-Base."""
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    code = {"AutoModel": "modeling_videomaev2.VideoMAEv2", "AutoConfig": "modeling_config.VideoMAEv2Config"}
+    (folder / "config.json").write_text(
+        json.dumps({"model_type": "VideoMAEv2_Base", "auto_map": code, "model_config": V2})
+    )
+    (folder / "modeling_videomaev2.py").write_text("raise SystemExit('this code must not run')")
+    cut = {"size": {"shortest_edge": 36}, "do_center_crop": True, "crop_size": {"height": 32, "width": 32}}
+    named = {"feature_extractor_type": "VideoMAEFeatureExtractor", "image_mean": [0.485, 0.456, 0.406]}
+    (folder / "preprocessor_config.json").write_text(json.dumps({**cut, **named, "image_std": [0.229, 0.224, 0.225]}))
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def v2_features(tensors: dict[str, Any], clips: Any) -> Any:
+    """The features of bytes (batch, frame, row, column, RGB), after the forward pass in the authors' repository."""
+    functional = torch.nn.functional
+
+    def of(name: str, kind: str = "weight") -> Any:
+        return tensors[f"model.{name}.{kind}"]
+
+    def normalised(x: Any, name: str) -> Any:
+        return functional.layer_norm(x, (24,), of(name), of(name, "bias"), eps=1e-6)
+
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    pixels = ((clips / 255 - mean) / std).permute(0, 4, 1, 2, 3)
+    x = functional.conv3d(pixels, of("patch_embed.proj"), of("patch_embed.proj", "bias"), stride=(2, 16, 16))
+    x = x.flatten(2).transpose(1, 2)
+    places, pairs = torch.arange(x.shape[1], dtype=torch.float64)[:, None], torch.arange(12, dtype=torch.float64)
+    angles = places / 10000 ** (2 * pairs / 24)
+    x = x + torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1).float()
+    for block in ("blocks.0", "blocks.1"):
+        q, k, v = functional.linear(normalised(x, f"{block}.norm1"), of(f"{block}.attn.qkv")).split(24, dim=2)
+        q, v = q + of(f"{block}.attn", "q_bias"), v + of(f"{block}.attn", "v_bias")
+        heads = []
+        for columns in (slice(0, 12), slice(12, 24)):
+            weights = (q[..., columns] @ k[..., columns].transpose(1, 2) / 12**0.5).softmax(dim=2)
+            heads.append(weights @ v[..., columns])
+        x = x + functional.linear(torch.cat(heads, 2), of(f"{block}.attn.proj"), of(f"{block}.attn.proj", "bias"))
+        inner = functional.linear(
+            normalised(x, f"{block}.norm2"), of(f"{block}.mlp.fc1"), of(f"{block}.mlp.fc1", "bias")
+        )
+        x = x + functional.linear(functional.gelu(inner), of(f"{block}.mlp.fc2"), of(f"{block}.mlp.fc2", "bias"))
+    return normalised(x.mean(dim=1), "fc_norm")
+
+
+@pytest.mark.parametrize("classes", [0, 7])
+def test_published_videomae_v2_has_the_features_of_its_own_forward_pass(tmp_path: Path, classes: int) -> None:
+    tensors = tensors_of_v2(classes)
+    built = backbones.build("transformers", str(v2_folder(tmp_path / "m", tensors)), 0, FILES)
+    clips = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, FRAMES, 32, 32, 3), np.uint8))
+    with torch.inference_mode():
+        logits, features = built(clips)
+        wanted = v2_features(tensors, clips)
+    assert wanted.std() > 0.1
+    torch.testing.assert_close(features, wanted, atol=1e-4, rtol=0)
+    assert {one.eps for one in built.modules() if isinstance(one, torch.nn.LayerNorm)} == {1e-6}
+    assert logits.shape == (2, classes)
+    if classes:
+        head = torch.nn.functional.linear(wanted, tensors["model.head.weight"], tensors["model.head.bias"])
+        torch.testing.assert_close(logits, head, atol=1e-4, rtol=0)
+    identity = Clips.identity(config(tmp_path / "m"), FILES)
+    assert json.loads(identity["input"]) == {
+        "least_frames": 4, "size": 32, "short_side": 36, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"model.blocks.1.attn.q_bias": None}, r"layer\.1\.attention\.attention\.(query\.bias|q_bias)"),
+        ({"model.blocks.0.attn.qkv.weight": None}, r"layer\.0\.attention\.attention\.(query|key|value)\.weight"),
+        ({"model.blocks.0.attn.qkv.weight": ()}, r"layer\.0\.attention\.attention"),
+        ({"model.fc_norm.weight": None}, r"fc_norm\.weight"),
+        ({"model.pos_embed": (1, 8, 24)}, r"model\.pos_embed"),
+        ({"model.blocks.0.gamma_1": (24,)}, r"layer\.0\.gamma_1"),
+        ({"model.blocks.0.attn.scale": (2, 1, 1)}, r"layer\.0\.attention\.attention\.scale"),
+        ({"model.norm.weight": (24,)}, r"model\.norm\.weight"),
+    ],
+)
+def test_a_tensor_too_many_or_too_few_in_videomae_v2_is_named(
+    tmp_path: Path, changed: dict[str, tuple[int, ...] | None], named: str
+) -> None:
+    tensors = {name: values for name, values in tensors_of_v2().items() if name not in changed}
+    tensors |= {name: torch.ones(shape) for name, shape in changed.items() if shape is not None}
+    with pytest.raises(DataError, match=rf"tensors of VideoMAE are missing, unknown or of another size \(.*{named}"):
+        backbones.build("transformers", str(v2_folder(tmp_path / "m", tensors)), 0, FILES)
+
+
+def test_videomae_v2_without_a_size_is_refused(tmp_path: Path) -> None:
+    folder = v2_folder(tmp_path / "m", tensors_of_v2())
+    change("config.json", model_config={**V2, "depth": None})(folder)
+    with pytest.raises(DataError, match="not a model of VideoMAE"):
+        backbones.build("transformers", str(folder), 0, FILES)
+    change("config.json", model_config={name: V2[name] for name in V2 if name != "embed_dim"})(folder)
+    with pytest.raises(DataError, match=r"lack a value \('embed_dim'\)"):
         backbones.build("transformers", str(folder), 0, FILES)
