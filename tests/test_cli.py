@@ -63,6 +63,11 @@ def test_bad_videos_beside_good_ones(aqa: Aqa, make_video, tmp_path: Path) -> No
     assert "audio" in failed["sound.mp4"]
     again = aqa("extract", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW)
     assert (again.returncode, "4 failed" in again.stderr) == (1, True)
+    status = aqa("status", tmp_path / "in", "--cache", tmp_path / "cache", "--json", *FLOW[:2])
+    reasons = {row["video"]: row["reason"] for row in json.loads(status.stdout)["rows"] if row["state"] == "failed"}
+    assert {reason["kind"] for reason in reasons.values()} == {"video"}
+    failures = {name: row["failed"]["camera_flow"] for name, row in results.items() if row["failed"]}
+    assert reasons == {name: {"stage": "camera_flow", **failure} for name, failure in failures.items()}
 
 
 @pytest.mark.parametrize(

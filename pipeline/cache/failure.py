@@ -32,7 +32,7 @@ TIPS: dict[FailureKind, str] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stage gave no output for a video, or a video no score."""
+    """Why a stage has no output for a video, or a video no score."""
 
     kind: FailureKind
     stage: str  # "" where it is no stage's

@@ -84,8 +84,7 @@ class Freshness:
     """Whether an output can be used, and why not."""
 
     state: State
-    reason: str
-    failure: Failure | None = None  # of the state "failed"
+    reason: Failure | None = None  # None where it is fresh
 
 
 class Cache:
@@ -150,24 +149,23 @@ class Cache:
         stage, digits = parts.stage, parts.key[:KEY_DIGITS]
         endings = (siblings or self.siblings())(self._escaped(f"{stage}/{_safe_id(video_id)}"))
         if f"{digits}.{OUTPUT}" in endings:
-            return Freshness("fresh", "")
+            return Freshness("fresh")
         endings = [ending for ending in endings if REST.fullmatch(ending)]  # others are of videos with longer names
         stem = self.stem(stage, video_id)
         if f"{digits}.{FAILURE}" in endings:
             failed = self.failure(stage, video_id, parts.key)
             if failed is not None:
-                return Freshness("failed", failed.cause, failed)
+                return Freshness("failed", failed)
         others = [stem.with_name(f"{stem.name}.{ending}") for ending in endings if ending.endswith(OUTPUT)]
         if not others:
-            return Freshness(
-                "missing", "failed before, with other settings or input" if endings else "not computed yet"
-            )
+            cause = "failed before, with other settings or input" if endings else "not computed yet"
+            return Freshness("missing", Failure("missing", stage, cause))
         try:
             newest = others[0] if len(others) == 1 else max(others, key=self._written)
-            differences = parts.differences(self.header(newest))
+            cause = "; ".join(parts.differences(self.header(newest))) or "another format of key"
         except UNREADABLE as error:
-            return Freshness("stale", unusable(f"{stage} with other settings or input", error))
-        return Freshness("stale", "; ".join(differences) or "another format of key")
+            cause = unusable(f"{stage} with other settings or input", error)
+        return Freshness("stale", Failure("missing", stage, cause))
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
         """Whether there is the output with this key."""

@@ -126,7 +126,7 @@ def _show_summary(done: api.ExtractRun) -> None:
 def status(state: api.Status, quality: bool, as_json: bool) -> None:
     """Print one row per video and stage."""
     if as_json:
-        print_json({"cache": state.cache, "rows": [vars(row) for row in state.rows]})
+        print_json({"cache": state.cache, "rows": [asdict(row) for row in state.rows]})
     else:
         status_table(state.rows, all_values=quality)
     finish(state.ok)

@@ -248,7 +248,7 @@ def status_table(rows: Iterable[StatusRow], *, all_values: bool = False) -> None
         previous = row.video
         chosen = row.quality if all_values else [n for n in stage_class(row.stage).headline if n in row.quality]
         values = ", ".join(f"{_cell(name)} {_cell(row.quality[name])}" for name in chosen)
-        grid.add_row(shown, row.stage, state, _cell(row.reason) or values)
+        grid.add_row(shown, row.stage, state, _cell(row.reason.cause) if row.reason else values)
     console("stdout").print(grid)
 
 

@@ -32,12 +32,13 @@ def pair_payload(videos: Sequence[VideoReport]) -> dict[str, list[dict[str, Any]
 
 def _alike(a: VideoReport, b: VideoReport) -> bool:
     counts = {(len(one.people), len(one.time_steps)) for one in (a, b)}
-    return bool(a.figures) and bool(b.figures) and len(counts) == 1
+    return bool(a.figures.people) and bool(b.figures.people) and len(counts) == 1
 
 
 def _between(a: VideoReport, b: VideoReport) -> list[Difference]:
-    limits = {key: [(v, v) if np.isfinite(v) else None for v in values] for key, values in b.figures.items()}
-    return figure_differences(a.figures, limits)
+    return figure_differences(
+        a.figures, b.figures.each(lambda values: [(v, v) if np.isfinite(v) else None for v in values])
+    )
 
 
 def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
@@ -47,7 +48,8 @@ def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
     text = f"{who}{figure.subject} {gap(one)} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
     phases = a.step_phases[one.furthest : one.furthest + 1]
     when = "" if one.name in WHOLE else f", {steps_named(one.furthest + 1, one.furthest + 1, phases)}"
-    step = int(np.argmin(a.figures[f"{one.person}.extent"])) if one.name == "tightest" else one.furthest
+    extent = a.figures.value(one.person, "extent") if one.name == "tightest" else None
+    step = one.furthest if extent is None else int(np.argmin(extent))
     return {
         "text": f"{text[:1].upper()}{text[1:]}",
         "numbers": f"A and B: {values} {figure.unit}{when}",

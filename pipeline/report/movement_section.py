@@ -47,7 +47,7 @@ def angle_charts(moved: Movement, names: Sequence[str]) -> tuple[Traces, ...]:
                 angle = f"{side}_{joint}".lstrip("_")
                 series[name], arcs[name] = angles[angle], (number_of, _points(angle))
         if len(names) == 2:
-            series["difference"] = moved.figures[f"0.{joint}"] - moved.figures[f"1.{joint}"]
+            series["difference"] = moved.figures.people[0][joint] - moved.figures.people[1][joint]
         if any(np.isfinite(values).any() for values in series.values()):
             about = f"Difference: {names[0]} minus {names[1]}, mean of both sides." if len(names) == 2 else ""
             charts.append(Traces(title, "degrees", moved.time, series, about, arcs=arcs))
@@ -72,7 +72,7 @@ def better_part(
 
     `steps` are begin and end of each time step in seconds, `phases` names. None where the numbers of steps differ.
     """
-    if not steps or any(len(limit) != len(steps) for limit in ranges.limits.values()):
+    if not steps or any(len(limit) != len(steps) for *_, limit in ranges.limits.items()):
         return None
     outside = figure_differences(steps_of(moved, np.array(steps)), ranges.limits)
     better = f"the {ranges.better} better training videos"

@@ -19,6 +19,7 @@ from extractors.timesteps.segments import steps_of_phases
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import Table
+from pipeline.score.movement import StepFigures
 from pipeline.score.score import Score
 
 Curve = NDArray[np.floating[Any]]
@@ -145,7 +146,7 @@ class VideoReport:
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None
     no_better: str = ""  # why `better` is missing; empty where no movement could be compared
-    figures: Mapping[str, Sequence[float]] = field(default_factory=dict)  # (T,) movement figures by key
+    figures: StepFigures = field(default_factory=StepFigures)
     people: tuple[str, ...] = ()  # names of the people of `figures`
     beside: str = ""  # name of the group's best training video, where this page has it
     held_out_score: float | None = None  # prediction of a training video by networks that were trained without it

@@ -30,7 +30,15 @@ from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
 from pipeline.report.payload import is_static
-from pipeline.score.movement import LEAST_BETTER, PEOPLE, BetterRanges, compared_steps, known_mean, movement
+from pipeline.score.movement import (
+    LEAST_BETTER,
+    PEOPLE,
+    BetterRanges,
+    StepFigures,
+    compared_steps,
+    known_mean,
+    movement,
+)
 from pipeline.score.score import Score
 
 POSTER_HEIGHT = 360
@@ -141,7 +149,7 @@ def video_report(
         skeleton=skeleton(pose) if pose else None,
         difference=tuple(chart for chart in charts if chart is not None),
         camera=camera,
-        figures=compared_steps(moved, bounds, still) if moved and len(bounds) and performed else {},
+        figures=compared_steps(moved, bounds, still) if moved and len(bounds) and performed else StepFigures(),
         people=names,
         kinematics=tool_traces(tools) if tools else (),
         angles=angle_charts(moved, names) if moved else (),

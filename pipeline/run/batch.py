@@ -100,7 +100,7 @@ class StatusRow:
     video: str
     stage: str
     state: State
-    reason: str  # why it is not fresh
+    reason: Failure | None  # why it is not fresh
     quality: Measures  # of a fresh output
 
 
@@ -252,7 +252,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[StatusR
                 if state == "fresh":
                     quality = planner.cache.quality(stage, plan.record.id, planned.parts.key)
             except UNREADABLE as error:
-                state, reason = "stale", unusable(stage, error)
+                state, reason = "stale", Failure("damaged", stage, unusable(stage, error))
             yield StatusRow(plan.record.name, stage, state, reason, quality)
 
 

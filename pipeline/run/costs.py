@@ -96,7 +96,8 @@ def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
     }
     for planned in plan.stages:
         if planned.name in plan.todo:
-            yield planned.name, words.get(planned.freshness.state, "{}").format(planned.freshness.reason)
+            reason = planned.freshness.reason
+            yield planned.name, words.get(planned.freshness.state, "{}").format(reason.cause if reason else "")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,9 @@ class Plan:
     def faults(self) -> dict[str, Failure]:
         """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
         failed = {
-            planned.name: planned.freshness.failure for planned in self.stages if planned.freshness.failure is not None
+            planned.name: planned.freshness.reason
+            for planned in self.stages
+            if planned.freshness.reason is not None and planned.freshness.state == "failed"
         }
         for planned in self.stages:
             blocked = [name for name in planned.parts.upstream if name in failed]
@@ -87,19 +89,19 @@ class Plan:
                 failed.setdefault(planned.name, needs(planned.name, blocked[0]))
         return failed
 
-    def states(self) -> Iterator[tuple[str, State, str]]:
+    def states(self) -> Iterator[tuple[str, State, Failure | None]]:
         """Name, state and reason of every stage, as `status` shows them; one that needs a failed one failed too."""
         blocked = self.faults()
         for planned in self.stages:
             state, reason = planned.freshness.state, planned.freshness.reason
             if state in ("missing", "stale") and planned.name in blocked:
-                state, reason = "failed", blocked[planned.name].cause
+                state, reason = "failed", blocked[planned.name]
             yield planned.name, state, reason
 
     def cause(self) -> Failure:
         """State and reason of the first stage that is not fresh, which is not computed by reading alone."""
-        stage, state, reason = next(one for one in self.states() if one[1] != "fresh")
-        return Failure("missing", stage, f"{stage} {state}: {reason}")
+        state, reason = next((state, reason) for _, state, reason in self.states() if reason is not None)
+        return replace(reason, cause=f"{reason.stage} {state}: {reason.cause}")
 
     def idle(self) -> Plan:
         """The same plan where no output is asked for, so that no stage will run."""
@@ -211,7 +213,7 @@ class Planner:
             parts = KeyParts(name, stage.version, stage.settings, identity, reads, upstream)
             keys[name] = parts.key
             if (failure := absent.get(name)) is not None:
-                stages.append(PlannedStage(parts, Freshness("failed", failure.cause, failure), wanted=False, due=False))
+                stages.append(PlannedStage(parts, Freshness("failed", failure), wanted=False, due=False))
                 continue
             freshness, wanted = self.cache.freshness(parts, record.id, siblings), name in self.wanted
             again = (self.force and wanted) or (self.retry_failed and freshness.state == "failed")

@@ -1,16 +1,16 @@
 """Movement of bodies: angles and other figures from keypoints, and differences from the better training videos.
 
-Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. The key of a figure is
-`<person>.<name>`, or `pair.<name>` for two people. A run keeps the `better_ranges` of its training part
-(`model.json`, `movement` of `calibration`), per group and time step.
+Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A run keeps the
+`better_ranges` of its training part (`model.json`, `movement` of `calibration`), per group and time step.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import median
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -79,13 +79,49 @@ PAIR_FIGURES: Mapping[str, MovementFigure] = {
 `length` is that of a performance; only two videos are compared by it."""
 
 
+T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
+
+
+@dataclass(frozen=True)
+class Figures(Generic[T_co]):
+    """Values of movement figures by name: those of each person, and those of two people together."""
+
+    people: Sequence[Mapping[str, T_co]] = ()
+    pair: Mapping[str, T_co] = field(default_factory=dict)
+
+    def items(self) -> Iterator[tuple[int | None, str, T_co]]:
+        """(person, name, value) of every figure; the person is None for a figure of two."""
+        for person, figures in (*enumerate(self.people), (None, self.pair)):
+            for name, value in figures.items():
+                yield person, name, value
+
+    def each(self, change: Callable[[T_co], U]) -> Figures[U]:
+        """The figures with `change` of every value."""
+        people = [{name: change(value) for name, value in figures.items()} for figures in self.people]
+        return Figures(people, {name: change(value) for name, value in self.pair.items()})
+
+    def value(self, person: int | None, name: str) -> T_co | None:
+        """The value of a figure, None where there is none."""
+        if person is None:
+            return self.pair.get(name)
+        return self.people[person].get(name) if person < len(self.people) else None
+
+
+StepFigures = Figures[Sequence[float]]
+"""Figures of time steps, (T,) each."""
+
+StepLimits = Figures[Sequence[tuple[float, float] | None]]
+"""(low, high) by step; None where fewer than `LEAST_BETTER` videos have a value."""
+
+
 @dataclass(frozen=True)
 class Movement:
     """Curves of one video, (frame,) each, NaN where unknown."""
 
     time: Floats  # seconds
     angles: Sequence[Mapping[str, Floats]]  # degrees, by person and name: left_knee, right_knee, ..., trunk
-    figures: Mapping[str, Floats]  # by key
+    figures: Figures[Floats]
     heights: Sequence[Floats] = ()  # torso lengths, by person: the trunk's height in the picture, or in space
 
 
@@ -94,37 +130,34 @@ def movement(pose: StageOutput) -> Movement:
     count = int(pose.arrays["keypoints"].values.shape[1])
     bodies = pose_channels(pose, range(count), PoseSettings(forms=("place", "body", "angle")))
     angles = [_angles(body) for body in bodies]
-    figures: dict[str, Floats] = {}
-    for person, body in enumerate(bodies):
-        figures |= {f"{person}.{name}": values for name, values in _one(body, angles[person]).items()}
-    if count == 2:
-        figures |= {f"pair.{name}": values for name, values in _two(bodies, figures).items()}
+    people = [_one(body, angles[person]) for person, body in enumerate(bodies)]
+    figures = Figures(people, _two(bodies, people) if count == 2 else {})
     time = np.asarray(pose.arrays["time"].values, dtype=np.float64)
     return Movement(time, angles, figures, [_values(body, "place.y") for body in bodies])
 
 
-def steps_of(moved: Movement, bounds: Floats) -> dict[str, list[float]]:
-    """Mean of every figure in each of the (T, 2) time steps, by key; NaN where it has no value."""
+def steps_of(moved: Movement, bounds: Floats) -> StepFigures:
+    """Mean of every figure in each of the (T, 2) time steps; NaN where it has no value."""
     inside = [(moved.time >= start) & (moved.time < end) for start, end in bounds]
-    return {key: [float(known_mean(values[rows])) for rows in inside] for key, values in moved.figures.items()}
+    return moved.figures.each(lambda values: [float(known_mean(values[rows])) for rows in inside])
 
 
-def compared_steps(moved: Movement, bounds: Floats, still: bool) -> dict[str, list[float]]:
+def compared_steps(moved: Movement, bounds: Floats, still: bool) -> StepFigures:
     """`steps_of` with the figures that only two videos are compared by: height, tightest moment, length.
 
     Heights are relative to the first step, and only where the camera is `still`; a moving one hides them.
     """
     made = steps_of(moved, bounds)
     middles = bounds.mean(axis=1) - bounds[0, 0]
-    for person, height in enumerate(moved.heights):
+    people = [dict(figures) for figures in made.people]
+    for figures, height in zip(people, moved.heights, strict=True):
         steps = [float(known_mean(height[(moved.time >= start) & (moved.time < end)])) for start, end in bounds]
-        extent = np.array(made[f"{person}.extent"])
+        extent = np.array(figures["extent"])
         if still:
-            made[f"{person}.height"] = [value - steps[0] for value in steps]
+            figures["height"] = [value - steps[0] for value in steps]
         if np.isfinite(extent).all():
-            made[f"{person}.tightest"] = [float(middles[np.argmin(extent)])] * len(bounds)
-    made["pair.length"] = [float(bounds[-1, 1] - bounds[0, 0])] * len(bounds)
-    return made
+            figures["tightest"] = [float(middles[np.argmin(extent)])] * len(bounds)
+    return Figures(people, {**made.pair, "length": [float(bounds[-1, 1] - bounds[0, 0])] * len(bounds)})
 
 
 def _angles(body: Channels) -> dict[str, Floats]:
@@ -152,8 +185,8 @@ def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
     }
 
 
-def _two(bodies: Sequence[Channels], figures: Mapping[str, Floats]) -> dict[str, Floats]:
-    made = {name: np.abs(figures[f"0.{name}"] - figures[f"1.{name}"]) for name in (*JOINTS, "trunk")}
+def _two(bodies: Sequence[Channels], people: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
+    made = {name: np.abs(people[0][name] - people[1][name]) for name in (*JOINTS, "trunk")}
     gap = np.stack([_values(bodies[0], f"place.{a}") - _values(bodies[1], f"place.{a}") for a in _axes(bodies[0])])
     together = np.isfinite(gap).all(axis=0).any()
     delay = abs(pair_descriptors(bodies[0], bodies[1])["lag_s"]) if together else np.nan
@@ -179,9 +212,6 @@ def known_mean(values: Floats, axis: int = 0) -> Floats:
         return np.asarray(np.nanmean(values, axis=axis))
 
 
-StepFigures = Mapping[str, Sequence[float]]  # (T,) by key
-
-
 @dataclass(frozen=True)
 class TrainingVideo:
     """One training video: what `better_ranges` reads."""
@@ -190,10 +220,6 @@ class TrainingVideo:
     task: str
     label: float
     figures: StepFigures
-
-
-StepLimits = Mapping[str, Sequence[tuple[float, float] | None]]
-"""(low, high) by key and step; None where fewer than `LEAST_BETTER` videos have a value."""
 
 
 @dataclass(frozen=True)
@@ -230,21 +256,26 @@ def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
 
 
 def _limits(rows: Sequence[StepFigures]) -> StepLimits:
-    """(low, high) by key and step: a new row is below low, and above high, with the chance `_outside_chance`.
+    """(low, high) by step: a new row is below low, and above high, with the chance `_outside_chance`."""
+    values = [[value for *_, value in row.items()] for row in rows]
+    limits = (_step_limits(np.array(of_rows)) for of_rows in zip(*values, strict=True))
+    return rows[0].each(lambda _: next(limits))
+
+
+def _step_limits(values: Floats) -> list[tuple[float, float] | None]:
+    """The limits of one figure in each step, from its (row, step) values.
 
     Between two values the limits are interpolated, so that the chance is the same for any number of rows from 9 on.
     """
-    limits: dict[str, list[tuple[float, float] | None]] = {}
-    for key in rows[0]:
-        limits[key] = []
-        for values in np.sort(np.array([row[key] for row in rows]), axis=0).T:  # NaN is last
-            finite = values[np.isfinite(values)]
-            if len(finite) < LEAST_BETTER - 1:  # one less where a better video is left out
-                limits[key].append(None)
-                continue
-            rank = _outside_chance(len(finite)) * (len(finite) + 1) - 1  # from 0
-            low, high = np.interp((rank, len(finite) - 1 - rank), np.arange(len(finite)), finite)
-            limits[key].append((float(low), float(high)))
+    limits: list[tuple[float, float] | None] = []
+    for of_step in np.sort(values, axis=0).T:  # NaN is last
+        finite = of_step[np.isfinite(of_step)]
+        if len(finite) < LEAST_BETTER - 1:  # one less where a better video is left out
+            limits.append(None)
+            continue
+        rank = _outside_chance(len(finite)) * (len(finite) + 1) - 1  # from 0
+        low, high = np.interp((rank, len(finite) - 1 - rank), np.arange(len(finite)), finite)
+        limits.append((float(low), float(high)))
     return limits
 
 
@@ -257,7 +288,8 @@ def _outside_chance(count: int) -> float:
 class Difference:
     """A figure outside the range of the better videos over neighbouring steps."""
 
-    key: str
+    person: int | None  # None for a figure of two
+    name: str  # of the figure
     first: int  # step, from 0
     last: int
     furthest: int  # the step furthest outside, to which value and range belong
@@ -271,17 +303,6 @@ class Difference:
         return self.value - self.low if self.value < self.low else self.value - self.high
 
     @property
-    def name(self) -> str:
-        """The name of the figure."""
-        return self.key.partition(".")[2]
-
-    @property
-    def person(self) -> int | None:
-        """The number of the person; None for a figure of two."""
-        person = self.key.partition(".")[0]
-        return None if person == "pair" else int(person)
-
-    @property
     def figure(self) -> MovementFigure:
         """The figure in words."""
         return (PAIR_FIGURES if self.person is None else FIGURES)[self.name]
@@ -290,17 +311,17 @@ class Difference:
 def figure_differences(figures: StepFigures, limits: StepLimits) -> list[Difference]:
     """Figures outside their limits by at least `MovementFigure.least`, the most times this distance first."""
     outside: list[Difference] = []
-    for key, values in figures.items():
+    for person, name, values in figures.items():
         previous: Difference | None = None
-        for step, (value, limit) in enumerate(zip(values, limits.get(key, ()), strict=False)):
-            one = None if limit is None or not np.isfinite(value) else Difference(key, step, step, step, value, *limit)
+        for step, (value, limit) in enumerate(zip(values, limits.value(person, name) or (), strict=False)):
+            one = Difference(person, name, step, step, step, value, *limit) if limit and np.isfinite(value) else None
             if one is None or one.low <= value <= one.high or abs(one.beyond) < one.figure.least:
                 previous = None
                 continue
             if previous is not None and previous.beyond * one.beyond > 0:
                 outside.pop()
                 larger = max(previous, one, key=lambda d: abs(d.beyond))
-                one = Difference(key, previous.first, step, larger.furthest, larger.value, larger.low, larger.high)
+                one = replace(larger, first=previous.first, last=step)
             outside.append(one)
             previous = one
     return sorted(outside, key=lambda d: abs(d.beyond) / d.figure.least, reverse=True)

@@ -20,6 +20,7 @@ from data.errors import DataError, UsageError
 from data.store import StageOutput, is_remote
 from data.store.arrays import Floats, Quality
 from data.video import Record
+from extractors.timesteps import TimestepsConfig
 from pipeline.cache import input_hashes, open_cache, readable, software
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
@@ -61,7 +62,7 @@ class Scorer:
         self.cache = open_cache(config.machine)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         differing = stage_differences(model.settings, self.planner.stage_descriptions("timesteps"))
-        if differing := [one for one in differing if one.path.replace(".settings.", ".") not in OF_VIDEOS]:
+        if differing := [one for one in differing if one.name not in OF_VIDEOS]:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
                 where=folder,
@@ -200,11 +201,12 @@ class Scorer:
         if self.model.contents is not None and (recordings := record.recordings()):
             hashes = input_hashes(record, self.cache)
             trained_on = bool(self.model.contents & readable(hashes[kind] for kind in recordings))
-        roles = self.config.method.stage("timesteps").model_dump_json(include={"primary", "secondary"})
+        steps = self.planner.configs["timesteps"]
+        roles = steps.roles() if isinstance(steps, TimestepsConfig) else ()
         facts = Facts(
             quality=quality,
             duration=float(features.duration[0]) if np.isfinite(features.duration[0]) else None,
-            camera_agent="camera_flow" in roles,
+            camera_agent=any(role.stage == "camera_flow" for role in roles),
             trained_on=trained_on,
         )
         if calibration is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import printable
-from pipeline.cache import StageDescription, stages_as_json
+from pipeline.cache import StageDescription
 from pipeline.cache.key_parts import ABSENT, differences
 
 MOST_SHOWN = 2
@@ -19,26 +19,40 @@ MOST_SHOWN = 2
 class SettingDifference:
     """One setting with two values."""
 
-    path: str  # dotted, such as pose.settings.stride
+    stage: str
+    key: str  # dotted, such as identity.weights; "" where one side lacks the stage
     stored: Any
     here: Any
 
+    @property
+    def name(self) -> str:
+        """Stage and key, such as pose.stride."""
+        return f"{self.stage}.{self.key}" if self.key else self.stage
+
     def text(self, owner: str = "the model") -> str:
         """The setting with both values; the owner has the stored one."""
-        return f"{self.path}: {_shown(self.stored)} in {owner}, {_shown(self.here)} here"
+        return f"{self.name}: {_shown(self.stored)} in {owner}, {_shown(self.here)} here"
 
 
 def stage_differences(
     stored: Mapping[str, StageDescription], here: Mapping[str, StageDescription]
 ) -> list[SettingDifference]:
-    """Where the descriptions of two sets of stages differ."""
-    return setting_differences(stages_as_json(stored), stages_as_json(here))
+    """Where the descriptions of two sets of stages differ: in settings, and in `version` and `identity`."""
+    return setting_differences(*({name: _flat(one) for name, one in stages.items()} for stages in (stored, here)))
+
+
+def _flat(stage: StageDescription) -> dict[str, Any]:
+    return {"version": stage.version, "identity": stage.identity, **stage.settings}
 
 
 def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> list[SettingDifference]:
-    """Where nested settings differ. Tuples equal lists, which they become in JSON."""
-    plain = (json.loads(json.dumps(one, sort_keys=True)) for one in (stored, here))
-    return [SettingDifference(*one) for one in differences(*plain)]
+    """Where settings by stage differ. Tuples equal lists, which they become in JSON."""
+    stored, here = (json.loads(json.dumps(one)) for one in (stored, here))
+    return [
+        SettingDifference(stage, *one)
+        for stage in sorted({*stored, *here})
+        for one in differences(stored.get(stage, ABSENT), here.get(stage, ABSENT))
+    ]
 
 
 def differences_text(differing: Sequence[SettingDifference], owner: str) -> str:

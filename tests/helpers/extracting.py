@@ -43,7 +43,7 @@ def extract(records: Sequence[Record], config: Config, **options: Any) -> Summar
 def states(records: Sequence[Record], config: Config) -> dict[str, tuple[str, str]]:
     """State and reason by `VIDEO/STAGE`, as `status` shows them."""
     rows = status_rows(records, Planner(config, opened(config)))
-    return {f"{row.video}/{row.stage}": (row.state, row.reason) for row in rows}
+    return {f"{row.video}/{row.stage}": (row.state, row.reason.cause if row.reason else "") for row in rows}
 
 
 def moving_films(folder: Path, names: Sequence[str]) -> Path:

@@ -16,7 +16,7 @@ from pipeline.checks.flag import Flag
 from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
-from pipeline.score.movement import movement
+from pipeline.score.movement import StepFigures, movement
 from pipeline.score.score import Score, StepScore, phases_of_steps
 from tests.helpers.made_outputs import STANDING, pose_output
 
@@ -161,10 +161,10 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     )
 
 
-def figures(index: int) -> dict[str, list[float]]:
+def figures(index: int) -> StepFigures:
     """Figures of the ten steps: later videos have straighter knees of the left athlete in the seventh step."""
     bent = [150.0] * 6 + [90.0 + 40 * index] + [150.0] * 3
-    return {"0.knee": bent, "1.knee": [150.0] * 10, "pair.length": [2.04 + 0.3 * index] * 10}
+    return StepFigures([{"knee": bent}, {"knee": [150.0] * 10}], {"length": [2.04 + 0.3 * index] * 10})
 
 
 def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.BatchReport:

@@ -39,7 +39,7 @@ from pipeline.run import Planner, Summary
 from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.movement import TrainingVideo, better_ranges
+from pipeline.score.movement import StepFigures, TrainingVideo, better_ranges
 from pipeline.score.score import Score, phases_of_steps
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config, validate
@@ -250,7 +250,8 @@ def in_phases(row: Score) -> Score:
 def sections(scorer: Any, rows: Any, records: Any) -> Any:
     """The videos' sections with two people in them, whose left one bends a knee that better videos do not bend."""
     better = [
-        TrainingVideo(f"v{i}", "", float(i), {"0.knee": [150.0 + i] * 4, "pair.delay": [0.0] * 4}) for i in range(30)
+        TrainingVideo(f"v{i}", "", float(i), StepFigures([{"knee": [150.0 + i] * 4}], {"delay": [0.0] * 4}))
+        for i in range(30)
     ]
     facts = ModelFacts(better=better_ranges(better))
     made = {"pose": pose_output(dancing()), "camera_flow": flow_output(30)}

@@ -149,7 +149,7 @@ def test_the_terminal_shows_printable_text_without_markup(monkeypatch: pytest.Mo
     failed = Result(Record(name, None), failed={name: Failure("video", name, name)})
     terminal.say(name)
     terminal.table(name, (name,), [(name,)])
-    terminal.status_table([StatusRow(name, "pose", "failed", name, {name: name})])
+    terminal.status_table([StatusRow(name, "pose", "failed", Failure("video", "pose", name), {name: name})])
     terminal.Terminal().failures([failed])
     terminal.alarm(name)
     with terminal.ShownProgress(name) as progress:

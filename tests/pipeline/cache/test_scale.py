@@ -16,6 +16,7 @@ from data.store import following
 from data.store import hdf5 as store
 from data.video import Record, find_videos
 from pipeline.cache import open_cache
+from pipeline.cache.failure import Failure
 from pipeline.cache.key_parts import KeyParts
 from pipeline.cache.local_cache import Cache
 from pipeline.run.batch import StatusRow, status_rows
@@ -70,7 +71,8 @@ def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
     for number, stride in enumerate((3, 2, 3)):
         keys = extract([record], configured(cache.root, brightness={"stride": stride})).keys["a.mp4"]
         os.utime(cache.path("brightness", "a.mp4", keys["brightness"]), (0, 2e9 + number))
-        assert rows(wanted, [record])[0].reason == f"brightness.stride {stride} -> 7"
+        reason = rows(wanted, [record])[0].reason
+        assert reason == Failure("missing", "brightness", f"brightness.stride {stride} -> 7")
     assert rows(config, [record])[0].state == "fresh"
 
 

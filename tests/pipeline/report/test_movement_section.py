@@ -14,4 +14,4 @@ from pipeline.score.movement import Difference
 )
 def test_a_gap_is_the_difference_of_the_printed_numbers(value: float, low: float, high: float, printed: str) -> None:
     """83 beside 107 are 24 apart, although 83.4 and 106.6 are 23.2 apart."""
-    assert gap(Difference("0.knee", 0, 1, 0, value, low, high)) == printed
+    assert gap(Difference(0, "knee", 0, 1, 0, value, low, high)) == printed

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.score.movement import FIGURES, TrainingVideo, better_ranges, figure_differences, movement, steps_of
+from pipeline.score.movement import (
+    FIGURES,
+    StepFigures,
+    StepLimits,
+    TrainingVideo,
+    better_ranges,
+    figure_differences,
+    movement,
+    steps_of,
+)
 from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 
@@ -39,29 +48,35 @@ def test_a_body_upside_down_has_a_trunk_of_180_degrees() -> None:
 
 def test_two_people_have_differences_and_a_distance_and_one_has_none() -> None:
     two = movement(pose_output(standing(agents=2))).figures
-    assert two["pair.knee"] == pytest.approx(0, abs=1e-6)
-    assert two["pair.distance"][0] > 1
-    assert not [key for key in movement(pose_output(standing())).figures if key.startswith("pair")]
+    assert two.pair["knee"] == pytest.approx(0, abs=1e-6)
+    assert two.pair["distance"][0] > 1
+    assert not movement(pose_output(standing())).figures.pair
+
+
+def hips(*values: float) -> StepFigures:
+    return StepFigures([{"hip": values}])
 
 
 def trained(count: int, hips: float = 100.0) -> list[TrainingVideo]:
     """`count` videos of two steps; the hips of number i are at `hips` + i degrees, and its score is i."""
-    return [TrainingVideo(f"v{i}", "10 m", float(i), {"0.hip": [hips + i, float("nan")]}) for i in range(count)]
+    return [
+        TrainingVideo(f"v{i}", "10 m", float(i), StepFigures([{"hip": [hips + i, float("nan")]}])) for i in range(count)
+    ]
 
 
 def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range() -> None:
     ranges = better_ranges(trained(30))["10 m"]
     assert (ranges.videos, ranges.better, ranges.best, ranges.best_score) == (30, 10, "v29", 29.0)
-    assert ranges.limits["0.hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
+    assert ranges.limits.people[0]["hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
     assert ranges.typical == 0
-    (found,) = figure_differences({"0.hip": [83.0, 20.0]}, ranges.limits)
+    (found,) = figure_differences(hips(83.0, 20.0), ranges.limits)
     assert (found.first, found.last, found.beyond) == (0, 0, pytest.approx(-37.1))
-    assert figure_differences({"0.hip": [115.0, 20.0]}, ranges.limits) == []  # too small a difference
+    assert figure_differences(hips(115.0, 20.0), ranges.limits) == []  # too small a difference
 
 
 def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_numbers() -> None:
-    limits = {"0.hip": [(100.0, 120.0)] * 4}
-    found = figure_differences({"0.hip": [80.0, 60.0, 150.0, 110.0]}, limits)
+    limits = StepLimits([{"hip": [(100.0, 120.0)] * 4}])
+    found = figure_differences(hips(80.0, 60.0, 150.0, 110.0), limits)
     assert [(d.first, d.last, d.furthest, d.value) for d in found] == [(0, 1, 1, 60.0), (2, 2, 2, 150.0)]
 
 
@@ -73,27 +88,27 @@ def test_few_training_videos_give_no_ranges() -> None:
 def test_a_step_has_the_mean_of_its_frames() -> None:
     moved = movement(pose_output(standing(turn=30)))
     steps = steps_of(moved, np.array([(0.0, 1.0), (1.0, 2.0), (9.0, 10.0)]))
-    assert steps["0.trunk"][:2] == pytest.approx([30, 30], abs=2)
-    assert np.isnan(steps["0.trunk"][2])
+    assert steps.people[0]["trunk"][:2] == pytest.approx([30, 30], abs=2)
+    assert np.isnan(steps.people[0]["trunk"][2])
 
 
-def simulated(random: np.random.Generator) -> dict[str, list[float]]:
+def simulated(random: np.random.Generator) -> StepFigures:
     """Figures of one body in ten steps, each a random walk back to its own mean, four times the least difference."""
     made = {}
     for name, figure in FIGURES.items():
         values, own = [random.normal()], 0.5 * random.normal()
         for _ in range(9):
             values.append(0.7 * values[-1] + 0.71 * random.normal())
-        made[f"0.{name}"] = [4 * figure.least * (value + own) for value in values]
-    return made
+        made[name] = [4 * figure.least * (value + own) for value in values]
+    return StepFigures([made])
 
 
-def counted(figures: dict[str, list[float]], limits: dict[str, list[tuple[float, float]]]) -> int:
+def counted(figures: StepFigures, limits: StepLimits) -> int:
     """Number of runs of steps that are outside the limits on one side, counted without the code that it checks."""
     runs = 0
-    for key, values in figures.items():
-        least, before = FIGURES[key[2:]].least, 0
-        for value, (low, high) in zip(values, limits[key], strict=True):
+    for name, values in figures.people[0].items():
+        least, before = FIGURES[name].least, 0
+        for value, (low, high) in zip(values, limits.people[0][name], strict=True):
             side = int(value - high >= least) - int(low - value >= least)
             runs, before = runs + int(side not in (0, before)), side
     return runs

@@ -120,7 +120,7 @@ def test_a_lacking_input_is_named_by_evaluation_and_status(surgery: Path, new: P
     gone.unlink()
     settings = settings_of(root, tmp_path / "cache", protocol="loso")
     rows = status(config="jigsaws", overrides=settings).rows
-    reasons = {row.stage: (row.state, row.reason) for row in rows if gone.stem in row.video}
+    reasons = {row.stage: (row.state, row.reason.cause if row.reason else "") for row in rows if gone.stem in row.video}
     assert reasons["kinematics"] == ("failed", "no kinematics file")
     notes = Watching()
     evaluate(config="jigsaws", overrides=settings, out=tmp_path / "out", observer=notes)

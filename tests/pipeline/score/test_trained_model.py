@@ -82,7 +82,7 @@ def test_other_settings_are_refused_by_name(run: TrainedModel, features: Feature
     with pytest.raises(UsageError) as caught:
         run.predict(replace(features, settings=settings))
     message = str(caught.value)
-    assert 'pose.settings.backend: "movenet" in the model, "mmpose" here' in message
+    assert 'pose.backend: "movenet" in the model, "mmpose" here' in message
     assert "extra: absent in the model, {" in message
     assert "long_side" not in message
 
