@@ -12,10 +12,11 @@ break this, or were made in a file of another length or frame rate, has no phase
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -187,6 +188,25 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     if empty := next((phase for phase in ordered if not 0 <= phase.start < phase.end), None):
         raise ValueError(f"'{clip(empty.name)}' has no time: {empty.start:.2f} s to {empty.end:.2f} s")
     return tuple(ordered)
+
+
+def phases_of_text(text: str) -> tuple[Phase, ...]:
+    """The phases that `phases_as_text` or a page wrote as JSON: at least one, each ends where the next begins.
+
+    Raises ValueError: others.
+    """
+    try:
+        phases = tuple(Phase(str(one["name"]), float(one["start"]), float(one["end"])) for one in parse_json(text))
+    except (LookupError, TypeError, OverflowError) as error:
+        raise ValueError("no phases") from error
+    if not phases or phases_of(phases) != phases or not math.isfinite(phases[-1].end):
+        raise ValueError("each phase begins where another ends")
+    return phases
+
+
+def phases_as_text(phases: Sequence[Phase]) -> str:
+    """JSON that `phases_of_text` reads."""
+    return json.dumps([asdict(phase) for phase in phases])
 
 
 def read_marks(path: Path, content: bytes) -> list[Mark]:

@@ -1,14 +1,14 @@
 """Answers of raters on videos. FOLDER/ratings/<rater>.csv is the only state of `label`: one line an answer, appended.
 
-    video,content,against,against_content,answer,score,execution,synchronisation,difficulty,seconds,when
-    monday/anna_1.mp4,5f3a…,,,scored,7.5,,,,14.2,2026-11-27T18:04:05+00:00
-    monday/anna_1.mp4,5f3a…,monday/ben_1.mp4,09c1…,better,,,,,9.8,2026-11-27T18:05:12+00:00
+    video,content,against,against_content,answer,score,execution,synchronisation,difficulty,phases,seconds,when
+    monday/anna_1.mp4,5f3a…,,,scored,7.5,,,,,14.2,2026-11-27T18:04:05+00:00
+    monday/anna_1.mp4,5f3a…,monday/ben_1.mp4,09c1…,better,,,,,,9.8,2026-11-27T18:05:12+00:00
 
 `content` is the fingerprint of the file (`data.video.records.fingerprint_file`). It identifies the video; the name is
 for people. So a renamed video keeps its answers, and a replaced one has none. `seconds` is the time that the answer
 took. `when` is the last cell, so that a line that was cut off is recognised and does not count. The last answer of a
-rater to a question counts. A pair with a video that is "no performance" for the rater does not count; an answer on such
-a pair that comes later takes "no performance" back.
+rater to a question counts; scores and phases of a video are two questions. A pair with a video that is "no performance"
+for the rater does not count; an answer on such a pair that comes later takes "no performance" back.
 
 The files come from people who share a folder, so they are opened without following links, and only if they are regular
 files.
@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
+from data.datasets.phase_marks import phases_as_text, phases_of_text
 from data.datasets.tables import MAX_BYTES, clip, spreadsheet_text
 from data.errors import UsageError, counted, printable
 from data.video import LABELS, Phase
@@ -37,11 +38,14 @@ from data.video.records import MAX_LABEL
 RATINGS = "ratings"
 """Folder of the raters' files below the folder of videos."""
 
-COLUMNS = ("video", "content", "against", "against_content", "answer", *LABELS, "seconds", "when")
+COLUMNS = ("video", "content", "against", "against_content", "answer", *LABELS, "phases", "seconds", "when")
 
 OF_ONE = ("scored", "skipped", "no performance")
 OF_TWO = ("better", "worse", "equal", "skipped")
 """Answers on one video, and on a video against another one."""
+
+MARKED = "marked"
+"""The answer on one video that has its phases."""
 
 _WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _CONTENT = re.compile(r"[0-9a-f]{64}")
@@ -57,7 +61,7 @@ class Answer:
     """A rater's answer about one video, or about one against another."""
 
     contents: tuple[str, ...]  # fingerprint of the video, and of the one that it is compared with
-    answer: str  # one of `OF_ONE` or `OF_TWO`; "marked": phases, which have tables of their own
+    answer: str  # one of `OF_ONE` or `OF_TWO`, or `MARKED`
     scores: Mapping[str, float] = field(default_factory=dict)  # by names of `data.video.LABELS`
     names: tuple[str, ...] = ()  # of the videos, for people
     seconds: float | None = None  # from the question to the answer
@@ -73,7 +77,7 @@ Answers = dict[frozenset[str], Answer]
 """A rater's answers by question, in the order in which they were first given."""
 
 
-def rater_file(folder: Path, rater: str, kind: str = RATINGS) -> Path:
+def rater_file(folder: Path, rater: str) -> Path:
     """The file of a rater; upper and lower case are one rater. Raises UsageError: the name is no file name."""
     name = unicodedata.normalize("NFC", " ".join(rater.split()).casefold())
     if wrong := next((c for c in name if unicodedata.category(c)[0] not in "LMN" and c not in NAME_MARKS), None):
@@ -82,7 +86,7 @@ def rater_file(folder: Path, rater: str, kind: str = RATINGS) -> Path:
         raise _no_name(rater, "it begins with no letter", "Begin with a letter or a digit, such as: anna")
     if len(name) > NAME_LENGTH:
         raise _no_name(rater, f"it has {len(name)} characters", f"Take at most {NAME_LENGTH}")
-    return folder / kind / f"{name}.csv"
+    return folder / RATINGS / f"{name}.csv"
 
 
 def _no_name(rater: str, why: str, fix: str) -> UsageError:
@@ -121,7 +125,8 @@ def _answer_line(answer: Answer) -> bytes:
     scores = [f"{answer.scores[name]:.12g}" if name in answer.scores else "" for name in LABELS]
     seconds = "" if answer.seconds is None else f"{answer.seconds:.1f}"
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return _line([*videos, *("", "")[: 4 - len(videos)], answer.answer, *scores, seconds, now])
+    phases = phases_as_text(answer.phases) if answer.phases else ""
+    return _line([*videos, *("", "")[: 4 - len(videos)], answer.answer, *scores, phases, seconds, now])
 
 
 def open_plain(path: Path, flags: int) -> int:
@@ -148,10 +153,10 @@ def read_plain(path: Path) -> bytes:
     return content
 
 
-def read_answers(path: Path) -> tuple[Answers, int]:
-    """The answers of a rater's file, and the number of its other lines; no answers where there is no file.
+def read_answers(path: Path, marked: bool = False) -> tuple[Answers, int]:
+    """The answers of a rater's file, and the number of lines that are none; no answers where there is no file.
 
-    Raises OSError: the file cannot be read.
+    `marked` chooses phases in place of the other answers. Raises OSError: the file cannot be read.
     """
     try:
         text = read_plain(path).decode("utf-8-sig", errors="replace")
@@ -164,6 +169,8 @@ def read_answers(path: Path) -> tuple[Answers, int]:
         answer = _answer(cells)
         if answer is None:
             unread += bool(line.strip()) and tuple(cells) != COLUMNS
+            continue
+        if (answer.answer == MARKED) != marked:
             continue
         answers[answer.question] = answer
         for content in answer.contents if len(answer.contents) == 2 else ():
@@ -178,15 +185,15 @@ def refuses(answers: Answers, content: str) -> bool:
     return answer is not None and answer.answer == "no performance"
 
 
-def all_answers(folder: Path) -> tuple[dict[str, Answers], list[str]]:
+def all_answers(folder: Path, marked: bool = False) -> tuple[dict[str, Answers], list[str]]:
     """The answers of every rater by name, and a line about each file that is left out or has lines that are no answers.
 
-    Raises OSError where the folder cannot be listed.
+    `marked` as in `read_answers`. Raises OSError where the folder cannot be listed.
     """
     raters, problems = {}, []
     for path in sorted((folder / RATINGS).glob("*.csv")):
         try:
-            raters[path.stem], unread = read_answers(path)
+            raters[path.stem], unread = read_answers(path, marked)
         except OSError as error:
             problems.append(f"{printable(path)}: left out ({error.strerror or error})")
             continue
@@ -210,19 +217,23 @@ def _answer(cells: list[str]) -> Answer | None:
         return None
     row = dict(zip(COLUMNS, cells, strict=True))
     contents = tuple(filter(None, (row["content"], row["against_content"])))
-    kinds = OF_ONE if len(contents) == 1 else OF_TWO
+    kinds = (*OF_ONE, MARKED) if len(contents) == 1 else OF_TWO
     if row["seconds"] and not _SECONDS.fullmatch(row["seconds"]):
         return None
     if not all(map(_CONTENT.fullmatch, contents)) or len(set(contents)) < len(contents) or row["answer"] not in kinds:
         return None
     try:
         scores = {name: float(row[name]) for name in LABELS if row[name]}
+        phases = phases_of_text(row["phases"]) if row["phases"] else ()
     except ValueError:
         return None
     if (row["answer"] == "scored") != bool(scores) or not all(map(possible, scores.values())):
         return None
+    if (row["answer"] == MARKED) != bool(phases):
+        return None
     names = (row["video"], row["against"])[: len(contents)]
-    return Answer(contents, row["answer"], scores, names, float(row["seconds"]) if row["seconds"] else None)
+    seconds = float(row["seconds"]) if row["seconds"] else None
+    return Answer(contents, row["answer"], scores, names, seconds, phases)
 
 
 def possible(score: float) -> bool:

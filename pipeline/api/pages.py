@@ -169,14 +169,14 @@ def label(
         root: folder of the videos.
         pairs: compare two videos at a time; the labels are their places on one scale.
         columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
-        phases: in place of scores, mark when these phases begin, comma separated: ROOT/phases, one CSV a rater.
+        phases: in place of scores, mark when these phases begin, comma separated; tables are ROOT/phases/<rater>.csv.
         rubric: a Markdown file that raters read on the page.
         imported: no page: take the pairs of a published list, one pair a line, the better clip first.
         report: no page: write the labels, and show the agreement of the raters.
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """
-    from pipeline.label import find_session, import_pairs, label_summary, write_labels
+    from pipeline.label import find_session, import_pairs, label_summary, write_labels, write_phases
 
     folder = Path(root)
     table = Path(out) if out is not None else folder / "labels.csv"
@@ -187,17 +187,20 @@ def label(
     if imported is not None:
         observer.notes(import_pairs(judged, Path(imported)))
     elif not report:
-        from pipeline.label.label_app import create_label_app, kept_token, prepare_ratings
+        from pipeline.label.label_app import create_label_app, kept_token
         from pipeline.serve import run_app
 
         text = "" if rubric is None else _rubric(Path(rubric))
-        prepare_ratings(judged)
+        judged.check_folders()
         run_app(create_label_app(judged, text, kept_token(folder)), port, observer)
     labels = label_summary(judged)
     if labels.rows:
         with writing(table):
             write_labels(table, labels.rows)
         observer.note(f"{len(labels.rows)} videos in {table}")
+    if judged.phases:
+        with writing(folder / "phases"):
+            write_phases(judged)
     return labels
 
 

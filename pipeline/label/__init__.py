@@ -7,7 +7,7 @@ and the next question is a function of the answers. Modules:
 - `bradley_terry`, `pair_consistency`: a scale from pairs, and how well it fits;
 - `label_summary`, `verdicts`, `label_table`: labels, sentences on the agreement, the file;
 - `pair_lists`: published pairs;
-- `phase_tables`: phases that raters mark;
+- `phase_tables`: tables of phases, and their agreement;
 - `video_copies`: what browsers play;
 - `label_app`: the page, which takes a second to import, so callers import it where they use it.
 """
@@ -15,6 +15,7 @@ and the next question is a function of the answers. Modules:
 from pipeline.label.label_summary import LabelSummary, label_summary, summary_as_json
 from pipeline.label.label_table import VideoLabel, write_labels
 from pipeline.label.pair_lists import import_pairs
+from pipeline.label.phase_tables import write_phases
 from pipeline.label.questions import RatingSession, find_session
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "label_summary",
     "summary_as_json",
     "write_labels",
+    "write_phases",
 ]

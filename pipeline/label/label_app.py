@@ -14,8 +14,7 @@ import secrets
 import stat
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import asdict, replace
-from itertools import pairwise
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,21 +22,31 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from data.datasets.ratings import OF_ONE, OF_TWO, RATINGS, Answer, Answers, append_answers, possible, rater_file
+from data.datasets.phase_marks import phases_of_text
+from data.datasets.ratings import (
+    MARKED,
+    OF_ONE,
+    OF_TWO,
+    RATINGS,
+    Answer,
+    Answers,
+    append_answers,
+    possible,
+    rater_file,
+)
 from data.errors import AimError, UsageError, VideoError
 from data.store import read_regular
 from data.video import Phase, Record, probe
 from data.video.media import frame_length, playable_type
 from data.weights.weight_files import cache_dir
 from pipeline.label.label_summary import label_summary
-from pipeline.label.phase_tables import PHASES, save_phases
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.video_copies import VideoCopies
 from pipeline.report.page_writer import asset
 from pipeline.serve.app import TOKEN_BYTES, guarded_app, sealed_page
-from pipeline.settings.destinations import check_folder, is_full
+from pipeline.settings.destinations import is_full
 
 PACKAGE = "pipeline.label"
 
@@ -52,7 +61,7 @@ class GivenAnswer(BaseModel):
     contents: list[Text] = Field(max_length=2)
     answer: Text
     scores: dict[Text, float] = Field(default_factory=dict, max_length=4)
-    phases: list[Phase] = Field(default_factory=list, max_length=100)
+    phases: Annotated[tuple[Phase, ...], BeforeValidator(phases_of_text)] = ()
     seconds: float | None = Field(None, ge=0, le=1e6)
 
 
@@ -81,7 +90,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         Copies that it needs are begun, then those of the question after it.
         """
         videos = session.by_content()
-        answers = session.answers_of(rater, videos)
+        answers = session.answers_of(rater)
         while (question := session.next_question(rater, answers, videos, after)) is not None:
             described = {content: _describe(content, videos[content], answers) for content in question}
             if all(described.values()):
@@ -116,17 +125,15 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
     @app.post("/api/answers")
     async def answer(given: GivenAnswer) -> dict[str, Any]:
         """Write the answer to the disk, then give the next question."""
-        path = rater_file(session.folder, given.rater, PHASES if session.phases else RATINGS)
+        path = rater_file(session.folder, given.rater)
         _check(given, session)
         videos = session.by_content()
         if not videos.keys() >= set(given.contents):
             raise HTTPException(409, "the answer was not saved, since this video was replaced or deleted meanwhile")
         names = tuple(videos[content].id for content in given.contents)
         try:
-            if session.phases:
-                save_phases(path, names[0], given.phases)
-            else:
-                append_answers(path, Answer(tuple(given.contents), given.answer, given.scores, names, given.seconds))
+            contents, seconds = tuple(given.contents), given.seconds
+            append_answers(path, Answer(contents, given.answer, given.scores, names, seconds, given.phases))
         except OSError as error:
             place = f"{path.parent.name}/{path.name}"
             what = "Free space on the disk" if is_full(error) else f"Make {place} a file to write in"
@@ -176,23 +183,15 @@ def _describe(content: str, record: Record, answers: Answers) -> dict[str, Any] 
     except VideoError:
         return None
     duration = float(times[-1]) + frame_length(times)
-    marked = answers.get(frozenset((content,)), Answer((), "marked")).phases
+    marked = answers.get(frozenset((content,)), Answer((), MARKED)).phases
     return {
         "content": content,
         "width": info.width,
         "height": info.height,
         "frames": times.round(4).tolist(),
         "duration": duration,
-        "phases": [asdict(replace(phase, end=min(phase.end, duration))) for phase in marked],
+        "phases": [asdict(phase) for phase in marked],
     }
-
-
-def prepare_ratings(session: RatingSession) -> None:
-    """Raise UsageError, before anybody judges, where the folder of the raters' files is a link or cannot be written."""
-    ratings = session.folder / (PHASES if session.phases else RATINGS)
-    if ratings.is_symlink():
-        raise UsageError("a link, which is not followed", where=ratings, fix="Put the folder itself there")
-    check_folder(ratings)
 
 
 def kept_token(folder: Path) -> str:
@@ -220,13 +219,10 @@ def kept_token(folder: Path) -> str:
 def _check(given: GivenAnswer, session: RatingSession) -> None:
     """Raise UsageError for an answer that the page cannot send; of a pair, one video may be no performance."""
     refusal = session.pairs and given.answer == "no performance"
-    contents, kinds = (PAIR, OF_TWO) if session.pairs and not refusal else (1, OF_ONE)
+    contents, kinds = (PAIR, OF_TWO) if session.pairs and not refusal else (1, (MARKED,) if session.phases else OF_ONE)
     right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds
-    if session.phases:
-        names = [phase.name for phase in given.phases]
-        right = given.answer == "marked" and names == [name for name in session.phases if name in names] != []
-        right &= all(0 <= phase.start < phase.end for phase in given.phases) and len(given.contents) == 1
-        right &= all(one.end == following.start for one, following in pairwise(given.phases))
+    names = [phase.name for phase in given.phases]
+    right &= names == [name for name in session.phases if name in names] and bool(names) == bool(session.phases)
     wanted = set(session.columns) if given.answer == "scored" else set()
     if not right or set(given.scores) != wanted or not all(map(possible, given.scores.values())):
         raise UsageError("this answer does not fit the question", fix="Reload the page")

@@ -17,7 +17,7 @@ from models.agreement import Agreement, agreement
 from pipeline.label.bradley_terry import SPREADS, WITH_EQUAL, PairScale, fit_scale
 from pipeline.label.label_table import VideoLabel
 from pipeline.label.pair_consistency import Infit, Misfit, PairFit, chance_probability, infit
-from pipeline.label.phase_tables import all_phases, phase_agreement
+from pipeline.label.phase_tables import phase_agreement
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.verdicts import count_line, pair_lines, score_lines
 
@@ -82,13 +82,7 @@ def label_summary(session: RatingSession) -> LabelSummary:
     the standard deviation over its raters; in pairs, the standard error of the scale. A video without a label is one
     that more raters call no performance than judge.
     """
-    if session.phases:
-        tables, problems = all_phases(session.folder)
-        sums = {name: sum(one.id in phases for one in session.records) for name, phases in tables.items()}
-        lines, apart = phase_agreement(tables, session.records)
-        line = count_line(sums, False, session.folder)
-        return LabelSummary(sums, (), lines, disputed=tuple(apart[:DISPUTED]), counts=line, problems=tuple(problems))
-    raters, problems = all_answers(session.folder)
+    raters, problems = all_answers(session.folder, marked=bool(session.phases))
     videos = session.by_content()
     size = PAIR if session.pairs else 1
     counts = {name: sum(len(q) == size and q <= videos.keys() for q in answers) for name, answers in raters.items()}
@@ -100,7 +94,11 @@ def label_summary(session: RatingSession) -> LabelSummary:
     gone = sum(len(q) == size and not q <= videos.keys() for answers in raters.values() for q in answers)
     if gone:
         problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
-    made = _pair_report(videos, raters) if session.pairs else _score_report(videos, raters, session.columns)
+    if session.phases:
+        lines, apart = phase_agreement(raters, videos)
+        made = LabelSummary({}, (), lines, disputed=tuple(apart[:DISPUTED]))
+    else:
+        made = _pair_report(videos, raters) if session.pairs else _score_report(videos, raters, session.columns)
     line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder)
     return replace(made, answers=counts, counts=line, problems=tuple(problems))
 

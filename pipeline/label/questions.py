@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.ratings import Answer, Answers, rater_file, read_answers, refuses
+from data.datasets.ratings import RATINGS, Answers, rater_file, read_answers, refuses
 from data.errors import UsageError
 from data.video import LABELS, Record, find_videos
 from data.video.records import fingerprint_file
 from pipeline.cache import stamps
 from pipeline.label.pair_order import all_pairs, next_pair
-from pipeline.label.phase_tables import PHASES, read_phases
+from pipeline.settings.destinations import check_folder
 
 PAIRS_A_VIDEO = 6
 """Answers on each video after which the page thanks the rater; more are always possible."""
+
+PHASES = "phases"
+"""Folder of the raters' tables of phases, beside that of their answers."""
 
 PAIR = 2
 """Videos of a question on a pair."""
@@ -53,13 +56,16 @@ class RatingSession:
             videos.setdefault(self._hashes[path][1], record)
         return videos
 
-    def answers_of(self, rater: str, videos: Mapping[str, Record]) -> Answers:
-        """The answers of a rater; a video with phases is one. Raises OSError, DataError: the file cannot be read."""
-        if not self.phases:
-            return read_answers(rater_file(self.folder, rater))[0]
-        marked = read_phases(rater_file(self.folder, rater, PHASES))
-        known = {content: tuple(marked[one.id]) for content, one in videos.items() if one.id in marked}
-        return {frozenset((content,)): Answer((content,), "marked", phases=given) for content, given in known.items()}
+    def answers_of(self, rater: str) -> Answers:
+        """The answers of a rater, phases where they are marked. Raises OSError: the file cannot be read."""
+        return read_answers(rater_file(self.folder, rater), marked=bool(self.phases))[0]
+
+    def check_folders(self) -> None:
+        """Raise UsageError where a folder that `label` writes in is a link or cannot be written."""
+        for folder in (self.folder / RATINGS, *([self.folder / PHASES] if self.phases else [])):
+            if folder.is_symlink():
+                raise UsageError("a link, which is not followed", where=folder, fix="Put the folder itself there")
+            check_folder(folder)
 
     def next_question(
         self, rater: str, answers: Answers, videos: Mapping[str, Record], after: str = ""

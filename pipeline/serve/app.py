@@ -26,13 +26,12 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from markupsafe import Markup
-from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from data.datasets.phase_marks import phases_of
+from data.datasets.phase_marks import phases_of_text
 from data.errors import AimError
-from data.video import VIDEO_SUFFIXES, Phase
+from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
 from pipeline.checks.accuracy import Accuracy
 from pipeline.report.downloads import csv_of
@@ -282,12 +281,9 @@ def chosen(
     if phases is None:
         return ChosenPart(part, corners) if part or corners else old
     try:
-        marked = phases_of(TypeAdapter(list[Phase]).validate_json(phases))
-        if not marked or not math.isfinite(marked[-1].end):
-            raise ValueError
-    except ValueError:
-        raise HTTPException(422, "each phase begins where another ends") from None
-    return replace(old, phases=marked)
+        return replace(old, phases=phases_of_text(phases))
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from None
 
 
 def scores_csv(submissions: Sequence[Submission]) -> str:

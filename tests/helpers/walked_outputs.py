@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
+from data.datasets.ratings import MARKED, Answer, append_answers, rater_file, read_answers
 from data.leaks import audit
 from data.splits import Fold
 from data.video.records import Labels, Phase, Record, find_videos, fingerprint_file
@@ -26,7 +26,6 @@ from pipeline.demo.quality import PoseAgreement, compare_with_baselines
 from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.evaluate.results_file import results_as_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
-from pipeline.label.phase_tables import PHASES, save_phases
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.phases import CarriedPhases
@@ -293,8 +292,9 @@ def ratings(folder: Path) -> Outputs:
     for rater, frames in (("anna", 0), ("ben", 3)):
         for record in filmed:
             middle = 0.6 + frames / 25
-            phases = [Phase("run", 0.0, middle), Phase("entry", middle, 1.2)]
-            save_phases(folder / "phases" / PHASES / f"{rater}.csv", record.id, phases)
+            phases = (Phase("run", 0.0, middle), Phase("entry", middle, 1.2))
+            content = (fingerprint_file(folder / "phases" / record.id),)
+            append_answers(rater_file(folder / "phases", rater), Answer(content, MARKED, phases=phases))
     made = [label_summary(find_session(folder / "scores")[0]), label_summary(session), label_summary(marked)]
     for number, report in enumerate(made[:2]):
         write_labels(folder / f"{number}.csv", report.rows)

@@ -81,12 +81,12 @@
     return { section, video };
   };
 
-  const send = async (answer, scores = {}, contents = question?.map((one) => one.content), marks = []) => {
+  const send = async (answer, scores = {}, contents = question?.map((one) => one.content), marks = undefined) => {
     if (busy || !question) return;
     if (phases && answer === "skipped") return next(contents[0]);
     const seconds = (performance.now() - shownAt) / 1000;
     say("");
-    const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores, phases: marks, seconds }) });
+    const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores, phases: marks && JSON.stringify(marks), seconds }) });
     if (!content) return void (byId("message").textContent.includes("replaced") && next());
     if (phases) question[0].phases = marks;
     earlier.push({ question, answer, scores, contents });

@@ -154,7 +154,7 @@ Report.player = (() => {
     Report.all("[data-chart]", section).forEach((figure) => {
       Report.charts.overTime(figure.querySelector(".plot"), data.charts[Number(figure.dataset.chart)], data.duration, data.phases);
     });
-    held(section).drawPhases = Report.phases(section, data, { seek, timeUnder });
+    held(section).strip = Report.phases(section, data, { seek, timeUnder });
     if (data.scored) {
       Report.choose.start(section, data, () => time);
       marked = Report.drawing.start(section, canvas, data, { time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });

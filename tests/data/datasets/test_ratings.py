@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from data.datasets.ratings import Answer, all_answers, append_answers, rater_file, read_answers, refuses
+from data.datasets.ratings import MARKED, Answer, all_answers, append_answers, rater_file, read_answers, refuses
 from data.errors import UsageError
+from data.video import Phase
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+MARKS = '"[{""name"": ""run"", ""start"": 0.5, ""end"": 2.0}]"'
 
 
 def scored(content: str, value: float) -> Answer:
@@ -32,6 +34,14 @@ def test_answers_come_back_and_a_spreadsheet_reads_them(tmp_path: Path) -> None:
     rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))
     assert [row["score"] for row in rows] == ["7.25", "", ""]
     assert [row["seconds"] for row in rows] == ["", "", "9.8"]
+
+
+def test_phases_are_answers_to_a_question_of_their_own(tmp_path: Path) -> None:
+    path, phases = rater_file(tmp_path, "anna"), (Phase("=a, b", 0.1 + 0.2, 1.5), Phase("entry", 1.5, 2))
+    marked = Answer((A,), MARKED, names=("x",), seconds=3.5, phases=phases)
+    append_answers(path, Answer((A,), MARKED, phases=phases[:1]), scored(A, 7), marked, scored(B, 1))
+    assert read_answers(path, marked=True) == ({frozenset((A,)): marked}, 0)
+    assert set(read_answers(path)[0]) == {frozenset((A,)), frozenset((B,))}
 
 
 def test_the_last_answer_to_a_question_counts(tmp_path: Path) -> None:
@@ -65,14 +75,28 @@ def test_a_last_line_that_was_cut_off_costs_no_other_answer(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "line",
     [
-        f"x,{A},,,scored,nan,,,,,2026-01-01T00:00:00+00:00",
-        f"x,{A},,,scored,1e300,,,,,2026-01-01T00:00:00+00:00",
-        f"x,{A},,,scored,,,,,,2026-01-01T00:00:00+00:00",
-        f"x,{A},,,better,,,,,,2026-01-01T00:00:00+00:00",
-        f"x,{A},x,{A},better,,,,,,2026-01-01T00:00:00+00:00",
-        f"x,{A},,,scored,5,,,,-3,2026-01-01T00:00:00+00:00",
-        "x,../x,,,scored,5,,,,,2026-01-01T00:00:00+00:00",
-        f"x,{A},,,scored,5,,,,,yesterday",
+        f"x,{A},,,scored,nan,,,,,,2026-01-01T00:00:00+00:00",
+        f"x,{A},,,scored,1e300,,,,,,2026-01-01T00:00:00+00:00",
+        f"x,{A},,,scored,,,,,,,2026-01-01T00:00:00+00:00",
+        f"x,{A},,,better,,,,,,,2026-01-01T00:00:00+00:00",
+        f"x,{A},x,{A},better,,,,,,,2026-01-01T00:00:00+00:00",
+        f"x,{A},,,scored,5,,,,,-3,2026-01-01T00:00:00+00:00",
+        "x,../x,,,scored,5,,,,,,2026-01-01T00:00:00+00:00",
+        f"x,{A},,,scored,5,,,,,,yesterday",
+        *(
+            f"x,{A},,,{answer},,,,,{cell},,2026-01-01T00:00:00+00:00"
+            for answer, cell in (
+                ("marked", ""),
+                ("marked", "[]"),
+                ("marked", "[[1]]"),
+                ("marked", "3"),
+                ("scored", MARKS),
+                ("marked", MARKS.replace("0.5", "NaN")),
+                ("marked", MARKS.replace("0.5", "1" + 400 * "0")),
+                ("marked", MARKS.replace("2.0", "Infinity")),
+                ("marked", 9999 * "["),
+            )
+        ),
         '"never closed',
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_a_failure_after_the_answer_was_saved_does_not_say_that_it_was_not(
     page = client(folder)
     given = page.get("/api/question", params={"rater": "anna"}).json()
 
-    def unreadable(path: Path) -> None:
+    def unreadable(path: Path, marked: bool) -> None:
         raise OSError(5, "Input/output error", str(path))
 
     monkeypatch.setattr("pipeline.label.questions.read_answers", unreadable)
@@ -184,6 +185,34 @@ RUN = {"name": "run", "start": 0.0, "end": 0.2}
 ENTRY = {"name": "entry", "start": 0.2, "end": 0.5}
 
 
+def mark(page: Any, given: dict[str, Any], phases: list[Any]) -> Any:
+    return answer(page, given, answer="marked", scores={}, phases=json.dumps(phases), seconds=7.31)
+
+
+def test_two_servers_lose_no_phases_of_one_rater(folder: Path) -> None:
+    """Both mark at the same time; of the one video that both mark, the last answer counts."""
+    pages = [client(folder, phases=("run", "entry")) for _ in range(2)]
+    questions = [page.get("/api/question", params={"rater": "anna"}).json() for page in pages]
+    questions[1] = (
+        pages[1].get("/api/question", params={"rater": "anna", "after": questions[0]["question"][0]["content"]}).json()
+    )
+
+    def several(page: Any, given: dict[str, Any], begin: float) -> None:
+        for _ in range(2):
+            given = mark(page, given, [{**RUN, "end": begin}, {**ENTRY, "start": begin}]).json()
+
+    writers = [
+        threading.Thread(target=several, args=(page, given, 0.1 + number / 10))
+        for number, (page, given) in enumerate(zip(pages, questions, strict=True))
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert len(all_answers(folder, marked=True)[0]["anna"]) == 3
+    assert len((folder / "ratings/anna.csv").read_text().splitlines()) == 1 + 4
+
+
 def test_phases_are_saved_shown_again_and_mended(folder: Path) -> None:
     page = client(folder, phases=("run", "flight", "entry"))
     seen, given = [], page.get("/api/question", params={"rater": "anna"}).json()
@@ -191,16 +220,18 @@ def test_phases_are_saved_shown_again_and_mended(folder: Path) -> None:
         (first,) = given["question"]
         assert (given["done"], first["phases"]) == (done, [])
         seen.append(first["content"])
-        given = answer(page, given, answer="marked", scores={}, phases=[RUN, ENTRY]).json()
+        given = mark(page, given, [RUN, ENTRY]).json()
     assert len(set(seen)) == 3
     assert (given["done"], given["of"]) == (3, 3), "the file that is no video does not count"
     assert given["question"][0]["content"] == seen[0], "to mend"
-    assert given["question"][0]["phases"] == [RUN, {**ENTRY, "end": given["question"][0]["duration"]}]
+    assert given["question"][0]["phases"] == [RUN, ENTRY]
     after = page.get("/api/question", params={"rater": "anna", "after": seen[0]}).json()
     assert after["question"][0]["content"] == seen[1]
-    answer(page, given, answer="marked", scores={}, phases=[{**ENTRY, "end": 0.4}])
-    lines = (folder / "phases/anna.csv").read_text().splitlines()
-    assert len(lines) == 1 + 2 + 2 + 1
+    mark(page, given, [{**ENTRY, "end": 0.4}])
+    marked = all_answers(folder, marked=True)[0]["anna"]
+    assert sorted(len(one.phases) for one in marked.values()) == [1, 2, 2]
+    assert {one.seconds for one in marked.values()} == {7.3}, "an answer keeps its seconds"
+    assert all_answers(folder)[0] == {"anna": {}}, "phases are no scores"
     assert page.get("/api/agreement").json()["lines"][0].startswith("The agreement is unknown")
 
 
@@ -219,12 +250,12 @@ def test_phases_are_saved_shown_again_and_mended(folder: Path) -> None:
 def test_phases_that_do_not_fit_are_refused_and_nothing_is_written(folder: Path, phases: list[Any]) -> None:
     page = client(folder, phases=("run", "flight", "entry"))
     given = page.get("/api/question", params={"rater": "anna"}).json()
-    assert answer(page, given, answer="marked", scores={}, phases=phases).status_code == 400
+    assert mark(page, given, phases).status_code in (400, 422)
     assert answer(page, given).status_code == 400, "a score"
-    assert not (folder / "phases").exists()
-    (folder / "phases").mkdir()
-    (folder / "phases/anna.csv").symlink_to(folder / "0.avi")
-    assert answer(page, given, answer="marked", scores={}, phases=[RUN]).status_code == 507
+    assert not (folder / "ratings").exists()
+    (folder / "ratings").mkdir()
+    (folder / "ratings/anna.csv").symlink_to(folder / "0.avi")
+    assert mark(page, given, [RUN]).status_code == 507
 
 
 def test_the_token_is_kept_in_a_private_file_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

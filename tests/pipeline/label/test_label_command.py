@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data.datasets.ratings import rater_file
+from data.datasets.ratings import MARKED, Answer, append_answers, rater_file
 from data.errors import PROGRAM, UsageError, typed
 from data.video import Phase
+from data.video.records import fingerprint_file
 from pipeline import api
 from pipeline.cli import app
-from pipeline.label.phase_tables import PHASES, save_phases
 from tests.helpers.rated import rate_scores
 
 TRAIN = ("train", "--config", "folder", "--set")
@@ -74,7 +74,8 @@ def test_a_published_list_is_read_by_the_command(folder: Path) -> None:
 def test_two_raters_of_phases_are_compared_and_a_table_is_named_to_train_on(folder: Path) -> None:
     for name, begin, videos in (("anna", 0.0, (0, 1)), ("ben", 0.08, (0,))):
         for video in videos:
-            save_phases(rater_file(folder, name, PHASES), f"{video}.mp4", [Phase("run", begin, 0.12)])
+            content = fingerprint_file(folder / f"{video}.mp4")
+            append_answers(rater_file(folder, name), Answer((content,), MARKED, phases=(Phase("run", begin, 0.12),)))
     words = ["label", str(folder), "--phases", "run, entry", "--report"]
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output
@@ -86,6 +87,9 @@ def test_two_raters_of_phases_are_compared_and_a_table_is_named_to_train_on(fold
     train = shlex.split(said[-1].removeprefix("train on these phases: "))
     assert train[:4] == [PROGRAM, "train", "--config", "folder"]
     assert f"dataset.phases={folder / 'phases/anna.csv'}" in train
+    assert (folder / "phases/anna.csv").read_text().splitlines() == [
+        "video,phase,start_s,end_s", "0.mp4,run,0.0000,0.1200", "1.mp4,run,0.0000,0.1200",
+    ]  # fmt: skip
     assert "timesteps.bounds=[run, entry]" in train
     assert not (folder / "labels.csv").exists()
 

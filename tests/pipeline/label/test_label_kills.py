@@ -117,13 +117,15 @@ def test_kills_while_phases_are_marked_lose_no_confirmed_video(make_video: Calla
             phases = [{"name": name, "start": start, "end": end} for name, start, end in ends]
             sent[video] = phases[1]["start"]
             content = ask(
-                port, "/api/answers", {"rater": "anna", "contents": [video], "answer": "marked", "phases": phases}
+                port,
+                "/api/answers",
+                {"rater": "anna", "contents": [video], "answer": "marked", "phases": json.dumps(phases)},
             )
             confirmed[video] = sent[video]
 
     kill_servers(parent, KILLS // 10, mark, stop, lambda: dict(confirmed))
     session, _ = find_session(tmp_path / "videos", phases=("run", "entry"))
-    marked = session.answers_of("anna", session.by_content())
+    marked = session.answers_of("anna")
     assert len(confirmed) == 3
     for content, edge in confirmed.items():
         assert marked[frozenset((content,))].phases[1].start == pytest.approx(edge, abs=1e-6)

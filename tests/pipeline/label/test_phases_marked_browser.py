@@ -13,7 +13,7 @@ import pytest
 
 from data.datasets import with_phases
 from data.video import Phase, find_videos, probe
-from pipeline.label import find_session
+from pipeline.label import find_session, write_phases
 from pipeline.label.label_app import create_label_app
 from tests.helpers import browsing, report_samples
 from tests.helpers.browsing import IN_BROWSER, served, wait_for
@@ -85,6 +85,7 @@ def shown(tab: Any) -> list[str]:
 
 
 def rows(folder: Path, rater: str) -> list[list[str]]:
+    write_phases(find_session(folder, phases=NAMES)[0])
     with (folder / "phases" / f"{rater}.csv").open() as stream:
         return list(csv.reader(stream))[1:]
 
