@@ -8,12 +8,12 @@ median over the `NEAREST` best aligned ones counts, and half of their range is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.store.arrays import Floats
@@ -33,8 +33,7 @@ SURPRISE = 0.9
 """Share of the annotated performances whose own uncertainty, from the others, is within the limit of a flag."""
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """A resampled performance."""
 
     rows: Floats  # (row, channel); NaN where a channel has no value
@@ -54,11 +53,6 @@ class Signal:
             raise DataError("the agent is never observed, so its phases cannot be found", fix="Mark them in phases.csv")
         return cls(rows, end)
 
-    @property
-    def centres(self) -> Floats:
-        """(row,) middle of each row in seconds."""
-        return np.asarray((np.arange(len(self.rows)) + 0.5) * self.end / len(self.rows))
-
 
 @dataclass(frozen=True)
 class CarriedPhases:
@@ -77,74 +71,66 @@ class CarriedPhases:
 
 @dataclass(frozen=True)
 class PhaseReferences:
-    """The n annotated performances of a model.
+    """The n annotated performances of a model. Raises ValueError: arrays that do not fit together.
 
     Attributes:
+        signals: (n, row, channel) rows of `Signal`; those beyond the end of a performance are NaN.
+        ends: (n,) seconds.
         edges: (n, phase and end) seconds at which each phase begins and the last one ends; NaN for a left-out phase.
         limit: seconds, the greatest half range that is not doubtful.
     """
 
     names: tuple[str, ...]
-    signals: tuple[Signal, ...]
+    signals: Floats
+    ends: Floats
     edges: Floats
-    limit: float = np.inf
+    limit: float | Floats = np.inf
+
+    def __post_init__(self) -> None:
+        count, begins = len(self.ends), self.signals[:, :2]
+        shapes = np.shape(self.limit), self.ends.shape, self.edges.shape, begins[..., 0].shape
+        whole = np.isfinite(begins).any(axis=-1).all() and np.isfinite(self.edges[..., -1]).all()
+        if not whole or shapes != ((), (count,), (count, len(self.names) + 1), (count, 2)):
+            raise ValueError("the phases do not fit together")
 
     @classmethod
     def fit(cls, names: Sequence[str], marked: Sequence[tuple[Signal, Sequence[Phase]]]) -> PhaseReferences:
         """References from at least one annotated performance; each one's half range by the others gives the limit."""
-        chosen = np.unique(np.linspace(0, len(marked) - 1, MOST_REFERENCES).round().astype(int))
-        edges = np.full((len(chosen), len(names) + 1), np.nan)
-        for row, (signal, phases) in enumerate(marked[place] for place in chosen):
-            for phase in phases:
-                edges[row, names.index(phase.name)] = phase.start
-            edges[row, -1] = min(phases[-1].end, signal.end)
-        kept = cls(tuple(names), tuple(marked[place][0] for place in chosen), edges)
+        chosen = [marked[n] for n in np.unique(np.linspace(0, len(marked) - 1, MOST_REFERENCES).round().astype(int))]
+        longest = max((signal.rows for signal, _ in chosen), key=len)
+        signals, edges = np.full((len(chosen), *longest.shape), np.nan), np.full((len(chosen), len(names) + 1), np.nan)
+        for n, (signal, phases) in enumerate(chosen):
+            signals[n, : len(signal.rows)] = signal.rows
+            edges[n, [names.index(phase.name) for phase in phases]] = [phase.start for phase in phases]
+            edges[n, -1] = min(phases[-1].end, signal.end)
+        kept = cls(tuple(names), signals, np.array([signal.end for signal, _ in chosen]), edges)
         if len(chosen) <= NEAREST:
             return kept
-        half_ranges = list[float]()
-        for row, signal in enumerate(kept.signals):
-            others = kept.signals[:row] + kept.signals[row + 1 :]
-            half_ranges.append(max(cls(kept.names, others, np.delete(edges, row, axis=0)).carry(signal).half_range_s))
+        half_ranges = [max(kept.carry(signal, without=n).half_range_s) for n, (signal, _) in enumerate(chosen)]
         return replace(kept, limit=float(np.quantile(half_ranges, SURPRISE)))
 
-    def carry(self, query: Signal) -> CarriedPhases:
+    def carry(self, query: Signal, without: int | None = None) -> CarriedPhases:
         """The phases of a performance. A phase that most of the nearest references leave out is left out.
 
         Raises DataError: the performance has other channels than the references.
         """
-        if {one.rows.shape[1] for one in self.signals} != {query.rows.shape[1]}:
+        if self.signals.shape[2] != query.rows.shape[1]:
             raise DataError("other channels than the annotated performances of the model", fix="Mark its phases")
-        signals = (query, *self.signals)
-        pool = np.ma.masked_invalid(np.concatenate([one.rows for one in signals]))
+        used = [n for n in range(len(self.ends)) if n != without]
+        signals = [query.rows, *(one[np.isfinite(one).any(axis=1)] for one in self.signals[used])]
+        pool = np.ma.masked_invalid(np.concatenate(signals))
         shift, scale = (of(axis=0).filled(0.0) for of in (pool.mean, pool.std))
         scale[scale <= 1e-9] = 1.0
-        plain = [replace(one, rows=np.nan_to_num((one.rows - shift) / scale)) for one in signals]
-        aligned = [_align(plain[0], one, edges) for one, edges in zip(plain[1:], self.edges, strict=True)]
+        plain, *others = (np.nan_to_num((one - shift) / scale) for one in signals)
+        marked = zip(map(Signal, others, self.ends[used].tolist()), self.edges[used], strict=True)
+        aligned = [_align(Signal(plain, query.end), *one) for one in marked]
         nearest = np.array([edges for _, edges in sorted(aligned, key=lambda pair: pair[0])[:NEAREST]])
         kept = np.flatnonzero(2 * np.isfinite(nearest).sum(axis=0) >= len(nearest))
         places = np.maximum.accumulate(np.nanmedian(nearest[:, kept], axis=0)).tolist()
         half_ranges = (np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)) / 2
         named = zip((self.names[place] for place in kept[:-1]), pairwise(places), strict=True)
         phases = tuple(Phase(name, *ends) for name, ends in named if ends[1] > ends[0])
-        return CarriedPhases(phases, tuple(half_ranges.tolist()), self.limit)
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """The references as arrays, for a file; signals follow one another."""
-        rows, ends = zip(*((float(len(one.rows)), one.end) for one in self.signals), strict=True)
-        signal = np.concatenate([one.rows for one in self.signals])
-        made = {"signal": signal, "rows": rows, "ends": ends, "edges": self.edges, "limit": self.limit}
-        return {name: np.array(values) for name, values in made.items()}
-
-    @classmethod
-    def from_arrays(cls, names: Sequence[str], arrays: Mapping[str, NDArray[np.float64]]) -> PhaseReferences:
-        """What `arrays` wrote. Raises ValueError: the arrays do not fit together."""
-        ends, signal = np.cumsum(arrays["rows"].astype(int)), arrays["signal"]
-        clock = np.concatenate([arrays["ends"], arrays["edges"][..., -1].ravel()])
-        whole = signal.ndim == 2 and ends[-1] == len(signal) and (np.diff(ends, prepend=0) > 1).all()
-        if not whole or arrays["edges"].shape != (len(ends), len(names) + 1) or not np.isfinite(clock).all():
-            raise ValueError("the phases do not fit together")
-        signals = map(Signal, np.split(signal, ends[:-1]), arrays["ends"].tolist())
-        return cls(tuple(names), tuple(signals), arrays["edges"], float(arrays["limit"]))
+        return CarriedPhases(phases, tuple(half_ranges.tolist()), float(self.limit))
 
 
 def _align(query: Signal, marked: Signal, edges: Floats) -> tuple[float, Floats]:
@@ -153,8 +139,8 @@ def _align(query: Signal, marked: Signal, edges: Floats) -> tuple[float, Floats]
 
     distance, table = dtw_ndim.warping_paths_fast(np.ascontiguousarray(query.rows), np.ascontiguousarray(marked.rows))
     path = np.array(dtw.best_path(table))
-    count = np.bincount(path[:, 1], minlength=len(marked.rows))
-    matched = np.bincount(path[:, 1], query.centres[path[:, 0]], len(marked.rows)) / count
-    clock = np.concatenate([[0.0], marked.centres, [marked.end]])
-    carried = np.interp(edges, clock, np.concatenate([[0.0], matched, [query.end]]))
-    return float(distance) / len(path) ** 0.5, np.where(np.isfinite(edges), carried, np.nan)
+    query_s, marked_s = ((np.arange(len(one.rows)) + 0.5) * one.end / len(one.rows) for one in (query, marked))
+    count = np.bincount(path[:, 1], minlength=len(marked_s))
+    matched = np.bincount(path[:, 1], query_s[path[:, 0]], len(marked_s)) / count
+    clocks = np.array([0.0, *marked_s, marked.end]), np.array([0.0, *matched, query.end])
+    return float(distance) / len(path) ** 0.5, np.where(np.isfinite(edges), np.interp(edges, *clocks), np.nan)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from data.errors import DataError
 from data.video import Record
 from extractors.timesteps import TimestepsConfig
+from extractors.timesteps.channels import Channels
 from extractors.timesteps.stage import Timesteps
 from pipeline.cache.failure import Failure
 from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import CarriedPhases, PhaseReferences, Signal
 from pipeline.run import Planner, run
+
+T = TypeVar("T")
 
 
 def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferences | None:
@@ -20,9 +24,9 @@ def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferen
     None for equal time steps, and where no output of the stage that alignment reads is stored.
     """
     config, annotated = planner.configs["timesteps"], [record for record in records if record.phases]
-    if not isinstance(config, TimestepsConfig) or config.bounds == "equal":
+    if not isinstance(config, TimestepsConfig) or config.bounds == "equal" or not config.leading_stage:
         return None
-    signals = sorted(_signals(planner, annotated), key=lambda pair: pair[0].id)
+    signals = sorted(_each(planner, annotated, Signal.of), key=lambda pair: pair[0].id)
     marked = [(signal, record.phases) for record, signal in signals if isinstance(signal, Signal)]
     return PhaseReferences.fit(config.bounds, marked) if marked else None
 
@@ -31,32 +35,22 @@ def carried_phases(
     references: PhaseReferences, planner: Planner, records: Sequence[Record], observer: Observer
 ) -> Iterator[tuple[Record, CarriedPhases | Failure]]:
     """The phases of records without marks; the stage that alignment reads is extracted first."""
-    for record, signal in _signals(planner, records, observer):
-        try:
-            found = references.carry(signal) if isinstance(signal, Signal) else signal
-        except DataError as error:
-            found = _failure(error)
-        yield record, found
+    return _each(planner, records, lambda channels: references.carry(Signal.of(channels)), observer)
 
 
-def _signals(
-    planner: Planner, records: Sequence[Record], observer: Observer | None = None
-) -> Iterator[tuple[Record, Signal | Failure]]:
-    """The signal of each record; without an observer from stored outputs alone."""
+def _each(
+    planner: Planner, records: Sequence[Record], use: Callable[[Channels], T], observer: Observer | None = None
+) -> Iterator[tuple[Record, T | Failure]]:
+    """What `use` makes of each record's primary agent; without an observer from stored outputs alone."""
     config = planner.configs["timesteps"]
     assert isinstance(config, TimestepsConfig)
-    if not config.leading_stage:
-        return
     first = Planner(planner.config, planner.cache, stages=(config.leading_stage,), retry_failed=planner.retry_failed)
     stage, plans = Timesteps(config, planner.files), first.plan_all(records)
     plans = plans if observer else (plan.idle() for plan in plans)
     for result, outputs in run(plans, first, observer or SILENT, read=first.wanted):
+        made: T | Failure
         try:
-            signal = outputs if isinstance(outputs, Failure) else Signal.of(stage.primary(outputs))
+            made = outputs if isinstance(outputs, Failure) else use(stage.primary(outputs))
         except DataError as error:  # such as an agent that is never observed
-            signal = _failure(error)
-        yield result.record, signal
-
-
-def _failure(error: DataError) -> Failure:
-    return Failure("input", "timesteps", error.what, error.fix or "")
+            made = Failure("input", "timesteps", error.what, error.fix or "")
+        yield result.record, made

@@ -33,7 +33,9 @@ LARGEST, LARGEST_WEIGHT = 1e15, 1e6
 MAY_LACK = (
     "normaliser.",
     "combination.",
-    "phases.",
+    "phases.signals",
+    "phases.edges",
+    "phases.limit",
     "train_labels",
     "losses",
     "duration",

@@ -6,7 +6,7 @@ RUN/model.json           format 7: versions, network, sizes, recipe, feature set
 RUN/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
-                         `phases.<name>` (`PhaseReferences.arrays`)
+                         `phases.<name>` (the arrays of `PhaseReferences`)
 RUN/config.json          every setting of the training (`pipeline.score.run_config`)
 RUN/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
 RUN/card.md              for people (`pipeline.score.model_card`)
@@ -266,7 +266,8 @@ class TrainedModel:
         fitted = self.combination.arrays()
         tensors |= {f"combination.{name}": torch.from_numpy(np.array(values)) for name, values in fitted.items()}
         if self.phases is not None:
-            tensors |= {f"phases.{name}": torch.from_numpy(values) for name, values in self.phases.arrays().items()}
+            arrays = {f"phases.{name}": value for name, value in vars(self.phases).items() if name != "names"}
+            tensors |= {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
         if self.calibration is not None:
             made = calibration_tensors(self.calibration)
             tensors |= {f"calibration.{name}": values for name, values in made.items()}
@@ -328,7 +329,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         combination=Combination.from_arrays(description["combination"], fitted),
         not_calibrated=str(description["not_calibrated"]),
         contents=None if contents is None else frozenset(map(str, contents)),
-        phases=None if names is None else PhaseReferences.from_arrays(tuple(map(str, names)), marked),
+        phases=None if names is None else PhaseReferences(tuple(map(str, names)), **marked),
     )
     if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3:
         raise ValueError("the training labels are of another form")

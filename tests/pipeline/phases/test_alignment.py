@@ -72,19 +72,17 @@ def test_an_unlike_performance_is_less_certain_than_the_annotated_ones() -> None
     assert max(made.carry(unlike).half_range_s) > made.limit
 
 
-def test_references_are_the_same_after_a_file() -> None:
+def test_references_whose_arrays_do_not_fit_and_other_channels_are_refused() -> None:
     made = PhaseReferences.fit(NAMES, [performance((1, 2, 3)), performance((1, 2.5), ("run", "entry"), seed=2)])
-    again = PhaseReferences.from_arrays(NAMES, made.arrays())
     query, _ = performance((0.5, 2, 3.5), seed=3)
-    assert again.carry(query) == made.carry(query)
-    np.testing.assert_array_equal(again.edges, made.edges)
     assert np.isnan(made.edges[1, 1]), "no flight"
-    arrays = made.arrays()
-    damaged = ({"rows": arrays["rows"] - 1}, {"rows": arrays["rows"] * [1, 0]}, {"ends": arrays["ends"] * np.nan})
-    damaged += ({"edges": arrays["edges"] * [1, 1, 1, np.nan]},)
-    for names, wrong in ((NAMES[:2], {}), *((NAMES, one) for one in damaged)):
+    arrays = vars(made)
+    assert PhaseReferences(**arrays).carry(query) == made.carry(query)
+    damaged = ({"names": NAMES[:2]}, {"signals": made.signals[:1]}, {"signals": made.signals * [[[1]], [[np.nan]]]})
+    damaged += ({"ends": made.ends[:1]}, {"ends": made.ends[:, None]}, {"edges": made.edges * [1, 1, 1, np.nan]})
+    for wrong in damaged:
         with pytest.raises(ValueError, match="do not fit together"):
-            PhaseReferences.from_arrays(names, arrays | wrong)
+            PhaseReferences(**{**arrays, **wrong})
     with pytest.raises(DataError, match="other channels"):
         made.carry(Signal(query.rows[:, :2], query.end))
 
