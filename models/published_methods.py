@@ -489,9 +489,9 @@ class Rica2(PublishedNetwork):
 
     def draw(self, mean: Tensor, log_variance: Tensor, drop: MemberDropout, count: int) -> tuple[Tensor, Tensor]:
         """Mean and deviation (M, B) of the scores of `count` draws; the deviation is at least `FLOOR`."""
-        spread, scores = (log_variance / 2).exp(), []
+        deviation, scores = (log_variance / 2).exp(), []
         for _ in range(count):
-            drawn = mean + spread * drop.noise(torch.zeros_like(mean), 1.0)
+            drawn = mean + deviation * drop.noise(torch.zeros_like(mean), 1.0)
             scores.append(self.out(relu(self.graph(drawn.mean(-2)))).squeeze(-1))
         drawn_scores = torch.stack(scores)
         return self.mean + drawn_scores.mean(0), (drawn_scores.var(0) + FLOOR**2).sqrt()

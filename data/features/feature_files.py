@@ -33,7 +33,7 @@ from data.datasets.tables import clip
 from data.errors import AimError, DataError
 from data.features.motion_tables import motion_table
 from data.store.files import open_regular, read_regular
-from data.store.hdf5 import UNREADABLE, dataset_paths, read_dataset
+from data.store.hdf5 import HDF5_ERRORS, dataset_paths, read_dataset
 from data.store.restricted_pickle import load_plain
 
 MAX_FILE_BYTES = 1 << 34
@@ -98,7 +98,7 @@ def _damage(path: Path) -> Iterator[None]:
         yield
     except AimError:
         raise
-    except (*UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
+    except (*HDF5_ERRORS, zipfile.BadZipFile, zlib.error) as error:
         words = str(getattr(error, "strerror", None) or error) or type(error).__name__
         what = f"the features cannot be read ({clip(words, 120)})"
         raise DataError(what, where=path, fix="Get or make the file again") from error

@@ -48,7 +48,7 @@ FORMAT_VERSION = 1
 MAX_ARRAY_BYTES = 1 << 33  # larger arrays are refused on reading: a small hostile file may claim any size
 MAX_HEADER_BYTES = 1 << 28  # longer headers are refused; the longest that are written belong to packs
 
-UNREADABLE = (
+HDF5_ERRORS = (
     OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError, MemoryError,
 )  # fmt: skip
 """Errors that h5py, JSON and numpy raise for damaged files, and for files of other programs."""
@@ -152,7 +152,7 @@ def _plain(quality: Measures) -> Measures:
 def dataset_paths(path: Path) -> list[str]:
     """The paths of all datasets of an HDF5 file of any program; links out of the file are not followed.
 
-    Raises OSError and other errors of `UNREADABLE`: damaged.
+    Raises OSError and other errors of `HDF5_ERRORS`: damaged.
     """
     import h5py
 
@@ -199,7 +199,7 @@ def _opened(path: Path, content: bytes | None = None) -> Iterator[Any]:
             yield file
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(path) from None
-    except UNREADABLE as error:
+    except HDF5_ERRORS as error:
         words = str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__]
         what = f"damaged cache file ({words[0][:200]})"
         raise CacheError(what, where=address(path), fix="It is recomputed by `extract`") from error

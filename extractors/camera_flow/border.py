@@ -106,10 +106,10 @@ class Overlays:
         # First evidence comes from `frames`, so that the first pairs are masked too.
         pictures = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
         on_border = self.border.mask(*pictures.shape[1:])
-        spread = pictures.max(axis=0).astype(np.int16) - pictures.min(axis=0)
+        grey_range = pictures.max(axis=0).astype(np.int16) - pictures.min(axis=0)
         across, down = (cv2.Sobel(pictures[0], cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
         textured = on_border & (cv2.magnitude(across, down) > 3 * TEXTURE)
-        steady, varied = textured & (spread <= 8), textured & (spread >= 24)
+        steady, varied = textured & (grey_range <= 8), textured & (grey_range >= 24)
         counts = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, varied)]
         judged = counts[0] >= 10
         # Steady pixels are evidence only if most cells change: otherwise a still camera may show moving people.

@@ -47,7 +47,7 @@ def train(
 
     check_folder(Path(out))
     from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
-    from pipeline.evaluate.training_pool import TrainingPool
+    from pipeline.evaluate.training_runner import TrainingRunner
 
     settings = config_of(config, on_data_set(overrides, root, pack), features=features, cache=cache)
     note_default(config, settings, observer)
@@ -60,8 +60,8 @@ def train(
         done = train_model(feature_set, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     if curve:
         with observer.progress("trainings of the learning curve") as progress:
-            stop, device = observer.stop_event().is_set, settings.machine.run.train_device
-            made = learning_curve(feature_set, settings.method, pool=TrainingPool(None, progress, stop, device=device))
+            runner = TrainingRunner(settings.machine.run, progress, observer.stop_event().is_set)
+            made = learning_curve(feature_set, settings.method, runner=runner)
         write_curve(made, Path(out) / CURVE_FILE)
         observer.notes(curve_lines(made))
     return done

@@ -276,9 +276,9 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
 
 
 def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:
-    spread, limit = uncertainty
-    if spread > limit:
-        here, usual = apart(spread, limit)
+    half_range, limit = uncertainty
+    if half_range > limit:
+        here, usual = apart(half_range, limit)
         detail = f"The most similar annotated performances put an edge {here} s apart, for each other {usual} s or less"
         mend = "drag the edges on the page, and put phases.csv beside the video"
         yield Flag("warn", "uncertain phases", f"{detail}: {mend}.")

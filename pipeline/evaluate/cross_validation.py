@@ -16,7 +16,7 @@ from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, Pr
 from pipeline.evaluate.origin import origin
 from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
-from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.systems import BestOnTest, InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
 from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
@@ -48,7 +48,7 @@ def cross_validate(
     systems: Sequence[ResultRow],
     *,
     against: str = "",
-    pool: TrainingPool | None = None,
+    runner: TrainingRunner | None = None,
 ) -> EvaluationResults:
     """Train and test every system on every fold of every task.
 
@@ -58,7 +58,7 @@ def cross_validate(
         features: all performances of the protocol; unlabelled ones are left out.
         systems: the rows of the tables.
         against: name of the system whose lead over every other one is reported.
-        pool: where the systems train; changes no result.
+        runner: where the systems train; changes no result.
 
     Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
     begins with its name), Cancelled after a stop.
@@ -70,9 +70,9 @@ def cross_validate(
     truth = label_table(features.records)
     kinds = forbidden(protocol.name) if protocol.name else TIED
     split = InnerSplit(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
-    training = pool or TrainingPool()
+    run = runner or TrainingRunner()
     predicted = predict_rows(
-        features, join_tasks(features, task_folds, split), systems, lambda wanted: training.run(features, wanted)
+        features, join_tasks(features, task_folds, split), systems, lambda wanted: run(features, wanted)
     )
     held = {system.name: _by_fold(system, task_folds, predicted, truth[:, 0]) for system in systems}
     scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}

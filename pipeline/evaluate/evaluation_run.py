@@ -18,9 +18,8 @@ from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.published_results import published_results
 from pipeline.evaluate.requested_rows import RequestedRows, protocol_of, protocol_systems
-from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.observer import SILENT, Observer
-from pipeline.pool import RayPool
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.provenance import without_folders_in
 from pipeline.systems import COMBINED
@@ -66,7 +65,6 @@ def evaluate_features(
     Raises as `pipeline.evaluate.requested_rows.protocol_of`, and Cancelled after a stop.
     """
     requested, machine = requested or RequestedRows(), config.machine.run
-    pool = RayPool(machine) if machine.engine == "ray" else None
     if requested.quick:
         config = replace(config, method=config.method.with_runs(QUICK_RUNS))
     method, kind = config.method, config.dataset.kind
@@ -76,10 +74,10 @@ def evaluate_features(
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
     names = {system.name for system in chosen}
     against = next((name for name in (COMBINED, OURS, WHOLE_SCENE) if name in names), OURS)
-    kept, stop, device = folder / "checkpoints", observer.stop_event().is_set, config.machine.run.train_device
+    kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
-        training = TrainingPool(pool, progress, stop, kept, device)
-        results = cross_validate(features, protocol, chosen, against=against, pool=training)
+        runner = TrainingRunner(machine, progress, stop, kept)
+        results = cross_validate(features, protocol, chosen, against=against, runner=runner)
     table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
     if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
         (ours,) = results.systems[results.against].tasks.values()
@@ -90,7 +88,7 @@ def evaluate_features(
             observer.note(f"note: {why}")
         else:
             with observer.progress("trainings of the learning curve") as progress:
-                curve = learning_curve(learning, method, pool=TrainingPool(pool, progress, stop, device=device))
+                curve = learning_curve(learning, method, runner=TrainingRunner(machine, progress, stop))
     results = replace(
         results,
         kind="evaluation" if requested.systems == "aim" else "leaderboard",

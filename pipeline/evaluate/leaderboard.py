@@ -78,10 +78,10 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
             systems.append(TimesDifficulty(TIMES_DIFFICULTY, model, config))
         if len({record.task for record in features.records}) > 1:
             ranking = config.model_copy(update={"rank_weight": 3.0})
-            systems.append(AimSystem("AIM, all tasks", model, config, pool=True))
+            systems.append(AimSystem("AIM, all tasks", model, config, joins_tasks=True))
             if features.trial.shape[-1]:
                 trial = replace(model, trial="linear")
-                systems.append(AimSystem("AIM, all tasks, trial descriptors", trial, ranking, pool=True))
+                systems.append(AimSystem("AIM, all tasks, trial descriptors", trial, ranking, joins_tasks=True))
     return {system.name: system for system in systems}
 
 

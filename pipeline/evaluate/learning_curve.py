@@ -22,7 +22,7 @@ from models.metrics import spearman
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_results import CurvePoint, MeanAndEnds
 from pipeline.evaluate.requested_rows import RequestedRows, protocol_systems
-from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.settings.method import Method
 from pipeline.systems import JoinedFold, ResultRow, predict_rows
 from pipeline.train import label_table
@@ -63,7 +63,7 @@ def learning_curve(
     method: Method,
     *,
     system: ResultRow | None = None,
-    pool: TrainingPool | None = None,
+    runner: TrainingRunner | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Train on nested subsets and predict the rest: the errors by size, the smallest first.
 
@@ -72,7 +72,7 @@ def learning_curve(
         method: names the system, and the protocol whose groups stay together.
         system: another system than that of the method.
 
-    Raises DataError where `no_curve` says why there is none, and as `TrainingPool.run`.
+    Raises DataError where `no_curve` says why there is none, and as `TrainingRunner`.
     """
     if why := no_curve(features, method):
         raise DataError(why, fix="Leave out --curve")
@@ -95,8 +95,8 @@ def learning_curve(
                 folds.append(JoinedFold(str(len(folds)), rows, test))
                 places.append((step, repeat, test))
     predicted = np.full((len(SHARES), REPEATS, len(features)), math.nan)
-    training = pool or TrainingPool()
-    made = predict_rows(features, folds, [chosen], lambda wanted: training.run(features, wanted))
+    run = runner or TrainingRunner()
+    made = predict_rows(features, folds, [chosen], lambda wanted: run(features, wanted))
     for fold_predicted, (step, repeat, test) in zip(made.values(), places, strict=True):
         predicted[step, repeat, test] = fold_predicted.score.mean(0)
     predicted[-1, 1:] = predicted[-1, 0]

@@ -2,9 +2,10 @@
 
 P(first better than second) = 1 / (1 + exp(second - first)), so a difference of 1 means that the better video is
 preferred in 73 of 100 answers. "Equal" counts as half of an answer for each side. A normal prior with mean zero keeps
-videos finite that have no answers or always won. The scale is the mean over priors of several spreads, each weighted by
-its evidence given the answers (Laplace's approximation). Newton's method is written out, since its Hessian gives the
-standard errors. `choix`, which the tests compare with, takes 2 s for 2000 answers, too long between two questions.
+videos finite that have no answers or always won. The scale is the mean over priors of several deviations, each
+weighted by its evidence given the answers (Laplace's approximation). Newton's method is written out, since its Hessian
+gives the standard errors. `choix`, which the tests compare with, takes 2 s for 2000 answers, too long between two
+questions.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.store.arrays import Floats, Rows
 
-SPREADS = (0.5, 1.0, 2.0, 4.0, 8.0)
+DEVIATIONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Standard deviations of the priors of a scale."""
 
-WITH_EQUAL = (0.125, 0.25, *SPREADS)
+WITH_EQUAL = (0.125, 0.25, *DEVIATIONS)
 """Those for its reliability: without videos between which raters see no difference, random answers would have .3. On a
 scale of few answers, such priors would make the standard errors too small (`benchmarks/label.py`)."""
 
@@ -58,18 +59,18 @@ class PairScale:
 
 
 def fit_scale(
-    count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLike, spreads: Sequence[float] = SPREADS
+    count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLike, deviations: Sequence[float] = DEVIATIONS
 ) -> PairScale:
     """The scale of `count` videos from m answers on pairs.
 
     Args:
         first, second: (m,) numbers of the two videos.
         outcome: (m,) 1 where the first was better, 0 where the second was, 0.5 where they were equal.
-        spreads: standard deviations of the priors.
+        deviations: standard deviations of the priors.
     """
     a, b = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
     won = np.asarray(outcome, dtype=np.float64)
-    scales, evidence = zip(*(_newton(count, a, b, won, spread) for spread in spreads), strict=True)
+    scales, evidence = zip(*(_newton(count, a, b, won, deviation) for deviation in deviations), strict=True)
     weights = np.exp(np.array(evidence) - max(evidence))
     weights /= weights.sum()
     mean = sum(weight * scale.value for weight, scale in zip(weights, scales, strict=True))
@@ -80,12 +81,12 @@ def fit_scale(
     return PairScale(np.asarray(mean, np.float64), np.asarray(covariance, np.float64))
 
 
-def _newton(count: int, a: Rows, b: Rows, won: Floats, spread: float) -> tuple[PairScale, float]:
+def _newton(count: int, a: Rows, b: Rows, won: Floats, deviation: float) -> tuple[PairScale, float]:
     """The most probable scale under a prior, and the logarithm of the evidence for that prior."""
-    value, prior = np.zeros(count), np.eye(count) / spread**2
+    value, prior = np.zeros(count), np.eye(count) / deviation**2
     for _ in range(STEPS):
         chance = 1 / (1 + np.exp(value[b] - value[a]))
-        gradient = -value / spread**2
+        gradient = -value / deviation**2
         np.add.at(gradient, a, won - chance)
         np.add.at(gradient, b, chance - won)
         information = _laplacian(count, a, b, chance * (1 - chance))
@@ -93,11 +94,11 @@ def _newton(count: int, a: Rows, b: Rows, won: Floats, spread: float) -> tuple[P
         value = value + step * min(1.0, 2.0 / max(np.abs(step).max(initial=0.0), 1e-12))
         if np.abs(step).max(initial=0.0) < 1e-9:
             break
-    covariance = np.asarray(np.linalg.inv(prior + information), np.float64) - spread**2 / max(count, 1)
+    covariance = np.asarray(np.linalg.inv(prior + information), np.float64) - deviation**2 / max(count, 1)
     difference = value[a] - value[b]
     fit = -float((won * np.logaddexp(0, -difference) + (1 - won) * np.logaddexp(0, difference)).sum())
     size = np.linalg.slogdet(prior + information)[1]
-    evidence = fit - float(value @ value) / (2 * spread**2) - count * np.log(spread) - size / 2
+    evidence = fit - float(value @ value) / (2 * deviation**2) - count * np.log(deviation) - size / 2
     return PairScale(value, covariance), float(evidence)
 
 

@@ -14,7 +14,7 @@ from data.errors import counted
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.agreement import Agreement, agreement
-from pipeline.label.bradley_terry import SPREADS, WITH_EQUAL, PairScale, fit_scale
+from pipeline.label.bradley_terry import DEVIATIONS, WITH_EQUAL, PairScale, fit_scale
 from pipeline.label.label_table import VideoLabel
 from pipeline.label.pair_consistency import Infit, Misfit, PairFit, chance_probability, infit
 from pipeline.label.phase_tables import phase_agreement
@@ -70,9 +70,9 @@ class CountedAnswers:
     outcome: Floats
     rater: Rows
 
-    def scale(self, spreads: Sequence[float] = SPREADS) -> PairScale:
-        """The scale of the videos; `spreads` as in `fit_scale`."""
-        return fit_scale(len(self.contents), self.first, self.second, self.outcome, spreads)
+    def scale(self, deviations: Sequence[float] = DEVIATIONS) -> PairScale:
+        """The scale of the videos; `deviations` as in `fit_scale`."""
+        return fit_scale(len(self.contents), self.first, self.second, self.outcome, deviations)
 
 
 def label_summary(session: RatingSession) -> LabelSummary:

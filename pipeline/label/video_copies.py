@@ -25,7 +25,7 @@ class VideoCopies:
 
     def __init__(self) -> None:
         self._made: dict[str, Future[Path | None]] = {}
-        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._pool = ThreadPoolExecutor(AT_ONCE)  # no `run_items`, which ends with its items: these come one by one
         self._ending = ExitStack()
 
     @cached_property

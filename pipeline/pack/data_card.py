@@ -56,8 +56,8 @@ def data_lines(kind: str, records: Sequence[Record], what: str) -> Iterator[str]
         values = [getattr(record.labels or Labels(), name) for record in records]
         given = np.array([value for value in values if value is not None])
         if len(given):
-            spread = f"mean {given.mean():.3f}, standard deviation {given.std():.3f}"
-            yield f"{name}: {len(given)} labels, {given.min():.3f} to {given.max():.3f}, {spread}"
+            about = f"mean {given.mean():.3f}, standard deviation {given.std():.3f}"
+            yield f"{name}: {len(given)} labels, {given.min():.3f} to {given.max():.3f}, {about}"
 
 
 def card_text(value: Any) -> str:

@@ -37,11 +37,15 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
 
 
-def pool_of(run: RunConfig) -> Pool:
-    """Where videos are extracted under these settings. Raises UsageError for "ray" without Ray."""
+def pool_of(run: RunConfig, threads: int = 0) -> Pool:
+    """Where work runs under these settings. Raises UsageError for "ray" without Ray.
+
+    Args:
+        threads: of this process in place of processes, for items that share its memory and have no limit of time.
+    """
     if run.engine == "ray":
-        return RayPool(run, run.timeout_s)
-    return ThreadPool() if run.workers == 0 else ProcessPool(run, run.timeout_s)
+        return RayPool(run, math.inf if threads else run.timeout_s)
+    return ThreadPool(threads or 1) if threads or run.workers == 0 else ProcessPool(run, run.timeout_s)
 
 
 def worker_threads(run: RunConfig) -> int:

@@ -23,7 +23,7 @@ from pipeline.report import payload, text, view
 from pipeline.report.comparison_section import pair_payload
 from pipeline.report.downloads import downloads, tables_of
 from pipeline.report.page_data import ReportData
-from pipeline.report.progress import progress
+from pipeline.report.performers import performer_scores
 from pipeline.score.score import NO_JUDGEMENT, ScoreParts
 from pipeline.settings.destinations import file_error
 
@@ -115,7 +115,7 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload, "progress_of": progress, "tables_of": tables_of}
+    made.globals |= {"view": view, "payload": payload, "performer_scores": performer_scores, "tables_of": tables_of}
     made.globals |= {"pairs_of": pair_payload}
     made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

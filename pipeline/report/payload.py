@@ -17,7 +17,7 @@ from data.keypoints.skeletons import COCO17
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import TRAINED_ON
 from pipeline.report import page_data as page
-from pipeline.report.progress import progress
+from pipeline.report.performers import performer_scores
 
 MAX_POINTS = 800
 """Most points of one curve: more than a screen has pixels."""
@@ -101,11 +101,11 @@ def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
     training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
         "scores": [row.shown_score for row in batch.rows if row.shown_score is not None],
-        "training": [training[i] for i in _spread(len(training), 5000)],
+        "training": [training[i] for i in _evenly(len(training), 5000)],
         "progress": [
             {"subject": one.subject, "day": video.day, "score": video.shown_score, "name": video.name}
             | _ends(video.result.interval80)
-            for one in progress(batch)
+            for one in performer_scores(batch)
             for video in one.videos
         ],
     }
@@ -147,7 +147,7 @@ def _curve(curve: page.TrainingCurve) -> list[dict[str, Any]]:
     parts = {"y": curve.value, "low": curve.low, "high": curve.high}
     return [
         {"x": float(curve.epoch[i])} | {name: rounded(values[i]) for name, values in parts.items()}
-        for i in _spread(len(curve.epoch), MAX_POINTS)
+        for i in _evenly(len(curve.epoch), MAX_POINTS)
     ]
 
 
@@ -196,7 +196,7 @@ def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
 
 
 def _camera(camera: page.CameraPath) -> dict[str, Any]:
-    kept = _spread(len(camera.time), MAX_POINTS)
+    kept = _evenly(len(camera.time), MAX_POINTS)
     return {
         name: [rounded(values[i]) for i in kept]
         for name, values in (("t", camera.time), ("x", camera.x), ("y", camera.y))
@@ -205,7 +205,7 @@ def _camera(camera: page.CameraPath) -> dict[str, Any]:
 
 def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:
     """Keypoints as whole tenths of a pixel and hundredths of score, flat per frame; score -1 where undetected."""
-    kept = _spread(len(skeleton.time), MAX_POSES)
+    kept = _evenly(len(skeleton.time), MAX_POSES)
     points = np.asarray(skeleton.keypoints, dtype=float)[kept]
     detected = np.isfinite(points).all(axis=-1)
     points = np.where(detected[..., None], points, 0.0)
@@ -220,8 +220,8 @@ def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:
     }
 
 
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` indices spread over `count`, first and last among them."""
+def _evenly(count: int, most: int) -> list[int]:
+    """At most `most` indices at even distances in `count`, first and last among them."""
     if count <= most:
         return list(range(count))
     return [int(i) for i in np.unique(np.rint(np.linspace(0, count - 1, most)))]

@@ -131,7 +131,7 @@ def run(
 
     Raises UsageError where each of several records lost its workers.
     """
-    cache, stop, reader = planner.cache, observer.stop_event(), _Reader(planner, observer, read)
+    cache, stop, reader = planner.cache, observer.stop_event(), _OutputReader(planner, observer, read)
     cache.mark()
     cache.sweep()
     fresh, remote = 0, False
@@ -191,7 +191,7 @@ def run_extract(records: Sequence[Record], planner: Planner, observer: Observer 
     return summary
 
 
-class _Reader:
+class _OutputReader:
     """Reads the outputs of records; one that cannot be read is planned once more, and waits."""
 
     def __init__(self, planner: Planner, observer: Observer, read: Sequence[str] | None) -> None:

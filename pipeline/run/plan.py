@@ -139,7 +139,7 @@ class Planner:
         fetch: called with a sentence before each download of weights; None: no download.
         announce: the run says before its work what will run, and what it is expected to cost.
 
-    `pool` runs the plans, None for this process; the section `run` chooses it.
+    `pool` runs the plans; the section `run` chooses it.
     Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
     """
 
@@ -226,8 +226,9 @@ class Planner:
         if not self.cache.on_store and not any(record.remote for record in records):
             yield from map(plan, records)
             return
-        with ThreadPoolExecutor(REMOTE_THREADS) as pool:
-            yield from pool.map(plan, records)
+        # No `run_items`: the order counts, and a thread only waits for answers of a store.
+        with ThreadPoolExecutor(REMOTE_THREADS) as threads:
+            yield from threads.map(plan, records)
 
     def measure(self, records: Sequence[Record]) -> list[MeasuredPlan]:
         """The plans of records, each with the quality values of its fresh outputs by stage."""

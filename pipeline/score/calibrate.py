@@ -23,7 +23,6 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.systems import TaskFold
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
-from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
@@ -102,14 +101,12 @@ def _combined(
         np.stack([network[test], *one.others(part.take(test))]) for one, (_, test) in zip(fitted, cuts, strict=True)
     ]
     tests = [TaskFold("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
-    inner = InnerPredictions.gather(names, part, tests, inside, unseen_users="subject" in kinds)
-    fold = np.concatenate([np.full(len(test), number) for number, (_, test) in enumerate(cuts)])
-    rules = [Combination.fit(inner.take(fold != number)) for number in range(len(cuts))]
+    whole, *rules = Combination.validated(names, part, tests, inside, unseen_users="subject" in kinds)
     combined = np.zeros(len(part))
     for rule, (_, test), scores in zip(rules, cuts, inside, strict=True):
         combined[test] = rule.predict(list(scores))
     combinations = tuple(replace(rule, regressions=one.regressions) for one, rule in zip(fitted, rules, strict=True))
-    return combinations, Combination.fit(inner), combined
+    return combinations, whole, combined
 
 
 def _folds(

@@ -57,10 +57,10 @@ class Scorer:
     """
 
     def __init__(self, folder: Path, model: TrainedModel, config: Config) -> None:
-        self.folder, self.model, self.config = folder, model, config
+        self.folder, self.model = folder, model
         self.model_sha256 = model_sha256(folder)
-        self.cache = open_cache(config.machine)
-        self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
+        cache = open_cache(config.machine)
+        self.planner = Planner(config, cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         differing = stage_differences(model.settings, self.planner.stage_descriptions("timesteps"))
         if differing := [one for one in differing if one.name not in OF_VIDEOS]:
             raise UsageError(
@@ -73,16 +73,16 @@ class Scorer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cache.close()
+        self.planner.cache.close()
 
     def following(self, region: Sequence[float]) -> Scorer:
         """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
-        return Scorer(self.folder, self.model, load_config(self.config, {"pose.region": list(region)}))
+        return Scorer(self.folder, self.model, load_config(self.planner.config, {"pose.region": list(region)}))
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
         given, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
-        return self.score_records(find_performances(given, Observer(), self.config, kinematics=trial))[0]
+        return self.score_records(find_performances(given, Observer(), self.planner.config, kinematics=trial))[0]
 
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
         """Score many performances. A failed one has `failure` set.
@@ -140,7 +140,7 @@ class Scorer:
 
         Performances are scored one by one, since products of a batch may round differently.
         """
-        quality = self.cache.qualities(record.id, keys)
+        quality = self.planner.cache.qualities(record.id, keys)
         calibration = self.model.calibration
         try:
             features = feature_set([record], [output], self.planner.stage_descriptions("timesteps"))
@@ -199,7 +199,7 @@ class Scorer:
         """The facts about one performance from which its flags follow."""
         calibration, trained_on = self.model.calibration, None
         if self.model.contents is not None and (recordings := record.recordings()):
-            hashes = input_hashes(record, self.cache)
+            hashes = input_hashes(record, self.planner.cache)
             trained_on = bool(self.model.contents & readable(hashes[kind] for kind in recordings))
         steps = self.planner.configs["timesteps"]
         roles = steps.roles() if isinstance(steps, TimestepsConfig) else ()
@@ -238,7 +238,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     folder = Path(folder)
     user = load_config(beside_model(), {"run.workers": 0}) if user is None else user
     scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
-    observer.notes(unused_settings(scorer.config.method, user.method))
+    observer.notes(unused_settings(scorer.planner.config.method, user.method))
     return scorer
 
 

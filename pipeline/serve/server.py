@@ -63,8 +63,8 @@ def judged(scorer: Scorer) -> str:
     days = sorted(map(str, stored or filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids))))
     when = "" if not days else f" of {days[0]}" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"
     scale = f", on a scale of {to_digits(min(scores))} to {to_digits(max(scores))}" if scores else ""
-    name = scorer.config.method.name
-    name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
+    name = scorer.planner.config.method.name
+    name = scorer.folder.name if name == type(scorer.planner.config.method).model_fields["name"].default else name
     return f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos{when}."
 
 
@@ -195,7 +195,7 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
         model: SHA-256 of the model; scores of other models are left out.
     """
     from pipeline.report.page_data import BatchReport, ReportData
-    from pipeline.report.progress import progress
+    from pipeline.report.performers import performer_scores
     from pipeline.report.video_section import batch_row
 
     rows = {}
@@ -203,7 +203,7 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
         if one.content not in rows and one.result is not None and one.result.valid and one.result.model == model:
             rows[one.content] = batch_row(one.result, Record(one.name, None), name=one.title)
     batch = BatchReport(rows=tuple(row for row in rows.values() if row.day))
-    return ReportData("Progress over time", batch=batch, home="/") if progress(batch) else None
+    return ReportData("Progress over time", batch=batch, home="/") if performer_scores(batch) else None
 
 
 TRIMMED = ".trimmed.mp4"

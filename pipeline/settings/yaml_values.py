@@ -21,7 +21,7 @@ DEFAULT = PRESETS / "folder.yaml"
 MAX_BYTES = 1 << 17
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
 
-UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Errors of PyYAML: for a tag that does not fit (`!!int foo`, `!!map [a]`) or an impossible date, those of Python."""
 
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
@@ -90,7 +90,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         here = sorted(p.as_posix() for p in path.parent.glob("*.yaml"))
         fix = nearest(str(path), here) if here else preset_hint(path.stem)
         raise UsageError("no such configuration file", where=path, fix=fix) from None
-    except (OSError, *UNREADABLE) as error:
+    except (OSError, *YAML_ERRORS) as error:
         text = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UsageError(
             f"not a readable YAML configuration ({text})", where=path, fix="See configs/folder.yaml"
@@ -107,7 +107,7 @@ def parse_values(text: str) -> list[Any]:
     """
     try:
         values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
-    except UNREADABLE:
+    except YAML_ERRORS:
         raise UsageError(
             f"'{text[:80]}' is no list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
         ) from None
@@ -150,7 +150,7 @@ def _parse_override(override: str) -> tuple[str, Any]:
         value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 -- _Loader is a SafeLoader
     except yaml.YAMLError:
         value = text
-    except UNREADABLE as error:
+    except YAML_ERRORS as error:
         raise UsageError(
             f"the value of '--set {name}' is not readable ({error})", fix=f"""Is it text? --set '{name}="TEXT"'"""
         ) from None

@@ -37,12 +37,12 @@ from pipeline.train.features import FeatureSet
 class AimSystem(NetworkSystem):
     """AIM or a compared network; all runs train as one stack.
 
-    With `pool` a network trains on all tasks, each with its own normalisation and score range. Without `pool` each task
-    trains on its own, as in the paper.
+    With `joins_tasks` a network trains on all tasks, each with its own normalisation and score range. Without it each
+    task trains on its own, as in the paper.
     """
 
     model: NetworkConfig
-    pool: bool = False
+    joins_tasks: bool = False
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`. Raises as `check_sizes` too."""

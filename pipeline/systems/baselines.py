@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
 from data.store.arrays import Floats
-from pipeline.systems.interface import SimpleSystem, System
+from pipeline.systems.interface import SimplePredictor, SimpleSystem, System
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
 
-def training_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) the mean training score, which is the constant with the least squared error."""
-    return np.full(len(test), _scores(train).mean())
+def training_mean(train: FeatureSet) -> SimplePredictor:
+    """The mean training score, which is the constant with the least squared error."""
+    mean = _scores(train).mean()
+    return lambda test, run: np.full(len(test), mean)
 
 
-def duration(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) linear fit of the training scores over the logarithm of the duration."""
-    logs = [np.log(np.maximum(np.nan_to_num(part.duration, nan=1.0), 1e-3)) for part in (train, test)]
-    return _line(train, *logs)
+def duration(train: FeatureSet) -> SimplePredictor:
+    """Linear fit of the training scores over the logarithm of the duration."""
+    return _line(train, lambda part: np.log(np.maximum(np.nan_to_num(part.duration, nan=1.0), 1e-3)))
 
 
-def subject_mean(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) mean score of the same subject's training performances; for a new subject, the mean of all."""
+def subject_mean(train: FeatureSet) -> SimplePredictor:
+    """Mean score of the same subject's training performances; for a new subject, the mean of all."""
     scores, subjects = _scores(train), np.array(_subjects(train))
-    means = []
-    for subject in _subjects(test):
-        same = scores[(subjects == subject) & (subject != "")]
-        means.append(float(same.mean()) if len(same) else float(scores.mean()))
-    return np.array(means)
+    means = {subject: float(scores[subjects == subject].mean()) for subject in set(_subjects(train)) - {""}}
+    mean = float(scores.mean())
+    return lambda test, run: np.array([means.get(subject, mean) for subject in _subjects(test)])
 
 
-def random_scores(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) drawn uniformly between the lowest and the highest training score (RANDOM of table 4)."""
+def random_scores(train: FeatureSet) -> SimplePredictor:
+    """Drawn uniformly between the lowest and the highest training score (RANDOM of table 4)."""
     low, high = np.quantile(_scores(train), [0.0, 1.0])
-    return np.random.default_rng([run, *map(zlib.crc32, map(str.encode, test.ids))]).uniform(low, high, len(test))
+
+    def drawn(test: FeatureSet, run: int) -> Floats:
+        seed = [run, *map(zlib.crc32, map(str.encode, test.ids))]
+        return np.random.default_rng(seed).uniform(low, high, len(test))
+
+    return drawn
 
 
-def difficulty_alone(train: FeatureSet, test: FeatureSet, run: int = 0) -> Floats:
-    """(m,) linear fit of the training scores over the announced difficulty; their mean where it is unknown."""
-    return _line(train, difficulties(train), difficulties(test))
+def difficulty_alone(train: FeatureSet) -> SimplePredictor:
+    """Linear fit of the training scores over the announced difficulty; their mean where it is unknown."""
+    return _line(train, difficulties)
 
 
 def difficulties(features: FeatureSet) -> Floats:
@@ -63,17 +67,22 @@ def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
     return tuple(system for values, system in baselines if np.isfinite(values).any())
 
 
-def _line(train: FeatureSet, given: Floats, asked: Floats) -> Floats:
-    """(m,) linear fit of the training scores over `given` (k,), evaluated at `asked` (m,).
+def _line(train: FeatureSet, value: Callable[[FeatureSet], Floats]) -> SimplePredictor:
+    """Linear fit of the training scores over a value of each performance.
 
-    It is the mean score where `asked` is NaN, and everywhere if all values of `given` are equal or NaN.
+    It is the mean score where the value is NaN, and everywhere if all values of the training part are equal or NaN.
     """
-    scores, finite = _scores(train), np.isfinite(given)
-    mean = np.full(len(asked), scores.mean())
+    scores, given = _scores(train), value(train)
+    finite, mean = np.isfinite(given), scores.mean()
     if not finite.any() or np.ptp(given[finite]) == 0:
-        return mean
+        return lambda test, run: np.full(len(test), mean)
     slope, offset = np.polyfit(given[finite], scores[finite], 1)
-    return np.where(np.isfinite(asked), slope * asked + offset, mean)
+
+    def on_line(test: FeatureSet, run: int) -> Floats:
+        asked = value(test)
+        return np.asarray(np.where(np.isfinite(asked), slope * asked + offset, mean))
+
+    return on_line
 
 
 def _subjects(features: FeatureSet) -> list[str]:

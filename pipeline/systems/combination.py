@@ -6,7 +6,7 @@ run folders fit, and predict with, the same `Combination`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
+from pipeline.systems.inner_folds import TaskFold
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
 from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
@@ -70,6 +71,27 @@ class Combination:
             values = np.stack([inner.true, *(inner.values[inner.names.index(name)] for name in used)])
             ranks = {task: np.sort(values.compress(tasks == task, axis=1)) for task in dict.fromkeys(tasks.tolist())}
         return cls(inner.names, used, tests, ranks)
+
+    @classmethod
+    def validated(
+        cls,
+        names: Sequence[str],
+        train: FeatureSet,
+        inner: Sequence[TaskFold],
+        predicted: Sequence[Floats],
+        *,
+        unseen_users: bool,
+        by_task: bool = False,
+    ) -> Iterator[Combination]:
+        """The combination by all inner folds; then, for each, the one by the others. `by_task` as in `fit`.
+
+        `predicted` has the (k, m) predictions for the test rows of each inner fold.
+        """
+        given = InnerPredictions.gather(names, train, inner, predicted, unseen_users=unseen_users)
+        yield cls.fit(given, by_task=by_task)
+        fold = np.repeat(np.arange(len(inner)), [len(part.test) for part in inner])
+        for number in range(len(inner)):
+            yield cls.fit(given.take(fold != number), by_task=by_task)
 
     def with_regressions(self, systems: Sequence[RegressionSystem], part: FeatureSet) -> Combination:
         """The same combination with its regressions, fitted to labelled performances."""
@@ -179,12 +201,7 @@ class Combined(ResultRow):
         if not self.validated or not fold.inner:
             return Predictions(Combination.of_all(names).predict(scores))
         inside = zip(*(fold.inside(candidate) for candidate in self.candidates), strict=True)
-        inner = InnerPredictions.gather(
-            names,
-            fold.train,
-            fold.inner,
-            [np.stack([one.score.mean(0) for one in each]) for each in inside],
-            unseen_users=fold.unseen_users,
-        )
-        fitted = Combination.fit(inner, by_task=True)
+        means = [np.stack([one.score.mean(0) for one in each]) for each in inside]
+        options = {"unseen_users": fold.unseen_users, "by_task": True}
+        fitted = next(Combination.validated(names, fold.train, fold.inner, means, **options))
         return Predictions(fitted.predict(scores, fold.test_tasks), chosen=fitted.used, tests=fitted.tests)

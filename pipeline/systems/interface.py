@@ -125,10 +125,10 @@ class System(ResultRow):
     """Learns from a training part. As a row it shows its own predictions.
 
     Attributes:
-        pool: whether it learns from all tasks of a fold at once; else each task trains on its own.
+        joins_tasks: whether it learns from all tasks of a fold at once; else each task trains on its own.
     """
 
-    pool: bool = False
+    joins_tasks: bool = False
 
     @property
     def systems(self) -> tuple[System, ...]:
@@ -190,18 +190,23 @@ _NAMED = ("name", "kind", "model", "config")
 """Fields of a network system that its identity leaves out, or names itself."""
 
 
+SimplePredictor = Callable[[FeatureSet, int], Floats]
+"""A function of m performances and the number of a run that returns (m,) scores."""
+
+
 @dataclass(frozen=True)
 class SimpleSystem(System):
-    """A system that is one function of the training part and the performances to score."""
+    """A system that is one function of the training part."""
 
     name: str
-    score: Callable[[FeatureSet, FeatureSet, int], Floats]  # training part, m other performances, run: (m,) scores
+    fit: Callable[[FeatureSet], SimplePredictor]
     runs: int = 1  # repetitions, for systems that draw at random
     kind: RowKind = "other"
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`."""
-        return lambda features: Predictions(np.stack([self.score(train, features, run) for run in range(self.runs)]))
+        scores = self.fit(train)
+        return lambda features: Predictions(np.stack([scores(features, run) for run in range(self.runs)]))
 
 
 def without_scores(features: FeatureSet) -> FeatureSet:

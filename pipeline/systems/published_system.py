@@ -152,7 +152,7 @@ class _Learner:
         bank: the training part for each member, in the training scale.
         level: (n,) difficulty, NaN where unknown.
         judges: (n, J) scores of single judges in their own units; J is 0 for methods that do not read them.
-        score: (n,) in the units of the labels.
+        rule: the final score from those of the judges, None for methods that do not read them.
     """
 
     system: PublishedSystem
@@ -163,7 +163,7 @@ class _Learner:
     bank: LabelledSteps
     level: Floats
     judges: Floats
-    score: Floats
+    rule: JudgesRule | None
 
     @property
     def config(self) -> TrainConfig:
@@ -189,8 +189,9 @@ class _Learner:
         members = [Member(run, 0, np.arange(count), int(seed)) for run, seed in enumerate(seeds)]
         net = build_published(model, bank.steps.shape[-1], judges.shape[1], Layers(config.runs))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
-        score = label_table(part.records)[:, 0]
-        return cls(system, normaliser, members, net, used, bank, difficulties(part), judges, score)
+        level, score = difficulties(part), label_table(part.records)[:, 0]
+        rule = JudgesRule.fit(judges, _known(level), score) if judges.size else None
+        return cls(system, normaliser, members, net, used, bank, level, judges, rule)
 
     def train(self, done: Callable[[int], None], stop: Stop | None) -> Floats:
         """Losses (epochs kept, runs); `done` is called after every epoch. Raises Cancelled after `stop`."""
@@ -234,12 +235,15 @@ class _Learner:
         score, deviation = self.normaliser.unscale(out.score.double().numpy(), 0), None
         if out.deviation is not None:
             deviation = self.normaliser.unscale(out.deviation.double().numpy(), 0, shift=False)
-        if out.judges is not None:
+        if out.judges is not None and self.rule is not None:
             low, span = _range(self.judges)
-            learnt, asked = (np.where(np.isfinite(one), one, 1.0) for one in (self.level, level))
-            rule = JudgesRule.fit(self.judges, learnt, self.score)
-            score = rule(out.judges.double().numpy() / SCALE * span + low, asked)
+            score = self.rule(out.judges.double().numpy() / SCALE * span + low, _known(level))
         return Predictions(score, deviation=deviation)
+
+
+def _known(level: Floats) -> Floats:
+    """Difficulties, 1 where unknown."""
+    return np.where(np.isfinite(level), level, 1.0)
 
 
 def _range(judges: Floats) -> tuple[float, float]:

@@ -73,7 +73,7 @@ class RegressionSystem(System):
 
     Attributes:
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
-        model: key of `MODELS`.
+        model: key of `FITS`.
         in_range: scale scores to 0..1 as the paper does, not to deviations from their mean.
         within_users: learn ranks within each user, from descriptors relative to the user's mean.
         kinds: groups that no inner fold splits.
@@ -113,7 +113,7 @@ class RegressionSystem(System):
         if self.within_users:
             x, y = _within_users(x, labels, trials)
         x = scale.fit_transform(x)
-        model = MODELS[self.model](x, y, bundle_numbers(trials.records, self.kinds))
+        model = FITS[self.model](x, y, bundle_numbers(trials.records, self.kinds))
         return FittedRegression(self.describe, columns, make_pipeline(cut, scale), model, scores)
 
 
@@ -187,7 +187,7 @@ def _nearest(x: Floats, y: Floats, groups: Rows) -> Any:
     return KNeighborsRegressor(min(NEIGHBOURS, len(x)), weights="distance", algorithm="brute").fit(x, y)
 
 
-MODELS: Mapping[str, Callable[[Floats, Floats, Rows], Any]] = {
+FITS: Mapping[str, Callable[[Floats, Floats, Rows], Any]] = {
     "ridge": _ridge,
     "svr": _support_vectors,
     "process": _gaussian_process,

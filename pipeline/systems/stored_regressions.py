@@ -22,7 +22,7 @@ KERNELS = tuple(
 )
 """Classes that skops does not know as harmless, and that a Gaussian process consists of."""
 
-MODELS = ("DummyRegressor", "GaussianProcessRegressor", "KNeighborsRegressor", "RidgeCV", "SVR")
+REGRESSORS = ("DummyRegressor", "GaussianProcessRegressor", "KNeighborsRegressor", "RidgeCV", "SVR")
 SCALERS = ("MinMaxScaler", "StandardScaler")
 
 MAX_BYTES = 1 << 30
@@ -60,7 +60,7 @@ def _checked(given: Any) -> FittedRegression:
         raise ValueError("a regression of another form")
     if (one.inputs is None) != (len(one.columns) == 0) or (steps and _classes([one.inputs]) != ["Pipeline"]):
         raise ValueError("a regression of another form")
-    if not set(_classes([*steps, one.scores])) <= set(SCALERS) or not set(_classes([one.model])) <= set(MODELS):
+    if not set(_classes([*steps, one.scores])) <= set(SCALERS) or not set(_classes([one.model])) <= set(REGRESSORS):
         raise ValueError("a regression of another form")
     return one
 

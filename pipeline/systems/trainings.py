@@ -40,7 +40,7 @@ class Training:
     """One training of an evaluation.
 
     Attributes:
-        train: (k,) rows of the evaluation's features, labelled; of one task unless the system pools.
+        train: (k,) rows of the evaluation's features, labelled; of one task unless the system joins tasks.
         to_predict: (m,) rows that the model predicts.
     """
 
@@ -70,10 +70,10 @@ def trainings_of(system: System, features: FeatureSet, train: Rows, test: Rows) 
     """
     tasks = [record.task for record in features.records]
     by_task = task_rows(features.take(train))
-    parts = {"": train} if system.pool else {task: train[mine] for task, mine in by_task.items()}
+    parts = {"": train} if system.joins_tasks else {task: train[mine] for task, mine in by_task.items()}
     made = []
     for task, rows in parts.items():
-        mine = {tasks[row] for row in rows} if system.pool else {task}
+        mine = {tasks[row] for row in rows} if system.joins_tasks else {task}
         asked, every = [row for row in test if tasks[row] in mine], range(len(features))
         if not asked:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from models import metrics
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
 from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, FoldAverage
-from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.pack.pack_file import write_pack
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
@@ -26,7 +27,7 @@ from pipeline.systems.baselines import duration, random_scores, subject_mean, tr
 from pipeline.systems.combination import Combined
 from pipeline.systems.fold_predictions import join_tasks
 from pipeline.systems.inner_folds import MOST_FOLDS, InnerSplit, inner_folds
-from pipeline.systems.interface import ResultRow, SimpleSystem
+from pipeline.systems.interface import ResultRow, SimplePredictor, SimpleSystem
 from pipeline.systems.regressors import regressions_for
 from pipeline.systems.selection import (
     CHOSEN,
@@ -142,7 +143,7 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
     network = watching(AimSystem("watched", MODEL, recipe))
     rows: list[ResultRow] = [
         AimSystem("AIM", MODEL, recipe),
-        AimSystem("pooled", MODEL, recipe, pool=True),
+        AimSystem("pooled", MODEL, recipe, joins_tasks=True),
         Selected("selected", (network, *trivial_baselines(features))),
         ChosenEpoch(network),
         BestOnTest(network),
@@ -159,9 +160,12 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
     """A system's function that asks for labels of the test part gets none."""
     asked: list[FeatureSet] = []
 
-    def reading(train: FeatureSet, test: FeatureSet, run: int) -> np.ndarray:
-        asked.append(test)
-        return np.arange(len(test), dtype=float)
+    def reading(train: FeatureSet) -> SimplePredictor:
+        def scores(test: FeatureSet, run: int) -> np.ndarray:
+            asked.append(test)
+            return np.arange(len(test), dtype=float)
+
+        return scores
 
     levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
     given, folds = replace(features, records=levels), kfold(features.records, k=2)
@@ -185,7 +189,7 @@ def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
         for r in made.records
     )
     features = replace(made, records=records)
-    system = AimSystem("pooled", MODEL, TrainConfig(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True)
+    system = AimSystem("pooled", MODEL, TrainConfig(runs=2, epochs=30, switch_epochs=(10, 20, 30)), joins_tasks=True)
     cut = join_tasks(features, folds_by_task(features, kfold(features.records, k=4)), InnerSplit())[0]
     (predicted,) = predict_folds(system, features, [cut])
     assert predicted.losses is not None
@@ -199,22 +203,22 @@ def test_baselines_by_hand(features: FeatureSet) -> None:
     scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
     train, test = np.arange(0, 24), np.arange(24, 32)
 
-    def parts(given: FeatureSet) -> tuple[FeatureSet, FeatureSet]:
-        return given.take(train), given.take(test)
+    def predicted(baseline: Callable[[FeatureSet], SimplePredictor], given: FeatureSet, run: int = 0) -> np.ndarray:
+        return baseline(given.take(train))(given.take(test), run)
 
-    assert np.allclose(training_mean(*parts(features)), scores[train].mean())
+    assert np.allclose(predicted(training_mean, features), scores[train].mean())
     subjects = [r.groups["subject"] for r in features.records]
     same = [row for row in train if subjects[row] == subjects[24]]
-    assert subject_mean(*parts(features))[0] == pytest.approx(scores[same].mean())
+    assert predicted(subject_mean, features)[0] == pytest.approx(scores[same].mean())
     stranger = replace(features, records=tuple(replace(r, groups={}) for r in features.records))
-    assert np.allclose(subject_mean(*parts(stranger)), scores[train].mean())
+    assert np.allclose(predicted(subject_mean, stranger), scores[train].mean())
     timed = replace(features, duration=np.exp(scores))
-    assert np.allclose(duration(*parts(timed)), scores[test])
+    assert np.allclose(predicted(duration, timed), scores[test])
     still = replace(features, duration=np.full(32, 3.0))
-    assert np.allclose(duration(*parts(still)), scores[train].mean())
-    drawn = random_scores(*parts(features), 0)
-    assert np.array_equal(drawn, random_scores(*parts(features), 0))
-    assert not np.array_equal(drawn, random_scores(*parts(features), 1))
+    assert np.allclose(predicted(duration, still), scores[train].mean())
+    drawn = predicted(random_scores, features)
+    assert np.array_equal(drawn, predicted(random_scores, features))
+    assert not np.array_equal(drawn, predicted(random_scores, features, 1))
     assert drawn.min() >= scores[train].min()
     assert drawn.max() <= scores[train].max()
 
@@ -265,9 +269,12 @@ def test_selection_prefers_the_system_that_ranks_best_inside_the_training_part(f
 def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features: FeatureSet) -> None:
     asked: list[tuple[set[str], set[str]]] = []
 
-    def spy(train: FeatureSet, test: FeatureSet, run: int) -> np.ndarray:
-        asked.append(tuple({r.groups["subject"] for r in part.records} for part in (train, test)))  # type: ignore[arg-type]
-        return np.arange(len(test), dtype=float)
+    def spy(train: FeatureSet) -> SimplePredictor:
+        def scores(test: FeatureSet, run: int) -> np.ndarray:
+            asked.append(tuple({r.groups["subject"] for r in part.records} for part in (train, test)))  # type: ignore[arg-type]
+            return np.arange(len(test), dtype=float)
+
+        return scores
 
     system = Selected("selected", (SimpleSystem("spy", spy),))
     parts = [part for part in folds_by_task(features, leave_one_out(features.records, "subject")) if part.fold == "s3"]
@@ -319,8 +326,8 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
     network = watching(AimSystem("AIM", MODEL, TrainConfig(runs=1, epochs=2)))
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
-    pool = TrainingPool(folder=tmp_path / "shared")
-    shared = cross_validate(features, Protocol(folds), rows, pool=pool)
+    runner = TrainingRunner(folder=tmp_path / "shared")
+    shared = cross_validate(features, Protocol(folds), rows, runner=runner)
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
     parts, split = folds_by_task(features, folds), InnerSplit(folds=tuple(frozenset(fold.test) for fold in folds))
     for part in parts:
@@ -361,10 +368,10 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
     baseline, *_ = trivial_baselines(features)
     asked: list[int] = []
 
-    class Counted(TrainingPool):
-        def run(self, features: FeatureSet, trainings: Any) -> Any:
+    class Counted(TrainingRunner):
+        def __call__(self, features: FeatureSet, trainings: Any) -> Any:
             asked.append(len(trainings))
-            return super().run(features, trainings)
+            return super().__call__(features, trainings)
 
     rows: list[ResultRow] = [network, ChosenEpoch(network), BestOnTest(network), Combined((network, baseline))]
     folds = kfold(features.records, k=2)
@@ -373,10 +380,10 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
     for cut in join_tasks(features, folds_by_task(features, folds), split):
         for part in cut.inner:
             inner += len({features.records[row].task for row in cut.train[part.test]})
-    cross_validate(features, Protocol(folds), rows, pool=Counted())
+    cross_validate(features, Protocol(folds), rows, runner=Counted())
     assert asked == [2 * (4 + inner)], "two systems, on two folds of two tasks and their inner folds"
     asked.clear()
-    cross_validate(features, Protocol(folds), [Selected("selected", (network, baseline))], pool=Counted())
+    cross_validate(features, Protocol(folds), [Selected("selected", (network, baseline))], runner=Counted())
     assert asked == [2 * inner, 4]
 
 

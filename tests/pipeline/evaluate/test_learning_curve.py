@@ -16,6 +16,7 @@ from pipeline.evaluate.learning_curve import FOLDS, curve_lines, curve_system, l
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.systems import SimpleSystem
+from pipeline.systems.interface import SimplePredictor
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.helpers.watching import Watching
@@ -23,11 +24,15 @@ from tests.helpers.watching import Watching
 SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
 
 
-def noted(train: FeatureSet, test: FeatureSet, _: int) -> Floats:
+def noted(train: FeatureSet) -> SimplePredictor:
     """A system that notes its rows, and whose predictions fall with the root of the number of training rows."""
-    SEEN.append((train.ids, test.ids))
-    assert all(record.labels is None or record.labels.score is None for record in test.records)
-    return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
+
+    def scores(test: FeatureSet, _: int) -> Floats:
+        SEEN.append((train.ids, test.ids))
+        assert all(record.labels is None or record.labels.score is None for record in test.records)
+        return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
+
+    return scores
 
 
 def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:

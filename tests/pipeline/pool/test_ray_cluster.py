@@ -26,7 +26,7 @@ from pipeline.pool.ray_pool import RayPool
 from pipeline.pool.worker_pool import run_items
 from pipeline.settings.machine import RunConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
-from tests.pipeline.evaluate.test_training_pool import command, features
+from tests.pipeline.evaluate.test_training_runner import command, features
 
 ray = pytest.importorskip("ray")
 

@@ -186,7 +186,7 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
     run, new = trained
     scorer, record = load_scorer(run, cached_in(tmp_path / "cache")), find_videos([new / "a.mp4"]).records[0]
     planned = scorer.planner.plan(record).stages[-1]
-    scorer.cache.keep_failure(planned.parts, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
+    scorer.planner.cache.keep_failure(planned.parts, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
     assert scorer.score_records([record])[0].score is not None
 
 
@@ -195,20 +195,20 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     records = find_videos([new]).records
     before = load_scorer(run, cached_in(tmp_path / "cache")).score_records(records)
     scorer, observer = load_scorer(run, cached_in(tmp_path / "cache")), Watching()
-    damage(scorer.cache.root, "timesteps", "b.mp4")
+    damage(scorer.planner.cache.root, "timesteps", "b.mp4")
     assert csv_text(scorer.score_records(records, observer)) == csv_text(before)
     assert len(observer.lines) == 1
     assert "b.mp4 is extracted again: the output of timesteps cannot be used (damaged cache file" in observer.lines[0]
-    damage(scorer.cache.root, "timesteps", "a.mp4")
+    damage(scorer.planner.cache.root, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
-    damage(scorer.cache.root, "timesteps", "a.mp4")
+    damage(scorer.planner.cache.root, "timesteps", "a.mp4")
     assert len(gather_features(records, scorer.planner, Observer())) == len(records)
 
 
 def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     scorer = load_scorer(run, cached_in(tmp_path / "cache"))
-    scorer.cache.read = damaged  # type: ignore[method-assign, assignment]
+    scorer.planner.cache.read = damaged  # type: ignore[method-assign, assignment]
     row = scorer.score(new / "a.mp4")
     assert row.score is None
     assert "damaged cache file" in str(row.failure)
@@ -462,8 +462,8 @@ def test_every_command_gives_the_same_notes(
         monkeypatch.chdir(tmp_path / command)
         scorer = load_scorer(run_copy)
         scorer.score_records(find_videos([tmp_path / "in"]).records)
-        damage(scorer.cache.root, "timesteps", "a.mp4")
-        scorer.cache.close()
+        damage(scorer.planner.cache.root, "timesteps", "a.mp4")
+        scorer.planner.cache.close()
         call(watching := Watching())
         notes[command] = [line.replace(str(tmp_path / command), "") for line in watching.lines]
     assert notes["score"] == notes["report"] == notes["plot"]

@@ -21,7 +21,7 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchReport, TrainingSteps, VideoReport
-from pipeline.report.progress import PerformerProgress
+from pipeline.report.performers import PerformerScores
 from pipeline.report.text import to_digits
 from pipeline.score.score import Score, ScoreParts, StepScore
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
@@ -148,7 +148,7 @@ def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbe
     assert (to_digits(-0.0001, 3), to_digits(-0.0001, 3, sign=True), significant(-0.0)) == ("0.000", "+0.000", "0")
     one, other = (Score("v", score=score, accuracy=accuracy(18.3)) for score in (33.6, 36.4))
     first, last = (VideoReport("v", row, subject="anna", day=day) for row, day in ((one, "1"), (other, "2")))
-    assert "34 on 1, 36 on 2 (+2; 2 videos)" in PerformerProgress("anna", (first, last)).sentence
+    assert "34 on 1, 36 on 2 (+2; 2 videos)" in PerformerScores("anna", (first, last)).sentence
 
 
 def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:

@@ -259,12 +259,12 @@ def test_the_page_names_data_set_scale_number_and_days() -> None:
     labels = np.array([[62.0, np.nan, np.nan], [71.5, np.nan, np.nan], [np.nan] * 3])
     model = SimpleNamespace(train_ids=ids, train_labels=labels, calibration=None)
     config = load_config(overrides={"name": "diving"})
-    scorer: Any = SimpleNamespace(model=model, config=config, folder=Path("runs/dives"))
+    scorer: Any = SimpleNamespace(model=model, planner=SimpleNamespace(config=config), folder=Path("runs/dives"))
     said = "Judges diving, on a scale of 62.00 to 71.50, as learned from 3 training videos"
     assert work.judged(scorer) == f"{said} of 2026-03-01 to 2026-05-31."
     model.train_ids = ("a.mp4", "b.mp4", "c.mp4")
     assert work.judged(scorer) == f"{said}."
     model.calibration = SimpleNamespace(facts=SimpleNamespace(days=("2025-11-02", "2026-01-09")))
     assert work.judged(scorer) == f"{said} of 2025-11-02 to 2026-01-09.", "the days of the labels"
-    scorer.config = load_config()
+    scorer.planner.config = load_config()
     assert work.judged(scorer).startswith("Judges dives, on")

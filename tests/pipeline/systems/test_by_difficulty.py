@@ -42,12 +42,12 @@ def dives() -> FeatureSet:
 
 def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
     line = relabelled(dives, lambda i, one: replace(one, score=3 * LEVELS[i] + 1))
-    assert np.allclose(difficulty_alone(line.take(TRAIN), line.take(TEST)), 3 * LEVELS[TEST] + 1)
+    assert np.allclose(difficulty_alone(line.take(TRAIN))(line.take(TEST), 0), 3 * LEVELS[TEST] + 1)
     unknown = relabelled(line, lambda i, one: replace(one, difficulty=None) if i in (0, 40) else one)
     mean = label_table(line.records)[TRAIN, 0].mean()
-    assert np.allclose(difficulty_alone(unknown.take(TRAIN), unknown.take(TEST))[:2], [mean, 3 * LEVELS[41] + 1])
+    assert np.allclose(difficulty_alone(unknown.take(TRAIN))(unknown.take(TEST), 0)[:2], [mean, 3 * LEVELS[41] + 1])
     equal = relabelled(line, lambda i, one: replace(one, difficulty=2.0))
-    assert np.allclose(difficulty_alone(equal.take(TRAIN), equal.take(TEST)), mean)
+    assert np.allclose(difficulty_alone(equal.take(TRAIN))(equal.take(TEST), 0), mean)
 
 
 def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) -> None:

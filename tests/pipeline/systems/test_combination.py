@@ -22,7 +22,7 @@ from pipeline.systems.combination import (
 from pipeline.systems.fold_predictions import join_tasks
 from pipeline.systems.inner_folds import InnerSplit
 from pipeline.systems.inner_tests import InnerPredictions, better_than_chance
-from pipeline.systems.interface import SimpleSystem
+from pipeline.systems.interface import SimplePredictor, SimpleSystem
 from pipeline.systems.regressors import regressions_for
 from pipeline.train.features import FeatureSet
 from tests.helpers.folds import knowing, predict_folds
@@ -164,10 +164,13 @@ def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[Sim
     noise = np.random.default_rng(0).normal(size=(2, len(features)))
     good = knowing("good", features, lambda scores: scores + noise[0])
 
-    def noting(train: FeatureSet, test: FeatureSet, run: int) -> Any:
-        if recorded is not None:
-            recorded.append((train, test))
-        return good.score(train, test, run)
+    def noting(train: FeatureSet) -> SimplePredictor:
+        def scores(test: FeatureSet, run: int) -> Any:
+            if recorded is not None:
+                recorded.append((train, test))
+            return good.fit(train)(test, run)
+
+        return scores
 
     return [
         SimpleSystem("good", noting),

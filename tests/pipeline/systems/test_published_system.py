@@ -18,7 +18,7 @@ from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
     PUBLISHED_ROWS,
@@ -109,7 +109,7 @@ def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, runs=2)
     training = Training(system, TRAIN, TEST)
     once = run_training(judged, training)
-    (again,) = TrainingPool().run(judged, [pickle.loads(pickle.dumps(training))])
+    (again,) = TrainingRunner()(judged, [pickle.loads(pickle.dumps(training))])
     assert np.array_equal(once.score, again.score)
     assert once.score.shape == (2, len(TEST))
     assert not np.array_equal(once.score[0], once.score[1])

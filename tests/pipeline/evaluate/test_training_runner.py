@@ -23,10 +23,9 @@ from pipeline.evaluate import EvaluationResults, read_results
 from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
-from pipeline.evaluate.training_pool import TrainingPool
+from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
-from pipeline.pool import RayPool
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.machine import RunConfig
 from pipeline.settings.recipes import TrainConfig
@@ -34,7 +33,7 @@ from pipeline.systems import TaskFold
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
-from pipeline.systems.interface import Predictions, Predictor, ResultRow, SimpleSystem, System
+from pipeline.systems.interface import Predictions, Predictor, ResultRow, SimplePredictor, SimpleSystem, System
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import ChosenEpoch, watching
@@ -58,8 +57,8 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def on_ray(workers: int = 2, **more: Any) -> TrainingPool:
-    return TrainingPool(RayPool(RunConfig(workers=workers, engine="ray")), **more)
+def on_ray(workers: int = 2, **more: Any) -> TrainingRunner:
+    return TrainingRunner(RunConfig(workers=workers, engine="ray"), **more)
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:
@@ -95,14 +94,15 @@ class Killer(System):
     folder: Path
     times: int
     name: str = "killer"
-    pool: bool = True
+    joins_tasks: bool = True
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         tries = len(list(self.folder.iterdir()))
         (self.folder / str(tries)).touch()
         if tries < self.times:
             os.kill(os.getpid(), signal.SIGKILL)
-        return SimpleSystem("", lambda train, test, run: np.full(len(test), tries + 1.0)).train(train, None, control)
+        counted = SimpleSystem("", lambda train: lambda test, run: np.full(len(test), tries + 1.0))
+        return counted.train(train, None, control)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Sleeper(System):
 
     place: Path
     name: str = "sleeper"
-    pool: bool = True
+    joins_tasks: bool = True
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         self.place.touch()
@@ -122,12 +122,12 @@ class Sleeper(System):
         raise Cancelled
 
 
-def broken(train: FeatureSet, test: FeatureSet, run: int) -> Any:
+def broken(train: FeatureSet) -> Any:
     raise ZeroDivisionError("by nought")
 
 
-def predicted(train: FeatureSet, test: FeatureSet, run: int) -> Any:
-    return np.arange(len(test), dtype=float)
+def predicted(train: FeatureSet) -> SimplePredictor:
+    return lambda test, run: np.arange(len(test), dtype=float)
 
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
@@ -137,7 +137,7 @@ def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> No
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
     here = cross_validate(judged, Protocol(folds), systems)
-    assert without_time(cross_validate(judged, Protocol(folds), systems, pool=on_ray())) == without_time(here)
+    assert without_time(cross_validate(judged, Protocol(folds), systems, runner=on_ray())) == without_time(here)
     assert {*PUBLISHED_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
         here.systems
     )
@@ -149,7 +149,7 @@ class Counting(System):
 
     fitted: list[int]
     name: str = "counting"
-    pool: bool = True
+    joins_tasks: bool = True
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         self.fitted.append(len(train))
@@ -187,7 +187,7 @@ def test_the_longest_training_starts_first_and_reports_its_share(request: pytest
     network = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(runs=2, epochs=120)))
     wanted = [training_of(system, made) for system in (SimpleSystem("counts", predicted), network)]
     with one_thread():
-        (on_ray(1, progress=seen) if engine == "ray" else TrainingPool(progress=seen)).run(made, wanted)
+        (on_ray(1, progress=seen) if engine == "ray" else TrainingRunner(progress=seen))(made, wanted)
     assert seen.finished == [1, 0]
     assert seen.shares == sorted(seen.shares)
     assert (seen.shares[0], seen.shares[-1]) == (0.0, 1.0)
@@ -201,14 +201,14 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
     with one_thread():
         for cores in (1, 3):
             results.append([run_training(made, one, TrainingControl(cores=cores)) for one in wanted])
-    results.append(TrainingPool().run(made, wanted))
+    results.append(TrainingRunner()(made, wanted))
     assert all(same(results[0], more) for more in results[1:])
 
 
 def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) -> None:
     made = features()
     counts = training_of(SimpleSystem("counts", predicted), made)
-    results = on_ray(1).run(made, [counts, training_of(Killer(tmp_path, 1), made), counts])
+    results = on_ray(1)(made, [counts, training_of(Killer(tmp_path, 1), made), counts])
     assert results[1].score[0, 0] == 2.0
     assert same(results[:1], results[2:])
     assert len(list(tmp_path.iterdir())) == 2
@@ -217,7 +217,7 @@ def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) 
 def test_a_training_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
     made = features()
     with pytest.raises(TrainingError, match=r"^killer: lost 2 workers"):
-        on_ray(1).run(made, [training_of(Killer(tmp_path, 9), made)])
+        on_ray(1)(made, [training_of(Killer(tmp_path, 9), made)])
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
@@ -225,23 +225,23 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     if engine == "ray":
         request.getfixturevalue("cluster")
     made = features()
-    pool = on_ray(1) if engine == "ray" else TrainingPool()
+    runner = on_ray(1) if engine == "ray" else TrainingRunner()
     folds = make_folds("kfold", made.records, k=2)
-    with pytest.raises(TrainingError, match=r"^test_training_pool.py:\d+: counts badly: ZeroDivisionError: by nought"):
+    with pytest.raises(TrainingError, match=r"^test_training_runner.py:\d+: counts badly: ZeroDivisionError"):
         cross_validate(
-            made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], pool=pool
+            made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], runner=runner
         )
     absent = AimSystem("w/o transformation", AimConfig(transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
-        cross_validate(uneven, Protocol(folds), [absent], pool=pool)
+        cross_validate(uneven, Protocol(folds), [absent], runner=runner)
 
 
 def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:
     made = features()
     wanted = [training_of(Sleeper(tmp_path / str(i)), made) for i in range(3)]
     with pytest.raises(Cancelled):
-        on_ray(stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists()).run(made, wanted)
+        on_ray(stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())(made, wanted)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
 
 
@@ -251,7 +251,7 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
     endless = TrainConfig(runs=1, epochs=10**6)
     wanted = [training_of(AimSystem("aim", MODEL, endless), made)]
     with pytest.raises(Cancelled):
-        on_ray(1, stop=lambda: any(tmp_path.iterdir()), folder=tmp_path).run(made, wanted)
+        on_ray(1, stop=lambda: any(tmp_path.iterdir()), folder=tmp_path)(made, wanted)
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 

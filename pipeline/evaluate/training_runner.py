@@ -18,8 +18,8 @@ import torch
 
 from data.errors import Cancelled
 from pipeline.observer import Progress
-from pipeline.pool import MOST_LOST, Message, Pool, RayPool, Tell, ThreadPool, WorkerLost, run_items, worker_threads
-from pipeline.settings.machine import Device
+from pipeline.pool import MOST_LOST, Message, RayPool, Tell, WorkerLost, pool_of, run_items, worker_threads
+from pipeline.settings.machine import RunConfig
 from pipeline.systems import Predictions, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl
 from pipeline.train.features import FeatureSet
@@ -27,24 +27,22 @@ from pipeline.train.fit import one_thread
 
 
 @dataclass(frozen=True)
-class TrainingPool:
+class TrainingRunner:
     """Runs trainings on the actors of a Ray cluster, else in threads, which share the features; the results are equal.
 
     Attributes:
-        pool: that of the actors, which takes no limit of time; None: threads of this process.
+        machine: where trainings run.
         progress: follows the trainings.
         stop: is asked between epochs.
         folder: keeps finished and unfinished trainings for later calls; None: keeps none.
-        device: where networks train.
     """
 
-    pool: RayPool | None = None
+    machine: RunConfig = field(default_factory=RunConfig)
     progress: Progress = field(default_factory=Progress)
     stop: Stop | None = None
     folder: Path | None = None
-    device: Device = "auto"
 
-    def run(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predictions]:
+    def __call__(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predictions]:
         """The predictions of each training.
 
         As many trainings run at once as there are cores or places. Where there are more cores, a training runs several
@@ -58,9 +56,10 @@ class TrainingPool:
         self.progress.plan(weights)
         longest_first = sorted(weights, key=lambda number: -weights[number])  # so that all cores end together
         count = max(1, min(cores, len(trainings)))
-        share = worker_threads(self.pool.run) if self.pool else cores // count
-        pool: Pool = self.pool or ThreadPool(count)
-        start = partial(_start_training, features, TrainingControl(self.folder, device=self.device, cores=share))
+        pool = pool_of(self.machine, threads=count)
+        share = worker_threads(self.machine) if isinstance(pool, RayPool) else cores // count
+        control = TrainingControl(self.folder, device=self.machine.train_device, cores=share)
+        start = partial(_start_training, features, control)
         items, finished = deque((number, trainings[number]) for number in longest_first), dict[int, Predictions]()
         with one_thread():
             for (number, training), answer in run_items(pool, start, items, self.stop or (lambda: False)):
@@ -83,7 +82,7 @@ def _start_training(
     """The work of a worker: takes a numbered training, returns its predictions, None after a stop."""
     control = replace(control, progress=tell, stop=stop.is_set)
 
-    def run(numbered: tuple[int, Training]) -> Predictions | None:
+    def train(numbered: tuple[int, Training]) -> Predictions | None:
         # Ray's arrays are read-only, and torch refuses those: copy the rows.
         training = replace(numbered[1], train=numbered[1].train.copy(), to_predict=numbered[1].to_predict.copy())
         try:
@@ -92,4 +91,4 @@ def _start_training(
         except Cancelled:
             return None
 
-    return run
+    return train

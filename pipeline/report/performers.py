@@ -11,7 +11,7 @@ from pipeline.report.text import to_digits
 
 
 @dataclass(frozen=True)
-class PerformerProgress:
+class PerformerScores:
     """The valid scores of one performer over time."""
 
     subject: str
@@ -34,14 +34,14 @@ class PerformerProgress:
         return f"{said}. This is smaller than the model's usual error of ±{error}: no sign of progress."
 
 
-def progress(batch: BatchReport) -> list[PerformerProgress]:
+def performer_scores(batch: BatchReport) -> list[PerformerScores]:
     """Performers with valid scores on at least two days, by name."""
     by_subject: dict[str, list[VideoReport]] = {}
     for row in batch.rows:
         if row.day and row.result.valid and row.shown_score is not None:
             by_subject.setdefault(row.subject, []).append(row)
     return [
-        PerformerProgress(name, tuple(sorted(videos, key=lambda video: video.day)))
+        PerformerScores(name, tuple(sorted(videos, key=lambda video: video.day)))
         for name, videos in sorted(by_subject.items())
         if len({video.day for video in videos}) > 1
     ]
