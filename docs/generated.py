@@ -36,6 +36,19 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return markdown
 
 
+OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+BLOCK_OR_CODE = re.compile(r"(<pre.*?</pre>)|<code>([^<]*)</code>", re.DOTALL)
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """The page with options in running text that are not broken at their hyphens; called by MkDocs."""
+
+    def whole(found: re.Match[str]) -> str:
+        return found[1] or "<code>" + OPTION.sub(r'<span class="whole">\g<0></span>', found[2]) + "</code>"
+
+    return BLOCK_OR_CODE.sub(whole, content)
+
+
 def commands() -> str:
     """Every command: what it does, its example, its arguments and options."""
     import typer
@@ -105,7 +118,9 @@ def _command(name: str, command: Any) -> str:
     about = _text(command.help)
     head = f"## `{name}`\n\n{about}\n"
     code = f"\n```\n{example}\n```\n" if example else ""
-    return f"{head}{code}\n{_table(('', 'default', 'meaning'), rows)}" if rows else f"{head}{code}"
+    columns = (0, 1, 2) if any(default for _, default, _ in rows) else (0, 2)
+    titles, *cells = (tuple(row[i] for i in columns) for row in [("", "default", "meaning"), *rows])
+    return f"{head}{code}\n{_table(titles, cells)}" if rows else f"{head}{code}"
 
 
 def _table(head: Row, rows: Sequence[Row]) -> str:
@@ -120,4 +135,5 @@ def _whole(name: str) -> str:
 
 def _text(text: str | None) -> str:
     """Plain text as Markdown: one line, in which nothing is a tag or ends a cell."""
-    return html.escape(" ".join((text or "").split()), quote=False).replace("|", "\\|").replace("*", "\\*")
+    plain = html.escape(" ".join((text or "").split()), quote=False).replace("|", "\\|").replace("*", "\\*")
+    return re.sub(r"(?<![\w`-])--[a-z][\w-]*", r"`\g<0>`", plain)

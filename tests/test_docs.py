@@ -225,6 +225,22 @@ def test_printed_tables_keep_their_lines_on_the_site() -> None:
     assert "white-space: pre;" in rules
 
 
+def test_the_words_of_the_picture_of_the_packages_fit_their_boxes() -> None:
+    text = text_of(ROOT / "docs" / "images" / "architecture.svg")
+    boxes = [
+        tuple(map(int, box)) for box in re.findall(r'<rect x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"', text)
+    ]
+    texts = re.findall(r'<text x="(\d+)" y="(\d+)" class="(\w)" text-anchor="(\w+)">(.*?)</text>', text)
+    assert len(texts) > 20
+    wide = {"h": 16 * 0.6, "c": 13 * 0.62, "n": 12 * 0.58}
+    """Pixels of a letter by class."""
+    for x, y, kind, anchor, words in texts:
+        around = [box for box in boxes if box[0] <= int(x) <= box[0] + box[2] and box[1] <= int(y) <= box[1] + box[3]]
+        left, _, width, _ = min(around, key=lambda box: box[2], default=(0, 0, 860, 544))
+        room = left + width - int(x) if anchor == "start" else int(x) - left
+        assert len(words) * wide[kind] <= room, words
+
+
 def test_pages_name_no_machine() -> None:
     for path in [*PAGES, *SCRIPTS, ROOT / "mkdocs.yml", ROOT / "docs" / "generated.py"]:
         assert not re.search(r"(?<![\w.])/(?:(?:work|root|tmp|Users)/|home/(?!you/))", text_of(path)), name_of(path)

@@ -13,7 +13,7 @@ Nothing is printed: notes and progress go to the observer. Errors that a user ca
 folder that cannot be used, `StorageError` for a store that does not answer or refuses. `Cancelled` is raised where the
 observer's stop event ends the work before there is a result; the same call resumes.
 
-Common arguments:
+Args:
     inputs: videos or folders (searched recursively).
     root: the data set's folder; default: dataset.root of the configuration.
     config: preset such as folder or jigsaws, or a YAML configuration; default: the preset folder.

@@ -60,7 +60,7 @@ Command = Callable[[typer.Typer], None]
 WORDS = "aqa.words"
 """Key of a context: the command and its words, as they were typed."""
 
-SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes|Common arguments):$", re.MULTILINE)
+SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes):$", re.MULTILINE)
 
 
 def _refuse_setting(before: list[str], words: list[str]) -> None:
@@ -160,7 +160,7 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
                 raise
             _say_next(call.__name__, result, Typed(ctx.meta[WORDS], given))
 
-        texts = {**entries(api, "Common arguments"), **entries(call, "Args")}
+        texts = {**entries(api, "Args"), **entries(call, "Args")}
         parts = [_typed(one, texts.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
         parts.append(Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context))
         flags = [name for name in wanted if name in DISPLAY]

@@ -44,7 +44,7 @@ def test_help_and_docstring_have_the_same_words(name: str) -> None:
     call, command = getattr(api, name), COMMANDS[name]
     assert command.help == description(call)
     assert command.epilog.startswith(f"Example: {PROGRAM} {name.replace('_', ' ')}")
-    words = {**entries(api, "Common arguments"), **entries(call, "Args")}
+    words = {**entries(api, "Args"), **entries(call, "Args")}
     parameters = dict(inspect.signature(call).parameters)
     for parameter in command.params:
         if parameter.name in TERMINAL_ONLY:

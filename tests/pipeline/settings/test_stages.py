@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,16 @@ def test_the_page_shows_every_stage_and_array(generated: Any) -> None:
     assert places == sorted(places)
     for name in STAGES:
         assert all(f"| `{array}` |" in page for array in stage_class(name).arrays)
+
+
+def test_options_on_the_site_are_not_broken_at_their_hyphens(generated: Any) -> None:
+    page = "<p><code>--config x-y</code></p><pre><code>aqa --json</code></pre>"
+    whole = page.replace("--config", '<span class="whole">--config</span>')
+    assert generated.on_page_content(page) == whole
+    assert "default: by the ending of `--out`, else h5" in generated.commands()
+
+
+def test_a_command_without_defaults_has_no_column_for_them(generated: Any) -> None:
+    sections = dict(re.findall(r"^## `([\w ]+)`\n(.*?)(?=^## |\Z)", generated.commands(), re.MULTILINE | re.DOTALL))
+    assert "|  | default | meaning |" in sections["demo"]
+    assert "|  | meaning |" in sections["pack"]
