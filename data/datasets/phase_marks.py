@@ -12,12 +12,11 @@ break this, or were made in a file of another length or frame rate, has no phase
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
-from itertools import pairwise, zip_longest
+from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -42,13 +41,15 @@ TOUCH_S = 0.1
 """Neighbouring phases whose ends are no further apart meet where the later one begins."""
 
 COLUMNS = ("video", "phase", "start_s", "end_s")
-MEDIA = ("media file name", "media file path", "media file", "observation id")
-LENGTHS, RATES = ("media duration (s)", "total length"), ("fps (frame/s)", "fps")
-BORIS = ("behavior", "behavior type", "status", "time", "time offset (s)", "start (s)", "stop (s)", "source", *MEDIA,
-         *LENGTHS, *RATES)  # fmt: skip
+BORIS = {"behavior": "phase", "behavior type": "kind", "status": "kind", "time": "start_s", "start (s)": "start_s",
+         "stop (s)": "end_s", "time offset (s)": "offset_s", "media duration (s)": "length_s",
+         "total length": "length_s", "fps (frame/s)": "fps",
+         **dict.fromkeys(("media file name", "media file path", "media file"), "video")}  # fmt: skip
+"""Columns of tables by their names in events of BORIS."""
+
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".eaf", ".json")
 
-_HEADER = re.compile("behavior.*(time|start)|time.*behavior", re.IGNORECASE)
+_HEADER = re.compile("^.*(behavior.*(time|start)|time.*behavior)", re.IGNORECASE | re.MULTILINE)
 _TRANSCRIBED = re.compile(r"(\d{1,7}) (\d{1,7}) (\S+)", re.ASCII)
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
@@ -82,21 +83,22 @@ def with_phases(
         return listing  # there may be a million records
     trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
     names = VideoNames({r.id: (r.id, PurePosixPath(r.id).name, r.stem, trials[r.id]) for r in listing.records})
-    one_video = place is None and beside is not None and not _is_folder(beside)  # the table may name its neighbours
     for path in tables:
-        source, strangers = printable(address(path)), dict[str, str]()
+        source, marked = printable(address(path)), dict[str, list[Mark]]()
         try:
-            for mark in read_marks(path, _content(path, reach)):
-                ids = [] if mark.video in strangers else names.find(mark.video.replace("\\", "/"))
-                if len({trials[one] for one in ids}) == 1:
-                    for one in ids:
-                        found.setdefault(one, {}).setdefault(source, []).append(mark)
-                elif mark.video not in strangers:
-                    fault = "fits several videos" if ids else f"is no video here{names.suggestion(mark.video, trials)}"
-                    strangers[mark.video] = f"{source}: '{clip(mark.video, 200)}' {fault}"
+            content = RemoteFolder(path, reach).read("", MAX_BYTES) if is_remote(path) else read_bytes(path)
+            for mark in _read(path, content):
+                marked.setdefault(mark.video.replace("\\", "/"), []).append(mark)
         except DataError as error:
             problems.append(str(error))
-        problems += () if one_video else strangers.values()
+        for video, marks in marked.items():
+            ids = names.find(video)
+            if len({trials[one] for one in ids}) == 1:
+                for one in ids:
+                    found.setdefault(one, {}).setdefault(source, []).extend(marks)
+            elif place is not None or beside is None or not _is_video(beside):  # else the table names its neighbours
+                fault = "fits several videos" if ids else f"is no video here{names.suggestion(video, trials)}"
+                problems.append(f"{source}: '{clip(video, 200)}' {fault}")
     records = tuple(_marked(record, found.get(record.id, {})) for record in listing.records)
     problems += [f"{record.name}: {record.phase_fault}" for record in records if record.phase_fault]
     return replace(listing, records=records, problems=(*listing.problems, *problems))
@@ -105,16 +107,15 @@ def with_phases(
 def _tables(listing: Listing, place: Path | None, beside: Path | None, storage: Storage) -> list[Path]:
     """Paths and addresses of the files of phases, as `with_phases` says."""
     named = place is not None
-    if place is None and beside is not None:
-        place = (beside if _is_folder(beside) else beside.parent) / BESIDE
+    if beside is not None:
+        place = place or (beside.parent if _is_video(beside) else beside) / BESIDE
     if place is None:
         return []
     if is_remote(place):
         paths = [Path(place, name) for name in RemoteFolder(place, storage).files() if "/" not in name]
     elif place.is_dir():
-        root = place.resolve()
         told = {path.resolve() for one in listing.records if (path := one.sidecars.get("transcription"))}
-        paths = sorted(path for path in told if root in path.parents) or files_in(place)
+        paths = sorted(path for path in told if place.resolve() in path.parents) or files_in(place)
     else:
         paths = [place] if place.exists() else []
     if named and not paths and not place.is_dir():
@@ -122,12 +123,8 @@ def _tables(listing: Listing, place: Path | None, beside: Path | None, storage: 
     return [path for path in paths if path == place or path.suffix.lower() in SUFFIXES]
 
 
-def _is_folder(place: Path) -> bool:
-    return place.suffix.lower() not in VIDEO_SUFFIXES if is_remote(place) else place.is_dir()
-
-
-def _content(path: Path, storage: Storage) -> bytes:
-    return RemoteFolder(path, storage).read("", MAX_BYTES) if is_remote(path) else read_bytes(path)
+def _is_video(place: Path) -> bool:
+    return place.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _marked(record: Record, sources: dict[str, list[Mark]]) -> Record:
@@ -149,11 +146,8 @@ def _in_seconds(record: Record, marks: Sequence[Mark]) -> list[Phase]:
         player = probe(Path(record.path or ""))[1] if record.rate and record.frames is None else life
         _require_equal_clock(first, player)
         shown = np.arange(len(life), dtype=np.float64) if first.frames else player
-        rate = (life[-1] - life[0]) / max(shown[-1] - shown[0], 1e-9)  # beyond the last frame
-        moved = np.interp(places, shown, life) + rate * (
-            np.fmax(places - shown[-1], 0.0) + np.fmin(places - shown[0], 0.0)
-        )
-        places = np.where(np.isfinite(places), moved, places)
+        rate = max(life[-1] - life[0], 1e-9) / max(shown[-1] - shown[0], 1e-9)  # beyond the first and last frame
+        places = np.interp(places, shown, life) + rate * (places - places.clip(shown[0], shown[-1]))
     elif first.frames:
         raise ValueError("they count frames, and there is no video here to time them")
     return [Phase(mark.name, *ends) for mark, ends in zip(marks, places.tolist(), strict=True)]
@@ -191,10 +185,7 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
 
 
 def phases_of_text(text: str) -> tuple[Phase, ...]:
-    """The phases that `phases_as_text` or a page wrote as JSON: at least one, each ends where the next begins.
-
-    Raises ValueError: others.
-    """
+    """The phases of a JSON text: at least one, each ends where the next begins. Raises ValueError: others."""
     try:
         phases = tuple(Phase(str(one["name"]), float(one["start"]), float(one["end"])) for one in parse_json(text))
     except (LookupError, TypeError, OverflowError) as error:
@@ -204,12 +195,7 @@ def phases_of_text(text: str) -> tuple[Phase, ...]:
     return phases
 
 
-def phases_as_text(phases: Sequence[Phase]) -> str:
-    """JSON that `phases_of_text` reads."""
-    return json.dumps([asdict(phase) for phase in phases])
-
-
-def read_marks(path: Path, content: bytes) -> list[Mark]:
+def _read(path: Path, content: bytes) -> list[Mark]:
     """The marks of one file. Raises DataError: of no known form."""
     suffix = path.suffix.lower()
     try:
@@ -223,48 +209,39 @@ def read_marks(path: Path, content: bytes) -> list[Mark]:
     except (LookupError, TypeError, AttributeError, ValueError, ElementTree.ParseError) as error:
         fix = "Expected: ELAN, a project of VIA 3, an export of Label Studio (JSON), or a table"
         raise DataError(f"no file of phases ({clip(str(error))})", where=path, fix=fix) from error
+    return list(_events(path, content))
+
+
+def _events(path: Path, content: bytes) -> Iterator[Mark]:
+    """The rows of a table, also one of BORIS below other lines: a STOP ends what the START before it began."""
     if b"behavior" in content[: 1 << 14].lower():
-        return list(_boris(path, content))
-    table, _ = read_table(path, content, COLUMNS, {})
-    named = ((without_mark(row.text("video")), without_mark(row.text("phase")), row) for row in table)
-    return [Mark(video, phase, *_ends(row, "start_s", "end_s")) for video, phase, row in named]
-
-
-def _ends(row: LabelRow, first: str, last: str = "") -> tuple[float, float]:
-    """The seconds of two columns of a row; an empty end is infinite. Raises DataError: no begin."""
-    start, end = row.number(first), row.number(last)
-    if start is None:
-        raise DataError(f"no number in the column '{first}'", where=row.where, fix="Fill it in, or remove the row")
-    return start, math.inf if end is None else end
-
-
-def _boris(path: Path, content: bytes) -> Iterator[Mark]:
-    """Events of BORIS: aggregated ones have their ends, tabular ones are paired here; lines above the header go."""
-    lines, times = read_text(path, content).split("\n"), dict[tuple[str, str], list[float]]()
-    stated = dict[str, tuple[float | None, float | None]]()
-    header = next((number for number, line in enumerate(lines) if _HEADER.search(line)), 0)
-    for row in read_table(path, "\n".join(lines[header:]).encode(), BORIS, {})[0]:
-        video = next((name for name in map(row.text, MEDIA) if name not in ("", "NA", "Not found")), path.stem)
-        name, kind = row.text("behavior"), (row.text("behavior type") or row.text("status")).upper()
-        edges = times.setdefault((video, name), [])
-        stated[video] = _stated(row, LENGTHS), _stated(row, RATES)
+        text = read_text(path, content)
+        content = text[header.start() if (header := _HEADER.search(text)) else 0 :].encode()
+    marks = dict[tuple[str, str], list[Mark]]()
+    for row in read_table(path, content, COLUMNS, BORIS)[0]:
+        named = (without_mark(row.text(column)) for column in ("video", "observation id"))
+        video = next((name for name in named if name not in ("", "NA", "Not found")), path.stem)
+        name, kind, start, end = without_mark(row.text("phase")), row.text("kind"), *map(row.number, COLUMNS[2:])
+        offset = row.number("offset_s") or 0.0  # BORIS adds it to the seconds of the player
+        if start is None:
+            raise DataError("no number in the column 'start_s'", where=row.where, fix="Fill it in, or remove the row")
         if ";" in row.text("source"):
             raise DataError("several videos in one observation", where=row.where, fix="Observe each video alone")
-        if kind == ("STOP", "START")[len(edges) % 2]:
-            raise DataError(f"'{clip(name)}' of '{clip(video)}' has a {kind} too many", where=path, fix="Correct it")
-        ends = _ends(row, "start (s)", "stop (s)") if row.text("start (s)") else _ends(row, "time")
-        offset = row.number("time offset (s)") or 0.0  # BORIS adds it to the seconds of the player
-        edges.append(ends[0] - offset)
-        if kind not in ("START", "STOP"):
-            edges.append(math.inf if kind == "POINT" else ends[1] - offset)
-    for (video, name), edges in times.items():
-        pairs = zip_longest(edges[::2], edges[1::2], fillvalue=math.inf)
-        yield from (Mark(video, name, *ends, False, *stated[video]) for ends in pairs)
+        same = marks.setdefault((video, name), [])
+        if kind.upper() != "STOP":
+            end = math.inf if kind.upper() == "POINT" or end is None else end
+            clock = _stated(row, "length_s"), _stated(row, "fps")
+            same.append(Mark(video, name, start - offset, end - offset, False, *clock))
+        elif same and same[-1].end == math.inf:
+            same[-1] = same[-1]._replace(end=start - offset)
+        else:
+            raise DataError(f"'{clip(name)}' has a STOP too many", where=row.where, fix="Correct it")
+    return chain.from_iterable(marks.values())
 
 
-def _stated(row: LabelRow, columns: Sequence[str]) -> float | None:
-    """The positive number of the first of the columns that has a text; None for another text, such as "NA"."""
-    cell = next(filter(None, map(row.text, columns)), "")
+def _stated(row: LabelRow, column: str) -> float | None:
+    """The positive number of a cell; None for another text, such as "NA"."""
+    cell = row.text(column)
     return float(cell) if NUMBER.fullmatch(cell) and float(cell) > 0 else None
 
 
@@ -302,9 +279,7 @@ def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
         video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), *names[:1])
         file, results = _UPLOADED.sub("", video.name), [one for made in task["annotations"] for one in made["result"]]
         parts = [part for one in results for part in (one, one["value"])]
-        said = {
-            key: part[key] for part in parts for key in ("original_length", "duration", "framesCount") if part.get(key)
-        }
+        said = {key: value for part in parts for key, value in part.items() if value}
         length = float(said.get("original_length") or said.get("duration") or 0.0) or None
         rate = float(said["framesCount"]) / length if "framesCount" in said and length else None
         for value in (result["value"] for result in results):

@@ -19,17 +19,18 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import json
 import math
 import os
 import re
 import stat
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from data.datasets.phase_marks import phases_as_text, phases_of_text
+from data.datasets.phase_marks import phases_of_text
 from data.datasets.tables import MAX_BYTES, clip, spreadsheet_text
 from data.errors import UsageError, counted, printable
 from data.video import LABELS, Phase
@@ -125,7 +126,7 @@ def _answer_line(answer: Answer) -> bytes:
     scores = [f"{answer.scores[name]:.12g}" if name in answer.scores else "" for name in LABELS]
     seconds = "" if answer.seconds is None else f"{answer.seconds:.1f}"
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    phases = phases_as_text(answer.phases) if answer.phases else ""
+    phases = json.dumps([asdict(phase) for phase in answer.phases]) if answer.phases else ""
     return _line([*videos, *("", "")[: 4 - len(videos)], answer.answer, *scores, phases, seconds, now])
 
 
@@ -227,9 +228,8 @@ def _answer(cells: list[str]) -> Answer | None:
         phases = phases_of_text(row["phases"]) if row["phases"] else ()
     except ValueError:
         return None
-    if (row["answer"] == "scored") != bool(scores) or not all(map(possible, scores.values())):
-        return None
-    if (row["answer"] == MARKED) != bool(phases):
+    fits = (row["answer"] == "scored", row["answer"] == MARKED) == (bool(scores), bool(phases))
+    if not fits or not all(map(possible, scores.values())):
         return None
     names = (row["video"], row["against"])[: len(contents)]
     seconds = float(row["seconds"]) if row["seconds"] else None

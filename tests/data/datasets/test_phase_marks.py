@@ -64,6 +64,7 @@ VIA = {
 }
 SECONDS = [{"value": {"start": p.start, "end": p.end, "labels": [p.name]}} for p in DIVE]
 LABEL_STUDIO = [{"data": {"video": "/data/upload/1/0a1b2c3d-a.mp4"}, "annotations": [{"result": SECONDS}]}]
+BORIS_HEADER = "Media file name,Behavior,Behavior type,Time,Source\n"
 GESTURES = "13 30 take-off \n31 60 flight \n61 78 entry \n"
 
 FORMS = {
@@ -167,9 +168,10 @@ def test_two_raters_of_label_studio_are_refused_and_frames_need_a_video(tmp_path
         ("x.json", '{"metadata": 3}', "no file of phases"),
         ("x.csv", "video,phase\na.mp4,run\n", "no number in the column 'start_s'"),
         ("x.csv", "name,start\n", "no column 'video'"),
-        ("x.csv", "Behavior,Behavior type,Time\nrun,STOP,3\n", "'run' of 'x' has a STOP too many"),
-        ("x.csv", "Behavior,Behavior type,Time\nrun,START,3\nrun,START,4\n", "'run' of 'x' has a START too many"),
-        ("x.csv", "Source,Behavior,Time\nplayer #1:a.mp4;b.mp4,run,3\n", "several videos in one observation"),
+        ("x.csv", f"{BORIS_HEADER}a.mp4,run,STOP,3,\n", "x.csv:2: 'run' has a STOP too many"),
+        ("x.csv", f"{BORIS_HEADER}a.mp4,run,START,3,\na.mp4,run,START,4,\n", "'run' occurs 2 times"),
+        ("x.csv", f"{BORIS_HEADER}a.mp4,run,POINT,3,#1:a.mp4;b.mp4\n", "several videos in one observation"),
+        ("x.csv", f"{BORIS_HEADER}NA,run,POINT,3,\n", "'x' is no video here"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(name: str, text: str, what: str, tmp_path: Path) -> None:
