@@ -143,13 +143,18 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     @classmethod
     def reads_of(cls, config: TimestepsConfig, record: Record, files: StageFiles) -> Mapping[str, str]:
-        """The phases, where they are used."""
-        return {"phases": str(record.phases or record.phase_fault or ())} if config.bounds != "equal" else {}
+        """The phases, where they are used. Raises DataError: there are none."""
+        if config.bounds == "equal":
+            return {}
+        if not record.phases:
+            fix = "Correct them" if record.phase_fault else "Mark them in phases.csv, or --set dataset.phases=FILE"
+            raise DataError(record.phase_fault or "no phases", fix=fix)
+        return {"phases": str(record.phases)}
 
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
 
-        Raises DataError: the phases are missing or do not fit; an upstream array is missing or has another shape than
+        Raises DataError: the phases do not fit; an upstream array is missing or has another shape than
         its stage promises.
         """
         (primary, *secondary), people = self._channels(self.config.roles(), source.upstream)
@@ -196,16 +201,11 @@ class Timesteps(Extractor[TimestepsConfig]):
     def _edges(self, start: float, end: float, source: Source) -> Floats:
         if self.config.bounds == "equal":
             return equal_bounds(start, end, self.config.steps)
-        record = source.record
-        if not record.phases:
-            fix = "Correct them" if record.phase_fault else "Mark them in phases.csv (dataset.phases)"
-            fix += ", or --set timesteps.bounds=equal"
-            raise DataError(record.phase_fault or "no phases", where=record.name, fix=fix)
         try:
-            return phase_bounds(start, end, record.phases, self.config.bounds, self.config.steps)
+            return phase_bounds(start, end, source.record.phases, self.config.bounds, self.config.steps)
         except ValueError as error:
             fix = "Correct the marks, timesteps.bounds or the frame rate (frames.fps)"
-            raise DataError(str(error), where=record.name, fix=fix) from None
+            raise DataError(str(error), where=source.record.name, fix=fix) from None
 
     def primary(self, upstream: Mapping[str, StageOutput]) -> Channels:
         """The channels of the primary agent, or of the scene without one. Raises DataError: a stage lacks an array."""

@@ -41,14 +41,6 @@ from pipeline.train.features import FeatureSet, feature_set
 
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
-UNMARKED = Failure(
-    "input",
-    "timesteps",
-    "no phases, at which this model cuts time, and it keeps no annotated performance that could give them",
-    "Mark them in phases.csv beside the video, or in a file that --set dataset.phases=FILE names",
-)
-"""The failure of a video without phases, for a model that cuts time at phases."""
-
 
 class Scorer:
     """A trained run with the configuration that made its features, as `load_scorer` reads it.
@@ -94,16 +86,15 @@ class Scorer:
         for record in records:
             if lacking := self.lacking(record):
                 rows[record.id] = Score(record.id, record.path, failure=lacking)
-        usable = [record for record in records if record.id not in rows]
-        unmarked = [record for record in usable if self.model.phases is not None and not record.phases]
-        if self.model.phases is not None and unmarked:
-            for record, found in carried_phases(self.model.phases, self.planner, unmarked, observer):
+        if (references := self.model.phases) is not None:
+            unmarked = [record for record in records if not record.phases and record.id not in rows]
+            for record, found in carried_phases(references, self.planner, unmarked, observer) if unmarked else ():
                 if isinstance(found, Failure):
                     rows[record.id] = Score(record.id, record.path, failure=found)
                 else:
                     carried[record.id] = found
-        ready = [replace(r, phases=carried[r.id].phases) if r.id in carried else r for r in usable if r.id not in rows]
-        plans = self.planner.plan_all([r for r in ready if r.phases or self.model.phases is None])
+        ready = [replace(r, phases=carried[r.id].phases) if r.id in carried else r for r in records if r.id not in rows]
+        plans = self.planner.plan_all(ready)
         for result, outputs in run(plans, self.planner, observer, read=("timesteps",)):
             record = result.record
             if isinstance(outputs, Failure):
@@ -120,10 +111,7 @@ class Scorer:
             one = "the video of this trial" if "kinematics" in record.files() else "it with --kinematics FILE"
             cause = f"no {' and no '.join(lacking)} file; this model reads {reads}"
             return Failure("input", "timesteps", cause, f"Name {one}, or give the folder of the data set")
-        by_phase = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") != "equal"
-        if not by_phase or self.model.phases is not None or record.phases:
-            return None
-        return Failure("input", "timesteps", record.phase_fault, "Correct them") if record.phase_fault else UNMARKED
+        return None
 
     def outputs(self, row: Score, record: Record) -> Outputs:
         """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""

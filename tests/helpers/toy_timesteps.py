@@ -53,7 +53,7 @@ class PresetTimesteps(Extractor[TimestepsConfig]):
     """`ToyTimesteps` with the settings of the real stage, so that presets load."""
 
     name, version, Config = "timesteps", 1, TimestepsConfig
-    arrays = Timesteps.arrays
+    arrays, reads_of = Timesteps.arrays, Timesteps.reads_of
     clock = "step"
 
     def extract(self, source: Source) -> StageOutput:

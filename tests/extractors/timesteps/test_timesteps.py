@@ -67,6 +67,7 @@ def run(upstream: Mapping[str, StageOutput], phases: tuple[Phase, ...] = (), **c
     stage = Timesteps(TimestepsConfig(**config), FILES)
     assert set(stage.inputs(stage.config)) <= set(upstream)
     record = Record("a", None, phases=phases)
+    stage.reads_of(stage.config, record, FILES)
     return stage.extract(SimpleNamespace(upstream=upstream, record=record))
 
 
