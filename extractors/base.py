@@ -142,9 +142,6 @@ class Extractor(ABC, Generic[C]):
     unit: ClassVar[str] = "frames"
     """Unit of the stage's work (see `work`); the cost is proportional to it."""
 
-    seconds_per_unit: ClassVar[float] = 0.05
-    """Assumed cost of one `unit` until the stage has run once: seconds of one core on 448 x 256 pixels."""
-
     def __init__(self, config: C, files: StageFiles) -> None:
         self.config, self.files = config, files
 

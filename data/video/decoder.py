@@ -40,6 +40,7 @@ class VideoInfo:
     height: int
     damaged_packets: int = 0  # if there are any, frames may be missing
     hidden_frames: int = 0  # in the file, but outside the time that it shows: a trimmed clip, or a damaged time table
+    counted: bool = False  # times are missing or repeated in the stream, so frames are counted; players differ there
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def probe(path: Video) -> tuple[VideoInfo, NDArray[np.float64]]:
         return info, np.arange(len(times)) / path.rate
     with _started(path) as (stamps, size, orientation, _):
         info = _info(size, orientation)
-        return replace(info, damaged_packets=stamps.damaged, hidden_frames=stamps.hidden), stamps.times
+        counted = stamps.pts is None
+        return replace(info, damaged_packets=stamps.damaged, hidden_frames=stamps.hidden, counted=counted), stamps.times
 
 
 def decode(path: Video, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:

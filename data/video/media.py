@@ -69,7 +69,7 @@ def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> EmbeddedVideo 
 def playable_type(path: Path) -> str | None:
     """The MIME type of a video that every browser plays as it is, with its first frame at time zero, else None.
 
-    That is H.264 with 8-bit 4:2:0 colour in MP4, and VP8 or VP9 in WebM.
+    That is H.264 with 8-bit 4:2:0 colour in MP4, and VP8 or VP9 in WebM, whose frames have a time each.
 
     Raises VideoError: not a readable video.
     """
@@ -83,7 +83,7 @@ def playable_type(path: Path) -> str | None:
         first = next(decoded(path, container, stream), None)
         if len(container.streams.video) > 1 or (first is not None and orientation_of(first).mirrored):
             return None  # browsers choose among streams, and mirror pictures, each in its own manner
-    if pixels not in ("yuv420p", "yuvj420p") or abs(start) > START_TOLERANCE:
+    if pixels not in ("yuv420p", "yuvj420p") or abs(start) > START_TOLERANCE or probe(path)[0].counted:
         return None
     if codec == "h264" and "mp4" in formats:
         return "video/mp4"

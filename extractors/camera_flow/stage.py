@@ -79,7 +79,6 @@ class CameraFlow(Extractor[CameraFlowConfig]):
     }
     clock = "pair"
     unit = "pairs"
-    seconds_per_unit = 0.011
     headline = ("moving", "shake", "inliers_mean", "unusable_share", "cuts")
 
     @classmethod

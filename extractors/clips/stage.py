@@ -120,7 +120,6 @@ class Clips(Extractor[ClipsConfig]):
     }
     clock = "step"
     unit = "frames of clips"
-    seconds_per_unit = 0.023
 
     @classmethod
     def identity(cls, config: ClipsConfig, files: StageFiles) -> Mapping[str, str]:

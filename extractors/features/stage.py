@@ -50,7 +50,6 @@ class Features(Extractor[FeaturesConfig]):
         }.items()
     }
     clock: ClassVar[str] = f"{PARTS[0]}_row"
-    seconds_per_unit: ClassVar[float] = 0.0001
 
     @classmethod
     def reads_of(cls, config: FeaturesConfig, record: Record, files: StageFiles) -> Mapping[str, Path | str]:

@@ -86,7 +86,6 @@ class Kinematics(Extractor[KinematicsConfig]):
         "slave": ArraySpec(("row", "channel"), "mixed", "the instruments that follow them, the same channels in order"),
     }
     clock: ClassVar[str] = "row"
-    seconds_per_unit: ClassVar[float] = 0.001
 
     def extract(self, source: Source) -> StageOutput:
         """The arrays of one trial. Raises DataError: the record has no kinematics file, or a damaged one."""

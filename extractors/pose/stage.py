@@ -58,7 +58,6 @@ class Pose(Extractor[PoseConfig]):
         "tracks": ArraySpec(("track", "figure"), "mixed", "all detected people and why chosen or not", TRACK_COLUMNS),
     }
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "cuts")
-    seconds_per_unit: ClassVar[float] = 0.05
 
     _backend: Any = None
 

@@ -64,7 +64,6 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         ),
     }
     clock: ClassVar[str] = "frame"
-    seconds_per_unit: ClassVar[float] = 0.0002
     headline: ClassVar[tuple[str, ...]] = ("found_rate", "joint_map")
 
     @classmethod

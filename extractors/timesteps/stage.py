@@ -119,7 +119,6 @@ class Timesteps(Extractor[TimestepsConfig]):
         "duration": ArraySpec((), "s", "length of the performance; NaN where the features have no times"),
     }
     clock: ClassVar[str] = "step"
-    seconds_per_unit: ClassVar[float] = 0.001
 
     @classmethod
     def inputs(cls, config: TimestepsConfig) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class ScoredVideos:
 
     Attributes:
         scorer: made the scores; its cache holds the stages' outputs.
+        following: by id, the scorer of a video in which a visitor chose the person, in place of `scorer`.
         rows: the scores.
         records: the same videos, with labels where known.
         names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
@@ -60,6 +61,7 @@ class ScoredVideos:
     rows: Sequence[Score]
     records: Sequence[Record]
     names: Mapping[str, str] = field(default_factory=dict)
+    following: Mapping[str, Scorer] = field(default_factory=dict)
 
 
 def run_page(
@@ -177,7 +179,8 @@ def scores_page(
     good, facts = [row for row in rows if row.failure is None], _model_facts(scorer)
 
     def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoReport:
-        return video_report(shareable(row), record, scorer.outputs(row, record), page=path, name=name, facts=facts)
+        outputs = scored.following.get(row.id, scorer).outputs(row, record)
+        return video_report(shareable(row), record, outputs, page=path, name=name, facts=facts)
 
     videos = [section(row, by_id[row.id], shown[row.id], facts) for row in good[:sections]]
     lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
@@ -195,6 +198,7 @@ def scores_page(
     lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
     lines = [_held_out(line, scorer) for line in lines] if held_out else lines
     training = scorer.model.train_labels[:, 0]
+    of_one = scored.following.get(rows[0].id, scorer) if len(rows) == 1 else scorer
     batch = BatchReport(
         rows=tuple(lines),
         failures=tuple(
@@ -211,7 +215,7 @@ def scores_page(
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(scorer.planner.config.method.dump(), indent=1, sort_keys=True),
+        config=json.dumps(of_one.planner.config.method.dump(), indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),
         batch=batch,
     )

@@ -1,8 +1,8 @@
-"""The expected cost of a run: work by stage, times the seconds per unit that earlier runs measured, or defaults.
+"""The expected cost of a run: work by stage, times the seconds per unit that earlier runs measured.
 
 A stage defines its unit of work (`Extractor.work`): frames, pairs of frames, frames of clips. Measurements are in the
 cache's index. They are wall-clock seconds of one worker and depend on the machine, the settings and the number of
-workers; an estimate says which of its numbers were measured.
+workers. Where a stage was never measured, no time is given.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ class StageCost:
     videos: int
     work: int  # in `unit`
     unit: str
-    seconds_per_unit: float
-    measured: bool  # on this machine; else it is a default
+    seconds_per_unit: float | None  # as measured with this cache; None before that
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,9 @@ class CostEstimate:
 
     videos: int  # with something to do
     frames: int  # of those videos, counted or scaled from a counted sample
-    seconds: float  # wall clock, with `workers` workers
+    seconds: (
+        float | None
+    )  # wall clock, with `workers` workers; None where a stage was not measured, or no frame counted
     workers: int
     stages: Mapping[str, StageCost]  # of those that run
     where: str  # in words, where the workers run
@@ -56,36 +57,34 @@ def estimate(plans: Sequence[Plan], planner: Planner) -> CostEstimate:
     stages: dict[str, StageCost] = {}
     for name in dict.fromkeys(stage for plan in plans for stage in plan.todo):
         work = [planner.work(name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
-        stage = stage_class(name)
-        rate = measured.get(name, stage.seconds_per_unit)
-        stages[name] = StageCost(len(work), sum(work), stage.unit, rate, name in measured)
-
-    def seconds_of(names: Sequence[str], count: int) -> float:
-        """Stages of a wave run side by side. Measured seconds include that: the slowest counts; defaults add up."""
-        times = [planner.work(name, count) * stages[name].seconds_per_unit for name in names]
-        return max(times) if all(stages[name].measured for name in names) else sum(times)
-
-    waves = [
-        ([planned.name for planned in wave], count)
-        for plan, count in zip(plans, frames, strict=True)
-        for wave in plan.waves()
-    ]
+        stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(name))
     workers, where = planner.pool.workers_for(len(plans))
-    seconds = sum(seconds_of(names, count) for names, count in waves) / min(workers, max(1, len(plans)))
+    seconds = None
+    if sum(frames) and stages.keys() <= measured.keys():
+        # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
+        waves = (
+            max(planner.work(planned.name, count) * measured[planned.name] for planned in wave)
+            for plan, count in zip(plans, frames, strict=True)
+            for wave in plan.waves()
+        )
+        seconds = sum(waves) / min(workers, max(1, len(plans)))
     return CostEstimate(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
 
 
 def in_a_line(expected: CostEstimate) -> str:
     """An estimate as one sentence, printed before a run starts.
 
-    >>> stages = {"pose": StageCost(8, 816, "frames", 0.1, measured=True)}
+    >>> stages = {"pose": StageCost(8, 816, "frames", 0.1)}
     >>> in_a_line(CostEstimate(8, 816, 40.0, 2, stages, "Ray"))
     'about 40 s for 8 videos: pose 816 frames; on Ray'
     """
     work = ", ".join(f"{name} {about.work} {about.unit}" for name, about in expected.stages.items())
-    guess = "" if all(about.measured for about in expected.stages.values()) else " (not yet measured here)"
-    videos = counted(expected.videos, "video")
-    return f"about {duration_text(expected.seconds)}{guess} for {videos}: {work}; on {expected.where}"
+    return f"{_time(expected)}{counted(expected.videos, 'video')}: {work}; on {expected.where}"
+
+
+def _time(expected: CostEstimate) -> str:
+    """The expected time as the beginning of a sentence; "" where it is not known."""
+    return "" if expected.seconds is None else f"about {duration_text(expected.seconds)} for "
 
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -133,14 +132,15 @@ def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[t
     cost = given.estimate
     costs = [
         (
-            *(stage, about.videos, f"{about.work} {about.unit}", f"{about.seconds_per_unit:.4f}"),
-            "measured" if about.measured else "default",
+            stage,
+            about.videos,
+            f"{about.work} {about.unit}",
+            "" if (rate := about.seconds_per_unit) is None else f"{rate:.4f}",
         )
         for stage, about in cost.stages.items()
     ]
     frames, workers = counted(cost.frames, "frame"), counted(cost.workers, "worker")
-    title = f"about {duration_text(cost.seconds)} for {frames} with {workers}"
-    yield title, ("stage", "videos", "work", "seconds a unit", "source"), costs
+    yield f"{_time(cost)}{frames} with {workers}", ("stage", "videos", "work", "seconds a unit"), costs
 
 
 def expected_frames(records: Sequence[Record]) -> list[int]:

@@ -66,7 +66,7 @@ class Score:
         keys: by stage, the key of the output that the score was computed from.
         phases: begin and end of each, also of those that the performance leaves out; empty for equal time steps.
         carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
-        timed: whether times of steps are known in seconds; they are not for feature files without a rate.
+        duration: of the performance in seconds; None for feature files without a rate, whose times are not known.
         model: SHA-256 of the model's files (`pipeline.score.model_files`); equal files give equal scores.
     """
 
@@ -92,7 +92,7 @@ class Score:
     model: str = ""
     phases: tuple[Phase, ...] = ()
     carried: CarriedPhases | None = None
-    timed: bool = True
+    duration: float | None = None
 
     def __post_init__(self) -> None:
         if self.raw_score is None:
@@ -105,6 +105,11 @@ class Score:
     def valid(self) -> bool:
         """Whether there is a score: no failure, and no flag of level "bad"."""
         return self.score is not None
+
+    @property
+    def timed(self) -> bool:
+        """Whether the times of steps and phases are seconds; else they are shares of the performance."""
+        return self.duration is not None
 
     @property
     def why(self) -> str:

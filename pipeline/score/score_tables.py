@@ -107,7 +107,7 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
             phases = [{**one, "score": float(parts.phases[one["name"]])} for one in phases if parts.phases]
         content["phases"] = phases
         content["phase_half_range_s"] = None if row.carried is None else list(row.carried.half_range_s)
-        del content["keys"], content["carried"], content["timed"]
+        del content["keys"], content["carried"], content["duration"]
         shown.append(content)
     return shown
 

@@ -174,7 +174,7 @@ class Scorer:
             keys=keys,
             phases=phases_of_steps(named, bounds),
             carried=carried,
-            timed=bool(np.isfinite(features.duration[0])),
+            duration=facts.duration,
         )
 
     def _facts(

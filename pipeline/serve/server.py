@@ -6,7 +6,7 @@ import hashlib
 import math
 import socket
 from collections.abc import Hashable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -139,23 +139,29 @@ def score_upload(
     """
     from pipeline.report import ReportData, ScoredVideos, write_comparison_page, write_scores_page
 
-    submissions, choice = submission.pair or (submission,), submission.choice
+    submissions = submission.pair or (submission,)
     if any(one.choice.part for one in submissions):
         running.progress("cutting the video")
     records = [_record(_trimmed(one, folder.parent / one.id), folder.parent / one.id) for one in submissions]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
     names = {record.id: one.title for record, one in zip(records, submissions, strict=True)}
-    with nullcontext(scorer) if choice.region is None else scorer.following(choice.region) as chosen:
+    with ExitStack() as open_scorers:
+        following = {
+            record.id: open_scorers.enter_context(scorer.following(one.choice.region))
+            for record, one in zip(records, submissions, strict=True)
+            if one.choice.region is not None
+        }
         running.progress("opening the video")
-        rows = chosen.score_records(records, UploadObserver(observer, running))
+        watching = UploadObserver(observer, running)
+        rows = [following.get(record.id, scorer).score_records([record], watching)[0] for record in records]
         if running.stop.is_set():
             raise Cancelled
         if failure := next((row.failure for row in rows if row.failure is not None), None):
             return replace(failure, fix=failure.tip)
         running.progress("writing the page")
         head = ReportData(submission.title, f"scored by {scorer.folder.name}", home="/")
-        scored = ScoredVideos(chosen, rows, records, names)
+        scored = ScoredVideos(scorer, rows, records, names, following)
         if submission.pair:
             write_comparison_page(folder / REPORT, scored, head)
             return None

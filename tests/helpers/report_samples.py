@@ -121,6 +121,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         id=name,
         path=clip,
         score=score,
+        duration=FRAMES / RATE,
         interval80=(score - 5.2, score + 5.0),
         interval95=(score - 9.1, score + 8.7),
         percentile=float(np.clip(50 + (score - 74) * 4, 1, 99)),

@@ -27,7 +27,6 @@ class Brightness(Extractor[BrightnessConfig]):
         "time": ArraySpec(("frame",), "s", "presentation time"),
         "brightness": ArraySpec(("frame",), "1", "mean of all pixels, 0 to 255"),
     }
-    seconds_per_unit = 0.0125
 
     @classmethod
     def work(cls, config: BrightnessConfig, frames: int) -> int:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -50,6 +51,22 @@ def test_a_playable_video_is_embedded_byte_for_byte(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_types_that_browsers_play(tmp_path: Path, name: str, options: dict[str, object], expected: str | None) -> None:
     assert playable_type(grey_video(tmp_path / name, 4, **options)) == expected
+
+
+def test_a_video_whose_frames_share_a_time_is_copied(tmp_path: Path) -> None:
+    made = grey_video(tmp_path / "made.webm", 6, codec="libvpx", options={"deadline": "realtime"})
+    with av.open(str(made)) as given, av.open(str(tmp_path / "a.webm"), "w", options={"live": "1"}) as muxed:
+        stream = muxed.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream, packet.pts, packet.dts = stream, 0, 0
+                muxed.mux(packet)
+    info, times = probe(tmp_path / "a.webm")
+    assert (info.counted, len(times)) == (True, 6)
+    assert not probe(made)[0].counted
+    copy = embed_video(tmp_path / "a.webm")
+    assert copy is not None, "browsers show nothing of such a file"
+    assert (copy.mime, bool(copy.note)) == ("video/mp4", True)
 
 
 @pytest.mark.parametrize("name", ["a.avi", "b.mp4"])

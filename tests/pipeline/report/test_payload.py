@@ -32,7 +32,9 @@ def test_rounding_keeps_five_digits(value: float) -> None:
 
 def video(**parts: object) -> d.VideoReport:
     steps = (StepScore(0, 1, 2.0, 0.4, 0.6), StepScore(1, 2.5, 3.0, 0.5, 0.5))
-    return d.VideoReport("v", Score("v", score=5.0, interval80=(4.0, 6.0), steps=steps, model="m"), **parts)  # type: ignore[arg-type]
+    return d.VideoReport(
+        "v", Score("v", score=5.0, interval80=(4.0, 6.0), steps=steps, duration=2.5, model="m"), **parts
+    )  # type: ignore[arg-type]
 
 
 def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel() -> None:

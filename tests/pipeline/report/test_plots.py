@@ -115,7 +115,7 @@ def test_frames_of_a_step_figure_show_their_time(sample: ReportData) -> None:
 
 
 def test_no_step_is_minus_zero() -> None:
-    result = Score("a", steps=(StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0)))
+    result = Score("a", steps=(StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0)), duration=3.0)
     (axes,) = plots.step_figure(d.VideoReport("a", result)).axes
     assert [text.get_text() for text in axes.texts] == ["+0.00"] * 3
 
@@ -222,7 +222,7 @@ def test_file_names() -> None:
 
 
 def test_two_ids_with_one_file_name_give_two_files(tmp_path: Path) -> None:
-    result = Score("a", steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)))
+    result = Score("a", steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)), duration=2.0)
     data = ReportData("t", videos=(d.VideoReport("a b", result), d.VideoReport("a_b", result)))
     assert [p.name for p in plots.plot_report(data, tmp_path, ["png"])] == ["steps-a_b.png", "steps-a_b-2.png"]
 

@@ -39,9 +39,10 @@ def two_bodies() -> np.ndarray:
 
 def section(clip: Path, outputs: dict[str, StageOutput], page: Path, steps: int = 10, **options: Any) -> VideoReport:
     """The section of a video whose time steps last .2 s each."""
-    scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(steps))
+    parts = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(steps))
     record = Record(id=clip.name, path=clip)
-    return video_report(Score(clip.name, clip, score=1.0, steps=scored), record, outputs, page=page, **options)
+    scored = Score(clip.name, clip, score=1.0, steps=parts, duration=0.2 * steps)
+    return video_report(scored, record, outputs, page=page, **options)
 
 
 def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
@@ -73,9 +74,10 @@ def test_a_damaged_video_has_a_section_without_a_player(tmp_path: Path) -> None:
     assert "No video in this report." not in render_report(ReportData("t", videos=(video,)))
 
 
-def test_a_line_of_the_batch_holds_labels_and_the_length_of_the_steps() -> None:
+def test_a_line_of_the_batch_holds_labels_and_the_duration_also_without_a_score() -> None:
     record = Record(id="a", path=None, labels=Labels(score=3.0), task="dive")
-    row = batch_row(Score("a", steps=(StepScore(0.0, 1.5, 1.0),)), record, name="first")
+    flags = (Flag("bad", "no better than guessing"),)
+    row = batch_row(Score("a", score=1.0, flags=flags, duration=1.5), record, name="first")
     assert (row.name, row.truth, row.duration, row.task) == ("first", {"score": 3.0}, 1.5, "dive")
     assert (row.media, row.key_frames, row.difference) == (None, (), ())
 
@@ -98,7 +100,7 @@ def better_than(
     measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
     phases = Phase("run", 0.0, 0.6), Phase("entry", 0.6, 1.0)
     quality = {"timesteps": measures}
-    result = Score(clip.name, clip, score=1.0, steps=scored, quality=quality, phases=phases, flags=flags)
+    result = Score(clip.name, clip, score=1.0, steps=scored, quality=quality, phases=phases, flags=flags, duration=1.0)
     record = Record(id=clip.name, path=clip)
     facts = ModelFacts(None, better_ranges(videos), labelled)
     return video_report(result, record, outputs, page=page, facts=facts)

@@ -25,7 +25,9 @@ TRAINING = TrainingSteps(((MEAN, 0.5),) * 5, tuple(np.linspace(-1.0, -0.05, 20).
 def video(*gaps: float, training: TrainingSteps | None = TRAINING, curves: tuple[Traces, ...] = ()) -> VideoReport:
     """Five steps of one second, with these differences from the mean in points."""
     steps = tuple(StepScore(i, i + 1, MEAN + gap, 0.45, 0.55) for i, gap in enumerate(gaps))
-    return VideoReport("v", Score("v", score=20.0, steps=steps), training=training, difference=curves)
+    return VideoReport(
+        "v", Score("v", score=20.0, steps=steps, duration=float(len(gaps))), training=training, difference=curves
+    )
 
 
 def curve(raised: float, name: str = "hips", **more: object) -> Traces:
@@ -165,7 +167,7 @@ def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
         replace(video(0, 0, -1.2, 0, 0), name=name, truth={"score": label}, bounds=((0.0, 1.0), (1.0, 2.0)))
         for name, label in labels.items()
     ]
-    rows = [replace(row, result=Score(row.name, score=31.7, flags=guesses, steps=row.result.steps)) for row in rows]
+    rows = [replace(row, result=Score(row.name, score=31.7, flags=guesses, duration=2.0)) for row in rows]
     data = ReportData("t", videos=tuple(rows), batch=BatchReport(tuple(rows), training_scores=(1.0, 2.0)))
     page = render_report(data)
     assert "This page is about movement" in page
@@ -198,7 +200,7 @@ def test_phases_sum_their_steps_and_name_them() -> None:
 def test_a_performance_without_steps_of_a_score_has_its_phases(level: Level) -> None:
     """A flag of level "bad" forbids a score; a model that guesses has no steps."""
     plain = report_samples.in_phases(video(0.1, 0.0, -1.2, -0.9, 0.3), ("run", "run", "flight", "flight", "entry"))
-    score = Score("v", score=3.0, flags=(Flag(level, "odd"),), phases=plain.result.phases)
+    score = Score("v", score=3.0, flags=(Flag(level, "odd"),), phases=plain.result.phases, duration=5.0)
     bounds = tuple((float(place), place + 1.0) for place in range(5))
     page = render_report(ReportData("t", videos=(replace(plain, result=score, bounds=bounds),)))
     assert "<figcaption>Phases</figcaption>" in page

@@ -40,7 +40,7 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
     assert planned.plan[0] == PlannedVideo("0.mp4", expected)
     assert (planned.estimate.videos, planned.estimate.frames) == (3, 30)
-    assert planned.estimate.stages["brightness"].measured
+    assert planned.estimate.stages["brightness"].seconds_per_unit
     titles = [title for title, _, _ in dry_run_tables(planned)]
     assert titles[0] == "what would run"
     assert "30 frames with 2 workers" in titles[1]
@@ -71,8 +71,16 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     planner = Planner(config, cache)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
     before = estimate(plans, planner)
-    assert not before.stages["brightness"].measured
-    assert "(not yet measured here) for 3 videos" in in_a_line(before)
+    assert before.seconds is before.stages["brightness"].seconds_per_unit is None, (
+        "no time is given before one is measured"
+    )
+    assert in_a_line(before) == f"3 videos: brightness 30 frames, contrast 30 frames; on {before.where}"
+    title, _, rows = [*dry_run_tables(dry_run(plans, planner))][1]
+    assert title.startswith("30 frames with"), "no time in the table either"
+    assert {row[-1] for row in rows} == {""}
+    cache.index.add_cost("brightness", 2.0, 10)
+    cache.index.flush()
+    assert estimate(plans, planner).seconds is None, "a stage without a measurement leaves the whole out"
     for _ in range(20):
         for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
             cache.index.add_cost(stage, seconds, 10)
@@ -84,7 +92,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
         "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
     )
     (config.machine.cache / ".index.sqlite").unlink()
-    assert not estimate(plans, Planner(config, Cache(config.machine.cache))).stages["brightness"].measured
+    assert estimate(plans, Planner(config, Cache(config.machine.cache))).seconds is None
 
 
 def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,13 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     part = replace(pair[0], choice=ChosenPart((0.4, 1.2)))
     run(scorer, tmp_path, replace(submission, pair=(part, pair[1])))
     assert scorer.records[-2].path == tmp_path / part.id / "video.trimmed.mp4", "the part that has the score"
+    of_region: Any = FakeScorer(Score("y", score=2.0))
+    scorer.following = lambda region: nullcontext(of_region)
+    chosen = replace(pair[1], choice=ChosenPart(region=(0.1, 0.2, 0.5, 0.9)))
+    run(scorer, tmp_path, replace(submission, pair=(pair[0], chosen)))
+    (_, scored, _) = pages[-1]
+    assert [row.score for row in scored.rows] == [1.0, 2.0], "the person that has the score"
+    assert scored.following == {of_region.records[0].id: of_region}
     same = replace(submission, pair=(pair[0], pair[0]))
     with pytest.raises(DataError, match="the same video"):
         run(scorer, tmp_path, same)
