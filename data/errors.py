@@ -143,12 +143,12 @@ def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
     return next((texts for texts in shown if len({*map(float, texts), 0.0}) == distinct), shown[-1])
 
 
-def closest(name: str, names: Iterable[str]) -> str:
-    """The known name closest to `name`; empty where none is like it."""
-    return next(iter(difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)), "")
+def closest(name: str, names: Iterable[str], likeness: float = 0.5) -> str:
+    """The known name closest to `name`; empty where none is like it (difflib's ratio from `likeness` on)."""
+    return next(iter(difflib.get_close_matches(name, sorted(names), n=1, cutoff=likeness)), "")
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """`did you mean …?` for the known name closest to `name`, or the list of known names."""
+def nearest(name: str, names: Iterable[str], likeness: float = 0.5) -> str:
+    """`did you mean …?` for the known name closest to `name`, or the list of known names; `likeness` as above."""
     options = sorted(names)
-    return f"did you mean '{close}'?" if (close := closest(name, options)) else f"known: {', '.join(options)}"
+    return f"did you mean '{close}'?" if (close := closest(name, options, likeness)) else f"known: {', '.join(options)}"

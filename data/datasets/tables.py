@@ -188,12 +188,16 @@ def _unread(path: str | Path, header: list[str], rows: Sequence[LabelRow], colum
     ]
 
 
+ALIKE = 0.7
+"""Likeness of a column's name from which it may be a misspelt one: "athlet" is no "date"."""
+
+
 def _meant(name: str, header: list[str], rows: Sequence[LabelRow], columns: tuple[str, ...]) -> str:
     """A hint for an unread column: it may be the score if it holds numbers and no column is called score."""
     cells = [text for row in rows if (text := row.text(name))]
     if "score" in columns and "score" not in header and cells and all(_is_number(text) for text in cells):
         return "if it is the score, rename it to 'score'"
-    return nearest(name, columns)
+    return nearest(name, columns, ALIKE)
 
 
 def _is_number(cell: str) -> bool:

@@ -75,7 +75,7 @@ def _extract(done: Any, typed: Typed) -> Line:
         return ("run it", *typed.without("--dry-run"))
     if done.summary.cancelled:
         return ("go on", *typed.words)
-    if done.summary.failed:
+    if len(done.summary.failed) == done.summary.videos:
         return ("when they are mended", *typed.with_option("--retry-failed"))
     return _after_features(typed)
 

@@ -164,4 +164,6 @@ def _scores(dataset: DatasetConfig) -> str:
         return (
             "Name the folder of the table of scores, --set dataset.root=FOLDER, or the table, --set dataset.labels=FILE"
         )
-    return f"Write {dataset.root}/{SCORES[0]} with the columns video,score, or name yours: --set dataset.labels=FILE"
+    judge = typed("label", Path(dataset.root), "--pairs")
+    table = f"write {dataset.root}/{SCORES[0]} with the columns video,score, or name yours: --set dataset.labels=FILE"
+    return f"Judge them: {judge}. Or {table}"

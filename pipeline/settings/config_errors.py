@@ -38,6 +38,10 @@ def _blamed(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
     return None if where is None else str(where)
 
 
+NEEDED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+"""By the beginning of pydantic's type of error (`int_parsing`, `int_type`, `int_from_float`), what the key takes."""
+
+
 def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
     """One line for one of pydantic's errors."""
     *above, key = [str(part) for part in error["loc"]]
@@ -46,6 +50,8 @@ def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
         given = repr(error["input"])[:100]
         if error["type"] in ("tuple_type", "list_type"):
             return f"'{name}': a list is needed, such as [{error['input']}], not {given}"
+        if needed := NEEDED.get(error["type"].partition("_")[0]):
+            return f"'{name}': {needed} is needed, not {given}"
         fault = error["msg"].removeprefix("Value error, ")
         whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them
         return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {given}")

@@ -134,7 +134,7 @@ Report.compare = (() => {
       const trained = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
       const stepless = [...a.steps, ...b.steps].some((s) => s.score === null);
       for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = trained !== "" || stepless;
-      part("difference").textContent = trained && !invalid ? `No difference of scores: the model was trained on ${trained}.` : invalid ? `No difference: ${invalid} ${invalid.length > 1 ? "have" : "has"} no score.` : apart(a, b);
+      part("difference").textContent = trained && !invalid ? `No difference of scores: the model was trained on ${trained}.` : invalid ? `No difference of scores: ${invalid} ${invalid.length > 1 ? "have" : "has"} no score.` : apart(a, b);
       if (stepless) rows = [];
       else fillTable(a, b);
     };

@@ -151,6 +151,9 @@ def test_a_folder_whose_name_looks_like_an_option_is_none_in_the_next_line(
     Path("-clips/a.mp4").write_bytes(b"no video")
     flow = ["extract", "--stages", "camera_flow", "--set", "run.workers=0"]
     assert last_line(*flow, "--", "-clips", code=1) == [*flow, "--retry-failed", "--", "-clips"]
+    make_video(Path("-clips", "b.mp4"))
+    on = last_line(*flow, "--", "-clips", code=1)
+    assert on == ["label", "./-clips", "--pairs"], "one broken video of two stops nobody"
 
 
 def test_commands_that_need_the_network_or_minutes(

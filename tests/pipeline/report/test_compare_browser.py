@@ -237,7 +237,7 @@ def test_a_difference_is_read_beside_the_models_error(browser: Any, data: Report
     assert "Smaller than the model's usual error (±" in said(gap * 2)
     assert "): no sign of progress." in said(gap * 2)
     invalid = said(gap / 2, Flag("bad", "too short"))
-    assert "No difference: B has no score." in invalid
+    assert "No difference of scores: B has no score." in invalid
     assert "No score: too short." in invalid
 
 

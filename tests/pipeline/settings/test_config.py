@@ -42,6 +42,8 @@ def test_every_preset_loads(path: Path) -> None:
         ("pose.zzz=2", "unknown key 'pose.zzz', known: agents, backend"),
         ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
         ("pose.stride=0", "'pose.stride'"),
+        ("pose.agents=two", "'pose.agents': a whole number is needed, not 'two'"),
+        ("pose.min_score=low", "'pose.min_score': a number is needed, not 'low'"),
         ("dataset.difficulty=awards", "'dataset.difficulty': input should be '', 'published' or 'from_awards', not"),
         ("dataset.kind=jigsaw", f"'dataset.kind': should be one of {', '.join(KINDS)}, not 'jigsaw'"),
         ("stages=camera_flow", "'stages': a list is needed, such as [camera_flow], not 'camera_flow'"),
