@@ -17,7 +17,7 @@ ADDRESS = "https://weights.example/rtmo-l_640x640.zip"
     [
         ("rtmlib", ("DavidPagnon/rtmlib_models", "--set pose.rtmlib.model=FILE.onnx", "pose.rtmlib.detector=")),
         ("mmpose", ("--set pose.mmpose.config=FILE.py --set pose.mmpose.checkpoint=FILE.pth",)),
-        ("mmdet", ("save it there",)),
+        ("mmdet", ("needs no detector", "--set pose.mmpose.config=FILE.py --set pose.mmpose.checkpoint=FILE.pth")),
     ],
 )
 def test_missing_weights_name_a_mirror_and_the_settings_of_own_files(
