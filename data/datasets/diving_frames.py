@@ -10,6 +10,8 @@ CoRe and T2CR hand it on with the scores of seven judges a dive, MUSDL likewise 
     ROOT/info/final_annotations_dict_with_dive_number.pkl
     ROOT/new/new_total_frames_256s/01/00001.jpg ...
 
+Its three further competitions are a set of their own, without a split (`raw_dives`).
+
 FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-action of every frame.
 
     ROOT/Annotations/{fine-grained_annotation_aqa,train_split,test_split}.pkl
@@ -34,6 +36,7 @@ from typing import Any, Literal
 import numpy as np
 
 from data.datasets.awards import difficulty_from_awards
+from data.datasets.raw_dives import FOLDER, read_raw_dives
 from data.datasets.score_lists import FRAME_RATE, checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes
 from data.errors import DataError
@@ -62,6 +65,17 @@ class AnnotatedDive:
 
 
 @dataclass(frozen=True)
+class AnnotatedSet:
+    """The annotations of a set, and which dives are in it."""
+
+    path: Path  # of the annotations, for messages
+    annotations: Mapping[Any, Any]  # by the two keys of a dive
+    panels: Mapping[Any, tuple[tuple[float, ...], float]]  # judges' scores, and the difficulty beside them
+    lists: Sequence[tuple[Path, str | None, Sequence[tuple[Any, Any]]]]  # file, side and dives
+    doubts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class DivingLayout:
     """The files of one set, and how its annotation is read."""
 
@@ -74,6 +88,7 @@ class DivingLayout:
     folder: Callable[[Any, Any], str]  # its folder of frames below one of `frames`
     dive: Callable[[Any], AnnotatedDive]  # from its annotation; raises LookupError, TypeError or ValueError
     judges: tuple[str, ...] = ()  # names of the file with the scores of single judges
+    further: Callable[[Path], AnnotatedSet | None] = lambda _: None  # dives below a root that are in no list
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
@@ -123,6 +138,13 @@ def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
     return key if good and safe and 0 <= key[1] < 10**6 and (name or 0 <= key[0] < 10**6) else None
 
 
+def _further_mtl(root: Path) -> AnnotatedSet | None:
+    dives, doubts = read_raw_dives(root)
+    panels = {key: (row["judge_scores"], row["difficulty"]) for key, row in dives.items()}
+    path = root / FOLDER
+    return AnnotatedSet(path, dives, panels, [(path, None, list(dives))], doubts) if dives else None
+
+
 MTL_WITH_JUDGES = ("final_annotations_dict_with_dive_number.pkl", "augmented_final_annotations_dict.pkl")
 MTL_AQA = DivingLayout(
     annotations=("final_annotations_dict.pkl", *MTL_WITH_JUDGES),
@@ -134,6 +156,7 @@ MTL_AQA = DivingLayout(
     folder=lambda competition, _: f"{competition:02d}",
     dive=_mtl_dive,
     judges=MTL_WITH_JUDGES,
+    further=_further_mtl,
 )
 FINEDIVING = DivingLayout(
     annotations=("fine-grained_annotation_aqa.pkl", "FineDiving_fine-grained_annotation.pkl"),
@@ -174,25 +197,20 @@ def list_dives(
     or none of the dives has frames.
     """
     score = checked_score(score or "final", ["final", "execution"])
-    find = partial(first_file, root, layout.folders, fix=f"It belongs in {root / layout.folders[0]}")
-    path = find(layout.annotations)
-    annotations = load_plain(read_bytes(path), path)
-    if not isinstance(annotations, dict):
-        raise DataError("is no dict of dives", where=path, fix=AGAIN)
+    found = layout.further(root) or _listed(root, layout)
+    path = found.path
     folder = cache(partial(_folder, root, layout.frames))  # MTL-AQA has many dives in one
-    panels = _panels(root, layout)
-    listed, problems, doubts = [], list[str](), list[str]()
-    for side, names in layout.lists.items():
-        list_file = find(names)
-        for key in _dives(list_file, layout.keys):
+    listed, problems, doubts = [], list[str](), list(found.doubts)
+    for list_file, side, dives in found.lists:
+        for key in dives:
             name = layout.id(*key)
             place, pictures = folder(layout.folder(*key))
-            dive = _dive(annotations, key, layout, path)
+            dive = _dive(found.annotations, key, layout, path)
             present = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
             frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last) if present else None
             if present not in (0, dive.frames):
                 problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
-            judges, beside = panels.get(key, ((), dive.difficulty))
+            judges, beside = found.panels.get(key, ((), dive.difficulty))
             if beside != dive.difficulty:
                 doubts.append(
                     f"{name}: the difficulty is {dive.difficulty:g}, and {beside:g} beside the judges' scores"
@@ -216,6 +234,18 @@ def list_dives(
             listed.append((list_file, record))
     listing = join_lists(root, listed, {}, layout.frames[0], unfilmed)
     return replace(listing, problems=(*problems, *listing.problems), doubts=tuple(doubts))
+
+
+def _listed(root: Path, layout: DivingLayout) -> AnnotatedSet:
+    """The annotations and lists of the publisher. Raises UsageError: one is missing; DataError: a damaged one."""
+    find = partial(first_file, root, layout.folders, fix=f"It belongs in {root / layout.folders[0]}")
+    path = find(layout.annotations)
+    annotations = load_plain(read_bytes(path), path)
+    if not isinstance(annotations, dict):
+        raise DataError("is no dict of dives", where=path, fix=AGAIN)
+    files = {side: find(names) for side, names in layout.lists.items()}
+    lists = [(file, side, _dives(file, layout.keys)) for side, file in files.items()]
+    return AnnotatedSet(path, annotations, _panels(root, layout), lists)
 
 
 def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ...], float]]:
@@ -242,7 +272,7 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 
-def _dive(annotations: dict[Any, Any], key: Any, layout: DivingLayout, path: Path) -> AnnotatedDive:
+def _dive(annotations: Mapping[Any, Any], key: Any, layout: DivingLayout, path: Path) -> AnnotatedDive:
     try:
         return layout.dive(annotations[key])
     except (LookupError, TypeError, ValueError) as error:

@@ -234,7 +234,8 @@ def join_lists(
         sides[name] = record.split
         video = videos.get(name, record)
         if video.path is None and not unfilmed:
-            problems.append(f"{clip(record.id)}: listed for {record.split}, but has no video")
+            of_side = f" for {record.split}" if record.split else ""
+            problems.append(f"{clip(record.id)}: listed{of_side}, but has no video")
         else:
             records[name] = replace(record, id=video.id, path=video.path, frames=video.frames)
     if not records:
