@@ -79,7 +79,7 @@ def with_phases(
     Raises UsageError: no such file or folder; StorageError: the store does not answer or refuses.
     """
     problems, found, reach = list[str](), dict[str, dict[str, list[Mark]]](), storage or Storage()
-    if not (tables := _tables(listing, place, beside, reach)):
+    if not (tables := _tables(place, beside, reach)):
         return listing  # there may be a million records
     trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
     names = VideoNames({r.id: (r.id, PurePosixPath(r.id).name, r.stem, trials[r.id]) for r in listing.records})
@@ -104,7 +104,7 @@ def with_phases(
     return replace(listing, records=records, problems=(*listing.problems, *problems))
 
 
-def _tables(listing: Listing, place: Path | None, beside: Path | None, storage: Storage) -> list[Path]:
+def _tables(place: Path | None, beside: Path | None, storage: Storage) -> list[Path]:
     """Paths and addresses of the files of phases, as `with_phases` says."""
     named = place is not None
     if beside is not None:
@@ -114,8 +114,7 @@ def _tables(listing: Listing, place: Path | None, beside: Path | None, storage: 
     if is_remote(place):
         paths = [Path(place, name) for name in RemoteFolder(place, storage).files() if "/" not in name]
     elif place.is_dir():
-        told = {path.resolve() for one in listing.records if (path := one.sidecars.get("transcription"))}
-        paths = sorted(path for path in told if place.resolve() in path.parents) or files_in(place)
+        paths = sorted(place.glob("**/transcriptions/*.txt")) or files_in(place)
     else:
         paths = [place] if place.exists() else []
     if named and not paths and not place.is_dir():

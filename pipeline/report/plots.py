@@ -14,7 +14,7 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, cycle, groupby, pairwise
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoi
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import MINUS, to_digits
 from pipeline.report.view import plotted_tasks, step_views
+from pipeline.score.score import phases_of_steps
 from pipeline.settings.destinations import file_error
 
 if TYPE_CHECKING:
@@ -228,11 +229,8 @@ def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
         axes.set_title(_label(name))
         axes.tick_params(length=0)
         longest = max((video.result.steps for video in videos), key=len)
-        runs = [(phase, len([*run])) for phase, run in groupby(step.phase for step in longest)]
-        edges = accumulate((length for _, length in runs), initial=-0.5)
-        _name_phases(
-            axes, [Phase(phase, *ends) for (phase, _), ends in zip(runs, pairwise(edges), strict=True) if phase]
-        )
+        names, cells = [step.phase for step in longest], [(place - 0.5, place + 0.5) for place in range(steps)]
+        _name_phases(axes, phases_of_steps(names, cells) if any(names) else ())
         for spine in axes.spines.values():
             spine.set_visible(False)
     panels[-1].set_xlabel("time step")

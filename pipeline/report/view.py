@@ -11,7 +11,6 @@ from statistics import fmean, pstdev
 import numpy as np
 
 from data.errors import significant
-from data.video import Phase
 from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.checks.flag import Flag
 from pipeline.checks.flags import GUESSING
@@ -85,25 +84,11 @@ def step_views(video: page.VideoReport) -> list[StepView]:
     return views
 
 
-@dataclass(frozen=True)
-class PhaseView:
-    """A phase on the time axis; see `StepView`."""
-
-    phase: Phase
-    left: float
-    width: float
-    share: Decimal | None  # sum over its steps; None without a finite score of each
-    shown_gap: Decimal  # likewise
-
-
-def phase_views(video: page.VideoReport, steps: Sequence[StepView]) -> list[PhaseView]:
-    """The phases of one video, with sums over their steps."""
-    views, length, parts = [], axis_seconds(video), ScoreParts.of(video.result, SHOWN_DECIMALS)
-    for phase in video.result.phases:
-        left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (phase.start, phase.end))
-        gap = sum((view.shown_gap for view in steps if view.step.phase == phase.name), Decimal(0))
-        views.append(PhaseView(phase, left, right - left, parts.phases.get(phase.name) if parts else None, gap))
-    return views
+def phase_sums(video: page.VideoReport, steps: Sequence[StepView]) -> dict[str, tuple[Decimal | None, Decimal]]:
+    """The share and the gap of each phase, sums over its steps; no share without a finite score of each step."""
+    parts, names = ScoreParts.of(video.result, SHOWN_DECIMALS), [phase.name for phase in video.result.phases]
+    gaps = {name: sum((one.shown_gap for one in steps if one.step.phase == name), Decimal(0)) for name in names}
+    return {name: (parts.phases.get(name) if parts else None, gap) for name, gap in gaps.items()}
 
 
 def as_low(video: page.VideoReport, gap: float) -> int:

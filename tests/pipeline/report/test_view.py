@@ -180,19 +180,16 @@ def test_phases_sum_their_steps_and_name_them() -> None:
     plain = video(0.1, 0.0, -1.2, -0.9, 0.3)
     names = ("run", "run", "flight", "flight", "entry")
     named = report_samples.in_phases(plain, names)
-    phases = view.phase_views(named, view.step_views(named))
-    assert [(p.phase.name, p.phase.start, p.phase.end) for p in phases] == [
-        ("run", 0, 2),
-        ("flight", 2, 4),
-        ("entry", 4, 5),
-    ]
-    assert [(float(p.share), float(p.shown_gap)) for p in phases] == [(4.1, 0.1), (1.9, -2.1), (2.3, 0.3)]
-    assert sum(p.share for p in phases) == sum(s.share or 0 for s in view.step_views(named))
-    assert [p.width for p in phases] == pytest.approx([40, 40, 20])
+    sums = view.phase_sums(named, view.step_views(named))
+    assert {name: tuple(map(float, both)) for name, both in sums.items()} == {
+        "run": (4.1, 0.1), "flight": (1.9, -2.1), "entry": (2.3, 0.3),
+    }  # fmt: skip
+    assert sum(share or 0 for share, _ in sums.values()) == sum(s.share or 0 for s in view.step_views(named))
     assert why(named).startswith("Lowest against training: steps 3–4 (flight), 2.00–4.00 s")
-    assert view.phase_views(plain, view.step_views(plain)) == []
+    assert view.phase_sums(plain, view.step_views(plain)) == {}
     page = render_report(ReportData("t", videos=(named,)))
     assert "<b>flight</b> 1.90" in page
+    assert 'data-phase="flight" data-seek="2" style="left:40.0%;width:40.0%"' in page
     assert "Step 3 · flight" in page
 
 
