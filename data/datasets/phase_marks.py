@@ -26,7 +26,7 @@ import numpy as np
 
 from data.datasets.folder import VideoNames
 from data.datasets.jigsaws import RATE_HZ
-from data.datasets.tables import MAX_BYTES, NUMBER, LabelRow, clip, read_bytes, read_table, read_text, without_mark
+from data.datasets.tables import MAX_BYTES, clip, read_bytes, read_table, read_text, without_mark
 from data.errors import DataError, UsageError, VideoError, printable
 from data.store import RemoteFolder, Storage, address, is_remote, parse_json
 from data.store.arrays import Floats
@@ -46,6 +46,9 @@ BORIS = {"behavior": "phase", "behavior type": "kind", "status": "kind", "time":
          "total length": "length_s", "fps (frame/s)": "fps",
          **dict.fromkeys(("media file name", "media file path", "media file"), "video")}  # fmt: skip
 """Columns of tables by their names in events of BORIS."""
+
+NOTHING = ("NA", "Not found")
+"""What BORIS writes in place of an empty cell."""
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".eaf", ".json")
 
@@ -79,7 +82,9 @@ def with_phases(
     Raises UsageError: no such file or folder; StorageError: the store does not answer or refuses.
     """
     problems, found, reach = list[str](), dict[str, dict[str, list[Mark]]](), storage or Storage()
-    if not (tables := _tables(place, beside, reach)):
+    one_video = beside is not None and beside.suffix.lower() in VIDEO_SUFFIXES
+    folder = beside.parent if beside is not None and one_video else beside
+    if not (tables := _tables(place, folder, reach)):
         return listing  # there may be a million records
     trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
     names = VideoNames({r.id: (r.id, PurePosixPath(r.id).name, r.stem, trials[r.id]) for r in listing.records})
@@ -96,7 +101,7 @@ def with_phases(
             if len({trials[one] for one in ids}) == 1:
                 for one in ids:
                     found.setdefault(one, {}).setdefault(source, []).extend(marks)
-            elif place is not None or beside is None or not _is_video(beside):  # else the table names its neighbours
+            elif place is not None or not one_video:  # else the table names its neighbours
                 fault = "fits several videos" if ids else f"is no video here{names.suggestion(video, trials)}"
                 problems.append(f"{source}: '{clip(video, 200)}' {fault}")
     records = tuple(_marked(record, found.get(record.id, {})) for record in listing.records)
@@ -104,11 +109,9 @@ def with_phases(
     return replace(listing, records=records, problems=(*listing.problems, *problems))
 
 
-def _tables(place: Path | None, beside: Path | None, storage: Storage) -> list[Path]:
+def _tables(named: Path | None, folder: Path | None, storage: Storage) -> list[Path]:
     """Paths and addresses of the files of phases, as `with_phases` says."""
-    named = place is not None
-    if beside is not None:
-        place = place or (beside.parent if _is_video(beside) else beside) / BESIDE
+    place = named or (folder and folder / BESIDE)
     if place is None:
         return []
     if is_remote(place):
@@ -117,13 +120,9 @@ def _tables(place: Path | None, beside: Path | None, storage: Storage) -> list[P
         paths = sorted(place.glob("**/transcriptions/*.txt")) or files_in(place)
     else:
         paths = [place] if place.exists() else []
-    if named and not paths and not place.is_dir():
+    if named is not None and not paths and not place.is_dir():
         raise UsageError("no such file or folder of phases", where=address(place), fix="Check dataset.phases")
     return [path for path in paths if path == place or path.suffix.lower() in SUFFIXES]
-
-
-def _is_video(place: Path) -> bool:
-    return place.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _marked(record: Record, sources: dict[str, list[Mark]]) -> Record:
@@ -217,9 +216,9 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
         text = read_text(path, content)
         content = text[header.start() if (header := _HEADER.search(text)) else 0 :].encode()
     marks = dict[tuple[str, str], list[Mark]]()
-    for row in read_table(path, content, COLUMNS, BORIS)[0]:
-        named = (without_mark(row.text(column)) for column in ("video", "observation id"))
-        video = next((name for name in named if name not in ("", "NA", "Not found")), path.stem)
+    for given in read_table(path, content, COLUMNS, BORIS)[0]:
+        row = replace(given, cells={name: text for name, text in given.cells.items() if text not in NOTHING})
+        video = without_mark(row.text("video") or row.text("observation id")) or path.stem
         name, kind, start, end = without_mark(row.text("phase")), row.text("kind"), *map(row.number, COLUMNS[2:])
         offset = row.number("offset_s") or 0.0  # BORIS adds it to the seconds of the player
         if start is None:
@@ -229,19 +228,13 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
         same = marks.setdefault((video, name), [])
         if kind.upper() != "STOP":
             end = math.inf if kind.upper() == "POINT" or end is None else end
-            clock = _stated(row, "length_s"), _stated(row, "fps")
+            clock = (row.number(column) or None for column in ("length_s", "fps"))
             same.append(Mark(video, name, start - offset, end - offset, False, *clock))
         elif same and same[-1].end == math.inf:
             same[-1] = same[-1]._replace(end=start - offset)
         else:
             raise DataError(f"'{clip(name)}' has a STOP too many", where=row.where, fix="Correct it")
     return chain.from_iterable(marks.values())
-
-
-def _stated(row: LabelRow, column: str) -> float | None:
-    """The positive number of a cell; None for another text, such as "NA"."""
-    cell = row.text(column)
-    return float(cell) if NUMBER.fullmatch(cell) and float(cell) > 0 else None
 
 
 def _elan(path: Path, content: bytes) -> Iterator[Mark]:

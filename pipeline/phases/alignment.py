@@ -56,35 +56,22 @@ class Signal(NamedTuple):
 
 @dataclass(frozen=True)
 class CarriedPhases:
-    """The phases of a performance by alignment.
-
-    Attributes:
-        half_range_s: half of the range over the nearest annotated performances, for the begin of each phase and the
-            end of the last.
-        limit: seconds, at least the half range of `SURPRISE` of the annotated performances; infinite where unknown.
-    """
+    """The phases of a performance by alignment."""
 
     phases: tuple[Phase, ...]
-    half_range_s: tuple[float, ...]
-    limit: float
+    half_range_s: tuple[float, ...]  # of each begin and the last end, over the nearest annotated performances
+    limit: float  # s, at least the half range of `SURPRISE` of the annotated performances; infinite where unknown
 
 
 @dataclass(frozen=True)
 class PhaseReferences:
-    """The n annotated performances of a model. Raises ValueError: arrays that do not fit together.
-
-    Attributes:
-        signals: (n, row, channel) rows of `Signal`; those beyond the end of a performance are NaN.
-        ends: (n,) seconds.
-        edges: (n, phase and end) seconds at which each phase begins and the last one ends; NaN for a left-out phase.
-        limit: seconds, the greatest half range that is not doubtful.
-    """
+    """The n annotated performances of a model. Raises ValueError: arrays that do not fit together."""
 
     names: tuple[str, ...]
-    signals: Floats
-    ends: Floats
-    edges: Floats
-    limit: float | Floats = np.inf
+    signals: Floats  # (n, row, channel) rows of `Signal`; those beyond the end of a performance are NaN
+    ends: Floats  # (n,) s
+    edges: Floats  # (n, phase and end) s at which each phase begins and the last one ends; NaN for a left-out phase
+    limit: float | Floats = np.inf  # s, the greatest half range that is not doubtful
 
     def __post_init__(self) -> None:
         count, begins = len(self.ends), self.signals[:, :2]

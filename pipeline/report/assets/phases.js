@@ -6,7 +6,6 @@ Report.phases = (section, data, { seek, timeUnder }) => {
   if (!strip) return null;
   data.phases = data.phases.filter(({ start, end }) => end > start); // others are left out by the performance
   const own = {
-    names: () => data.phases.map(({ name }) => name),
     edges: () => [...data.phases.map(({ start }) => start), data.phases.at(-1)?.end],
     // New phases, unless an edge is not after the one before it: then the number of that edge, else -1.
     change: (names, edges) => {
@@ -35,7 +34,7 @@ Report.phases = (section, data, { seek, timeUnder }) => {
   strip.addEventListener("pointermove", (event) => {
     if (held < 0) return;
     const t = Report.clamp(timeUnder(event), 0, data.duration), time = t < data.duration ? data.frames[Report.frameAt(data.frames, t)] ?? t : t;
-    if (own.change(own.names(), Object.assign(own.edges(), { [held]: time })) < 0) seek(time);
+    if (own.change(data.phases.map(({ name }) => name), Object.assign(own.edges(), { [held]: time })) < 0) seek(time);
     own.dragged?.();
   });
   strip.addEventListener("pointerup", () => {
