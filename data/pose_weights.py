@@ -35,7 +35,7 @@ OWN_FILES = {
     "rtmlib": "--set pose.rtmlib.model=FILE.onnx, for a top-down model also --set pose.rtmlib.detector=FILE.onnx "
     "--set pose.rtmlib.detector_kind=yolox",
     "mmpose": "--set pose.mmpose.config=FILE.py --set pose.mmpose.checkpoint=FILE.pth",
-    "mmdet": "a one-stage model needs no detector of people, such as RTMO: --set pose.mmpose.config=FILE.py "
+    "mmdet": "a one-stage model, such as RTMO, needs no detector: --set pose.mmpose.config=FILE.py "
     "--set pose.mmpose.checkpoint=FILE.pth",
 }
 """Settings that name files in place of a download."""

@@ -36,7 +36,8 @@ def input_of(folder: ModelFolder) -> dict[str, Any]:
     try:
         config, processor = _config(folder), folder.processor
         frames = next(int(config[name]) for name in FRAMES if name in config)
-        size = _side(processor["crop_size"] if processor.get("do_center_crop", True) else processor["size"])
+        cut = processor.get("crop_size", config.get("image_size"))  # an older processor's file may lack it
+        size = _side(cut if processor.get("do_center_crop", True) else processor["size"])
         short_side = _side(processor["size"]) if processor.get("do_resize", True) else size
         mean, std = (tuple(map(float, processor[name])) for name in ("image_mean", "image_std"))
         sampling = processor if processor.get("do_sample_frames") else {}

@@ -375,6 +375,18 @@ def test_a_tensor_too_many_or_too_few_in_videomae_v2_is_named(
         backbones.build("transformers", str(v2_folder(tmp_path / "m", tensors)), 0, FILES)
 
 
+def test_a_processor_that_names_no_cut_leaves_the_size_of_the_network(tmp_path: Path) -> None:
+    folder = v2_folder(tmp_path / "m", tensors_of_v2())
+    before = Clips.identity(config(folder), FILES)["input"]
+    place = folder / "preprocessor_config.json"
+    place.write_text(
+        json.dumps({name: value for name, value in json.loads(place.read_text()).items() if name != "crop_size"})
+    )
+    assert Clips.identity(config(folder), FILES)["input"] == before
+    change("preprocessor_config.json", size=36)(folder)  # as older versions of the library wrote it
+    assert Clips.identity(config(folder), FILES)["input"] == before
+
+
 def test_videomae_v2_without_a_size_is_refused(tmp_path: Path) -> None:
     folder = v2_folder(tmp_path / "m", tensors_of_v2())
     change("config.json", model_config={**V2, "depth": None})(folder)
