@@ -34,6 +34,24 @@ def test_no_message_names_a_page(package: str) -> None:
     assert named == []
 
 
+def calls_of_errors() -> Iterator[tuple[str, ast.Call]]:
+    """Every call of `AimError` or of a class that derives from it, with its place."""
+    trees = {path: ast.parse(path.read_text("utf-8")) for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+    nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    errors, classes = {"AimError"}, [node for _, node in nodes if isinstance(node, ast.ClassDef)]
+    while more := {one.name for one in classes if errors & {getattr(b, "id", "") for b in one.bases}} - errors:
+        errors |= more
+    for path, node in nodes:
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in errors:
+            yield f"{path.relative_to(ROOT)}:{node.lineno}", node
+
+
+def test_every_error_says_what_to_do_next() -> None:
+    calls = dict(calls_of_errors())
+    assert len(calls) > 300
+    assert [place for place, call in calls.items() if "fix" not in {one.arg for one in call.keywords}] == []
+
+
 def test_the_table_of_settings_has_every_key_once_with_its_meaning() -> None:
     rows = setting_rows()
     assert len({row.key for row in rows}) == len(rows) > 100

@@ -44,6 +44,7 @@ from data.store.arrays import Array, Measures, OutputSpec, StageOutput
 from data.store.files import open_regular, parse_json, write_bytes
 
 FORMAT = "aim-stage"
+RECOMPUTED = "It is recomputed by `extract`"
 FORMAT_VERSION = 1
 MAX_ARRAY_BYTES = 1 << 33  # larger arrays are refused on reading: a small hostile file may claim any size
 MAX_HEADER_BYTES = 1 << 28  # longer headers are refused; the longest that are written belong to packs
@@ -202,7 +203,7 @@ def _opened(path: Path, content: bytes | None = None) -> Iterator[Any]:
     except HDF5_ERRORS as error:
         words = str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__]
         what = f"damaged cache file ({words[0][:200]})"
-        raise CacheError(what, where=address(path), fix="It is recomputed by `extract`") from error
+        raise CacheError(what, where=address(path), fix=RECOMPUTED) from error
 
 
 def _header(file: Any) -> dict[str, Any]:

@@ -307,7 +307,8 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
         if everything:
             shutil.rmtree(compiled_dir(), ignore_errors=True)
     except OSError as error:
-        raise DataError(f"cannot be deleted ({error.strerror})", where=Path(error.filename or "")) from None
+        what, fix = f"cannot be deleted ({error.strerror})", "See who may write there, then type the same command again"
+        raise DataError(what, where=Path(error.filename or ""), fix=fix) from None
     return CacheFiles(tuple(findings), f"{done} deleted")
 
 

@@ -296,9 +296,9 @@ class Cache:
         name, folder = NAME.fullmatch(path.name), path.relative_to(self.root).parts[0]
         if stored.header.get("stage") != folder:
             what = f"an output of stage '{stored.header.get('stage')}' in the folder of '{folder}'"
-            raise CacheError(what, where=address(path))
+            raise CacheError(what, where=address(path), fix=store.RECOMPUTED)
         if name and not str(stored.header.get("key")).startswith(name["key"]):
-            raise CacheError("not the output that its name says", where=address(path))
+            raise CacheError("not the output that its name says", where=address(path), fix=store.RECOMPUTED)
         return stored
 
     def discard(self, path: Path, error: CacheError) -> None:

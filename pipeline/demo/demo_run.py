@@ -152,7 +152,8 @@ def run_demo(
             raise Cancelled
         if extraction.failed:
             reason = first_cause(extraction.failed[0].failed.values())
-            raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
+            what = f"{len(extraction.failed)} rendered dives failed; the first: {reason.cause}"
+            raise DataError(what, where=out, fix=reason.tip)
         lap("extract")
         pose = pose_agreement(records, cache, extraction.keys, out / "dives")
         learn = [record for record in records if record.split == "train"]

@@ -113,7 +113,7 @@ def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool
 def label_of(record: Record) -> float:
     """The final score of a record. Raises DataError without one."""
     if record.labels is None or record.labels.score is None:
-        raise DataError("this performance has no final score", where=record.id)
+        raise DataError("this performance has no final score", where=record.id, fix="Label it, or leave it out")
     return record.labels.score
 
 

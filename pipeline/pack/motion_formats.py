@@ -116,7 +116,9 @@ def _motions(output: StageOutput, height: float | None, *, scaled: bool) -> Iter
     keypoints = output.arrays["keypoints"].values.astype(np.float64)
     present = np.flatnonzero(np.isfinite(keypoints[..., 0]).any(axis=(0, 2)))
     if not present.size:
-        raise DataError("no agent was detected")
+        raise DataError(
+            "no agent was detected", fix="Check pose.region, pose.tracks and pose.min_score; then extract again"
+        )
     time = output.arrays["time"].values.astype(np.float64)
     joints, unit, about = keypoints[..., :-1], "m", "metres, as in the file of keypoints"
     if joints.shape[-1] == 2:
@@ -139,7 +141,7 @@ def length_of_unit(keypoints: Floats, height: float | None) -> tuple[float, str,
     lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
     if not lengths.size:
         what = "no frame shows shoulders and hips" if height is None else "no frame shows shoulders, hips and a leg"
-        raise DataError(what)
+        raise DataError(what, fix="Extract it again with other settings of pose")
     if height is None:  # a torso that bends to the camera looks short
         pixels = float(np.percentile(lengths, 80))
         return pixels, "torso", f"torso lengths: 1 is {pixels:.2f} px, mid-shoulders to mid-hips"

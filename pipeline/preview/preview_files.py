@@ -111,7 +111,11 @@ def _draw(record: Record, outputs: Outputs, planner: Planner, stop: threading.Ev
     Raises DataError without a video, and as `draw_preview`.
     """
     if record.video is None:
-        raise DataError("the data set lists this performance without a video", where=record.id)
+        what, fix = (
+            "the data set lists this performance without a video",
+            "Add the video, or leave this performance out",
+        )
+        raise DataError(what, where=record.id, fix=fix)
     mark = planner.cache.root / PREVIEWS / PREVIEW_MARK
     if not mark.exists():  # so that films of a cache among the videos are no inputs
         write_text(mark, "`extract --preview` drew these films; they are no inputs\n")

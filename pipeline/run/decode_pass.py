@@ -102,7 +102,8 @@ class DecodePass:
         with self._probe_lock:
             if self._probed is None:
                 if self.record.video is None:
-                    raise VideoError("the data set lists this performance without a video", where=self.record.id)
+                    what = "the data set lists this performance without a video"
+                    raise VideoError(what, where=self.record.id, fix="Add the video, or leave this performance out")
                 self._probed = probe(self.record.video)
             return self._probed
 

@@ -13,6 +13,7 @@ from typing import Any
 from data.errors import AimError, CacheError, Cancelled, ChangedError, StorageError, printable
 from data.stage_files import StageFiles
 from data.store import StageOutput, fetched
+from data.store.hdf5 import RECOMPUTED
 from data.video import Record
 from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, input_hashes, readable, stamps, unusable
@@ -78,7 +79,7 @@ class Upstream(Mapping[str, StageOutput]):
         try:
             return self._cache.read(name, self._video_id, key).output
         except UNREADABLE as error:
-            raise CacheError(unusable(name, error)) from error
+            raise CacheError(unusable(name, error), fix=RECOMPUTED) from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)

@@ -39,8 +39,6 @@ from pipeline.settings.config import Config, beside_model, load_config
 from pipeline.settings.method import OF_VIDEOS
 from pipeline.train.features import FeatureSet, feature_set
 
-NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
-
 
 class Scorer:
     """A trained run with the configuration that made its features, as `load_scorer` reads it.
@@ -140,7 +138,7 @@ class Scorer:
                 replace(facts, phases=None if carried is None else (max(carried.half_range_s), carried.limit))
             )
         except (DataError, UsageError) as error:
-            return Score(id=record.id, path=record.path, failure=Failure("score", "", str(error)))
+            return Score(id=record.id, path=record.path, failure=Failure("score", "", error.what, error.fix or ""))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
         named = getattr(self.planner.configs["timesteps"], "step_phases", ())
         phases = named or ("",) * len(bounds)
@@ -243,7 +241,10 @@ def _require_finite(made: ModelScores, intervals: Mapping[float, Floats | None])
     numbers = [made.score, made.other_share, made.members, made.step_scores, made.attention]
     numbers += [made.execution, made.synchronisation, *intervals.values()]
     if not all(values is None or np.isfinite(values).all() for values in numbers):
-        raise DataError(NOT_FINITE)
+        raise DataError(
+            "the score is not a finite number; the model or this video's features are damaged",
+            fix="Extract this video again with --force; if that does not help, train the model again",
+        )
 
 
 def _other_software(training: Mapping[str, str]) -> tuple[str, ...]:

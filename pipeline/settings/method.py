@@ -75,7 +75,9 @@ class Method(Section):
         ordered = tuple(name for name in STAGES if name in needed)
         for position, name in enumerate(ordered):
             if late := set(needed[name]) - set(ordered[:position]):
-                raise UsageError(f"stage '{name}' needs '{late.pop()}', which is later in STAGES")
+                raise UsageError(
+                    f"stage '{name}' needs '{late.pop()}', which is later in STAGES", fix="Exchange them there"
+                )
         return ordered
 
     @property

@@ -109,7 +109,8 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        raise TrainingError(f"{system.name}: {type(error).__name__}: {error}", where=where) from error
+        what, fix = f"{system.name}: {type(error).__name__}: {error}", "This is a fault of the program: report it"
+        raise TrainingError(what, where=where, fix=fix) from error
     if place is not None:
         _write(place, key, predicted)
     return predicted

@@ -34,7 +34,7 @@ def label_table(records: tuple[Record, ...]) -> Floats:
     table = np.array(given, dtype=np.float64).reshape(len(records), len(SCORES))
     for row, column in np.argwhere(np.abs(table) > MAX_LABEL):
         what = f"the label {SCORES[column]} is {given[row][column]}, too large for a score"
-        raise DataError(what, where=records[row].id)
+        raise DataError(what, where=records[row].id, fix="Correct the label")
     return table
 
 

@@ -191,7 +191,9 @@ def test_a_body_that_cannot_be_measured_is_named(tmp_path: Path) -> None:
     notes = Notes()
     videos = [(Record(f"{name}.mp4", None), pose([one] * FRAMES)) for name, one in (("a", bust), ("b", person()))]
     assert write_motions(tmp_path, "trc", iter(videos), 1.8, notes).performances == 1
-    assert notes.texts[0] == "left out: a.mp4: no frame shows shoulders, hips and a leg"
+    assert notes.texts[0] == (
+        "left out: a.mp4: no frame shows shoulders, hips and a leg. Extract it again with other settings of pose"
+    )
 
 
 def test_the_command_writes_three_dimensional_joints_in_their_metres(tmp_path: Path) -> None:
