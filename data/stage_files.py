@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from data.keypoints import further_people, sidecar
 from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
 from data.video import Record
 from data.weights import digest, kept_model, read_network, whole
 from data.weights.model_folders import ModelFolder, fetch_model, model_folder
+from data.weights.published_weights import keep_published
 from data.weights.registry import Announce
-from data.weights.weight_files import keep_published, read_weights
+from data.weights.weight_files import read_weights
 
 PACKAGES: Mapping[str, Callable[..., Mapping[str, PoseNetwork]]] = {
     "rtmlib": rtmlib_networks,
@@ -46,9 +44,9 @@ class StageFiles:
         """The `openvino.Model` that `make` returns, kept in the user's cache by all on which it depends."""
         return kept_model(identity, make)
 
-    def keep(self, name: str, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
-        """Write the tensors that `load` downloads to the file `name`, if it is missing."""
-        keep_published(Path(name), load, announce)
+    def fetch_published(self, library: str, network: str, announce: Announce) -> None:
+        """Download the weights that a library publishes for a network, if they are missing."""
+        keep_published(library, network, announce)
 
     def model(self, name: str) -> ModelFolder:
         """The model of `transformers` in a folder, or of a name on the Hugging Face Hub."""

@@ -9,13 +9,10 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import PROGRAM, DataError, UsageError, WeightsError, nearest
 from data.store import absence, atomic_path, open_regular, read_regular, sha256_file
@@ -163,25 +160,6 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
         reason = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
         cause = (reason.splitlines() or [type(error).__name__])[0][:120]
         raise WeightsError(f"the weights cannot be downloaded ({cause})", where=target, fix=by_hand) from error
-
-
-def keep_published(path: Path, load: Callable[[], Mapping[str, NDArray[np.generic]]], announce: Announce) -> None:
-    """Write the tensors that `load` gets from a library to `path`, if it is missing. Raises as `keep_download`."""
-
-    def make(folder: Path) -> Path:
-        from safetensors.numpy import save
-
-        made = folder / path.name
-        made.write_bytes(save({name: np.ascontiguousarray(values) for name, values in load().items()}))
-        return made
-
-    fix = "Try again with a network connection, or download the weights by hand and set clips.weights_file to it"
-    keep_download(path, path.stem, make, fix, announce)
-
-
-def published_path(library: str, version: str, network: str) -> Path:
-    """The path for the weights that this version of a library publishes for a network."""
-    return weights_dir() / f"{library}-{version}-{network}.safetensors"
 
 
 def library_version(package: str) -> str:

@@ -6,16 +6,15 @@ torch and the libraries are imported only when a network is built, so that readi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from data.errors import UsageError, WeightsError, nearest
 from data.stage_files import StageFiles
+from data.weights.published_weights import published_path
 from data.weights.registry import Announce
-from data.weights.weight_files import library_version, published_path
+from data.weights.weight_files import library_version
 from extractors.clips import transformer_models
 from extractors.state_dicts import read_tensors
 
@@ -101,22 +100,13 @@ def fetch_published(name: str, given: str, files: StageFiles, announce: Announce
     """Download the weights of `hub`, or a model of the Hugging Face Hub. Raises WeightsError if that fails."""
     if backbone(name).library == "transformers":
         files.fetch_model(given, announce)
-    if given != HUB:
-        return
-
-    def load() -> dict[str, Any]:
-        network = _construct(name, backbone(name), None)
-        return {key: values.numpy() for key, values in network.state_dict().items()}
-
-    files.keep(_file(name, given), load, announce)
+    if given == HUB:
+        files.fetch_published(backbone(name).library, name, announce)
 
 
 def _file(name: str, given: str) -> str:
     """The name or path of a file of weights; for `hub`, the file that `fetch_published` keeps."""
-    if given != HUB:
-        return given
-    library = backbone(name).library
-    return str(published_path(library, library_version(library), name))
+    return str(published_path(backbone(name).library, name)) if given == HUB else given
 
 
 def build(name: str, given: str, seed: int, files: StageFiles) -> ClipNetwork:
@@ -165,16 +155,12 @@ def _with_weights(name: str, entry: Backbone, file: str, files: StageFiles) -> n
     return network
 
 
-def _construct(name: str, entry: Backbone, classes: int | None) -> nn.Module:
-    """A library's network with this number of classes; None: with the weights that the library publishes."""
-    make: Callable[..., nn.Module]
-    published: dict[str, Any] = {"weights": "DEFAULT"}
+def _construct(name: str, entry: Backbone, classes: int) -> nn.Module:
+    """A library's network with this number of classes, and weights that the library draws."""
     if entry.library == "torchvision":
         from torchvision.models import get_model
 
-        make, number = partial(get_model, name), "num_classes"
-    else:
-        from pytorchvideo.models import hub
+        return cast("nn.Module", get_model(name, num_classes=classes))
+    from pytorchvideo.models import hub
 
-        make, published, number = getattr(hub, name), {"pretrained": True}, "model_num_class"
-    return make(**(published if classes is None else {number: classes}))
+    return cast("nn.Module", getattr(hub, name)(model_num_class=classes))
