@@ -1,5 +1,6 @@
 "use strict";
-// Lines, angles and circles that a coach draws on a frame, and a stopwatch. The browser keeps them for each video.
+// Lines, angles and circles that a coach draws on a frame, and a stopwatch. The browser keeps them for each video; the
+// page in print has the frames that were drawn on.
 Report.drawing = (() => {
   const POINTS = { line: 2, circle: 2, angle: 3 }; // a circle has its middle first, an angle its vertex second
   const FADE = 0.5; // seconds from its frame at which a mark is faint (line, circle) or gone (angle)
@@ -51,7 +52,7 @@ Report.drawing = (() => {
     Report.overlay.wedge(context, b, from, to, { text: `${turn}°`, side: Math.cos(from) + Math.cos(to) > 0 ? -1 : 1, colour: COLOUR, stroke, strength });
   };
 
-  // `player` has time() in seconds, seek(t), pause() and redraw(). Returns what paints the section's marks.
+  // `player` has the video's address `source`, time() in seconds, seek(t), pause() and redraw(). Returns what paints the section's marks.
   const start = (section, canvas, { identity, frames }, player) => {
     const root = section.querySelector(".measure"), stage = section.querySelector(".stage"), { marks, watch } = kept(identity);
     if (!root) return () => {};
@@ -88,6 +89,29 @@ Report.drawing = (() => {
       part("watch").value = watch.every((t) => t !== null)
         ? `${Math.abs(to - from).toFixed(3)} s, ${Math.abs(count(to) - count(from))} frames (${from.toFixed(3)} to ${to.toFixed(3)} s)`
         : from !== null ? `from ${from.toFixed(3)} s` : to !== null ? `to ${to.toFixed(3)} s` : "";
+      picture().catch(() => {}); // a video that cannot be played has no pictures
+    };
+    // Pictures of the frames with their marks, which the page shows in print alone. A later change replaces an earlier one.
+    let pictures = 0;
+    const picture = async () => {
+      const mine = ++pictures, video = Object.assign(document.createElement("video"), { muted: true, preload: "auto" }), drawn = [];
+      const happens = (name) => new Promise((resolve, reject) => { Object.assign(video, { [`on${name}`]: resolve, onerror: reject }); });
+      const began = happens("loadeddata");
+      if (marks.length) video.src = player.source;
+      for (const [t, ofFrame] of d3.groups(marks, (mark) => mark.t)) {
+        await began;
+        const arrived = happens("seeked");
+        video.currentTime = t + 1e-3;
+        await arrived;
+        const { videoWidth: width, videoHeight: height } = video, figure = document.createElement("figure"), caption = document.createElement("figcaption");
+        const copy = Object.assign(document.createElement("canvas"), { width, height });
+        copy.getContext("2d").drawImage(video, 0, 0);
+        paint(copy, ofFrame, t);
+        caption.textContent = ofFrame.map(named).join(", ");
+        figure.append(copy, caption);
+        drawn.push(figure);
+      }
+      if (mine === pictures) section.querySelector("[data-part=drawn]").replaceChildren(...drawn);
     };
     const save = () => {
       list();

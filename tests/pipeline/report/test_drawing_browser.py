@@ -161,6 +161,28 @@ def test_each_page_of_a_video_shows_what_was_drawn(page: Any, address: str) -> N
     assert painted(page, "#compare canvas") > 100
 
 
+def test_a_page_in_print_has_the_frames_that_were_drawn_on(page: Any) -> None:
+    page.click("#video-0 .step >> nth=4")
+    for kind in ("line", "circle"):
+        page.click(f"#video-0 [data-draw={kind}]")
+        drag(page, (0.3, 0.3), (0.6, 0.7))
+    for _ in range(2):  # as drawn, and as kept
+        wait_for(page, "document.querySelector('#video-0 .drawn').textContent === 'Line at 0.80 s, Circle at 0.80 s'")
+        assert page.locator("#video-0 .drawn figure").count() == 1
+        assert not page.is_visible("#video-0 .drawn")
+        page.emulate_media(media="print")
+        assert page.is_visible("#video-0 .drawn canvas")
+        assert painted(page, "#video-0 .drawn canvas") > 100
+        opaque = "canvas => canvas.getContext('2d').getImageData(5, 5, 1, 1).data[3]"
+        assert page.eval_on_selector("#video-0 .drawn canvas", opaque) == 255, "the frame is below the marks"
+        page.emulate_media(media="screen")
+        page.reload()
+    page.click("#video-0 .measure summary")
+    page.click("#video-0 [data-delete='1']")
+    page.click("#video-0 [data-delete='0']")
+    wait_for(page, "!document.querySelector('#video-0 .drawn figure')")
+
+
 def test_the_stopwatch_counts_the_frames_between_two_moments(page: Any) -> None:
     page.click("#video-0 .step >> nth=1")
     page.click("#video-0 [data-watch='0']")
