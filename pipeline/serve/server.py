@@ -52,7 +52,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
 def judged(scorer: Scorer) -> str:
     """What a model judges: data set, scale, number of training videos, and their days by labels or file names.
 
-    A run without a preset has the name of its folder.
+    It also says whether the model guesses. A run without a preset has the name of its folder.
     """
     from pipeline.report.text import to_digits
     from pipeline.report.video_section import who_and_when
@@ -65,7 +65,9 @@ def judged(scorer: Scorer) -> str:
     scale = f", on a scale of {to_digits(min(scores))} to {to_digits(max(scores))}" if scores else ""
     name = scorer.planner.config.method.name
     name = scorer.folder.name if name == type(scorer.planner.config.method).model_fields["name"].default else name
-    return f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos{when}."
+    learned = f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos{when}."
+    guesses = model.calibration is not None and not model.calibration.accuracy.better
+    return f"{learned} It is no better than guessing: pages show movement, and no score." if guesses else learned
 
 
 def run_app(app: FastAPI, port: int, observer: Observer) -> None:

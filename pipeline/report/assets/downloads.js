@@ -22,7 +22,7 @@ Report.downloads = (() => {
     recorder.ondataavailable = (event) => parts.push(event.data);
     recorder.onstop = () => {
       button.disabled = false;
-      Report.saving.save(`${button.dataset.overlay}.${/mp4/.test(recorder.mimeType) ? "mp4" : "webm"}`, new Blob(parts, { type: recorder.mimeType }));
+      Report.saving.save(`${Report.saving.named(button, "overlay")}.${/mp4/.test(recorder.mimeType) ? "mp4" : "webm"}`, new Blob(parts, { type: recorder.mimeType }));
     };
     const copy = () => {
       for (const picture of [video, drawn]) context.drawImage(picture, 0, 0, canvas.width, canvas.height);
@@ -41,8 +41,8 @@ Report.downloads = (() => {
     if (!button) return;
     if (button.dataset.file) return void Report.saving.save(button.dataset.file, new Blob([files[button.dataset.file].join("\n")], { type: "text/plain" }));
     const section = button.closest("details.video");
-    if (button.dataset.overlay) return void record(section, button);
-    Report.saving.save(button.dataset.joints, Report.saving.csv(joints(Report.player.held(section).data)));
+    if ("overlay" in button.dataset) return void record(section, button);
+    Report.saving.save(`${Report.saving.named(button, "joints")}.csv`, Report.saving.csv(joints(Report.player.held(section).data)));
   });
   return { start };
 })();

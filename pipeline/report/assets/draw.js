@@ -85,9 +85,9 @@ Report.drawing = (() => {
         item.append(button(named(mark), { mark: i }), button("×", { delete: i }, `Delete ${named(mark)}`));
         return item;
       }));
-      const [from, to] = watch, count = (t) => Report.frameAt(frames, t);
+      const [from, to] = watch, apart = Math.abs(Report.frameAt(frames, to ?? 0) - Report.frameAt(frames, from ?? 0));
       part("watch").value = watch.every((t) => t !== null)
-        ? `${Math.abs(to - from).toFixed(3)} s, ${Math.abs(count(to) - count(from))} frames (${from.toFixed(3)} to ${to.toFixed(3)} s)`
+        ? `${Math.abs(to - from).toFixed(3)} s, ${apart} ${apart === 1 ? "frame" : "frames"} (${from.toFixed(3)} to ${to.toFixed(3)} s)`
         : from !== null ? `from ${from.toFixed(3)} s` : to !== null ? `to ${to.toFixed(3)} s` : "";
       picture().catch(() => {}); // a video that cannot be played has no pictures
     };

@@ -66,10 +66,15 @@ Report.saving = (() => {
     return new Promise((resolve) => { canvas.toBlob(resolve); });
   };
 
+  // The name of a file about a video, or about the whole page, without its ending.
+  const named = (node, title) => {
+    const video = node.closest("details.video")?.querySelector(".name").textContent ?? "";
+    return `${video} ${title}`.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  };
+
   const offer = (figure, rows) => {
     const caption = figure.querySelector("figcaption"), title = figure.dataset.title ?? caption.firstChild.textContent.trim();
-    const video = figure.closest("details.video")?.querySelector(".name").textContent ?? "";
-    const name = `${video} ${title}`.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+    const name = named(figure, title);
     const place = Object.assign(document.createElement("span"), { className: "saves no-print" });
     const kinds = { ...(figure.querySelector(".plot") && { PNG: () => picture(figure, title) }), CSV: () => csv(rows()) };
     place.append(...Object.entries(kinds).map(([kind, make]) => {
@@ -81,5 +86,5 @@ Report.saving = (() => {
     caption.insertBefore(place, caption.querySelector(figure.matches(".strip") ? ".unit" : ".legend"));
   };
 
-  return { csv, offer, save };
+  return { csv, named, offer, save };
 })();

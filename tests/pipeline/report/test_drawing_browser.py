@@ -187,6 +187,9 @@ def test_the_stopwatch_counts_the_frames_between_two_moments(page: Any) -> None:
     page.click("#video-0 .step >> nth=1")
     page.click("#video-0 [data-watch='0']")
     assert page.inner_text("#video-0 [data-part=watch]") == "from 0.200 s"
+    page.click("#video-0 [data-do=frame-on]")
+    page.click("#video-0 [data-watch='1']")
+    assert page.inner_text("#video-0 [data-part=watch]") == "0.040 s, 1 frame (0.200 to 0.240 s)"
     page.click("#video-0 .step >> nth=4")
     page.click("#video-0 [data-watch='1']")
     said = "0.600 s, 15 frames (0.200 to 0.800 s)"

@@ -472,7 +472,7 @@ def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
     assert (name, lines[0].split(",")[0], len(lines)) == ("scores.csv", "video", 29)
     name, lines = saved("#video-0 [data-joints]")
     head = lines[0].split(",")
-    assert name == "joints-1.csv"
+    assert name == "final-dive-01-mp4-joints.csv"
     assert {"time_s", "person", "left_knee_x", "left_knee_y", "left_knee_score"} <= set(head)
     rows = [dict(zip(head, line.split(","), strict=True)) for line in lines[1:]]
     assert len(rows) == 2 * report_samples.FRAMES
@@ -486,7 +486,7 @@ def test_scores_joints_and_tables_are_saved_from_the_page(page: Any) -> None:
 def test_the_video_is_saved_with_what_is_drawn_over_it(page: Any, tmp_path: Path) -> None:
     with page.expect_download() as made:
         page.click("#video-0 [data-overlay]")
-    assert re.fullmatch(r"overlay-1\.(webm|mp4)", made.value.suggested_filename)
+    assert re.fullmatch(r"final-dive-01-mp4-overlay\.(webm|mp4)", made.value.suggested_filename)
     made.value.save_as(saved := tmp_path / made.value.suggested_filename)
     frames = [frame.image.astype(int) for frame in decode(saved)]
     assert len(frames) > 5

@@ -271,7 +271,11 @@ def test_the_page_names_data_set_scale_number_and_days() -> None:
     assert work.judged(scorer) == f"{said} of 2026-03-01 to 2026-05-31."
     model.train_ids = ("a.mp4", "b.mp4", "c.mp4")
     assert work.judged(scorer) == f"{said}."
-    model.calibration = SimpleNamespace(facts=SimpleNamespace(days=("2025-11-02", "2026-01-09")))
+    accuracy = SimpleNamespace(better=True)
+    facts = SimpleNamespace(days=("2025-11-02", "2026-01-09"))
+    model.calibration = SimpleNamespace(facts=facts, accuracy=accuracy)
     assert work.judged(scorer) == f"{said} of 2025-11-02 to 2026-01-09.", "the days of the labels"
     scorer.planner.config = load_config()
     assert work.judged(scorer).startswith("Judges dives, on")
+    accuracy.better = False
+    assert work.judged(scorer).endswith("2026-01-09. It is no better than guessing: pages show movement, and no score.")
