@@ -33,12 +33,12 @@ Report.charts = (() => {
     }, () => table(chart));
   };
 
-  // The angles of two people have the colours of these people, with dashes for the right side; others have one each.
+  // Angles have the colours of their people, with dashes for the right side, and their difference is grey; others have one each.
   const colours = (series) => {
-    const people = series.map((s) => s.arc?.[0] ?? -1), two = Math.max(...people) > 0;
+    const people = series.map((s) => s.arc?.[0] ?? -1), some = Math.max(...people) >= 0;
     return {
-      range: people.map((person, k) => (!two ? Report.color(k) : person < 0 ? "var(--s6)" : Report.color(person))),
-      dashed: (one) => two && series.find((s) => s.arc?.[0] === one.arc?.[0]) !== one,
+      range: people.map((person, k) => (!some ? Report.color(k) : person < 0 ? "var(--s6)" : `var(--p${person % 4})`)),
+      dashed: (one) => some && series.find((s) => s.arc?.[0] === one.arc?.[0]) !== one,
     };
   };
 
@@ -74,12 +74,12 @@ Report.charts = (() => {
         width: side, height: side, margin: 28, marginLeft: 40,
         x: { domain: [middle.x - reach, middle.x + reach], grid: true, ticks: 4, label: null },
         y: { domain: [middle.y + reach, middle.y - reach], grid: true, ticks: 4, label: null },
-        color: { type: "linear", domain: [0, duration], range: ["var(--s0)", "var(--s1)"], interpolate: mixed },
+        color: { type: "linear", domain: [0, duration], range: ["var(--s6)", "var(--s0)"], interpolate: mixed },
         marks: [
           Plot.line(rows, { x: "x", y: "y", z: null, stroke: "t", strokeWidth: 2.5, strokeLinecap: "round" }),
-          Plot.dot(rows.slice(0, 1), { x: "x", y: "y", r: 4, fill: "var(--s0)" }),
+          Plot.dot(rows.slice(0, 1), { x: "x", y: "y", r: 4, fill: "var(--s6)" }),
           Plot.text(rows.slice(0, 1), { x: "x", y: "y", text: () => "start", dy: -10, fill: "var(--muted)" }),
-          Plot.dot(rows.slice(-1), { x: "x", y: "y", r: 4, fill: "var(--s1)" }),
+          Plot.dot(rows.slice(-1), { x: "x", y: "y", r: 4, fill: "var(--s0)" }),
         ],
       });
     }, () => [["time_s", "right", "down"], ...rows.map((d) => [d.t, d.x, d.y])]);

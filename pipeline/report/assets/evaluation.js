@@ -13,9 +13,9 @@ Report.results = (() => {
       width, height: 230, ...axis, color: { legend: false },
       x: { label: "score" }, y: { label: "share of the videos", tickFormat: ".0%", grid: true, ticks: 4 },
       marks: [
-        few ? null : Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--s0)", fillOpacity: 0.75, inset: 0.5 }),
+        few ? null : Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--accent)", fillOpacity: 0.75, inset: 0.5 }),
         Plot.lineY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--ink)", strokeWidth: 1.3, strokeDasharray: "4 3" }),
-        few ? Plot.dot(data.scores, { x: (v) => v, y: 0, r: 5, fill: "var(--s0)", stroke: "var(--panel)" }) : null,
+        few ? Plot.dot(data.scores, { x: (v) => v, y: 0, r: 5, fill: "var(--accent)", stroke: "var(--panel)" }) : null,
         few || data.scores.length > 400 ? null : Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
       ],

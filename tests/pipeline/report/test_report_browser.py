@@ -341,7 +341,7 @@ def test_on_a_phone_every_button_of_the_player_is_large_enough_and_on_the_screen
 def test_angles_of_two_athletes_have_the_athletes_colours(page: Any) -> None:
     legend = page.locator("#video-0 .angles .chart:not([hidden]) .swatch")
     shown = legend.evaluate_all("all => all.map(n => [n.style.background, n.classList.contains('dashed')])")
-    blue, orange, grey = "var(--s0)", "var(--s1)", "var(--s6)"
+    blue, orange, grey = "var(--p0)", "var(--p1)", "var(--s6)"
     assert shown == [[blue, False], [blue, True], [orange, False], [orange, True], [grey, False]]
 
 
