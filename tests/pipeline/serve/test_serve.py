@@ -45,7 +45,7 @@ OURS = {
     "origin": "http://127.0.0.1:8765",
     "cookie": f'aim-serve-8765="{TOKEN}"',
 }
-PLANNER = SimpleNamespace(stages=(), configs={}, reads={"video"})
+PLANNER = SimpleNamespace(stages=(), configs={}, reads={"video"}, config=load_config())
 MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=np.array([[7.0, np.nan, np.nan]]))
 SCORER: Any = SimpleNamespace(
     planner=PLANNER, folder=Path("runs/x"), model=MODEL, config=load_config(), model_sha256="m"
