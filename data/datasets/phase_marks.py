@@ -84,7 +84,7 @@ def with_phases(
     problems, found, reach = list[str](), dict[str, dict[str, list[Mark]]](), storage or Storage()
     one_video = beside is not None and beside.suffix.lower() in VIDEO_SUFFIXES
     folder = beside.parent if beside is not None and one_video else beside
-    if not (tables := _tables(place, folder, reach)):
+    if not (tables := _tables(listing, place, folder, reach)):
         return listing  # there may be a million records
     trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
     names = VideoNames({r.id: (r.id, PurePosixPath(r.id).name, r.stem, trials[r.id]) for r in listing.records})
@@ -109,7 +109,7 @@ def with_phases(
     return replace(listing, records=records, problems=(*listing.problems, *problems))
 
 
-def _tables(named: Path | None, folder: Path | None, storage: Storage) -> list[Path]:
+def _tables(listing: Listing, named: Path | None, folder: Path | None, storage: Storage) -> list[Path]:
     """Paths and addresses of the files of phases, as `with_phases` says."""
     place = named or (folder and folder / BESIDE)
     if place is None:
@@ -117,7 +117,8 @@ def _tables(named: Path | None, folder: Path | None, storage: Storage) -> list[P
     if is_remote(place):
         paths = [Path(place, name) for name in RemoteFolder(place, storage).files() if "/" not in name]
     elif place.is_dir():
-        paths = sorted(place.glob("**/transcriptions/*.txt")) or files_in(place)
+        told = {path.resolve() for one in listing.records if (path := one.sidecars.get("transcription"))}
+        paths = sorted(path for path in told if place.resolve() in path.parents) or files_in(place)
     else:
         paths = [place] if place.exists() else []
     if named is not None and not paths and not place.is_dir():

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +280,8 @@ def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp
             (tmp_path / task / folder / f"{task}_B001.txt").write_text(text)
     listing = list_jigsaws(tmp_path, unscored=True)
     for place, tasks in ((tmp_path, {"Suturing", "Knot_Tying"}), (tmp_path / "Suturing", {"Suturing"})):
+        suturing = replace(listing, records=tuple(one for one in listing.records if one.task == "Suturing"))
+        assert with_phases(suturing, place).problems == listing.problems, "trials of other tasks are no strangers"
         made = with_phases(listing, place)
         assert made.problems == listing.problems
         assert {record.task for record in made.records if record.phases == G1_G5} == tasks
