@@ -5,17 +5,15 @@ and the next question is a function of the answers. Modules:
 
 - `questions`, `pair_order`: the next question;
 - `bradley_terry`, `pair_consistency`: a scale from pairs, and how well it fits;
-- `label_summary`, `verdicts`, `label_table`: labels, sentences on the agreement, the file;
+- `label_summary`, `verdicts`, `label_table`: labels, sentences on the agreement, the files;
 - `pair_lists`: published pairs;
-- `phase_tables`: tables of phases, and their agreement;
 - `video_copies`: what browsers play;
 - `label_app`: the page, which takes a second to import, so callers import it where they use it.
 """
 
 from pipeline.label.label_summary import LabelSummary, label_summary, summary_as_json
-from pipeline.label.label_table import VideoLabel, write_labels
+from pipeline.label.label_table import VideoLabel, write_labels, write_phases
 from pipeline.label.pair_lists import import_pairs
-from pipeline.label.phase_tables import write_phases
 from pipeline.label.questions import RatingSession, find_session
 
 __all__ = [

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from data.datasets.ratings import Answers, all_answers, refuses
-from data.errors import counted
+from data.errors import VideoError, counted
 from data.store.arrays import Floats, Rows
-from data.video import Record
+from data.video import Record, probe
 from models.agreement import Agreement, agreement
 from pipeline.label.bradley_terry import DEVIATIONS, WITH_EQUAL, PairScale, fit_scale
 from pipeline.label.label_table import VideoLabel
 from pipeline.label.pair_consistency import Infit, Misfit, PairFit, chance_probability, infit
-from pipeline.label.phase_tables import phase_agreement
 from pipeline.label.questions import PAIR, RatingSession
-from pipeline.label.verdicts import count_line, pair_lines, score_lines
+from pipeline.label.verdicts import count_line, pair_lines, phase_lines, score_lines
 
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
@@ -95,8 +96,7 @@ def label_summary(session: RatingSession) -> LabelSummary:
     if gone:
         problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
     if session.phases:
-        lines, apart = phase_agreement(raters, videos)
-        made = LabelSummary({}, (), lines, disputed=tuple(apart[:DISPUTED]))
+        made = _phase_report(videos, raters)
     else:
         made = _pair_report(videos, raters) if session.pairs else _score_report(videos, raters, session.columns)
     line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder)
@@ -137,6 +137,22 @@ def _pair_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) ->
             rows.append(_row(record.id, {"score": score}, error, judged, refused=refusals > len(judged)))
     fit = _pair_fit(decided, scale, videos, raters)
     return LabelSummary({}, tuple(rows), pair_lines(fit, len(raters)), fit=fit)
+
+
+def _phase_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
+    apart, lone = list[tuple[str, int, int, int]](), 0
+    for content, record in videos.items():
+        given = [answers[one].phases for answers in raters.values() if (one := frozenset((content,))) in answers]
+        with suppress(VideoError):  # it was damaged meanwhile
+            times = probe(record.files()["video"])[1]
+            begins = [{phase.name: int(np.abs(times - phase.start).argmin()) for phase in one} for one in given]
+            for first, second in combinations(begins, 2):
+                lone += len(first.keys() ^ second.keys())
+                for name in filter(second.__contains__, first):
+                    low, high = sorted((first[name], second[name]))
+                    apart.append((f"{record.id}, frame of {name}", high - low, low, high))
+    disputed = sorted(apart, key=lambda one: -one[1])[:DISPUTED]
+    return LabelSummary({}, (), phase_lines([frames for _, frames, *_ in apart], lone), disputed=tuple(disputed))
 
 
 def _row(

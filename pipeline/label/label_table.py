@@ -1,4 +1,4 @@
-"""The table of labels, which the data set `folder` reads."""
+"""The tables that training reads: labels for the data set `folder`, and phases for `dataset.phases`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.datasets.phase_marks import COLUMNS
+from data.datasets.ratings import all_answers
 from data.datasets.tables import MAX_BYTES, spreadsheet_text, without_mark
 from data.errors import UsageError
 from data.store import read_regular, write_text
 from data.video import LABELS
+from pipeline.label.questions import PHASES, RatingSession
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,22 @@ def write_labels(path: Path, rows: Sequence[VideoLabel]) -> None:
         kept = {name: existing.get(row.video, {}).get(name, "") for name in further}
         writer.writerow(cells | kept)
     write_text(path, text.getvalue())
+
+
+def write_phases(session: RatingSession) -> None:
+    """Write FOLDER/phases/<rater>.csv from the answers of each rater. Raises as `RatingSession.check_folders`."""
+    session.check_folders()
+    videos = session.by_content()
+    for rater, answers in all_answers(session.folder, marked=True)[0].items():
+        rows = [
+            (spreadsheet_text(videos[content].id), spreadsheet_text(one.name), f"{one.start:.4f}", f"{one.end:.4f}")
+            for (content,), answer in answers.items()
+            for one in (answer.phases if content in videos else ())
+        ]
+        if rows:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+            write_text(session.folder / PHASES / f"{rater}.csv", text.getvalue())
 
 
 def _existing_table(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:

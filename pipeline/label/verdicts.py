@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 from data.errors import counted, decimals, significant
 from models.agreement import Agreement, Bounded
@@ -59,6 +60,17 @@ def pair_lines(fit: PairFit | None, raters: int) -> tuple[str, ...]:
         lines.append(f"scale separation reliability {fit.reliability:.2f}: {right_order(fit.reliability)}")
         videos = [misfit for misfit in fit.misfits if misfit.kind == "video"]
         lines += [f"answers on {misfit.name} contradict the scale (infit {misfit.infit:.1f})" for misfit in videos]
+    return tuple(lines)
+
+
+def phase_lines(apart: Sequence[int], lone: int) -> tuple[str, ...]:
+    """Sentences on begins of phases that two raters put `apart` frames apart, and on `lone` ones of one rater."""
+    if not apart:
+        return ("The agreement is unknown until two raters have marked the same phase of a video",)
+    of = counted(len(apart), "begin")
+    lines = [f"two raters put a begin {median(apart):g} frames apart (median of {of}), at most {max(apart)}"]
+    if lone:
+        lines.append(f"in {counted(lone, 'case')} one rater left out a phase that the other marked")
     return tuple(lines)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data.datasets.ratings import Answer, append_answers, rater_file
+from data.datasets.ratings import MARKED, Answer, append_answers, rater_file
+from data.video import Phase
 from data.video.records import fingerprint_file
 
 
@@ -14,3 +15,9 @@ def rate_scores(folder: Path, rater: str, scores: Mapping[str, Mapping[str, floa
     for name, given in scores.items():
         answer = Answer((fingerprint_file(folder / name),), "scored", given, (name,))
         append_answers(rater_file(folder, rater), answer)
+
+
+def mark_phases(folder: Path, rater: str, video: str, phases: Sequence[Phase]) -> None:
+    """Write a rater's phases of one video."""
+    content = (fingerprint_file(folder / video),)
+    append_answers(rater_file(folder, rater), Answer(content, MARKED, names=(video,), phases=tuple(phases)))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.ratings import MARKED, Answer, append_answers, rater_file, read_answers
+from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
 from data.leaks import audit
 from data.splits import Fold
 from data.video.records import Labels, Phase, Record, find_videos, fingerprint_file
@@ -44,6 +44,7 @@ from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config, validate
 from tests.helpers.made_features import made_features
 from tests.helpers.made_outputs import STANDING, flow_output, pose_output
+from tests.helpers.rated import mark_phases
 
 QUICK = ("train.recipe=fast", "train.epochs=3", "train.runs=2", "run.workers=0")
 
@@ -292,9 +293,8 @@ def ratings(folder: Path) -> Outputs:
     for rater, frames in (("anna", 0), ("ben", 3)):
         for record in filmed:
             middle = 0.6 + frames / 25
-            phases = (Phase("run", 0.0, middle), Phase("entry", middle, 1.2))
-            content = (fingerprint_file(folder / "phases" / record.id),)
-            append_answers(rater_file(folder / "phases", rater), Answer(content, MARKED, phases=phases))
+            phases = [Phase("run", 0.0, middle), Phase("entry", middle, 1.2)]
+            mark_phases(folder / "phases", rater, record.id, phases)
     made = [label_summary(find_session(folder / "scores")[0]), label_summary(session), label_summary(marked)]
     for number, report in enumerate(made[:2]):
         write_labels(folder / f"{number}.csv", report.rows)

@@ -13,13 +13,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data.datasets.ratings import MARKED, Answer, append_answers, rater_file
 from data.errors import PROGRAM, UsageError, typed
 from data.video import Phase
-from data.video.records import fingerprint_file
 from pipeline import api
 from pipeline.cli import app
-from tests.helpers.rated import rate_scores
+from tests.helpers.rated import mark_phases, rate_scores
 
 TRAIN = ("train", "--config", "folder", "--set")
 
@@ -74,8 +72,7 @@ def test_a_published_list_is_read_by_the_command(folder: Path) -> None:
 def test_two_raters_of_phases_are_compared_and_a_table_is_named_to_train_on(folder: Path) -> None:
     for name, begin, videos in (("anna", 0.0, (0, 1)), ("ben", 0.08, (0,))):
         for video in videos:
-            content = fingerprint_file(folder / f"{video}.mp4")
-            append_answers(rater_file(folder, name), Answer((content,), MARKED, phases=(Phase("run", begin, 0.12),)))
+            mark_phases(folder, name, f"{video}.mp4", [Phase("run", begin, 0.12)])
     words = ["label", str(folder), "--phases", "run, entry", "--report"]
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output

@@ -12,10 +12,12 @@ import pytest
 from data.datasets.folder import list_folder
 from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
 from data.errors import UsageError
+from data.video import Phase
 from data.video.records import fingerprint_file
 from pipeline.label import VideoLabel, find_session, label_summary, write_labels
-from tests.helpers.rated import rate_scores
+from tests.helpers.rated import mark_phases, rate_scores
 
+NAMES = ("run", "flight", "entry")
 SCORES = {"anna": [5.0, 7.0, 2.0, 9.0], "ben": [6.0, 7.0, 1.0, 9.5]}
 
 
@@ -176,3 +178,38 @@ def test_a_bad_file_of_one_rater_does_not_stop_the_others(folder: Path) -> None:
     assert [(row.video, row.scores["score"]) for row in made.rows] == [("0.mp4", 3.0)]
     assert any("anna.csv: left out" in line for line in made.problems)
     assert any("cleo.csv: 1 line left out" in line for line in made.problems)
+
+
+def test_agreement_is_counted_in_frames(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+    """At 10 frames per second, begins of frames 0, 10, 16 against 1, 10, 12: 1, 0 and 4 apart, the median is 1.
+
+    In the other video only "run" is marked by both: 5 against 8. So four begins are 0, 1, 3, 4 apart, the median is 2,
+    and one rater left out a phase once.
+    """
+    for number, name in enumerate(("a.mp4", "b.mp4", "c.mp4")):
+        make_video(tmp_path / name, frames=20 + number, rate=10)
+    given = {
+        "anna": {"a.mp4": (0.0, 1.0, 1.6), "b.mp4": (0.5,), "c.mp4": (0.1,)},
+        "ben": {"a.mp4": (0.1, 1.0, 1.2), "b.mp4": (0.8, 1.1)},
+    }
+    for rater, videos in given.items():
+        for video, begins in videos.items():
+            mark_phases(
+                tmp_path, rater, video, [Phase(*one) for one in zip(NAMES, begins, (*begins[1:], 2.0), strict=False)]
+            )
+    session, _ = find_session(tmp_path, phases=NAMES)
+    report = label_summary(session)
+    assert report.answers == {"anna": 3, "ben": 2}
+    assert report.lines == (
+        "two raters put a begin 2 frames apart (median of 4 begins), at most 4",
+        "in 1 case one rater left out a phase that the other marked",
+    )
+    assert report.disputed == (
+        ("a.mp4, frame of entry", 4, 12, 16),
+        ("b.mp4, frame of run", 3, 5, 8),
+        ("a.mp4, frame of run", 1, 0, 1),
+        ("a.mp4, frame of flight", 0, 10, 10),
+    )
+    assert report.counts == "videos judged: anna 3, ben 2"
+    rater_file(tmp_path, "ben").unlink()
+    assert "unknown until two raters" in label_summary(session).lines[0]

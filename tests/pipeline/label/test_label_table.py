@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from data.datasets import with_phases
 from data.datasets.folder import list_folder
 from data.errors import UsageError
-from pipeline.label import find_session, label_summary, write_labels
-from tests.helpers.rated import rate_scores
+from data.video import Phase, find_videos
+from pipeline.label import find_session, label_summary, write_labels, write_phases
+from tests.helpers.rated import mark_phases, rate_scores
+
+NAMES = ("run", "flight", "entry")
+DIVE = (Phase("run", 0.2, 1.0), Phase("flight", 1.0, 1.6), Phase("entry", 1.6, 2.0))
 
 
 @pytest.fixture
@@ -51,3 +56,32 @@ def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(
         name: float(n) for n, name in enumerate(names)
     }
     assert {record.groups.get("subject") for record in listing.records} == {"Cleo"}
+
+
+def test_the_last_answer_on_a_video_is_in_the_table_that_the_reader_takes(tmp_path: Path) -> None:
+    for number, name in enumerate(("a.mp4", "=b.mp4", "gone.mp4")):
+        (tmp_path / name).write_bytes(bytes(number))
+        mark_phases(tmp_path, "Anna", name, DIVE[:1])
+    mark_phases(tmp_path, "Anna", "a.mp4", DIVE)
+    (tmp_path / "gone.mp4").unlink()
+    (tmp_path / "a.mp4").rename(tmp_path / "renamed.mp4")
+    session, _ = find_session(tmp_path, phases=NAMES)
+    write_phases(session)
+    assert (tmp_path / "phases/anna.csv").read_text().splitlines() == [
+        "video,phase,start_s,end_s", "renamed.mp4,run,0.2000,1.0000", "renamed.mp4,flight,1.0000,1.6000",
+        "renamed.mp4,entry,1.6000,2.0000", "'=b.mp4,run,0.2000,1.0000",
+    ]  # fmt: skip
+    listing = with_phases(find_videos([tmp_path]), tmp_path / "phases")
+    assert listing.problems == ()
+    assert [record.phases for record in listing.records] == [DIVE[:1], DIVE]
+
+
+def test_a_linked_folder_of_tables_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    mark_phases(tmp_path, "anna", "a.mp4", DIVE)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "phases").symlink_to(tmp_path / "elsewhere")
+    session, _ = find_session(tmp_path, phases=NAMES)
+    with pytest.raises(UsageError, match="a link"):
+        write_phases(session)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
