@@ -34,7 +34,7 @@ class StageConfig(BaseModel):
         """The settings that the cache key holds, ready for JSON."""
         kept: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
-            if owner(field) != METHOD:
+            if owner(field) not in IN_KEY:
                 continue
             value, written = getattr(self, name), field.alias or name
             dumped = self.model_dump(mode="json", include={name})[written]
@@ -42,10 +42,13 @@ class StageConfig(BaseModel):
         return kept
 
 
-METHOD, HASHED, MACHINE = "method", "hashed", "machine"
-"""Whom a setting belongs to. The method changes a result and is in the cache key. It also has names of published
-networks, for which the key holds a hash of the content. The machine cannot change a result by more than 1e-4: device,
-runtime, threads, batch size; or it has the path of a file, for which the key holds a hash of the content."""
+METHOD, VIDEOS, HASHED, MACHINE = "method", "videos", "hashed", "machine"
+"""Whom a setting belongs to. The method changes a result and is in the cache key; so is what describes the videos of a
+call. The method also has names of published networks, for which the key holds a hash of the content. The machine cannot
+change a result by more than 1e-4: device, runtime, threads, batch size; or it has the path of a file, for which the key
+holds a hash of the content."""
+
+IN_KEY = (METHOD, VIDEOS)
 
 
 def setting(default: Any, about: str, *, belongs_to: str = METHOD, **limits: Any) -> Any:
@@ -53,7 +56,7 @@ def setting(default: Any, about: str, *, belongs_to: str = METHOD, **limits: Any
 
     Args:
         about: one sentence with the unit; shown in the documentation.
-        belongs_to: `METHOD`, `HASHED` or `MACHINE`.
+        belongs_to: `METHOD`, `VIDEOS`, `HASHED` or `MACHINE`.
         limits: pydantic limits such as ge=1.
     """
     return Field(default, description=about, json_schema_extra={"belongs_to": belongs_to}, **limits)

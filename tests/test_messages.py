@@ -61,5 +61,6 @@ def test_the_table_of_settings_has_every_key_once_with_its_meaning() -> None:
     assert by_key["pose.stride"].belongs_to == by_key["train.epochs"].belongs_to == "method"
     assert by_key["clips.weights"].belongs_to == "method, by content"
     assert by_key["dataset.root"].belongs_to == "data set"
+    assert by_key["pose.region"].belongs_to == by_key["frames.fps"].belongs_to == "videos"
     assert by_key["train.epochs"].default == "100 (paper 3000, tools 300)"
     assert [row.key for row in setting_rows("pose.import")] == ["pose.import.layout", "pose.import.dir"]

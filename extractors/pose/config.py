@@ -8,7 +8,7 @@ from pydantic import NonNegativeInt, field_validator
 
 from data.keypoints.skeletons import SAME_NUMBER
 from data.weights import REGISTRY
-from extractors.base import HASHED, MACHINE, StageConfig, one_of, setting
+from extractors.base import HASHED, MACHINE, VIDEOS, StageConfig, one_of, setting
 from extractors.pose.cleaning import CleaningConfig
 
 
@@ -77,8 +77,12 @@ class PoseConfig(StageConfig):
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
     cut_threshold: float = setting(0.25, "Lost correlation of two frames that may be a cut, 0..1.", gt=0, le=1)
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
-    tracks: tuple[NonNegativeInt, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
-    region: tuple[float, float, float, float] | None = setting(None, "Where an agent is: relative x1 y1 x2 y2, 0..1.")
+    tracks: tuple[NonNegativeInt, ...] = setting(
+        (), "Take these tracks (row numbers of `tracks`) instead of choosing.", belongs_to=VIDEOS
+    )
+    region: tuple[float, float, float, float] | None = setting(
+        None, "Where an agent is: relative x1 y1 x2 y2, 0..1.", belongs_to=VIDEOS
+    )
     threads: int = setting(1, "CPU threads of one forward.", belongs_to=MACHINE, ge=1)
     device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", belongs_to=MACHINE)
 

@@ -62,18 +62,19 @@ def settings_beside_model(
     Raises UsageError where overrides name more than the data set, its frames and the person to follow; else as
     `config_of`.
     """
-    from pipeline.settings.config import beside_model, setting_classes
+    from pipeline.settings.config import load_config, setting_classes
     from pipeline.settings.config_errors import all_keys
-    from pipeline.settings.method import OF_VIDEOS
+    from pipeline.settings.videos import videos_class
     from pipeline.settings.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
-    settings = config_of(beside_model() if config is None else config, given, **machine)  # refuses unknown keys first
+    settings = config_of(load_config() if config is None else config, given, **machine)  # refuses unknown keys first
     _, *others = setting_classes()
-    free = {*OF_VIDEOS, *(key for kind in others for key in all_keys(kind))}
+    free = {key for kind in others for key in all_keys(kind)}
     for key, _ in given:
         if key not in free:
-            fix = f"Leave it out; --set takes {', '.join(OF_VIDEOS)}, and keys of dataset and the machine"
+            of_videos = ", ".join(all_keys(videos_class()))
+            fix = f"Leave it out; --set takes {of_videos}, and keys of dataset and the machine"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:

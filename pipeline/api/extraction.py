@@ -188,7 +188,5 @@ def pack(
                 else:
                     packed = write_features(path, form, stage, outputs, records, per_video=per_video)
         with writing(path):
-            write_data_card(
-                card_place(path, per_video=several), settings.method, settings.dataset.kind, packed.records, made
-            )
+            write_data_card(card_place(path, per_video=several), settings, packed.records, made)
     return packed

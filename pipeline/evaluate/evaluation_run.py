@@ -101,7 +101,7 @@ def evaluate_features(
         results,
         notes=(*evaluation_notes(results, method, kind, requested), *_data_notes(config.dataset)),
         methods_text=methods_paragraph(results, method, kind, quick=requested.quick),
-        method=without_folders_in(method.dump()),
+        method=without_folders_in(config.recorded()),
     )
     return Evaluation(results, folder, config)
 

@@ -13,7 +13,7 @@ import yaml
 from data.errors import printable
 from data.store import write_text
 from data.video import LABELS, Labels, Record
-from pipeline.settings.method import Method
+from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
@@ -31,9 +31,9 @@ def card_place(out: Path, *, per_video: bool) -> Path:
     return out / "card.md" if per_video else out.with_name(f"{out.stem}.card.md")
 
 
-def write_data_card(place: Path, method: Method, kind: str, records: Sequence[Record], stages: Sequence[str]) -> None:
+def write_data_card(place: Path, config: Config, records: Sequence[Record], stages: Sequence[str]) -> None:
     """Write the card of the packed `records`, with a hub's metadata at its top; equal data gives the same text."""
-    name = printable(method.name)
+    name, kind = printable(config.method.name), config.dataset.kind
     facts = {
         "pretty_name": name,
         "task_categories": ["video-classification"],
@@ -41,7 +41,7 @@ def write_data_card(place: Path, method: Method, kind: str, records: Sequence[Re
         "size_categories": [next((text for end, text in SIZES if len(records) < end), "n>100K")],
     }
     lines = ["---", *yaml.safe_dump(facts, sort_keys=False).splitlines(), "---", f"# Features: {name}", ""]
-    lines += [f"- {row}" for row in (*data_lines(kind, records, "performances"), *_stages(method, stages))]
+    lines += [f"- {row}" for row in (*data_lines(kind, records, "performances"), *_stages(config, stages))]
     lines += ["", "## Limits", "", *[f"- {row}" for row in LIMITS], ""]
     write_text(place, "\n".join(lines))
 
@@ -66,9 +66,9 @@ def card_text(value: Any) -> str:
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!" else letter for letter in shown)
 
 
-def _stages(method: Method, stages: Sequence[str]) -> list[str]:
+def _stages(config: Config, stages: Sequence[str]) -> list[str]:
     rows = []
     for name in stages:
-        settings = ", ".join(f"{key} {value}" for key, value in sorted(method.stage(name).result_settings().items()))
+        settings = ", ".join(f"{key} {value}" for key, value in sorted(config.stage(name).result_settings().items()))
         rows.append(f"stage `{name}`, version {stage_class(name).version}: {printable(settings)}")
     return rows

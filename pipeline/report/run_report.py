@@ -216,7 +216,7 @@ def scores_page(
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(of_one.planner.config.method.dump(), indent=1, sort_keys=True),
+        config=json.dumps(of_one.planner.config.recorded(), indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),
         batch=batch,
     )

@@ -42,7 +42,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
     cannot be used.
     """
     if inputs:
-        rate = config.method.frames.fps
+        rate = config.videos.frames.fps
         try:
             listing = find_videos(list(inputs), config.machine.storage.reach(), rate)
         except UsageError as error:
@@ -83,11 +83,11 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         dataset.root,
         config.machine.storage.reach(),
         unscored=unscored,
-        frame_rate=config.method.frames.fps,
+        frame_rate=config.videos.frames.fps,
         unfilmed=names_of(features),
         **options,
     )
-    listing = with_features(listing.at_rate(config.method.frames.fps), features)
+    listing = with_features(listing.at_rate(config.videos.frames.fps), features)
     listing = with_phases(listing, dataset.phases, dataset.root, config.machine.storage.reach())
     if not dataset.tasks:
         return listing

@@ -31,7 +31,6 @@ from pipeline.score.setting_differences import differences_text, setting_differe
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
-from pipeline.settings.method import Method
 from pipeline.settings.stages import STAGES
 from pipeline.systems.regressors import regressions_for
 from pipeline.train import TrainingControl
@@ -71,7 +70,7 @@ def train_model(
         if advice := still_camera_advice(measured, config, folder):
             observer.note(advice)
     else:
-        observer.notes(_pack_notes(features, config.method))
+        observer.notes(_pack_notes(features, config))
     network, recipe = config.method.scorer
     kinds, stop = forbidden(config.method.protocol), observer.stop_event().is_set
     device, systems = config.machine.run.train_device, regressions_for(kinds) if config.method.combined else ()
@@ -100,7 +99,7 @@ def train_model(
             contents=content_hashes([plan for plan, _ in plans]) if plans else None,
             phases=None if planner is None else phases_of_model(planner, [plan.record for plan, _ in plans]),
         )
-        model.save(folder, config.method)
+        model.save(folder, config)
         shutil.rmtree(unfinished, ignore_errors=True)
         write_text(
             folder / CARD, model_card(model, features, config.method.name, config.dataset.kind, model_sha256(folder))
@@ -148,10 +147,10 @@ def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[Tr
     return made
 
 
-def _pack_notes(features: FeatureSet, method: Method) -> list[str]:
+def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
     packed = {name: stage.settings for name, stage in features.settings.items() if name in STAGES}
-    here = {name: method.stage(name).result_settings() for name in packed}
+    here = {name: config.stage(name).result_settings() for name in packed}
     if not (differing := setting_differences(packed, here)):
         return []
     return [

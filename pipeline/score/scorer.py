@@ -35,8 +35,9 @@ from pipeline.score.score import Score, StepScore, phases_of_steps
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_model import ModelScores, TrainedModel
-from pipeline.settings.config import Config, beside_model, load_config
-from pipeline.settings.method import OF_VIDEOS
+from pipeline.settings.config import Config, load_config
+from pipeline.settings.config_errors import all_keys
+from pipeline.settings.videos import videos_class
 from pipeline.train.features import FeatureSet, feature_set
 
 
@@ -52,7 +53,7 @@ class Scorer:
         cache = open_cache(config.machine)
         self.planner = Planner(config, cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         differing = stage_differences(model.settings, self.planner.stage_descriptions("timesteps"))
-        if differing := [one for one in differing if one.name not in OF_VIDEOS]:
+        if differing := [one for one in differing if one.name not in all_keys(videos_class())]:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
                 where=folder,
@@ -222,7 +223,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     settings of the run that this version does not have.
     """
     folder = Path(folder)
-    user = load_config(beside_model(), {"run.workers": 0}) if user is None else user
+    user = load_config(None, {"run.workers": 0}) if user is None else user
     scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
     observer.notes(unused_settings(scorer.planner.config.method, user.method))
     return scorer

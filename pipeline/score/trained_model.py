@@ -47,10 +47,10 @@ from pipeline.score.model_files import (
     no_run_fix,
     require_finite,
 )
-from pipeline.score.run_config import save_method
+from pipeline.score.run_config import save_settings
 from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_networks import TrainedNetworks
-from pipeline.settings.method import Method
+from pipeline.settings.config import Config
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.systems.regressors import RegressionSystem
@@ -244,15 +244,15 @@ class TrainedModel:
             names=self.names,
         )
 
-    def save(self, folder: Path, method: Method | None = None) -> None:
-        """Write the run folder with its method.
+    def save(self, folder: Path, config: Config | None = None) -> None:
+        """Write the run folder with its settings.
 
         The description is written last: a folder with this file is complete.
         """
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SETTINGS).unlink(missing_ok=True)  # an earlier run's file must not describe the new weights
-        if method is not None:
-            save_method(method, folder)
+        if config is not None:
+            save_settings(config, folder)
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file(self._tensors(), temporary)
         text = json.dumps(self._description(), indent=2, sort_keys=True) + "\n"

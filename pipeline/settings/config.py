@@ -1,6 +1,6 @@
-"""A configuration: a method, a machine and a data set, from a YAML file and overrides of the form `section.key=value`.
+"""A configuration from a YAML file and overrides of the form `section.key=value`: method, machine, videos, data set.
 
-One file holds the keys of all three, and each reads its own (`setting_classes`). A stage brings a section of its own
+One file holds the keys of all four, and each reads its own (`setting_classes`). A stage brings a section of its own
 (its `Config`), named like it, whose settings say whom they belong to (`extractors.base.setting`).
 An unknown key is refused, and the error names the nearest known one.
 """
@@ -23,7 +23,8 @@ from pipeline.settings.machine import Machine, machine_class
 from pipeline.settings.method import Method, method_class
 from pipeline.settings.section import Section
 from pipeline.settings.stages import STAGES, stage_class
-from pipeline.settings.yaml_values import DEFAULT, Overrides, config_path, parse_overrides, put, read_yaml
+from pipeline.settings.videos import Videos, videos_class
+from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
 
 class DatasetConfig(Section):
@@ -58,35 +59,41 @@ class Config:
     Attributes:
         method: what changes a result.
         machine: where and how work runs.
+        videos: what describes the videos.
         dataset: the performances where a call names none.
     """
 
     method: Method
     machine: Machine
+    videos: Videos
     dataset: DatasetConfig
 
     def stage(self, name: str) -> StageConfig:
-        """The settings that a stage is made of: those of the method and those of the machine meet here alone.
+        """The settings that a stage is made of: those of the method, the machine and the videos meet here alone.
 
         Raises ValidationError where a file of the machine does not fit the method.
         """
-        parts = (getattr(one, name) for one in (self.method, self.machine) if hasattr(one, name))
+        parts = (getattr(one, name) for one in (self.method, self.machine, self.videos) if hasattr(one, name))
         return stage_class(name).Config.model_validate(
             merged_settings(*(part.model_dump(mode="json") for part in parts))
         )
 
     def dump(self) -> dict[str, Any]:
         """All values as JSON types, as a file holds them."""
-        return merged_settings(self.method.dump(), self.machine.dump(), {"dataset": self.dataset.dump()})
+        return merged_settings(self.recorded(), self.machine.dump(), {"dataset": self.dataset.dump()})
+
+    def recorded(self) -> dict[str, Any]:
+        """What a run stores, as JSON types: the method and what describes its videos."""
+        return merged_settings(self.method.dump(), self.videos.dump())
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to worker processes as plain values: the classes of the sections are made anew there."""
         return validate, (self.dump(),)
 
 
-def setting_classes() -> tuple[type[Method], type[Machine], type[Data]]:
+def setting_classes() -> tuple[type[Method], type[Machine], type[Videos], type[Data]]:
     """The classes whose settings a file may hold."""
-    return method_class(), machine_class(), Data
+    return method_class(), machine_class(), videos_class(), Data
 
 
 def load_config(config: str | Path | Config | None = None, overrides: Overrides = ()) -> Config:
@@ -111,12 +118,6 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
     return validate(values, where=where, overrides=dict(given))
 
 
-def beside_model() -> Config:
-    """The configuration of a call that names none, beside a model, which has the method."""
-    _, machine, data = _by_class(read_yaml(DEFAULT), setting_classes())
-    return validate({**machine, **data})
-
-
 def validate(values: dict[str, Any], where: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
     """A configuration from plain values.
 
@@ -128,16 +129,9 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     """
     if (key := next(_with_null(values), None)) is not None:
         raise UsageError(f"'{key}' holds a null character, which no name has", where=where, fix=f"Type {key} again")
-    kinds, made, errors = setting_classes(), list[Any](), list[Any]()
-    for kind, own in zip(kinds, _by_class(values, kinds), strict=True):
-        try:
-            made.append(kind.model_validate(own))
-        except ValidationError as error:
-            errors += error.errors()
-    if errors:
-        raise usage_error(kinds, errors, where, overrides or {})
-    method, machine, data = made
-    config = Config(method, machine, data.dataset)
+    kinds, errors = setting_classes(), list[Any]()
+    method, machine, videos, data = _validated(kinds, values, where, overrides or {})
+    config = Config(method, machine, videos, data.dataset)
     for name in STAGES:
         try:
             config.stage(name)
@@ -148,13 +142,25 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     return config
 
 
-def read_method(values: Mapping[str, Any], where: Path) -> Method:
-    """The method from the values that `Method.dump` gave. Raises UsageError for other keys and wrong values."""
-    kind = method_class()
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise usage_error((kind,), error.errors(), where, {}) from None
+def read_recorded(values: Mapping[str, Any], where: Path) -> tuple[Method, Videos]:
+    """Method and videos from what `Config.recorded` gave. Raises UsageError for other keys and wrong values."""
+    method, videos = _validated((method_class(), videos_class()), values, where, {})
+    return method, videos
+
+
+def _validated(
+    kinds: Sequence[type[BaseModel]], values: Mapping[str, Any], where: Path | None, overrides: Mapping[str, Any]
+) -> list[Any]:
+    """An object of each class, from the values that it knows."""
+    made, errors = list[Any](), list[Any]()
+    for kind, own in zip(kinds, _by_class(values, kinds), strict=True):
+        try:
+            made.append(kind.model_validate(own))
+        except ValidationError as error:
+            errors += error.errors()
+    if errors:
+        raise usage_error(kinds, errors, where, overrides)
+    return made
 
 
 def merged_settings(*values: Mapping[str, Any]) -> dict[str, Any]:

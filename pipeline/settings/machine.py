@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from data.store import Storage
-from extractors.base import one_of
+from extractors.base import MACHINE, one_of
 from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
 
@@ -51,7 +51,7 @@ class StorageConfig(Section):
 class Machine(Section):
     """The machine; `machine_class` adds the devices, threads and files of the stages."""
 
-    cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
+    cache: Path = Field(Path("cache/folder"), description="folder of the stages' outputs")
     run: RunConfig = RunConfig()
     storage: StorageConfig = StorageConfig()
 
@@ -65,5 +65,5 @@ class Machine(Section):
 
 def machine_class() -> type[Machine]:
     """The class of a machine, with a section for each stage that has settings of the machine."""
-    parts = {name: part_of_stage(stage_class(name).Config, machine=True) for name in STAGES}
+    parts = {name: part_of_stage(stage_class(name).Config, MACHINE) for name in STAGES}
     return with_sections(Machine, {name: part for name, part in parts.items() if part.model_fields})

@@ -10,26 +10,12 @@ from pydantic import Field
 
 from data.errors import UsageError
 from data.splits import PROTOCOLS
-from extractors.base import StageConfig, one_of
+from extractors.base import HASHED, METHOD, StageConfig, one_of
 from extractors.timesteps import NO_AGENT, TimestepsConfig
 from models.aim_config import AimConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
-
-OF_VIDEOS = ("frames.fps", "pose.region", "pose.tracks")
-"""Settings that describe the videos of a call. Those that a user gives replace those of a model."""
-
-
-class FramesConfig(Section):
-    """The rate of folders of numbered pictures, and of videos whose container states another one than that of life."""
-
-    fps: float = Field(
-        0.0,
-        ge=0,
-        le=10_000,
-        description="frames per second of all videos and folders, at least 0.01; 0: that of the container or layout",
-    )
 
 
 class SplitConfig(Section):
@@ -49,7 +35,6 @@ class Method(Section):
     protocol: Annotated[str, one_of(PROTOCOLS)] = Field(
         "kfold", description=f"how performances are split: {', '.join(PROTOCOLS)}"
     )
-    frames: FramesConfig = FramesConfig()
     split: SplitConfig = SplitConfig()
     model: AimConfig = AimConfig()
     train: TrainConfig = TrainConfig()
@@ -108,4 +93,5 @@ class Method(Section):
 
 def method_class() -> type[Method]:
     """The class of a method, with a section for each stage."""
-    return with_sections(Method, {name: part_of_stage(stage_class(name).Config, machine=False) for name in STAGES})
+    parts = {name: part_of_stage(stage_class(name).Config, METHOD, HASHED) for name in STAGES}
+    return with_sections(Method, parts)

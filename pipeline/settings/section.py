@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from extractors.base import MACHINE, StageConfig, owner
+from extractors.base import StageConfig, owner
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -35,19 +35,19 @@ def _with_sections(base: type[BaseModel], sections: tuple[tuple[str, type[BaseMo
 
 
 @cache
-def part_of_stage(kind: type[StageConfig], *, machine: bool) -> type[StageConfig]:
-    """A class of the settings that belong to the machine, or of those that belong to the method.
+def part_of_stage(kind: type[StageConfig], *owners: str) -> type[StageConfig]:
+    """A class of the settings that belong to one of the owners.
 
-    A stage without settings of the machine keeps its class. Values that were checked by `kind` are valid here.
+    A stage whose settings all do keeps its class. Values that were checked by `kind` are valid here.
     """
     fields: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, StageConfig):
-            part = part_of_stage(inner, machine=machine)
+            part = part_of_stage(inner, *owners)
             if part.model_fields:
                 fields[name] = part, Field(default_factory=part, description=field.description, alias=field.alias)
-        elif (owner(field) == MACHINE) == machine:
+        elif owner(field) in owners:
             fields[name] = inner, field
     same = fields.keys() == kind.model_fields.keys() and not any(
         field.annotation is not fields[name][0] for name, field in kind.model_fields.items()

@@ -14,12 +14,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from data.errors import UsageError, nearest
-from extractors.base import HASHED, MACHINE, METHOD, owner
+from extractors.base import HASHED, MACHINE, METHOD, VIDEOS, owner
 from pipeline.settings.config import setting_classes
 from pipeline.settings.recipes import DEFAULT_RECIPE, RECIPES
 
 DATA_SET = "data set"
-OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", DATA_SET: "data set"}
+OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", VIDEOS: "videos", DATA_SET: "data set"}
 """In words, whom a setting belongs to."""
 
 
@@ -40,7 +40,7 @@ def setting_rows(section: str = "") -> list[SettingRow]:
     """
     rows = [
         row
-        for kind, whose in zip(setting_classes(), (None, MACHINE, DATA_SET), strict=True)
+        for kind, whose in zip(setting_classes(), (None, MACHINE, VIDEOS, DATA_SET), strict=True)
         for row in _rows(kind, "", whose)
     ]
     order = list(dict.fromkeys(row.key.split(".")[0] for row in rows))

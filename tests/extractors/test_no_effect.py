@@ -14,7 +14,7 @@ from data.errors import DataError
 from data.stage_files import StageFiles
 from data.video import Record
 from data.weights import locate
-from extractors.base import METHOD, StageConfig, owner
+from extractors.base import IN_KEY, StageConfig, owner
 from extractors.clips.stage import Clips, ClipsConfig
 from extractors.pose.backends import load_backend
 from extractors.pose.config import PoseConfig
@@ -30,7 +30,7 @@ def unmarked(kind: type[StageConfig], place: str) -> Iterator[str]:
     """Dotted names of the settings that are left out of the key."""
     for name, field in kind.model_fields.items():
         inner = field.annotation
-        if owner(field) != METHOD:
+        if owner(field) not in IN_KEY:
             yield f"{place}.{field.alias or name}"
         elif isinstance(inner, type) and issubclass(inner, StageConfig):
             yield from unmarked(inner, f"{place}.{field.alias or name}")

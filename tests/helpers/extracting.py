@@ -13,7 +13,7 @@ from data.store import LocalFolder, RemoteFolder, Storage, hdf5
 from data.video import Record, find_videos, write_video
 from pipeline.cache import Cache, open_cache
 from pipeline.run import Planner, Summary, run_extract, status_rows
-from pipeline.settings.config import Config, beside_model, load_config, validate
+from pipeline.settings.config import Config, load_config, validate
 from tests.helpers.watching import Watching
 
 
@@ -24,7 +24,7 @@ def configured(cache: Path | str, **values: object) -> Config:
 
 def cached_in(folder: Path) -> Config:
     """A user's configuration beside a model: with this cache, and work in this process."""
-    return load_config(beside_model(), {"cache": folder, "run.workers": 0})
+    return load_config(None, {"cache": folder, "run.workers": 0})
 
 
 def opened(config: Config) -> Cache:

@@ -61,6 +61,6 @@ class Contrast(Extractor[StageConfig]):
 
 def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
     """Replace the table of stages by these: "module:class" by name."""
-    modules = (*(f"settings.{module}" for module in ("stages", "config", "method", "machine")), "score.run_config")
-    for module in modules:
+    of_settings = ("stages", "config", "method", "machine", "videos")
+    for module in (*(f"settings.{name}" for name in of_settings), "score.run_config"):
         patch.setattr(f"pipeline.{module}.STAGES", places)

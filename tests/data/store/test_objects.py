@@ -37,7 +37,7 @@ from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
-from pipeline.score.run_config import save_method
+from pipeline.score.run_config import save_settings
 from pipeline.score.score_tables import scores_as_json
 from pipeline.score.scorer import load_scorer
 from pipeline.score.trained_model import TrainedModel
@@ -229,7 +229,7 @@ def test_training_packing_and_scoring_from_a_store(
     run = bucket.home / "run"
     recipe = TrainConfig(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)
-    save_method(config.method, run)
+    save_settings(config, run)
     far = load_scorer(run, config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
     near = load_scorer(run, cached_in(bucket.home / "cache")).score(bucket.home / "in/3.mp4")
     assert far.score is not None

@@ -29,7 +29,7 @@ from pipeline.pack.pack_file import read_pack
 from pipeline.run import StatusRow
 from pipeline.run.runner import Result
 from pipeline.score.model_files import check_hashes, hash_table
-from pipeline.score.run_config import stored_method
+from pipeline.score.run_config import stored_settings
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
 from tests.helpers.program_server import ProgramServer
@@ -96,7 +96,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "model": in_folder("model.json", TrainedModel.load),
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_weights),
-    "configuration of a run": in_folder("config.json", stored_method),
+    "configuration of a run": in_folder("config.json", stored_settings),
     "weights": safetensors_metadata,
 }
 

@@ -23,7 +23,7 @@ def card(tmp_path: Path) -> str:
     ]
     config = validate({"name": "gym", "dataset": {"root": "/home/somebody"}, "cache": "/home/somebody/cache"})
     place = card_place(tmp_path / "gym.csv", per_video=False)
-    write_data_card(place, config.method, config.dataset.kind, records, ("clips", "timesteps"))
+    write_data_card(place, config, records, ("clips", "timesteps"))
     assert place.name == "gym.card.md"
     return place.read_text("utf-8")
 

@@ -17,7 +17,7 @@ from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData, VideoReport
 from pipeline.report.run_report import _records, refuse_failed, refuse_incomparable, run_page
-from pipeline.score.run_config import save_method
+from pipeline.score.run_config import save_settings
 from pipeline.score.score import Score, StepScore
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
@@ -41,7 +41,7 @@ def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
     (dives / "a.mp4").touch()
     (dives / "scores.csv").write_text("video,score\na.mp4,1\n")
     config = load_config(None, {"dataset.root": dives})
-    save_method(config.method, run)
+    save_settings(config, run)
     with pytest.raises(UsageError, match="no videos to show") as raised:
         _records(run, (), load_config(), Observer())
     assert "Name videos after the run" in str(raised.value)

@@ -11,10 +11,11 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import write_text
 from extractors.base import StageConfig
-from pipeline.score.run_config import CONFIG_FILE, save_method, scoring_config, stored_method, unused_settings
-from pipeline.settings.config import beside_model, load_config
+from pipeline.score.run_config import CONFIG_FILE, save_settings, scoring_config, stored_settings, unused_settings
+from pipeline.settings.config import load_config
 from pipeline.settings.machine import machine_class
 from pipeline.settings.method import method_class
+from pipeline.settings.videos import videos_class
 from pipeline.settings.yaml_values import DEFAULT
 
 ELSEWHERE: dict[str, Any] = {
@@ -53,10 +54,10 @@ FOREIGN: tuple[dict[str, Any], ...] = (
 
 def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
     config = load_config(None, ELSEWHERE)
-    save_method(config.method, tmp_path)
+    save_settings(config, tmp_path)
     assert "elsewhere" not in (tmp_path / CONFIG_FILE).read_text()
-    assert stored_method(tmp_path) == config.method
-    scoring = scoring_config(tmp_path, beside_model())
+    assert stored_settings(tmp_path) == (config.method, config.videos)
+    scoring = scoring_config(tmp_path, load_config())
     assert (scoring.method, scoring.machine, scoring.dataset) == (
         config.method, load_config(DEFAULT).machine, load_config(DEFAULT).dataset
     )  # fmt: skip
@@ -67,7 +68,7 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
 def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
     """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
     run = load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method
-    assert unused_settings(run, load_config(beside_model(), {"frames.fps": 50, "run.workers": 0}).method) == []
+    assert unused_settings(run, load_config(None, {"frames.fps": 50, "run.workers": 0}).method) == []
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 4}).method) == []
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 2}).method) == [
         "note: the model keeps its settings: pose.stride: 4 in the model, 2 here"
@@ -78,23 +79,23 @@ def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
 def test_other_settings_in_a_run_folder_are_refused(tmp_path: Path, foreign: dict[str, Any]) -> None:
     write_text(tmp_path / CONFIG_FILE, json.dumps(foreign))
     with pytest.raises(UsageError) as caught:
-        scoring_config(tmp_path, beside_model())
+        scoring_config(tmp_path, load_config())
     assert caught.value.where == str(tmp_path / CONFIG_FILE)
 
 
 def test_machine_and_data_set_are_the_users(tmp_path: Path) -> None:
-    save_method(load_config(None, {"pose.stride": 2, "frames.fps": 12}).method, tmp_path)
+    save_settings(load_config(None, {"pose.stride": 2, "frames.fps": 12}), tmp_path)
     user = load_config(None, {**ELSEWHERE, "pose.stride": 9})
     scoring = scoring_config(tmp_path, user)
     assert (scoring.machine, scoring.dataset) == (user.machine, user.dataset)
     pose = scoring.stage("pose").model_dump()
     assert (pose["stride"], pose["mmpose"]["config"]) == (2, "/elsewhere/net.py")
-    assert scoring.method.frames.fps == 12
-    assert scoring_config(tmp_path, load_config(None, {"frames.fps": 25})).method.frames.fps == 25
+    assert scoring.videos.frames.fps == 12
+    assert scoring_config(tmp_path, load_config(None, {"frames.fps": 25})).videos.frames.fps == 25
 
 
 def test_the_user_chooses_the_person_of_a_video(tmp_path: Path) -> None:
-    save_method(load_config(None, {"pose.region": [0.0, 0.0, 0.5, 1.0]}).method, tmp_path)
+    save_settings(load_config(None, {"pose.region": [0.0, 0.0, 0.5, 1.0]}), tmp_path)
     for user, region in (((), (0.0, 0.0, 0.5, 1.0)), ({"pose.region": [0.5, 0.0, 1.0, 1.0]}, (0.5, 0.0, 1.0, 1.0))):
         scoring = scoring_config(tmp_path, load_config(None, user))
         assert scoring.stage("pose").model_dump()["region"] == region
@@ -103,7 +104,7 @@ def test_the_user_chooses_the_person_of_a_video(tmp_path: Path) -> None:
 def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
     write_text(tmp_path / CONFIG_FILE, "[]")
     with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
-        stored_method(tmp_path)
+        stored_settings(tmp_path)
 
 
 def dotted(kind: type[StageConfig], place: str) -> dict[str, Any]:
@@ -125,9 +126,11 @@ def of_stages(kind: Any) -> dict[str, Any]:
     return keys
 
 
-def test_a_setting_belongs_to_the_method_or_to_the_machine() -> None:
-    method, machine = of_stages(method_class()), of_stages(machine_class())
+def test_a_setting_belongs_to_the_method_the_machine_or_the_videos() -> None:
+    method, machine, videos = (of_stages(kind()) for kind in (method_class, machine_class, videos_class))
     assert not method.keys() & machine.keys()
+    assert videos.keys() == {"pose.region", "pose.tracks"}
+    assert not videos.keys() & (method.keys() | machine.keys())
     assert {"pose.stride", "clips.weights", "pose.mmpose.alias"} <= method.keys()
     assert {"pose.device", "clips.weights_file", "pose.mmpose.config", "pose.import.dir"} <= machine.keys()
 
@@ -142,7 +145,7 @@ def test_every_setting_of_a_method_that_is_text_was_judged() -> None:
 
 def test_a_model_without_its_configuration_is_not_called_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no trained model here"):
-        stored_method(tmp_path)
+        stored_settings(tmp_path)
     (tmp_path / "model.json").touch()
     with pytest.raises(DataError, match=r"this model lacks its file config\.json"):
-        stored_method(tmp_path)
+        stored_settings(tmp_path)

@@ -47,9 +47,7 @@ OURS = {
 }
 PLANNER = SimpleNamespace(stages=(), configs={}, reads={"video"}, config=load_config())
 MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=np.array([[7.0, np.nan, np.nan]]))
-SCORER: Any = SimpleNamespace(
-    planner=PLANNER, folder=Path("runs/x"), model=MODEL, config=load_config(), model_sha256="m"
-)
+SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), model=MODEL, model_sha256="m")
 
 
 def create_app(folder: Path, work: Any, limits: ServerLimits | None = None, **service: Any) -> Any:

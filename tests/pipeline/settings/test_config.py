@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from data.datasets import KINDS
 from data.errors import UsageError
 from data.splits import PROTOCOLS
-from extractors.base import METHOD, StageConfig, owner
+from extractors.base import IN_KEY, StageConfig, owner
 from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES, stage_class
 from pipeline.settings.yaml_values import parse_values, presets
@@ -174,7 +174,7 @@ def fields(config: StageConfig, prefix: str = "") -> list[tuple[str, Any, bool]]
     """(dotted name, field, declared to affect the result) of every setting, nested ones too."""
     settings: list[tuple[str, Any, bool]] = []
     for name, field in type(config).model_fields.items():
-        affects = owner(field) == METHOD
+        affects = owner(field) in IN_KEY
         value = getattr(config, name)
         if isinstance(value, BaseModel) and affects:
             settings += fields(typing.cast(StageConfig, value), f"{prefix}{name}.")
