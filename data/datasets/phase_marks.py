@@ -47,9 +47,6 @@ BORIS = {"behavior": "phase", "behavior type": "kind", "status": "kind", "time":
          **dict.fromkeys(("media file name", "media file path", "media file"), "video")}  # fmt: skip
 """Columns of tables by their names in events of BORIS."""
 
-NOTHING = ("NA", "Not found")
-"""What BORIS writes in place of an empty cell."""
-
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".eaf", ".json")
 
 _HEADER = re.compile("^.*(behavior.*(time|start)|time.*behavior)", re.IGNORECASE | re.MULTILINE)
@@ -83,7 +80,7 @@ def with_phases(
     """
     problems, found, reach = list[str](), dict[str, dict[str, list[Mark]]](), storage or Storage()
     one_video = beside is not None and beside.suffix.lower() in VIDEO_SUFFIXES
-    folder = beside.parent if beside is not None and one_video else beside
+    folder = beside.parent if beside and one_video else beside
     if not (tables := _tables(listing, place, folder, reach)):
         return listing  # there may be a million records
     trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
@@ -218,7 +215,8 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
         content = text[header.start() if (header := _HEADER.search(text)) else 0 :].encode()
     marks = dict[tuple[str, str], list[Mark]]()
     for given in read_table(path, content, COLUMNS, BORIS)[0]:
-        row = replace(given, cells={name: text for name, text in given.cells.items() if text not in NOTHING})
+        cells = {name: text for name, text in given.cells.items() if text not in ("NA", "Not found")}  # of BORIS
+        row = replace(given, cells=cells)
         video = without_mark(row.text("video") or row.text("observation id")) or path.stem
         name, kind, start, end = without_mark(row.text("phase")), row.text("kind"), *map(row.number, COLUMNS[2:])
         offset = row.number("offset_s") or 0.0  # BORIS adds it to the seconds of the player

@@ -1,4 +1,4 @@
-"""The table of labels: what it keeps, what it does not replace, and names that look like formulas."""
+"""The tables of labels and phases: what they keep, what they do not replace, and names that look like formulas."""
 
 from __future__ import annotations
 
