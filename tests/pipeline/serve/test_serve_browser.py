@@ -268,3 +268,18 @@ def test_a_dragged_edge_of_a_phase_is_scored_after_a_question(page: Any, clip: P
     assert "Score this video again with the phases as you set them" in page.inner_text("#asked")
     page.click("#asked .yes")
     page.get_by_text("by the phases of the page").first.wait_for()
+
+
+def test_buttons_are_at_one_place_and_a_tick_is_beside_its_name(browser: Any, tmp_path: Path) -> None:
+    clip = report_samples.dive_video(tmp_path / "dive.mp4")
+    long = "invalid and a rather long name of a file.mp4"
+    with running(tmp_path / "serve") as link, opened(browser, link, viewport={"width": 390, "height": 844}) as tab:
+        upload(tab, clip, "a.mp4", "broken.mp4", long)
+        wait_for(tab, f"{state('a.mp4')} === 'done' && {state('broken.mp4')} === 'failed'")
+        wait_for(tab, f"{state(long)}?.startsWith('done')")
+        lefts = tab.eval_on_selector_all(".actions", "all => all.map((one) => one.getBoundingClientRect().left)")
+        ticks = tab.locator(".submission", has_text=long).locator(".pick, .name")
+        tick, name = (ticks.nth(place).bounding_box() for place in (0, 1))
+    assert len(lefts) == 3
+    assert max(lefts) - min(lefts) < 1
+    assert name["y"] < tick["y"] + tick["height"]
