@@ -45,7 +45,7 @@ VARIES = (
 )
 """What differs between machines, and what it is compared as."""
 
-PROGRESS = re.compile(r"[\w ]+: \d+ of \d+ done, \d+ failed, \d+ left; .*")
+PROGRESS = re.compile(r"[\w ]+: \d+ of \d+ done, (\d+ failed, )?\d+ left; .*")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:aqa|python -m|python run_pipeline\.py) [^`\n]+)`")
 OURS = re.compile(r"(?:aqa|python|pip) ")

@@ -91,7 +91,8 @@ class Progress:
     def counts(self) -> str:
         """How much is done, failed and left, and the time left."""
         left = self.total - self.done - self.failed
-        counts = f"{self.done} of {self.total} done, {self.failed} failed, {left} left"
+        failed = f"{self.failed} failed, " if self.failed else ""
+        counts = f"{self.done} of {self.total} done, {failed}{left} left"
         return f"{counts}; {self.share:.0%} of the work, {self.time_left()}"
 
     def time_left(self) -> str:

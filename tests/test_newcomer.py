@@ -100,7 +100,7 @@ def test_dots_match_any_lines_and_progress_is_left_out(newcomer: ModuleType) -> 
     assert newcomer.alike(["a", "...", "z"], ["a", "z"])
     assert newcomer.alike(["a", "...", "z"], ["a", "b", "c", "z"])
     assert not newcomer.alike(["a", "...", "z"], ["a", "b", "c"])
-    assert newcomer.alike(["a"], ["epochs: 72 of 100 done, 0 failed, 28 left; 72% of the work, about 7 s left", "a"])
+    assert newcomer.alike(["a"], ["epochs: 72 of 100 done, 28 left; 72% of the work, about 7 s left", "a"])
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now: list[float]) -> None:
     progress = Progress("videos")
     progress.plan({"a": 300, "b": 100}, 1)
-    assert str(progress) == "videos: 1 of 3 done, 0 failed, 2 left; 0% of the work, time left not known yet"
+    assert str(progress) == "videos: 1 of 3 done, 2 left; 0% of the work, time left not known yet"
     now[0] += 30
     progress.inside("a", 80, 160, ("pose",))  # every second frame is decoded
     progress.inside("b", 0, 0, ("timesteps",))
@@ -46,7 +46,7 @@ def test_resumed_steps_count_from_where_they_began(now: list[float]) -> None:
     progress.advance(200, 300)
     now[0] += 10
     progress.advance(210, 300)
-    assert str(progress) == "epochs: 210 of 300 done, 0 failed, 90 left; 10% of the work, about 2 min left"
+    assert str(progress) == "epochs: 210 of 300 done, 90 left; 10% of the work, about 2 min left"
 
 
 def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) 
         progress.advance(1, 4)
         said = lines(len(lines(0)) + 2)
     after = next(line for line in said if line != "epochs: preparing")
-    assert after == "epochs: 1 of 4 done, 0 failed, 3 left; 0% of the work, time left not known yet"
+    assert after == "epochs: 1 of 4 done, 3 left; 0% of the work, time left not known yet"
 
 
 def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
