@@ -44,7 +44,11 @@ class Accuracy:
 
     def __str__(self) -> str:
         """One sentence for people who read a score."""
-        head = "" if self.better else "no better than guessing the mean: "
+        return self.errors if self.better else f"no better than guessing the mean: {self.errors}"
+
+    @property
+    def errors(self) -> str:
+        """The model's errors as a sentence, beside those of guessing the mean and of the raters."""
         ceiling = f"; {self.ceiling}" if self.ceiling else ""
         held_out, (error, guess) = f"{self.performances} held-out performances", apart(self.mae, self.mean_mae)
         reach = (
@@ -52,4 +56,4 @@ class Accuracy:
             if self.within is None
             else f"on 8 of 10 new videos this model is right within ±{significant(self.within)} ({held_out})"
         )
-        return f"{head}{reach}; its mean error is {error}, that of guessing the mean {guess}{ceiling}"
+        return f"{reach}; its mean error is {error}, that of guessing the mean {guess}{ceiling}"

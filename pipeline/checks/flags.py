@@ -312,7 +312,7 @@ def _trained_on(_: Facts, trained_on: bool) -> Iterator[Flag]:
 
 def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
     if not accuracy.better:
-        yield Flag("bad", GUESSING, f"{accuracy}.")
+        yield Flag("bad", GUESSING, f"{accuracy.errors[0].upper()}{accuracy.errors[1:]}.")
 
 
 _DAMAGE_KEYS = ("damaged_packets", "hidden_frames")

@@ -273,11 +273,13 @@ def pack(packed: api.Packed) -> None:
 
 @command(api.doctor, "doctor")
 def doctor(checks: list[api.SetupCheck], as_json: bool) -> None:
-    """Print one row per finding."""
+    """Print one row per finding, and below each command that mends one, whole, since people copy it."""
     if as_json:
         print_json([vars(line) for line in checks])
     else:
-        table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in checks])
+        table("", ("what", "state", "detail"), [(f.what, f.state, f.detail) for f in checks])
+        for one in filter(lambda check: check.fix, checks):
+            say(f"{one.what}: {one.fix}")
     finish(all(line.state != "broken" for line in checks))
 
 

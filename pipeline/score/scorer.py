@@ -47,9 +47,8 @@ class Scorer:
     Raises UsageError, which lists the differences, if this version makes other features than those of training.
     """
 
-    def __init__(self, folder: Path, model: TrainedModel, config: Config) -> None:
-        self.folder, self.model = folder, model
-        self.model_sha256 = model_sha256(folder)
+    def __init__(self, folder: Path, model: TrainedModel, config: Config, sha256: str) -> None:
+        self.folder, self.model, self.model_sha256 = folder, model, sha256
         cache = open_cache(config.machine)
         self.planner = Planner(config, cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
         differing = stage_differences(model.settings, self.planner.stage_descriptions("timesteps"))
@@ -68,7 +67,8 @@ class Scorer:
 
     def following(self, region: Sequence[float]) -> Scorer:
         """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
-        return Scorer(self.folder, self.model, load_config(self.planner.config, {"pose.region": list(region)}))
+        config = load_config(self.planner.config, {"pose.region": list(region)})
+        return Scorer(self.folder, self.model, config, self.model_sha256)
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
@@ -224,7 +224,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     """
     folder = Path(folder)
     user = load_config(None, {"run.workers": 0}) if user is None else user
-    scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user))
+    scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user), model_sha256(folder))
     observer.notes(unused_settings(scorer.planner.config.method, user.method))
     return scorer
 

@@ -62,6 +62,12 @@ def test_no_option_is_without_an_effect() -> None:
     assert {"workers", "engine", "address", "cache"} <= set(inspect.signature(api.extract).parameters)
 
 
+def test_doctor_prints_commands_below_its_table_where_they_are_whole(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["doctor"], env={"AIM_WEIGHTS_DIR": str(tmp_path)})
+    assert "Type:" not in done.stdout
+    assert "weights i3d-kinetics400: Type: aqa weights fetch i3d-kinetics400" in done.stderr.splitlines()
+
+
 def test_the_version_is_printed() -> None:
     assert CliRunner().invoke(app, ["--version"]).output == f"aqa {__version__}\n"
 
