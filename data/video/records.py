@@ -191,9 +191,9 @@ def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]
     refuse_unknown(given)
     if given.exists():
         raise UsageError("not a regular file", where=given, fix="Name a video file or a folder of videos")
-    siblings = [path.name for path in given.parent.iterdir()] if given.parent.is_dir() else []
-    close = get_close_matches(given.name, siblings, n=1)
-    meant = f"; did you mean '{given.with_name(close[0])}'?" if close else ""
+    siblings = {path.stem: path for path in given.parent.iterdir()} if given.parent.is_dir() else {}
+    close = get_close_matches(given.stem, siblings, n=1)  # equal endings make no names alike
+    meant = f"; did you mean '{siblings[close[0]]}'?" if close else ""
     raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
 
 

@@ -519,8 +519,8 @@ def test_json_is_strict_and_as_documented(scorer: Scorer, trained: tuple[Path, P
 
 
 def test_a_scorer_of_a_chosen_person_is_of_the_loaded_model(run_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.score.scorer.load_config", lambda config, _: config)  # these stages follow nobody
     with load_scorer(run_copy) as scorer:
+        monkeypatch.setattr("pipeline.score.scorer.load_config", lambda config, _: config)  # these stages follow nobody
         (run_copy / "model.json").unlink()  # as while it is trained again
         with scorer.following((0.0, 0.0, 1.0, 1.0)) as chosen:
             assert chosen.model_sha256 == scorer.model_sha256
