@@ -16,21 +16,22 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 PICTURE = Path(__file__).resolve().parent / "images" / "report.png"
 SIZE = {"width": 1280, "height": 1080}
-STEP = 7
-"""The step, from 0, at whose begin the page is shown: the divers are in the air."""
+KEY_FRAME = 7
+"""The key frame, from 0, at which the page is shown: the divers are in the air."""
 
 
 def prepare(page: Page) -> None:
-    """Show skeletons and angles of the first video at `STEP`, with the video's section at the top."""
+    """Show skeletons and angles of the first video at `KEY_FRAME`, with the video's section at the top."""
     video = page.locator("#video-0")
-    video.locator(".step").nth(STEP).click()
+    video.locator(".frame").nth(KEY_FRAME).click()
     for name in ("skeleton", "angles"):
         video.locator(f"[data-do={name}]").click()
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     page.evaluate("document.querySelector('#video-0').scrollIntoView({ behavior: 'instant' })")
     page.evaluate("document.activeElement.blur()")
     page.mouse.move(0, 0)
-    expect(video.locator(".step").nth(STEP)).to_have_attribute("aria-current", "true")
+    expect(video.locator("[data-do=angles]")).to_have_attribute("aria-pressed", "true")
+    expect(video.locator(".now")).not_to_have_text("0.00 s")
 
 
 def main() -> None:

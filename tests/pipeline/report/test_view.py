@@ -171,6 +171,8 @@ def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
     data = ReportData("t", videos=tuple(rows), batch=BatchReport(tuple(rows), training_scores=(1.0, 2.0)))
     page = render_report(data)
     assert "This page is about movement" in page
+    assert '<a href="#batch">Movement</a>' in page
+    assert page.count(">Videos</h2>") == 1
     assert not [word for word in (">31.7", 'class="steps"', 'id="distribution"', "Attention to the") if word in page]
     assert page.index("high.mp4") < page.index("low.mp4")
     assert [name for _, name in view.comparable(data)] == ["low.mp4", "high.mp4"], "side by side, without scores"
