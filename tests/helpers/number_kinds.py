@@ -158,7 +158,7 @@ SENTENCES: Mapping[str, str] = {
     r"Software: .*": "origin",
     r"\{ \"[a-z_]+\": .*": "setting",
     rf"{N}-{N}-{N} {N}:{N}(?: UTC)?": "origin",
-    r"(Vertical lines|Bars): 80 % interval|^80 %( 95 %)? score( judges)?": "score interval",
+    r"(Vertical lines|Bars): 80 % interval|^80 %( ?95 %)? ?score( ?judges)?": "score interval",
     rf"axis from {N} to {N}|^{N} {N}$": "score interval",
     rf"[Oo]n 8 of 10 new videos this model is right within {N} \({N} held-out performances\)": "accuracy",
     rf"its mean error is {N}, that of guessing the mean {N}": "accuracy",
