@@ -190,6 +190,7 @@ def test_thumbs_reach_everything_at_390_px(opened: Callable[..., Any], videos: P
         tab.tap("#answer [data-do=play]")
         wait_for(tab, "document.querySelector('#videos video').paused")
         assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+        assert tab.locator("button:visible", has_text="›").count() == 1, "the one that a thumb reaches"
         go(tab, 10)
         tab.tap(".begins [data-phase=approach]")
         go(tab, 30)
