@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from data.errors import counted
+from pipeline.cache.key_parts import StageDescription
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, WHOLE_SCENE
@@ -16,11 +17,16 @@ from pipeline.evaluate.separation import separation_line
 from pipeline.settings.method import Method
 from pipeline.systems import COMBINED
 
+Made = Mapping[str, StageDescription]
+"""What describes the stages that made the features, by stage."""
+
 FEW_USERS = 20
 """With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""
 
 
-def evaluation_notes(results: EvaluationResults, method: Method, kind: str, requested: RequestedRows) -> list[Note]:
+def evaluation_notes(
+    results: EvaluationResults, method: Method, kind: str, requested: RequestedRows, made: Made
+) -> list[Note]:
     """What a reader of the tables needs to know; `kind` is that of the data set."""
     cautions = [
         f"{one.task}, fold {one.fold}, is not evaluated: {one.train} to train on, {one.test} to test"
@@ -38,10 +44,10 @@ def evaluation_notes(results: EvaluationResults, method: Method, kind: str, requ
         cautions.append("--quick: no inner validation; all systems count where combined")
     facts = [Note("fact", results.ceiling)] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
-    return [*notes, *facts, *_training_notes(results, method, kind), *_row_notes(results, requested)]
+    return [*notes, *facts, *_training_notes(results, method, kind, made), *_row_notes(results, requested)]
 
 
-def _training_notes(results: EvaluationResults, method: Method, kind: str) -> Iterator[Note]:
+def _training_notes(results: EvaluationResults, method: Method, kind: str, made: Made) -> Iterator[Note]:
     """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
     if not (network := _network(results)):
         return
@@ -49,7 +55,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str) -> It
     yield Note("fact", f"{network}: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
     if method.without_agents:
         yield Note("caution", "these features have no agents, so AIM and other systems that need them are left out")
-    if differing := paper_differences(method):
+    if differing := paper_differences(method, made):
         settings = counted(len(differing), "setting")
         yield Note("caution", f"{network} differs from the paper's method in {settings}: see Methods in the report")
     if 0 < results.users < FEW_USERS:
@@ -85,7 +91,7 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
             yield Note("caution", f"these features cannot feed {', '.join(missing)}")
 
 
-def methods_paragraph(results: EvaluationResults, method: Method, kind: str, *, quick: bool) -> str:
+def methods_paragraph(results: EvaluationResults, method: Method, kind: str, made: Made, *, quick: bool) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.protocol.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
@@ -100,7 +106,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, *, 
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
             f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
-            *_system_sentences(results, method, quick),
+            *_system_sentences(results, method, made, quick),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
@@ -114,10 +120,10 @@ def _has_interval(results: EvaluationResults) -> bool:
     return any(system.average.rho.interval for system in results.systems.values())
 
 
-def _system_sentences(results: EvaluationResults, method: Method, quick: bool) -> list[str]:
+def _system_sentences(results: EvaluationResults, method: Method, made: Made, quick: bool) -> list[str]:
     if not (network := _network(results)):
         return [f"The system is {results.against}."]
-    recipe, differing = method.train, paper_differences(method)
+    recipe, differing = method.train, paper_differences(method, made)
     chosen = "" if quick else " that inner validation on the training part finds better than chance"
     combined = [f"The score is the mean of {network} and regressions{chosen}."] if results.against == COMBINED else []
     return [

@@ -9,6 +9,7 @@ from pathlib import Path
 from data.datasets import options_of
 from data.errors import UsageError
 from pipeline.cache import Cache
+from pipeline.cache.key_parts import stages_as_json
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
@@ -99,9 +100,9 @@ def evaluate_features(
     )
     results = replace(
         results,
-        notes=(*evaluation_notes(results, method, kind, requested), *_data_notes(config.dataset)),
-        methods_text=methods_paragraph(results, method, kind, quick=requested.quick),
-        method=without_folders_in(config.recorded()),
+        notes=(*evaluation_notes(results, method, kind, requested, features.settings), *_data_notes(config.dataset)),
+        methods_text=methods_paragraph(results, method, kind, features.settings, quick=requested.quick),
+        method=without_folders_in({**config.recorded(), "features": stages_as_json(features.settings)}),
     )
     return Evaluation(results, folder, config)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from data.weights.registry import REGISTRY
+from pipeline.cache.key_parts import StageDescription
 from pipeline.settings.config import load_config
 from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import PRESETS
@@ -22,13 +24,20 @@ AGENTS = ("primary", "secondary")
 OF_FILMS = {"clips": {"layout": "windows"}}
 """Settings of stages where nothing but films is recorded: clips of dives begin every ten frames in public code."""
 
+HASH_LETTERS = 12
+"""Letters of a hash that name a file of weights in a sentence."""
 
-def paper_differences(method: Method) -> list[str]:
-    """Every setting of a method that is not the paper's, as "section.name value (the paper's)"."""
+
+def paper_differences(method: Method, made: Mapping[str, StageDescription]) -> list[str]:
+    """Every setting of a method that is not the paper's, as "section.name value (the paper's)".
+
+    `made` describes the stages that made the features: a file of weights may replace those that the method names.
+    """
     paper = load_config(PAPER_PRESET).method
     networks = (asdict(one.scorer[0]) for one in (method, paper))
     trainings = (one.scorer[1].model_dump(exclude={*NO_METHOD}) for one in (method, paper))
     settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper)]
+    settings += _replaced(method, made)
     return [f"{name} {_plain(here)} ({_plain(theirs)})" for name, here, theirs in settings if here != theirs]
 
 
@@ -46,6 +55,14 @@ def _stages(method: Method, paper: Method) -> Iterator[tuple[str, Any, Any]]:
                 theirs |= OF_FILMS.get(stage, {})
             here = {name: value for name, value in method.stage(stage).model_dump().items() if name not in AGENTS}
             yield from _section(stage, here, theirs)
+
+
+def _replaced(method: Method, made: Mapping[str, StageDescription]) -> Iterator[tuple[str, Any, Any]]:
+    """Stages whose weights are those of a file, with its hash and the name in the method."""
+    for stage, one in made.items():
+        entry = REGISTRY.get(getattr(method.stage(stage), "weights", "")) if stage in method.stages else None
+        if entry and (weights := one.identity.get("weights", entry.member_sha256)) != entry.member_sha256:
+            yield f"{stage}.weights_file", f"SHA-256 {weights[:HASH_LETTERS]}", entry.name
 
 
 def _plain(value: Any) -> str:

@@ -25,7 +25,7 @@ def results(systems: tuple[str, ...] = (AIM, "USDL"), **more: Any) -> Evaluation
 def notes(made: EvaluationResults, systems: str = "all", settings: Any = None, **more: Any) -> str:
     config = load_config(*settings) if isinstance(settings, tuple) else load_config(None, settings or {})
     return "\n".join(
-        map(str, evaluation_notes(made, config.method, config.dataset.kind, RequestedRows(systems, **more)))
+        map(str, evaluation_notes(made, config.method, config.dataset.kind, RequestedRows(systems, **more), {}))
     )
 
 
@@ -80,7 +80,7 @@ def test_how_the_networks_were_trained_is_said_beside_the_paper() -> None:
 
 def test_the_paragraph_for_a_paper_has_every_part() -> None:
     method = load_config(None, {"train.runs": 3, "train.seed": 5}).method
-    text = methods_paragraph(results(audit=CLEAN), method, "folder", quick=False)
+    text = methods_paragraph(results(audit=CLEAN), method, "folder", {}, quick=False)
     for part in (
         "60 performances (data set folder)", "the protocol kfold with 3 folds", "shared no trial", "found no leak",
         "3 networks trained for 100 epochs (seeds 5 to 7; seed of the split 0)", "last epoch",
@@ -88,9 +88,9 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
         "commit abc", "2026-01-02", "Gao et al.", "differ from the paper's",
     ):  # fmt: skip
         assert part in text, part
-    users = methods_paragraph(results(folds=8, protocol="louo"), method, "folder", quick=False)
+    users = methods_paragraph(results(folds=8, protocol="louo"), method, "folder", {}, quick=False)
     assert "jackknife over 8 users" in users
-    combined = methods_paragraph(replace(results(), against="combined"), method, "folder", quick=False)
+    combined = methods_paragraph(replace(results(), against="combined"), method, "folder", {}, quick=False)
     assert "regressions that inner validation" in combined
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from data.weights.registry import REGISTRY
 from models.aim_config import AimConfig
+from pipeline.cache.key_parts import StageDescription
 from pipeline.evaluate.paper_differences import NO_METHOD, PAPER_PRESET, paper_differences
 from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
@@ -23,7 +25,7 @@ PAPER = load_config(PAPER_PRESET).method.scorer
 
 
 def said(config: Any = None, settings: Any = None) -> str:
-    return ", ".join(paper_differences(load_config(config, settings or {}).method))
+    return ", ".join(paper_differences(load_config(config, settings or {}).method, {}))
 
 
 def differences(settings: Any) -> list[str]:
@@ -79,3 +81,13 @@ def test_settings_of_stages_count_where_the_stage_runs() -> None:
 def test_settings_of_stages_count_without_kinematics(setting: dict[str, Any], text: str) -> None:
     assert not [part for part in ("timesteps.", "clips.") if part in said("tasd2")]
     assert text in said("tasd2", setting)
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"), [("ab" * 32, ["clips.weights_file SHA-256 abababababab (i3d-kinetics400)"]), ("", [])]
+)
+def test_a_file_of_weights_in_place_of_the_named_ones_is_a_difference(weights: str, expected: list[str]) -> None:
+    """The path of the file is not a setting of the method, and the file's content changes the result."""
+    identity = {"weights": weights or REGISTRY["i3d-kinetics400"].member_sha256}
+    made = {"clips": StageDescription(2, {}, identity), "timesteps": StageDescription(7, {}, {})}
+    assert paper_differences(load_config(PAPER_PRESET).method, made) == expected

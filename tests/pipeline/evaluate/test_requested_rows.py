@@ -200,7 +200,7 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSe
     records = [replace(r, task="rare" if i == 0 else r.task) for i, r in enumerate(features.records)]
     results = run_protocol(config, replace(features, records=tuple(records)))
     assert [(one.task, one.train, one.test) for one in results.left_out] == [("rare", 0, 1)]
-    line = str(evaluation_notes(results, config.method, config.dataset.kind, RequestedRows())[0])
+    line = str(evaluation_notes(results, config.method, config.dataset.kind, RequestedRows(), {})[0])
     assert line.startswith("note: rare, fold")
     assert line.endswith("is not evaluated: 0 to train on, 1 to test")
 
