@@ -54,7 +54,11 @@ class ClipsConfig(StageConfig):
     )
     steps: int = setting(10, "time steps, T in the paper", ge=1, le=1000)
     frames_per_clip: int = setting(16, "frames of one clip", ge=1, le=1024)
-    layout: Layout = setting("windows", "uniform, windows, dense or sliding; see extractors/clips/layouts.py")
+    layout: Layout = setting(
+        "windows",
+        "clips of a step: windows (one, of neighbouring frames), dense (all windows), uniform (frames spread over the "
+        "video); sliding: a step for each window",
+    )
     frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1, le=10_000)
     dense_hop: int = setting(1, "frames from one window to the next, layouts dense and sliding", ge=1, le=10_000)
     short_side: int | None = setting(

@@ -164,14 +164,14 @@ def run_demo(
         train_model(features, config, out / "run", cache, observer=observer)
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    scorer = load_scorer(out / "run", config)
-    scored, truth = tuple(scorer.score_records(unseen)), tuple(label_of(record) for record in unseen)
-    metrics = compare_with_baselines(learn, unseen, scored, truth)
-    lap("score")
-    result = DemoResult(out / "report.html", out / "run", extraction, pose, leaks, scored, truth, metrics, seconds)
-    observer.note(f"{next(parts)} {result.page}")
-    write_page(result, scorer, unseen)
-    lap("report")
+    with load_scorer(out / "run", config) as scorer:
+        scored, truth = tuple(scorer.score_records(unseen)), tuple(label_of(record) for record in unseen)
+        metrics = compare_with_baselines(learn, unseen, scored, truth)
+        lap("score")
+        result = DemoResult(out / "report.html", out / "run", extraction, pose, leaks, scored, truth, metrics, seconds)
+        observer.note(f"{next(parts)} {result.page}")
+        write_page(result, scorer, unseen)
+        lap("report")
     return result
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -84,20 +85,20 @@ def run_page(
         return evaluation_page(results, f"{results.kind.capitalize()}: {run.name}")
     evaluation = None if results is None else evaluation_report(results)
     records = _records(run, inputs, user, observer)
-    scored = _scored(run, records, user, observer)
-    scorer = scored.scorer
-    title, held_out = run.name, False
-    of_data_set = not inputs and user.dataset.root is not None
-    if of_data_set and not any(record.split == "test" for record in records):
-        title = f"Training videos: no test ({run.name})"
-        note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
-        observer.note(note)
-        if scorer.model.calibration is not None and scorer.model.calibration.accuracy.better:
-            title = f"Training videos, held-out predictions ({run.name})"
-            evaluation = evaluation or training_folds_report(scorer.model.calibration, scorer.model.train_ids)
-            held_out = True
-    head = ReportData(title, evaluation=evaluation)
-    return scores_page(page, scored, head, sections=sections, held_out=held_out)
+    with _scored(run, records, user, observer) as scored:
+        scorer = scored.scorer
+        title, held_out = run.name, False
+        of_data_set = not inputs and user.dataset.root is not None
+        if of_data_set and not any(record.split == "test" for record in records):
+            title = f"Training videos: no test ({run.name})"
+            note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
+            observer.note(note)
+            if scorer.model.calibration is not None and scorer.model.calibration.accuracy.better:
+                title = f"Training videos, held-out predictions ({run.name})"
+                evaluation = evaluation or training_folds_report(scorer.model.calibration, scorer.model.train_ids)
+                held_out = True
+        head = ReportData(title, evaluation=evaluation)
+        return scores_page(page, scored, head, sections=sections, held_out=held_out)
 
 
 def compare_videos(run: Path, names: tuple[str, str], page: Path, user: Config, observer: Observer) -> None:
@@ -111,16 +112,17 @@ def compare_videos(run: Path, names: tuple[str, str], page: Path, user: Config, 
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
-    scored = _scored(run, records, user, observer)
-    write_comparison_page(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
+    with _scored(run, records, user, observer) as scored:
+        write_comparison_page(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
 
 
-def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> ScoredVideos:
-    """The videos, scored by a run folder. Raises Cancelled where the work was stopped."""
+@contextmanager
+def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> Iterator[ScoredVideos]:
+    """The videos, scored by a run folder, with its cache open. Raises Cancelled where the work was stopped."""
     with load_scorer(run, user, observer) as scorer:
         rows = scorer.score_records(records, observer)
-    observer.raise_if_stopped()
-    return ScoredVideos(scorer, rows, records)
+        observer.raise_if_stopped()
+        yield ScoredVideos(scorer, rows, records)
 
 
 def write_comparison_page(path: Path, scored: ScoredVideos, head: ReportData) -> None:

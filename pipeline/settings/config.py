@@ -36,7 +36,7 @@ class DatasetConfig(Section):
     phases: Path | None = Field(
         None, description="file or folder in which phases are marked; null: phases.csv beside the videos"
     )
-    score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
+    score: str = Field("", description="which of several scores is the label; empty: the set's first")
     difficulty: Difficulty = Field(
         "", description="of dives: published (default), or from_awards where these contradict it"
     )

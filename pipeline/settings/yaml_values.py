@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from data.errors import UsageError, closest, nearest
+from data.errors import UsageError, closest, nearest, typed
 from data.store import read_regular
 
 PRESETS = Path(__file__).resolve().parent.parent.parent / "configs"
@@ -93,10 +93,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, *YAML_ERRORS) as error:
         text = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UsageError(
-            f"not a readable YAML configuration ({text})", where=path, fix="See configs/folder.yaml"
+            f"not a readable YAML configuration ({text})",
+            where=path,
+            fix=f"Type: {typed('settings')}, which prints every section and key",
         ) from None
     if not isinstance(values or {}, dict):
-        raise UsageError("a configuration is a mapping of sections", where=path, fix="See configs/folder.yaml")
+        raise UsageError(
+            "a configuration is a mapping of sections",
+            where=path,
+            fix=f"Type: {typed('settings')}, which prints every section and key",
+        )
     return values or {}
 
 
