@@ -47,7 +47,9 @@ class TimestepsConfig(StageConfig):
     bounds: Literal["equal"] | tuple[str, ...] = setting(
         "equal", "Time steps are equal parts of the performance, or of its phases: their names in order, as a list."
     )
-    primary: str = setting("pose:0", "Role of the primary agent: a stage and its part, such as pose:0, kinematics:master or stage/array; or none.")
+    primary: str = setting(
+        "pose:0", "Role of the primary agent: a stage and its part, such as pose:0, kinematics:master or stage/array."
+    )
     secondary: tuple[str, ...] = setting(("pose:1",), "Roles of the secondary agents, one kind.", min_length=1)
     scene: str = setting("clips", "Stage of the whole-scene feature (its logits), or stage/array; empty for none.")
     exchange: bool = setting(False, "Exchange the primary with the (first) secondary agent.")
