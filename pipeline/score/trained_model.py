@@ -65,7 +65,7 @@ from pipeline.train import (
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 
-FORMAT = 7
+FORMAT = 8
 
 
 @dataclass(frozen=True)
