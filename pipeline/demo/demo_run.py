@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipeline.cache.failure import first_cause
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.prediction_intervals import coverage_line
 from pipeline.demo.quality import Metrics, PoseAgreement, compare_with_baselines, label_of, leak_audit, pose_agreement
-from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
+from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ProcessPool, Tell, WorkerLost, run_items
@@ -40,7 +41,7 @@ from synthetic.rendering import Options
 
 SEED = 7
 PAGE_DIVES = 8
-METRICS = ("Spearman's rho", "95 % interval", "mean absolute error")
+METRICS: dict[str, Better] = {"Spearman's rho": "high", "95 % interval": "neither", "mean absolute error": "low"}
 ACTIVITIES = ("rendering", "extracting", "training", "scoring", "writing the report page")
 
 
@@ -79,6 +80,12 @@ class DemoResult:
             "95 %": coverage_line([row.interval95 for row in self.scored], self.truth, 0.95),
         }
 
+    def metric_cells(self) -> tuple[tuple[str, ...], dict[str, tuple[float | Interval | None, ...]]]:
+        """Columns of the metrics and the cells of each prediction; intervals are left out where no row has one."""
+        rows = {name: (of.rho.value, of.rho.interval, of.mae) for name, of in self.metrics.items()}
+        shown = [any(row[place] is not None for row in rows.values()) for place in range(len(METRICS))]
+        return tuple(compress(METRICS, shown)), {name: tuple(compress(row, shown)) for name, row in rows.items()}
+
     def tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
         """Title, columns and rows of the tables that the demo prints at the end."""
         pose = self.pose
@@ -94,12 +101,16 @@ class DemoResult:
             ends = "" if row.interval80 is None else " to ".join(to_digits(end, row.decimals) for end in row.interval80)
             shown = to_digits(row.score, row.decimals)
             scores.append((row.id, actual, shown, ends, "; ".join(flag.title for flag in row.flags)))
-        metrics = [(name, of.rho.value, interval_text(of.rho.interval), of.mae) for name, of in self.metrics.items()]
+        columns, cells = self.metric_cells()
+        metrics = [
+            (name, *(interval_text(cell) if isinstance(cell, tuple) else cell for cell in row))
+            for name, row in cells.items()
+        ]
         times = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]
         return [
             ("pose against the rendered truth, all dives", ("figure", "value"), figures),
             ("held-out dives", ("video", "judges", "AIM", "80 % interval", "flags"), scores),
-            (f"{sum(row.valid for row in self.scored)} held-out dives", ("prediction", *METRICS), metrics),
+            (f"{sum(row.valid for row in self.scored)} held-out dives", ("prediction", *columns), metrics),
             ("intervals that hold the judges' score", ("interval", "held-out dives"), list(self.coverage().items())),
             ("time", ("part", "wall"), times),
         ]
@@ -187,9 +198,10 @@ def announcement(size: DemoSize, out: Path) -> str:
 def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> None:
     """Write the report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in result.metrics}
-    rows = tuple(TableRow(name, _cells(of), kinds[name]) for name, of in result.metrics.items())
+    columns, cells = result.metric_cells()
+    rows = tuple(TableRow(name, row, kinds[name]) for name, row in cells.items())
     with_score = sum(row.valid for row in result.scored)
-    table = Table(f"{with_score} held-out dives", METRICS, rows, better=("high", "neither", "low"))
+    table = Table(f"{with_score} held-out dives", columns, rows, better=tuple(METRICS[name] for name in columns))
     predictions = tuple(
         ScatterPoint(row.id, actual, row.score, row.interval80, record.task)
         for row, actual, record in zip(result.scored, result.truth, unseen, strict=True)
@@ -199,11 +211,6 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
     subtitle = "Held-out rendered dives, scored from raw video."
     head = ReportData("Demo: synchronised dives", subtitle, evaluation=evaluation)
     write_scores_page(result.page, ScoredVideos(scorer, result.scored, unseen), head, sections=PAGE_DIVES)
-
-
-def _cells(metrics: Metrics) -> tuple[float | Interval | None, ...]:
-    """The cells of one prediction (`METRICS`); undefined ones are None."""
-    return metrics.rho.value, metrics.rho.interval, metrics.mae
 
 
 def demo_config(out: Path, size: DemoSize, further: Sequence[str | tuple[str, Any]] = ()) -> Config:
