@@ -28,7 +28,8 @@ MAX_SIZE = 1 << 24
 class TrainedNetworks:
     """Equally many networks for each of one or more training parts, of one architecture.
 
-    Predictions are in double precision, each performance alone.
+    Predictions are in double precision, each performance alone, so that a score is the same in every batch. An
+    evaluation (`AimSystem`) predicts whole test parts at once, in the precision of the training.
 
     Attributes:
         normalisers: of each training part.
