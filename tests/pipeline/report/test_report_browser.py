@@ -543,7 +543,7 @@ def test_each_chart_is_saved_as_picture_and_as_numbers(page: Any) -> None:
     picture = cv2.imread(str(drawn))
     width = page.locator("#video-0 .chart svg >> nth=0").bounding_box()["width"]
     assert picture.shape[1] == pytest.approx(2 * width, abs=2)
-    for curve in ((0x1F, 0x77, 0xC9), (0xD9, 0x73, 0x0D)):
+    for curve in ((0x0F, 0x8A, 0x6D), (0xB0, 0x41, 0x8F)):
         near = (abs(picture[..., ::-1].astype(int) - curve).sum(axis=-1) < 30).sum()
         assert near > 200, "the colours of the style sheet"
     with saved(page, "Difference between the divers as CSV").open(encoding="utf-8") as file:

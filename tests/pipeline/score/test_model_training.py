@@ -45,7 +45,7 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: 
     (kept,) = trained_movement(planner, [])
     assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
     assert {len(values) for values in kept.figures.values()} == {2}
-    assert kept.figures["0.knee"][0] == pytest.approx(180, abs=3)
+    assert kept.figures.people[0]["knee"][0] == pytest.approx(180, abs=3)
     assert {"1.trunk", "pair.distance", "pair.delay"} <= set(kept.figures)
 
 
