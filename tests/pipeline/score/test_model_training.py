@@ -44,9 +44,11 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: 
     planner: Any = SimpleNamespace(stages=("pose", "timesteps"))
     (kept,) = trained_movement(planner, [])
     assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
-    assert {len(values) for values in kept.figures.values()} == {2}
+    assert {len(values) for _, _, values in kept.figures.items()} == {2}
     assert kept.figures.people[0]["knee"][0] == pytest.approx(180, abs=3)
-    assert {"1.trunk", "pair.distance", "pair.delay"} <= set(kept.figures)
+    assert {(1, "trunk"), (None, "distance"), (None, "delay")} <= {
+        (person, name) for person, name, _ in kept.figures.items()
+    }
 
 
 def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
