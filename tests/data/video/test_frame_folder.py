@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_a_folder_of_png_is_the_lossless_video(
     np.testing.assert_array_equal(images_of(folder), images)
     np.testing.assert_array_equal(images_of(folder), images_of(tmp_path / name))
     (info, times), (of_video, times_of_video) = probe(folder), probe(tmp_path / name)
-    assert info == of_video
+    assert info == replace(of_video, counted=False)  # an AVI file has no times of its frames
     np.testing.assert_array_equal(times, times_of_video)
     assert [frame.time for frame in decode(folder, [2, 29])] == [times[2], times[29]]
 
