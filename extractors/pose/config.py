@@ -77,9 +77,7 @@ class PoseConfig(StageConfig):
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
     cut_threshold: float = setting(0.25, "Lost correlation of two frames that may be a cut, 0..1.", gt=0, le=1)
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
-    tracks: tuple[NonNegativeInt, ...] = setting(
-        (), "Take these tracks (row numbers of `tracks`) instead of choosing.", belongs_to=VIDEOS
-    )
+    tracks: tuple[NonNegativeInt, ...] = setting((), "Rows of `tracks` to take as agents.", belongs_to=VIDEOS)
     region: tuple[float, float, float, float] | None = setting(
         None, "Where an agent is: relative x1 y1 x2 y2, 0..1.", belongs_to=VIDEOS
     )
