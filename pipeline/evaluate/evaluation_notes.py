@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from data.errors import counted
-from pipeline.cache.key_parts import StageDescription
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import OURS, PUBLISHED, WHOLE_SCENE
-from pipeline.evaluate.paper_differences import paper_differences
+from pipeline.evaluate.paper_differences import Made, paper_differences
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.requested_rows import RequestedRows
 from pipeline.evaluate.separation import separation_line
 from pipeline.settings.method import Method
 from pipeline.systems import COMBINED
-
-Made = Mapping[str, StageDescription]
-"""What describes the stages that made the features, by stage."""
 
 FEW_USERS = 20
 """With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""

@@ -24,11 +24,14 @@ AGENTS = ("primary", "secondary")
 OF_FILMS = {"clips": {"layout": "windows"}}
 """Settings of stages where nothing but films is recorded: clips of dives begin every ten frames in public code."""
 
+Made = Mapping[str, StageDescription]
+"""What describes the stages that made the features, by stage."""
+
 HASH_LETTERS = 12
 """Letters of a hash that name a file of weights in a sentence."""
 
 
-def paper_differences(method: Method, made: Mapping[str, StageDescription]) -> list[str]:
+def paper_differences(method: Method, made: Made) -> list[str]:
     """Every setting of a method that is not the paper's, as "section.name value (the paper's)".
 
     `made` describes the stages that made the features: a file of weights may replace those that the method names.
@@ -57,7 +60,7 @@ def _stages(method: Method, paper: Method) -> Iterator[tuple[str, Any, Any]]:
             yield from _section(stage, here, theirs)
 
 
-def _replaced(method: Method, made: Mapping[str, StageDescription]) -> Iterator[tuple[str, Any, Any]]:
+def _replaced(method: Method, made: Made) -> Iterator[tuple[str, Any, Any]]:
     """Stages whose weights are those of a file, with its hash and the name in the method."""
     for stage, one in made.items():
         entry = REGISTRY.get(getattr(method.stage(stage), "weights", "")) if stage in method.stages else None

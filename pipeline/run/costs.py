@@ -42,9 +42,7 @@ class CostEstimate:
 
     videos: int  # with something to do
     frames: int  # of those videos, counted or scaled from a counted sample
-    seconds: (
-        float | None
-    )  # wall clock, with `workers` workers; None where a stage was not measured, or no frame counted
+    seconds: float | None  # wall clock, with `workers` workers; None without measured stages and frames
     workers: int
     stages: Mapping[str, StageCost]  # of those that run
     where: str  # in words, where the workers run
