@@ -73,5 +73,5 @@ def scoring_config(folder: Path, user: Config) -> Config:
     Raises as `stored_settings`, and UsageError where the user's files do not fit the method.
     """
     method, videos = stored_settings(folder)
-    said = user.videos.model_dump(mode="json", exclude_defaults=True)
+    said = user.videos.model_dump(mode="json", exclude_unset=True)
     return validate(merged_settings(Config(method, user.machine, videos, user.dataset).dump(), said))

@@ -86,9 +86,15 @@ class Config:
         """What a run stores, as JSON types: the method and what describes its videos."""
         return merged_settings(self.method.dump(), self.videos.dump())
 
+    def given(self) -> dict[str, Any]:
+        """The values that a file or an override gave, as JSON types; all others are defaults."""
+        parts = (part.model_dump(mode="json", exclude_unset=True) for part in (self.method, self.machine, self.videos))
+        dataset = self.dataset.model_dump(mode="json", exclude_unset=True)
+        return merged_settings(*parts, {"dataset": dataset} if dataset else {})
+
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to worker processes as plain values: the classes of the sections are made anew there."""
-        return validate, (self.dump(),)
+        return validate, (self.given(),)
 
 
 def setting_classes() -> tuple[type[Method], type[Machine], type[Videos], type[Data]]:
@@ -109,7 +115,7 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
     if isinstance(config, Config):
         if not given:
             return config
-        values, where = config.dump(), None
+        values, where = config.given(), None
     else:
         where = None if config is None else config_path(config)
         values = {} if where is None else read_yaml(where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any, get_args
 
@@ -99,6 +100,17 @@ def test_the_user_chooses_the_person_of_a_video(tmp_path: Path) -> None:
     for user, region in (((), (0.0, 0.0, 0.5, 1.0)), ({"pose.region": [0.5, 0.0, 1.0, 1.0]}, (0.5, 0.0, 1.0, 1.0))):
         scoring = scoring_config(tmp_path, load_config(None, user))
         assert scoring.stage("pose").model_dump()["region"] == region
+
+
+def test_what_a_user_says_of_the_videos_counts_also_where_it_is_the_default(tmp_path: Path) -> None:
+    save_settings(load_config(None, {"frames.fps": 12, "pose.region": [0, 0, 0.5, 1], "pose.tracks": [3]}), tmp_path)
+    user = load_config(None, {"frames.fps": 0, "pose.region": None, "pose.tracks": []})
+    again = pickle.loads(pickle.dumps(load_config(user, {"run.workers": 0})))
+    for said in (user, again):
+        scoring = scoring_config(tmp_path, said)
+        pose = scoring.stage("pose").model_dump()
+        assert (scoring.videos.frames.fps, pose["region"], pose["tracks"]) == (0, None, ())
+    assert scoring_config(tmp_path, load_config(load_config())).videos.frames.fps == 12
 
 
 def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
