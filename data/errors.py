@@ -103,6 +103,16 @@ def typed(*words: str | Path) -> str:
     return f"{PROGRAM} {quoted(*words)}"
 
 
+def install_line(extra: str = "") -> str:
+    """The line that installs the program with an extra; it works in every folder, and after a plain installation.
+
+    A checkout is installed in place. An installed program has its name, which pip finds in the environment.
+    """
+    root = Path(__file__).resolve().parent.parent
+    editable, name = ("-e ", printable(root)) if (root / "setup.cfg").is_file() else ("", "aim-pipeline")
+    return f'python -m pip install {editable}"{name}{f"[{extra}]" if extra else ""}"'
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun, in the plural unless the number is 1.
 

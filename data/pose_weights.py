@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlparse
 
-from data.errors import UsageError, WeightsError, nearest
+from data.errors import UsageError, WeightsError, install_line, nearest
 from data.store import absence
 from data.weights import digest
 from data.weights.registry import Announce
@@ -25,7 +25,7 @@ from data.weights.weight_files import keep_download, library_version, read_weigh
 
 INSTALL = {
     "rtmlib": "Type: python -m pip install --no-deps rtmlib",
-    "mmpose": 'In a fresh environment type: python -m pip install -e ".[mmpose]"',
+    "mmpose": f"In a fresh environment type: {install_line('mmpose')}",
 }
 
 MIRRORS = {"rtmlib": "DavidPagnon/rtmlib_models, a data set on the Hugging Face Hub"}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from data import errors
+from data.errors import install_line
 from pipeline.settings.settings_table import OWNERS, setting_rows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,3 +66,17 @@ def test_the_table_of_settings_has_every_key_once_with_its_meaning() -> None:
     assert by_key["pose.region"].belongs_to == by_key["frames.fps"].belongs_to == "videos"
     assert by_key["train.epochs"].default == "100 (paper 3000, tools 300)"
     assert [row.key for row in setting_rows("pose.import")] == ["pose.import.layout", "pose.import.dir"]
+
+
+def test_no_message_installs_from_the_working_directory() -> None:
+    texts = [text for name in PACKAGES for path in (ROOT / name).rglob("*.py") for _, text in shown_texts(path)]
+    assert [text for text in texts if "install -e ." in text or 'install -e "' in text] == []
+
+
+def test_an_extra_is_installed_into_a_checkout_and_into_an_installed_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert install_line("ray") == f'python -m pip install -e "{ROOT}[ray]"'
+    monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages/data/errors.py"))
+    assert install_line("ray") == 'python -m pip install "aim-pipeline[ray]"'
+    assert install_line() == 'python -m pip install "aim-pipeline"'

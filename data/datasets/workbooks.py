@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from data.errors import DataError, UsageError
+from data.errors import DataError, UsageError, install_line
 
 MOST_BYTES = 64 << 20
 """A workbook whose parts unpack to more is refused: a table of scores takes far less."""
@@ -29,7 +29,7 @@ def first_sheet(path: str | Path, content: bytes) -> list[list[str]]:
     try:
         from openpyxl import load_workbook
     except ImportError:
-        fix = "Type: python -m pip install openpyxl; or save it as CSV (UTF-8)"
+        fix = f"Type: {install_line('excel')}; or save it as CSV (UTF-8)"
         raise UsageError("this is an Excel workbook, which needs openpyxl", where=path, fix=fix) from None
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import UsageError, printable
+from data.errors import UsageError, install_line, printable
 from data.keypoints.entries import MAX_BYTES, Entries, Field, of_series, refuse
 from data.store import read_regular
 from data.store.arrays import Floats
@@ -54,7 +54,7 @@ def of_c3d(path: Path) -> Entries:
     try:
         import c3d
     except ImportError:
-        fix = 'Type: python -m pip install -e ".[c3d]"'
+        fix = f"Type: {install_line('c3d')}"
         raise UsageError("C3D needs the package 'c3d', which is not installed", where=path, fix=fix) from None
     content = io.BytesIO(read_regular(path, MAX_BYTES))
     try:

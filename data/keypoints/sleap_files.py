@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import UsageError
+from data.errors import UsageError, install_line
 from data.keypoints.entries import Entries, Person, refuse
 from data.store import open_regular
 
@@ -22,7 +22,7 @@ def of_sleap(path: Path) -> Entries:
     try:
         import sleap_io
     except ImportError:
-        fix = 'Type: python -m pip install -e ".[sleap]"'
+        fix = f"Type: {install_line('sleap')}"
         raise UsageError("SLEAP needs the package 'sleap-io', which is not installed", where=path, fix=fix) from None
     open_regular(path).close()  # refuses a pipe, which would never end
     entries = Entries(path)

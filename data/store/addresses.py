@@ -11,7 +11,7 @@ import re
 from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
-from data.errors import UsageError
+from data.errors import UsageError, install_line
 
 PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}  # by scheme of a store: package, extra that installs it
 SHARING = {**PACKAGES, "hf": ("huggingface_hub", "hub"), "https": ("aiohttp", "hub"), "http": ("aiohttp", "hub")}
@@ -48,7 +48,7 @@ def not_installed(scheme: str) -> UsageError:
     """The error for a scheme whose package is missing."""
     package, extra = SHARING[scheme]
     what = f"{scheme}:// needs the package '{package}', which is not installed"
-    return UsageError(what, fix=f'Type: python -m pip install -e ".[{extra}]"')
+    return UsageError(what, fix=f"Type: {install_line(extra)}")
 
 
 def local_path(path: Path) -> Path:

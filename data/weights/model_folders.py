@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.errors import DataError, UsageError, WeightsError
+from data.errors import DataError, UsageError, WeightsError, install_line
 from data.store import read_json
 from data.store.scratch import working_folder
 from data.weights.registry import Announce
@@ -62,7 +62,7 @@ def fetch_model(name: str, announce: Announce) -> None:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
-        fix = 'Type: python -m pip install -e ".[transformers]"'
+        fix = f"Type: {install_line('transformers')}"
         raise UsageError("the hub needs the package 'huggingface_hub'", where=name, fix=fix) from None
     place.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from data.errors import UsageError, WeightsError
+from data.errors import UsageError, WeightsError, install_line
 from extractors.state_dicts import read_tensors
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def build(folder: ModelFolder) -> nn.Module:
     try:
         import transformers
     except ImportError as error:  # also where it does not fit another package
-        fix = 'Type: python -m pip install -e ".[transformers]"'
+        fix = f"Type: {install_line('transformers')}"
         raise UsageError(f"'transformers' cannot be imported ({str(error)[:120]})", fix=fix) from None
     from models.clip_network import Headless, Tapped, VideoTransformer
 

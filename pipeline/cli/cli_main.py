@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from data.errors import PROGRAM, AimError, Cancelled, UsageError
+from data.errors import PROGRAM, AimError, Cancelled, UsageError, install_line
 from pipeline.cli.command_tree import app, refuse_single_hyphens
 from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, STOPPED, WRONG_USAGE, say
 from pipeline.settings.destinations import FULL, file_error
@@ -35,7 +35,7 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         missing = f"package '{error.name}' is not installed for {sys.executable}"
-        _complain(UsageError(missing, fix="Type: python -m pip install -e ."))
+        _complain(UsageError(missing, fix=f"Type: {install_line()}"))
         sys.exit(WRONG_USAGE)
     except BrokenPipeError:
         _give_up_stdout()

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.tables import spreadsheet_text
-from data.errors import PROGRAM, DataError, UsageError, nearest, printable
+from data.errors import PROGRAM, DataError, UsageError, install_line, nearest, printable
 from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
 from data.store.files import atomic_path, safe_name
@@ -65,7 +65,7 @@ def chosen_format(name: str, out: Path | None, formats: Collection[str]) -> str:
     except ImportError:
         raise UsageError(
             f"{chosen} needs the package '{package}', which is not installed",
-            fix=f'Type: python -m pip install -e ".[{chosen}]", or add --format {instead}',
+            fix=f"Type: {install_line(chosen)}, or add --format {instead}",
         ) from None
     return chosen
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from data.errors import UsageError
+from data.errors import UsageError, install_line
 from pipeline.pool.local_pool import ProcessPool, ThreadPool
 from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
 from pipeline.settings.environment import CHECKOUT
@@ -122,7 +122,7 @@ class RayPool(Pool):
         try:
             import ray  # noqa: F401
         except ImportError:
-            raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
+            raise UsageError("Ray is not installed", fix=f"Type: {install_line('ray')}") from None
 
     @contextmanager
     def opened(self, start: Start[Any, Any], items: int) -> Iterator[tuple[Callable[[], int], Callable[[], RayActor]]]:

@@ -33,7 +33,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from data.errors import DataError, UsageError, printable
+from data.errors import DataError, UsageError, install_line, printable
 from data.store import atomic_path
 from data.store.arrays import Floats
 from extractors.openvino_cpu import compile_for_cpu
@@ -231,7 +231,7 @@ def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise UsageError(f"{error.name} is not installed", fix="Type: python -m pip install onnx onnxscript") from error
+        raise UsageError(f"{error.name} is not installed", fix=f"Type: {install_line('export')}") from error
     batch = torch.export.Dim("B", min=1, max=1 << 20)
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

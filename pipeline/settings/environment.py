@@ -11,11 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from data.errors import PROGRAM, AimError
+from data.errors import PROGRAM, AimError, install_line
 from data.store import files_below
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-INSTALL = "python -m pip install -e ."
+INSTALL = install_line()
 OPENCV_WHEELS = ("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python-headless", "opencv-python")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -62,7 +62,7 @@ def findings() -> Iterator[SetupCheck]:
             yield SetupCheck(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
     for name, needed_for, extra in OPTIONAL:
         virtual = "python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate && " if extra == "mmpose" else ""
-        yield _package(name, f'{virtual}python -m pip install -e ".[{extra}]"', needed_for)
+        yield _package(name, f"{virtual}{install_line(extra)}", needed_for)
     yield _package("rtmlib", "python -m pip install --no-deps rtmlib", "pose.backend=rtmlib")
     if browser := next(filter(None, map(shutil.which, BROWSERS)), None):
         yield SetupCheck("chromium", "ok", f"{browser}; for the browser tests")

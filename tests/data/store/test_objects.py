@@ -275,7 +275,7 @@ def test_every_fault_of_a_store_is_one_error(bucket: Bucket, toy_stages: None, m
     with pytest.raises(StorageError, match="does not answer"):
         find_videos([Path(f"s3://{bucket.name}/in")], Storage("http://127.0.0.1:9"))
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(UsageError, match=r'gcsfs.*pip install -e ".\[gs\]"'):
+    with pytest.raises(UsageError, match=r'gcsfs.*pip install -e "/.*\[gs\]"'):
         find_videos([Path("gs://bucket/in")])
     config = bucket.config(cache="s3://not-there/cache")
     with pytest.raises(UsageError, match="no such bucket"):

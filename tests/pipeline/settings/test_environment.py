@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import environment
-from pipeline.settings.environment import OPTIONAL, findings
+from pipeline.settings.environment import CHECKOUT, OPTIONAL, findings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -20,7 +20,7 @@ def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypat
     assert set(missing) == {name for name, _, _ in OPTIONAL} | {"rtmlib", "chromium"}
     for name, needed_for, extra in OPTIONAL:
         assert missing[name].detail == f"not installed; for {needed_for}"
-        assert missing[name].fix.endswith(f'python -m pip install -e ".[{extra}]"')
+        assert missing[name].fix.endswith(f'python -m pip install -e "{CHECKOUT}[{extra}]"')
     assert "for the browser tests" in missing["chromium"].detail
     assert missing["chromium"].fix.startswith("Type: ")
 
