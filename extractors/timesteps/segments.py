@@ -17,7 +17,6 @@ applied to each part instead of the whole video, and its scale does not depend o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import DataError
 from data.store.arrays import Floats
 from data.video import Phase
 from extractors.signals import Bools
@@ -32,6 +32,7 @@ from extractors.timesteps.channels import Channels
 
 LEAST_STEP_S = 1e-6  # rows closer in time than this give no rate of change
 LATE_S = 0.1  # a phase may be marked so much beyond the end of the video
+MEND = "Correct the marks, timesteps.bounds or the frame rate (frames.fps)"
 _HUGE = 1e30  # nothing measured is larger; keeps float32 finite
 Statistics = Literal["mean", "mean_std_absdiff", "samples", "dct"]
 
@@ -70,21 +71,18 @@ def phase_bounds(start: float, end: float, phases: Sequence[Phase], names: Seque
 
     Example: 0 s to 10 s with flight from 0 to 2 s and entry from 2 s on, in four, is [[0, 1], [1, 2], [2, 6], [6, 10]].
 
-    Raises ValueError: an unknown phase, another order, or a phase beyond the end of the video.
+    Raises DataError: an unknown phase, another order, or a phase beyond the end of the video.
     """
-    given = [phase.name for phase in phases]
-    if unknown := [name for name in given if name not in names]:
-        raise ValueError(f"'{unknown[0]}' is none of the phases {', '.join(names)}")
-    if given != [name for name in names if name in given]:
-        raise ValueError(f"the order of its phases is {', '.join(given)}, not {', '.join(names)}")
-    if late := [p for p in phases if p.start >= end or end + LATE_S < p.end < np.inf]:
-        at = late[0].end if np.isfinite(late[0].end) else late[0].start
-        raise ValueError(f"'{late[0].name}' is marked until {at:.2f} s, and the video ends at {end:.2f} s")
-    marked, counts = {phase.name: phase for phase in phases}, Counter(steps_of_phases(names, steps))
-    parts, edge = [], max(start, phases[0].start)
+    marked, last = {phase.name: phase.end for phase in phases}, phases[-1]
+    if [*marked] != [name for name in names if name in marked]:
+        raise DataError(f"its phases {', '.join(marked)} are not among {', '.join(names)}, in this order", fix=MEND)
+    if last.start >= end or end + LATE_S < last.end < np.inf:
+        at = last.end if np.isfinite(last.end) else last.start
+        raise DataError(f"'{last.name}' is marked until {at:.2f} s, and the video ends at {end:.2f} s", fix=MEND)
+    parts, edge, each = list[Floats](), max(start, phases[0].start), steps_of_phases(names, steps)
     for name in names:
-        stop = min(marked[name].end, end) if name in marked else edge
-        parts.append(np.linspace(edge, stop, counts[name] + 1))
+        stop = min(marked.get(name, edge), end)
+        parts.append(np.linspace(edge, stop, each.count(name) + 1))
         edge = stop
     return np.concatenate([np.stack([edges[:-1], edges[1:]], axis=1) for edges in parts])
 

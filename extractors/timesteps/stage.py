@@ -6,13 +6,13 @@ and summarises them. The result depends on stored arrays alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidatorFunctionWrapHandler, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from data.errors import DataError, UsageError, nearest
 from data.stage_files import StageFiles
@@ -67,23 +67,20 @@ class TimestepsConfig(StageConfig):
 
     @field_validator("bounds", mode="wrap")
     @classmethod
-    def _bounds(cls, given: Any, check: ValidatorFunctionWrapHandler) -> Literal["equal"] | tuple[str, ...]:
+    def _bounds(cls, given: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         names = check(given) if given == "equal" or isinstance(given, (list, tuple)) else ()
-        if names != "equal" and not (0 < len({*map(str.strip, names)} - {""}) == len(names)):
-            raise PydanticCustomError(
-                "bounds", "should be equal, or a list of phases such as [take-off, flight, entry]"
-            )
+        most = info.data.get("steps", math.inf)  # it may be wrong
+        if names != "equal" and not 0 < len({*map(str.strip, names)} - {""}) == len(names) <= most:
+            raise ValueError("should be equal, or at most one phase a step, such as [take-off, flight, entry]")
         return names
 
     @property
     def step_phases(self) -> tuple[str, ...]:
-        """The phase of every time step; empty for equal steps."""
-        return () if self.bounds == "equal" else steps_of_phases(self.bounds, self.steps)
+        """The phase of every time step, each "" for equal steps."""
+        return steps_of_phases([""] if self.bounds == "equal" else self.bounds, self.steps)
 
     @model_validator(mode="after")
     def _roles_fit(self) -> TimestepsConfig:
-        if self.bounds != "equal" and len(self.bounds) > self.steps:
-            raise ValueError(f"{len(self.bounds)} phases do not fit into {self.steps} time steps")
         check_roles(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
         if self.scene:
             parse_scene(self.scene)
@@ -167,7 +164,10 @@ class Timesteps(Extractor[TimestepsConfig]):
         span = self._span((primary, *secondary), source.upstream)
         start, end = span or SHARES
         primary, *secondary = agents = [agent.stretched(start, end) for agent in (primary, *secondary)]
-        bounds = self._edges(start, end, source)
+        if config.bounds == "equal":
+            bounds = equal_bounds(start, end, config.steps)
+        else:
+            bounds = phase_bounds(start, end, source.record.phases, config.bounds, config.steps)
         statistics = config.statistics, config.k, config.min_observed
         first, *rest = (step_features(agent, bounds, *statistics) for agent in agents)
         descriptors, trial = describe_trial(primary, secondary, end - start)
@@ -198,15 +198,6 @@ class Timesteps(Extractor[TimestepsConfig]):
             bounds = _scene_bounds(_stage(upstream, stage), array)
             spans = [(bounds.min(), bounds.max())] if bounds.size and np.isfinite(bounds).all() else []
         return (float(min(start for start, _ in spans)), float(max(end for _, end in spans))) if spans else None
-
-    def _edges(self, start: float, end: float, source: Source) -> Floats:
-        if self.config.bounds == "equal":
-            return equal_bounds(start, end, self.config.steps)
-        try:
-            return phase_bounds(start, end, source.record.phases, self.config.bounds, self.config.steps)
-        except ValueError as error:
-            fix = "Correct the marks, timesteps.bounds or the frame rate (frames.fps)"
-            raise DataError(str(error), where=source.record.name, fix=fix) from None
 
     def primary(self, upstream: Mapping[str, StageOutput]) -> Channels:
         """The channels of the primary agent, or of the scene without one. Raises DataError: a stage lacks an array."""

@@ -46,8 +46,7 @@ def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
     who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
     values = " and ".join(to_digits(v, figure.decimals) for v in (one.value, one.low))
     text = f"{who}{figure.subject} {gap(one)} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
-    phases = a.step_phases[one.furthest : one.furthest + 1]
-    when = "" if one.name in WHOLE else f", {steps_named(one.furthest + 1, one.furthest + 1, phases)}"
+    when = "" if one.name in WHOLE else f", {steps_named(a.result.steps, one.furthest, one.furthest)}"
     extent = a.figures.value(one.person, "extent") if one.name == "tightest" else None
     step = one.furthest if extent is None else int(np.argmin(extent))
     return {

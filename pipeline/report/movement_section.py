@@ -13,6 +13,7 @@ from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, steps_named, to_digits
 from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, figure_differences, steps_of
+from pipeline.score.score import StepScore
 
 MOST = 6
 """Most differences that a page lists."""
@@ -62,23 +63,16 @@ def _points(angle: str) -> tuple[tuple[int, ...], ...]:
 
 
 def better_part(
-    moved: Movement,
-    steps: Sequence[Interval],
-    names: Sequence[str],
-    ranges: BetterRanges,
-    phases: Sequence[str] = (),
+    moved: Movement, steps: Sequence[StepScore], names: Sequence[str], ranges: BetterRanges
 ) -> BetterVideos | None:
-    """The differences from the better third of the video's task.
-
-    `steps` are begin and end of each time step in seconds, `phases` names. None where the numbers of steps differ.
-    """
+    """The differences from the better third of the video's task; None where the numbers of steps differ."""
     if not steps or any(len(limit) != len(steps) for *_, limit in ranges.limits.items()):
         return None
-    outside = figure_differences(steps_of(moved, np.array(steps)), ranges.limits)
+    outside = figure_differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), ranges.limits)
     better = f"the {ranges.better} better training videos"
     than = f"9 of 10 of {better}" if ranges.better >= OUTSIDE else f"any of {better}"
     return BetterVideos(
-        observations=tuple(_observation(one, steps, names, than, phases) for one in outside[:MOST]),
+        observations=tuple(_observation(one, steps, names, than) for one in outside[:MOST]),
         count=len(outside),
         note=(
             f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges.videos}. One of them "
@@ -90,19 +84,18 @@ def better_part(
     )
 
 
-def _observation(
-    one: Difference, steps: Sequence[Interval], names: Sequence[str], than: str, phases: Sequence[str]
-) -> Observation:
+def _observation(one: Difference, steps: Sequence[StepScore], names: Sequence[str], than: str) -> Observation:
     figure, name = one.figure, one.name
     who = "" if one.person is None or len(names) < 2 else f"{names[one.person]}: "
-    place = sum(steps[one.furthest]) / 2
+    step = steps[one.furthest]
+    place = (step.start + step.end) / 2
     when = "over the whole video" if name == "delay" else f"at {clock(place)}"
     amount = f"{gap(one)} {figure.unit}"
     value, low, high = (to_digits(v, figure.decimals) for v in (one.value, one.low, one.high))
     text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
-    shown = steps_named(one.first + 1, one.last + 1, [phases[step] for step in (one.first, one.last)] if phases else ())
+    shown = steps_named(steps, one.first, one.last)
     numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
-    return Observation(text[:1].upper() + text[1:], numbers, place, moment(steps[one.furthest]), marked(one))
+    return Observation(text[:1].upper() + text[1:], numbers, place, moment(step), marked(one))
 
 
 def gap(one: Difference) -> str:
@@ -112,10 +105,10 @@ def gap(one: Difference) -> str:
     return to_digits(abs(value - passed), one.figure.decimals)
 
 
-def moment(step: Interval) -> Interval:
+def moment(step: StepScore) -> Interval:
     """Begin and end of a step in seconds, widened on both sides to `LEAST_SPAN`."""
-    wider = max(0.0, LEAST_SPAN - (step[1] - step[0])) / 2
-    return max(0.0, step[0] - wider), step[1] + wider
+    wider = max(0.0, LEAST_SPAN - (step.end - step.start)) / 2
+    return max(0.0, step.start - wider), step.end + wider
 
 
 def marked(one: Difference) -> tuple[tuple[int, int], ...]:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.video.media import as_uri
-from extractors.timesteps.segments import steps_of_phases
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import Table
@@ -132,7 +131,6 @@ class VideoReport:
     result: Score
     truth: Mapping[str, float] = field(default_factory=dict)  # the judges' scores by name, where known
     duration: float | None = None  # seconds
-    bounds: tuple[Interval, ...] = ()  # begin and end of each time step in seconds, also without a score
     task: str = ""  # group of the video, such as "Suturing"
     subject: str = ""  # who performs; subject and day are empty unless labels or file name have both
     day: str = ""  # such as "2026-05-31"
@@ -154,13 +152,7 @@ class VideoReport:
     @property
     def time_steps(self) -> tuple[Interval, ...]:
         """Begin and end of each time step in seconds."""
-        return self.bounds or tuple((step.start, step.end) for step in self.result.steps)
-
-    @property
-    def step_phases(self) -> tuple[str, ...]:
-        """The phase of each time step; empty for equal time steps."""
-        names = [phase.name for phase in self.result.phases]
-        return steps_of_phases(names, len(self.time_steps)) if names else ()
+        return tuple((step.start, step.end) for step in self.result.steps)
 
     @property
     def shown_score(self) -> float | None:

@@ -36,15 +36,10 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
     """Duration, steps, score, skeleton, charts and camera path of one video."""
     result = video.result
     shown = ("start", "end", "score", "interaction", "phase")
-    steps = [{name: getattr(step, name) for name in shown} for step in result.steps]
-    steps = steps or [
-        {"start": start, "end": end, "score": None, "interaction": None, "phase": phase}
-        for (start, end), phase in zip(video.bounds, video.step_phases or [""] * len(video.bounds), strict=True)
-    ]
     return {
         "duration": axis_seconds(video),
         "timed": result.timed,
-        "steps": steps,
+        "steps": [{name: getattr(step, name) for name in shown} for step in result.steps],
         "phases": [asdict(phase) for phase in result.phases],
         "typed": {"program": PROGRAM, "video": quoted(Path(video.name))},
         "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,

@@ -14,6 +14,7 @@ import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,6 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, decimals, printable
 from data.store import write_bytes
-from data.video import Phase
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
@@ -31,7 +31,7 @@ from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoi
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import MINUS, to_digits
 from pipeline.report.view import plotted_tasks, step_views
-from pipeline.score.score import phases_of_steps
+from pipeline.score.score import StepScore, phases_of_steps
 from pipeline.settings.destinations import file_error
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
     """Name and figure of everything in the data that can be drawn."""
     counts: dict[str, int] = {}
     for video in data.videos:
-        if video.result.steps:
+        if step_views(video):
             name = file_name(video.name)
             counts[name] = counts.get(name, 0) + 1
             yield f"steps-{name}" + (f"-{counts[name]}" if counts[name] > 1 else ""), step_figure(video)
@@ -166,7 +166,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
                 rotation=90 if len(views) > 6 else 0,
             )
     axes.axhline(0, color="black", linewidth=0.6)
-    _name_phases(axes, video.result.phases)
+    _name_phases(axes, video.result.steps)
     if is_known(video):
         axes.set_title("The model was trained on this video: no test", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
@@ -175,13 +175,11 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
     axes.set_ylabel(f"points from the mean\nof {'the training videos' if video.training else 'this video'}")
 
 
-def _name_phases(axes: Axes, phases: Sequence[Phase]) -> None:
+def _name_phases(axes: Axes, steps: Iterable[StepScore]) -> None:
     """Write the names of phases above the axes, and draw a line where each begins."""
-    if kept := [phase for phase in phases if phase.end > phase.start]:
+    if kept := [phase for phase in phases_of_steps(steps) if phase.end > phase.start]:
         above = axes.secondary_xaxis("top")
-        above.set_xticks(
-            [(phase.start + phase.end) / 2 for phase in kept], [_wrapped(phase.name, 12) for phase in kept]
-        )
+        above.set_xticks([(one.start + one.end) / 2 for one in kept], [_wrapped(one.name, 12) for one in kept])
         above.tick_params(length=0)
         above.spines["top"].set_visible(False)
         for phase in kept[1:]:
@@ -229,8 +227,8 @@ def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
         axes.set_title(_label(name))
         axes.tick_params(length=0)
         longest = max((video.result.steps for video in videos), key=len)
-        names, cells = [step.phase for step in longest], [(place - 0.5, place + 0.5) for place in range(steps)]
-        _name_phases(axes, phases_of_steps(names, cells) if any(names) else ())
+        cells = (replace(step, start=place - 0.5, end=place + 0.5) for place, step in enumerate(longest))
+        _name_phases(axes, cells)
         for spine in axes.spines.values():
             spine.set_visible(False)
     panels[-1].set_xlabel("time step")

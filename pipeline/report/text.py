@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from data.errors import printable, significant
 from pipeline.checks.accuracy import as_printed
+from pipeline.score.score import StepScore
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _SCHEME = re.compile(r"(?:https?|file)://", re.IGNORECASE)
@@ -117,8 +118,8 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def steps_named(first: int, last: int, phases: Sequence[str] = ()) -> str:
-    """Such as "step 3", "steps 3-5", or with the phases of the first and the last one "step 3 (flight)"."""
-    numbers = f"step {first}" if first == last else f"steps {first}\N{EN DASH}{last}"
-    names = " to ".join(dict.fromkeys(filter(None, phases)))
+def steps_named(steps: Sequence[StepScore], first: int, last: int) -> str:
+    """Such as "step 3", "steps 3-5", or with phases "step 3 (flight)"; places count from 0."""
+    numbers = f"step {first + 1}" if first == last else f"steps {first + 1}\N{EN DASH}{last + 1}"
+    names = " to ".join(dict.fromkeys(steps[place].phase for place in (first, last) if steps[place].phase))
     return f"{numbers} ({names})" if names else numbers

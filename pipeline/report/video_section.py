@@ -133,7 +133,7 @@ def video_report(
     moved, names = (movement(people), people_names(_floats(people, "keypoints"))) if people else (None, ())
     ranges = ranges_of(facts.better, record.task)
     quality = {stage: named_measures(measures) for stage, measures in result.quality.items()}
-    row = replace(batch_row(replace(result, quality=quality), record, name=name), bounds=time_steps(outputs))
+    row = batch_row(replace(result, quality=quality), record, name=name)
     performed = is_performance(result)
     camera = camera_path(flow) if flow else None
     still = "pose" not in outputs or (camera is not None and is_static(camera))
@@ -153,9 +153,7 @@ def video_report(
         people=names,
         kinematics=tool_traces(tools) if tools else (),
         angles=angle_charts(moved, names) if moved else (),
-        better=better_part(moved, row.time_steps, names, ranges, row.step_phases)
-        if moved and ranges and performed
-        else None,
+        better=better_part(moved, result.steps, names, ranges) if moved and ranges and performed else None,
         no_better=_no_better(facts) if moved and performed and not ranges else "",
     )
 
@@ -170,13 +168,6 @@ def _no_better(facts: ModelFacts) -> str:
 def is_performance(result: Score) -> bool:
     """Whether the video shows a performance: what a model that only guesses says does not count against it."""
     return result.failure is None and all(flag.kind == GUESSING for flag in result.flags if flag.level == "bad")
-
-
-def time_steps(outputs: Mapping[str, StageOutput]) -> tuple[Interval, ...]:
-    """Begin and end of each time step in seconds; empty without the output of `timesteps`."""
-    if "timesteps" not in outputs:
-        return ()
-    return tuple((float(start), float(end)) for start, end in _floats(outputs["timesteps"], "bounds"))
 
 
 def named_measures(measures: Measures) -> Measures:

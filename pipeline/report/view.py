@@ -18,7 +18,7 @@ from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.payload import axis_seconds
 from pipeline.report.text import steps_named, to_digits
-from pipeline.score.score import Score, ScoreParts, StepScore
+from pipeline.score.score import Score, StepScore
 
 SHOWN_DECIMALS = 2
 """Digits after the point of scores, their parts and differences on the page."""
@@ -65,12 +65,9 @@ class StepView:
 def step_views(video: page.VideoReport) -> list[StepView]:
     """The steps of one video against the means of the training videos, or else against the video's own mean."""
     steps, length, scores, reach = video.result.steps, axis_seconds(video), _finite_scores(video), colour_reach(video)
-    if not steps:
+    if not scores:
         return []
-    if video.training is not None:
-        means = [mean for mean, _ in video.training.scores]
-    else:
-        means = [fmean(scores) if scores else 0.0] * len(steps)
+    means = [mean for mean, _ in video.training.scores] if video.training else [fmean(scores)] * len(steps)
     views = []
     for place, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
         finite = math.isfinite(step.score)
@@ -82,13 +79,6 @@ def step_views(video: page.VideoReport) -> list[StepView]:
         left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (step.start, step.end))
         views.append(StepView(step, place, left, max(right - left, 0.2), share, gap, shown_gap, unusual, quality))
     return views
-
-
-def phase_sums(video: page.VideoReport, steps: Sequence[StepView]) -> dict[str, tuple[Decimal | None, Decimal]]:
-    """The share and the gap of each phase, sums over its steps; no share without a finite score of each step."""
-    parts, names = ScoreParts.of(video.result, SHOWN_DECIMALS), [phase.name for phase in video.result.phases]
-    gaps = {name: sum((one.shown_gap for one in steps if one.step.phase == name), Decimal(0)) for name in names}
-    return {name: (parts.phases.get(name) if parts else None, gap) for name, gap in gaps.items()}
 
 
 def as_low(video: page.VideoReport, gap: float) -> int:
@@ -292,8 +282,8 @@ def why(video: page.VideoReport) -> str:
     if not steps or not all(math.isfinite(view.step.score) for view in steps):
         return ""
     lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
-    run, timed = _around(lowest, steps), video.result.timed
-    named = _named(run, timed)
+    run = _around(lowest, steps)
+    named = _named(video, run)
     if video.training is None:
         if steps[lowest].shown_gap == 0:
             return "All steps have the same score."
@@ -303,7 +293,7 @@ def why(video: page.VideoReport) -> str:
     count, of = as_low(video, steps[lowest].gap), len(video.training.lowest)
     rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as far below"
     if not steps[lowest].unusual:
-        return f"No step is unusual. Lowest against training: {_named([steps[lowest]], timed)} ({rank})."
+        return f"No step is unusual. Lowest against training: {_named(video, [steps[lowest]])} ({rank})."
     if len(run) > WHOLE * len(steps):
         return _whole(video, sum((view.shown_gap for view in steps), Decimal(0)))
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
@@ -331,9 +321,10 @@ def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
     return steps[first : last + 1]
 
 
-def _named(run: Sequence[StepView], timed: bool) -> str:
+def _named(video: page.VideoReport, run: Sequence[StepView]) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
-    numbers = steps_named(run[0].number, run[-1].number, [view.step.phase for view in (run[0], run[-1])])
+    numbers = steps_named(video.result.steps, run[0].number - 1, run[-1].number - 1)
+    timed = video.result.timed
     times = f", {to_digits(run[0].step.start)}\N{EN DASH}{to_digits(run[-1].step.end)} s" if timed else ""
     return f"{numbers}{times}, {to_digits(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
 

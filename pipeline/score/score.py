@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 
 from data.store.arrays import Quality
@@ -28,17 +29,21 @@ class StepScore:
 
     Attributes:
         start, end: bounds in seconds from the first frame; shares of the performance where a score is not `timed`.
-        score: share of this step in the score, R(Z_t) of equation 6, in the unit of the labels.
+        score: share of this step in the score, R(Z_t) of equation 6, in the unit of the labels; NaN without a score.
         scene, interaction: attention weights of equation 4, which sum to 1; None without fusion.
         phase: the part of the performance that the step belongs to; empty for equal time steps.
     """
 
     start: float
     end: float
-    score: float
+    score: float = math.nan
     scene: float | None = None
     interaction: float | None = None
     phase: str = ""
+
+    def unscored(self) -> StepScore:
+        """The step without its part of a score."""
+        return StepScore(self.start, self.end, phase=self.phase)
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,6 @@ class Score:
         head_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
         failure: why there is no score.
         keys: by stage, the key of the output that the score was computed from.
-        phases: begin and end of each, also of those that the performance leaves out; empty for equal time steps.
         carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
         duration: of the performance in seconds; None for feature files without a rate, whose times are not known.
         model: SHA-256 of the model's files (`pipeline.score.model_files`); equal files give equal scores.
@@ -90,7 +94,6 @@ class Score:
     failure: Failure | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
-    phases: tuple[Phase, ...] = ()
     carried: CarriedPhases | None = None
     duration: float | None = None
 
@@ -100,6 +103,7 @@ class Score:
         if self.why:  # there is no score, so there is no part of one
             for name, nothing in _PARTS.items():
                 object.__setattr__(self, name, nothing)
+            object.__setattr__(self, "steps", tuple(step.unscored() for step in self.steps))
 
     @property
     def valid(self) -> bool:
@@ -112,6 +116,11 @@ class Score:
         return self.duration is not None
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Begin and end of each phase, also of those that the performance leaves out; none for equal time steps."""
+        return phases_of_steps(self.steps)
+
+    @property
     def why(self) -> str:
         """Why there is no score: its failure, or the titles of the flags of level "bad"; empty where there is one."""
         return str(self.failure or "") or "; ".join(flag.title for flag in self.flags if flag.level == "bad")
@@ -122,17 +131,15 @@ class Score:
         return 2 if self.accuracy is None else self.accuracy.decimals
 
 
-def phases_of_steps(names: Sequence[str], bounds: Sequence[Sequence[float]]) -> tuple[Phase, ...]:
-    """Begin and end of each phase, from the phase, begin and end of every time step."""
-    times: dict[str, list[float]] = {}
-    for name, ends in zip(names, bounds, strict=False):
-        times.setdefault(name, []).extend(ends)
-    return tuple(Phase(name, min(ends), max(ends)) for name, ends in times.items())
+def phases_of_steps(steps: Iterable[StepScore]) -> tuple[Phase, ...]:
+    """Begin and end of each phase of these steps; none for equal time steps."""
+    groups = [(name, [*group]) for name, group in groupby(steps, lambda step: step.phase) if name]
+    return tuple(Phase(name, group[0].start, group[-1].end) for name, group in groups)
 
 
 _PARTS: Mapping[str, object] = {
     **dict.fromkeys(("score", "spread", "interval80", "interval95", "percentile", "execution", "synchronisation")),
-    **{"other_share": None, "steps": (), "head_accuracy": {}},
+    **{"other_share": None, "head_accuracy": {}},
 }
 """What a performance without a score has in place of the score's parts."""
 
@@ -161,8 +168,6 @@ class ScoreParts:
             return None
         total, *steps, other = (as_printed(value, decimals) for value in values)
         shown = None if row.other_share is None else other
-        phases: dict[str, Decimal] = {}
-        for step, share in zip(row.steps, steps, strict=True):
-            if step.phase:
-                phases[step.phase] = phases.get(step.phase, Decimal(0)) + share
+        shares = [(step.phase, share) for step, share in zip(row.steps, steps, strict=True)]
+        phases = {one.name: sum((s for name, s in shares if name == one.name), Decimal(0)) for one in row.phases}
         return cls(total, total - sum(steps) - other, tuple(steps), shown, phases)

@@ -37,21 +37,21 @@ def csv_text(rows: Sequence[Score]) -> str:
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
-    steps = max((len(row.steps) for row in rows), default=0)
+    each = [(row, ScoreParts.of(row, CSV_DECIMALS)) for row in map(shareable, rows)]
+    steps = max((len(parts.steps) for _, parts in each if parts), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    named = list(dict.fromkeys(phase.name for row in rows for phase in row.phases))
-    phases = [cell(f"phase {name}") for name in named]
-    shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share", *phases]
+    phases = list(dict.fromkeys(phase.name for row in rows for phase in row.phases))
+    shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
+    shares += [cell(f"phase {name}") for name in phases]
     writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"])
-    for row in map(shareable, rows):
+    for row, parts in each:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
         numbers += [row.execution, row.synchronisation]
-        parts = ScoreParts.of(row, CSV_DECIMALS)
         constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
         numbers += [constant, *given, *[None] * (steps - len(given)), other]
-        numbers += [None if parts is None else parts.phases.get(name) for name in named]
+        numbers += [parts.phases.get(name) if parts else None for name in phases]
         *cells, raw = [
             "" if n is None else f"{as_printed(float(n), CSV_DECIMALS):f}" for n in (*numbers, row.raw_score)
         ]
@@ -95,17 +95,13 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         content |= {"accuracy": "" if row.accuracy is None else str(row.accuracy)}
         content |= {"head_accuracy": {name: str(accuracy) for name, accuracy in row.head_accuracy.items()}}
         untimed = {} if row.timed else {"start": None, "end": None}
-        phases = [{**asdict(phase), **untimed, "score": None} for phase in row.phases]
         if parts := ScoreParts.of(row, JSON_DECIMALS):
-            pairs = zip(row.steps, parts.steps, strict=True)
-            content |= {
-                "score": float(parts.total),
-                "constant": float(parts.constant),
-                "steps": [{**asdict(step), **untimed, "score": float(share)} for step, share in pairs],
-                "other_share": None if parts.other is None else float(parts.other),
-            }
-            phases = [{**one, "score": float(parts.phases[one["name"]])} for one in phases if parts.phases]
-        content["phases"] = phases
+            content |= {"score": float(parts.total), "constant": float(parts.constant)}
+            content |= {"other_share": None if parts.other is None else float(parts.other)}
+        shares = zip(row.steps, map(float, parts.steps) if parts else [None] * len(row.steps), strict=True)
+        sums = {name: float(share) for name, share in parts.phases.items()} if parts else {}
+        content["steps"] = [{**asdict(step), **untimed, "score": share} for step, share in shares]
+        content["phases"] = [{**asdict(phase), **untimed, "score": sums.get(phase.name)} for phase in row.phases]
         content["phase_half_range_s"] = None if row.carried is None else list(row.carried.half_range_s)
         del content["keys"], content["carried"], content["duration"]
         shown.append(content)

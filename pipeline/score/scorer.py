@@ -31,7 +31,7 @@ from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.run_config import scoring_config, unused_settings
-from pipeline.score.score import Score, StepScore, phases_of_steps
+from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_differences import stage_differences
 from pipeline.score.trained_model import ModelScores, TrainedModel
@@ -141,12 +141,15 @@ class Scorer:
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure("score", "", error.what, error.fix or ""))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
-        named = getattr(self.planner.configs["timesteps"], "step_phases", ())
-        phases = named or ("",) * len(bounds)
+        phases = getattr(self.planner.configs["timesteps"], "step_phases", ("",) * len(bounds))
         fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score
         weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)
-        steps = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
-        score, with_steps = float(made.score[0]), self.model.explains
+        parts = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
+        steps = (
+            StepScore(start, end, share, scene, interaction, phase)
+            for (start, end), share, (scene, interaction), phase in parts
+        )
+        score, explains = float(made.score[0]), self.model.explains
         accuracies = {} if calibration is None else calibration.head_accuracies
         heads = {name: values for name in HEADS if (values := getattr(made, name)) is not None}
         good = {name: float(v[0]) for name, v in heads.items() if name not in accuracies or accuracies[name].better}
@@ -160,18 +163,14 @@ class Scorer:
             percentile=percentile(self.model.train_labels[:, 0], score),
             execution=good.get("execution"),
             synchronisation=good.get("synchronisation"),
-            steps=tuple(
-                StepScore(start, end, share, scene, interaction, phase)
-                for (start, end), share, (scene, interaction), phase in (steps if with_steps else ())
-            ),
-            other_share=None if made.other_share is None or not with_steps else float(made.other_share[0]),
+            steps=tuple(step if explains else step.unscored() for step in steps),
+            other_share=None if made.other_share is None or not explains else float(made.other_share[0]),
             flags=flags,
             checked=checked,
             quality=quality,
             accuracy=None if calibration is None else calibration.accuracy,
             head_accuracy={name: accuracies[name] for name in good if name in accuracies},
             keys=keys,
-            phases=phases_of_steps(named, bounds),
             carried=carried,
             duration=facts.duration,
         )

@@ -17,7 +17,7 @@ from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
 from pipeline.score.movement import StepFigures, movement
-from pipeline.score.score import Score, StepScore, phases_of_steps
+from pipeline.score.score import Score, StepScore
 from tests.helpers.made_outputs import STANDING, pose_output
 
 SIZE = (320, 240)
@@ -139,7 +139,6 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         result=result,
         truth=truth,
         duration=FRAMES / RATE,
-        bounds=tuple((step.start, step.end) for step in made),
         task="3 m" if index % 2 else "10 m",
         media=d.Media(
             embedded.uri,
@@ -256,5 +255,4 @@ def report(folder: Path, count: int = 4) -> d.ReportData:
 def in_phases(video: d.VideoReport, names: Sequence[str]) -> d.VideoReport:
     """The video with the phase of each time step."""
     steps = tuple(replace(step, phase=name) for step, name in zip(video.result.steps, names, strict=True))
-    phases = phases_of_steps(names, video.time_steps)
-    return replace(video, result=replace(video.result, steps=steps, phases=phases))
+    return replace(video, result=replace(video.result, steps=steps))

@@ -39,7 +39,7 @@ from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.movement import StepFigures, TrainingVideo, better_ranges
-from pipeline.score.score import Score, phases_of_steps
+from pipeline.score.score import Score
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config, validate
 from tests.helpers.made_features import made_features
@@ -243,8 +243,8 @@ def scores(folder: Path) -> Outputs:
 def in_phases(row: Score) -> Score:
     """The score of a performance whose first two time steps are its run, and the others its entry, by alignment."""
     steps = tuple(replace(step, phase="run" if number < 2 else "entry") for number, step in enumerate(row.steps))
-    phases = phases_of_steps([step.phase for step in steps], [(step.start, step.end) for step in steps])
-    return replace(row, steps=steps, phases=phases, carried=CarriedPhases(phases, (0.04, 0.08, 0.04), 0.2))
+    made = replace(row, steps=steps)
+    return replace(made, carried=CarriedPhases(made.phases, (0.04, 0.08, 0.04), 0.2))
 
 
 def sections(scorer: Any, rows: Any, records: Any) -> Any:

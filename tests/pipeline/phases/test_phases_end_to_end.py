@@ -130,8 +130,8 @@ def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path: Path)
     unused = {name: cause for name, cause in failed.items() if "not used" in cause}
     assert {f"note: {name}: {cause}" for name, cause in unused.items()} < {*said}, "the same reason"
     assert {name: cause for name, cause in failed.items() if name not in unused} == {
-        "unknown.csv": "'twist' is none of the phases run, flight, entry",
-        "order.csv": "the order of its phases is flight, run, not run, flight, entry",
+        "unknown.csv": "its phases run, twist are not among run, flight, entry, in this order",
+        "order.csv": "its phases flight, run are not among run, flight, entry, in this order",
         "beyond.csv": "'flight' is marked until 9.00 s, and the video ends at 3.00 s",
     }
     assert sorted(unused) == ["gap.csv", "overlap.csv", "twice.csv", "two.csv"]

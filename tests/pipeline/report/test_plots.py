@@ -139,7 +139,7 @@ def test_attention_has_names_and_its_own_range(sample: ReportData) -> None:
     first, second, bar = figure.axes
     assert (first.get_title(), second.get_title()) == ("10 m", "3 m")
     assert [text.get_text() for text in first.get_yticklabels()] == ["final/dive_01.mp4", "final/dive_03.mp4"]
-    weights = [100 * step.interaction for video in sample.videos for step in video.result.steps]
+    weights = [100 * step.interaction for video in sample.videos for step in video.result.steps if step.interaction]
     low, high = first.images[0].get_clim()
     assert (low, high) == second.images[0].get_clim() == (np.floor(min(weights)), np.ceil(max(weights)))
     assert bar.get_xlabel() == "attention to the interaction (%)"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from data.store.arrays import Array, StageOutput
-from data.video import Labels, Phase, Record
+from data.video import Labels, Record
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.checks.flags import GUESSING
@@ -87,8 +87,7 @@ def better_than(
 ) -> VideoReport:
     """The section of two standing bodies beside training videos whose second trunk differs by `change` degrees."""
     bounds = np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
-    steps = StageOutput({"bounds": Array(bounds, ("step", "2"), "s")})
-    outputs = {"pose": pose_output(two_bodies()), "timesteps": steps}
+    outputs = {"pose": pose_output(two_bodies())}
     moved = movement(outputs["pose"])
     own = steps_of(moved, bounds)
     videos = []
@@ -96,11 +95,10 @@ def better_than(
         figures = own.each(lambda values, number=number: [value + 0.0001 * number for value in values])
         figures.people[1]["trunk"] = [value + change for value in figures.people[1]["trunk"]]
         videos.append(TrainingVideo(f"train_{number}.mp4", "10 m", float(number), figures))
-    scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(5))
+    scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0, phase="run" if i < 3 else "entry") for i in range(5))
     measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
-    phases = Phase("run", 0.0, 0.6), Phase("entry", 0.6, 1.0)
     quality = {"timesteps": measures}
-    result = Score(clip.name, clip, score=1.0, steps=scored, quality=quality, phases=phases, flags=flags, duration=1.0)
+    result = Score(clip.name, clip, score=1.0, steps=scored, quality=quality, flags=flags, duration=1.0)
     record = Record(id=clip.name, path=clip)
     facts = ModelFacts(None, better_ranges(videos), labelled)
     return video_report(result, record, outputs, page=page, facts=facts)

@@ -14,7 +14,7 @@ from pipeline.report import ReportData, render_report, view
 from pipeline.report.page_data import BatchReport, Traces, TrainingSteps, VideoReport
 from pipeline.report.view import why
 from pipeline.score.model_card import LIMITS
-from pipeline.score.score import NO_JUDGEMENT, Score, StepScore
+from pipeline.score.score import NO_JUDGEMENT, Score, ScoreParts, StepScore
 from pipeline.score.score_tables import csv_text, scores_as_json
 from tests.helpers import report_samples
 
@@ -163,11 +163,11 @@ def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
     """No number of the model is on it; the videos are in the order of the judges."""
     guesses = (Flag("bad", GUESSING),)
     labels = {"low.mp4": 2.5, "high.mp4": 8.25}
+    rows = [replace(video(0, 0, -1.2, 0, 0), name=name, truth={"score": label}) for name, label in labels.items()]
     rows = [
-        replace(video(0, 0, -1.2, 0, 0), name=name, truth={"score": label}, bounds=((0.0, 1.0), (1.0, 2.0)))
-        for name, label in labels.items()
+        replace(row, result=Score(row.name, score=31.7, steps=row.result.steps, flags=guesses, duration=2.0))
+        for row in rows
     ]
-    rows = [replace(row, result=Score(row.name, score=31.7, flags=guesses, duration=2.0)) for row in rows]
     data = ReportData("t", videos=tuple(rows), batch=BatchReport(tuple(rows), training_scores=(1.0, 2.0)))
     page = render_report(data)
     assert "This page is about movement" in page
@@ -182,15 +182,14 @@ def test_phases_sum_their_steps_and_name_them() -> None:
     plain = video(0.1, 0.0, -1.2, -0.9, 0.3)
     names = ("run", "run", "flight", "flight", "entry")
     named = report_samples.in_phases(plain, names)
-    sums = view.phase_sums(named, view.step_views(named))
-    assert {name: tuple(map(float, both)) for name, both in sums.items()} == {
-        "run": (4.1, 0.1), "flight": (1.9, -2.1), "entry": (2.3, 0.3),
-    }  # fmt: skip
-    assert sum(share or 0 for share, _ in sums.values()) == sum(s.share or 0 for s in view.step_views(named))
+    parts = ScoreParts.of(named.result, 2)
+    assert parts is not None
+    assert {name: float(share) for name, share in parts.phases.items()} == {"run": 4.1, "flight": 1.9, "entry": 2.3}
+    assert sum(parts.phases.values()) == sum(s.share or 0 for s in view.step_views(named))
     assert why(named).startswith("Lowest against training: steps 3–4 (flight), 2.00–4.00 s")
-    assert view.phase_sums(plain, view.step_views(plain)) == {}
+    assert plain.result.phases == ()
     page = render_report(ReportData("t", videos=(named,)))
-    assert "<b>flight</b> 1.90" in page
+    assert "<b>flight</b> 1.90 <small>\N{MINUS SIGN}2.10</small>" in page
     assert 'data-phase="flight" data-seek="2" style="left:40.0%;width:40.0%"' in page
     assert "Step 3 · flight" in page
 
@@ -199,9 +198,9 @@ def test_phases_sum_their_steps_and_name_them() -> None:
 def test_a_performance_without_steps_of_a_score_has_its_phases(level: Level) -> None:
     """A flag of level "bad" forbids a score; a model that guesses has no steps."""
     plain = report_samples.in_phases(video(0.1, 0.0, -1.2, -0.9, 0.3), ("run", "run", "flight", "flight", "entry"))
-    score = Score("v", score=3.0, flags=(Flag(level, "odd"),), phases=plain.result.phases, duration=5.0)
-    bounds = tuple((float(place), place + 1.0) for place in range(5))
-    page = render_report(ReportData("t", videos=(replace(plain, result=score, bounds=bounds),)))
+    steps = tuple(step.unscored() for step in plain.result.steps)
+    score = Score("v", score=3.0, flags=(Flag(level, "odd"),), steps=steps, duration=5.0)
+    page = render_report(ReportData("t", videos=(replace(plain, result=score),)))
     assert "<figcaption>Phases</figcaption>" in page
     assert page.count("data-phase=") == 3
     assert "<b>flight</b></button>" in page
