@@ -143,7 +143,7 @@ def plot(
     if not written:
         failed = data.batch.failures[0].failure if data.batch and data.batch.failures else None
         what = "there is nothing to draw" if failed is None else f"there is nothing to draw ({failed.cause})"
-        raise DataError(what, where=run, fix=failed.tip if failed else "See the scores: `score`")
+        raise DataError(what, where=run, fix=failed.fix if failed else "See the scores: `score`")
     return written
 
 

@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from data.errors import (
+    AimError,
+    CacheError,
+    ChangedError,
+    DataError,
+    StorageError,
+    UsageError,
+    VideoError,
+    WeightsError,
+    printable,
+)
+from data.video import Record
+from pipeline.settings.destinations import MAKE_ROOM, is_full
 
 FailureKind = Literal[
     "video", "input", "upstream", "missing", "changed", "damaged", "memory", "disk", "store", "weights", "set-up",
-    "program", "crashed", "killed", "timeout", "stopped", "score",
+    "program", "crashed", "killed", "timeout", "stopped",
 ]  # fmt: skip
-"""What is at fault: the video, a missing input, the stage before, an output that nobody made yet, and so on."""
+"""What is at fault: the video, another input, the stage before, an output that nobody made yet, and so on."""
+
+KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
+    (ChangedError, "changed"),
+    (StorageError, "store"),
+    (UsageError, "set-up"),
+    (ImportError, "set-up"),
+    (CacheError, "damaged"),
+    (WeightsError, "weights"),
+    (VideoError, "video"),
+    (DataError, "input"),
+    (OSError, "disk"),
+)
+"""What is at fault by the class of the error, the first that fits; "program" for all others."""
+
+BY_CLASS: frozenset[FailureKind] = frozenset({"changed", "store", "set-up", "damaged"})
+"""Kinds that the class alone tells. Other errors may follow from one of memory or of a disk."""
+
+KEPT: frozenset[FailureKind] = frozenset({"video", "input", "program", "crashed"})
+"""Kinds that the content of the video and its files, or a fault of the program explains.
+
+The cache keeps only these, and they run again only on request. Memory, disks, downloads, weights, limits of time and
+memory, and other processes are conditions of the moment: the next run tries again.
+"""
 
 TIPS: dict[FailureKind, str] = {
-    "video": "Play these files, replace what is broken, and run the same command again; the others are finished",
-    "input": "Add the missing files, then type the same command again",
+    "video": "Play the video, replace it if it is broken, and type the same command again",
+    "input": "Add or correct the file, then type the same command again",
     "changed": "Type the same command again",
     "damaged": "Type the same command again",
     "memory": "Close other programs or give fewer --workers, then type the same command again",
@@ -22,12 +62,21 @@ TIPS: dict[FailureKind, str] = {
     "store": "See whether the store answers, then type the same command again",
     "weights": "Check the weights with `weights list`, then type the same command again",
     "program": "This is a fault of the program: report the traceback in the `.failed.json` of the cache",
-    "crashed": "Add --retry-failed to try these videos again",
+    "crashed": "Type the same command again; `extract` tries such a video again with --retry-failed",
     "killed": "See whether the machine has enough memory, then type the same command again",
     "timeout": "Raise run.timeout_s, then type the same command again",
     "stopped": "Type the same command again",
 }
 """What to do about a failure that does not say it itself."""
+
+ALLOCATION = (
+    "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
+    "failed to allocate", "failed to map", "bad_alloc", "bad alloc", "start new thread", "too many open files",
+)  # fmt: skip
+"""What libraries say, in lower case, when the machine has no room: types of errors vary, and have no code."""
+
+NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+"""The last is what FFmpeg reports when it cannot start its threads."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +86,80 @@ class Failure:
     kind: FailureKind
     stage: str  # "" where it is no stage's
     cause: str  # one line
-    fix: str = ""  # what to type or do next
+    fix: str = ""  # what to type or do next; where it is not given, that of the kind
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fix", self.fix or TIPS.get(self.kind, ""))
 
     def __str__(self) -> str:
         """One line: `cause. fix`."""
         return f"{self.cause}. {self.fix}" if self.fix else self.cause
 
-    @property
-    def tip(self) -> str:
-        """What to do next, also where the failure does not say it; may be empty."""
-        return self.fix or TIPS.get(self.kind, "")
+    @classmethod
+    def of(cls, error: BaseException, stage: str = "", record: Record | None = None) -> Failure:
+        """The failure of a stage, or of a whole video, that raised an error.
+
+        The cause names the file of the error, except the video of `record` where its content is at fault: the name of
+        the video is beside its failure.
+        """
+        kind = kind_of(error)
+        if kind == "memory":
+            return cls(kind, stage, f"not enough memory, threads or open files on this machine ({_short(error)})")
+        if isinstance(error, AimError):
+            what, place, fix = error.what, error.where, error.fix or ""
+        elif isinstance(error, OSError) and is_full(error):
+            return cls(kind, stage, "no space left on the disk", MAKE_ROOM)
+        else:
+            what, place, fix = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}", _file(error), ""
+        beside = (record.name, printable(record.path or "")) if record and kind in KEPT else ()
+        return cls(kind, stage, f"{place}: {what}" if place and place not in beside else what, fix)
 
 
 def first_cause(failures: Iterable[Failure]) -> Failure:
     """The first failure (of at least one) that does not follow from another stage's."""
     given = list(failures)
     return next((failure for failure in given if failure.kind != "upstream"), given[0])
+
+
+def kind_of(error: BaseException) -> FailureKind:
+    """What is at fault for an error."""
+    kind: FailureKind = next((kind for types, kind in KINDS if isinstance(error, types)), "program")
+    if kind in BY_CLASS:
+        return kind
+    if any(map(_no_room, _chain(error))):
+        return "memory"
+    return "disk" if isinstance(error, AimError) and any(map(_of_a_disk, _chain(error))) else kind
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and the errors that led to it."""
+    visited: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in visited:
+        visited.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _short(error: BaseException) -> str:
+    """The first line of the error in the chain that says that there is no room."""
+    short = next(cause for cause in _chain(error) if _no_room(cause))
+    return next(iter(str(short).splitlines()), "")[:200] or type(short).__name__
+
+
+def _no_room(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ALLOCATION)
+
+
+def _of_a_disk(error: BaseException) -> bool:
+    """Whether the system refused a file; PyAV's errors are OSErrors too, but about the video's content."""
+    return isinstance(error, OSError) and not type(error).__module__.startswith("av.")
+
+
+def _file(error: BaseException) -> str:
+    """The file that an error of the system names; empty for none."""
+    named = getattr(error, "filename", None) if isinstance(error, OSError) else None
+    return printable(os.fsdecode(named)) if isinstance(named, (str, bytes, Path)) else ""

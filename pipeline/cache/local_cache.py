@@ -164,7 +164,7 @@ class Cache:
             newest = others[0] if len(others) == 1 else max(others, key=self._written)
             cause = "; ".join(parts.differences(self.header(newest))) or "another format of key"
         except UNREADABLE as error:
-            cause = unusable(f"{stage} with other settings or input", error)
+            cause = unusable(f"{stage} with other settings or input", error).what
         return Freshness("stale", Failure("missing", stage, cause))
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
@@ -225,7 +225,7 @@ class Cache:
             "video": printable(record.id),
             "kind": failure.kind,
             "cause": failure.cause,
-            "fix": failure.tip,
+            "fix": failure.fix,
             "error": type(error).__name__,
             "where": error.where if isinstance(error, AimError) else None,
             "traceback": "".join(traceback.format_exception(error)) if error is not None else "",
@@ -443,10 +443,10 @@ def readable(hashes: Iterable[str]) -> frozenset[str]:
     return frozenset(one for one in hashes if not isinstance(one, NoContent))
 
 
-def unusable(output: str, error: BaseException) -> str:
-    """An error of `UNREADABLE` in one line."""
+def unusable(output: str, error: BaseException) -> CacheError:
+    """An error of `UNREADABLE` as one about the output."""
     why = error.what if isinstance(error, AimError) else "it was removed meanwhile"
-    return f"the output of {output} cannot be used ({why})"
+    return CacheError(f"the output of {output} cannot be used ({why})", fix="Type the same command again")
 
 
 @memoised

@@ -85,19 +85,16 @@ def _extracted_as_json(done: api.ExtractRun) -> dict[str, Any]:
         del costs["estimate"]["lengths"]
         return head | costs
     results = [
-        {"video": r.record.name, "done": r.done, "failed": _failures(r), "skipped": list(r.skipped)}
+        {
+            "video": r.record.name,
+            "done": r.done,
+            "failed": {stage: asdict(why) for stage, why in r.failed.items()},
+            "skipped": list(r.skipped),
+        }
         for r in summary.results
     ]
     head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
     return head | {"flags": done.flags} | ({"preview": asdict(done.preview)} if done.preview else {})
-
-
-def _failures(result: api.Result) -> dict[str, dict[str, str]]:
-    """Kind, cause and fix of each failed stage of a video."""
-    return {
-        stage: {"kind": failure.kind, "cause": failure.cause, "fix": failure.tip}
-        for stage, failure in result.failed.items()
-    }
 
 
 def _show_costs(done: api.ExtractRun, costs: api.DryRun) -> None:

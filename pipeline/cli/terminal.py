@@ -42,8 +42,8 @@ WIDE = None if "COLUMNS" in os.environ else 160
 LINE_SECONDS = 30.0
 """Seconds between lines of progress where standard error is no terminal, such as a log."""
 
-SHOWN_FLAGGED, SHOWN_TIPS = 40, 5
-"""Most rows of the table of flagged videos, and most tips below it."""
+SHOWN_FLAGGED, SHOWN_FIXES = 40, 5
+"""Most rows of the table of flagged videos, and most fixes below that of failures."""
 
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
@@ -87,15 +87,15 @@ class Terminal(Observer):
 
     def failures(self, results: Sequence[Any]) -> None:
         """Print one row per failed video, with the stages and the first causes, and what to do, on standard error."""
-        rows, tips = [], dict[str, None]()
+        rows, fixes = [], dict[str, None]()
         for result in results:
             causes = [failure for failure in result.failed.values() if failure.kind != "upstream"]
             shown = "; ".join(dict.fromkeys(failure.cause for failure in causes or result.failed.values()))
             rows.append((result.record.name, ", ".join(result.failed), shown))
-            tips |= dict.fromkeys(failure.tip for failure in causes if failure.tip)
+            fixes |= dict.fromkeys(failure.fix for failure in causes if failure.fix)
         table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to="stderr")
-        for tip in [*tips][:SHOWN_TIPS]:
-            say(f"  -> {tip}")
+        for fix in [*fixes][:SHOWN_FIXES]:
+            say(f"  -> {fix}")
 
     def confirm(self, question: str) -> bool:
         """Whether the user types yes; False without a terminal."""

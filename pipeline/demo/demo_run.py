@@ -164,7 +164,7 @@ def run_demo(
         if extraction.failed:
             reason = first_cause(extraction.failed[0].failed.values())
             what = f"{len(extraction.failed)} rendered dives failed; the first: {reason.cause}"
-            raise DataError(what, where=out, fix=reason.tip)
+            raise DataError(what, where=out, fix=reason.fix)
         lap("extract")
         pose = pose_agreement(records, cache, extraction.keys, out / "dives")
         learn = [record for record in records if record.split == "train"]

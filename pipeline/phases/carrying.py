@@ -52,5 +52,5 @@ def _each(
         try:
             made = outputs if isinstance(outputs, Failure) else use(stage.primary(outputs))
         except DataError as error:  # such as an agent that is never observed
-            made = Failure("input", "timesteps", error.what, error.fix or "")
+            made = Failure.of(error, "timesteps", result.record)
         yield result.record, made

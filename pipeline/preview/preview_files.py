@@ -28,7 +28,6 @@ from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, draw_outputs, draw_text
 from pipeline.run import Outputs, Plan, Planner, Previews, run
-from pipeline.run.failures import failure_of
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
 """Most pixels of a drawn picture; larger videos are reduced."""
@@ -89,11 +88,11 @@ def draw_previews(records: Sequence[Record], planner: Planner, observer: Observe
             except Cancelled:
                 break
             except Exception as error:  # noqa: BLE001 -- no error of one video stops the others
-                failed[record.name] = failure_of(error, PREVIEWS)
+                failed[record.name] = Failure.of(error, PREVIEWS, record)
             ended += 1
             progress.advance(fresh + ended, len(records))
     for name, why in list(failed.items())[:MOST_NAMED]:
-        observer.note(f"no preview of {name}: {why.cause}")
+        observer.note(f"no preview of {name}: {why}")
     observer.note(f"{counted(len(written) // 2, 'preview')} drawn, {fresh} fresh in {printable(folder)}")
     return Previews(tuple(written), fresh, failed)
 

@@ -167,11 +167,6 @@ class FailedVideo:
     name: str
     failure: Failure
 
-    @property
-    def reason(self) -> str:
-        """The cause and the fix, as one text."""
-        return str(self.failure)
-
 
 @dataclass(frozen=True)
 class BatchReport:

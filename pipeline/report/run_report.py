@@ -152,7 +152,7 @@ def refuse_failed(a: Score, b: Score) -> None:
     """Raise DataError where a video failed, or different models scored them."""
     for row in (a, b):
         if row.failure is not None:
-            what, fix = f"this video failed: {row.failure.cause}", row.failure.tip
+            what, fix = f"this video failed: {row.failure.cause}", row.failure.fix
             raise DataError(what, where=row.path or row.id, fix=fix)
     if a.model != b.model:
         raise DataError(f"'{a.id}' and '{b.id}' were scored by different models", fix=ONE_MODEL)

@@ -221,7 +221,7 @@ class _OutputReader:
             try:
                 outputs[stage] = self.planner.cache.read(stage, result.record.id, stored[stage]).output
             except UNREADABLE as error:
-                damaged = Failure("damaged", stage, unusable(stage, error))
+                damaged = Failure.of(unusable(stage, error), stage)
                 return None if self._once_more(result, damaged) else damaged
         return outputs
 
@@ -252,7 +252,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[StatusR
                 if state == "fresh":
                     quality = planner.cache.quality(stage, plan.record.id, planned.parts.key)
             except UNREADABLE as error:
-                state, reason = "stale", Failure("damaged", stage, unusable(stage, error))
+                state, reason = "stale", Failure.of(unusable(stage, error), stage)
             yield StatusRow(plan.record.name, stage, state, reason, quality)
 
 

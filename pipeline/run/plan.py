@@ -190,8 +190,7 @@ class Planner:
             try:
                 more[name] = stage_class(name).reads_of(self.configs[name], record, self.files)
             except DataError as error:
-                what = f"{error.where}: {error.what}" if error.where else error.what
-                more[name], absent[name] = {}, Failure("input", name, what, error.fix or "")
+                more[name], absent[name] = {}, Failure.of(error, name, record)
             files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
             if files:
                 record = replace(record, sidecars={**record.sidecars, **files})

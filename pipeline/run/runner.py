@@ -10,17 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import AimError, CacheError, Cancelled, ChangedError, StorageError, printable
+from data.errors import AimError, Cancelled, ChangedError, StorageError, printable
 from data.stage_files import StageFiles
 from data.store import StageOutput, fetched
-from data.store.hdf5 import RECOMPUTED
 from data.video import Record
 from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, input_hashes, readable, stamps, unusable
-from pipeline.cache.failure import Failure
+from pipeline.cache.failure import KEPT, Failure
 from pipeline.pool import WorkerLost
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
-from pipeline.run.failures import KEPT, failure_of
 from pipeline.run.plan import Plan, PlannedStage, needs
 from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class
@@ -79,7 +77,7 @@ class Upstream(Mapping[str, StageOutput]):
         try:
             return self._cache.read(name, self._video_id, key).output
         except UNREADABLE as error:
-            raise CacheError(unusable(name, error), fix=RECOMPUTED) from error
+            raise unusable(name, error) from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
@@ -126,7 +124,7 @@ class PlanRunner:
                 return self.result
             except StorageError as error:
                 lost = [name for name in plan.todo if reads[name] & set(wanted)]
-                self.result.failed |= {name: failure_of(error, name) for name in lost}
+                self.result.failed |= {name: Failure.of(error, name, record) for name in lost}
             paths = {kind: path for kind, (path, _) in copies.items()}
             self._origins = {printable(path): record.remote[kind].url for kind, path in paths.items()}  # for messages
             if record.remote:
@@ -191,7 +189,7 @@ class PlanRunner:
             result.failed[stage] = needs(stage, blocked[0])
         elif changed := [k for k, one in inputs.items() if readable([one]) != readable([contents.get(k, "")])]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
-            result.failed[stage] = failure_of(error, stage)
+            result.failed[stage] = Failure.of(error, stage, self.record)
         elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
@@ -202,7 +200,7 @@ class PlanRunner:
         """The failure of a stage; the cache keeps it where the content or a fault of the program explains it."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        failure = failure_of(error, planned.name)
+        failure = Failure.of(error, planned.name, self.record)
         if failure.kind in KEPT:
             try:
                 self.cache.keep_failure(planned.parts, self.record, failure, error)

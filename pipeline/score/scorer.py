@@ -139,7 +139,7 @@ class Scorer:
                 replace(facts, phases=None if carried is None else (max(carried.half_range_s), carried.limit))
             )
         except (DataError, UsageError) as error:
-            return Score(id=record.id, path=record.path, failure=Failure("score", "", error.what, error.fix or ""))
+            return Score(id=record.id, path=record.path, failure=Failure.of(error, record=record))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
         phases = getattr(self.planner.configs["timesteps"], "step_phases", ("",) * len(bounds))
         fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.cache.failure import Failure
 from pipeline.score.score import Score
 from pipeline.settings.provenance import without_folders
 
@@ -18,6 +19,10 @@ def shareable(row: Score) -> Score:
         row,
         path=None if row.path is None else Path(without_folders(str(row.path))),
         flags=tuple(replace(flag, detail=without_folders(flag.detail)) for flag in row.flags),
-        failure=row.failure
-        and replace(row.failure, cause=without_folders(row.failure.cause), fix=without_folders(row.failure.fix)),
+        failure=row.failure and shareable_failure(row.failure),
     )
+
+
+def shareable_failure(failure: Failure) -> Failure:
+    """The failure with no folder of this machine in its texts."""
+    return replace(failure, cause=without_folders(failure.cause), fix=without_folders(failure.fix))

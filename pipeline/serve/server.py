@@ -159,8 +159,10 @@ def score_upload(
         rows = [following.get(record.id, scorer).score_records([record], watching)[0] for record in records]
         if running.stop.is_set():
             raise Cancelled
-        if failure := next((row.failure for row in rows if row.failure is not None), None):
-            return replace(failure, fix=failure.tip)
+        for row in rows:
+            if row.failure is not None:
+                named = f"{names[row.id]}: " if submission.pair else ""
+                return replace(row.failure, cause=f"{named}{row.failure.cause}")
         running.progress("writing the page")
         head = ReportData(submission.title, f"scored by {scorer.folder.name}", home="/")
         scored = ScoredVideos(scorer, rows, records, names, following)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from data.errors import AimError, Cancelled
 from pipeline.cache.failure import Failure
-from pipeline.run.failures import failure_kind
 from pipeline.score.score import Score
+from pipeline.score.shareable import shareable_failure
 from pipeline.serve.history import History, Submission
 
 log = logging.getLogger(__name__)
@@ -162,11 +162,12 @@ class Queue:
                 self.history.update(submission.id, state="queued")
             else:
                 self.history.update(submission.id, state="cancelled", finished=time.time())
-        except AimError as error:
-            self._fail(submission, Failure(failure_kind(error), "", error.what, error.fix or ""))
-        except Exception:
-            log.exception("submission %s failed", submission.id)
-            self._fail(submission, FAULT)
+        except Exception as error:
+            failure = Failure.of(error)
+            if not isinstance(error, AimError):
+                log.exception("submission %s failed", submission.id)
+            self._fail(submission, FAULT if failure.kind == "program" else failure)
 
     def _fail(self, submission: Submission, failure: Failure) -> None:
-        self.history.update(submission.id, state="failed", finished=time.time(), failure=failure)
+        shown = shareable_failure(failure)
+        self.history.update(submission.id, state="failed", finished=time.time(), failure=shown)

@@ -11,8 +11,10 @@ import os
 import platform
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +30,15 @@ from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api
 from pipeline.cache import open_cache
-from pipeline.cache.failure import Failure
+from pipeline.cache.failure import TIPS, Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.pool import ThreadPool
+from pipeline.pool import ThreadPool, WorkerLost
+from pipeline.pool.worker_pool import LossKind
 from pipeline.report import ReportData, ScoredVideos, render_report, write_scores_page
 from pipeline.report.run_report import run_page
-from pipeline.run import STOPPED, Planner
+from pipeline.run import STOPPED, Plan, Planner
 from pipeline.run.batch import run_extract
 from pipeline.score import train_model
 from pipeline.score.calibrate import calibrate
@@ -508,6 +511,25 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     lines = list(csv.DictReader((tmp_path / "scores.csv").open()))
     assert lines[0]["error"]
     assert float(lines[1]["low80"]) < float(lines[1]["score"]) < float(lines[1]["high80"])
+
+
+@pytest.mark.parametrize("kind", ["killed", "timeout"])
+def test_every_text_says_what_to_do_about_a_lost_worker(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: LossKind
+) -> None:
+    def lose(_: object, __: object, plans: deque[Plan], ___: object) -> Iterator[tuple[Plan, WorkerLost]]:
+        while plans:
+            yield plans.popleft(), WorkerLost("the worker ended", kind)
+
+    monkeypatch.setattr("pipeline.run.batch.run_items", lose)
+    scorer, films = load_scorer(trained[0], cached_in(tmp_path / "cache")), find_videos([trained[1] / "a.mp4"]).records
+    rows = scorer.score_records(films)
+    write_scores_page(tmp_path / "page.html", ScoredVideos(scorer, rows, films), ReportData("t"))
+    (cells,), (line,), (entry,) = score_rows(rows)[1], csv.DictReader(io.StringIO(csv_text(rows))), scores_as_json(rows)
+    said = f"the worker ended. {TIPS[kind]}"
+    assert [cells[-1], line["error"], line["why"], entry["why"]] == [said] * 4
+    assert entry["failure"]["fix"] == TIPS[kind]
+    assert said in unescape((tmp_path / "page.html").read_text())
 
 
 def test_json_is_strict_and_as_documented(scorer: Scorer, trained: tuple[Path, Path]) -> None:

@@ -199,6 +199,12 @@ def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
 def test_failures_and_stops(tmp_path: Path) -> None:
     failure = Failure("video", "pose", "no frame in the video stream", "Leave this file out")
     assert run(FakeScorer(Score("x", failure=failure)), tmp_path)[0] == failure
+    film = "uploads/cdcdcdcdcdcdcdcd.mp4"
+    pair = (replace(SUBMISSION, id="1" * 32), replace(SUBMISSION, id="2" * 32, name="after.mp4", content="cd" * 32))
+    compared: Any = FakeScorer(Score(film, failure=failure))
+    assert run(compared, tmp_path, replace(SUBMISSION, pair=pair, suffix=""))[0] == replace(
+        failure, cause=f"after.mp4: {failure.cause}"
+    ), "which of both"
     with pytest.raises(Cancelled):
         run(FakeScorer(Score("x", score=1.0), stop=True), tmp_path)
     assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from pathlib import Path
 
 import av.error
 import numpy as np
@@ -19,7 +20,8 @@ from data.errors import (
     VideoError,
     WeightsError,
 )
-from pipeline.run.failures import KEPT, failure_kind, failure_of
+from data.video import Record
+from pipeline.cache.failure import KEPT, TIPS, Failure, kind_of
 
 
 def caused(error: AimError, cause: BaseException) -> BaseException:
@@ -61,7 +63,7 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
     ],
 )
 def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
-    assert failure_kind(error) not in KEPT
+    assert kind_of(error) not in KEPT
 
 
 @pytest.mark.parametrize(
@@ -77,14 +79,15 @@ def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
     ],
 )
 def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
-    assert failure_kind(make()) in KEPT
+    assert kind_of(make()) in KEPT
 
 
 @pytest.mark.parametrize(
     ("error", "kind", "tip"),
     [
-        (VideoError("not a readable video"), "video", "Play these files"),
+        (VideoError("not a readable video"), "video", "Play the video"),
         (WeightsError("no such file", where="/w/i3d.safetensors"), "weights", "weights"),
+        (DataError("row 3 has 12 numbers"), "input", "correct the file"),
         (OSError(errno.EROFS, "Read-only file system"), "disk", "can be written"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk", "Make room"),
         (StorageError("the store does not answer"), "store", "store answers"),
@@ -94,7 +97,32 @@ def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseExcept
     ],
 )
 def test_the_tip_follows_the_kind(error: BaseException, kind: str, tip: str) -> None:
-    failure = failure_of(error, "pose")
+    failure = Failure.of(error, "pose")
     assert failure.kind == kind
-    assert tip in failure.tip
-    assert ("Play these files" in failure.tip) == (kind == "video")
+    assert tip in failure.fix
+    assert ("Play the video" in failure.fix) == (kind == "video")
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (VideoError("not a readable video", where="/in/day/a.mp4"), "not a readable video"),
+        (DataError("'gaze' has shape (2,), others (3,)", where="day/a.mp4"), "'gaze' has shape (2,), others (3,)"),
+        (DataError("row 3 has 12 numbers", where="/in/day/a.txt:3"), "/in/day/a.txt:3: row 3 has 12 numbers"),
+        (ChangedError("it changed", where="/in/day/a.mp4"), "/in/day/a.mp4: it changed"),
+        (StorageError("the object is gone", where="s3://b/in/a.mp4"), "s3://b/in/a.mp4: the object is gone"),
+        (FileNotFoundError(2, "No such file", "/in/day/a.txt"), "/in/day/a.txt: FileNotFoundError: No such file"),
+        (KeyError("x"), "KeyError: 'x'"),
+    ],
+)
+def test_the_cause_names_every_file_but_a_video_at_fault(error: BaseException, cause: str) -> None:
+    record = Record("day/a.mp4", Path("/in/day/a.mp4"))
+    assert Failure.of(error, "pose", record).cause == cause
+    if isinstance(error, AimError):
+        assert Failure.of(error).cause == f"{error.where}: {error.what}", "no video is beside it"
+
+
+def test_one_text_says_what_to_do() -> None:
+    assert str(Failure("timeout", "", "took longer than 9 s")) == f"took longer than 9 s. {TIPS['timeout']}"
+    assert str(Failure("timeout", "", "x", "Wait")) == "x. Wait"
+    assert str(Failure("upstream", "pose", "needs clips, which failed")) == "needs clips, which failed"
