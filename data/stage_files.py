@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from data.keypoints import further_people, sidecar
-from data.pose_weights import PoseNetwork, mmpose_networks, rtmlib_networks
 from data.video import Record
 from data.weights import digest, kept_model, read_network, whole
 from data.weights.model_folders import ModelFolder, fetch_model, model_folder
+from data.weights.pose_networks import PoseNetwork, mmpose_networks, rtmlib_networks
 from data.weights.published_weights import keep_published
 from data.weights.registry import Announce
 from data.weights.weight_files import read_weights

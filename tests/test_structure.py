@@ -51,10 +51,19 @@ the `StageFiles`."""
 FROM_DATA = {
     "data.datasets.jigsaws": {"BLOCK", "RATE_HZ"},
     "data.features": {"PARTS", "kind_of_part"},
-    "data.errors": {"PROGRAM", "AimError", "DataError", "UsageError", "VideoError", "WeightsError", "nearest"},
+    "data.errors": {
+        "PROGRAM",
+        "AimError",
+        "DataError",
+        "UsageError",
+        "VideoError",
+        "WeightsError",
+        "install_line",
+        "nearest",
+    },  # fmt: skip
     "data.keypoints.reading": {"ImportedKeypoints"},
     "data.keypoints.skeletons": {"COCO17", "SAME_NUMBER"},
-    "data.pose_weights": {"INSTALL", "PoseNetwork", "identity_of", "require"},
+    "data.weights.pose_networks": {"INSTALL", "PoseNetwork", "identity_of", "require"},
     "data.store": {"ArraySpec", "OutputSpec", "StageOutput"},
     "data.store.arrays": {"ArraySpec", "Floats", "Measures", "Rows", "StageOutput"},
     "data.video": {"Frame", "Phase", "Picture", "Record", "VideoInfo"},

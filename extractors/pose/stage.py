@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.keypoints import read_keypoints
 from data.keypoints.reading import ImportedKeypoints
-from data.pose_weights import identity_of
 from data.stage_files import StageFiles
 from data.store.arrays import ArraySpec, Floats, StageOutput
 from data.video import Picture
 from data.video.records import Record
+from data.weights.pose_networks import identity_of
 from data.weights.registry import Announce
 from extractors.base import Extractor, Source, StageConfig
 from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks

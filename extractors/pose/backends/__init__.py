@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 from typing import Protocol
 
-from data.pose_weights import PoseNetwork
 from data.stage_files import StageFiles
 from data.video import Picture
+from data.weights.pose_networks import PoseNetwork
 from extractors.pose.config import BACKENDS, PoseConfig
 from extractors.pose.detections import Detections
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from data.errors import UsageError
 from data.keypoints.skeletons import COCO17
-from data.pose_weights import INSTALL, PoseNetwork, require
 from data.stage_files import StageFiles
 from data.video import Picture
+from data.weights.pose_networks import INSTALL, PoseNetwork, require
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.state_dicts import load_checkpoint

@@ -16,9 +16,9 @@ from rtmlib import RTMO, YOLOX, RTMDet, RTMPose
 from rtmlib.tools.base import BaseTool
 
 from data.errors import WeightsError
-from data.pose_weights import PoseNetwork
 from data.stage_files import StageFiles
 from data.video import Picture
+from data.weights.pose_networks import PoseNetwork
 from extractors.openvino_cpu import Forward, forward_on_cpu, read_onnx
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections

@@ -15,8 +15,8 @@ pytest.importorskip("mmpose")
 import torch
 
 from data.errors import DataError, UsageError
-from data.pose_weights import PoseNetwork, _config, _people_detector, mmpose_networks
 from data.stage_files import StageFiles
+from data.weights.pose_networks import PoseNetwork, _config, _people_detector, mmpose_networks
 from extractors.pose.backends import load_backend, networks
 from extractors.pose.backends.mmpose import MMPose, import_mmpose
 from extractors.pose.config import PoseConfig

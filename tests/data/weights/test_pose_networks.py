@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import DataError
-from data.pose_weights import PoseNetwork
+from data.weights.pose_networks import PoseNetwork
 
 ADDRESS = "https://weights.example/rtmo-l_640x640.zip"
 
