@@ -60,7 +60,7 @@ FROM_DATA = {
         "WeightsError",
         "install_line",
         "nearest",
-    },  # fmt: skip
+    },
     "data.keypoints.reading": {"ImportedKeypoints"},
     "data.keypoints.skeletons": {"COCO17", "SAME_NUMBER"},
     "data.weights.pose_networks": {"INSTALL", "PoseNetwork", "identity_of", "require"},
