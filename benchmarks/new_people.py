@@ -30,7 +30,7 @@ from data.video import Labels
 from models.metrics import spearman
 from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import AimSystem, train_and_predict
+from pipeline.systems import AimSystem, JoinedFold, predict_rows, run_training
 from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import System
 from pipeline.systems.regressors import FOR_NEW_USERS
@@ -108,17 +108,25 @@ def with_targets(features: FeatureSet, kind: str) -> FeatureSet:
     return replace(features, records=tuple(replace(one, labels=Labels(float(score))) for one, score in records))
 
 
+def predicted_by(system: System, train: FeatureSet, test: FeatureSet) -> Floats:
+    """The scores (m,) that a system gives the test part."""
+    both, count = train.followed_by(test), len(train)
+    fold = JoinedFold("users", np.arange(count), count + np.arange(len(test)))
+    (made,) = predict_rows(both, [fold], [system], lambda wanted: [run_training(both, one) for one in wanted]).values()
+    return np.asarray(made.score.mean(0))
+
+
 def predicted(name: str, train: FeatureSet, test: FeatureSet) -> Floats:
     """The scores (m,) that AIM, changed as `name` says, gives the test part."""
     if name == RIDGE:
-        return np.asarray(train_and_predict(FOR_NEW_USERS, train, test).score.mean(0))
+        return predicted_by(FOR_NEW_USERS, train, test)
     scene, targets = CHANGES[name]
     if not scene:
         train, test = (replace(part, scene=part.scene[..., :0]) for part in (train, test))
     if targets != "scores":
         train = with_targets(train, targets)
     aim: System = AimSystem("AIM", load_config("jigsaws").method.scorer[0], TrainConfig(recipe="tools", runs=1))
-    return np.asarray(train_and_predict(aim, train, test).score.mean(0))
+    return predicted_by(aim, train, test)
 
 
 def within_users(test: FeatureSet, scores: Floats) -> list[float]:

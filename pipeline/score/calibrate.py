@@ -2,31 +2,44 @@
 
     calibration, combination = calibrate(features, model)
 
-The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
-other folds, predict it; all folds train together.
+The training part is split into folds that keep tied performances together. A few networks per fold, and the model's
+regressions, train on the other folds and predict it, as in the inner validation of an evaluation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from data.errors import DataError
 from data.splits import TIED, bundle_numbers, kfold
 from data.store.arrays import Floats, Rows
+from models.aim_config import AimConfig
 from pipeline.cache import software
 from pipeline.checks.novelty import Novelty
 from pipeline.score.calibration import HEADS, Calibration, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
 from pipeline.score.trained_networks import TrainedNetworks
-from pipeline.systems import TaskFold
+from pipeline.settings.recipes import TrainConfig
+from pipeline.systems import (
+    AimSystem,
+    FoldPredictions,
+    JoinedFold,
+    Predictions,
+    System,
+    TaskFold,
+    Training,
+    predict_inner,
+)
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
-from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import TrainingControl, label_table
+from pipeline.systems.regressors import FittedRegression, RegressionSystem
+from pipeline.train import SCORES, TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
+from pipeline.train.stack_training import NO_ROWS
 
 FOLDS, RUNS = 5, 2
 """Folds of the training part and networks per fold: together as many networks as a run has by default."""
@@ -53,66 +66,100 @@ def calibrate(
     Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
     `control.stop`.
     """
-    part, group, cuts = _folds(features, model, folds, kinds)
-    config = model.recipe.model_copy(update={"runs": min(RUNS, model.recipe.runs), "seed": model.recipe.seed + 1})
-    parts = [train for train, _ in cuts]
-    networks, _ = TrainedNetworks.fit(part, parts, model.networks.model, config, control)
-    output, rows, fold = networks.output(part), np.arange(len(part)), np.zeros(len(part), dtype=np.intp)
-    for number, (_, test) in enumerate(cuts):
-        fold[test] = number
-    with one_thread():
-        combinations, whole, predicted = _combined(networks.mean(output.score)[fold, rows], part, cuts, systems, kinds)
+    part, group, inner = _folds(features, model, folds, kinds)
+    recipe = model.recipe.model_copy(update={"runs": min(RUNS, model.recipe.runs), "seed": model.recipe.seed + 1})
+    candidates = (AimSystem(NETWORK, model.networks.model, recipe), *systems)
+    fitted = _FittedFolds(part, model.networks.model, recipe, control)
+    whole = JoinedFold("", np.arange(len(part)), NO_ROWS, inner, "subject" in kinds)
+    # A new video does not name its task, so that every system learns from all tasks as if they were one.
+    one_task = replace(part, records=tuple(replace(record, task="") for record in part.records))
+    held_out = replace(predict_inner(one_task, whole, candidates, fitted.run), train=part)
+    combination, *others = Combination.validated(held_out, candidates)
+    rules = [replace(rule, regressions=own) for rule, own in zip(others, fitted.regressions, strict=True)]
     network = replace(model, combination=NETWORK_ALONE).predict(replace(part, settings=model.settings))
-    labels = label_table(part.records)
-    heads = [None if (values := getattr(output, name)) is None else networks.mean(values, column)[fold, rows]
-             for column, name in enumerate(HEADS, start=1)]  # fmt: skip
+    labels, fold = label_table(part.records), np.zeros(len(part), dtype=np.intp)
+    for number, one in enumerate(inner):
+        fold[one.test] = number
     calibration = Calibration(
-        networks=networks,
+        networks=fitted.networks,
         truth=labels[:, 0],
-        predicted=predicted,
+        predicted=_combined(held_out, candidates, rules),
         fold=fold,
         group=group,
-        steps=network.step_scores * whole.share(NETWORK),
+        steps=network.step_scores * combination.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
-        novelty=Novelty.measure(part, cuts, group),
+        novelty=Novelty.measure(part, [(one.train, one.test) for one in inner], group),
         facts=TrainingFacts(tuple(kinds), software()),
         attention=network.attention[..., 1],
         head_truth=labels[:, 1:],
-        head_predicted=np.stack([np.full(len(part), np.nan) if one is None else one for one in heads], axis=-1),
-        combinations=combinations,
+        head_predicted=np.stack([_of_folds(held_out, candidates[0], name) for name in HEADS], axis=-1),
+        combinations=tuple(rules),
     )
-    return calibration, replace(whole, regressions=model.combination.regressions)
+    return calibration, replace(combination, regressions=model.combination.regressions)
 
 
-def _combined(
-    network: Floats,
-    part: FeatureSet,
-    cuts: Sequence[tuple[Rows, Rows]],
-    systems: Sequence[RegressionSystem],
-    kinds: Sequence[str],
-) -> tuple[tuple[Combination, ...], Combination, Floats]:
-    """The combinations of the folds, the one that all folds give, and the predictions (n,) for every test part.
+@dataclass
+class _FittedFolds:
+    """Runs the trainings of the folds, and keeps what they fitted: it gives new performances their intervals.
 
-    `network` (n,) is the network's predictions of them.
+    Attributes:
+        regressions: of each fold.
     """
-    names = (NETWORK, *(system.name for system in systems))
-    fitted = [Combination.of_all(names).with_regressions(systems, part.take(train)) for train, _ in cuts]
-    inside = [
-        np.stack([network[test], *one.others(part.take(test))]) for one, (_, test) in zip(fitted, cuts, strict=True)
-    ]
-    tests = [TaskFold("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
-    whole, *rules = Combination.validated(names, part, tests, inside, unseen_users="subject" in kinds)
-    combined = np.zeros(len(part))
-    for rule, (_, test), scores in zip(rules, cuts, inside, strict=True):
-        combined[test] = rule.predict(list(scores))
-    combinations = tuple(replace(rule, regressions=one.regressions) for one, rule in zip(fitted, rules, strict=True))
-    return combinations, whole, combined
+
+    part: FeatureSet
+    model: AimConfig
+    recipe: TrainConfig
+    control: TrainingControl | None
+    networks: TrainedNetworks = field(init=False)
+    regressions: list[tuple[FittedRegression, ...]] = field(init=False)
+
+    def run(self, trainings: Sequence[Training]) -> list[Predictions]:
+        """The predictions of the trainings: the networks' are first in the list and train as one stack."""
+        count = sum(isinstance(one.system, AimSystem) for one in trainings)
+        self.networks, _ = TrainedNetworks.fit(
+            self.part, [one.train for one in trainings[:count]], self.model, self.recipe, self.control
+        )
+        predicted, fitted = self._of_networks(trainings[:count]), list[FittedRegression]()
+        with one_thread():
+            for training in trainings:
+                if isinstance(training.system, RegressionSystem):
+                    fitted.append(training.system.fitted(self.part.take(training.train)))
+                    predicted.append(fitted[-1].predict(self.part.take(training.to_predict)))
+        self.regressions = [tuple(fitted[number::count]) for number in range(count)]
+        return predicted
+
+    def _of_networks(self, trainings: Sequence[Training]) -> list[Predictions]:
+        output, means = self.networks.output(self.part), dict[str, Any]()
+        for column, name in enumerate(SCORES):
+            if (values := getattr(output, name)) is not None:
+                means[name] = self.networks.mean(values, column)
+        return [
+            Predictions(**{name: values[None, number, one.to_predict] for name, values in means.items()})
+            for number, one in enumerate(trainings)
+        ]
+
+
+def _of_folds(held_out: FoldPredictions, system: System, name: str) -> Floats:
+    """(n,) the held-out predictions of a score by a system; NaN where it has none."""
+    scores = np.full(len(held_out.train), np.nan)
+    for one, predicted in zip(held_out.inner, held_out.inside(system), strict=True):
+        if (values := getattr(predicted, name)) is not None:
+            scores[one.test] = values.mean(0)
+    return scores
+
+
+def _combined(held_out: FoldPredictions, systems: Sequence[System], rules: Sequence[Combination]) -> Floats:
+    """(n,) the held-out predictions by the combination of each fold."""
+    scores, combined = [_of_folds(held_out, system, "score") for system in systems], np.zeros(len(held_out.train))
+    for rule, one in zip(rules, held_out.inner, strict=True):
+        combined[one.test] = rule.predict([values[one.test] for values in scores])
+    return combined
 
 
 def _folds(
     features: FeatureSet, model: TrainedModel, folds: int, kinds: Sequence[str]
-) -> tuple[FeatureSet, Rows, list[tuple[Rows, Rows]]]:
-    """The training performances, the group of each, and (training rows, test rows) of each fold."""
+) -> tuple[FeatureSet, Rows, tuple[TaskFold, ...]]:
+    """The training performances, the group of each, and the folds."""
     where = {name: row for row, name in enumerate(features.ids)}
     missing = [name for name in model.train_ids if name not in where]
     if missing:
@@ -128,4 +175,4 @@ def _folds(
             fix="Check the groups of the records, or train with --folds 0, without intervals",
         )
     made = kfold(part.records, k=min(folds, independent), seed=model.recipe.seed, kinds=kinds)
-    return part, group, [fold.indices(part.ids) for fold in made]
+    return part, group, tuple(TaskFold("", fold.name, *fold.indices(part.ids)) for fold in made)

@@ -3,7 +3,7 @@
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import COMBINED, Combination, Combined
-from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_rows
+from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_inner, predict_rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
 from pipeline.systems.interface import (
     FoldPredictions,
@@ -16,7 +16,7 @@ from pipeline.systems.interface import (
 )
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInnerRatios, watching
-from pipeline.systems.trainings import Training, TrainingError, run_training, train_and_predict
+from pipeline.systems.trainings import Training, TrainingError, run_training
 
 __all__ = [
     "COMBINED",
@@ -45,10 +45,10 @@ __all__ = [
     "WithInnerRatios",
     "can_divide",
     "join_tasks",
+    "predict_inner",
     "predict_rows",
     "published_systems",
     "run_training",
-    "train_and_predict",
     "trivial_baselines",
     "watching",
 ]

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from pipeline.systems.inner_folds import TaskFold
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
 from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_runs
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
@@ -74,24 +73,20 @@ class Combination:
 
     @classmethod
     def validated(
-        cls,
-        names: Sequence[str],
-        train: FeatureSet,
-        inner: Sequence[TaskFold],
-        predicted: Sequence[Floats],
-        *,
-        unseen_users: bool,
-        by_task: bool = False,
+        cls, fold: FoldPredictions, systems: Sequence[System], *, by_task: bool = False
     ) -> Iterator[Combination]:
-        """The combination by all inner folds; then, for each, the one by the others. `by_task` as in `fit`.
+        """The combination by all inner folds of a fold; then, for each, the one by the others. `by_task` as in `fit`.
 
-        `predicted` has the (k, m) predictions for the test rows of each inner fold.
+        `systems` are those that predicted the inner folds.
         """
-        given = InnerPredictions.gather(names, train, inner, predicted, unseen_users=unseen_users)
+        each = zip(*(fold.inside(system) for system in systems), strict=True)
+        means = [np.stack([one.score.mean(0) for one in predicted]) for predicted in each]
+        names, unseen = [system.name for system in systems], fold.unseen_users
+        given = InnerPredictions.gather(names, fold.train, fold.inner, means, unseen_users=unseen)
         yield cls.fit(given, by_task=by_task)
-        fold = np.repeat(np.arange(len(inner)), [len(part.test) for part in inner])
-        for number in range(len(inner)):
-            yield cls.fit(given.take(fold != number), by_task=by_task)
+        number = np.repeat(np.arange(len(fold.inner)), [len(part.test) for part in fold.inner])
+        for one in range(len(fold.inner)):
+            yield cls.fit(given.take(number != one), by_task=by_task)
 
     def with_regressions(self, systems: Sequence[RegressionSystem], part: FeatureSet) -> Combination:
         """The same combination with its regressions, fitted to labelled performances."""
@@ -192,7 +187,7 @@ class Combined(ResultRow):
     @property
     def inner_systems(self) -> tuple[System, ...]:
         """See `ResultRow.inner_systems`."""
-        return self.candidates if self.validated else ()
+        return tuple(one.inner() for one in self.candidates) if self.validated else ()
 
     def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`; `Predictions.chosen` names the systems that are averaged."""
@@ -200,8 +195,5 @@ class Combined(ResultRow):
         scores = as_many_runs([fold.test(one).score for one in self.candidates])
         if not self.validated or not fold.inner:
             return Predictions(Combination.of_all(names).predict(scores))
-        inside = zip(*(fold.inside(candidate) for candidate in self.candidates), strict=True)
-        means = [np.stack([one.score.mean(0) for one in each]) for each in inside]
-        options = {"unseen_users": fold.unseen_users, "by_task": True}
-        fitted = next(Combination.validated(names, fold.train, fold.inner, means, **options))
+        fitted = next(Combination.validated(fold, self.inner_systems, by_task=True))
         return Predictions(fitted.predict(scores, fold.test_tasks), chosen=fitted.used, tests=fitted.tests)

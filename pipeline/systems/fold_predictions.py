@@ -1,4 +1,8 @@
-"""The predictions of one fold, which rows read, and how an evaluation comes to them: list of trainings, then rows."""
+"""The predictions of one fold, and how they come about: a list of trainings, each run once, then reading.
+
+An evaluation runs the list on its workers and reads rows. `train` runs that of the inner folds alone, keeps what was
+fitted, and calibrates its model by the predictions (`pipeline.score.calibrate`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 
 from data.store.arrays import Rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
-from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, System, without_scores
+from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, System
 from pipeline.systems.trainings import Training, gathered, trainings_of
 from pipeline.train.features import FeatureSet
 
@@ -45,26 +49,35 @@ def join_tasks(features: FeatureSet, parts: Sequence[TaskFold], split: InnerSpli
     return folds
 
 
-DoneTrainings = dict[Hashable, tuple[Training, Predictions]]
-"""Finished trainings by their key."""
+class FinishedTrainings:
+    """Trainings that ran, each once, and what systems predict by them."""
 
+    def __init__(self, features: FeatureSet, run: RunTrainings) -> None:
+        self.features, self._run = features, run
+        self._done: dict[Hashable, tuple[Training, Predictions]] = {}
 
-def fold_predictions(features: FeatureSet, rows: JoinedFold, done: DoneTrainings) -> FoldPredictions:
-    """The predictions of one fold, read from the trainings that are done when a row asks for them."""
-    hidden, whole = without_scores(features), rows.train
+    def finish(self, wanted: Sequence[Training]) -> None:
+        """Run those that did not run before, as one list."""
+        new = {training.key: training for training in wanted if training.key not in self._done}
+        if new:
+            self._done.update(zip(new, zip(new.values(), self._run(list(new.values())), strict=True), strict=True))
 
-    def read(system: System, train: Rows, test: Rows) -> Predictions:
-        made = [done[one.key] for one in trainings_of(system, hidden, train, test)]
+    def predicted(self, system: System, train: Rows, test: Rows) -> Predictions:
+        """The predictions of a system for the rows `test` after learning from `train`."""
+        made = [self._done[one.key] for one in trainings_of(system, self.features, train, test)]
         return gathered([training for training, _ in made], [predicted for _, predicted in made], test)
 
-    return FoldPredictions(
-        train=features.take(whole),
-        inner=rows.inner,
-        unseen_users=rows.unseen_users,
-        test_tasks=tuple(features.records[row].task for row in rows.test),
-        test=lambda system: read(system, whole, rows.test),
-        inside=lambda system: [read(system.inner(), whole[part.train], whole[part.test]) for part in rows.inner],
-    )
+    def of(self, fold: JoinedFold) -> FoldPredictions:
+        """The predictions of one fold, read from the trainings that are finished when a row asks for them."""
+        whole = fold.train
+        return FoldPredictions(
+            train=self.features.take(whole),
+            inner=fold.inner,
+            unseen_users=fold.unseen_users,
+            test_tasks=tuple(self.features.records[row].task for row in fold.test),
+            test=lambda system: self.predicted(system, whole, fold.test),
+            inside=lambda system: [self.predicted(system, *_whole_rows(whole, part)) for part in fold.inner],
+        )
 
 
 def predict_rows(
@@ -75,29 +88,38 @@ def predict_rows(
     All trainings that do not depend on others' predictions are one list, and `run` has it whole. What a row picks by
     inner validation is a second list, which is empty without such rows.
     """
-    done: DoneTrainings = {}
-    read = {fold.name: fold_predictions(features, fold, done) for fold in folds}
-
-    def finish(wanted: Sequence[Training]) -> None:
-        new = {training.key: training for training in wanted if training.key not in done}
-        if new:
-            done.update(zip(new, zip(new.values(), run(list(new.values())), strict=True), strict=True))
-
+    finished = FinishedTrainings(features, run)
+    read = {fold.name: finished.of(fold) for fold in folds}
     first: list[Training] = []
     for fold in folds:
         for row in rows:
             first += _inner_trainings(features, fold, row.inner_systems)
             first += _test_trainings(features, fold, row.systems)
-    finish(first)
+    finished.finish(first)
     picked = [(fold, row.picked(read[fold.name])) for fold in folds for row in rows]
-    finish([one for fold, systems in picked for one in _test_trainings(features, fold, systems)])
+    finished.finish([one for fold, systems in picked for one in _test_trainings(features, fold, systems)])
     return {(fold.name, row.name): row.read(read[fold.name]) for fold in folds for row in rows}
 
 
-def _test_trainings(features: FeatureSet, rows: JoinedFold, systems: Sequence[System]) -> list[Training]:
-    return [one for system in systems for one in trainings_of(system, features, rows.train, rows.test)]
+def predict_inner(
+    features: FeatureSet, fold: JoinedFold, systems: Sequence[System], run: RunTrainings
+) -> FoldPredictions:
+    """One fold with the systems' predictions for its inner folds alone; `run` has their trainings as one list."""
+    finished = FinishedTrainings(features, run)
+    finished.finish(_inner_trainings(features, fold, systems))
+    return finished.of(fold)
 
 
-def _inner_trainings(features: FeatureSet, rows: JoinedFold, systems: Sequence[System]) -> list[Training]:
-    parts = [(rows.train[part.train], rows.train[part.test]) for part in rows.inner]
-    return [one for system in systems for part in parts for one in trainings_of(system.inner(), features, *part)]
+def _whole_rows(train: Rows, part: TaskFold) -> tuple[Rows, Rows]:
+    """Training and test rows of an inner fold of the training part `train`, as rows of all features."""
+    return train[part.train], train[part.test]
+
+
+def _test_trainings(features: FeatureSet, fold: JoinedFold, systems: Sequence[System]) -> list[Training]:
+    return [one for system in systems for one in trainings_of(system, features, fold.train, fold.test)]
+
+
+def _inner_trainings(features: FeatureSet, fold: JoinedFold, systems: Sequence[System]) -> list[Training]:
+    """The trainings by which systems predict the inner folds of a fold: one system after the other."""
+    parts = [_whole_rows(fold.train, part) for part in fold.inner]
+    return [one for system in systems for part in parts for one in trainings_of(system, features, *part)]

@@ -71,7 +71,7 @@ class FoldPredictions:
         unseen_users: whether the protocol holds out whole users.
         test_tasks: the task of each performance of the test part.
         test: a system's predictions for the test part.
-        inside: the predictions of `System.inner` for the test rows of every inner fold.
+        inside: a system's predictions for the test rows of every inner fold.
     """
 
     train: FeatureSet
@@ -105,7 +105,7 @@ class ResultRow:
 
     @property
     def inner_systems(self) -> tuple[System, ...]:
-        """The systems whose predictions of inner folds it reads."""
+        """The systems whose predictions of inner folds it reads, such as `System.inner` of those that it shows."""
         return ()
 
     def picked(self, fold: FoldPredictions) -> tuple[System, ...]:

@@ -55,14 +55,14 @@ class Selected(ResultRow):
     @property
     def inner_systems(self) -> tuple[System, ...]:
         """See `ResultRow.inner_systems`."""
-        return self.candidates
+        return tuple(one.inner() for one in self.candidates)
 
     def picked(self, fold: FoldPredictions) -> tuple[System, ...]:
         """See `ResultRow.picked`: the candidate alone, so that no other trains on the whole training part."""
         if not fold.inner:
             return self.candidates[:1]
         rows = np.concatenate([part.test for part in fold.inner])
-        each = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in self.candidates]
+        each = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in self.inner_systems]
         values = [sortable(mean_rho(fold.train, rows, predicted)) for predicted in each]
         return (self.candidates[int(np.argmax(values))],)
 
@@ -120,14 +120,14 @@ class ChosenEpoch(NetworkRow):
     @property
     def inner_systems(self) -> tuple[System, ...]:
         """See `ResultRow.inner_systems`."""
-        return (self.network,)
+        return (self.network.inner(),)
 
     def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`; `Predictions.chosen` names the epoch."""
         best = len(self.network.watch) - 1
         if fold.inner:
             rows = np.concatenate([part.test for part in fold.inner])
-            inside = [by_epoch_of(one).mean(1) for one in fold.inside(self.network)]
+            inside = [by_epoch_of(one).mean(1) for one in fold.inside(self.network.inner())]
             best = latest_best([mean_rho(fold.train, rows, each) for each in np.concatenate(inside, axis=1)])
         return Predictions(by_epoch_of(fold.test(self.network))[best], chosen=(self.epoch_name(best),))
 
@@ -155,13 +155,13 @@ class WithInnerRatios(NetworkRow):
     @property
     def inner_systems(self) -> tuple[System, ...]:
         """See `ResultRow.inner_systems`."""
-        return (self.network,)
+        return (self.network.inner(),)
 
     def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`."""
         train, true = fold.train, label_table(fold.train.records)[:, 0]
         ratios: dict[str, float] = {}
-        for part, one in zip(fold.inner, fold.inside(self.network), strict=True):
+        for part, one in zip(fold.inner, fold.inside(self.network.inner()), strict=True):
             error, deviation = errors_and_deviations(one, true[part.test])
             ratios |= dict(zip((train.ids[row] for row in part.test), (error / deviation).tolist(), strict=True))
         return replace(fold.test(self.network), inner_ratios=ratios)

@@ -116,16 +116,6 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
     return predicted
 
 
-def train_and_predict(
-    system: System, train: FeatureSet, test: FeatureSet, control: TrainingControl = NO_CONTROL
-) -> Predictions:
-    """The predictions of a system for `test` after training on `train`, outside an evaluation. See `run_training`."""
-    both, count = train.followed_by(test), len(train)
-    rows = np.arange(count), count + np.arange(len(test))
-    made = trainings_of(system, both, *rows)
-    return gathered(made, [run_training(both, one, control) for one in made], rows[1])
-
-
 def gathered(trainings: Sequence[Training], predicted: Sequence[Predictions], test: Rows) -> Predictions:
     """The predictions for the rows `test`, from those of the trainings by which a system predicts them."""
     parts, places = [], []

@@ -38,7 +38,7 @@ from pipeline.systems.selection import (
     watched_epochs,
     watching,
 )
-from pipeline.systems.trainings import run_training, train_and_predict, trainings_of
+from pipeline.systems.trainings import run_training, trainings_of
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 from tests.helpers.doc_pages import code_of
@@ -357,8 +357,9 @@ def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
         assert np.array_equal(one.losses, other.losses)  # type: ignore[arg-type]
         assert one.loss_epochs == other.loss_epochs
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 2, "checkpoints are gone"
-    changed = features.take(train)
-    train_and_predict(system, replace(changed, scene=changed.scene + 1), features.take(test), control)
+    changed = replace(features, scene=features.scene + 1)
+    for one in trainings_of(system, changed, train, test):
+        run_training(changed, one, control)
     assert len(list(tmp_path.iterdir())) == 4
 
 
