@@ -193,19 +193,12 @@ def phases_of_text(text: str) -> tuple[Phase, ...]:
 
 def _read(path: Path, content: bytes) -> list[Mark]:
     """The marks of one file. Raises DataError: of no known form."""
-    suffix = path.suffix.lower()
+    readers = {".eaf": _elan, ".json": _project, ".txt": _transcription}
     try:
-        if suffix == ".eaf":
-            return list(_elan(path, content))
-        if suffix == ".json":
-            given = parse_json(read_text(path, content))
-            return list(_label_studio(given) if isinstance(given, list) else _via(given))
-        if suffix == ".txt" and (rows := list(_transcription(path, content))):
-            return rows
+        return list(readers.get(path.suffix.lower(), _events)(path, content))
     except (LookupError, TypeError, AttributeError, ValueError, ElementTree.ParseError) as error:
         fix = "Expected: ELAN, a project of VIA 3, an export of Label Studio (JSON), or a table"
         raise DataError(f"no file of phases ({clip(str(error))})", where=path, fix=fix) from error
-    return list(_events(path, content))
 
 
 def _events(path: Path, content: bytes) -> Iterator[Mark]:
@@ -253,6 +246,11 @@ def _elan(path: Path, content: bytes) -> Iterator[Mark]:
             yield Mark(video, (one.findtext("ANNOTATION_VALUE") or "").strip(), start, end)
 
 
+def _project(path: Path, content: bytes) -> Iterator[Mark]:
+    given = parse_json(read_text(path, content))
+    return _label_studio(given) if isinstance(given, list) else _via(given)
+
+
 def _via(project: Any) -> Iterator[Mark]:
     """Temporal segments of a project of VIA 3, without regions of a frame; a name may be the key of an option."""
     for one in (mark for mark in project["metadata"].values() if mark["z"] and mark["av"] and not mark["xy"]):
@@ -283,8 +281,8 @@ def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
 
 
 def _transcription(path: Path, content: bytes) -> Iterator[Mark]:
-    """Lines of JIGSAWS such as `80 334 G1`, first and last frame from 1; nothing where a line has another form."""
-    lines = [line.strip() for line in read_text(path, content).split("\n") if line.strip()]
-    rows = [row for row in map(_TRANSCRIBED.fullmatch, lines) if row]
-    for row in rows if len(rows) == len(lines) else ():
-        yield Mark(path.stem, row[3], (int(row[1]) - 1) / RATE_HZ, int(row[2]) / RATE_HZ)
+    """Lines of JIGSAWS such as `80 334 G1`, first and last frame from 1; a table where a line has another form."""
+    rows = [_TRANSCRIBED.fullmatch(line.strip()) for line in read_text(path, content).split("\n") if line.strip()]
+    if not rows or not all(rows):
+        return _events(path, content)
+    return (Mark(path.stem, row[3], (int(row[1]) - 1) / RATE_HZ, int(row[2]) / RATE_HZ) for row in rows if row)

@@ -76,7 +76,8 @@ class PhaseReferences:
     def __post_init__(self) -> None:
         count, begins = len(self.ends), self.signals[:, :2]
         shapes = np.shape(self.limit), self.ends.shape, self.edges.shape, begins[..., 0].shape
-        whole = np.isfinite(begins).any(axis=-1).all() and np.isfinite(self.edges[..., -1]).all()
+        finite = all(np.isfinite(values).all() for values in (self.ends, self.edges[..., -1]))
+        whole = finite and np.isfinite(begins).any(axis=-1).all()
         if not whole or shapes != ((), (count,), (count, len(self.names) + 1), (count, 2)):
             raise ValueError("the phases do not fit together")
 

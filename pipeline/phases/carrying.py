@@ -32,10 +32,12 @@ def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferen
 
 
 def carried_phases(
-    references: PhaseReferences, planner: Planner, records: Sequence[Record], observer: Observer
+    references: PhaseReferences | None, planner: Planner, records: Sequence[Record], observer: Observer
 ) -> Iterator[tuple[Record, CarriedPhases | Failure]]:
     """The phases of records without marks; the stage that alignment reads is extracted first."""
-    return _each(planner, records, lambda channels: references.carry(Signal.of(channels)), observer)
+    unmarked = [record for record in records if not record.phases]
+    if references is not None and unmarked:
+        yield from _each(planner, unmarked, lambda channels: references.carry(Signal.of(channels)), observer)
 
 
 def _each(

@@ -42,20 +42,27 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
     cannot be used.
     """
     if inputs:
-        rate = config.videos.frames.fps
         try:
-            listing = find_videos(list(inputs), config.machine.storage.reach(), rate)
+            listing = find_videos(list(inputs), config.machine.storage.reach(), config.videos.frames.fps)
         except UsageError as error:
             if config.dataset.kind != "folder" and (folders := [place for place in inputs if place.is_dir()]):
                 fix = f"Name the folder of a data set as a setting: {quoted('--set', f'dataset.root={folders[0]}')}"
                 raise UsageError(error.what, where=error.where, fix=fix) from error
             raise
-        listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))
-        listing = with_phases(listing, config.dataset.phases, inputs[0], config.machine.storage.reach())
+        listing = completed(listing, config, inputs[0])
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     return listing, feasible_config(listing.records, config, observer)
+
+
+def completed(listing: Listing, config: Config, place: Path | None = None) -> Listing:
+    """The listing with frame rate, features and phases as configured; `place` is the folder or video that was listed.
+
+    Raises UsageError: no such file of features or phases; StorageError: the store does not answer or refuses.
+    """
+    listing = with_features(listing.at_rate(config.videos.frames.fps), named_features(config.dataset.features))
+    return with_phases(listing, config.dataset.phases, place, config.machine.storage.reach())
 
 
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
@@ -69,8 +76,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     dataset, features = config.dataset, named_features(config.dataset.features)
     labels = dataset.labels if dataset.kind == "folder" else None
     if dataset.root is None and features:
-        listing = with_features(list_unfilmed(names_of(features), labels), features)
-        return with_phases(listing, dataset.phases, storage=config.machine.storage.reach())
+        return completed(list_unfilmed(names_of(features), labels), config)
     if dataset.root is None:
         raise UsageError(
             "no data set given",
@@ -87,8 +93,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         unfilmed=names_of(features),
         **options,
     )
-    listing = with_features(listing.at_rate(config.videos.frames.fps), features)
-    listing = with_phases(listing, dataset.phases, dataset.root, config.machine.storage.reach())
+    listing = completed(listing, config, dataset.root)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

@@ -33,9 +33,7 @@ LARGEST, LARGEST_WEIGHT = 1e15, 1e6
 MAY_LACK = (
     "normaliser.",
     "combination.",
-    "phases.signals",
-    "phases.edges",
-    "phases.limit",
+    "phases.",
     "train_labels",
     "losses",
     "duration",

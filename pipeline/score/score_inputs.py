@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of, with_phases
+from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
 from data.errors import PROGRAM, UsageError, counted, printable
-from data.features import named_features, with_features
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.observer import Observer
-from pipeline.run import dataset_records
+from pipeline.run import completed, dataset_records
 from pipeline.settings.config import Config
 
 NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --config jigsaws --set dataset.root=FOLDER"
@@ -34,16 +33,15 @@ def find_performances(
     """
     storage, dataset, rate = config.machine.storage.reach(), config.dataset, config.videos.frames.fps
     if kinematics is not None:
-        listing = Listing(one_trial(inputs, kinematics, storage)).at_rate(rate)
+        listing = Listing(one_trial(inputs, kinematics, storage))
     elif inputs:
         listing = _recognised(inputs, observer) or find_videos(inputs, storage, rate)
-        listing = with_features(listing.at_rate(rate), named_features(dataset.features))
     elif dataset.root is not None or dataset.features:
         listing = dataset_records(config, unscored=True)
     else:
         raise UsageError("nothing to score", fix=NOTHING)
     if inputs:
-        listing = with_phases(listing, dataset.phases, inputs[0], storage)
+        listing = completed(listing, config, inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
     for record in listing.records:

@@ -81,26 +81,23 @@ class Scorer:
         A damaged output is extracted again, and the observer gets a note. The observer's stop event ends the work after
         the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run`.
         """
+        failures = {record.id: lacking for record in records if (lacking := self.lacking(record))}
         rows, carried = dict[str, Score](), dict[str, CarriedPhases]()
-        for record in records:
-            if lacking := self.lacking(record):
-                rows[record.id] = Score(record.id, record.path, failure=lacking)
-        if (references := self.model.phases) is not None:
-            unmarked = [record for record in records if not record.phases and record.id not in rows]
-            for record, found in carried_phases(references, self.planner, unmarked, observer) if unmarked else ():
-                if isinstance(found, Failure):
-                    rows[record.id] = Score(record.id, record.path, failure=found)
-                else:
-                    carried[record.id] = found
-        ready = [replace(r, phases=carried[r.id].phases) if r.id in carried else r for r in records if r.id not in rows]
-        plans = self.planner.plan_all(ready)
+        ready = [record for record in records if record.id not in failures]
+        for record, found in carried_phases(self.model.phases, self.planner, ready, observer):
+            if isinstance(found, Failure):
+                failures[record.id] = found
+            else:
+                carried[record.id] = found
+        marked = (replace(one, phases=carried[one.id].phases) if one.id in carried else one for one in ready)
+        plans = self.planner.plan_all([record for record in marked if record.id not in failures])
         for result, outputs in run(plans, self.planner, observer, read=("timesteps",)):
             record = result.record
             if isinstance(outputs, Failure):
-                rows[record.id] = Score(record.id, record.path, failure=outputs)
+                failures[record.id] = outputs
             else:
                 rows[record.id] = self._scored(record, outputs["timesteps"], result.keys, carried.get(record.id))
-        made = [rows.get(record.id) or Score(record.id, record.path, failure=STOPPED) for record in records]
+        made = [rows.get(one.id) or Score(one.id, one.path, failure=failures.get(one.id, STOPPED)) for one in records]
         return [replace(row, model=self.model_sha256) for row in made]
 
     def lacking(self, record: Record) -> Failure | None:
