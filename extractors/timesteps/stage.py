@@ -6,13 +6,12 @@ and summarises them. The result depends on stored arrays alone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from data.errors import DataError, UsageError, nearest
 from data.stage_files import StageFiles
@@ -44,7 +43,7 @@ class TimestepsConfig(StageConfig):
     """Roles of the agents, and how time is cut."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
-    bounds: Literal["equal"] | tuple[str, ...] = setting(
+    bounds: str | tuple[str, ...] = setting(
         "equal", "Time steps are equal parts of the performance, or of its phases: their names in order, as a list."
     )
     primary: str = setting(
@@ -65,22 +64,18 @@ class TimestepsConfig(StageConfig):
     def _roles(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
         return parse_role(given).text if isinstance(given, str) else tuple(parse_role(text).text for text in given)
 
-    @field_validator("bounds", mode="wrap")
-    @classmethod
-    def _bounds(cls, given: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        names = check(given) if given == "equal" or isinstance(given, (list, tuple)) else ()
-        most = info.data.get("steps", math.inf)  # it may be wrong
-        if names != "equal" and not 0 < len({*map(str.strip, names)} - {""}) == len(names) <= most:
-            raise ValueError("should be equal, or at most one phase a step, such as [take-off, flight, entry]")
-        return names
-
     @property
     def step_phases(self) -> tuple[str, ...]:
         """The phase of every time step, each "" for equal steps."""
         return steps_of_phases([""] if self.bounds == "equal" else self.bounds, self.steps)
 
     @model_validator(mode="after")
-    def _roles_fit(self) -> TimestepsConfig:
+    def _fits(self) -> TimestepsConfig:
+        names = () if isinstance(self.bounds, str) else self.bounds
+        if self.bounds != "equal" and not 0 < len({*map(str.strip, names)} - {""}) == len(names) <= self.steps:
+            raise ValueError(
+                "bounds should be equal, or different phases, at most one a step, such as [run, flight, entry]"
+            )
         check_roles(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
         if self.scene:
             parse_scene(self.scene)

@@ -151,7 +151,8 @@ def test_every_setting_of_a_method_that_is_text_was_judged() -> None:
     """A new text setting may be a path, which belongs to the machine: add it to `judged` if it is none."""
     texts = {key for key, kind in of_stages(method_class()).items() if {str, Path} & {kind, *get_args(kind)}}
     published = {"clips.weights", "pose.weights", "pose.mmpose.alias"}
-    grammars = {"clips.backbone", "pose.backend", "timesteps.primary", "timesteps.secondary", "timesteps.scene"}
+    cut = {f"timesteps.{name}" for name in ("primary", "secondary", "scene", "bounds")}
+    grammars = {"clips.backbone", "pose.backend", *cut}
     assert texts == published | grammars | {"pose.import.layout"}
 
 
