@@ -93,9 +93,9 @@ def test_bad_videos_beside_good_ones(aqa: Aqa, make_video, tmp_path: Path) -> No
         (["help"], "COMMAND --help"),
         (["extract", "{tmp}/pipe"], "pipe: not a regular file"),
         (["score", "--kinematics", "{tmp}/pipe", "--model", "{tmp}"], "pipe: not a regular file"),
-        (["report", "{tmp}/a.mp4"], "a file, and a run is a folder -> Name its folder: {tmp}"),
-        (["score", "{tmp}/a.mp4", "--model", "{tmp}/demo"], "Did you mean {tmp}/demo/run?"),
-        (["report", "{tmp}/demo"], "Did you mean {tmp}/demo/run?"),
+        (["report", "{tmp}/a.mp4"], "a file, and a model is a folder -> Name its folder: {tmp}"),
+        (["score", "{tmp}/a.mp4", "--model", "{tmp}/demo"], "Did you mean {tmp}/demo/model?"),
+        (["report", "{tmp}/demo"], "Did you mean {tmp}/demo/model?"),
         (["cache", "ls", "--cache", "{tmp}/typo"], "error: {tmp}/typo: no cache here -> "),
         (["cache", "verify", "--cache", "{tmp}/a.mp4"], "error: {tmp}/a.mp4: no cache here -> "),
         (["cache", "prune", "{tmp}/demo", "--cache", "{tmp}/typo"], "error: {tmp}/typo: no cache here -> "),
@@ -108,8 +108,8 @@ def test_wrong_use_is_one_message_and_exit_code_2(aqa: Aqa, tmp_path: Path, argu
     if "{tmp}/a.mp4" in arguments:
         (tmp_path / "a.mp4").touch()
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "demo/run").mkdir(parents=True)
-    (tmp_path / "demo/run/model.json").touch()
+    (tmp_path / "demo/model").mkdir(parents=True)
+    (tmp_path / "demo/model/model.json").touch()
     done = aqa(*[argument.replace("{tmp}", str(tmp_path)) for argument in arguments])
     assert done.returncode == 2, done.stderr
     assert said.replace("{tmp}", str(tmp_path)) in " ".join(done.stderr.split())

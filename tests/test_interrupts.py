@@ -99,7 +99,7 @@ DELETING = {"prune": f"cache prune {SET} --set timesteps.steps=4 --yes", "rm": "
 
 @pytest.fixture(scope="module")
 def made(program: ProgramServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set, its cache, a trained run, and a folder of two rated films."""
+    """A small data set, its cache, a trained model, and a folder of two rated films."""
     folder = tmp_path_factory.mktemp("made")
     make_jigsaws(folder / "set", trials=4, tasks=["Suturing"], rows=45, videos=True)
     (folder / "films").mkdir()

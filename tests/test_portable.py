@@ -108,9 +108,9 @@ def test_a_run_from_videos_to_scores(
 
 
 MEMORY = """
-from pipeline.pool.local_pool import ProcessPool, RunConfig
+from pipeline.pool.local_pool import ProcessPool, WorkConfig
 
-assert ProcessPool(RunConfig()).split_cores(100)[0] >= 1
+assert ProcessPool(WorkConfig()).split_cores(100)[0] >= 1
 """
 
 

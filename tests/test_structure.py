@@ -308,8 +308,8 @@ pipeline.cache.local_cache.open_cache(pipeline.settings.machine.Machine())
     ),
     "evaluation without a cluster": (
         "import pipeline.evaluate.requested_rows\nfrom pipeline.pool import pool_of\n"
-        "from pipeline.evaluate import training_runner\nfrom pipeline.settings.machine import RunConfig\n"
-        "training_runner.TrainingRunner(), pool_of(RunConfig())",
+        "from pipeline.evaluate import training_runner\nfrom pipeline.settings.machine import WorkConfig\n"
+        "training_runner.TrainingRunner(), pool_of(WorkConfig())",
         "ray",
     ),
 }

@@ -15,7 +15,7 @@ from data.errors import UsageError, install_line
 
 PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}  # by scheme of a store: package, extra that installs it
 SHARING = {**PACKAGES, "hf": ("huggingface_hub", "hub"), "https": ("aiohttp", "hub"), "http": ("aiohttp", "hub")}
-"""The same for every scheme of addresses at which trained runs are shared."""
+"""The same for every scheme of addresses at which trained models are shared."""
 
 WINDOWS = os.name == "nt"
 
@@ -34,7 +34,7 @@ def is_remote(path: str | Path) -> bool:
 
 
 def is_shared(path: str | Path) -> bool:
-    """Whether `path` is an address at which trained runs are shared: of a store, a hub or a web server."""
+    """Whether `path` is an address at which trained models are shared: of a store, a hub or a web server."""
     return scheme_of(path) in SHARING
 
 

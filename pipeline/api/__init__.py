@@ -9,8 +9,8 @@
     report("runs/mine", "new/", out="page.html")
 
 Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
-`UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
-folder that cannot be used, `StorageError` for a store that does not answer or refuses. `Cancelled` is raised where the
+`UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a model
+that cannot be used, `StorageError` for a store that does not answer or refuses. `Cancelled` is raised where the
 observer's stop event ends the work before there is a result; the same call resumes.
 
 Args:
@@ -28,7 +28,6 @@ Args:
     address: a running Ray cluster; default: one here.
     pack: features from a packed file instead of the cache.
     oracle: also the best epoch on the test part: no result, labelled as an oracle.
-    run: folder that `train` or `evaluate` wrote.
     model: folder that `train` wrote.
     observer: receives notes and progress, and holds the event that stops the work (`pipeline.observer`).
 

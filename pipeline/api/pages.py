@@ -30,7 +30,7 @@ def demo(
     """Render labelled dives, extract all stages, train, score new dives, write the report page.
 
     Args:
-        out: folder of the dives, the cache, the run and the page.
+        out: folder of the dives, the cache, the model and the page.
         full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
     """
     from pipeline.demo import run_demo
@@ -43,7 +43,7 @@ def demo(
 
 
 def report(
-    run: Place,
+    model: Place,
     inputs: Places = (),
     *,
     out: Place | None = None,
@@ -55,25 +55,26 @@ def report(
     workers: int | None = None,
     observer: Observer = SILENT,
 ) -> Path:
-    """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
+    """Write the offline page of an evaluation, or of a model's scores of INPUT (default: the held-out videos).
 
     Args:
+        model: folder that `train` or `evaluate` wrote.
         inputs: videos or folders to show.
         config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
-        out: the page; default: RUN/report.html.
+        out: the page; default: MODEL/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
     """
-    from pipeline.report import run_page, write_report
-    from pipeline.score import local_run
+    from pipeline.report import folder_page, write_report
+    from pipeline.score import local_model
 
-    folder = local_run(run)
-    page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
+    folder = local_model(model)
+    page = Path(out) if out is not None else Path(model if Path(model) == folder else "") / "report.html"
     check_file(page)
     places = many_paths(inputs)
     user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
     with writing(page):
-        data = run_page(folder, places, page, sections, user, observer)
+        data = folder_page(folder, places, page, sections, user, observer)
         observer.raise_if_stopped()
         write_report(page, data)
     return page
@@ -100,18 +101,18 @@ def compare(
         overrides: of --config: the data set, --set dataset.root=FOLDER.
     """
     from pipeline.report import compare_videos
-    from pipeline.score import local_run
+    from pipeline.score import local_model
 
     page = Path(out)
     check_file(page)
     user = settings_beside_model(config, overrides, cache=cache, workers=workers)
     with writing(page):
-        compare_videos(local_run(model), (str(a), str(b)), page, user, observer)
+        compare_videos(local_model(model), (str(a), str(b)), page, user, observer)
     return page
 
 
 def plot(
-    run: Place,
+    model: Place,
     inputs: Places = (),
     *,
     out: Place = "figures",
@@ -124,26 +125,27 @@ def plot(
     """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
 
     Args:
+        model: folder that `train` or `evaluate` wrote.
         inputs: videos or folders to show.
         config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
         out: folder of the figures.
         formats: pdf, svg, png; comma separated.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
     """
-    from pipeline.report import plot_report, run_page
-    from pipeline.score import local_run
+    from pipeline.report import folder_page, plot_report
+    from pipeline.score import local_model
 
     out = Path(out)
     check_folder(out)
     places = many_paths(inputs)
     user = settings_beside_model(config, overrides, places, cache=cache)
-    data = run_page(local_run(run), places, out / "report.html", 12, user, observer)
+    data = folder_page(local_model(model), places, out / "report.html", 12, user, observer)
     with writing(out):
         written = plot_report(data, out, split_names(formats), observer)
     if not written:
         failed = data.batch.failures[0].failure if data.batch and data.batch.failures else None
         what = "there is nothing to draw" if failed is None else f"there is nothing to draw ({failed.cause})"
-        raise DataError(what, where=run, fix=failed.fix if failed else "See the scores: `score`")
+        raise DataError(what, where=model, fix=failed.fix if failed else "See the scores: `score`")
     return written
 
 

@@ -1,4 +1,4 @@
-"""Calls that use a trained run: score, serve, export, push."""
+"""Calls that use a trained model: score, serve, export, push."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def score(
     workers: int | None = None,
     observer: Observer = SILENT,
 ) -> list[Score]:
-    """Score raw performances with a trained run: every stage is run or taken from the cache.
+    """Score raw performances with a trained model: every stage is run or taken from the cache.
 
     A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
 
     Args:
         model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
         kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
-        config: names the data set where no videos are given, and your own cache, paths, devices and limits, which a run
-            folder does not set.
+        config: names the data set where no videos are given, and your own cache, paths, devices and limits, which no
+            model sets.
         out: CSV with one line per video; not written where the work was stopped before all were scored.
         overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
         One score per video; `failure` says why a video has none.
     """
-    from pipeline.score import local_run, score_videos
+    from pipeline.score import local_model, score_videos
     from pipeline.score.score_tables import write_csv
 
     if out is not None:
         check_file(Path(out))
     places, trial = many_paths(inputs), one_path(kinematics)
     user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
-    rows = score_videos(places, local_run(model), user, observer, kinematics=trial)
+    rows = score_videos(places, local_model(model), user, observer, kinematics=trial)
     stopped = observer.stop_event().is_set() and any(row.failure is not None for row in rows)
     if out is not None and not stopped:
         with writing(Path(out)):
@@ -79,46 +79,44 @@ def serve(
     A model that reads kinematics asks for both files of a trial.
 
     Args:
-        config: your own paths, devices and limits, which a run folder does not set.
+        config: your own paths, devices and limits, which a model folder does not set.
         folder: uploads, pages and history.
         port: 0: any free port.
     """
-    from pipeline.score import load_scorer, local_run
+    from pipeline.score import load_scorer, local_model
     from pipeline.serve import run_server
 
-    model, folder = local_run(model), Path(folder)
+    model, folder = local_model(model), Path(folder)
     check_folder(folder)
     user = settings_beside_model(config, (), cache=folder / "cache", workers=1)
     with load_scorer(model, user) as scorer:
         run_server(folder, scorer, port, observer)
 
 
-def push(run: Place, to: Place, *, replace: bool = False, public: bool = False) -> str:
-    """Upload a trained run with its model card to an address that `score --model` reads.
+def push(model: Place, to: Place, *, replace: bool = False, public: bool = False) -> str:
+    """Upload a trained model with its model card to an address that `score --model` reads.
 
     Names and hashes of the training videos go with it; paths of this machine do not.
 
     Args:
-        run: folder that `train` wrote.
-        to: s3://bucket/run, gs://bucket/run, hf://user/name, or a folder.
-        replace: write over another run.
+        to: s3://bucket/model, gs://bucket/model, hf://user/name, or a folder.
+        replace: write over another model.
         public: make a new repository of a hub public; default: private.
     """
-    from pipeline.score import push_run
+    from pipeline.score import push_model
 
     with writing(Path(to)):
-        return push_run(Path(run), str(to), replace=replace, public=public)
+        return push_model(Path(model), str(to), replace=replace, public=public)
 
 
-def export(run: Place, *, out: Place = "model.onnx") -> Exported:
+def export(model: Place, *, out: Place = "model.onnx") -> Exported:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
 
     Args:
-        run: folder that `train` wrote.
         out: the ONNX file.
     """
-    from pipeline.score import export_onnx, local_run
+    from pipeline.score import export_onnx, local_model
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(local_run(run), Path(out))
+        return export_onnx(local_model(model), Path(out))

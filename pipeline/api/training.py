@@ -36,7 +36,7 @@ def train(
     `protocol: fixed` leaves out the test part of the data set.
 
     Args:
-        out: folder of the trained run.
+        out: folder of the trained model.
         folds: folds that calibrate the intervals; 0: no intervals.
         strict: stop before training, with exit code 2, where a training video is flagged.
         curve: also show the error by number of training performances; OUT then has it as curve.json.

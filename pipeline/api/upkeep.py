@@ -192,8 +192,8 @@ def _cache_of(config: Configuration, cache: Place | None, overrides: Overrides =
 def settings(section: str = "") -> list[SettingRow]:
     """Every key of a configuration: default, whom it belongs to, meaning.
 
-    A setting of the method changes a result: it is in the cache key, and a run stores it. For names of published
-    networks the key holds the hash of the content. A setting of the machine changes no result, and no run stores it.
+    A setting of the method changes a result: it is in the cache key, and a model stores it. For names of published
+    networks the key holds the hash of the content. A setting of the machine changes no result, and no model stores it.
 
     Args:
         section: only this section, such as pose or pose.mmpose, or this key; default: all.

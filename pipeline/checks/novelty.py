@@ -96,7 +96,7 @@ def neighbour_distances(
 
 @dataclass(frozen=True)
 class Novelty:
-    """The training performances of a run, and how far apart they are."""
+    """The training performances of a model, and how far apart they are."""
 
     features: Mapping[str, Floats]  # trial-level features of the training performances
     held_out_distances: Distances  # of the training performances to the training parts of the folds that held them out

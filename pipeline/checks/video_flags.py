@@ -75,7 +75,7 @@ def still_camera_advice(measured: Iterable[MeasuredVideo], config: Config, out: 
     """Advice to use the preset for one person before a still camera; empty where it does not fit.
 
     It fits where the camera's motion is the secondary agent of one person, and the camera of most videos stands still.
-    `out` is the folder of the run, for the command.
+    `out` is the folder of the model, for the command.
     """
     timesteps = config.method.stage("timesteps")
     if not isinstance(timesteps, TimestepsConfig):

@@ -96,7 +96,6 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "root": (Path, typer.Argument(metavar="ROOT")),
     "a": (str, typer.Argument(metavar="A")),
     "b": (str, typer.Argument(metavar="B")),
-    "run": (Path, typer.Argument(metavar="RUN")),
     "to": (Path, typer.Argument(metavar="ADDRESS")),
     "table": (str, typer.Option(metavar="2…7")),
     "names": (list[str] | None, typer.Argument(metavar="NAME…")),
@@ -104,7 +103,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "section": (str, typer.Argument(metavar="SECTION")),
     "config": (str | None, typer.Option("--config", "-c", metavar="PRESET|FILE")),
     "overrides": (list[str] | None, typer.Option("--set", metavar="KEY=VALUE")),
-    "model": (Path, typer.Option("--model", "-m")),
+    "model": (Path, typer.Option("--model", "-m", metavar="MODEL")),
     "kinematics": (Path | None, typer.Option(metavar="FILE")),
     "grids": (list[str] | None, typer.Option("--grid", metavar="KEY=A,B")),
     "features": (list[str] | None, typer.Option("--features", metavar="[PART=]PATH")),
@@ -126,6 +125,8 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 """Type and option by the argument's name. An argument without an entry is a flag if its default is False, else text."""
 
+MODEL = (Path, typer.Argument(metavar="MODEL"))
+"""The entry of `model` for commands about the folder itself: it is their first word."""
 
 DISPLAY = {
     "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],

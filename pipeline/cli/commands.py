@@ -11,7 +11,7 @@ import typer
 
 from data.errors import PROGRAM, counted, printable
 from pipeline import api
-from pipeline.cli.command import command, show_nothing
+from pipeline.cli.command import MODEL, command, show_nothing
 from pipeline.cli.terminal import (
     Terminal,
     alarm,
@@ -132,16 +132,16 @@ def status(state: api.Status, quality: bool, as_json: bool) -> None:
 @command(api.train, "train --config tasd2 --set dataset.root=TASD-2")
 def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
     """Print what was trained and how it is calibrated."""
-    runs, trained_on = done.runs, len(done.train_ids)
+    networks, trained_on = done.runs, len(done.train_ids)
     if as_json:
         calibrated_on = done.calibration.groups if done.calibration else 0
         calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated or None}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
         several = done.calibration and done.combination.regressions
         calibrated["combination"] = done.combination.description() if several else None
-        print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
+        print_json({"model": str(out), "trained_on": trained_on, "networks": networks, **calibrated})
         return
-    say(f"{counted(runs, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
+    say(f"{counted(networks, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
     say(_intervals(done))
     if done.calibration is not None:
         accuracy = done.calibration.accuracy
@@ -208,7 +208,7 @@ evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=J
 leaderboard = command(api.leaderboard, "leaderboard --config jigsaws --pack jigsaws.h5")(show_evaluation)
 
 
-report = command(api.report, "report runs/tasd2 new_videos/ --out page.html")(
+report = command(api.report, "report runs/tasd2 new_videos/ --out page.html", model=MODEL)(
     lambda page: say(f"the report page: {page}")
 )
 
@@ -218,7 +218,7 @@ compare = command(api.compare, "compare before.mp4 after.mp4 --model runs/tasd2"
 )
 
 
-@command(api.plot, "plot runs/evaluation --out figures/")
+@command(api.plot, "plot runs/evaluation --out figures/", model=MODEL)
 def plot(figures: list[Path]) -> None:
     """Print where the figures are."""
     for path in figures:
@@ -249,7 +249,7 @@ def score(rows: list[api.Score], model: Path, as_json: bool) -> None:
     finish(all(row.failure is None for row in rows))
 
 
-@command(api.export, "export runs/tasd2 --out model.onnx")
+@command(api.export, "export runs/tasd2 --out model.onnx", model=MODEL)
 def export(done: api.Exported, as_json: bool) -> None:
     """Print what was written."""
     if as_json:
@@ -258,7 +258,7 @@ def export(done: api.Exported, as_json: bool) -> None:
         say(done.text())
 
 
-push = command(api.push, "push runs/tasd2 s3://bucket/models/tasd2")(say)
+push = command(api.push, "push runs/tasd2 s3://bucket/models/tasd2", model=MODEL)(say)
 
 
 @command(api.pack, "pack --config tasd2 --set dataset.root=TASD-2 --out tasd2.h5")

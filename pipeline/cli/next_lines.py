@@ -109,12 +109,12 @@ def _plot_it(done: Any, _: Typed) -> Line:
 
 def _report(_: Any, typed: Typed) -> Line:
     if typed.features:
-        model = ("--model", as_typed(typed.run))
+        model = ("--model", as_typed(typed.model))
         return ("write the scores as a table", "score", *typed.settings, *model, "--out", "scores.csv")
     if typed.inputs:
-        model = ("--model", as_typed(typed.run))
+        model = ("--model", as_typed(typed.model))
         return ("compare two of them", "compare", "VIDEO_A", "VIDEO_B", *model, *typed.same_cache)
-    return ("draw figures for a paper", "plot", as_typed(typed.run), *typed.settings)
+    return ("draw figures for a paper", "plot", as_typed(typed.model), *typed.settings)
 
 
 def _compare(_: Any, typed: Typed) -> Line:
@@ -184,11 +184,11 @@ NEXT: Mapping[str, Callable[[Any, Typed], Line]] = {
     "leaderboard": _plot_it,
     "report": _report,
     "compare": _compare,
-    "plot": lambda _, typed: ("see a page of it", "report", as_typed(typed.run), *map(as_typed, typed.inputs or ()),
+    "plot": lambda _, typed: ("see a page of it", "report", as_typed(typed.model), *map(as_typed, typed.inputs or ()),
                               *typed.settings),
     "serve": lambda _, typed: ("serve again, with the videos so far", *typed.words),
     "score": _score,
-    "export": lambda _, typed: ("share the whole model", "push", as_typed(typed.run), "ADDRESS"),
+    "export": lambda _, typed: ("share the whole model", "push", as_typed(typed.model), "ADDRESS"),
     "push": lambda _, typed: ("score with it", "score", NEW_VIDEOS, "--model", as_typed(typed.to)),
     "pack": _pack,
     "settings": lambda rows, _: ("see what a value changes", "extract", NEW_VIDEOS, "--dry-run", "--set",

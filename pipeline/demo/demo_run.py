@@ -33,7 +33,7 @@ from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
 from pipeline.settings.config import Config, load_config
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 from pipeline.settings.yaml_values import PRESETS
 from synthetic import plan_dives
 from synthetic.dives import Dive, render_dive, write_labels
@@ -64,7 +64,7 @@ class DemoResult:
     """Results of the demo."""
 
     page: Path
-    run: Path  # folder of the trained run
+    model: Path  # folder of the trained model
     extraction: Summary
     pose: PoseAgreement  # over all dives
     leaks: LeakAudit  # of training and held-out dives
@@ -119,7 +119,7 @@ class DemoResult:
         """The result as JSON types."""
         return {
             "page": str(self.page),
-            "run": str(self.run),
+            "model": str(self.model),
             "pose": asdict(self.pose),
             "metrics": {name: asdict(one) for name, one in self.metrics.items()},
             "intervals": self.coverage(),
@@ -134,7 +134,7 @@ def run_demo(
     """Run all steps on rendered dives; finished steps are skipped.
 
     Args:
-        out: folder of the dives, the cache, the run and the page.
+        out: folder of the dives, the cache, the model and the page.
         full: more dives, every frame for the pose.
         overrides: further `section.key=value` settings.
 
@@ -170,16 +170,18 @@ def run_demo(
         learn = [record for record in records if record.split == "train"]
         unseen = [record for record in records if record.split == "test"]
         leaks = leak_audit(learn, unseen, cache)
-        observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
+        observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'model'}")
         features = gather_features(learn, Planner(config, cache, stages=("timesteps",)), observer)
-        train_model(features, config, out / "run", cache, observer=observer)
+        train_model(features, config, out / "model", cache, observer=observer)
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
-    with load_scorer(out / "run", config) as scorer:
+    with load_scorer(out / "model", config) as scorer:
         scored, truth = tuple(scorer.score_records(unseen)), tuple(label_of(record) for record in unseen)
         metrics = compare_with_baselines(learn, unseen, scored, truth)
         lap("score")
-        result = DemoResult(out / "report.html", out / "run", extraction, pose, leaks, scored, truth, metrics, seconds)
+        result = DemoResult(
+            out / "report.html", out / "model", extraction, pose, leaks, scored, truth, metrics, seconds
+        )
         observer.note(f"{next(parts)} {result.page}")
         write_page(result, scorer, unseen)
         lap("report")
@@ -241,7 +243,7 @@ def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
     if missing:
         start, stop = partial(_start_rendering, folder), observer.stop_event().is_set
         with observer.progress("rendered dives") as progress:
-            for dive, error in run_items(ProcessPool(RunConfig()), start, deque(missing), stop):
+            for dive, error in run_items(ProcessPool(WorkConfig()), start, deque(missing), stop):
                 if isinstance(error, WorkerLost):
                     what = f"could not be rendered: {error}"
                     raise DataError(what, where=dive.name, fix="Type the same command again")

@@ -98,7 +98,7 @@ class FoldAverage(StrictFields):
 
 
 @dataclass(frozen=True)
-class RunCorrelations(StrictFields):
+class NetworkCorrelations(StrictFields):
     """The correlations of one network of each fold, in place of the mean over the networks."""
 
     rho: float | None  # ranked together, fold means removed
@@ -115,7 +115,7 @@ class TaskResult(StrictFields):
     together: float | None  # ranked together with the fold means left in
     figures: MetricValues  # of all held-out predictions
     folds: Mapping[str, MetricValues]
-    runs: tuple[RunCorrelations, ...]
+    runs: tuple[NetworkCorrelations, ...]
 
 
 @dataclass(frozen=True)

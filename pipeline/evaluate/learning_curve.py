@@ -29,7 +29,7 @@ from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
 CURVE_FILE = "curve.json"
-"""Where `train --curve` writes it, in the folder of the run."""
+"""Where `train --curve` writes it, in the folder of the model."""
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Parts of the training part of a fold."""

@@ -185,7 +185,7 @@ def curve_table(points: Sequence[CurvePoint]) -> Table:
 
 
 def runs_table(results: EvaluationResults) -> Table:
-    """The correlation of every run, to download."""
+    """The correlation of every network, to download."""
     rows = [
         (f"{name}, {task}" if task else name, tuple(run.rho for run in given.runs))
         for name, system in results.systems.items()

@@ -23,7 +23,7 @@ from pipeline.evaluate.evaluation_results import (
     Losses,
     MeanAndEnds,
     MetricValues,
-    RunCorrelations,
+    NetworkCorrelations,
     SystemResult,
     TaskResult,
     Uncertainty,
@@ -83,9 +83,9 @@ class TaskRows:
         """(runs, m of the fold) by fold, from predictions (runs, test rows) for the folds of all tasks."""
         return [predicted[number][:, mark] for number, mark in self.columns]
 
-    def held_out(self, predicted: Sequence[Floats], run: int | None = None) -> HeldOut:
-        """The rows with the mean of such predictions over the runs, or with those of one run."""
-        by_fold = [values.mean(0) if run is None else values[run] for values in self.each(predicted)]
+    def held_out(self, predicted: Sequence[Floats], network: int | None = None) -> HeldOut:
+        """The rows with the mean of such predictions over the networks, or with those of one."""
+        by_fold = [values.mean(0) if network is None else values[network] for values in self.each(predicted)]
         return HeldOut(self.labels, np.concatenate(by_fold), self.fold, self.performance)
 
     @cached_property
@@ -129,7 +129,7 @@ def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = Fa
         together=of_all.spearman,
         figures=of_all,
         folds=folds,
-        runs=tuple(_run(rows, predicted, run) for run in runs),
+        runs=tuple(_of_network(rows, predicted, one) for one in runs),
     )
 
 
@@ -137,10 +137,10 @@ def _range(labels: Floats) -> tuple[float, float]:
     return float(np.nanmin(labels)), float(np.nanmax(labels))
 
 
-def _run(rows: TaskRows, predicted: Sequence[Floats], run: int) -> RunCorrelations:
+def _of_network(rows: TaskRows, predicted: Sequence[Floats], network: int) -> NetworkCorrelations:
     pairs = zip(rows.folds, rows.each(predicted), strict=True)
-    each = [metrics.spearman(values[run], rows.true[task_fold.test]) for task_fold, values in pairs]
-    return RunCorrelations(or_none(rows.held_out(predicted, run).once().rho), fold_average(each))
+    each = [metrics.spearman(values[network], rows.true[task_fold.test]) for task_fold, values in pairs]
+    return NetworkCorrelations(or_none(rows.held_out(predicted, network).once().rho), fold_average(each))
 
 
 def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], *, users: bool = False) -> AverageResult:

@@ -19,7 +19,7 @@ import torch
 from data.errors import Cancelled
 from pipeline.observer import Progress
 from pipeline.pool import MOST_LOST, Message, RayPool, Tell, WorkerLost, pool_of, run_items, worker_threads
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 from pipeline.systems import Predictions, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl
 from pipeline.train.features import FeatureSet
@@ -37,7 +37,7 @@ class TrainingRunner:
         folder: keeps finished and unfinished trainings for later calls; None: keeps none.
     """
 
-    machine: RunConfig = field(default_factory=RunConfig)
+    machine: WorkConfig = field(default_factory=WorkConfig)
     progress: Progress = field(default_factory=Progress)
     stop: Stop | None = None
     folder: Path | None = None

@@ -36,7 +36,7 @@ from pipeline.pool.worker_pool import (
     Worker,
     WorkerLost,
 )
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 
 WORKER_BYTES = 1.5e9
 """Memory that one worker process may need: docs/benchmarks.md measured up to 1.05 GB."""
@@ -126,7 +126,7 @@ class ProcessPool(Pool):
     many as items, and as fit into the free memory.
     """
 
-    run: RunConfig
+    run: WorkConfig
     timeout_s: float = math.inf
 
     @contextmanager

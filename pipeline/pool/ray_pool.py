@@ -22,7 +22,7 @@ from data.errors import UsageError, install_line
 from pipeline.pool.local_pool import ProcessPool, ThreadPool
 from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
 from pipeline.settings.environment import CHECKOUT
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 
 HOST = re.compile(r"(ray://)?\[?(?P<host>[^/\[\]]+?)\]?:(?P<port>[0-9]+)")
 """An address that names a machine; "auto" and others do not."""
@@ -37,7 +37,7 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
 
 
-def pool_of(run: RunConfig, threads: int = 0) -> Pool:
+def pool_of(run: WorkConfig, threads: int = 0) -> Pool:
     """Where work runs under these settings. Raises UsageError for "ray" without Ray.
 
     Args:
@@ -48,7 +48,7 @@ def pool_of(run: RunConfig, threads: int = 0) -> Pool:
     return ThreadPool(threads or 1) if threads or run.workers == 0 else ProcessPool(run, run.timeout_s)
 
 
-def worker_threads(run: RunConfig) -> int:
+def worker_threads(run: WorkConfig) -> int:
     """Threads of one Ray worker: `run.threads`, else as many as it has cores."""
     return run.threads or max(1, int(run.ray_cpus))
 
@@ -59,7 +59,7 @@ class _Cluster:
     Machines come and go, so it is asked again and again. Raises UsageError where no actor fits at first.
     """
 
-    def __init__(self, run: RunConfig) -> None:
+    def __init__(self, run: WorkConfig) -> None:
         self.run, self.answers = run, True
         self.asked = self.answered = self.counted = time.monotonic()
         cores, gpus, self.places = self._count()
@@ -115,7 +115,7 @@ class RayPool(Pool):
     installed.
     """
 
-    run: RunConfig
+    run: WorkConfig
     timeout_s: float = math.inf
 
     def __post_init__(self) -> None:

@@ -8,15 +8,21 @@ from pipeline.report.evaluation_section import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report
-from pipeline.report.run_report import ScoredVideos, compare_videos, run_page, write_comparison_page, write_scores_page
+from pipeline.report.report_pages import (
+    ScoredVideos,
+    compare_videos,
+    folder_page,
+    write_comparison_page,
+    write_scores_page,
+)
 
 __all__ = [
     "ReportData",
     "ScoredVideos",
     "compare_videos",
+    "folder_page",
     "plot_report",
     "render_report",
-    "run_page",
     "write_comparison_page",
     "write_evaluation",
     "write_report",

@@ -216,8 +216,8 @@ class TrainingCurve:
     """The training loss over the epochs, (k,) each."""
 
     epoch: NDArray[np.number[Any]]
-    value: Curve  # mean over the runs
-    low: Curve  # range over the runs
+    value: Curve  # mean over the networks
+    low: Curve  # range over the networks
     high: Curve
 
 
@@ -252,7 +252,7 @@ class EvaluationReport:
     bars: BarChart | None = None  # leads over the other systems
     curve: TrainingCurve | None = None
     notes: tuple[str, ...] = ()  # shown before the numbers
-    runs: Table | None = None  # correlations of every run, to download
+    runs: Table | None = None  # correlations of every network, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
     methods_text: str = ""  # a paragraph for a paper
 
@@ -264,7 +264,7 @@ class ReportData:
     title: str  # heading and window title
     subtitle: str = ""  # one line below it
     made: str = ""  # time of writing, as text
-    run: Mapping[str, str] = field(default_factory=dict)  # facts on the run by name: command, versions, machine
+    origin: Mapping[str, str] = field(default_factory=dict)  # of the page, by name: command, versions, machine
     config: str = ""  # the whole configuration as text
     videos: tuple[VideoReport, ...] = ()  # a section each
     batch: BatchReport | None = None

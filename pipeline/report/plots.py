@@ -315,7 +315,7 @@ def bar_figure(chart: BarChart) -> Figure:
 
 
 def curve_figure(curve: TrainingCurve) -> Figure:
-    """The training loss with its spread over the runs."""
+    """The training loss with its spread over the networks."""
     from matplotlib.ticker import MaxNLocator, NullFormatter
 
     figure = _new(2.1)

@@ -42,7 +42,7 @@ from pipeline.train.fit import one_thread
 from pipeline.train.stack_training import NO_ROWS
 
 FOLDS, RUNS = 5, 2
-"""Folds of the training part and networks per fold: together as many networks as a run has by default."""
+"""Folds of the training part and networks per fold: together as many networks as a model has by default."""
 
 
 def calibrate(

@@ -57,9 +57,9 @@ class Calibration(HeldOut):
     """Held-out predictions of the training part, and the distances of its performances.
 
     Attributes:
-        steps: (n, T) step scores of the training performances by the run itself.
+        steps: (n, T) step scores of the training performances by the model itself.
         duration: (n,) seconds.
-        attention: (n, T) the run's attention to the interaction in the training performances.
+        attention: (n, T) the model's attention to the interaction in the training performances.
         head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN where there is no label or no
             such head.
         networks: of each fold, trained on the other folds.
@@ -96,7 +96,7 @@ class Calibration(HeldOut):
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
-        An interval is widened to contain the run's score, where `scores` (m,) are given. If no training label is
+        An interval is widened to contain the model's score, where `scores` (m,) are given. If no training label is
         negative, both ends are at least zero, even beside a negative score.
         """
         centres = self.networks.mean(self.networks.output(features).score)

@@ -1,4 +1,4 @@
-"""Exports the networks of a trained run as one ONNX file, with their normalisation, checked against torch.
+"""Exports the networks of a trained model as one ONNX file, with their normalisation, checked against torch.
 
 Inputs, as in `pipeline.train.features.FeatureSet` and in its units, batch first; those of size 0 are left out:
 
@@ -10,9 +10,9 @@ Outputs in the units of the labels, means over the networks except `members`:
     score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2)
     execution (B,), synchronisation (B,)    if the model has the head and the training part had the label
 
-The score is the network's. Where the run averages it with regressions, the file's metadata (`SHARE`) and the printed
-line say which share of the run's score it is. The file contains no intervals, flags or percentile: they need the
-calibration of the run folder.
+The score is the network's. Where the model averages it with regressions, the file's metadata (`SHARE`) and the printed
+line say which share of the model's score it is. The file contains no intervals, flags or percentile: they need the
+calibration of the model folder.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ TOLERANCE = 1e-5
 """Greatest allowed difference between the file and torch, relative to outputs above 1."""
 
 SHARE = "share_of_score"
-"""Name in the file's metadata of the network's weight in the run's score, from 0 to 1."""
+"""Name in the file's metadata of the network's weight in the model's score, from 0 to 1."""
 
-BUG = "This is an error of the program: report it with the run folder"
+BUG = "This is an error of the program: report it with the model folder"
 
 OPSET = 18
 PROBES = 6
@@ -69,7 +69,7 @@ class Exported:
     difference: float  # the greatest, as for `TOLERANCE`
     inputs: dict[str, list[int | str]]  # shapes by name; "B" is any number of performances
     outputs: dict[str, list[int | str]]
-    share: float  # of the run's score, from 0 to 1
+    share: float  # of the model's score, from 0 to 1
 
     def as_json(self) -> dict[str, Any]:
         """As JSON types."""
@@ -85,13 +85,13 @@ class Exported:
         return f"{text}; the network is {self.share:.0%} of this model's score, the rest are {rest}"
 
 
-def export_onnx(run: Path, out: Path) -> Exported:
-    """Write the run in folder `run` as ONNX file `out`, if the file agrees with torch on random performances.
+def export_onnx(folder: Path, out: Path) -> Exported:
+    """Write the model in `folder` as ONNX file `out`, if the file agrees with torch on random performances.
 
-    Raises DataError if there is no trained run or the file differs from torch, UsageError if the packages that write
+    Raises DataError if there is no trained model or the file differs from torch, UsageError if the packages that write
     ONNX are not installed.
     """
-    whole = TrainedModel.load(run)
+    whole = TrainedModel.load(folder)
     share, model = whole.network_share, replace(whole, combination=NETWORK_ALONE)
     probe, net = _probe(model, max(1, _steps(model))), _Ensemble(model)
     with atomic_path(out) as temporary:
@@ -130,7 +130,7 @@ class _Normalise(nn.Module):
 
 
 class _Ensemble(nn.Module):
-    """The networks of a run as plain layers, from features to scores in the units of the labels.
+    """The networks of a model as plain layers, from features to scores in the units of the labels.
 
     Attributes:
         inputs, outputs: names of the inputs that have a size, and of the outputs.

@@ -1,4 +1,4 @@
-"""The model card of a run: data, training, accuracy, calibration and limits of use."""
+"""The card of a model: data, training, accuracy, calibration and limits of use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LIMITS = (
 
 
 def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, model_sha256: str = "") -> str:
-    """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
+    """The card as Markdown, with the metadata of a hub at its top; the same model gives the same text.
 
     Args:
         features: contain the training performances.
@@ -57,7 +57,7 @@ def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, 
 
 
 def _metadata(name: str, kind: str, calibration: Calibration | None) -> str:
-    """The head of a card, which the Hugging Face Hub reads, as YAML; the owner of the run adds the licence."""
+    """The head of a card, which the Hugging Face Hub reads, as YAML; the owner of the model adds the licence."""
     facts: dict[str, Any] = {
         "library_name": "aqa",
         "pipeline_tag": "video-classification",

@@ -1,6 +1,6 @@
-"""The files of a run folder: their SHA-256, so that a damaged model is refused, and numbers that no model has.
+"""The files of a model folder: their SHA-256, so that a damaged model is refused, and numbers that no model has.
 
-    RUN/sha256.json     format 1: {"files": {name: SHA-256}}
+    MODEL/sha256.json     format 1: {"files": {name: SHA-256}}
 
 The hashes detect damage. They are no signature: whoever can change a file can change its hash too.
 """
@@ -48,14 +48,14 @@ MAX_FILE_BYTES = 1 << 32
 
 FORMAT = 1
 FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
-"""Errors of JSON, numpy and torch where parts of a run do not fit together."""
+"""Errors of JSON, numpy and torch where parts of a model do not fit together."""
 
 TRAIN_AGAIN = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`"
-FIX = "Copy the run folder again from where it was trained, or train it again"
+FIX = "Copy the model folder again from where it was trained, or train it again"
 
 
 def cover(folder: Path, texts: Mapping[str, str] | None = None) -> None:
-    """Write the hashes of a run folder's files; `texts` are contents of files that are written next."""
+    """Write the hashes of a model folder's files; `texts` are contents of files that are written next."""
     hashes = {name: sha256_file(folder / name) for name in FILES if (folder / name).is_file()}
     hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (texts or {}).items()}
     write_text(folder / HASHES, hash_table(hashes))
@@ -67,7 +67,7 @@ def hash_table(hashes: Mapping[str, str]) -> str:
 
 
 def check_hashes(folder: Path) -> None:
-    """Compare the files of a run folder with their hashes.
+    """Compare the files of a model folder with their hashes.
 
     Raises DataError, which names the file, where one is missing or not as it was written.
     """
@@ -118,11 +118,11 @@ def model_sha256(folder: Path) -> str:
     return hashlib.sha256(contents.encode()).hexdigest()
 
 
-def no_run_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
-    """What to name in place of a folder without a run: a run one folder below (`demo/run` for `demo`), or a new one."""
+def no_model_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
+    """What to name in place of a folder without a model: one a folder below (`demo/model` for `demo`), or a new one."""
     with suppress(OSError):
-        if runs := sorted(path.parent for path in folder.glob(f"*/{MODEL_FILES[0]}")):
-            return f"Did you mean {printable(runs[0])}?"
+        if models := sorted(path.parent for path in folder.glob(f"*/{MODEL_FILES[0]}")):
+            return f"Did you mean {printable(models[0])}?"
     return f"Name the folder that {writer} wrote"
 
 

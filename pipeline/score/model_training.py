@@ -49,7 +49,7 @@ def train_model(
 ) -> TrainedModel:
     """Train and calibrate a model, and write it with its card into `folder` (`pipeline.score.trained_model`).
 
-    With `model.system: combined` the run has regressions of all training performances too. The calibration says which
+    With `model.system: combined` the model has regressions of all training performances too. The calibration says which
     of them count; without folds all do. A killed training resumes from `folder/checkpoints`.
 
     Args:

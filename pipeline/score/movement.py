@@ -1,6 +1,6 @@
 """Movement of bodies: angles and other figures from keypoints, and differences from the better training videos.
 
-Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A run keeps the
+Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A model keeps the
 `better_ranges` of its training part (`model.json`, `movement` of `calibration`), per group and time step.
 """
 

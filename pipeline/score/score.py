@@ -52,11 +52,11 @@ class Score:
 
     Attributes:
         id: the video's id, as it is on disk; `data.errors.printable` makes it safe to show.
-        score: final score in the unit of the labels, the mean over the run's networks; None without a valid score.
+        score: final score in the unit of the labels, the mean over the model's networks; None without a valid score.
         raw_score: what the networks said, also where a flag of level "bad" forbids a score; nothing else reads it.
         spread: standard deviation over the networks.
-        interval80, interval95: `pipeline.checks.prediction_intervals`; None where the run gives none, and a flag gives
-            the reason.
+        interval80, interval95: `pipeline.checks.prediction_intervals`; None where the model gives none, and a flag
+            gives the reason.
         percentile: percentage of the training scores below this score, ties counted half.
         execution, synchronisation: scores of the model's other heads; None where it has none, or one that is no better
             than guessing.

@@ -60,7 +60,7 @@ def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None 
         raise UsageError("kinematics are read from this machine only", where=kinematics, fix="Copy the file here")
     if kinematics.suffix.lower() in VIDEO_SUFFIXES:
         raise UsageError(
-            "this is a video", where=kinematics, fix=f"Type: {PROGRAM} score VIDEO --kinematics FILE.txt --model RUN"
+            "this is a video", where=kinematics, fix=f"Type: {PROGRAM} score VIDEO --kinematics FILE.txt --model MODEL"
         )
     if not kinematics.is_file():
         fix = "Name a file of 76 columns (.txt); names are case sensitive"

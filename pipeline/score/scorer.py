@@ -1,10 +1,10 @@
-"""Scores videos with a trained run: extraction, prediction, intervals, flags and the share of each step.
+"""Scores videos with a trained model: extraction, prediction, intervals, flags and the share of each step.
 
     from pipeline.score import load_scorer
     scored = load_scorer("runs/demo").score("dive.mp4")
     print(scored.score, scored.interval80, scored.percentile, [flag.title for flag in scored.flags])
 
-The command `score` runs the same code. The same video and run folder give bit-identical numbers, independent of the
+The command `score` runs the same code. The same video and model folder give bit-identical numbers, independent of the
 other videos of a batch. `pipeline.score.score_tables` writes tables, CSV and JSON.
 """
 
@@ -30,10 +30,10 @@ from pipeline.phases import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
-from pipeline.score.run_config import scoring_config, unused_settings
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.setting_differences import stage_differences
+from pipeline.score.stored_method import scoring_config, unused_settings
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.config_errors import all_keys
@@ -42,7 +42,7 @@ from pipeline.train.features import FeatureSet, feature_set
 
 
 class Scorer:
-    """A trained run with the configuration that made its features, as `load_scorer` reads it.
+    """A trained model with the configuration that made its features, as `load_scorer` reads it.
 
     Raises UsageError, which lists the differences, if this version makes other features than those of training.
     """
@@ -207,16 +207,16 @@ class Scorer:
 
 
 def load_scorer(folder: str | Path, user: Config | None = None, observer: Observer = SILENT) -> Scorer:
-    """Load a trained run to score with.
+    """Load a trained model to score with.
 
     Args:
         folder: written by `train`.
-        user: gives the machine, which a run folder does not have (`pipeline.score.run_config`); default: that of a call
+        user: gives the machine, which no model has (`pipeline.score.stored_method`); default: that of a call
             without a configuration, and this process, so that a script needs no guard for worker processes.
-        observer: gets a line where the user's settings of stages are not those of the run, which count.
+        observer: gets a line where the user's settings of stages are not those of the model, which count.
 
-    Raises DataError if the folder holds no trained run or a damaged one. Raises UsageError as `Scorer`, and for
-    settings of the run that this version does not have.
+    Raises DataError if the folder holds no trained model or a damaged one. Raises UsageError as `Scorer`, and for
+    settings of the model that this version does not have.
     """
     folder = Path(folder)
     user = load_config(None, {"run.workers": 0}) if user is None else user
@@ -262,13 +262,13 @@ def score_videos(
     *,
     kinematics: Path | None = None,
 ) -> list[Score]:
-    """Score performances (see `find_performances`) with the run in folder `model`; a failed one has `failure` set.
+    """Score performances (see `find_performances`) with the model in folder `model`; a failed one has `failure` set.
 
     Args:
         user: has the user's machine, and the data set that is scored without inputs.
 
     Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
-    training; DataError if there is no trained run, or a damaged one.
+    training; DataError if there is no trained model, or a damaged one.
     """
     config = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else user
     records = find_performances(inputs, observer, config, kinematics=kinematics)

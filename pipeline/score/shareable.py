@@ -1,6 +1,6 @@
 """Scores without names of the account, the machine and folders, for pages, CSV and JSON, which are made for sharing.
 
-Run folders keep them, as provenance.
+Model folders keep them, as provenance.
 """
 
 from __future__ import annotations

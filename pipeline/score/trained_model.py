@@ -1,15 +1,15 @@
-"""A trained model: fits networks, predicts, and is stored in a run folder that works on any machine.
+"""A trained model: fits networks, predicts, and is stored in a model folder that works on any machine.
 
-RUN/model.json           format 7: versions, network, sizes, recipe, feature settings, channel names, training ids,
+MODEL/model.json           format 7: versions, network, sizes, recipe, feature settings, channel names, training ids,
                          `calibration` (`pipeline.score.calibration.calibration_description`) or null with its reason,
                          `contents`, SHA-256 of the input files that training read; null for packed features
-RUN/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
+MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (the arrays of `PhaseReferences`)
-RUN/config.json          every setting of the training (`pipeline.score.run_config`)
-RUN/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
-RUN/card.md              for people (`pipeline.score.model_card`)
+MODEL/config.json          every setting of the training (`pipeline.score.stored_method`)
+MODEL/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
+MODEL/card.md              for people (`pipeline.score.model_card`)
 
 Predictions are deterministic. Each performance is computed alone and in double precision, so the other performances of
 a batch and the number of threads do not change the printed scores.
@@ -44,11 +44,11 @@ from pipeline.score.model_files import (
     WEIGHTS,
     check_hashes,
     cover,
-    no_run_fix,
+    no_model_fix,
     require_finite,
 )
-from pipeline.score.run_config import save_settings
 from pipeline.score.setting_differences import stage_differences
+from pipeline.score.stored_method import save_settings
 from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.settings.config import Config
 from pipeline.settings.recipes import TrainConfig
@@ -70,11 +70,11 @@ FORMAT = 8
 
 @dataclass(frozen=True)
 class ModelScores:
-    """Scores of n performances in the units of the labels: means over the runs, except `members`.
+    """Scores of n performances in the units of the labels: means over the networks, except `members`.
 
     Attributes:
         score: (n,) final score.
-        members: (runs, n) final score by each run.
+        members: (runs, n) final score by each network.
         step_scores: (n, T) share of each time step; with `other_share` and the lowest training score they sum to
             the score.
         attention: (n, T, 2) weights of scene and interaction.
@@ -245,12 +245,12 @@ class TrainedModel:
         )
 
     def save(self, folder: Path, config: Config | None = None) -> None:
-        """Write the run folder with its settings.
+        """Write the model folder with its settings.
 
         The description is written last: a folder with this file is complete.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / SETTINGS).unlink(missing_ok=True)  # an earlier run's file must not describe the new weights
+        (folder / SETTINGS).unlink(missing_ok=True)  # an earlier model's file must not describe the new weights
         if config is not None:
             save_settings(config, folder)
         with atomic_path(folder / WEIGHTS) as temporary:
@@ -304,14 +304,14 @@ class TrainedModel:
                 raise DataError("another version trained this model", where=folder, fix=TRAIN_AGAIN)
             return _read(description, load_file(folder / WEIGHTS))
         except FileNotFoundError as error:
-            raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from error
+            raise DataError("no trained model here", where=folder, fix=no_model_fix(folder)) from error
         except (OSError, SafetensorError, UsageError, *FAULTS) as error:
             cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise DataError(f"this model is damaged ({cause})", where=folder, fix=TRAIN_AGAIN) from error
 
 
 def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedModel:
-    """The model of a run folder's content. Raises UsageError or one of `FAULTS` if its parts do not fit together."""
+    """The model of a model folder's content. Raises UsageError or one of `FAULTS` if its parts do not fit together."""
     require_finite(description, tensors)
     calibration, contents = (description[name] for name in ("calibration", "contents"))
     fitted = {name: values.numpy() for name, values in with_prefix(tensors, "combination.").items()}

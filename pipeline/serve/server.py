@@ -52,7 +52,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
 def judged(scorer: Scorer) -> str:
     """What a model judges: data set, scale, number of training videos, and their days by labels or file names.
 
-    It also says whether the model guesses. A run without a preset has the name of its folder.
+    It also says whether the model guesses. A model without a preset has the name of its folder.
     """
     from pipeline.report.text import to_digits
     from pipeline.report.video_section import who_and_when
@@ -86,14 +86,14 @@ def run_app(app: FastAPI, port: int, observer: Observer) -> None:
 def refuse_keypoint_models(scorer: Scorer) -> None:
     """Raise UsageError for a model that reads keypoints or features of another program, which the page refuses."""
     if "features" in scorer.planner.stages:
-        fix = f"Type: {PROGRAM} score --features FOLDER --model RUN"
+        fix = f"Type: {PROGRAM} score --features FOLDER --model MODEL"
         what = "this model reads files of features, which the page does not accept"
         raise UsageError(what, where=scorer.folder, fix=fix)
     if getattr(scorer.planner.configs.get("pose"), "backend", "") == "import":
         raise UsageError(
             "this model reads keypoint files of another program (pose.backend: import), which the page does not accept",
             where=scorer.folder,
-            fix=f"Use: {PROGRAM} score VIDEOS --model RUN, or train a model whose poses the program detects itself",
+            fix=f"Use: {PROGRAM} score VIDEOS --model MODEL, or train a model whose poses the program detects itself",
         )
 
 

@@ -83,7 +83,7 @@ class Config:
         return merged_settings(self.recorded(), self.machine.dump(), {"dataset": self.dataset.dump()})
 
     def recorded(self) -> dict[str, Any]:
-        """What a run stores, as JSON types: the method and what describes its videos."""
+        """What a model stores, as JSON types: the method and what describes its videos."""
         return merged_settings(self.method.dump(), self.videos.dump())
 
     def given(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The machine: where outputs and the user's own networks are, and where and how work runs. No run stores it."""
+"""The machine: where outputs and the user's own networks are, and where and how work runs. No model stores it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Device = Literal["auto", "cpu", "cuda"]
 """Where networks train; auto: a GPU where there is one."""
 
 
-class RunConfig(Section):
+class WorkConfig(Section):
     """Where and how work runs."""
 
     workers: int | None = Field(
@@ -52,7 +52,7 @@ class Machine(Section):
     """The machine; `machine_class` adds the devices, threads and files of the stages."""
 
     cache: Path = Field(Path("cache/folder"), description="folder of the stages' outputs")
-    run: RunConfig = RunConfig()
+    run: WorkConfig = WorkConfig()
     storage: StorageConfig = StorageConfig()
 
     @field_validator("cache", mode="before")

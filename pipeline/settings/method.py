@@ -1,4 +1,4 @@
-"""The method: everything that changes a result. A run stores it, and a shared run is it."""
+"""The method: everything that changes a result. A model stores it."""
 
 from __future__ import annotations
 

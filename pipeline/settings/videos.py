@@ -1,4 +1,4 @@
-"""What describes the videos of a call. A run stores it; what a user says of other videos replaces it."""
+"""What describes the videos of a call. A model stores it; what a user says of other videos replaces it."""
 
 from __future__ import annotations
 

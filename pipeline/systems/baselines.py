@@ -16,7 +16,7 @@ from pipeline.train.features import FeatureSet
 def training_mean(train: FeatureSet) -> SimplePredictor:
     """The mean training score, which is the constant with the least squared error."""
     mean = _scores(train).mean()
-    return lambda test, run: np.full(len(test), mean)
+    return lambda test, repeat: np.full(len(test), mean)
 
 
 def duration(train: FeatureSet) -> SimplePredictor:
@@ -29,15 +29,15 @@ def subject_mean(train: FeatureSet) -> SimplePredictor:
     scores, subjects = _scores(train), np.array(_subjects(train))
     means = {subject: float(scores[subjects == subject].mean()) for subject in set(_subjects(train)) - {""}}
     mean = float(scores.mean())
-    return lambda test, run: np.array([means.get(subject, mean) for subject in _subjects(test)])
+    return lambda test, repeat: np.array([means.get(subject, mean) for subject in _subjects(test)])
 
 
 def random_scores(train: FeatureSet) -> SimplePredictor:
     """Drawn uniformly between the lowest and the highest training score (RANDOM of table 4)."""
     low, high = np.quantile(_scores(train), [0.0, 1.0])
 
-    def drawn(test: FeatureSet, run: int) -> Floats:
-        seed = [run, *map(zlib.crc32, map(str.encode, test.ids))]
+    def drawn(test: FeatureSet, repeat: int) -> Floats:
+        seed = [repeat, *map(zlib.crc32, map(str.encode, test.ids))]
         return np.random.default_rng(seed).uniform(low, high, len(test))
 
     return drawn
@@ -61,7 +61,7 @@ def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
         (known, SimpleSystem("training mean", training_mean, kind="baseline")),
         (features.duration, SimpleSystem("duration", duration, kind="baseline")),
         (known, SimpleSystem("subject mean", subject_mean, kind="baseline")),
-        (known, SimpleSystem("random", random_scores, runs=10, kind="baseline")),
+        (known, SimpleSystem("random", random_scores, repeats=10, kind="baseline")),
         (difficulties(features), SimpleSystem("difficulty", difficulty_alone, kind="baseline")),
     )
     return tuple(system for values, system in baselines if np.isfinite(values).any())
@@ -75,10 +75,10 @@ def _line(train: FeatureSet, value: Callable[[FeatureSet], Floats]) -> SimplePre
     scores, given = _scores(train), value(train)
     finite, mean = np.isfinite(given), scores.mean()
     if not finite.any() or np.ptp(given[finite]) == 0:
-        return lambda test, run: np.full(len(test), mean)
+        return lambda test, repeat: np.full(len(test), mean)
     slope, offset = np.polyfit(given[finite], scores[finite], 1)
 
-    def on_line(test: FeatureSet, run: int) -> Floats:
+    def on_line(test: FeatureSet, repeat: int) -> Floats:
         asked = value(test)
         return np.asarray(np.where(np.isfinite(asked), slope * asked + offset, mean))
 

@@ -1,7 +1,7 @@
 """The combination of several systems: the mean of those that inner validation finds better than chance.
 
 A mean of several systems that work is hard to beat with few performances, and has no weight to learn. Evaluations and
-run folders fit, and predict with, the same `Combination`.
+model folders fit, and predict with, the same `Combination`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMBINED = "combined"
 """Name of the row."""
 
 NETWORK = "AIM"
-"""The name of the network, the first system of the combination of a run folder."""
+"""The name of the network, the first system of the combination of a model folder."""
 
 CHANCE = 0.05
 """A system is averaged if random predictions would rank this well in a smaller share of the cases."""
@@ -40,7 +40,7 @@ class Combination:
         tests: of every system; empty without inner validation, when all are averaged.
         ranks: by task, "" for all together: (1 + used, n) labels, then inner held-out predictions of each averaged
             system for the same performances, every row sorted. Scores are averaged where there are none.
-        regressions: of a run folder, the systems after the network. An evaluation trains its systems itself.
+        regressions: of a model folder, the systems after the network. An evaluation trains its systems itself.
     """
 
     names: tuple[str, ...]
@@ -59,8 +59,8 @@ class Combination:
         """The mean of the systems that are better than chance, else the one with the lowest p-value.
 
         Where users are unseen and several systems are averaged, it is the mean of ranks: systems differ in how far they
-        trust the levels of users that they know. `by_task`: ranks follow from each task alone. A run folder counts all
-        tasks as one, as its network does, since a new video does not name its task.
+        trust the levels of users that they know. `by_task`: ranks follow from each task alone. A trained model counts
+        all tasks as one, as its network does, since a new video does not name its task.
         """
         tests, ranks = inner.tests(), dict[str, Floats]()
         used = tuple(name for name in inner.names if tests[name].p < CHANCE)
@@ -134,7 +134,7 @@ class Combination:
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combination:
-        """The combination of a run folder that `description` and `arrays` came from.
+        """The combination of a model folder that `description` and `arrays` came from.
 
         Raises ValueError, LookupError or TypeError where they are damaged, hostile or do not fit together.
         """
@@ -155,7 +155,7 @@ class Combination:
 
 
 NETWORK_ALONE = Combination.of_all((NETWORK,))
-"""The combination of a run folder without regressions."""
+"""The combination of a model folder without regressions."""
 
 
 def _mean(given: Sequence[Floats] | Floats) -> Floats:

@@ -28,7 +28,7 @@ class Predictions:
     """Scores of m performances, in the units of the labels.
 
     Attributes:
-        score: (runs, m).
+        score: (runs, m), of each network, or of each repetition of a system that draws at random.
         execution, synchronisation: (runs, m), None where the system has none.
         deviation: (runs, m) predicted standard deviation of the score, or None.
         by_epoch: (epochs watched, runs, m) the score after every watched epoch, or None.
@@ -191,7 +191,7 @@ _NAMED = ("name", "kind", "model", "config")
 
 
 SimplePredictor = Callable[[FeatureSet, int], Floats]
-"""A function of m performances and the number of a run that returns (m,) scores."""
+"""A function of m performances and the number of a repetition that returns (m,) scores."""
 
 
 @dataclass(frozen=True)
@@ -200,13 +200,13 @@ class SimpleSystem(System):
 
     name: str
     fit: Callable[[FeatureSet], SimplePredictor]
-    runs: int = 1  # repetitions, for systems that draw at random
+    repeats: int = 1  # repetitions, for systems that draw at random
     kind: RowKind = "other"
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`."""
         scores = self.fit(train)
-        return lambda features: Predictions(np.stack([scores(features, run) for run in range(self.runs)]))
+        return lambda features: Predictions(np.stack([scores(features, number) for number in range(self.repeats)]))
 
 
 def without_scores(features: FeatureSet) -> FeatureSet:
@@ -234,7 +234,7 @@ def joined(rows: Sequence[Rows], parts: Sequence[Predictions]) -> Predictions:
 def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
     """The scores (runs, m) of each system, repeated up to the number of runs of the system that has most.
 
-    The result of a run needs a prediction of every system, so a system of one run counts in every run.
+    A result of single networks needs a prediction of every system, so a system of one run counts in every one.
     """
     most = max((len(values) for values in scores), default=0)
     return tuple(values[np.arange(most) % len(values)] for values in scores)

@@ -1,8 +1,8 @@
 """The methods of `models.published_methods` as systems: one training loop for all, features and protocols of AIM.
 
 The recipe sets batches, number of networks and normalisation. Epochs, learning rates and weight decay are the same for
-all methods (`published_systems`), since the recipe's are tuned to AIM's loss. The optimiser is AdamW. The runs train as
-one stack, and each draws from generators that depend on the seed and the run alone.
+all methods (`published_systems`), since the recipe's are tuned to AIM's loss. The optimiser is AdamW. The networks
+train as one stack, and each draws from generators that depend on the seed and its number alone.
 
 A method reads the agents' channels, their masks and the scene of each step, but no trial-level descriptors. MUSDL
 learns only from performances with the scores of single judges. MUSDL and the choice of exemplars read the difficulty
@@ -145,7 +145,7 @@ class PublishedSystem(NetworkSystem):
 
 @dataclass(frozen=True)
 class _Learner:
-    """The networks of all runs and their training part; n performances, J judges.
+    """All networks and their training part; n performances, J judges.
 
     Attributes:
         used: (F,) the entries of a step that are not 0 throughout the training part.

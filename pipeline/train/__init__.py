@@ -1,4 +1,4 @@
-"""Training: normalises features, trains all networks of a run as one stack, and resumes from checkpoints."""
+"""Training: normalises features, trains all networks of a model as one stack, and resumes from checkpoints."""
 
 from pipeline.train.augment import training_set
 from pipeline.train.fit import TrainingControl, fit_members

@@ -240,7 +240,7 @@ def report(folder: Path, count: int = 4) -> d.ReportData:
         title="Synchronised diving, final",
         subtitle="29 videos scored by aim-tasd2-demo, an ensemble of 10",
         made="Made by aim-pipeline 0.1.0 on 2026-11-25 00:40 UTC",
-        run={
+        origin={
             "Command": "run_pipeline.py score dives/ --model runs/demo",
             "Versions": "torch 2.13.0, openvino 2026.4.1",
             "Machine": "2 cores, 24 GiB",

@@ -32,7 +32,7 @@ from pipeline.phases import CarriedPhases
 from pipeline.report import ReportData, ScoredVideos, render_report
 from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page
-from pipeline.report.run_report import scores_page
+from pipeline.report.report_pages import scores_page
 from pipeline.report.video_section import ModelFacts, video_report
 from pipeline.run import Planner, Summary
 from pipeline.run.batch import run_extract

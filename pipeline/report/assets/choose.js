@@ -24,7 +24,7 @@ Report.choose = (() => {
       const said = [trimmed ? `from ${a} to ${b} s` : "", box ? "the people in the box" : ""].filter(Boolean).join(", ");
       part("chosen").textContent = wrong ? "The end is before the start." : said ? `Chosen: ${said}.${submission ? "" : " Type:"}` : help;
       const video = trimmed ? "trimmed.mp4" : typed.video;
-      const lines = [trimmed ? `ffmpeg -i ${typed.video} -ss ${a} -to ${b} trimmed.mp4` : "", `${typed.program} score ${video} --model RUN${box ? ` --set 'pose.region=[${corners}]'` : ""}`];
+      const lines = [trimmed ? `ffmpeg -i ${typed.video} -ss ${a} -to ${b} trimmed.mp4` : "", `${typed.program} score ${video} --model MODEL${box ? ` --set 'pose.region=[${corners}]'` : ""}`];
       part("command").textContent = lines.filter(Boolean).join("\n");
       part("command").hidden = !said || wrong || submission !== null;
       for (const tile of tiles) {

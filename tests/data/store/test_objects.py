@@ -37,9 +37,9 @@ from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
-from pipeline.score.run_config import save_settings
 from pipeline.score.score_tables import scores_as_json
 from pipeline.score.scorer import load_scorer
+from pipeline.score.stored_method import save_settings
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.machine import Machine
 from pipeline.settings.recipes import TrainConfig

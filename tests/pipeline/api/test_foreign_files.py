@@ -29,7 +29,7 @@ from pipeline.pack.pack_file import read_pack
 from pipeline.run import StatusRow
 from pipeline.run.runner import Result
 from pipeline.score.model_files import check_hashes, hash_table
-from pipeline.score.run_config import stored_settings
+from pipeline.score.stored_method import stored_settings
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
 from tests.helpers.program_server import ProgramServer

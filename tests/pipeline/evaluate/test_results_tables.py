@@ -14,7 +14,7 @@ from pipeline.evaluate.evaluation_results import (
     Lead,
     Leads,
     MeanAndEnds,
-    RunCorrelations,
+    NetworkCorrelations,
 )
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.results_tables import SINGLE_RUNS, curve_table, inner_table, main_table, runs_table, task_tables
@@ -52,7 +52,7 @@ def test_a_table_without_intervals_has_no_column_for_them_and_says_why() -> None
 
 
 def test_the_papers_rows_are_per_fold_and_stand_beside_single_networks() -> None:
-    runs = tuple(RunCorrelations(rho, FoldAverage(rho + 0.1, rho)) for rho in (0.2, 0.4))
+    runs = tuple(NetworkCorrelations(rho, FoldAverage(rho + 0.1, rho)) for rho in (0.2, 0.4))
     ours = SYSTEMS[OURS]
     ours = replace(ours, tasks={"": replace(ours.tasks[""], runs=runs)})
     results = made_results({**SYSTEMS, OURS: ours}, paper={"AIM (paper, table 2)": {"": 63.0}})

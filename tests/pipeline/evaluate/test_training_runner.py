@@ -27,7 +27,7 @@ from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import Config, load_config
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import TaskFold
 from pipeline.systems.aim_system import AimSystem
@@ -58,7 +58,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(workers: int = 2, **more: Any) -> TrainingRunner:
-    return TrainingRunner(RunConfig(workers=workers, engine="ray"), **more)
+    return TrainingRunner(WorkConfig(workers=workers, engine="ray"), **more)
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:

@@ -25,7 +25,7 @@ from pipeline.pool.local_pool import ProcessPool, kind_of_end
 from pipeline.pool.worker_pool import run_items
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -68,15 +68,15 @@ def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyP
     free = Mock(return_value=Mock(available=64e9))
     monkeypatch.setattr("pipeline.pool.local_pool.psutil.virtual_memory", free)
     monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 6)
-    assert ProcessPool(RunConfig()).split_cores(100) == (6, 1)
-    assert ProcessPool(RunConfig()).split_cores(2) == (2, 3), "two videos"
-    assert ProcessPool(RunConfig()).workers_for(100) == (6, "6 processes with 1 thread each")
-    assert ProcessPool(RunConfig()).workers_for(1) == (1, "1 process with 6 threads")
-    assert ProcessPool(RunConfig(workers=1, threads=2)).split_cores(100) == (1, 2)
+    assert ProcessPool(WorkConfig()).split_cores(100) == (6, 1)
+    assert ProcessPool(WorkConfig()).split_cores(2) == (2, 3), "two videos"
+    assert ProcessPool(WorkConfig()).workers_for(100) == (6, "6 processes with 1 thread each")
+    assert ProcessPool(WorkConfig()).workers_for(1) == (1, "1 process with 6 threads")
+    assert ProcessPool(WorkConfig(workers=1, threads=2)).split_cores(100) == (1, 2)
     free.return_value.available = 4e9
-    assert ProcessPool(RunConfig()).split_cores(100) == (2, 3), "memory for two"
+    assert ProcessPool(WorkConfig()).split_cores(100) == (2, 3), "memory for two"
     free.return_value.available = 1e8
-    assert ProcessPool(RunConfig()).split_cores(100) == (1, 6)
+    assert ProcessPool(WorkConfig()).split_cores(100) == (1, 6)
 
 
 def no_start(*_: object) -> Callable[[int], int]:
@@ -85,7 +85,7 @@ def no_start(*_: object) -> Callable[[int], int]:
 
 def test_workers_that_cannot_start_are_an_error(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="a worker process cannot start: it ended with code 1"):
-        list(run_items(ProcessPool(RunConfig(workers=2)), no_start, deque(range(1, 6)), lambda: False))
+        list(run_items(ProcessPool(WorkConfig(workers=2)), no_start, deque(range(1, 6)), lambda: False))
     assert "no such package" in capfd.readouterr().err
     assert not multiprocessing.active_children()
 
@@ -102,11 +102,11 @@ def sleep_until_killed(place: Path, stop: object, tell: object) -> Callable[[int
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     program = (
         "import pathlib\nfrom collections import deque\nfrom functools import partial\n"
-        "from pipeline.settings.machine import RunConfig\n"
+        "from pipeline.settings.machine import WorkConfig\n"
         "from pipeline.pool import ProcessPool, run_items\n"
         "from tests.pipeline.pool.test_engines import sleep_until_killed\n"
         f"start = partial(sleep_until_killed, pathlib.Path({str(tmp_path / 'pid')!r}))\n"
-        "list(run_items(ProcessPool(RunConfig(workers=1)), start, deque([1]), lambda: False))\n"
+        "list(run_items(ProcessPool(WorkConfig(workers=1)), start, deque([1]), lambda: False))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     until = time.monotonic() + 60

@@ -7,14 +7,14 @@ import pytest
 from data.errors import UsageError
 from pipeline.pool import ProcessPool, RayPool, ThreadPool, pool_of
 from pipeline.settings.config import load_config
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 
 
 def test_the_settings_choose_where_the_work_runs() -> None:
-    assert pool_of(RunConfig(workers=0)) == ThreadPool()
-    assert pool_of(RunConfig(workers=2, timeout_s=9)) == ProcessPool(RunConfig(workers=2, timeout_s=9), 9)
+    assert pool_of(WorkConfig(workers=0)) == ThreadPool()
+    assert pool_of(WorkConfig(workers=2, timeout_s=9)) == ProcessPool(WorkConfig(workers=2, timeout_s=9), 9)
     with pytest.raises(UsageError, match=r"'run\.engine': should be one of local, ray, not 'rai'"):
         load_config(None, {"run.engine": "rai"})
     if pytest.importorskip("ray"):
-        far = RunConfig(engine="ray", address="here:1")
+        far = WorkConfig(engine="ray", address="here:1")
         assert pool_of(far) == RayPool(far, far.timeout_s)

@@ -24,7 +24,7 @@ from data.errors import UsageError
 from pipeline.pack.pack_file import write_pack
 from pipeline.pool.ray_pool import RayPool
 from pipeline.pool.worker_pool import run_items
-from pipeline.settings.machine import RunConfig
+from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 from tests.pipeline.evaluate.test_training_runner import command, features
 
@@ -113,9 +113,9 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return moving_films(tmp_path_factory.mktemp("in"), [str(number) for number in range(VIDEOS)])
 
 
-def ray_run(nodes: Nodes) -> RunConfig:
+def ray_run(nodes: Nodes) -> WorkConfig:
     """Two workers on the cluster."""
-    return RunConfig(workers=2, engine="ray", address=nodes.cluster.address)
+    return WorkConfig(workers=2, engine="ray", address=nodes.cluster.address)
 
 
 def test_a_node_that_dies_costs_no_video(nodes: Nodes, videos: Path, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def meeting(folder: Path, stop: threading.Event, tell: object) -> Callable[[int]
 
 
 def test_a_node_that_comes_late_gets_work(living_head: Any, tmp_path: Path) -> None:
-    pool, late = RayPool(RunConfig(workers=2, engine="ray", address=living_head.address)), list[Any]()
+    pool, late = RayPool(WorkConfig(workers=2, engine="ray", address=living_head.address)), list[Any]()
     for item, _ in run_items(pool, partial(meeting, tmp_path), deque(range(3)), lambda: False):
         if item == 0:
             late.append(living_head.add_node(num_cpus=1))

@@ -111,9 +111,9 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: EvaluationResul
 def test_tasks_are_folded_and_what_made_the_page_is_on_it(evaluated: EvaluationResults, page: str) -> None:
     folded = re.findall(r"<details class=\"panel folded\"><summary>(.*?)</summary>", page)
     assert folded == ["a, n 20", "b, n 20"]
-    run = page.split('id="run-title"')[1]
+    origin = page.split('id="origin-title"')[1]
     for fact in (evaluated.origin.date, *evaluated.origin.versions.values()):
-        assert fact in run
+        assert fact in origin
     assert "A paragraph for a paper." in page.split("Methods</h3>")[1]
 
 

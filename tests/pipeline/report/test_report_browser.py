@@ -419,7 +419,7 @@ def test_at_its_begin_a_video_has_no_line_of_time_at_the_edge_of_the_first_step(
 
 def test_a_page_of_several_athletes_opens_with_the_videos(page: Any) -> None:
     sections = page.eval_on_selector_all("main > section", "all => all.map((one) => one.id)")
-    assert sections == ["batch", "videos", "compare", "evaluation", "run"]
+    assert sections == ["batch", "videos", "compare", "evaluation", "origin"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1366, 700)])
@@ -513,7 +513,7 @@ def test_start_end_and_the_athlete_are_chosen_by_clicks_on_the_contact_sheet(pag
     command = page.inner_text("#video-0 [data-part=command]")
     found = re.fullmatch(
         r"ffmpeg -i final/dive_01\.mp4 -ss 0\.54 -to 1\.63 trimmed\.mp4\n"
-        r"aqa score trimmed\.mp4 --model RUN --set 'pose\.region=\[(.*)\]'",
+        r"aqa score trimmed\.mp4 --model MODEL --set 'pose\.region=\[(.*)\]'",
         command,
     )
     assert found, command

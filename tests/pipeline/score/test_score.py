@@ -37,7 +37,7 @@ from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ThreadPool, WorkerLost
 from pipeline.pool.worker_pool import LossKind
 from pipeline.report import ReportData, ScoredVideos, render_report, write_scores_page
-from pipeline.report.run_report import run_page
+from pipeline.report.report_pages import folder_page
 from pipeline.run import STOPPED, Plan, Planner
 from pipeline.run.batch import run_extract
 from pipeline.score import train_model
@@ -321,7 +321,7 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
     hidden = scorer.score(new / "a.mp4")
     assert (hidden.execution, hidden.head_accuracy, hidden.score) == (None, {}, scored.score)
     write_scores_page(page, ScoredVideos(scorer, [hidden], records), ReportData("t"))
-    assert "xecution" not in page.read_text().split("<main")[1].split('id="run"')[0]
+    assert "xecution" not in page.read_text().split("<main")[1].split('id="origin"')[0]
 
 
 def test_the_calibration_keeps_the_first_and_the_last_day(scorer: Scorer) -> None:
@@ -358,7 +358,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
     (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},50\n" for name in names))
     dataset = {"kind": "folder", "root": str(root / "train"), "labels": str(tmp_path / "labels.csv")}
     user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
-    data = run_page(run_copy, (), tmp_path / "page.html", 2, user, Observer())
+    data = folder_page(run_copy, (), tmp_path / "page.html", 2, user, Observer())
     page = render_report(data)
     if not calibrated:
         assert "<title>Training videos: no test (run)</title>" in page

@@ -45,7 +45,7 @@ def test_shapes_and_sums(run: TrainedModel, features: FeatureSet) -> None:
 
 
 def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: Path) -> None:
-    """A set in the layout of TASD-2 may have no parts of the score; the run folder still loads and scores."""
+    """A set in the layout of TASD-2 may have no parts of the score; the model folder still loads and scores."""
     records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(features.records))
     unlabelled = replace(features, records=records)
     TrainedModel.fit(unlabelled, TrainConfig(runs=2, epochs=2), AimConfig(width=8, multi_task=True)).save(tmp_path)

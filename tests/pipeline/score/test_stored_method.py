@@ -1,4 +1,4 @@
-"""A run folder decides features and scores; it never decides where files are written or which code runs."""
+"""A model folder decides features and scores; it never decides where files are written or which code runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import write_text
 from extractors.base import StageConfig
-from pipeline.score.run_config import CONFIG_FILE, save_settings, scoring_config, stored_settings, unused_settings
+from pipeline.score.stored_method import CONFIG_FILE, save_settings, scoring_config, stored_settings, unused_settings
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import machine_class
 from pipeline.settings.method import method_class

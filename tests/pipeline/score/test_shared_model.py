@@ -1,4 +1,4 @@
-"""Trained runs at addresses: an S3 server, a web server, a stand-in for a model hub, and ZIP files."""
+"""Trained models at addresses: an S3 server, a web server, a stand-in for a model hub, and ZIP files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from data.weights import cache_dir
 from pipeline.score import train_model
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import HASHES, model_sha256
-from pipeline.score.shared_run import README, local_run, push_run
+from pipeline.score.shared_model import README, local_model, push_model
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.train.features import FeatureSet
@@ -162,14 +162,14 @@ def scores_the_same(copy: Path, run: Path, features: FeatureSet) -> bool:
 
 
 def test_a_folder_is_itself(trained_run: Path) -> None:
-    assert local_run(str(trained_run)) == trained_run
-    assert local_run(f"file://{trained_run}") == trained_run
+    assert local_model(str(trained_run)) == trained_run
+    assert local_model(f"file://{trained_run}") == trained_run
 
 
 def test_a_pushed_run_scores_the_same_and_holds_no_path_of_this_machine(
     trained_run: Path, features: FeatureSet, tmp_path: Path
 ) -> None:
-    push_run(trained_run, str(tmp_path / "there"))
+    push_model(trained_run, str(tmp_path / "there"))
     assert scores_the_same(tmp_path / "there", trained_run, features)
     assert "somebody" not in (trained_run / "config.json").read_text()
     assert not [p.name for p in (tmp_path / "there").iterdir() if b"somebody" in p.read_bytes()]
@@ -177,19 +177,19 @@ def test_a_pushed_run_scores_the_same_and_holds_no_path_of_this_machine(
 
 def test_another_run_is_not_written_over(trained_run: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
-    push_run(trained_run, str(there))
-    push_run(trained_run, str(there))  # the same run again
+    push_model(trained_run, str(there))
+    push_model(trained_run, str(there))  # the same run again
     (there / HASHES).write_text("{}")
-    with pytest.raises(UsageError, match="another run is there") as caught:
-        push_run(trained_run, str(there))
+    with pytest.raises(UsageError, match="another model is there") as caught:
+        push_model(trained_run, str(there))
     assert "--replace" in str(caught.value)
-    push_run(trained_run, str(there), replace=True)
+    push_model(trained_run, str(there), replace=True)
     TrainedModel.load(there)
 
 
 def test_a_folder_without_a_run_is_not_pushed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no trained model here\. Name the folder that .* train"):
-        push_run(tmp_path, str(tmp_path / "there"))
+        push_model(tmp_path, str(tmp_path / "there"))
 
 
 def test_a_run_on_a_store(
@@ -197,21 +197,21 @@ def test_a_run_on_a_store(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.server)
     place = f"s3://{bucket.name}/models/dives"
-    push_run(trained_run, place)
-    copy = local_run(Path(place))  # as a command line gives it, with one slash
+    push_model(trained_run, place)
+    copy = local_model(Path(place))  # as a command line gives it, with one slash
     assert copy.parent == cache_dir() / "models"
     assert scores_the_same(copy, trained_run, features)
     before = (copy / "model.safetensors").stat().st_mtime_ns
-    assert (local_run(place) / "model.safetensors").stat().st_mtime_ns == before, "downloaded once"
+    assert (local_model(place) / "model.safetensors").stat().st_mtime_ns == before, "downloaded once"
     (copy / "model.safetensors").write_bytes(b"damaged")
-    assert scores_the_same(local_run(place), trained_run, features)
+    assert scores_the_same(local_model(place), trained_run, features)
     bucket.put("models/dives/model.safetensors", b"damaged")
     shutil.rmtree(copy)
     with pytest.raises(DataError, match="damaged"):
-        local_run(place)
+        local_model(place)
     assert not copy.exists()
     with pytest.raises(DataError, match=r"no trained model at this address.*"):
-        local_run(f"s3://{bucket.name}/models/other")
+        local_model(f"s3://{bucket.name}/models/other")
 
 
 @pytest.fixture
@@ -236,43 +236,43 @@ def test_a_zip_file_and_a_folder_on_a_web_server(
     pytest.importorskip("aiohttp")
     shutil.copytree(trained_run, tmp_path / "site/run")
     shutil.make_archive(str(tmp_path / "site/packed"), "zip", trained_run.parent, trained_run.name)
-    copies = {local_run(place) for place in (f"{web}/run", f"{web}/packed.zip", tmp_path / "site/packed.zip")}
+    copies = {local_model(place) for place in (f"{web}/run", f"{web}/packed.zip", tmp_path / "site/packed.zip")}
     assert len(copies) == 1, "one content is kept once"
     assert scores_the_same(copies.pop(), trained_run, features)
     with pytest.raises(DataError, match="no trained model at this address"):
-        local_run(f"{web}/nothing")
-    with pytest.raises(UsageError, match=r"a run cannot be pushed to a web server.*Name a folder"):
-        push_run(trained_run, f"{web}/new")
+        local_model(f"{web}/nothing")
+    with pytest.raises(UsageError, match=r"a model cannot be pushed to a web server.*Name a folder"):
+        push_model(trained_run, f"{web}/new")
 
 
 def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
     packed = tmp_path / "a.zip"
     packed.write_bytes(b"PK no zip")
     with pytest.raises(DataError, match=r"a\.zip: damaged archive \(BadZipFile.*Download it again"):
-        local_run(packed)
+        local_model(packed)
     with zipfile.ZipFile(packed, "w") as archive:
         for file in ("one", "two"):
             archive.writestr(f"{file}/{HASHES}", "{}")
     with pytest.raises(DataError, match="2 runs in this ZIP file"):
-        local_run(packed)
+        local_model(packed)
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(f"../../{HASHES}", (trained_run / HASHES).read_text())
         archive.writestr("../../escaped", "x")
     with pytest.raises(DataError, match="missing"):
-        local_run(packed)
+        local_model(packed)
     assert not list(tmp_path.rglob("escaped"))
     packed.unlink()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
         for file in trained_run.glob("*.*"):
             archive.write(file, f"run/{file.name}")
     with pytest.raises(DataError, match="a compression that is not read"):
-        local_run(packed)
+        local_model(packed)
 
 
 def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path, tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "a"), "zip", trained_run.parent, trained_run.name))
     content, errors = packed.read_bytes(), list[DataError]()
-    assert local_run(packed).exists()
+    assert local_model(packed).exists()
     random = np.random.default_rng(0)
     for number in range(200):
         damaged = bytearray(content)
@@ -282,7 +282,7 @@ def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path
         packed.write_bytes(damaged)
         shutil.rmtree(cache_dir() / "models", ignore_errors=True)
         try:
-            local_run(packed)
+            local_model(packed)
         except DataError as error:
             errors.append(error)
     assert {error.where for error in errors} == {str(packed)}
@@ -300,12 +300,12 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
             for _ in range(100):
                 stream.write(bytes(1 << 20))
     tracemalloc.start()
-    with pytest.raises(DataError, match=r"bomb\.zip: .* MB that unpack to 105 MB are no trained run"):
-        local_run(packed)
+    with pytest.raises(DataError, match=r"bomb\.zip: .* MB that unpack to 105 MB are no trained model"):
+        local_model(packed)
     content = packed.read_bytes().replace((100 << 20).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
     packed.write_bytes(content)  # the directory now claims 1000 bytes
     with pytest.raises(DataError, match=r"bomb\.zip: damaged"):
-        local_run(packed)
+        local_model(packed)
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
     tracemalloc.stop()
     assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
@@ -318,20 +318,20 @@ def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
         variables = {"HF_ENDPOINT": address, "HF_TOKEN": "test", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
 
         def run(code: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-c", f"from pipeline.score.shared_run import *; {code}"]
+            command = [sys.executable, "-c", f"from pipeline.score.shared_model import *; {code}"]
             return subprocess.run(
                 command, capture_output=True, text=True, env={**os.environ, **variables}, cwd=ROOT, check=False
             )
 
-        done = run(f"print(push_run(Path({str(trained_run)!r}), 'hf://user/dives'))")
+        done = run(f"print(push_model(Path({str(trained_run)!r}), 'hf://user/dives'))")
         assert "/user/dives/commit/" in done.stdout, done.stderr
         repository = repositories["user/dives"]
         assert (repository.private, repository.commits) == (True, 1)
         assert repository.files[README] == (trained_run / CARD).read_bytes()
-        done = run("print(local_run(Path('hf:/user/dives')))")
+        done = run("print(local_model(Path('hf:/user/dives')))")
         assert model_sha256(Path(done.stdout.strip())) == model_sha256(trained_run), done.stderr
-        assert "no trained model at this address" in run("local_run('hf://user/none')").stderr
-        assert "names no repository" in run(f"push_run(Path({str(trained_run)!r}), 'hf://user')").stderr
+        assert "no trained model at this address" in run("local_model('hf://user/none')").stderr
+        assert "names no repository" in run(f"push_model(Path({str(trained_run)!r}), 'hf://user')").stderr
 
 
 def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:

@@ -1,4 +1,4 @@
-"""A run folder with a combination: chosen by held-out folds, equal bits after storage, export."""
+"""A model folder with a combination: chosen by held-out folds, equal bits after storage, export."""
 
 from __future__ import annotations
 

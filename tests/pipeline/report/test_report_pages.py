@@ -16,9 +16,9 @@ from pipeline.evaluate import EvaluationResults, write_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData, VideoReport
-from pipeline.report.run_report import _records, refuse_failed, refuse_incomparable, run_page
-from pipeline.score.run_config import save_settings
+from pipeline.report.report_pages import _records, folder_page, refuse_failed, refuse_incomparable
 from pipeline.score.score import Score, StepScore
+from pipeline.score.stored_method import save_settings
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
 from tests.pipeline.score.test_score import film, labelled, toy_table, trained  # noqa: F401 -- fixtures
@@ -32,7 +32,7 @@ def default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def page_of(run: Path) -> ReportData:
     """The page of a run's folder."""
-    return run_page(run, (), run / "report.html", 4, load_config(), Observer())
+    return folder_page(run, (), run / "report.html", 4, load_config(), Observer())
 
 
 def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: Evalua
     assert page.batch is None
     assert page.evaluation is not None
     assert page.evaluation == evaluation_report(evaluated)
-    assert page.run["command"] == evaluated.origin.command
-    assert page.run["date"] == evaluated.origin.date
+    assert page.origin["command"] == evaluated.origin.command
+    assert page.origin["date"] == evaluated.origin.date
     with pytest.raises(UsageError, match="no results and no model in this folder"):
         page_of(tmp_path / "empty")
 

@@ -1,7 +1,7 @@
-"""Trained runs at an address: a local copy to score with, and the upload of a run.
+"""Trained models at an address: a local copy to score with, and the upload of a model.
 
-<user's cache>/models/<key>/    a copy; the key is the start of the SHA-256 of the run's table of hashes, so that
-                                equal runs are downloaded and kept once
+<user's cache>/models/<key>/    a copy; the key is the start of the SHA-256 of the model's table of hashes, so that
+                                equal models are downloaded and kept once
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pipeline.score.model_files import (
     MODEL_FILES,
     check_hashes,
     hash_table,
-    no_run_fix,
+    no_model_fix,
     read_hashes,
 )
 
@@ -49,7 +49,7 @@ README = "README.md"
 KEY_LETTERS = 24
 
 MOST_RATIO, FREE_BYTES = 10, 16 << 20
-"""A run unpacks to at most `MOST_RATIO` times the size of its archive plus `FREE_BYTES`: weights hardly compress."""
+"""A model unpacks to at most `MOST_RATIO` times the size of its archive plus `FREE_BYTES`: weights hardly compress."""
 
 BLOCK = 1 << 20
 
@@ -61,10 +61,10 @@ ZIP_ONE = f"Zip one folder that `{PROGRAM} train` wrote"
 ELSEWHERE = "Free space, or set XDG_CACHE_HOME to another folder"
 
 
-def local_run(place: str | Path) -> Path:
-    """The folder of a run: `place` itself, or a local copy of the run at an address or in a ZIP file.
+def local_model(place: str | Path) -> Path:
+    """The folder of a model: `place` itself, or a local copy of the model at an address or in a ZIP file.
 
-    Raises DataError if an address or a ZIP file holds no run or a damaged one. Raises UsageError for any other file,
+    Raises DataError if an address or a ZIP file holds no model or a damaged one. Raises UsageError for any other file,
     and StorageError if the address does not answer.
     """
     path = local_path(Path(place))
@@ -84,27 +84,27 @@ def local_run(place: str | Path) -> Path:
             return _unzip(file, os.fstat(file.fileno()).st_size, path)
     if path.exists() and not path.is_dir():
         raise UsageError(
-            "this is a file, and a run is a folder", where=path, fix=f"Name its folder: {printable(path.parent)}"
+            "this is a file, and a model is a folder", where=path, fix=f"Name its folder: {printable(path.parent)}"
         )
     return path
 
 
-def push_run(run: Path, place: str, *, replace: bool = False, public: bool = False) -> str:
-    """Upload the files that scoring needs, and the model card, to an address or a folder; returns where the run is.
+def push_model(model: Path, place: str, *, replace: bool = False, public: bool = False) -> str:
+    """Upload the files that scoring needs, and the model card, to an address or a folder; returns where the model is.
 
-    The upload has no paths of this machine. `replace` writes over another run; `public` opens a new repository of a hub
-    to everybody. Raises UsageError if another run is there or such an address cannot be written to. Raises DataError
-    for no trained run or a damaged one, and StorageError if the store does not answer or refuses.
+    The upload has no paths of this machine. `replace` writes over another model; `public` opens a new repository of a
+    hub to everybody. Raises UsageError if another model is there or such an address cannot be written to. Raises DataError
+    for no trained model or a damaged one, and StorageError if the store does not answer or refuses.
     """
-    contents = _contents(run)
+    contents = _contents(model)
     there = _hashes_at(place)
     if there is not None and there != contents[HASHES] and not replace:
-        raise UsageError("another run is there", where=address(place), fix="Name another address, or add --replace")
+        raise UsageError("another model is there", where=address(place), fix="Name another address, or add --replace")
     if address(place).startswith("hf:"):
         return push_to_hub(place, contents | {README: contents[CARD]}, "A model of action quality", public=public)
     if address(place).startswith("http"):
         fix = "Name a folder, or an address that starts with s3://, gs:// or hf://"
-        raise UsageError("a run cannot be pushed to a web server", where=address(place), fix=fix)
+        raise UsageError("a model cannot be pushed to a web server", where=address(place), fix=fix)
     for name, content in contents.items():
         if is_shared(place):
             RemoteFolder(place, Storage()).write(name, content)
@@ -113,19 +113,19 @@ def push_run(run: Path, place: str, *, replace: bool = False, public: bool = Fal
     return address(place)
 
 
-def _contents(run: Path) -> dict[str, bytes]:
-    """Files by name; the hashes are last, so that a broken upload holds no run."""
-    if not (run / MODEL_FILES[0]).exists():
-        raise DataError("no trained model here", where=run, fix=no_run_fix(run))
-    check_hashes(run)
-    contents = {name: read_regular(run / name, most) for name, most in MOST_BYTES.items() if (run / name).is_file()}
+def _contents(model: Path) -> dict[str, bytes]:
+    """Files by name; the hashes are last, so that a broken upload holds no model."""
+    if not (model / MODEL_FILES[0]).exists():
+        raise DataError("no trained model here", where=model, fix=no_model_fix(model))
+    check_hashes(model)
+    contents = {name: read_regular(model / name, most) for name, most in MOST_BYTES.items() if (model / name).is_file()}
     contents.setdefault(CARD, b"")
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items() if name in FILES}
     return contents | {HASHES: hash_table(hashes).encode()}
 
 
 def _hashes_at(place: str) -> bytes | None:
-    """The table of hashes of the run at an address, None where there is no run."""
+    """The table of hashes of the model at an address, None where there is no model."""
     with suppress(FileNotFoundError):
         if is_shared(place):
             return RemoteFolder(place, Storage()).read(HASHES, MAX_BYTES)
@@ -148,17 +148,17 @@ def _damage(place: str | Path) -> Iterator[None]:
 
 
 def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
-    """The local copy of the one run in a ZIP file of `size` bytes; the run may be in any folder of it."""
+    """The local copy of the one model in a ZIP file of `size` bytes; the model may be in any folder of it."""
     with _damage(place):
         archive = zipfile.ZipFile(stream)
         entries = {info.filename: info for info in archive.infolist()}
     tables = [name for name in entries if name.rpartition("/")[2] == HASHES]
     if len(tables) != 1:
-        raise DataError(f"{len(tables)} runs in this ZIP file", where=place, fix=ZIP_ONE)
+        raise DataError(f"{len(tables)} models in this ZIP file", where=place, fix=ZIP_ONE)
     folder = tables[0].removesuffix(HASHES)
     members = {name: entries[folder + name] for name in (*MOST_BYTES, HASHES) if folder + name in entries}
     if (unpacked := sum(info.file_size for info in members.values())) > MOST_RATIO * size + FREE_BYTES:
-        what = f"{size / 1e6:.3g} MB that unpack to {unpacked / 1e6:.3g} MB are no trained run"
+        what = f"{size / 1e6:.3g} MB that unpack to {unpacked / 1e6:.3g} MB are no trained model"
         raise DataError(what, where=place, fix=ZIP_ONE)
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members.values()):
         raise DataError(
@@ -185,7 +185,7 @@ def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
 
 
 def _copy(blocks: Blocks, place: str | Path) -> Path:
-    """The folder in the user's cache that holds the run at `place`; it is made if it is missing or damaged.
+    """The folder in the user's cache that holds the model at `place`; it is made if it is missing or damaged.
 
     Every file is hashed while it is written; the first one that differs from its hash ends the copy.
     """
@@ -194,7 +194,9 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
         hashes = read_hashes(table)
     except FileNotFoundError:
         raise DataError(
-            f"no trained model at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
+            f"no trained model at this address (no {HASHES})",
+            where=place,
+            fix=f"Write one: {PROGRAM} push MODEL ADDRESS",
         ) from None
     except ValueError as error:
         raise DataError(f"damaged: its hashes cannot be read ({str(error)[:80]})", where=place, fix=AGAIN) from error
@@ -205,7 +207,7 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
             return target
     shutil.rmtree(target, ignore_errors=True)
     with _temporary_folder() as temporary:
-        folder, left = temporary / "run", MAX_FILE_BYTES
+        folder, left = temporary / "model", MAX_FILE_BYTES
         folder.mkdir()
         write_bytes(folder / HASHES, table)
         for name in (*hashes, CARD):
@@ -244,5 +246,5 @@ def _temporary_folder() -> Iterator[Path]:
     except StorageError:
         raise
     except OSError as error:
-        what = f"a trained run cannot be copied here ({error.strerror or error})"
+        what = f"a trained model cannot be copied here ({error.strerror or error})"
         raise DataError(what, where=_models(), fix=ELSEWHERE) from error

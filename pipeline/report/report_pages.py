@@ -1,4 +1,4 @@
-"""Pages of scored videos, and of run folders for the commands `report`, `plot` and `compare`."""
+"""Pages of scored videos, and of model folders for the commands `report`, `plot` and `compare`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from pipeline.report.text import to_digits
 from pipeline.report.video_section import ModelFacts, batch_row, video_report
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
-from pipeline.score.model_files import no_run_fix
-from pipeline.score.run_config import scoring_config
+from pipeline.score.model_files import no_model_fix
 from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable
+from pipeline.score.stored_method import scoring_config
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import command_line
 
@@ -65,8 +65,8 @@ class ScoredVideos:
     following: Mapping[str, Scorer] = field(default_factory=dict)
 
 
-def run_page(
-    run: Path, inputs: Sequence[Path], page: Path, sections: int, user: Config, observer: Observer
+def folder_page(
+    folder: Path, inputs: Sequence[Path], page: Path, sections: int, user: Config, observer: Observer
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
@@ -74,52 +74,52 @@ def run_page(
     Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
     where its files are damaged.
     """
-    results = read_results(run / RESULTS) if (run / RESULTS).exists() else None
-    if not (run / MODEL).exists():
+    results = read_results(folder / RESULTS) if (folder / RESULTS).exists() else None
+    if not (folder / MODEL).exists():
         if results is None:
             raise UsageError(
                 "no results and no model in this folder",
-                where=run,
-                fix=no_run_fix(run, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
+                where=folder,
+                fix=no_model_fix(folder, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
             )
-        return evaluation_page(results, f"{results.kind.capitalize()}: {run.name}")
+        return evaluation_page(results, f"{results.kind.capitalize()}: {folder.name}")
     evaluation = None if results is None else evaluation_report(results)
-    records = _records(run, inputs, user, observer)
-    with _scored(run, records, user, observer) as scored:
+    records = _records(folder, inputs, user, observer)
+    with _scored(folder, records, user, observer) as scored:
         scorer = scored.scorer
-        title, held_out = run.name, False
+        title, held_out = folder.name, False
         of_data_set = not inputs and user.dataset.root is not None
         if of_data_set and not any(record.split == "test" for record in records):
-            title = f"Training videos: no test ({run.name})"
+            title = f"Training videos: no test ({folder.name})"
             note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
             observer.note(note)
             if scorer.model.calibration is not None and scorer.model.calibration.accuracy.better:
-                title = f"Training videos, held-out predictions ({run.name})"
+                title = f"Training videos, held-out predictions ({folder.name})"
                 evaluation = evaluation or training_folds_report(scorer.model.calibration, scorer.model.train_ids)
                 held_out = True
         head = ReportData(title, evaluation=evaluation)
         return scores_page(page, scored, head, sections=sections, held_out=held_out)
 
 
-def compare_videos(run: Path, names: tuple[str, str], page: Path, user: Config, observer: Observer) -> None:
-    """Score two videos with the run in folder `run` and write their page.
+def compare_videos(folder: Path, names: tuple[str, str], page: Path, user: Config, observer: Observer) -> None:
+    """Score two videos with the model in `folder` and write their page.
 
     `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises
     UsageError where a video is missing or named twice, DataError where a video has no score, or their steps cannot be
     compared.
     """
-    records = [_record(run, name, user, observer) for name in names]
+    records = [_record(folder, name, user, observer) for name in names]
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
-    with _scored(run, records, user, observer) as scored:
+    with _scored(folder, records, user, observer) as scored:
         write_comparison_page(page, scored, ReportData(" and ".join(row.id for row in scored.rows)))
 
 
 @contextmanager
-def _scored(run: Path, records: Sequence[Record], user: Config, observer: Observer) -> Iterator[ScoredVideos]:
-    """The videos, scored by a run folder, with its cache open. Raises Cancelled where the work was stopped."""
-    with load_scorer(run, user, observer) as scorer:
+def _scored(folder: Path, records: Sequence[Record], user: Config, observer: Observer) -> Iterator[ScoredVideos]:
+    """The videos, scored by a model folder, with its cache open. Raises Cancelled where the work was stopped."""
+    with load_scorer(folder, user, observer) as scorer:
         rows = scorer.score_records(records, observer)
         observer.raise_if_stopped()
         yield ScoredVideos(scorer, rows, records)
@@ -145,7 +145,7 @@ def write_scores_page(
     return data
 
 
-ONE_MODEL = "Score both with one model: --model RUN"
+ONE_MODEL = "Score both with one model: --model MODEL"
 
 
 def refuse_failed(a: Score, b: Score) -> None:
@@ -212,7 +212,7 @@ def scores_page(
     return replace(
         head,
         made=f"{datetime.now():%Y-%m-%d %H:%M}",
-        run={
+        origin={
             "command": command_line(),
             "model": scorer.folder.resolve().name,
             "model SHA-256": scorer.model_sha256,
@@ -248,22 +248,22 @@ def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
     return replace(line, held_out_score=prediction, result=result)
 
 
-def _records(run: Path, inputs: Sequence[Path], user: Config, observer: Observer) -> Sequence[Record]:
-    config = scoring_config(run, user)
+def _records(folder: Path, inputs: Sequence[Path], user: Config, observer: Observer) -> Sequence[Record]:
+    config = scoring_config(folder, user)
     if inputs or (config.dataset.features and config.dataset.root is None):
         return find_performances(inputs, observer, config)
     if config.dataset.root is None:
-        fix = f"Name videos after the run, such as RUN videos/, or {DATA_SET}"
-        raise UsageError("no videos to show", where=run, fix=fix)
+        fix = f"Name videos after the model, such as MODEL videos/, or {DATA_SET}"
+        raise UsageError("no videos to show", where=folder, fix=fix)
     listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = listing.records
     return [record for record in records if record.split == "test"] or records
 
 
-def _record(run: Path, name: str, user: Config, observer: Observer) -> Record:
+def _record(folder: Path, name: str, user: Config, observer: Observer) -> Record:
     """The video of a name: a file, else an id in the user's data set."""
-    config = scoring_config(run, user)
+    config = scoring_config(folder, user)
     if is_remote(Path(name)) or Path(name).exists():
         performances = find_performances([Path(name)], observer, config)
         if len(performances) > 1:

@@ -1,10 +1,10 @@
-"""The method of a run folder, and the configuration that scores with it.
+"""The method of a model folder, and the configuration that scores with it.
 
-A run stores its method and what describes its videos. So a run folder, whoever made it, names no cache to write to, no
-device, no file of a network, no store to send credentials to, and no Python file to execute: these are settings of the
+A model stores its method and what describes its videos. So no model, whoever made it, names a cache to write to, a
+device, a file of a network, a store to send credentials to, or a Python file to execute: these are settings of the
 machine, which are the user's own or the defaults. The names of networks in a method are those of published ones.
 
-    RUN/config.json     both, for people and for scoring
+    MODEL/config.json     both, for people and for scoring
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
-from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_run_fix
+from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_model_fix
 from pipeline.score.setting_differences import differences_text, setting_differences
 from pipeline.settings.config import Config, load_config, merged_settings, read_recorded, validate
 from pipeline.settings.method import Method
@@ -27,12 +27,12 @@ CONFIG_FILE = "config.json"
 
 
 def save_settings(config: Config, folder: Path) -> None:
-    """Write the method of a run, and what describes its videos, into its folder."""
+    """Write the method of a model, and what describes its videos, into its folder."""
     write_text(folder / CONFIG_FILE, json.dumps(config.recorded(), indent=1, sort_keys=True) + "\n")
 
 
 def stored_settings(folder: Path) -> tuple[Method, Videos]:
-    """Method and videos of a run. Raises DataError: its file is missing or damaged; UsageError: unknown settings."""
+    """Method and videos of a model. Raises DataError: its file is missing or damaged; UsageError: unknown settings."""
     path = folder / CONFIG_FILE
     try:
         values = parse_json(read_regular(path, MAX_JSON_BYTES))
@@ -42,18 +42,18 @@ def stored_settings(folder: Path) -> tuple[Method, Videos]:
         if (folder / SETTINGS).exists():
             fix = "Copy the whole folder again, or train again"
             raise DataError(f"this model lacks its file {CONFIG_FILE}", where=folder, fix=fix) from None
-        raise DataError("no trained model here", where=folder, fix=no_run_fix(folder)) from None
+        raise DataError("no trained model here", where=folder, fix=no_model_fix(folder)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix=TRAIN_AGAIN) from None
     return read_recorded(values, path)
 
 
-def unused_settings(run: Method, given: Method) -> list[str]:
-    """A line that names settings of a user's method in whose place the run's own count; none for that of no user."""
-    theirs, here = _of_stages(run), _of_stages(given)
+def unused_settings(model: Method, given: Method) -> list[str]:
+    """A line that names settings of a user's method in whose place the model's own count; none for that of no user."""
+    theirs, here = _of_stages(model), _of_stages(given)
     if here == _of_stages(load_config().method):
         return []
-    shared = [name for name in run.stages if name in given.stages]
+    shared = [name for name in model.stages if name in given.stages]
     theirs, here = ({name: one[name] for name in shared} for one in (theirs, here))
     if not (differing := setting_differences(theirs, here)):
         return []
@@ -65,10 +65,10 @@ def _of_stages(method: Method) -> dict[str, Any]:
 
 
 def scoring_config(folder: Path, user: Config) -> Config:
-    """The configuration that a run scores with: its method on the user's machine, with the user's data set.
+    """The configuration that a model scores with: its method on the user's machine, with the user's data set.
 
     Args:
-        user: gives the machine, the data set, and what it says about its videos in place of what the run says.
+        user: gives the machine, the data set, and what it says about its videos in place of what the model says.
 
     Raises as `stored_settings`, and UsageError where the user's files do not fit the method.
     """
