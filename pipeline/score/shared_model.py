@@ -93,8 +93,8 @@ def push_model(model: Path, place: str, *, replace: bool = False, public: bool =
     """Upload the files that scoring needs, and the model card, to an address or a folder; returns where the model is.
 
     The upload has no paths of this machine. `replace` writes over another model; `public` opens a new repository of a
-    hub to everybody. Raises UsageError if another model is there or such an address cannot be written to. Raises DataError
-    for no trained model or a damaged one, and StorageError if the store does not answer or refuses.
+    hub to everybody. Raises UsageError if another model is there or such an address cannot be written to. Raises
+    DataError for no trained model or a damaged one, and StorageError if the store does not answer or refuses.
     """
     contents = _contents(model)
     there = _hashes_at(place)

@@ -55,7 +55,7 @@ def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
 def run_members(
     rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows = NO_ROWS
 ) -> list[Member]:
-    """The members of one fold's training rows, one per network; seeds differ by network and fold. `test`: see `Member`."""
+    """One member per network for the training rows of a fold; each has a seed of its own. `test`: see `Member`."""
     mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
     start = mean if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)

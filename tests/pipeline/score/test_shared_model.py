@@ -253,7 +253,7 @@ def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         for file in ("one", "two"):
             archive.writestr(f"{file}/{HASHES}", "{}")
-    with pytest.raises(DataError, match="2 runs in this ZIP file"):
+    with pytest.raises(DataError, match="2 models in this ZIP file"):
         local_model(packed)
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(f"../../{HASHES}", (trained_run / HASHES).read_text())
