@@ -60,8 +60,7 @@ def steps_of_phases(names: Sequence[str], steps: int) -> tuple[str, ...]:
     >>> steps_of_phases(["take-off", "entry"], 3)
     ('take-off', 'take-off', 'entry')
     """
-    whole, rest = divmod(steps, len(names))
-    return tuple(name for place, name in enumerate(names) for _ in range(whole + (place < rest)))
+    return tuple(name for name, own in zip(names, np.array_split(range(steps), len(names)), strict=True) for _ in own)
 
 
 def phase_bounds(start: float, end: float, phases: Sequence[Phase], names: Sequence[str], steps: int) -> Floats:

@@ -73,9 +73,7 @@ class TimestepsConfig(StageConfig):
     def _fits(self) -> TimestepsConfig:
         names = () if isinstance(self.bounds, str) else self.bounds
         if self.bounds != "equal" and not 0 < len({*map(str.strip, names)} - {""}) == len(names) <= self.steps:
-            raise ValueError(
-                "bounds should be equal, or different phases, at most one a step, such as [run, flight, entry]"
-            )
+            raise ValueError("bounds should be equal, or different phases, at most one a step, such as [run, entry]")
         check_roles(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
         if self.scene:
             parse_scene(self.scene)
