@@ -60,6 +60,7 @@ class Score:
         percentile: percentage of the training scores below this score, ties counted half.
         execution, synchronisation: scores of the model's other heads; None where it has none, or one that is no better
             than guessing.
+        steps: the time steps; without a score their times and phases alone.
         other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
             the steps hold all of it.
         flags: reasons to doubt the score, the worst first (`pipeline.checks.flags`).
