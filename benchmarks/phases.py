@@ -33,7 +33,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from pipeline.phases import PhaseReferences, Signal
+from pipeline.phases.alignment import PhaseReferences, Signal
 
 CUT = 3  # frames at the end of the measurements that the videos lack
 TOUCHING = 2  # frames; a shorter pause of a contact is none

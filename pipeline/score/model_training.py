@@ -19,7 +19,7 @@ from pipeline.checks.flags import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import announce_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer
-from pipeline.phases import phases_of_model
+from pipeline.phases.alignment import phases_of_model
 from pipeline.run import MeasuredPlan, Plan, Planner, run
 from pipeline.score.calibrate import FOLDS, calibrate
 from pipeline.score.calibration import TrainingFacts

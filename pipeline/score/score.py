@@ -14,7 +14,7 @@ from data.video import Phase
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval, as_printed
 from pipeline.checks.flag import Flag
-from pipeline.phases import CarriedPhases
+from pipeline.phases.alignment import CarriedPhases
 
 NO_JUDGEMENT = (
     "The network divides its score among the time steps. It was not trained on labels of steps, so a step score does "

@@ -35,7 +35,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.aim_config import AimConfig, AimSizes
 from pipeline.cache import StageDescription, read_stages, stages_as_json
-from pipeline.phases import PhaseReferences
+from pipeline.phases.alignment import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
     FAULTS,

@@ -28,7 +28,7 @@ from pipeline.evaluate.results_file import results_as_json
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.phases import CarriedPhases
+from pipeline.phases.alignment import CarriedPhases
 from pipeline.report import ReportData, ScoredVideos, render_report
 from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page

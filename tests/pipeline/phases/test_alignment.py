@@ -8,7 +8,7 @@ import pytest
 from data.errors import DataError
 from data.video import Phase
 from extractors.timesteps.channels import make_channels
-from pipeline.phases import PhaseReferences, Signal
+from pipeline.phases.alignment import PhaseReferences, Signal
 
 NAMES = ("run", "flight", "entry")
 
