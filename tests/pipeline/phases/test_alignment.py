@@ -79,7 +79,12 @@ def test_references_whose_arrays_do_not_fit_and_other_channels_are_refused() -> 
     arrays = vars(made)
     assert PhaseReferences(**arrays).carry(query) == made.carry(query)
     damaged = ({"names": NAMES[:2]}, {"signals": made.signals[:1]}, {"signals": made.signals * [[[1]], [[np.nan]]]})
-    damaged += ({"ends": made.ends[:1]}, {"ends": made.ends[:, None]}, {"edges": made.edges * [1, 1, 1, np.nan]})
+    damaged += (
+        {"ends": made.ends * np.nan},
+        {"ends": made.ends[:1]},
+        {"ends": made.ends[:, None]},
+        {"edges": made.edges * [1, 1, 1, np.nan]},
+    )
     for wrong in damaged:
         with pytest.raises(ValueError, match="do not fit together"):
             PhaseReferences(**{**arrays, **wrong})
