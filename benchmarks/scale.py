@@ -90,16 +90,17 @@ def nothing_to_do(folder: Path) -> None:
     """Run `extract` on a finished cache, without the terminal."""
     cache = Cache(folder / "cache")
     config = configured(cache.root)
-    summary = run_extract(find_videos([folder / "in"]).records, Planner(config, cache))
-    if summary.results or summary.fresh != summary.videos:
-        raise RuntimeError(f"{len(summary.results)} of {summary.videos} videos ran: the synthetic cache is not fresh")
+    records = find_videos([folder / "in"]).records
+    summary = run_extract(Planner(config, cache).plan_all(records), config, cache)
+    if summary.results or summary.fresh != len(records):
+        raise RuntimeError(f"{len(summary.results)} of {len(records)} videos ran: the synthetic cache is not fresh")
 
 
 def status(folder: Path) -> None:
     """Run `status` on a finished cache, without the terminal."""
     cache = Cache(folder / "cache")
-    planner = Planner(configured(cache.root), cache)
-    for row in status_rows(find_videos([folder / "in"]).records, planner):
+    plans = Planner(configured(cache.root), cache).plan_all(find_videos([folder / "in"]).records)
+    for row in status_rows(plans, cache):
         if row.state != "fresh" or "found_rate" not in row.quality:
             raise RuntimeError(f"{row}: the synthetic cache is not fresh")
 

@@ -209,7 +209,7 @@ def test_one_place_runs_work() -> None:
 
 
 def test_an_item_goes_back_only_after_a_lost_worker_and_a_record_only_after_an_output_that_cannot_be_read() -> None:
-    for method, file in {"appendleft": "pipeline/pool/worker_pool.py", "wanting": "pipeline/run/batch.py"}.items():
+    for method, file in {"appendleft": "pipeline/pool/worker_pool.py", "again": "pipeline/run/batch.py"}.items():
         callers = {
             path.relative_to(ROOT).as_posix()
             for path in sources(ROOT, "pipeline")

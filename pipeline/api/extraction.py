@@ -60,6 +60,7 @@ def extract(
     """
     from pipeline.cache import open_cache
     from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, shard_of
+    from pipeline.settings.stages import fetch_weights
 
     part = shard_of(shard)
     settings = config_of(
@@ -68,29 +69,23 @@ def extract(
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
-        records, fetch = listing.records[part], None if dry_run else observer.note
-        planner = Planner(
-            settings,
-            opened,
-            stages=split_names(stages),
-            force=force,
-            retry_failed=retry_failed,
-            fetch=fetch,
-            announce=True,
-        )
+        records, names = listing.records[part], split_names(stages)
         if preview:
             from pipeline.preview import refuse_remote
 
-            refuse_remote(records, planner)
+            refuse_remote(records, opened)
+        if not dry_run:
+            fetch_weights(settings.with_inputs(names), observer.note)
+        planner = Planner(settings, opened, stages=names, force=force, retry_failed=retry_failed)
         if dry_run:
-            return plan_costs(records, planner)
-        summary = run_extract(records, planner, observer)
-        summary.problems = listing.problems
+            return plan_costs(planner.plan_all(records), settings, opened)
+        summary = run_extract(planner.plan_all(records), settings, opened, observer, announce=True)
+        summary.videos, summary.problems = len(records), listing.problems
         drawn = None
         if preview:
             from pipeline.preview import draw_previews
 
-            drawn = draw_previews(records, planner, observer)
+            drawn = draw_previews([*planner.plan_all(records)], settings, opened, observer, force=force)
         flagged = {}
         if strict or any(result.done for result in summary.results):
             from pipeline.checks import announce_flags
@@ -120,8 +115,8 @@ def status(
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
-        planner = Planner(settings, opened, stages=split_names(stages))
-        return Status(opened.place, tuple(status_rows(listing.records, planner)))
+        plans = Planner(settings, opened, stages=split_names(stages)).plan_all(listing.records)
+        return Status(opened.place, tuple(status_rows(plans, opened)))
 
 
 def pack(
@@ -157,7 +152,7 @@ def pack(
     from pipeline.pack.motion_formats import MOTIONS, check_height, stage_of_joints, write_motions
     from pipeline.pack.pack_file import write_pack
     from pipeline.pack.pack_formats import FORMATS, Packed, chosen_format, stage_outputs, write_features
-    from pipeline.run import Planner, list_inputs
+    from pipeline.run import list_inputs
 
     form = chosen_format(format, None if out is None or per_video else Path(out), {**FORMATS, **MOTIONS})
     if form in MOTIONS and not format and out is not None:
@@ -173,15 +168,14 @@ def pack(
         listing, settings = list_inputs((), settings, observer)
         note_default(config, settings, observer)
         records, made = listing.records, [stage := stage or stage_of_joints(settings)]
-        planner = Planner(settings, opened, stages=(stage,))
         if (form, stage, per_video) == ("h5", "timesteps", False):
-            feature_set = gather_features(records, planner, observer)
+            feature_set = gather_features(records, settings, opened, observer)
             with writing(path):
                 write_pack(path, feature_set)
             made = [name for name in settings.method.stages if name in feature_set.settings]
             packed = Packed(path, feature_set.records, 1, path.stat().st_size)
         else:
-            outputs = stage_outputs(records, planner, stage, observer)
+            outputs = stage_outputs(records, settings, opened, stage, observer)
             with writing(path):
                 if form in MOTIONS:
                     packed = write_motions(path, form, outputs, height, observer)

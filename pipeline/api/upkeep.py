@@ -137,14 +137,13 @@ def cache_prune(
         keep: a further configuration that uses this cache, a preset or a file.
         yes: really delete; without it the files are only listed.
     """
-    from pipeline.run import Planner, prune
+    from pipeline.run import prune
     from pipeline.settings.yaml_values import parse_overrides
 
     given, names = parse_overrides(overrides), split_names(stages)
     with _cache_of(config, cache, given) as opened:
         users = [config_of(one, given, cache=cache) for one in (config, *keep)]
-        planners = [Planner(one, opened, stages=names) for one in users]
-        return prune(planners, many_paths(inputs), yes, observer)
+        return prune(users, opened, names, many_paths(inputs), yes, observer)
 
 
 def cache_gc(

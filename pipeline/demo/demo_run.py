@@ -158,7 +158,7 @@ def run_demo(
     records = dataset_records(config).records
     observer.note(f"{next(parts)} {', '.join(config.method.stages)} into {config.machine.cache}")
     with open_cache(config.machine) as cache:
-        extraction = run_extract(records, Planner(config, cache), observer)
+        extraction = run_extract(Planner(config, cache).plan_all(records), config, cache, observer)
         if extraction.cancelled:
             raise Cancelled
         if extraction.failed:
@@ -171,7 +171,7 @@ def run_demo(
         unseen = [record for record in records if record.split == "test"]
         leaks = leak_audit(learn, unseen, cache)
         observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'model'}")
-        features = gather_features(learn, Planner(config, cache, stages=("timesteps",)), observer)
+        features = gather_features(learn, config, cache, observer)
         train_model(features, config, out / "model", cache, observer=observer)
     lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")

@@ -25,7 +25,7 @@ FEW = 20
 """Fewer independent performances give a warning."""
 
 
-def gather_features(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
+def gather_features(records: Sequence[Record], config: Config, cache: Cache, observer: Observer) -> FeatureSet:
     """Read the fresh time steps of the records from the cache; damaged ones are extracted again, with a note.
 
     Performances without them are left out, each with a note that says why. Raises DataError where no record has fresh
@@ -33,8 +33,9 @@ def gather_features(records: Sequence[Record], planner: Planner, observer: Obser
     """
     outputs: dict[str, StageOutput] = {}
     left_out: list[str] = []
+    planner = Planner(config, cache, stages=("timesteps",))
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, made in run(stored, planner, NotesAlone(observer), read=("timesteps",)):
+    for result, made in run(stored, config, cache, NotesAlone(observer), read=("timesteps",)):
         if isinstance(made, Failure):
             left_out.append(f"{result.record.name}: {made}")
         else:
@@ -45,11 +46,11 @@ def gather_features(records: Sequence[Record], planner: Planner, observer: Obser
     if not kept:
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
-            where=planner.cache.place,
+            where=cache.place,
             fix=f"Type: {PROGRAM} extract, with the same --config, --set, --features and --cache",
         )
     observer.notes([f"left out: {line}" for line in left_out])
-    return feature_set(kept, [outputs[record.id] for record in kept], planner.stage_descriptions("timesteps"))
+    return feature_set(kept, [outputs[record.id] for record in kept], planner.descriptions)
 
 
 def _of_other_sizes(outputs: dict[str, StageOutput]) -> list[str]:
@@ -81,14 +82,14 @@ def labelled_features(
     if pack is not None:
         return refuse_empty(read_labelled(pack, config.dataset.tasks), config.method), config
     records, config = labelled_records(config, observer)
-    planner = Planner(config, cache, stages=("timesteps",))
     if extract:
-        summary = run_extract(records, planner, observer)
+        plans = Planner(config, cache, stages=("timesteps",)).plan_all(records)
+        summary = run_extract(plans, config, cache, observer)
         if summary.failed:
             observer.failures(summary.failed)
         if summary.cancelled:
             raise Cancelled
-    return refuse_empty(gather_features(records, planner, observer), config.method), config
+    return refuse_empty(gather_features(records, config, cache, observer), config.method), config
 
 
 def training_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> tuple[FeatureSet, Config]:

@@ -24,10 +24,11 @@ from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
 from data.store.files import atomic_path, safe_name
 from data.video import LABELS, Labels, Record
-from pipeline.cache import software
+from pipeline.cache import Cache, software
 from pipeline.cache.failure import Failure
 from pipeline.observer import NotesAlone, Observer
 from pipeline.run import Planner, run
+from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class
 
 Column = tuple[str, NDArray[Any]]
@@ -71,14 +72,14 @@ def chosen_format(name: str, out: Path | None, formats: Collection[str]) -> str:
 
 
 def stage_outputs(
-    records: Sequence[Record], planner: Planner, stage: str, observer: Observer
+    records: Sequence[Record], config: Config, cache: Cache, stage: str, observer: Observer
 ) -> Iterator[tuple[Record, StageOutput]]:
     """The fresh outputs of a stage, one video at a time, those that are extracted again last.
 
     The observer gets a line about each video without one.
     """
-    stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, outputs in run(stored, planner, NotesAlone(observer), read=(stage,)):
+    stored = (plan.idle() for plan in Planner(config, cache, stages=(stage,)).plan_all(records))
+    for result, outputs in run(stored, config, cache, NotesAlone(observer), read=(stage,)):
         if isinstance(outputs, Failure):
             observer.note(f"left out: {result.record.name}: {outputs}")
         else:

@@ -16,14 +16,17 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from data.errors import DataError
+from data.stage_files import StageFiles
 from data.store.arrays import Floats
 from data.video import Phase, Record
 from extractors.timesteps import TimestepsConfig
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.stage import Timesteps
+from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
 from pipeline.observer import SILENT, Observer
 from pipeline.run import Planner, run
+from pipeline.settings.config import Config
 
 T = TypeVar("T")
 
@@ -141,38 +144,42 @@ def _align(query: Signal, marked: Signal, edges: Floats) -> tuple[float, Floats]
     return float(distance) / len(path) ** 0.5, np.where(np.isfinite(edges), np.interp(edges, *clocks), np.nan)
 
 
-def phases_of_model(planner: Planner, records: Sequence[Record]) -> PhaseReferences | None:
+def phases_of_model(records: Sequence[Record], config: Config, cache: Cache) -> PhaseReferences | None:
     """The references of a model from the stored outputs of its training performances.
 
     None for equal time steps, and where no output of the stage that alignment reads is stored.
     """
-    config, annotated = planner.configs["timesteps"], [record for record in records if record.phases]
-    if not isinstance(config, TimestepsConfig) or config.bounds == "equal" or not config.leading_stage:
+    steps, annotated = config.stage("timesteps"), [record for record in records if record.phases]
+    if not isinstance(steps, TimestepsConfig) or steps.bounds == "equal" or not steps.leading_stage:
         return None
-    signals = sorted(_each(planner, annotated, Signal.of), key=lambda pair: pair[0].id)
+    signals = sorted(_each(annotated, config, cache, Signal.of), key=lambda pair: pair[0].id)
     marked = [(signal, record.phases) for record, signal in signals if isinstance(signal, Signal)]
-    return PhaseReferences.fit(config.bounds, marked) if marked else None
+    return PhaseReferences.fit(steps.bounds, marked) if marked else None
 
 
 def carried_phases(
-    references: PhaseReferences | None, planner: Planner, records: Sequence[Record], observer: Observer
+    references: PhaseReferences | None, records: Sequence[Record], config: Config, cache: Cache, observer: Observer
 ) -> Iterator[tuple[Record, CarriedPhases | Failure]]:
     """The phases of records without marks; the stage that alignment reads is extracted first."""
     unmarked = [record for record in records if not record.phases]
     if references is not None and unmarked:
-        yield from _each(planner, unmarked, lambda channels: references.carry(Signal.of(channels)), observer)
+        yield from _each(unmarked, config, cache, lambda channels: references.carry(Signal.of(channels)), observer)
 
 
 def _each(
-    planner: Planner, records: Sequence[Record], use: Callable[[Channels], T], observer: Observer | None = None
+    records: Sequence[Record],
+    config: Config,
+    cache: Cache,
+    use: Callable[[Channels], T],
+    observer: Observer | None = None,
 ) -> Iterator[tuple[Record, T | Failure]]:
     """What `use` makes of each record's primary agent; without an observer from stored outputs alone."""
-    config = planner.configs["timesteps"]
-    assert isinstance(config, TimestepsConfig)
-    first = Planner(planner.config, planner.cache, stages=(config.leading_stage,), retry_failed=planner.retry_failed)
-    stage, plans = Timesteps(config, planner.files), first.plan_all(records)
-    plans = plans if observer else (plan.idle() for plan in plans)
-    for result, outputs in run(plans, first, observer or SILENT, read=first.wanted):
+    steps = config.stage("timesteps")
+    assert isinstance(steps, TimestepsConfig)
+    read = (steps.leading_stage,)
+    stage, planner = Timesteps(steps, StageFiles()), Planner(config, cache, stages=read, retry_failed=True)
+    plans = (plan if observer else plan.idle() for plan in planner.plan_all(records))
+    for result, outputs in run(plans, config, cache, observer or SILENT, read=read):
         made: T | Failure
         try:
             made = outputs if isinstance(outputs, Failure) else use(stage.primary(outputs))

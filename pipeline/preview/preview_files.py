@@ -27,7 +27,8 @@ from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, draw_outputs, draw_text
-from pipeline.run import Outputs, Plan, Planner, Previews, run
+from pipeline.run import Outputs, Plan, Previews, run
+from pipeline.settings.config import Config
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
 """Most pixels of a drawn picture; larger videos are reduced."""
@@ -54,57 +55,59 @@ def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     return stem.with_name(f"{stem.name}.jpg"), stem.with_name(f"{stem.name}.mp4")
 
 
-def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
+def refuse_remote(records: Sequence[Record], cache: Cache) -> None:
     """Raise UsageError where a video or the cache is on a store, since previews need both on this machine."""
     remote = [record.name for record in records if record.remote]
-    if remote or is_remote(planner.cache.root):
+    if remote or is_remote(cache.root):
         raise UsageError(
             "previews need the videos and the cache on this machine",
-            where=remote[0] if remote else planner.cache.place,
+            where=remote[0] if remote else cache.place,
             fix="Leave --preview out, or copy the videos and the cache here",
         )
 
 
-def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> Previews:
+def draw_previews(
+    plans: Sequence[Plan], config: Config, cache: Cache, observer: Observer, *, force: bool = False
+) -> Previews:
     """Draw the previews of videos with fresh outputs. A failure is reported and skips only that preview.
 
-    After the observer's stop event, finished previews stay. With the planner's `force`, all are drawn again.
+    After the observer's stop event, finished previews stay. With `force`, all are drawn again.
     """
     written: list[str] = []
     failed: dict[str, Failure] = {}
-    stop, folder, ended = observer.stop_event(), planner.cache.root / PREVIEWS, 0
+    stop, folder, ended = observer.stop_event(), cache.root / PREVIEWS, 0
     with observer.progress("previews") as progress:
-        undrawn = [plan for plan in planner.plan_all(records) if planner.force or not _is_drawn(plan, planner)]
-        fresh = len(records) - len(undrawn)
-        for result, outputs in run((plan.idle() for plan in undrawn), planner, observer, read=None):
+        undrawn = [plan for plan in plans if force or not _is_drawn(plan, cache)]
+        fresh = len(plans) - len(undrawn)
+        for result, outputs in run((plan.idle() for plan in undrawn), config, cache, observer, read=None):
             record = result.record
             try:
                 if isinstance(outputs, Failure):
                     failed[record.name] = outputs
                 else:
-                    sheet, film = _draw(record, outputs, planner, stop)
+                    sheet, film = _draw(record, outputs, cache, stop)
                     written += map(printable, (sheet, film))
-                    planner.cache.index.put(PREVIEWS, sheet.absolute(), dict(result.stored), stamp(sheet))
+                    cache.index.put(PREVIEWS, sheet.absolute(), dict(result.stored), stamp(sheet))
             except Cancelled:
                 break
             except Exception as error:  # noqa: BLE001 -- no error of one video stops the others
                 failed[record.name] = Failure.of(error, PREVIEWS, record)
             ended += 1
-            progress.advance(fresh + ended, len(records))
+            progress.advance(fresh + ended, len(plans))
     for name, why in list(failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     observer.note(f"{counted(len(written) // 2, 'preview')} drawn, {fresh} fresh in {printable(folder)}")
     return Previews(tuple(written), fresh, failed)
 
 
-def _is_drawn(plan: Plan, planner: Planner) -> bool:
+def _is_drawn(plan: Plan, cache: Cache) -> bool:
     """Whether both files of a preview show the fresh outputs."""
-    sheet, film = preview_paths(planner.cache, plan.record.id)
-    shown = planner.cache.index.get(PREVIEWS, sheet.absolute(), stamp(sheet)) if film.exists() else None
+    sheet, film = preview_paths(cache, plan.record.id)
+    shown = cache.index.get(PREVIEWS, sheet.absolute(), stamp(sheet)) if film.exists() else None
     return bool(plan.fresh) and shown == plan.stored()
 
 
-def _draw(record: Record, outputs: Outputs, planner: Planner, stop: threading.Event) -> tuple[Path, Path]:
+def _draw(record: Record, outputs: Outputs, cache: Cache, stop: threading.Event) -> tuple[Path, Path]:
     """Draw the preview of a video and return its files.
 
     Raises DataError without a video, and as `draw_preview`.
@@ -115,10 +118,10 @@ def _draw(record: Record, outputs: Outputs, planner: Planner, stop: threading.Ev
             "Add the video, or leave this performance out",
         )
         raise DataError(what, where=record.id, fix=fix)
-    mark = planner.cache.root / PREVIEWS / PREVIEW_MARK
+    mark = cache.root / PREVIEWS / PREVIEW_MARK
     if not mark.exists():  # so that films of a cache among the videos are no inputs
         write_text(mark, "`extract --preview` drew these films; they are no inputs\n")
-    sheet, film = preview_paths(planner.cache, record.id)
+    sheet, film = preview_paths(cache, record.id)
     draw_preview(record, outputs, sheet, film, stop=stop)
     return sheet, film
 

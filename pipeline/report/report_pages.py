@@ -218,7 +218,7 @@ def scores_page(
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(of_one.planner.config.recorded(), indent=1, sort_keys=True),
+        config=json.dumps(of_one.config.recorded(), indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),
         batch=batch,
     )
@@ -231,9 +231,9 @@ def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tup
     """
     wanted = {video.better.best: video.better.best_score for video in videos if video.better}
     wanted = {name: score for name, score in wanted.items() if name not in {video.result.id for video in videos}}
-    if not wanted or scorer.planner.config.dataset.root is None:
+    if not wanted or scorer.config.dataset.root is None:
         return []
-    records = {record.id: record for record in dataset_records(scorer.planner.config).records if record.id in wanted}
+    records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
     rows = scorer.score_records(list(records.values()))
     return [(row, records[row.id], wanted[row.id]) for row in rows if row.failure is None]
 

@@ -16,7 +16,7 @@ from pipeline.run.batch import (
 from pipeline.run.costs import DryRun
 from pipeline.run.feasible_stages import feasible_config
 from pipeline.run.inputs import completed, dataset_records, list_inputs, shard_of
-from pipeline.run.plan import MeasuredPlan, Plan, Planner
+from pipeline.run.plan import Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.runner import Result
 
@@ -24,7 +24,6 @@ __all__ = [
     "STOPPED",
     "DryRun",
     "ExtractRun",
-    "MeasuredPlan",
     "Outputs",
     "Plan",
     "Planner",

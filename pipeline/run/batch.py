@@ -10,15 +10,16 @@ from functools import partial
 from data.errors import PROGRAM, UsageError
 from data.store import StageOutput, sweep_scratch
 from data.store.arrays import Measures
-from data.video import Record
-from pipeline.cache import UNREADABLE, State, unusable
+from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer
-from pipeline.pool import Message, WorkerLost, run_items
+from pipeline.pool import Message, WorkerLost, pool_of, run_items
 from pipeline.run.costs import DryRun, dry_run, estimate, in_a_line
-from pipeline.run.plan import Plan, Planner
+from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
+from pipeline.settings.config import Config
 from pipeline.settings.destinations import check_folder
+from pipeline.settings.stages import stage_class
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
 """The failure of a record that a stopped run did not reach."""
@@ -32,7 +33,7 @@ class Summary:
     """The outcome of a batch.
 
     Attributes:
-        videos: number of records.
+        videos: number of records, also of those that a stopped run did not reach; the caller knows it.
         results: one per record that had something to do or that failed.
         fresh: number of records with nothing to do.
         keys: key of every planned output by stage, by the record's id.
@@ -118,20 +119,28 @@ class Status:
 
 
 def run(
-    plans: Iterable[Plan], planner: Planner, observer: Observer = SILENT, *, read: Sequence[str] | None = ()
+    plans: Iterable[Plan],
+    config: Config,
+    cache: Cache,
+    observer: Observer = SILENT,
+    *,
+    read: Sequence[str] | None = (),
+    announce: bool = False,
 ) -> Iterator[tuple[Result, Outputs | Failure]]:
     """Each record's result, with its outputs or the failure for which it has none; fresh ones first, then as they end.
 
-    The planner's cache takes the outputs, its pool runs the plans. An output that cannot be read is planned once more,
-    with a note to the observer. After the observer's stop event, stages that are done stay done, and records that the
-    run did not reach do not come out. One record's outputs at a time are read.
+    The cache takes the outputs. An output that cannot be read is planned once more, with a note to the observer. After
+    the observer's stop event, stages that are done stay done, and records that the run did not reach do not come out.
+    One record's outputs at a time are read.
 
     Args:
+        config: that of the plans; its machine says where they run.
         read: the stages whose outputs are read, and without which a record has a failure; None: all that are stored.
+        announce: the observer gets a note of the expected cost before the work.
 
-    Raises UsageError where each of several records lost its workers.
+    Raises UsageError as `pool_of`, and where each of several records lost its workers.
     """
-    cache, stop, reader = planner.cache, observer.stop_event(), _OutputReader(planner, observer, read)
+    pool, stop, reader = pool_of(config.machine.run), observer.stop_event(), _OutputReader(cache, observer, read)
     cache.mark()
     cache.sweep()
     fresh, remote = 0, False
@@ -145,8 +154,7 @@ def run(
             fresh += not result.failed
             yield result, value
     if remote:
-        storage, limit = planner.config.machine.storage, planner.config.machine.run.timeout_s
-        sweep_scratch(storage.reach(), limit)
+        sweep_scratch(config.machine.storage.reach(), config.machine.run.timeout_s)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if not reader.waiting:
         return
@@ -156,19 +164,19 @@ def run(
     with observer.progress("videos") as progress:
         todo, lengths = [*reader.waiting], (1,) * len(reader.waiting)
         if observer is not SILENT:  # on a store, counting frames copies the video
-            expected = estimate(todo, planner)
+            expected = estimate(todo, config, cache)
             lengths = expected.lengths
-            if planner.announce:
+            if announce:
                 observer.note(in_a_line(expected))
         progress.plan({plan.record.id: max(1, count) for plan, count in zip(todo, lengths, strict=True)}, fresh)
-        start = partial(PlanRunner, planner.config, cache)
-        for plan, answer in run_items(planner.pool, start, reader.waiting, stop.is_set):
+        start = partial(PlanRunner, config, cache)
+        for plan, answer in run_items(pool, start, reader.waiting, stop.is_set):
             if isinstance(answer, Message):
                 progress.inside(plan.record.id, *answer.progress)
                 continue
             result = lost_result(plan, cache, answer) if isinstance(answer, WorkerLost) else answer
             for stage, seconds in result.done.items():
-                if work := planner.work(stage, result.frames):
+                if work := stage_class(stage).work(config.stage(stage), result.frames):
                     cache.index.add_cost(stage, seconds, work)
             if (value := reader.value(plan, result)) is not None:
                 ran, lost = ran + 1, lost + _lost(result)
@@ -182,10 +190,12 @@ def run(
         )
 
 
-def run_extract(records: Sequence[Record], planner: Planner, observer: Observer = SILENT) -> Summary:
-    """Extract what is not fresh, and read nothing; raises as `run`."""
-    summary = Summary(videos=len(records))
-    for result, _ in run(planner.plan_all(records), planner, observer):
+def run_extract(
+    plans: Iterable[Plan], config: Config, cache: Cache, observer: Observer = SILENT, *, announce: bool = False
+) -> Summary:
+    """Extract what is not fresh, and read nothing; arguments and errors are those of `run`."""
+    summary = Summary()
+    for result, _ in run(plans, config, cache, observer, announce=announce):
         summary.add(result)
     summary.cancelled = observer.stop_event().is_set()
     return summary
@@ -194,15 +204,15 @@ def run_extract(records: Sequence[Record], planner: Planner, observer: Observer 
 class _OutputReader:
     """Reads the outputs of records; one that cannot be read is planned once more, and waits."""
 
-    def __init__(self, planner: Planner, observer: Observer, read: Sequence[str] | None) -> None:
-        self.planner, self.observer, self.read = planner, observer, read
+    def __init__(self, cache: Cache, observer: Observer, read: Sequence[str] | None) -> None:
+        self.cache, self.observer, self.read = cache, observer, read
         self.waiting = deque[Plan]()
         self.before: dict[str, Result] = {}  # of the records that were planned once more, by id
 
     def value(self, plan: Plan, result: Result) -> Outputs | Failure | None:
         """The outputs that are read, or why there are none; None where the record is planned once more."""
         damaged = next((failure for failure in result.failed.values() if failure.kind == "damaged"), None)
-        if damaged is not None and not result.cancelled and self._once_more(result, damaged):
+        if damaged is not None and not result.cancelled and self._once_more(plan, result, damaged):
             return None
         if earlier := self.before.get(result.record.id):
             result.done = earlier.done | result.done
@@ -219,17 +229,17 @@ class _OutputReader:
         outputs = {}
         for stage in wanted:
             try:
-                outputs[stage] = self.planner.cache.read(stage, result.record.id, stored[stage]).output
+                outputs[stage] = self.cache.read(stage, result.record.id, stored[stage]).output
             except UNREADABLE as error:
                 damaged = Failure.of(unusable(stage, error), stage)
-                return None if self._once_more(result, damaged) else damaged
+                return None if self._once_more(plan, result, damaged) else damaged
         return outputs
 
-    def _once_more(self, result: Result, damaged: Failure) -> bool:
+    def _once_more(self, plan: Plan, result: Result, damaged: Failure) -> bool:
         """Plan a record again, of which outputs cannot be read; false if it was, or if they are not computed anew."""
         if result.record.id in self.before:
             return False
-        plan = self.planner.plan(result.record).wanting((damaged.stage,))  # `Cache.read` has deleted what is damaged
+        plan = plan.again(self.cache, damaged.stage)  # `Cache.read` has deleted what is damaged
         if not plan.todo:
             return False
         self.before[result.record.id] = result
@@ -243,25 +253,26 @@ def _lost(result: Result) -> bool:
     return bool(result.failed) and not result.done and first_cause(result.failed.values()).kind in ("killed", "crashed")
 
 
-def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[StatusRow]:
+def status_rows(plans: Iterable[Plan], cache: Cache) -> Iterator[StatusRow]:
     """Per record and stage: state, reason, and the quality values of fresh outputs."""
-    for plan in planner.plan_all(records):
+    for plan in plans:
         for planned, (stage, state, reason) in zip(plan.stages, plan.states(), strict=True):
             quality: Measures = {}
             try:
                 if state == "fresh":
-                    quality = planner.cache.quality(stage, plan.record.id, planned.parts.key)
+                    quality = cache.quality(stage, plan.record.id, planned.parts.key)
             except UNREADABLE as error:
                 state, reason = "stale", Failure.of(unusable(stage, error), stage)
             yield StatusRow(plan.record.name, stage, state, reason, quality)
 
 
-def plan_costs(records: Sequence[Record], planner: Planner) -> ExtractRun:
+def plan_costs(plans: Iterable[Plan], config: Config, cache: Cache) -> ExtractRun:
     """The stages that `extract` would run, with reasons and costs; nothing is run."""
-    summary, plans = Summary(videos=len(records)), list[Plan]()
-    for plan in planner.plan_all(records):
+    summary, todo = Summary(), list[Plan]()
+    for plan in plans:
+        summary.videos += 1
         if plan.todo:
-            plans.append(plan)
+            todo.append(plan)
         else:
             summary.add(result_of(plan))
-    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner))
+    return ExtractRun(cache.place, summary, dry_run(todo, config, cache))

@@ -15,8 +15,11 @@ from typing import Any
 from data.errors import AimError, counted
 from data.store import fetched
 from data.video import Record, probe
+from pipeline.cache import Cache
 from pipeline.observer import duration_text
-from pipeline.run.plan import Plan, Planner
+from pipeline.pool import pool_of
+from pipeline.run.plan import Plan
+from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
@@ -49,19 +52,21 @@ class CostEstimate:
     lengths: tuple[int, ...] = ()  # of each video in frames
 
 
-def estimate(plans: Sequence[Plan], planner: Planner) -> CostEstimate:
-    """The expected cost of `plans`."""
-    measured, frames = planner.cache.index.costs(), expected_frames([plan.record for plan in plans])
+def estimate(plans: Sequence[Plan], config: Config, cache: Cache) -> CostEstimate:
+    """The expected cost of `plans` under their configuration."""
+    measured, frames = cache.index.costs(), expected_frames([plan.record for plan in plans])
+    settings = {name: config.stage(name) for name in dict.fromkeys(name for plan in plans for name in plan.todo)}
     stages: dict[str, StageCost] = {}
-    for name in dict.fromkeys(stage for plan in plans for stage in plan.todo):
-        work = [planner.work(name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
+    for name, one in settings.items():
+        counts = (count for plan, count in zip(plans, frames, strict=True) if name in plan.todo)
+        work = [stage_class(name).work(one, count) for count in counts]
         stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(name))
-    workers, where = planner.pool.workers_for(len(plans))
+    workers, where = pool_of(config.machine.run).workers_for(len(plans))
     seconds = None
     if sum(frames) and stages.keys() <= measured.keys():
         # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
         waves = (
-            max(planner.work(planned.name, count) * measured[planned.name] for planned in wave)
+            max(stage_class(s.name).work(settings[s.name], count) * measured[s.name] for s in wave)
             for plan, count in zip(plans, frames, strict=True)
             for wave in plan.waves()
         )
@@ -113,10 +118,10 @@ class DryRun:
     estimate: CostEstimate
 
 
-def dry_run(plans: Sequence[Plan], planner: Planner) -> DryRun:
+def dry_run(plans: Sequence[Plan], config: Config, cache: Cache) -> DryRun:
     """What these plans would do, and the expected cost."""
     planned = tuple(PlannedVideo(plan.record.name, dict(reasons(plan))) for plan in plans)
-    return DryRun(planned, estimate(plans, planner))
+    return DryRun(planned, estimate(plans, config, cache))
 
 
 def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

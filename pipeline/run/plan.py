@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -11,11 +11,10 @@ from pathlib import Path
 from data.errors import DataError
 from data.stage_files import StageFiles
 from data.store import Siblings
-from data.store.arrays import Quality
 from data.video import Record
+from extractors.base import StageConfig
 from pipeline.cache import Cache, Freshness, KeyParts, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
-from pipeline.pool import pool_of
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, stage_class
 
@@ -107,9 +106,16 @@ class Plan:
         """The same plan where no output is asked for, so that no stage will run."""
         return replace(self, stages=tuple(replace(planned, wanted=False) for planned in self.stages))
 
-    def wanting(self, stages: Collection[str]) -> Plan:
-        """The same plan where the outputs of these stages are asked for too."""
-        return replace(self, stages=tuple(replace(s, wanted=s.wanted or s.name in stages) for s in self.stages))
+    def again(self, cache: Cache, stage: str) -> Plan:
+        """The same computations by the outputs that are there now; that of `stage` is asked for too."""
+        stages = list[PlannedStage]()
+        for planned in self.stages:
+            planned = replace(planned, wanted=planned.wanted or planned.name == stage)
+            if planned.freshness.state != "failed":  # what failed before the run stays as it is
+                freshness = cache.freshness(planned.parts, self.record.id)
+                planned = replace(planned, freshness=freshness, due=freshness.state in ("missing", "stale"))
+            stages.append(planned)
+        return replace(self, stages=tuple(stages))
 
     def waves(self) -> Iterator[list[PlannedStage]]:
         """The stages that will run, in groups that share one decode: no stage needs another one of its group."""
@@ -125,10 +131,6 @@ def needs(stage: str, other: str) -> Failure:
     return Failure("upstream", stage, f"needs {other}, which failed")
 
 
-MeasuredPlan = tuple[Plan, Quality]
-"""A plan, and the quality values of outputs by stage."""
-
-
 class Planner:
     """Works out what records need under one configuration.
 
@@ -136,11 +138,9 @@ class Planner:
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the wanted stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
-        fetch: called with a sentence before each download of weights; None: no download.
-        announce: the run says before its work what will run, and what it is expected to cost.
 
-    `pool` runs the plans; the section `run` chooses it.
-    Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
+    `stages` has the settings of all planned stages by name, and `descriptions` that on which their outputs depend.
+    Raises UsageError as `Config.with_inputs`.
     """
 
     def __init__(
@@ -151,32 +151,12 @@ class Planner:
         stages: Sequence[str] = (),
         force: bool = False,
         retry_failed: bool = False,
-        fetch: Callable[[str], None] | None = None,
-        announce: bool = False,
     ) -> None:
-        self.config = config
-        self.cache = cache
-        self.files = StageFiles()
-        self.pool = pool_of(config.machine.run)
-        self.wanted = tuple(stages) or config.method.stages
-        self.stages = config.method.with_inputs(self.wanted)
-        self.configs = {name: config.stage(name) for name in self.stages}
-        for name in self.stages:
-            stage_class(name).check_inputs(self.configs[name], self.configs)
-        self.force = force
-        self.retry_failed = retry_failed
-        self.announce = announce
-        if fetch is not None:
-            for name in self.stages:
-                stage_class(name).fetch(self.configs[name], self.files, fetch)
-        self._described: dict[str, StageDescription] = {}
-        for name in self.stages:
-            stage = stage_class(name)
-            settings = self.configs[name].result_settings()
-            identity = dict(stage.identity(self.configs[name], self.files))
-            self._described[name] = StageDescription(stage.version, settings, identity)
-        self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
-        self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
+        self.stages = config.with_inputs(stages)
+        self.descriptions = {name: _described(name, settings) for name, settings in self.stages.items()}
+        self._wanted = tuple(stages) or config.method.stages
+        self._cache, self._force, self._retry_failed = cache, force, retry_failed
+        self._needs = {name: stage_class(name).inputs(settings) for name, settings in self.stages.items()}
 
     def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
         """The stages of one record; reads no outputs. `siblings` is `Cache.siblings` for many records.
@@ -186,9 +166,9 @@ class Planner:
         stages: list[PlannedStage] = []
         more: dict[str, Mapping[str, Path | str]] = {}
         absent: dict[str, Failure] = {}
-        for name in self.stages:
+        for name, settings in self.stages.items():
             try:
-                more[name] = stage_class(name).reads_of(self.configs[name], record, self.files)
+                more[name] = stage_class(name).reads_of(settings, record, StageFiles())
             except DataError as error:
                 more[name], absent[name] = {}, Failure.of(error, name, record)
             files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
@@ -198,12 +178,12 @@ class Planner:
             if lacking := record.lacking(needed_inputs(name)):
                 what, fix = f"no {lacking[0]} file", f"Add the file, or leave '{name}' out"
                 absent.setdefault(name, Failure("input", name, what, fix))
-        inputs = input_hashes(record, self.cache)
+        inputs = input_hashes(record, self._cache)
         keys: dict[str, str] = {}
         for name in self.stages:
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
-            stage = self._described[name]
+            stage = self.descriptions[name]
             identity = {
                 **stage.identity,
                 **{kind: value for kind, value in more[name].items() if isinstance(value, str)},
@@ -215,29 +195,23 @@ class Planner:
             if (failure := absent.get(name)) is not None:
                 stages.append(PlannedStage(parts, Freshness("failed", failure), wanted=False, due=False))
                 continue
-            freshness, wanted = self.cache.freshness(parts, record.id, siblings), name in self.wanted
-            again = (self.force and wanted) or (self.retry_failed and freshness.state == "failed")
+            freshness, wanted = self._cache.freshness(parts, record.id, siblings), name in self._wanted
+            again = (self._force and wanted) or (self._retry_failed and freshness.state == "failed")
             stages.append(PlannedStage(parts, freshness, wanted, due=again or freshness.state in ("missing", "stale")))
         return Plan(record, tuple(stages))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The stages of many records, in their order; records on a store are planned in parallel."""
-        plan = partial(self.plan, siblings=self.cache.siblings(len(records) * len(self.stages)))
-        if not self.cache.on_store and not any(record.remote for record in records):
+        plan = partial(self.plan, siblings=self._cache.siblings(len(records) * len(self.stages)))
+        if not self._cache.on_store and not any(record.remote for record in records):
             yield from map(plan, records)
             return
         # No `run_items`: the order counts, and a thread only waits for answers of a store.
         with ThreadPoolExecutor(REMOTE_THREADS) as threads:
             yield from threads.map(plan, records)
 
-    def measure(self, records: Sequence[Record]) -> list[MeasuredPlan]:
-        """The plans of records, each with the quality values of its fresh outputs by stage."""
-        return [(plan, self.cache.qualities(plan.record.id, plan.stored())) for plan in self.plan_all(records)]
 
-    def work(self, stage: str, frames: int) -> int:
-        """Number of units of a stage's work (`Extractor.work`) in a video of so many frames."""
-        return stage_class(stage).work(self.configs[stage], frames)
-
-    def stage_descriptions(self, stage: str) -> dict[str, StageDescription]:
-        """A stage and every stage that it needs, by name."""
-        return {name: self._described[name] for name in self.config.method.with_inputs((stage,))}
+def _described(name: str, settings: StageConfig) -> StageDescription:
+    """Version, settings and identity of a stage, on which its outputs depend."""
+    stage = stage_class(name)
+    return StageDescription(stage.version, settings.result_settings(), dict(stage.identity(settings, StageFiles())))

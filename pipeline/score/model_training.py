@@ -12,6 +12,7 @@ import numpy as np
 from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
+from data.store.arrays import Quality
 from data.video import Record
 from pipeline.cache import Cache, readable
 from pipeline.cache.failure import Failure
@@ -20,7 +21,7 @@ from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import announce_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import phases_of_model
-from pipeline.run import MeasuredPlan, Plan, Planner, run
+from pipeline.run import Plan, Planner, run
 from pipeline.score.calibrate import FOLDS, calibrate
 from pipeline.score.calibration import TrainingFacts
 from pipeline.score.model_card import FILE as CARD
@@ -35,6 +36,9 @@ from pipeline.settings.stages import STAGES
 from pipeline.systems.regressors import regressions_for
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
+
+MeasuredPlan = tuple[Plan, Quality]
+"""A plan, and the quality values of outputs by stage."""
 
 
 def train_model(
@@ -62,9 +66,9 @@ def train_model(
     cannot be trained on, or if `strict` and a video is flagged.
     """
     plans = list[MeasuredPlan]()
-    planner = None if cache is None else Planner(config, cache, stages=("timesteps",))
-    if planner is not None:
-        plans = planner.measure(features.records)
+    if cache is not None:
+        planned = Planner(config, cache, stages=("timesteps",)).plan_all(features.records)
+        plans = [(plan, cache.qualities(plan.record.id, plan.stored())) for plan in planned]
         measured = [(plan.record.name, quality) for plan, quality in plans]
         announce_flags(measured, len(plans), observer, strict=strict)
         if advice := still_camera_advice(measured, config, folder):
@@ -88,7 +92,8 @@ def train_model(
                     features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, control=control
                 )
                 records = [record for record in features.records if record.id in learnt]
-                facts = _facts(calibration.facts, config.dataset.kind, planner, records, plans)
+                moved = {} if cache is None else better_ranges(trained_movement(plans, config, cache))
+                facts = replace(_facts(calibration.facts, config.dataset.kind, records, plans), movement=moved)
                 model = replace(model, calibration=replace(calibration, facts=facts), combination=combination)
                 why_not = ""
             except DataError as error:
@@ -97,7 +102,7 @@ def train_model(
             model,
             not_calibrated=why_not,
             contents=content_hashes([plan for plan, _ in plans]) if plans else None,
-            phases=None if planner is None else phases_of_model(planner, [plan.record for plan, _ in plans]),
+            phases=None if cache is None else phases_of_model([plan.record for plan, _ in plans], config, cache),
         )
         model.save(folder, config)
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -107,19 +112,12 @@ def train_model(
     return model
 
 
-def _facts(
-    facts: TrainingFacts,
-    kind: str,
-    planner: Planner | None,
-    records: Sequence[Record],
-    plans: Sequence[MeasuredPlan],
-) -> TrainingFacts:
-    """The facts with what the cache and the labels of the training performances say."""
+def _facts(facts: TrainingFacts, kind: str, records: Sequence[Record], plans: Sequence[MeasuredPlan]) -> TrainingFacts:
+    """The facts with the quality measures and the labels of the training performances."""
     days = sorted(record.day for record in records if record.day)
     return replace(
         facts,
         quality=quality_ranges([quality for _, quality in plans]),
-        movement={} if planner is None else better_ranges(trained_movement(planner, plans)),
         raters=rater_agreement(records, kind),
         days=(days[0], days[-1]) if days else None,
     )
@@ -131,13 +129,14 @@ def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     return readable(content for one in parts for content in one.inputs.values())
 
 
-def trained_movement(planner: Planner, plans: Sequence[MeasuredPlan]) -> list[TrainingVideo]:
+def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache) -> list[TrainingVideo]:
     """Movement per time step of the scored performances whose outputs are in the cache."""
     made = []
-    stage = next((name for name in PEOPLE if name in planner.stages), None)
+    stages = config.method.with_inputs(("timesteps",))
+    stage = next((name for name in PEOPLE if name in stages), None)
     if stage is None:
         return []
-    for result, outputs in run((plan.idle() for plan, _ in plans), planner, read=(stage, "timesteps")):
+    for result, outputs in run((plan.idle() for plan, _ in plans), config, cache, read=(stage, "timesteps")):
         record, labels = result.record, result.record.labels
         if not isinstance(outputs, Failure) and labels is not None and labels.score is not None:
             bounds = np.asarray(outputs["timesteps"].arrays["bounds"].values, dtype=np.float64)

@@ -37,6 +37,7 @@ from pipeline.score.stored_method import scoring_config, unused_settings
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.config_errors import all_keys
+from pipeline.settings.stages import fetch_weights, needed_inputs
 from pipeline.settings.videos import videos_class
 from pipeline.train.features import FeatureSet, feature_set
 
@@ -49,9 +50,12 @@ class Scorer:
 
     def __init__(self, folder: Path, model: TrainedModel, config: Config, sha256: str) -> None:
         self.folder, self.model, self.model_sha256 = folder, model, sha256
-        cache = open_cache(config.machine)
-        self.planner = Planner(config, cache, stages=("timesteps",), retry_failed=True, fetch=SILENT.note)
-        differing = stage_differences(model.settings, self.planner.stage_descriptions("timesteps"))
+        stages = config.with_inputs(("timesteps",))
+        fetch_weights(stages, SILENT.note)
+        self.config, self.cache = config, open_cache(config.machine)
+        self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True)
+        self.reads = frozenset(kind for name in stages for kind in needed_inputs(name))
+        differing = stage_differences(model.settings, self.planner.descriptions)
         if differing := [one for one in differing if one.name not in all_keys(videos_class())]:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
@@ -63,17 +67,17 @@ class Scorer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.planner.cache.close()
+        self.cache.close()
 
     def following(self, region: Sequence[float]) -> Scorer:
         """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
-        config = load_config(self.planner.config, {"pose.region": list(region)})
+        config = load_config(self.config, {"pose.region": list(region)})
         return Scorer(self.folder, self.model, config, self.model_sha256)
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
         given, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
-        return self.score_records(find_performances(given, Observer(), self.planner.config, kinematics=trial))[0]
+        return self.score_records(find_performances(given, Observer(), self.config, kinematics=trial))[0]
 
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
         """Score many performances. A failed one has `failure` set.
@@ -84,14 +88,14 @@ class Scorer:
         failures = {record.id: lacking for record in records if (lacking := self.lacking(record))}
         rows, carried = dict[str, Score](), dict[str, CarriedPhases]()
         ready = [record for record in records if record.id not in failures]
-        for record, found in carried_phases(self.model.phases, self.planner, ready, observer):
+        for record, found in carried_phases(self.model.phases, ready, self.config, self.cache, observer):
             if isinstance(found, Failure):
                 failures[record.id] = found
             else:
                 carried[record.id] = found
         marked = (replace(one, phases=carried[one.id].phases) if one.id in carried else one for one in ready)
         plans = self.planner.plan_all([record for record in marked if record.id not in failures])
-        for result, outputs in run(plans, self.planner, observer, read=("timesteps",)):
+        for result, outputs in run(plans, self.config, self.cache, observer, read=("timesteps",)):
             record = result.record
             if isinstance(outputs, Failure):
                 failures[record.id] = outputs
@@ -102,8 +106,8 @@ class Scorer:
 
     def lacking(self, record: Record) -> Failure | None:
         """The failure of a performance that lacks inputs of the model, and how to give them; None where it has all."""
-        if lacking := record.lacking(self.planner.reads):
-            reads = " and ".join(sorted(self.planner.reads, reverse=True))
+        if lacking := record.lacking(self.reads):
+            reads = " and ".join(sorted(self.reads, reverse=True))
             one = "the video of this trial" if "kinematics" in record.files() else "it with --kinematics FILE"
             cause = f"no {' and no '.join(lacking)} file; this model reads {reads}"
             return Failure("input", "timesteps", cause, f"Name {one}, or give the folder of the data set")
@@ -114,7 +118,7 @@ class Scorer:
         plan = self.planner.plan(record if row.carried is None else replace(record, phases=row.carried.phases))
         if plan.keys() != row.keys:  # the video changed meanwhile
             return {}
-        ((_, outputs),) = run([plan.idle()], self.planner, read=None)
+        ((_, outputs),) = run([plan.idle()], self.config, self.cache, read=None)
         return {} if isinstance(outputs, Failure) else outputs
 
     def _scored(
@@ -124,10 +128,10 @@ class Scorer:
 
         Performances are scored one by one, since products of a batch may round differently.
         """
-        quality = self.planner.cache.qualities(record.id, keys)
+        quality = self.cache.qualities(record.id, keys)
         calibration = self.model.calibration
         try:
-            features = feature_set([record], [output], self.planner.stage_descriptions("timesteps"))
+            features = feature_set([record], [output], self.planner.descriptions)
             made = self.model.predict(replace(features, settings=self.model.settings))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             _require_finite(made, intervals)
@@ -138,7 +142,7 @@ class Scorer:
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure.of(error, record=record))
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
-        phases = getattr(self.planner.configs["timesteps"], "step_phases", ("",) * len(bounds))
+        phases = getattr(self.planner.stages["timesteps"], "step_phases", ("",) * len(bounds))
         fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score
         weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)
         parts = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
@@ -182,9 +186,9 @@ class Scorer:
         """The facts about one performance from which its flags follow."""
         calibration, trained_on = self.model.calibration, None
         if self.model.contents is not None and (recordings := record.recordings()):
-            hashes = input_hashes(record, self.planner.cache)
+            hashes = input_hashes(record, self.cache)
             trained_on = bool(self.model.contents & readable(hashes[kind] for kind in recordings))
-        steps = self.planner.configs["timesteps"]
+        steps = self.planner.stages["timesteps"]
         roles = steps.roles() if isinstance(steps, TimestepsConfig) else ()
         facts = Facts(
             quality=quality,
@@ -221,7 +225,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     folder = Path(folder)
     user = load_config(None, {"run.workers": 0}) if user is None else user
     scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user), model_sha256(folder))
-    observer.notes(unused_settings(scorer.planner.config.method, user.method))
+    observer.notes(unused_settings(scorer.config.method, user.method))
     return scorer
 
 
@@ -273,7 +277,7 @@ def score_videos(
     config = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else user
     records = find_performances(inputs, observer, config, kinematics=kinematics)
     with load_scorer(model, user, observer) as scorer:
-        if kinematics is not None and "kinematics" not in scorer.planner.reads:
+        if kinematics is not None and "kinematics" not in scorer.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
         if user.dataset.features and "features" not in scorer.planner.stages:
             raise UsageError("this model reads no features", where=model, fix="Leave out --features")

@@ -38,7 +38,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
     from pipeline.serve.app import Service, create_app
 
     refuse_keypoint_models(scorer)
-    reads = sorted(scorer.planner.reads, reverse=True)
+    reads = sorted(scorer.reads, reverse=True)
     facts: dict[str, str | Accuracy] = {"model": str(scorer.folder), "reads": " and ".join(reads)}
     if scorer.model.calibration is not None:
         facts["accuracy"] = scorer.model.calibration.accuracy
@@ -63,8 +63,8 @@ def judged(scorer: Scorer) -> str:
     days = sorted(map(str, stored or filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids))))
     when = "" if not days else f" of {days[0]}" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"
     scale = f", on a scale of {to_digits(min(scores))} to {to_digits(max(scores))}" if scores else ""
-    name = scorer.planner.config.method.name
-    name = scorer.folder.name if name == type(scorer.planner.config.method).model_fields["name"].default else name
+    name = scorer.config.method.name
+    name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
     learned = f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos{when}."
     guesses = model.calibration is not None and not model.calibration.accuracy.better
     return f"{learned} It is no better than guessing: pages show movement, and no score." if guesses else learned
@@ -89,7 +89,7 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
         fix = f"Type: {PROGRAM} score --features FOLDER --model MODEL"
         what = "this model reads files of features, which the page does not accept"
         raise UsageError(what, where=scorer.folder, fix=fix)
-    if getattr(scorer.planner.configs.get("pose"), "backend", "") == "import":
+    if getattr(scorer.planner.stages.get("pose"), "backend", "") == "import":
         raise UsageError(
             "this model reads keypoint files of another program (pose.backend: import), which the page does not accept",
             where=scorer.folder,

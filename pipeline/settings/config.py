@@ -78,6 +78,16 @@ class Config:
             merged_settings(*(part.model_dump(mode="json") for part in parts))
         )
 
+    def with_inputs(self, names: Sequence[str] = ()) -> dict[str, StageConfig]:
+        """The settings of these stages (default: the method's) and of all that they need, by name, in order.
+
+        Raises UsageError as `Method.with_inputs`, and for settings of two stages that do not fit together.
+        """
+        stages = {name: self.stage(name) for name in self.method.with_inputs(names or self.method.stages)}
+        for name, settings in stages.items():
+            stage_class(name).check_inputs(settings, stages)
+        return stages
+
     def dump(self) -> dict[str, Any]:
         """All values as JSON types, as a file holds them."""
         return merged_settings(self.recorded(), self.machine.dump(), {"dataset": self.dataset.dump()})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pkgutil import resolve_name
 from typing import Any
 
 from data.errors import UsageError, nearest
-from extractors.base import Extractor
+from data.stage_files import StageFiles
+from data.weights.registry import Announce
+from extractors.base import Extractor, StageConfig
 
 STAGES: dict[str, str] = {
     "clips": "extractors.clips.stage:Clips",
@@ -33,6 +36,12 @@ def _loaded(place: str) -> type[Extractor[Any]]:
     """The class at "module:class"; plans of ten thousand videos ask for it a hundred thousand times."""
     extractor: type[Extractor[Any]] = resolve_name(place)
     return extractor
+
+
+def fetch_weights(stages: Mapping[str, StageConfig], announce: Announce) -> None:
+    """Download the weights that stages of these settings lack; `announce` gets a sentence before each download."""
+    for name, settings in stages.items():
+        stage_class(name).fetch(settings, StageFiles(), announce)
 
 
 def needed_inputs(name: str) -> tuple[str, ...]:

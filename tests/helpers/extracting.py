@@ -35,14 +35,15 @@ def opened(config: Config) -> Cache:
 def extract(records: Sequence[Record], config: Config, **options: Any) -> Summary:
     """`extract` with a cache that is opened and closed; `options` are those of `Planner`."""
     cache = opened(config)
-    summary = run_extract(records, Planner(config, cache, **options))
+    summary = run_extract(Planner(config, cache, **options).plan_all(records), config, cache)
     cache.close()
     return summary
 
 
 def states(records: Sequence[Record], config: Config) -> dict[str, tuple[str, str]]:
     """State and reason by `VIDEO/STAGE`, as `status` shows them."""
-    rows = status_rows(records, Planner(config, opened(config)))
+    cache = opened(config)
+    rows = status_rows(Planner(config, cache).plan_all(records), cache)
     return {f"{row.video}/{row.stage}": (row.state, row.reason.cause if row.reason else "") for row in rows}
 
 
@@ -63,7 +64,8 @@ def extract_flow(videos: Path, config: Config, engine: str = "local", **hooks: A
     """`extract` of a folder on an engine; `hooks` are those of `Watching`."""
     config = load_config(config, {"run.engine": engine})
     with opened(config) as cache:
-        return run_extract(find_videos([videos]).records, Planner(config, cache), Watching(**hooks))
+        plans = Planner(config, cache).plan_all(find_videos([videos]).records)
+        return run_extract(plans, config, cache, Watching(**hooks))
 
 
 def outputs(cache: Path) -> list[Path]:

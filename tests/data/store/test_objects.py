@@ -171,11 +171,13 @@ def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled: Bucket) -> Non
     ]
     verified = verify_cache(opened(config), Observer())
     assert ([file.video for file in verified.files], verified.summary) == (["old.mp4"], "5 outputs read, 1 damaged")
-    use = [(records, Planner(config, cache))]
-    assert unneeded(cache, use) == [], "a file that does not say that it is ours stays"
+    planner = Planner(config, cache)
+    assert unneeded(cache, planner.plan_all(records), [*planner.stages]) == [], (
+        "a file that does not say that it is ours stays"
+    )
     output = filled.get(_only(filled, "cache/brightness/a.mp4."))
     filled.put("cache/brightness/old.mp4.000000000000.h5", output)
-    unused = unneeded(cache, use)
+    unused = unneeded(cache, planner.plan_all(records), [*planner.stages])
     assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
     assert unused[0].size == len(output)
     delete(cache, unused, yes=True)
@@ -220,7 +222,7 @@ def test_training_packing_and_scoring_from_a_store(
     records = dataset_records(config).records
     assert extract(records, config).ok
     cache = open_cache(config.machine)
-    features = gather_features(records, Planner(config, cache), Observer())
+    features = gather_features(records, config, cache, Observer())
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
     hashes = performance_hashes(features, cache)

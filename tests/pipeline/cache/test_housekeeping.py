@@ -110,18 +110,18 @@ def test_an_output_that_the_system_cannot_read_now_is_not_damaged(
 
 def test_prune_takes_other_videos_and_old_settings_only(filled: Filled) -> None:
     cache, records, config = filled
-    assert unneeded(cache, [(records, Planner(config, cache))]) == []
+    assert unneeded(cache, Planner(config, cache).plan_all(records), ["brightness", "contrast"]) == []
     fewer = [record for record in records if record.id != "sub/b.mp4"]
-    removable = unneeded(cache, [(fewer, Planner(config, cache))])
+    removable = unneeded(cache, Planner(config, cache).plan_all(fewer), ["brightness", "contrast"])
     assert {(f.stage, f.video) for f in removable} == {("brightness", "sub/b.mp4"), ("contrast", "sub/b.mp4")}
     delete(cache, removable, yes=True)
     assert not (cache.root / "brightness/sub").exists(), "empty folders go too"
     assert output_of(cache.root, "brightness", "a.mp4").exists()
     assert failure_of(cache.root, "brightness", "bad.mp4").exists(), "failures are kept, or they would run again"
-    (row,) = {row.state for row in status_rows(records[2:], Planner(config, cache))}
+    (row,) = {row.state for row in status_rows(Planner(config, cache).plan_all(records[2:]), cache)}
     assert row == "missing", "rows of deleted files in the index do no harm"
     changed = Planner(configured(cache.root, brightness={"stride": 2}), cache)
-    assert {f.why for f in unneeded(cache, [(fewer, changed)])} == {
+    assert {f.why for f in unneeded(cache, changed.plan_all(fewer), ["brightness", "contrast"])} == {
         "brightness.stride 1 -> 2",
         "upstream brightness changed",
         "failed with other settings or input",
@@ -207,14 +207,14 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: Filled) -> None:
     before = everything(cache.root)
     age(output)  # `everything` has read it
     listed = collect_garbage(opened(config), 0.0, False, SILENT)
-    prune([Planner(config, opened(config))], video, False, SILENT)
+    prune([config], opened(config), (), video, False, SILENT)
     assert everything(cache.root) == before, "without --yes nothing is changed"
     age(output)
     done = collect_garbage(opened(config), 0.0, True, SILENT)
     assert {f.path for f in done.files} == {f.path for f in listed.files}
     assert output in {f.path for f in done.files}
     assert not output.exists()
-    pruned = prune([Planner(config, opened(config))], video, True, SILENT)
+    pruned = prune([config], opened(config), (), video, True, SILENT)
     assert {f.video for f in pruned.files} == {"sub/b.mp4", "bad.mp4"}
     assert all(path.read_text() == "not ours" for path in foreign)
     assert (cache.root / "models/kept/empty").is_dir()
@@ -232,8 +232,8 @@ def test_a_folder_without_the_marker_is_refused(filled: Filled) -> None:
     with pytest.raises(UsageError, match="not marked as a cache"):
         collect_garbage(opened(config), 0.0, True, SILENT)
     with pytest.raises(UsageError, match="not marked as a cache"):
-        prune([Planner(config, opened(config))], [cache.root.parent / "in/a.mp4"], True, SILENT)
-    assert len(list(status_rows(records, Planner(config, opened(config))))) == 6
+        prune([config], opened(config), (), [cache.root.parent / "in/a.mp4"], True, SILENT)
+    assert len(list(status_rows(Planner(config, unmarked := opened(config)).plan_all(records), unmarked))) == 6
     assert everything(cache.root) == before, "no index appears in a folder that may be somebody's"
     extract(records, config)
     assert (cache.root / CACHE_MARKER).is_file(), "`extract` adopts a cache of an earlier version"
@@ -258,7 +258,7 @@ def test_links_are_neither_followed_nor_removed(filled: Filled, tmp_path: Path) 
     (cache.root / "brightness/file.h5").symlink_to(outside / "precious.h5")
     (cache.root / "linked-stage").symlink_to(outside)
     assert verify_cache(opened(config), SILENT).summary.startswith("4 outputs")
-    delete(cache, unneeded(cache, [((), Planner(config, cache))]), yes=True)
+    delete(cache, unneeded(cache, (), ["brightness", "contrast"]), yes=True)
     collect_garbage(opened(config), None, True, SILENT)
     assert (outside / "precious.h5").read_text() == "not ours"
 

@@ -46,7 +46,7 @@ def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
 def rows(config: Config, records: Sequence[Record]) -> list[StatusRow]:
     """The states that `status` shows."""
     with open_cache(config.machine) as cache:
-        return list(status_rows(records, Planner(config, cache)))
+        return list(status_rows(Planner(config, cache).plan_all(records), cache))
 
 
 def test_outputs_are_not_read_to_see_that_they_are_fresh(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,10 +59,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
         }
     )
     cache = Cache(config.machine.cache)
-    planner = Planner(config, cache)
     records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
-    assert run_extract(records, planner).ok
-    return config, gather_features(records, planner, Observer())
+    assert run_extract(Planner(config, cache).plan_all(records), config, cache).ok
+    return config, gather_features(records, config, cache, Observer())
 
 
 @pytest.mark.parametrize("protocol", ["4fold", "louo", "loso", "kfold"])

@@ -19,14 +19,11 @@ import pytest
 
 from data.errors import UsageError
 from data.video.records import find_videos
-from pipeline.cache.local_cache import Cache
 from pipeline.pool import local_pool
 from pipeline.pool.local_pool import ProcessPool, kind_of_end
 from pipeline.pool.worker_pool import run_items
-from pipeline.run.batch import run_extract
-from pipeline.run.plan import Planner
 from pipeline.settings.machine import WorkConfig
-from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
+from tests.helpers.extracting import assert_equal_outputs, extract, extract_flow, flow_config, moving_films
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -151,9 +148,7 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     assert len(summary.results) == 3
     again = extract_flow(videos, config)
     assert len(again.failed) == kept, "a crash is the video's, a kill from outside is the moment's"
-    retried = Planner(config, Cache(config.machine.cache), retry_failed=True)
-    records = find_videos([videos]).records
-    assert run_extract(records, retried).ok
+    assert extract(find_videos([videos]).records, config, retry_failed=True).ok
 
 
 def test_a_batch_that_loses_every_worker_raises(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from pipeline.preview.preview_files import (
     preview_paths,
     sheet_frames,
 )
-from pipeline.run.plan import Planner
+from pipeline.run import Planner, Previews
+from pipeline.settings.config import Config
 from tests.helpers.extracting import configured, extract, opened
 
 Made = Callable[..., Path]
@@ -169,20 +170,22 @@ def test_a_batch_draws_new_outputs_and_names_failed_videos(
     observer, shown = Observer(), Progress()
     monkeypatch.setattr(observer, "progress", lambda what: nullcontext(shown))
     cache = opened(first)
-    planner = Planner(first, cache)
-    drawn = draw_previews(records, planner, observer)
+
+    def draw(config: Config, count: int = 3, **options: bool) -> Previews:
+        return draw_previews([*Planner(config, cache).plan_all(records[:count])], config, cache, observer, **options)
+
+    drawn = draw(first)
     assert drawn.written == tuple(map(str, preview_paths(cache, "folder/v.mp4")))
     assert drawn.written[0] == str(tmp_path / "cache" / "preview" / "folder" / "v.mp4.jpg")
     assert set(drawn.failed) == {"none", "new.mp4"}
     assert (shown.done, shown.total) == (3, 3)
-    assert draw_previews(records[:1], planner, observer).fresh == 1
+    assert draw(first, 1).fresh == 1
     with monkeypatch.context() as patch:  # an error that no code expects
         patch.setattr("pipeline.preview.preview_files.draw_preview", lambda *_, **__: int("x"))
-        forced = Planner(first, cache, force=True)
-        assert draw_previews(records, forced, observer).failed.keys() == {record.name for record in records}
+        assert draw(first, force=True).failed.keys() == {record.name for record in records}
     for config in (second, first):
-        assert len(draw_previews(records[:1], Planner(config, cache), observer).written) == 2, "another output"
-    assert draw_previews(records[:1], planner, observer).fresh == 1
+        assert len(draw(config, 1).written) == 2, "another output"
+    assert draw(first, 1).fresh == 1
     cache.close()
 
 

@@ -101,6 +101,7 @@ def test_estimates_and_previews(tmp_path: Path, settings: Config) -> None:
     records = find_videos([tmp_path / "in"], frame_rate=25).records
     assert not extract(records, settings).failed
     assert expected_frames(records) == [8, 20]
-    done = draw_previews(records, Planner(settings, opened(settings)), Observer())
+    cache = opened(settings)
+    done = draw_previews([*Planner(settings, cache).plan_all(records)], settings, cache, Observer())
     assert not done.failed
     assert len(done.written) == 4

@@ -55,8 +55,8 @@ def test_a_dummy_extractor_runs_through(place: Place, video: Callable[..., bytes
     place.put("sub/a.mp4", video(20))
     place.put("notes.txt", b"no video")
     records, config = place.records(), place.config()
-    planner = Planner(config, opened(config))
-    assert estimate(list(planner.plan_all(records)), planner).frames == 30
+    cache = opened(config)
+    assert estimate([*Planner(config, cache).plan_all(records)], config, cache).frames == 30
     summary = extract(records, config)
     assert (summary.ok, [result.record.id for result in summary.results]) == (True, ["a.mp4", "sub/a.mp4"])
     cache, keys = opened(config), summary.keys["sub/a.mp4"]
@@ -133,7 +133,7 @@ def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(
     monkeypatch.setattr(Cache, "read", damaged)
     observer = Watching()
     with opened(both := configured(tmp_path / "cache")) as cache:
-        (result,) = run_extract(records, Planner(both, cache), observer).results
+        (result,) = run_extract(Planner(both, cache).plan_all(records), both, cache, observer).results
     cause = "the output of brightness cannot be used (damaged cache file)"
     assert result.failed == {"contrast": Failure("damaged", "contrast", cause)}
     assert [line for line in observer.lines if "again" in line] == [f"a.mp4 is extracted again: {cause}"]
@@ -189,8 +189,9 @@ def test_a_cache_moves_with_its_data(make_video, tmp_path: Path) -> None:
 def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(make_video, tmp_path: Path) -> None:
     records = find_videos([make_video(tmp_path / "a.mp4")]).records
     config = configured(tmp_path / "cache")
-    planner = Planner(config, Cache(config.machine.cache))
-    summary = run_extract(records, planner, Watching(on_plan=lambda *_: extract(records, config)))
+    cache = Cache(config.machine.cache)
+    plans, observer = Planner(config, cache).plan_all(records), Watching(on_plan=lambda *_: extract(records, config))
+    summary = run_extract(plans, config, cache, observer)
     assert [(result.done, set(result.skipped)) for result in summary.results] == [({}, {"brightness", "contrast"})]
 
 
@@ -210,9 +211,10 @@ def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", frames=10)
     config = configured(tmp_path / "cache")
     events: list[tuple[str, int, int, tuple[str, ...]]] = []
-    planner = Planner(config, Cache(config.machine.cache))
+    cache = Cache(config.machine.cache)
     records = find_videos([tmp_path / "a.mp4"]).records
-    run_extract(records, planner, Watching(on_frames=lambda *what: events.append(what)))
+    plans = Planner(config, cache).plan_all(records)
+    run_extract(plans, config, cache, Watching(on_frames=lambda *what: events.append(what)))
     assert events[0] == ("a.mp4", 0, 0, ("brightness",))
     assert ("a.mp4", 10, 10, ("brightness",)) in events
     assert events[-1] == ("a.mp4", 0, 0, ("contrast",))
@@ -225,7 +227,7 @@ def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
     cache, stop = Cache(config.machine.cache), threading.Event()
     observer = Watching(stop=stop, on_result=lambda *_: stop.set())
-    summary = run_extract(records, Planner(config, cache), observer)
+    summary = run_extract(Planner(config, cache).plan_all(records), config, cache, observer)
     assert summary.cancelled
     assert not summary.ok
     assert len(summary.results) == 1

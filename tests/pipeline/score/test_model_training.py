@@ -16,7 +16,7 @@ from pipeline.cache.failure import Failure
 from pipeline.score import model_training, train_model
 from pipeline.score.model_training import trained_movement
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import validate
+from pipeline.settings.config import load_config, validate
 from pipeline.train.stack_training import StackTraining
 from tests.helpers.made_features import made_features
 from tests.helpers.made_outputs import pose_output
@@ -26,7 +26,7 @@ STEPS = StageOutput({"bounds": Array(np.array([(0.0, 1.0), (1.0, 2.0)]), ("step"
 
 
 def plan(name: str, labels: Labels | None) -> Any:
-    """A plan of two stages, as the planner gives it with its quality values."""
+    """A plan of two stages, with its quality values."""
     record = Record(name, None, task="10 m", labels=labels)
     return SimpleNamespace(record=record, keys=lambda: {"pose": "p", "timesteps": "t"}), {}
 
@@ -41,8 +41,8 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: 
     monkeypatch.setattr(
         model_training, "run", lambda *_, read: [*((SimpleNamespace(record=record), made) for record in records), lost]
     )
-    planner: Any = SimpleNamespace(stages=("pose", "timesteps"))
-    (kept,) = trained_movement(planner, [])
+    cache: Any = None
+    (kept,) = trained_movement([], load_config(), cache)
     assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
     assert {len(values) for _, _, values in kept.figures.items()} == {2}
     assert kept.figures.people[0]["knee"][0] == pytest.approx(180, abs=3)

@@ -97,9 +97,8 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     root = folder_of(labelled)
     config = toy_config(root / "cache")
     with open_cache(config.machine) as cache:
-        planner = Planner(config, cache)
-        assert run_extract(labelled, planner).ok
-        done = train_model(gather_features(labelled, planner, Observer()), config, root / "run", cache, folds=4)
+        assert run_extract(Planner(config, cache).plan_all(labelled), config, cache).ok
+        done = train_model(gather_features(labelled, config, cache, Observer()), config, root / "run", cache, folds=4)
     assert (done.calibration is not None, done.not_calibrated) == (True, "")
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
         film(root / f"new/{name}.mp4", grey)
@@ -164,7 +163,7 @@ def test_a_combination_is_scored_from_video_to_page(
     run = tmp_path / "run"
     config = toy_config(folder_of(labelled) / "cache", system="combined")
     with open_cache(config.machine) as cache:
-        train_model(gather_features(labelled, Planner(config, cache), Observer()), config, run, cache, folds=3)
+        train_model(gather_features(labelled, config, cache, Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)
     films, combination = find_videos([trained[1]]).records, scorer.model.combination
     names = combination.names
@@ -190,7 +189,7 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
     run, new = trained
     scorer, record = load_scorer(run, cached_in(tmp_path / "cache")), find_videos([new / "a.mp4"]).records[0]
     planned = scorer.planner.plan(record).stages[-1]
-    scorer.planner.cache.keep_failure(planned.parts, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
+    scorer.cache.keep_failure(planned.parts, record, Failure("crashed", planned.name, "killed by SIGSEGV"))
     assert scorer.score_records([record])[0].score is not None
 
 
@@ -199,20 +198,20 @@ def test_damage_is_computed_again_when_it_is_read(trained: tuple[Path, Path], tm
     records = find_videos([new]).records
     before = load_scorer(run, cached_in(tmp_path / "cache")).score_records(records)
     scorer, observer = load_scorer(run, cached_in(tmp_path / "cache")), Watching()
-    damage(scorer.planner.cache.root, "timesteps", "b.mp4")
+    damage(scorer.cache.root, "timesteps", "b.mp4")
     assert csv_text(scorer.score_records(records, observer)) == csv_text(before)
     assert len(observer.lines) == 1
     assert "b.mp4 is extracted again: the output of timesteps cannot be used (damaged cache file" in observer.lines[0]
-    damage(scorer.planner.cache.root, "timesteps", "a.mp4")
+    damage(scorer.cache.root, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
-    damage(scorer.planner.cache.root, "timesteps", "a.mp4")
-    assert len(gather_features(records, scorer.planner, Observer())) == len(records)
+    damage(scorer.cache.root, "timesteps", "a.mp4")
+    assert len(gather_features(records, scorer.config, scorer.cache, Observer())) == len(records)
 
 
 def test_an_output_that_is_always_damaged_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     scorer = load_scorer(run, cached_in(tmp_path / "cache"))
-    scorer.planner.cache.read = damaged  # type: ignore[method-assign, assignment]
+    scorer.cache.read = damaged  # type: ignore[method-assign, assignment]
     row = scorer.score(new / "a.mp4")
     assert row.score is None
     assert "damaged cache file" in str(row.failure)
@@ -467,8 +466,8 @@ def test_every_command_gives_the_same_notes(
         monkeypatch.chdir(tmp_path / command)
         scorer = load_scorer(run_copy)
         scorer.score_records(find_videos([tmp_path / "in"]).records)
-        damage(scorer.planner.cache.root, "timesteps", "a.mp4")
-        scorer.planner.cache.close()
+        damage(scorer.cache.root, "timesteps", "a.mp4")
+        scorer.cache.close()
         call(watching := Watching())
         notes[command] = [line.replace(str(tmp_path / command), "") for line in watching.lines]
     assert notes["score"] == notes["report"] == notes["plot"]

@@ -39,14 +39,10 @@ def test_a_model_of_phases_refuses_videos_without_them(
     assert row.failure is not None
     assert row.failure.cause == "its phases are not used: 'flight' and 'entry' leave a gap of 0.20 s"
     assert row.failure.fix == "Correct them"
-    assert load_scorer(tmp_path / "run").planner.config.machine.run.workers == 0, (
-        "a script needs no guard for worker processes"
-    )
+    assert load_scorer(tmp_path / "run").config.machine.run.workers == 0, "a script needs no guard for worker processes"
     user = load_config("finediving", {**sets, "run.workers": 3})
-    assert load_scorer(tmp_path / "run", user).planner.config.machine.run.workers == 3, (
-        "report, compare and label pass a user"
-    )
+    assert load_scorer(tmp_path / "run", user).config.machine.run.workers == 3, "report, compare and label pass a user"
     scorer = load_scorer(tmp_path / "run", load_config(user, {"run.workers": 0}))
-    own_rows = scorer.score_records(dataset_records(scorer.planner.config).records)
+    own_rows = scorer.score_records(dataset_records(scorer.config).records)
     assert len(own_rows) == 8
     assert all(one.raw_score is not None for one in own_rows)

@@ -45,9 +45,11 @@ OURS = {
     "origin": "http://127.0.0.1:8765",
     "cookie": f'aim-serve-8765="{TOKEN}"',
 }
-PLANNER = SimpleNamespace(stages=(), configs={}, reads={"video"}, config=load_config())
+PLANNER = SimpleNamespace(stages={})
 MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=np.array([[7.0, np.nan, np.nan]]))
-SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), model=MODEL, model_sha256="m")
+SCORER: Any = SimpleNamespace(
+    planner=PLANNER, reads={"video"}, config=load_config(), folder=Path("runs/x"), model=MODEL, model_sha256="m"
+)
 
 
 def create_app(folder: Path, work: Any, limits: ServerLimits | None = None, **service: Any) -> Any:

@@ -185,13 +185,13 @@ def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
-    planner = SimpleNamespace(stages=("pose",), configs={"pose": SimpleNamespace(backend="import")})
+    planner = SimpleNamespace(stages={"pose": SimpleNamespace(backend="import")})
     scorer: Any = SimpleNamespace(folder=Path("runs/x"), planner=planner)
     with pytest.raises(UsageError, match="keypoint files of another program"):
         work.refuse_keypoint_models(scorer)
-    planner.configs["pose"].backend = "movenet"
+    planner.stages["pose"].backend = "movenet"
     work.refuse_keypoint_models(scorer)
-    planner.stages = ("features",)
+    planner.stages["features"] = SimpleNamespace()
     with pytest.raises(UsageError, match="this model reads files of features"):
         work.refuse_keypoint_models(scorer)
 
@@ -272,7 +272,7 @@ def test_the_page_names_data_set_scale_number_and_days() -> None:
     labels = np.array([[62.0, np.nan, np.nan], [71.5, np.nan, np.nan], [np.nan] * 3])
     model = SimpleNamespace(train_ids=ids, train_labels=labels, calibration=None)
     config = load_config(overrides={"name": "diving"})
-    scorer: Any = SimpleNamespace(model=model, planner=SimpleNamespace(config=config), folder=Path("runs/dives"))
+    scorer: Any = SimpleNamespace(model=model, config=config, folder=Path("runs/dives"))
     said = "Judges diving, on a scale of 62.00 to 71.50, as learned from 3 training videos"
     assert work.judged(scorer) == f"{said} of 2026-03-01 to 2026-05-31."
     model.train_ids = ("a.mp4", "b.mp4", "c.mp4")
@@ -281,7 +281,7 @@ def test_the_page_names_data_set_scale_number_and_days() -> None:
     facts = SimpleNamespace(days=("2025-11-02", "2026-01-09"))
     model.calibration = SimpleNamespace(facts=facts, accuracy=accuracy)
     assert work.judged(scorer) == f"{said} of 2025-11-02 to 2026-01-09.", "the days of the labels"
-    scorer.planner.config = load_config()
+    scorer.config = load_config()
     assert work.judged(scorer).startswith("Judges dives, on")
     accuracy.better = False
     assert work.judged(scorer).endswith("2026-01-09. It is no better than guessing: pages show movement, and no score.")

@@ -245,13 +245,10 @@ def test_settings_that_can_give_nothing_are_refused(override: str) -> None:
         load_config(None, [override])
 
 
-def test_a_role_of_a_person_who_is_not_kept_is_refused_in_the_plan(tmp_path: Path) -> None:
-    from pipeline.cache import Cache
-    from pipeline.run import Planner
-
+def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan() -> None:
     config = load_config(None, ["timesteps.primary=pose:5", "pose.agents=2"])
     with pytest.raises(UsageError, match=r"role 'pose:5' needs 6 people, and pose.agents is 2"):
-        Planner(config, Cache(tmp_path), stages=("timesteps",))
+        config.with_inputs(("timesteps",))
 
 
 def test_an_escape_code_in_an_unknown_key_is_printed_safely(tmp_path: Path) -> None:

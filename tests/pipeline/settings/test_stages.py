@@ -41,9 +41,8 @@ def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_p
     make_video(tmp_path / "in/a.mp4", frames=10)
     assert "brightness" in method_class().model_fields
     config = configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": 3})
-    planner, records = Planner(config, opened(config)), find_videos([tmp_path / "in"]).records
-    plans = [planner.plan(record) for record in records]
-    cost = estimate(plans, planner).stages["brightness"]
+    cache, records = opened(config), find_videos([tmp_path / "in"]).records
+    cost = estimate([*Planner(config, cache).plan_all(records)], config, cache).stages["brightness"]
     assert cost == StageCost(1, 4, "frames", None)
     assert extract(records, config).ok
     assert states(records, config) == {"a.mp4/brightness": ("fresh", "")}

@@ -1,0 +1,44 @@
+"""A record that is planned once more: only what cannot be used now runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.video.records import Record, find_videos
+from pipeline.cache.failure import Failure
+from pipeline.run import Planner
+from tests.helpers.cached_outputs import output_of
+from tests.helpers.extracting import configured, extract, opened
+
+pytestmark = pytest.mark.usefixtures("toy_stages")
+
+
+def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(make_video, tmp_path: Path) -> None:
+    records = find_videos([make_video(tmp_path / "a.mp4")]).records
+    config = configured(tmp_path / "cache")
+    assert extract(records, config).ok
+    with opened(config) as cache:
+        (plan,) = Planner(config, cache, force=True).plan_all(records)
+        assert plan.todo == ("contrast",)
+        assert plan.again(cache, "contrast").todo == (), "a forced stage runs once"
+        output_of(cache.root, "brightness", "a.mp4").unlink()
+        assert plan.again(cache, "brightness").todo == plan.idle().again(cache, "brightness").todo == ("brightness",)
+        output_of(cache.root, "contrast", "a.mp4").unlink()
+        assert plan.idle().again(cache, "contrast").todo == ("brightness", "contrast")
+        assert plan.keys() == plan.again(cache, "contrast").keys()
+
+
+def test_what_failed_before_the_run_stays_failed(make_video, tmp_path: Path) -> None:
+    records = find_videos([make_video(tmp_path / "a.mp4")]).records
+    config = configured(tmp_path / "cache")
+    with opened(config) as cache:
+        unfilmed = Planner(config, cache).plan(Record("unfilmed", None))
+        assert unfilmed.again(cache, "contrast").faults().keys() == {"brightness", "contrast"}
+        assert "brightness" not in unfilmed.again(cache, "contrast").todo
+        parts = Planner(config, cache).plan(records[0]).stages[0].parts
+        cache.keep_failure(parts, records[0], Failure("crashed", "brightness", "killed by SIGSEGV"))
+        for retry_failed in (False, True):
+            (plan,) = Planner(config, cache, retry_failed=retry_failed).plan_all(records)
+            assert ("brightness" in plan.again(cache, "contrast").todo) == retry_failed
