@@ -44,7 +44,7 @@ def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
     save_settings(config, run)
     with pytest.raises(UsageError, match="no videos to show") as raised:
         _records(run, (), load_config(), Observer())
-    assert "Name videos after the run" in str(raised.value)
+    assert "Name videos after the model" in str(raised.value)
     assert "--config PRESET --set dataset.root=FOLDER" in str(raised.value)
     assert [record.id for record in _records(run, (), config, Observer())] == ["a.mp4"]
 
