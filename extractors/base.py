@@ -42,21 +42,22 @@ class StageConfig(BaseModel):
         return kept
 
 
-METHOD, VIDEOS, HASHED, MACHINE = "method", "videos", "hashed", "machine"
+METHOD, VIDEOS, HASHED, MACHINE, DATA_SET = "method", "videos", "hashed", "machine", "data set"
 """Whom a setting belongs to. The method changes a result and is in the cache key; so is what describes the videos of a
 call. The method also has names of published networks, for which the key holds a hash of the content. The machine cannot
 change a result by more than 1e-4: device, runtime, threads, batch size; or it has the path of a file, for which the key
-holds a hash of the content."""
+holds a hash of the content. The data set is an input of a call."""
 
 IN_KEY = (METHOD, VIDEOS)
 
 
 def setting(default: Any, about: str, *, belongs_to: str = METHOD, **limits: Any) -> Any:
-    """One setting of a stage.
+    """One setting of a stage or of another section.
 
     Args:
+        default: `...` where there is none.
         about: one sentence with the unit; shown in the documentation.
-        belongs_to: `METHOD`, `VIDEOS`, `HASHED` or `MACHINE`.
+        belongs_to: `METHOD`, `VIDEOS`, `HASHED`, `MACHINE` or `DATA_SET`.
         limits: pydantic limits such as ge=1.
     """
     return Field(default, description=about, json_schema_extra={"belongs_to": belongs_to}, **limits)

@@ -1,61 +1,72 @@
-"""Settings and sizes of the AIM network, importable without torch."""
+"""Settings and sizes of the AIM network, importable without torch.
+
+A setting is a field of pydantic, as those that `extractors.base.setting` makes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class AimConfig:
     """Which parts of AIM are built and how wide they are.
 
     The defaults are ours: small, and chosen on rendered dives. `configs/jigsaws-paper.yaml` has the paper's.
-
-    Attributes:
-        system: "aim" is the full model (figure 2). "no_aim" replaces the asymmetric interaction module by one
-            fully connected layer over both agents, without transformation, difference and LSTM (table 5,
-            "w/o AIM"). "scene" scores the whole-scene feature only ("Baseline", tables 2, 4 and 5).
-            "scene_agents" concatenates scene, primary and secondary before the encoder ("Baseline+Kinetic",
-            "Baseline+Pose", tables 2 and 4). "combined" is no network: AIM's score is averaged with those of
-            regressions (`pipeline.systems.combination`); not in the paper.
-        fusion: "attention" is equations 4-5; "halves" gives each stream one half (table 5).
-        transformation: False feeds the secondary untransformed (table 5); sizes must then agree.
-        identity_start: the transformation starts as the identity, to which it tends when both agents come from one
-            domain, as the paper says. It is ignored for agents of unequal sizes.
-        difference: "signed" is the paper's subtraction, "absolute" its magnitude, "none" concatenates the
-            transformed secondary in its place (table 5, "w/o difference module").
-        exchange: primary and secondary agent exchange roles (tables 5 and 6); one secondary agent only.
-        agents: how several secondaries join: "mean" of their differences, or "concat" in their order.
-        multi_task: heads R_A on the scene stream and R_B on the AIM stream (equation 7).
-        trial: branch that adds a term from the trial-level descriptors to the score; not in the paper.
-        width: d, size of the encoder's and the LSTM's output.
-        regression_width: hidden size of the regression modules.
-        dropout: inside each regression module, after its hidden layer.
-        feature_dropout: on both streams before fusion; 0 in the paper.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    system: Literal["aim", "no_aim", "scene", "scene_agents", "combined"] = "aim"
-    fusion: Literal["attention", "halves"] = "attention"
-    transformation: bool = True
-    identity_start: bool = True
-    difference: Literal["signed", "absolute", "none"] = "absolute"
-    exchange: bool = False
-    agents: Literal["mean", "concat"] = "mean"
-    multi_task: bool = False
-    trial: Literal["none", "linear", "mlp"] = "none"
-    width: int = 64
-    regression_width: int = 64
-    dropout: float = 0.2
-    feature_dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.width < 1 or self.regression_width < 1:
-            raise ValueError("width and regression_width must be at least 1")
-        if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.feature_dropout < 1.0):
-            raise ValueError("dropout and feature_dropout must be in [0, 1)")
+    system: Literal["aim", "no_aim", "scene", "scene_agents", "combined"] = Field(
+        default="aim",
+        description='"aim" is the full model (figure 2). "no_aim" replaces the asymmetric interaction module by one '
+        'fully connected layer over both agents, without transformation, difference and LSTM (table 5, "w/o '
+        'AIM"). "scene" scores the whole-scene feature only ("Baseline", tables 2, 4 and 5). "scene_agents" '
+        'concatenates scene, primary and secondary before the encoder ("Baseline+Kinetic", "Baseline+Pose", '
+        'tables 2 and 4). "combined" is no network: AIM\'s score is averaged with those of regressions '
+        "(`pipeline.systems.combination`); not in the paper.",
+    )
+    fusion: Literal["attention", "halves"] = Field(
+        default="attention", description='"attention" is equations 4-5; "halves" gives each stream one half (table 5).'
+    )
+    transformation: bool = Field(
+        default=True, description="False feeds the secondary untransformed (table 5); sizes must then agree."
+    )
+    identity_start: bool = Field(
+        default=True,
+        description="the transformation starts as the identity, to which it tends when both agents come from one "
+        "domain, as the paper says. It is ignored for agents of unequal sizes.",
+    )
+    difference: Literal["signed", "absolute", "none"] = Field(
+        default="absolute",
+        description='"signed" is the paper\'s subtraction, "absolute" its magnitude, "none" concatenates the '
+        'transformed secondary in its place (table 5, "w/o difference module").',
+    )
+    exchange: bool = Field(
+        default=False,
+        description="primary and secondary agent exchange roles (tables 5 and 6); one secondary agent only.",
+    )
+    agents: Literal["mean", "concat"] = Field(
+        default="mean",
+        description='how several secondaries join: "mean" of their differences, or "concat" in their order.',
+    )
+    multi_task: bool = Field(
+        default=False, description="heads R_A on the scene stream and R_B on the AIM stream (equation 7)."
+    )
+    trial: Literal["none", "linear", "mlp"] = Field(
+        default="none",
+        description="branch that adds a term from the trial-level descriptors to the score; not in the paper.",
+    )
+    width: int = Field(default=64, ge=1, description="d, size of the encoder's and the LSTM's output.")
+    regression_width: int = Field(default=64, ge=1, description="hidden size of the regression modules.")
+    dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="inside each regression module, after its hidden layer."
+    )
+    feature_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="on both streams before fusion; 0 in the paper."
+    )
 
     def check(self, sizes: AimSizes) -> None:
         """Raise ValueError, which names the setting, if these sizes do not allow the configured parts."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from data.datasets import KINDS
 from data.datasets.diving_frames import Difficulty
 from data.errors import UsageError
-from extractors.base import StageConfig, one_of
+from extractors.base import DATA_SET, StageConfig, one_of, setting
 from pipeline.settings.config_errors import usage_error
 from pipeline.settings.machine import Machine, machine_class
 from pipeline.settings.method import Method, method_class
@@ -30,19 +30,23 @@ from pipeline.settings.yaml_values import Overrides, config_path, parse_override
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Annotated[str, one_of(KINDS)] = Field("folder", description=f"layout of its files: {', '.join(KINDS)}")
-    root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
-    labels: Path | None = Field(None, description="CSV of scores; null: the one that the layout names")
-    phases: Path | None = Field(
-        None, description="file or folder in which phases are marked; null: phases.csv beside the videos"
+    kind: Annotated[str, one_of(KINDS)] = setting(
+        "folder", f"layout of its files: {', '.join(KINDS)}", belongs_to=DATA_SET
     )
-    score: str = Field("", description="which of several scores is the label; empty: the set's first")
-    difficulty: Difficulty = Field(
-        "", description="of dives: published (default), or from_awards where these contradict it"
+    root: Path | None = setting(None, "data set root; `extract` and `score` take inputs instead", belongs_to=DATA_SET)
+    labels: Path | None = setting(None, "CSV of scores; null: the one that the layout names", belongs_to=DATA_SET)
+    phases: Path | None = setting(
+        None, "file or folder in which phases are marked; null: phases.csv beside the videos", belongs_to=DATA_SET
     )
-    tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
-    features: tuple[str, ...] = Field(
-        (), description="files of features in place of videos: PATH for the scene, primary=PATH, secondary=PATH"
+    score: str = setting("", "which of several scores is the label; empty: the set's first", belongs_to=DATA_SET)
+    difficulty: Difficulty = setting(
+        "", "of dives: published (default), or from_awards where these contradict it", belongs_to=DATA_SET
+    )
+    tasks: tuple[str, ...] = setting((), "only these tasks or events; empty: all", belongs_to=DATA_SET)
+    features: tuple[str, ...] = setting(
+        (),
+        "files of features in place of videos: PATH for the scene, primary=PATH, secondary=PATH",
+        belongs_to=DATA_SET,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from data.errors import PROGRAM, UsageError, closest, nearest
 
@@ -56,38 +57,36 @@ def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
         whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them
         return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {given}")
     keys = [one for kind in kinds for one in all_keys(kind)]
-    known = {one for kind in kinds for one in known_keys(section_class(kind, above))}
+    known = sorted({one for kind in kinds for one in keys_of(section_class(kind, above))})
     same = [one for one in keys if one.rpartition(".")[2] == key]  # the key of another section
     close = closest(key, known if above else [*keys, *known])
     options = same or ([".".join([*above, close])] if close else known)
     return f"unknown key '{name}', {nearest(name if same or close else key, options)}"
 
 
-def section_class(model: Any, place: Sequence[Any]) -> Any:
-    """The class of the section at `place`; follows nested models and dataclasses."""
+def section_class(section: Any, place: Sequence[Any]) -> Any:
+    """The class of the section at `place` below a section."""
     for part in place:
-        fields = _fields(model)
-        model = fields[part].annotation if hasattr(fields.get(part), "annotation") else object
-    return model
+        fields = keys_of(section)
+        section = fields[part].annotation if part in fields else object
+    return section
 
 
-def known_keys(section: Any) -> list[str]:
-    """Keys of a section, sorted."""
-    return sorted(_fields(section))
+def keys_of(section: Any) -> dict[str, FieldInfo]:
+    """The settings and sections of a section by their key in a file, which is `import` for the field `import_`."""
+    fields: Mapping[str, FieldInfo] = getattr(section, "__pydantic_fields__", {})
+    return {field.alias or name: field for name, field in fields.items()}
 
 
-def _fields(section: Any) -> dict[str, Any]:
-    """Fields by their key in a file, which is `import` for the field `import_`."""
-    fields = getattr(section, "model_fields", None) or getattr(section, "__pydantic_fields__", None)
-    fields = fields or getattr(section, "__dataclass_fields__", {})
-    return {getattr(field, "alias", None) or name: field for name, field in fields.items()}
+def is_section(annotation: Any) -> bool:
+    """Whether a key of this annotation holds settings; a stage without any has an empty section."""
+    return hasattr(annotation, "__pydantic_fields__")
 
 
-def all_keys(model: Any, prefix: str = "") -> Iterator[str]:
-    """Every dotted key of a configuration, sections excluded."""
-    for name in known_keys(model):
-        inner = section_class(model, (name,))
-        if known_keys(inner):
-            yield from all_keys(inner, f"{prefix}{name}.")
+def all_keys(section: Any, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a configuration, sorted, sections excluded."""
+    for name, field in sorted(keys_of(section).items()):
+        if is_section(field.annotation):
+            yield from all_keys(field.annotation, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"

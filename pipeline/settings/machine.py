@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from data.store import Storage
-from extractors.base import MACHINE, one_of
+from extractors.base import MACHINE, one_of, setting
 from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
 
@@ -21,27 +21,42 @@ Device = Literal["auto", "cpu", "cuda"]
 class WorkConfig(Section):
     """Where and how work runs."""
 
-    workers: int | None = Field(
+    workers: int | None = setting(
         None,
-        ge=0,
-        description="processes side by side; null: one per core, as memory and videos allow, on Ray as many as fit; "
+        "processes side by side; null: one per core, as memory and videos allow, on Ray as many as fit; "
         "0: in this process, on Ray as many as fit",
+        belongs_to=MACHINE,
+        ge=0,
     )
-    engine: Annotated[str, one_of(ENGINES)] = Field("local", description="local: this machine; ray: a Ray cluster")
-    address: str | None = Field(None, description="of a running Ray cluster; null: that of RAY_ADDRESS, else one here")
-    threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
-    timeout_s: float = Field(3600.0, gt=0, description="seconds that one video may take; the next run tries it again")
-    ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
-    ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
-    train_device: Device = Field("auto", description="where networks train: auto (a GPU if there is one), cpu, cuda")
+    engine: Annotated[str, one_of(ENGINES)] = setting(
+        "local", "local: this machine; ray: a Ray cluster", belongs_to=MACHINE
+    )
+    address: str | None = setting(
+        None, "of a running Ray cluster; null: that of RAY_ADDRESS, else one here", belongs_to=MACHINE
+    )
+    threads: int = setting(0, "threads per process; 0: cores / workers", belongs_to=MACHINE, ge=0)
+    timeout_s: float = setting(
+        3600.0, "seconds that one video may take; the next run tries it again", belongs_to=MACHINE, gt=0
+    )
+    ray_cpus: float = setting(1.0, "cores that one worker takes on a Ray cluster", belongs_to=MACHINE, gt=0)
+    ray_gpus: float = setting(
+        0.0, "GPUs that one worker takes on a Ray cluster; 0.25: four share one", belongs_to=MACHINE, ge=0
+    )
+    train_device: Device = setting(
+        "auto", "where networks train: auto (a GPU if there is one), cpu, cuda", belongs_to=MACHINE
+    )
 
 
 class StorageConfig(Section):
     """How object stores are reached. Credentials come from the environment."""
 
-    endpoint_url: str = Field("", description="an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
-    anonymous: bool = Field(False, description="ask without credentials, for public buckets")
-    scratch: Path | None = Field(None, description="folder of local copies; null: the system's temporary folder")
+    endpoint_url: str = setting(
+        "", "an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon", belongs_to=MACHINE
+    )
+    anonymous: bool = setting(False, "ask without credentials, for public buckets", belongs_to=MACHINE)
+    scratch: Path | None = setting(
+        None, "folder of local copies; null: the system's temporary folder", belongs_to=MACHINE
+    )
 
     def reach(self) -> Storage:
         """These settings for the data layer."""
@@ -51,7 +66,7 @@ class StorageConfig(Section):
 class Machine(Section):
     """The machine; `machine_class` adds the devices, threads and files of the stages."""
 
-    cache: Path = Field(Path("cache/folder"), description="folder of the stages' outputs")
+    cache: Path = setting(Path("cache/folder"), "folder of the stages' outputs", belongs_to=MACHINE)
     run: WorkConfig = WorkConfig()
     storage: StorageConfig = StorageConfig()
 

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from data.errors import UsageError
 from data.splits import PROTOCOLS
-from extractors.base import HASHED, METHOD, StageConfig, one_of
+from extractors.base import HASHED, METHOD, StageConfig, one_of, setting
 from extractors.timesteps import NO_AGENT, TimestepsConfig
 from models.aim_config import AimConfig
 from pipeline.settings.recipes import TrainConfig
@@ -21,19 +19,17 @@ from pipeline.settings.stages import STAGES, stage_class
 class SplitConfig(Section):
     """Numbers of the protocol."""
 
-    folds: int = Field(5, ge=2, description="folds of kfold")
-    seed: int = Field(0, description="seed of kfold, holdout and the inner validation")
+    folds: int = setting(5, "folds of kfold", ge=2)
+    seed: int = setting(0, "seed of kfold, holdout and the inner validation")
 
 
 class Method(Section):
     """The method; `method_class` adds the sections of the stages."""
 
-    name: str = Field("folder", description="name of this configuration, shown in reports")
-    stages: tuple[str, ...] = Field(
-        ("timesteps",), min_length=1, description="stages to run; those they need are added"
-    )
-    protocol: Annotated[str, one_of(PROTOCOLS)] = Field(
-        "kfold", description=f"how performances are split: {', '.join(PROTOCOLS)}"
+    name: str = setting("folder", "name of this configuration, shown in reports")
+    stages: tuple[str, ...] = setting(("timesteps",), "stages to run; those they need are added", min_length=1)
+    protocol: Annotated[str, one_of(PROTOCOLS)] = setting(
+        "kfold", f"how performances are split: {', '.join(PROTOCOLS)}"
     )
     split: SplitConfig = SplitConfig()
     model: AimConfig = AimConfig()

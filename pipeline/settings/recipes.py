@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from extractors.base import one_of
+from extractors.base import one_of, setting
 from pipeline.settings.section import Section
 
 # Section 5.1; weight_decay is 0.8 for AQA-7 (section 5.5).
@@ -45,37 +45,37 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 DEFAULT_RECIPE = "fast"
 
 
-def _value(about: str, **limits: Any) -> Any:
-    return Field(description=about, **limits)
-
-
 class TrainConfig(Section):
     """Settings of training; `recipe` gives the values of those that are left out."""
 
-    recipe: Annotated[str, one_of(RECIPES)] = Field(
-        DEFAULT_RECIPE, description=f"values of the settings of train that are left out: {', '.join(RECIPES)}"
+    recipe: Annotated[str, one_of(RECIPES)] = setting(
+        DEFAULT_RECIPE, f"values of the settings of train that are left out: {', '.join(RECIPES)}"
     )
-    runs: int = Field(10, description="networks trained from different starts; their mean is the score", ge=1, le=1000)
-    seed: int = Field(0, description="seed of start values, batches and dropout", ge=0, lt=2**31)
-    exchange_copies: bool = Field(
-        False, description="also train on every performance with its two agents exchanged, where roles are equal"
+    runs: int = setting(10, "networks trained from different starts; their mean is the score", ge=1, le=1000)
+    seed: int = setting(0, "seed of start values, batches and dropout", ge=0, lt=2**31)
+    exchange_copies: bool = setting(
+        False, "also train on every performance with its two agents exchanged, where roles are equal"
     )
-    mirror_copies: bool = Field(False, description="also train on every performance mirrored, left and right swapped")
-    epochs: int = _value("passes over the training part", ge=1)
-    batch: int = _value("samples per step; 0 takes the whole training part", ge=0)
-    learning_rates: tuple[float, ...] = _value("learning rates of Adam, one per part of the cycle", min_length=1)
-    switch_epochs: tuple[int, ...] = _value("epoch of the cycle at which each part ends; the last is the period")
-    weight_decay: float = _value("L2 penalty inside Adam, as in torch.optim.Adam", ge=0)
-    theta: float = _value("trade-off of equation 8 between execution and synchronisation", ge=0, le=1)
-    rank_weight: float = _value("weight of the pairwise ranking loss; 0 in the paper", ge=0)
-    clip: float | None = _value("standardised inputs are clipped to +- this many deviations; null: no clipping", gt=0)
-    same_scale: bool = _value("one standardisation for both agents where their channels are the same")
-    scene_components: int | None = _value(
-        "principal components of the scene that are kept; null keeps the whole scene", ge=1
+    mirror_copies: bool = setting(False, "also train on every performance mirrored, left and right swapped")
+    epochs: int = setting(..., "passes over the training part", ge=1)
+    batch: int = setting(..., "samples per step; 0 takes the whole training part", ge=0)
+    learning_rates: tuple[float, ...] = setting(..., "learning rates of Adam, one per part of the cycle", min_length=1)
+    switch_epochs: tuple[int, ...] = setting(..., "epoch of the cycle at which each part ends; the last is the period")
+    weight_decay: float = setting(..., "L2 penalty inside Adam, as in torch.optim.Adam", ge=0)
+    theta: float = setting(..., "trade-off of equation 8 between execution and synchronisation", ge=0, le=1)
+    rank_weight: float = setting(..., "weight of the pairwise ranking loss; 0 in the paper", ge=0)
+    clip: float | None = setting(
+        ..., "standardised inputs are clipped to +- this many deviations; null: no clipping", gt=0
     )
-    scene_gain: float = _value("standard deviation of the scene after standardisation; 1 in the paper", gt=0)
-    start_at_mean: bool = _value("the last layer's bias starts at the mean training score")
-    input_noise: float = _value("standard deviation of Gaussian noise on standardised inputs, in training only", ge=0)
+    same_scale: bool = setting(..., "one standardisation for both agents where their channels are the same")
+    scene_components: int | None = setting(
+        ..., "principal components of the scene that are kept; null keeps the whole scene", ge=1
+    )
+    scene_gain: float = setting(..., "standard deviation of the scene after standardisation; 1 in the paper", gt=0)
+    start_at_mean: bool = setting(..., "the last layer's bias starts at the mean training score")
+    input_noise: float = setting(
+        ..., "standard deviation of Gaussian noise on standardised inputs, in training only", ge=0
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from data.errors import UsageError, nearest
-from extractors.base import HASHED, MACHINE, METHOD, VIDEOS, owner
+from extractors.base import DATA_SET, HASHED, MACHINE, METHOD, VIDEOS, owner
 from pipeline.settings.config import setting_classes
+from pipeline.settings.config_errors import is_section, keys_of
 from pipeline.settings.recipes import DEFAULT_RECIPE, RECIPES
 
-DATA_SET = "data set"
 OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", VIDEOS: "videos", DATA_SET: "data set"}
 """In words, whom a setting belongs to."""
 
@@ -38,11 +33,7 @@ def setting_rows(section: str = "") -> list[SettingRow]:
 
     Raises UsageError for an unknown section.
     """
-    rows = [
-        row
-        for kind, whose in zip(setting_classes(), (None, MACHINE, VIDEOS, DATA_SET), strict=True)
-        for row in _rows(kind, "", whose)
-    ]
+    rows = [row for kind in setting_classes() for row in _rows(kind, "")]
     order = list(dict.fromkeys(row.key.split(".")[0] for row in rows))
     rows.sort(key=lambda row: order.index(row.key.split(".")[0]))  # a stage has settings of both
     chosen = [row for row in rows if not section or row.key == section or row.key.startswith(f"{section}.")]
@@ -52,32 +43,14 @@ def setting_rows(section: str = "") -> list[SettingRow]:
     return chosen
 
 
-def _rows(kind: Any, prefix: str, whose: str | None) -> Iterator[SettingRow]:
-    """The settings of a class and of its sections; `whose` they all are, None where each says it."""
-    for name, field in kind.model_fields.items():
-        key, inner = f"{prefix}{field.alias or name}", field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _rows(inner, f"{key}.", whose)
-        elif dataclasses.is_dataclass(inner):
-            yield from _of_dataclass(inner, f"{key}.")
+def _rows(section: Any, prefix: str) -> Iterator[SettingRow]:
+    """The settings of a section and of those inside it."""
+    for name, field in keys_of(section).items():
+        key = f"{prefix}{name}"
+        if is_section(field.annotation):
+            yield from _rows(field.annotation, f"{key}.")
         else:
-            words = OWNERS[whose or owner(field)]
-            yield SettingRow(key, _default(key, field.default), words, _line(field.description))
-
-
-def _of_dataclass(kind: Any, prefix: str) -> Iterator[SettingRow]:
-    """The settings of a dataclass; its docstring describes them."""
-    about = attributes(kind)
-    for field in dataclasses.fields(kind):
-        key = f"{prefix}{field.name}"
-        yield SettingRow(key, _default(key, field.default), OWNERS[METHOD], about[field.name])
-
-
-def attributes(kind: Any) -> dict[str, str]:
-    """The section `Attributes` of a docstring, by name, one line each."""
-    _, _, block = (inspect.getdoc(kind) or "").partition("Attributes:\n")
-    entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |^\S|\Z)", block, re.MULTILINE | re.DOTALL)
-    return {name: _line(text) for name, text in entries}
+            yield SettingRow(key, _default(key, field.default), OWNERS[owner(field)], _line(field.description))
 
 
 def _default(key: str, default: Any) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from extractors.base import VIDEOS
+from extractors.base import VIDEOS, setting
 from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
 
@@ -12,11 +10,12 @@ from pipeline.settings.stages import STAGES, stage_class
 class FramesConfig(Section):
     """The rate of folders of numbered pictures, and of videos whose container states another one than that of life."""
 
-    fps: float = Field(
+    fps: float = setting(
         0.0,
+        "frames per second of all videos and folders, at least 0.01; 0: that of the container or layout",
+        belongs_to=VIDEOS,
         ge=0,
         le=10_000,
-        description="frames per second of all videos and folders, at least 0.01; 0: that of the container or layout",
     )
 
 

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from data.datasets import KINDS
 from data.errors import UsageError
 from data.splits import PROTOCOLS
-from extractors.base import IN_KEY, StageConfig, owner
-from pipeline.settings.config import load_config, validate
+from extractors.base import DATA_SET, HASHED, IN_KEY, MACHINE, METHOD, VIDEOS, StageConfig, owner
+from pipeline.settings.config import load_config, setting_classes, validate
+from pipeline.settings.config_errors import is_section, keys_of
 from pipeline.settings.stages import STAGES, stage_class
 from pipeline.settings.yaml_values import parse_values, presets
 
@@ -270,3 +271,26 @@ def test_a_rule_on_several_keys_of_a_section_is_said_without_the_section() -> No
         load_config(None, {"train.switch_epochs": [2, 3]})
     assert str(caught.value).startswith("--set train.switch_epochs=[2, 3]: 'train': switch_epochs needs one entry per")
     assert "recipe" not in str(caught.value)
+
+
+def settings_below(section: Any) -> list[Any]:
+    """The declarations of all settings of a section and of those inside it."""
+    declared: list[Any] = []
+    for field in keys_of(section).values():
+        declared += settings_below(field.annotation) if is_section(field.annotation) else [field]
+    return declared
+
+
+def test_every_setting_is_declared_with_its_meaning_and_its_owner() -> None:
+    owners = ({METHOD, HASHED}, {MACHINE}, {VIDEOS}, {DATA_SET})
+    for kind, expected in zip(setting_classes(), owners, strict=True):
+        declared = settings_below(kind)
+        assert {owner(field) for field in declared} == expected
+        assert all(field.description for field in declared)
+
+
+@pytest.mark.parametrize("key", ["model.width=0", "model.regression_width=0", "model.dropout=1", "model.heads=2"])
+def test_a_wrong_value_of_the_network_names_its_key(key: str) -> None:
+    with pytest.raises(UsageError, match=rf"'{key.partition('=')[0]}'") as raised:
+        load_config(None, [key])
+    assert raised.value.where == f"--set {key}"
