@@ -91,7 +91,7 @@ CASES = {
     "pack by video": Case(
         f"pack {SET} --out out --per-video --format npz", ("out/card.md",), "out", press=Press(3),
     ),
-    "label": Case("label films --report", ("films/labels.csv",), "films/labels.csv", most=10),
+    "label": Case("label films --summary", ("films/labels.csv",), "films/labels.csv", most=10),
 }  # fmt: skip
 
 DELETING = {"prune": f"cache prune {SET} --set timesteps.steps=4 --yes", "rm": "cache rm --cache cache --yes"}

@@ -157,7 +157,7 @@ def label(
     phases: str = "",
     rubric: Place | None = None,
     imported: Place | None = None,
-    report: bool = False,
+    summary: bool = False,
     out: Place | None = None,
     port: int = 8766,
     observer: Observer = SILENT,
@@ -165,7 +165,7 @@ def label(
     """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
 
     Answers are in ROOT/ratings, one CSV a rater. ROOT/labels.csv is written when the page is closed by Ctrl-C, and by
-    --report and --import: the mean over raters, their standard deviation and number. It says how well raters agree.
+    --summary and --import: the mean over raters, their standard deviation and number. It says how well raters agree.
 
     Args:
         root: folder of the videos.
@@ -174,7 +174,7 @@ def label(
         phases: in place of scores, mark when these phases begin, comma separated; tables are ROOT/phases/<rater>.csv.
         rubric: a Markdown file that raters read on the page.
         imported: no page: take the pairs of a published list, one pair a line, the better clip first.
-        report: no page: write the labels, and show the agreement of the raters.
+        summary: no page: write the labels, and show the agreement of the raters.
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
     """
@@ -188,7 +188,7 @@ def label(
     check_file(table)
     if imported is not None:
         observer.notes(import_pairs(judged, Path(imported)))
-    elif not report:
+    elif not summary:
         from pipeline.label.label_app import create_label_app, kept_token
         from pipeline.serve import run_app
 

@@ -204,6 +204,6 @@ def settings(section: str = "") -> list[SettingRow]:
 
 def doctor() -> list[SetupCheck]:
     """Check packages, weights and backends, and name the command that repairs each."""
-    from pipeline.settings.environment import findings
+    from pipeline.settings.environment import setup_checks
 
-    return list(findings())
+    return list(setup_checks())

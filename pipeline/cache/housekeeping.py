@@ -30,8 +30,8 @@ YOUNG_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One file, and why it is damaged or can go."""
+class CacheFile:
+    """One file of a cache, and why it is damaged or can go."""
 
     path: Path
     stage: str  # empty for files of no stage
@@ -84,7 +84,7 @@ class CacheListing:
 class CacheFiles:
     """Files of a cache that were found damaged or unneeded."""
 
-    files: tuple[Finding, ...]  # each with the reason
+    files: tuple[CacheFile, ...]  # each with the reason
     summary: str  # one line for people
     unconfirmed: bool = False  # nothing was deleted, since nobody said yes
 
@@ -111,14 +111,14 @@ def marked_cache(cache: Cache, yes: bool) -> Cache:
     return cache
 
 
-def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator[Finding]:
+def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator[CacheFile]:
     """The files of some stages whose names have these endings, without a reason; temporaries are left out."""
     for stage in stages:
         for path, file in cache.entries(stage):
             name = NAME.fullmatch(path.name)
             if name and name["ending"] in endings and not path.name.startswith(TEMPORARY):
                 video = stem_of(path).relative_to(cache.root / stage).as_posix()
-                yield Finding(path, stage, printable(video), "", file.size, file.written, file.used)
+                yield CacheFile(path, stage, printable(video), "", file.size, file.written, file.used)
 
 
 def list_cache(cache: Cache, stage: str = "") -> CacheListing:
@@ -146,7 +146,7 @@ def table_cells(row: StoredSetting | ListedOutput) -> tuple[str, ...]:
 
 def _count_files(cache: Cache, stage: str) -> Iterator[StoredSetting]:
     """A row per setting of a stage."""
-    groups: dict[str, list[Finding]] = {}
+    groups: dict[str, list[CacheFile]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for file in stored_files(cache, [stage], OUTPUT, FAILURE):
         try:
@@ -219,43 +219,43 @@ def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Obs
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it there is no limit")
     marked_cache(cache, yes)
     observer.note(f"temporary files {'' if yes else 'would be '}swept: {cache.sweep(remove=yes)}")
-    findings = beyond(cache, int(max_gb * 1e9)) if max_gb is not None else []
-    return delete(cache, findings, yes)
+    files = beyond(cache, int(max_gb * 1e9)) if max_gb is not None else []
+    return delete(cache, files, yes)
 
 
-def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
+def beyond(cache: Cache, most_bytes: int) -> list[CacheFile]:
     """The least recently used outputs that must go for the cache to fit into `most_bytes`."""
     outputs = [file for file in stored_files(cache, cache.stage_names(), OUTPUT) if cache.is_ours(file.path)]
     excess = sum(file.size for file in outputs) - most_bytes
-    findings = []
+    files = []
     for file in sorted(outputs, key=lambda file: (file.used, file.path)):
         if excess <= 0 or time.time() - file.used < YOUNG_SECONDS:
             break
         excess -= file.size
-        findings.append(replace(file, why=f"last used {_day(file.used)}, the longest unused go first"))
-    return findings
+        files.append(replace(file, why=f"last used {_day(file.used)}, the longest unused go first"))
+    return files
 
 
-def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
-    """Delete findings, and folders that become empty, where the user said yes; report them in any case."""
+def delete(cache: Cache, files: Sequence[CacheFile], yes: bool) -> CacheFiles:
+    """Delete files of a cache, and folders that become empty, where the user said yes; report them in any case."""
     if yes:
-        for finding in findings:
+        for file in files:
             with suppress(FileNotFoundError):
-                cache.delete(finding.path)
+                cache.delete(file.path)
     cache.close()
-    done = _sizes(findings)
-    return CacheFiles(tuple(findings), f"{done} deleted" if yes else f"{done} would be deleted; add --yes", not yes)
+    done = _sizes(files)
+    return CacheFiles(tuple(files), f"{done} deleted" if yes else f"{done} would be deleted; add --yes", not yes)
 
 
 def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
     """Delete everything that this program wrote into a cache (see `marked_cache`); other files stay and are counted."""
     marked_cache(cache, yes=False)
-    findings = list(_written(cache))
-    yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(findings)})?")
+    files = list(_written(cache))
+    yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(files)})?")
     if not yes:
-        return delete(cache, findings, yes=False)
+        return delete(cache, files, yes=False)
     cache.sweep(seconds=0)
-    deleted = delete(cache, findings, yes=True)
+    deleted = delete(cache, files, yes=True)
     cache.folder.remove(CACHE_MARKER)
     if cache.on_store:
         shutil.rmtree(cache.index.path.parent, ignore_errors=True)
@@ -269,7 +269,7 @@ def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
     return replace(deleted, summary=deleted.summary + stay)
 
 
-def _written(cache: Cache) -> Iterator[Finding]:
+def _written(cache: Cache) -> Iterator[CacheFile]:
     """Outputs, failures and previews that this program wrote, by their content or mark."""
     videos = set()
     for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
@@ -281,7 +281,7 @@ def _written(cache: Cache) -> Iterator[Finding]:
         for path, status in files_below(previews):
             video = path.relative_to(previews).as_posix().removesuffix(path.suffix)
             if path.name == PREVIEW_MARK or (path.suffix in (".jpg", ".mp4") and video in videos):
-                yield Finding(path, "preview", video, "preview", status.st_size)
+                yield CacheFile(path, "preview", video, "preview", status.st_size)
 
 
 def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: Observer) -> CacheFiles:
@@ -291,30 +291,30 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
     """
     if bool(names) == everything:
         raise UsageError("name the weights, or give --all", fix=f"Names: {', '.join(REGISTRY)}")
-    files = downloaded(None if everything else names)
-    findings = [Finding(path, "", "", "downloaded", path.stat().st_size) for path in files]
+    paths = downloaded(None if everything else names)
+    files = [CacheFile(path, "", "", "downloaded", path.stat().st_size) for path in paths]
     if everything:
         compiled = files_below(compiled_dir())
-        findings += [Finding(path, "", "", "compiled", status.st_size) for path, status in compiled]
-    if not findings:
+        files += [CacheFile(path, "", "", "compiled", status.st_size) for path, status in compiled]
+    if not files:
         return CacheFiles((), "nothing to delete: no downloaded weights")
-    done = _sizes(findings)
-    if not (yes or observer.confirm(f"Delete {done} in {findings[0].path.parent}?")):
-        return CacheFiles(tuple(findings), f"{done} would be deleted; add --yes", unconfirmed=True)
+    done = _sizes(files)
+    if not (yes or observer.confirm(f"Delete {done} in {files[0].path.parent}?")):
+        return CacheFiles(tuple(files), f"{done} would be deleted; add --yes", unconfirmed=True)
     try:
-        for finding in findings:
-            finding.path.unlink(missing_ok=True)
+        for file in files:
+            file.path.unlink(missing_ok=True)
         if everything:
             shutil.rmtree(compiled_dir(), ignore_errors=True)
     except OSError as error:
         what, fix = f"cannot be deleted ({error.strerror})", "See who may write there, then type the same command again"
         raise DataError(what, where=Path(error.filename or ""), fix=fix) from None
-    return CacheFiles(tuple(findings), f"{done} deleted")
+    return CacheFiles(tuple(files), f"{done} deleted")
 
 
-def _sizes(findings: Sequence[Finding]) -> str:
+def _sizes(files: Sequence[CacheFile]) -> str:
     """Number and size of the files, such as "3 files, 1.2 MB"."""
-    return f"{counted(len(findings), 'file')}, {sum(finding.size for finding in findings) / 1e6:.1f} MB"
+    return f"{counted(len(files), 'file')}, {sum(file.size for file in files) / 1e6:.1f} MB"
 
 
 def _day(seconds: float) -> str:

@@ -67,7 +67,7 @@ def _label(summary: Any, typed: Typed) -> Line:
     if any(value is not None for row in summary.rows for value in row.scores.values()):
         labels = () if typed.out is None else ("--set", f"dataset.labels={typed.out.absolute()}")
         return ("train on these labels", *train, *labels, "--out", "runs/mine")
-    return ("judge on the page", *typed.without("--report"))
+    return ("judge on the page", *typed.without("--summary"))
 
 
 def _extract(done: Any, typed: Typed) -> Line:
@@ -98,7 +98,7 @@ def _after_features(typed: Typed) -> Line:
 
 
 def _train(done: Any, typed: Typed) -> Line:
-    others = ("--features", NEW_FEATURES) if "features" in done.settings else (NEW_VIDEOS,)
+    others = ("--features", NEW_FEATURES) if "features" in done.stages else (NEW_VIDEOS,)
     what_for = "score others" if others[1:] else "score other videos"
     return (what_for, "score", *others, "--model", typed.out, *typed.same_cache)
 

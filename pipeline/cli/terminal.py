@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pipeline.cache import CacheFiles
-    from pipeline.cache.housekeeping import Finding
+    from pipeline.cache.housekeeping import CacheFile
     from pipeline.evaluate.system_table import Cell
     from pipeline.evaluate.system_table import Table as SystemsTable
     from pipeline.run import StatusRow
@@ -268,7 +268,7 @@ def finish(ok: bool) -> None:
     raise typer.Exit(OK if ok else INTERRUPTED if STOPPED.is_set() else SOME_FAILED)
 
 
-def _finding_as_json(file: Finding) -> dict[str, str | int]:
+def _finding_as_json(file: CacheFile) -> dict[str, str | int]:
     path = printable(file.path)
     return {"path": path, "stage": file.stage, "video": file.video, "why": file.why, "bytes": file.size}
 

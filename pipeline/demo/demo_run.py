@@ -27,7 +27,7 @@ from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ProcessPool, Tell, WorkerLost, run_items
 from pipeline.report import ReportData, ScoredVideos, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
-from pipeline.report.page_data import EvaluationReport, ScatterPoint
+from pipeline.report.page_data import EvaluationSection, ScatterPoint
 from pipeline.report.text import to_digits
 from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.score import Scorer, load_scorer, train_model
@@ -209,7 +209,7 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
         for row, actual, record in zip(result.scored, result.truth, unseen, strict=True)
         if row.score is not None
     )
-    evaluation = EvaluationReport(predictions=predictions, table=table, leaks=leak_checks(result.leaks))
+    evaluation = EvaluationSection(predictions=predictions, table=table, leaks=leak_checks(result.leaks))
     subtitle = "Held-out rendered dives, scored from raw video."
     head = ReportData("Demo: synchronised dives", subtitle, evaluation=evaluation)
     write_scores_page(result.page, ScoredVideos(scorer, result.scored, unseen), head, sections=PAGE_DIVES)

@@ -100,9 +100,9 @@ def evaluate_features(
     )
     results = replace(
         results,
-        notes=(*evaluation_notes(results, method, kind, requested, features.settings), *_data_notes(config.dataset)),
-        methods_text=methods_paragraph(results, method, kind, features.settings, quick=requested.quick),
-        method=without_folders_in({**config.recorded(), "features": stages_as_json(features.settings)}),
+        notes=(*evaluation_notes(results, method, kind, requested, features.stages), *_data_notes(config.dataset)),
+        methods_text=methods_paragraph(results, method, kind, features.stages, quick=requested.quick),
+        method=without_folders_in({**config.recorded(), "features": stages_as_json(features.stages)}),
     )
     return Evaluation(results, folder, config)
 

@@ -145,8 +145,8 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
         """The agreement of the raters, without their names."""
-        report = label_summary(session)
-        return {"lines": report.lines, "disputed": report.disputed}
+        summary = label_summary(session)
+        return {"lines": summary.lines, "disputed": summary.disputed}
 
     @app.get("/videos/{content}")
     async def video(content: str) -> FileResponse:

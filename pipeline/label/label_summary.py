@@ -25,7 +25,7 @@ from pipeline.label.verdicts import count_line, pair_lines, phase_lines, score_l
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
 DISPUTED = 5
-"""Most videos that a report lists, those on which the raters differ most."""
+"""Most videos that a summary lists, those on which the raters differ most."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def label_summary(session: RatingSession) -> LabelSummary:
     if gone:
         problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
     if session.phases:
-        made = _phase_report(videos, raters)
+        made = _of_phases(videos, raters)
     else:
-        made = _pair_report(videos, raters) if session.pairs else _score_report(videos, raters, session.columns)
+        made = _of_pairs(videos, raters) if session.pairs else _of_scores(videos, raters, session.columns)
     line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder)
     return replace(made, answers=counts, counts=line, problems=tuple(problems))
 
@@ -108,7 +108,7 @@ def summary_as_json(summary: LabelSummary) -> dict[str, Any]:
     return asdict(summary) | {"rows": [row.cells() for row in summary.rows]}
 
 
-def _score_report(videos: Mapping[str, Record], raters: Mapping[str, Answers], columns: Sequence[str]) -> LabelSummary:
+def _of_scores(videos: Mapping[str, Record], raters: Mapping[str, Answers], columns: Sequence[str]) -> LabelSummary:
     tables = _scores(list(videos), raters, columns)
     first = tables[columns[0]]
     rows = []
@@ -122,7 +122,7 @@ def _score_report(videos: Mapping[str, Record], raters: Mapping[str, Answers], c
     return LabelSummary({}, tuple(rows), score_lines(agreed), agreed, disputed=_disputed(list(videos.values()), first))
 
 
-def _pair_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
+def _of_pairs(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
     decided = decided_pairs(videos, raters.values())
     scale = decided.scale()
     labels = dict(zip(decided.contents, zip(scale.value, scale.error, strict=True), strict=True))
@@ -139,7 +139,7 @@ def _pair_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) ->
     return LabelSummary({}, tuple(rows), pair_lines(fit, len(raters)), fit=fit)
 
 
-def _phase_report(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
+def _of_phases(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
     apart, lone = list[tuple[str, int, int, int]](), 0
     for content, record in videos.items():
         given = [answers[one].phases for answers in raters.values() if (one := frozenset((content,))) in answers]

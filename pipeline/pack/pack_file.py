@@ -43,7 +43,7 @@ def write_pack(path: Path, features: FeatureSet) -> None:
     header = {
         "stage": "pack",
         "stage_version": PACK_VERSION,
-        "settings": stages_as_json(features.settings),
+        "settings": stages_as_json(features.stages),
         "records": [_record_out(record) for record in features.records],
         "software": software(),
     }
@@ -65,7 +65,7 @@ def read_pack(path: str | Path) -> FeatureSet:
     fault = next(_array_faults(stored_arrays), None)
     if fault is None:
         try:
-            records, settings = tuple(_record_in(entry) for entry in header["records"]), read_stages(header["settings"])
+            records, stages = tuple(_record_in(entry) for entry in header["records"]), read_stages(header["settings"])
             fault = next(_record_faults(records, len(stored_arrays["duration"].values)), None)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             fault = f"its description cannot be read ({str(error)[:80]})"
@@ -73,7 +73,7 @@ def read_pack(path: str | Path) -> FeatureSet:
         raise DataError(f"this pack is damaged: {fault}", where=path, fix=AGAIN)
     arrays: dict[str, Any] = {name: stored_arrays[name].values for name in ARRAYS}
     names = {name: stored_arrays[name].names for name in ("primary", "secondary", "trial")}
-    return FeatureSet(records=records, settings=settings, names=names, **arrays)
+    return FeatureSet(records=records, stages=stages, names=names, **arrays)
 
 
 def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:

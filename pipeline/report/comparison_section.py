@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.report.movement_section import MOST, gap, marked
-from pipeline.report.page_data import VideoReport
+from pipeline.report.page_data import VideoSection
 from pipeline.report.text import steps_named, to_digits
 from pipeline.score.movement import Difference, figure_differences
 
@@ -17,7 +17,7 @@ WHOLE = ("delay", "length", "tightest")
 """Figures that are one value of the whole performance."""
 
 
-def pair_payload(videos: Sequence[VideoReport]) -> dict[str, list[dict[str, Any]]]:
+def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any]]]:
     """The largest differences by "A-B", the places of two videos on the page.
 
     Each has a text, the phase that shows it in both videos (2.5: the middle of the third step), and the joints to mark.
@@ -30,18 +30,18 @@ def pair_payload(videos: Sequence[VideoReport]) -> dict[str, list[dict[str, Any]
     }
 
 
-def _alike(a: VideoReport, b: VideoReport) -> bool:
+def _alike(a: VideoSection, b: VideoSection) -> bool:
     counts = {(len(one.people), len(one.time_steps)) for one in (a, b)}
     return bool(a.figures.people) and bool(b.figures.people) and len(counts) == 1
 
 
-def _between(a: VideoReport, b: VideoReport) -> list[Difference]:
+def _between(a: VideoSection, b: VideoSection) -> list[Difference]:
     return figure_differences(
         a.figures, b.figures.each(lambda values: [(v, v) if np.isfinite(v) else None for v in values])
     )
 
 
-def _moved(one: Difference, a: VideoReport) -> dict[str, Any]:
+def _moved(one: Difference, a: VideoSection) -> dict[str, Any]:
     figure = one.figure
     who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
     values = " and ".join(to_digits(v, figure.decimals) for v in (one.value, one.low))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pipeline.evaluate.system_table import Cell, Table
-from pipeline.report.page_data import EvaluationReport, ReportData
+from pipeline.report.page_data import EvaluationSection, ReportData
 from pipeline.report.text import template_value
 from pipeline.report.view import best_of, cell_text
 from pipeline.score.score_tables import cell, csv_text
@@ -33,7 +33,7 @@ def downloads(data: ReportData) -> dict[str, str]:
     return made
 
 
-def tables_of(evaluation: EvaluationReport) -> tuple[Table, ...]:
+def tables_of(evaluation: EvaluationSection) -> tuple[Table, ...]:
     """The tables of a page in its order, which numbers their files."""
     return (*([evaluation.table] if evaluation.table else []), *evaluation.further)
 

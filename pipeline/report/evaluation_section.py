@@ -47,17 +47,17 @@ def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
         | ({"commit": origin.commit} if origin.commit else {})
         | dict(origin.versions),
         config=json.dumps(results.method, indent=1, sort_keys=True) if results.method else "",
-        evaluation=evaluation_report(results),
+        evaluation=section_of_evaluation(results),
     )
 
 
-def evaluation_report(results: EvaluationResults) -> page.EvaluationReport:
+def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
     """The evaluation's section of a report page."""
     inner, name = inner_table(results), results.against
     published = published_table(results)
     further = [*([published] if published else []), *task_tables(results), *([inner] if inner else [])]
     further += [curve_table(results.curve)] if results.curve else []
-    return page.EvaluationReport(
+    return page.EvaluationSection(
         title=results.kind.capitalize(),
         headline=_headline(results),
         predictions=_predictions(results, name),
@@ -72,7 +72,7 @@ def evaluation_report(results: EvaluationResults) -> page.EvaluationReport:
     )
 
 
-def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.EvaluationReport:
+def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> page.EvaluationSection:
     """The section on the training videos `ids`, each predicted by networks that were trained without its fold."""
     truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
     folds = [str(fold) for fold in calibration.fold]
@@ -80,7 +80,7 @@ def training_folds_report(calibration: Calibration, ids: Sequence[str]) -> page.
     predictions = [page.ScatterPoint(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
     rho = rank_agreement([calibration])
     about = f"{accuracy.performances} held-out performances in {counted(calibration.networks.parts, 'fold')}"
-    return page.EvaluationReport(
+    return page.EvaluationSection(
         title="Held-out training videos",
         headline=page.Headline(rho.value, rho.interval, "Rank correlation of this model with the judges", about),
         predictions=tuple(predictions),

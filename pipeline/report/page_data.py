@@ -124,7 +124,7 @@ class BetterVideos:
 
 
 @dataclass(frozen=True)
-class VideoReport:
+class VideoSection:
     """One scored video: a section of the page, or without media and charts a line of the batch table."""
 
     name: str  # shown name of the video, unique within the page
@@ -169,10 +169,10 @@ class FailedVideo:
 
 
 @dataclass(frozen=True)
-class BatchReport:
+class BatchSection:
     """All videos of one run."""
 
-    rows: tuple[VideoReport, ...] = ()  # scored videos; those with a section of their own link to it
+    rows: tuple[VideoSection, ...] = ()  # scored videos; those with a section of their own link to it
     failures: tuple[FailedVideo, ...] = ()
     training_scores: tuple[float, ...] = ()  # drawn behind the batch's distribution
 
@@ -241,7 +241,7 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class EvaluationReport:
+class EvaluationSection:
     """One evaluation of a protocol."""
 
     title: str = "Evaluation"
@@ -266,8 +266,8 @@ class ReportData:
     made: str = ""  # time of writing, as text
     origin: Mapping[str, str] = field(default_factory=dict)  # of the page, by name: command, versions, machine
     config: str = ""  # the whole configuration as text
-    videos: tuple[VideoReport, ...] = ()  # a section each
-    batch: BatchReport | None = None
-    evaluation: EvaluationReport | None = None
+    videos: tuple[VideoSection, ...] = ()  # a section each
+    batch: BatchSection | None = None
+    evaluation: EvaluationSection | None = None
     comparison: bool = False  # whether the page opens with its two videos side by side
     home: str = ""  # address of the page that leads here

@@ -32,7 +32,7 @@ MAX_POSES = 3000
 """Most frames of one skeleton overlay; longer videos are drawn at a lower rate."""
 
 
-def video_payload(video: page.VideoReport) -> dict[str, Any]:
+def video_payload(video: page.VideoSection) -> dict[str, Any]:
     """Duration, steps, score, skeleton, charts and camera path of one video."""
     result = video.result
     shown = ("start", "end", "score", "interaction", "phase")
@@ -55,13 +55,13 @@ def video_payload(video: page.VideoReport) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def identity(video: page.VideoReport) -> str:
+def identity(video: page.VideoSection) -> str:
     """The same for each page of a video, by which a browser keeps what is drawn on it."""
     seen = "".join(frame.uri for frame in video.key_frames) or video.name
     return hashlib.sha256(seen.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def frame_times(video: page.VideoReport) -> Sequence[float]:
+def frame_times(video: page.VideoSection) -> Sequence[float]:
     """Begin of each frame in seconds: those of the video, or else of the skeletons."""
     if video.media is not None and len(video.media.times):
         return video.media.times
@@ -73,17 +73,17 @@ def _moment(one: page.Observation) -> dict[str, Any]:
     return {"start": start, "end": end, "joints": one.joints}
 
 
-def is_known(video: page.VideoReport) -> bool:
+def is_known(video: page.VideoSection) -> bool:
     """Whether the model was trained on this video, so that the page compares its score with no other."""
     return video.held_out_score is not None or any(flag.kind == TRAINED_ON for flag in video.result.flags)
 
 
-def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:
+def charts(video: page.VideoSection) -> tuple[page.Traces, ...]:
     """The charts of the time axis without the angles, in the order of the page."""
     return (*video.difference, *(_camera_traces(video.camera) if video.camera else ()), *video.kinematics)
 
 
-def axis_seconds(video: page.VideoReport) -> float:
+def axis_seconds(video: page.VideoSection) -> float:
     """Length of the time axis in seconds: the video's duration, or the end of the last step or curve."""
     ends = [end for _, end in video.time_steps]
     ends += [float(chart.time[-1]) for chart in charts(video) if len(chart.time)]
@@ -91,7 +91,7 @@ def axis_seconds(video: page.VideoReport) -> float:
     return max([*(end for end in ends if math.isfinite(end)), 1e-3])
 
 
-def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
+def batch_payload(batch: page.BatchSection) -> dict[str, Any]:
     """Valid scores of the batch, at most 5000 scores of training videos, and scores of performers by day."""
     training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
@@ -106,7 +106,7 @@ def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
     }
 
 
-def evaluation_payload(evaluation: page.EvaluationReport) -> dict[str, Any]:
+def evaluation_payload(evaluation: page.EvaluationSection) -> dict[str, Any]:
     """Predictions, bars, the training curve and the titles of their axes."""
     return {
         "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS, "loss": LOSS_AXIS},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from data.errors import significant
 from pipeline.checks.accuracy import as_printed
-from pipeline.report.page_data import BatchReport, VideoReport
+from pipeline.report.page_data import BatchSection, VideoSection
 from pipeline.report.text import to_digits
 
 
@@ -15,7 +15,7 @@ class PerformerScores:
     """The valid scores of one performer over time."""
 
     subject: str
-    videos: tuple[VideoReport, ...]  # by day
+    videos: tuple[VideoSection, ...]  # by day
 
     @property
     def sentence(self) -> str:
@@ -34,9 +34,9 @@ class PerformerScores:
         return f"{said}. This is smaller than the model's usual error of ±{error}: no sign of progress."
 
 
-def performer_scores(batch: BatchReport) -> list[PerformerScores]:
+def performer_scores(batch: BatchSection) -> list[PerformerScores]:
     """Performers with valid scores on at least two days, by name."""
-    by_subject: dict[str, list[VideoReport]] = {}
+    by_subject: dict[str, list[VideoSection]] = {}
     for row in batch.rows:
         if row.day and row.result.valid and row.shown_score is not None:
             by_subject.setdefault(row.subject, []).append(row)

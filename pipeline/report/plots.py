@@ -27,7 +27,7 @@ from data.store import write_bytes
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
-from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoReport
+from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoSection
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import MINUS, to_digits
 from pipeline.report.view import plotted_tasks, step_views
@@ -124,7 +124,7 @@ def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
         yield "curve", curve_figure(data.evaluation.curve)
 
 
-def step_figure(video: VideoReport) -> Figure:
+def step_figure(video: VideoSection) -> Figure:
     """Figure 6 of the paper: frames of the video above the difference of each time step from training, in points."""
     from matplotlib.image import imread
 
@@ -146,7 +146,7 @@ def step_figure(video: VideoReport) -> Figure:
     return figure
 
 
-def _step_bars(axes: Axes, video: VideoReport) -> None:
+def _step_bars(axes: Axes, video: VideoSection) -> None:
     """Draw one bar per step: its score minus the mean, with its number; blue above zero, orange below."""
     views = step_views(video)
     for view in views:
@@ -186,9 +186,9 @@ def _name_phases(axes: Axes, steps: Iterable[StepScore]) -> None:
             axes.axvline(phase.start, color="black", linewidth=0.6)
 
 
-def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoReport]]:
+def attention_by_task(videos: Sequence[VideoSection]) -> dict[str, list[VideoSection]]:
     """The videos whose steps have attention, by task."""
-    groups: dict[str, list[VideoReport]] = {}
+    groups: dict[str, list[VideoSection]] = {}
     for video in videos:
         weights = [step.interaction for step in video.result.steps]
         if weights and all(weight is not None for weight in weights):
@@ -196,7 +196,7 @@ def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoRepo
     return groups
 
 
-def attention_range(videos: Iterable[VideoReport]) -> Interval:
+def attention_range(videos: Iterable[VideoSection]) -> Interval:
     """Ends of the colours in whole per cent, at least `LEAST_ATTENTION` apart.
 
     They hold the attention of these videos and its usual range in training.
@@ -209,7 +209,7 @@ def attention_range(videos: Iterable[VideoReport]) -> Interval:
     return low - missing, high + missing
 
 
-def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
+def attention_figure(groups: Mapping[str, Sequence[VideoSection]]) -> Figure:
     """Figure 7 of the paper: attention to the interaction by video and time step in per cent, one panel per task."""
     low, high = attention_range(video for videos in groups.values() for video in videos)
     lines = [len(videos) for videos in groups.values()]
@@ -238,7 +238,7 @@ def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
     return figure
 
 
-def _attention(video: VideoReport) -> NDArray[np.floating[Any]]:
+def _attention(video: VideoSection) -> NDArray[np.floating[Any]]:
     """(T,) weights of the interaction in per cent."""
     return np.array([100 * (step.interaction or 0.0) for step in video.result.steps])
 

@@ -19,11 +19,11 @@ from data.video import Record
 from pipeline.cache import software
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
-from pipeline.report.evaluation_section import evaluation_page, evaluation_report, training_folds_report
-from pipeline.report.page_data import BatchReport, FailedVideo, ReportData, TrainingSteps, VideoReport
+from pipeline.report.evaluation_section import evaluation_page, section_of_evaluation, section_of_training_folds
+from pipeline.report.page_data import BatchSection, FailedVideo, ReportData, TrainingSteps, VideoSection
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import to_digits
-from pipeline.report.video_section import ModelFacts, batch_row, video_report
+from pipeline.report.video_section import ModelFacts, batch_row, section_of_video
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.model_files import no_model_fix
@@ -83,7 +83,7 @@ def folder_page(
                 fix=no_model_fix(folder, f"`{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER`"),
             )
         return evaluation_page(results, f"{results.kind.capitalize()}: {folder.name}")
-    evaluation = None if results is None else evaluation_report(results)
+    evaluation = None if results is None else section_of_evaluation(results)
     records = _records(folder, inputs, user, observer)
     with _scored(folder, records, user, observer) as scored:
         scorer = scored.scorer
@@ -95,7 +95,7 @@ def folder_page(
             observer.note(note)
             if scorer.model.calibration is not None and scorer.model.calibration.accuracy.better:
                 title = f"Training videos, held-out predictions ({folder.name})"
-                evaluation = evaluation or training_folds_report(scorer.model.calibration, scorer.model.train_ids)
+                evaluation = evaluation or section_of_training_folds(scorer.model.calibration, scorer.model.train_ids)
                 held_out = True
         head = ReportData(title, evaluation=evaluation)
         return scores_page(page, scored, head, sections=sections, held_out=held_out)
@@ -158,7 +158,7 @@ def refuse_failed(a: Score, b: Score) -> None:
         raise DataError(f"'{a.id}' and '{b.id}' were scored by different models", fix=ONE_MODEL)
 
 
-def refuse_incomparable(a: VideoReport, b: VideoReport) -> None:
+def refuse_incomparable(a: VideoSection, b: VideoSection) -> None:
     """Raise DataError where the videos have no time steps or different numbers of them."""
     if len(a.time_steps) != len(b.time_steps) or not a.time_steps:
         counts = f"{len(a.time_steps)} and {len(b.time_steps)} time steps"
@@ -181,9 +181,9 @@ def scores_page(
     shown = _shown_names(rows, scored.names)
     good, facts = [row for row in rows if row.failure is None], _model_facts(scorer)
 
-    def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoReport:
+    def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoSection:
         outputs = scored.following.get(row.id, scorer).outputs(row, record)
-        return video_report(shareable(row), record, outputs, page=path, name=name, facts=facts)
+        return section_of_video(shareable(row), record, outputs, page=path, name=name, facts=facts)
 
     videos = [section(row, by_id[row.id], shown[row.id], facts) for row in good[:sections]]
     lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
@@ -202,7 +202,7 @@ def scores_page(
     lines = [_held_out(line, scorer) for line in lines] if held_out else lines
     training = scorer.model.train_labels[:, 0]
     of_one = scored.following.get(rows[0].id, scorer) if len(rows) == 1 else scorer
-    batch = BatchReport(
+    batch = BatchSection(
         rows=tuple(lines),
         failures=tuple(
             FailedVideo(shown[row.id], row.failure) for row in map(shareable, rows) if row.failure is not None
@@ -224,7 +224,7 @@ def scores_page(
     )
 
 
-def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tuple[Score, Record, float]]:
+def _best_of_training(scorer: Scorer, videos: Sequence[VideoSection]) -> list[tuple[Score, Record, float]]:
     """The best training videos of these videos' groups that are not among them, from the user's data set.
 
     Each has the judges' score. None where the user named no data set, or one without these videos.
@@ -238,7 +238,7 @@ def _best_of_training(scorer: Scorer, videos: Sequence[VideoReport]) -> list[tup
     return [(row, records[row.id], wanted[row.id]) for row in rows if row.failure is None]
 
 
-def _held_out(line: VideoReport, scorer: Scorer) -> VideoReport:
+def _held_out(line: VideoSection, scorer: Scorer) -> VideoSection:
     """A training video with its held-out prediction; intervals and percentile are those of a model that knows it."""
     ids = scorer.model.train_ids
     if scorer.model.calibration is None or line.result.id not in ids:

@@ -28,7 +28,7 @@ from extractors.timesteps.pose_points import JITTER
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
-from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoReport
+from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoSection
 from pipeline.report.payload import is_static
 from pipeline.score.movement import (
     LEAST_BETTER,
@@ -59,11 +59,11 @@ SMOOTHING = 5
 _MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", "rad", "gripper_rad"))
 
 
-def batch_row(result: Score, record: Record, *, name: str | None = None) -> VideoReport:
+def batch_row(result: Score, record: Record, *, name: str | None = None) -> VideoSection:
     """The line of a scored video in the batch table; `name` replaces the id."""
     subject, day = who_and_when(record)
     labels = {name: getattr(record.labels, name) for name in LABELS} if record.labels else {}
-    return VideoReport(
+    return VideoSection(
         name=result.id if name is None else name,
         result=result,
         truth={label: value for label, value in labels.items() if value is not None},
@@ -109,7 +109,7 @@ class ModelFacts:
 NO_FACTS = ModelFacts()
 
 
-def video_report(
+def section_of_video(
     result: Score,
     record: Record,
     outputs: Mapping[str, StageOutput],
@@ -118,7 +118,7 @@ def video_report(
     name: str | None = None,
     facts: ModelFacts = NO_FACTS,
     limit_bytes: int = DEFAULT_LIMIT,
-) -> VideoReport:
+) -> VideoSection:
     """A video's section: score, video, key frames, skeletons and curves. An unreadable video is left out.
 
     Args:

@@ -62,7 +62,7 @@ class StepView:
     quality: float  # -1 (below) to 1 (above): `gap` on the colour scale of the page
 
 
-def step_views(video: page.VideoReport) -> list[StepView]:
+def step_views(video: page.VideoSection) -> list[StepView]:
     """The steps of one video against the means of the training videos, or else against the video's own mean."""
     steps, length, scores, reach = video.result.steps, axis_seconds(video), _finite_scores(video), colour_reach(video)
     if not scores:
@@ -81,12 +81,12 @@ def step_views(video: page.VideoReport) -> list[StepView]:
     return views
 
 
-def as_low(video: page.VideoReport, gap: float) -> int:
+def as_low(video: page.VideoSection, gap: float) -> int:
     """Number of training videos that have a step at least as far below its mean as `gap`."""
     return sum(score <= gap for score in video.training.lowest) if video.training else 1
 
 
-def colour_reach(video: page.VideoReport) -> float:
+def colour_reach(video: page.VideoSection) -> float:
     """Points from the mean at which the colour of a usual step is strongest, the same for all steps.
 
     The limit of what is unusual (`RARE`), or two standard deviations of the video's steps without training videos.
@@ -98,7 +98,7 @@ def colour_reach(video: page.VideoReport) -> float:
     return 2 * pstdev(scores) if scores else 0.0
 
 
-def _finite_scores(video: page.VideoReport) -> list[float]:
+def _finite_scores(video: page.VideoSection) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
 
 
@@ -112,7 +112,7 @@ class AttentionView:
     usual: tuple[float, float] | None  # bottom and height of the usual range in training
 
 
-def attention(video: page.VideoReport, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
+def attention(video: page.VideoSection, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
     """The axis of attention, and the attention of each step; None without attention.
 
     The axis holds all values and their usual range in training. Without that range it is 0 to 1.
@@ -165,7 +165,7 @@ def score_scale(data: page.ReportData) -> Scale:
     return Scale(low - margin, high + margin)
 
 
-def batch_of(data: page.ReportData) -> page.BatchReport | None:
+def batch_of(data: page.ReportData) -> page.BatchSection | None:
     """The batch; None where it would only repeat the section of the only video."""
     batch = data.batch
     if batch is None or batch.failures or listed(batch, data.videos):
@@ -173,7 +173,7 @@ def batch_of(data: page.ReportData) -> page.BatchReport | None:
     return None
 
 
-def listed(batch: page.BatchReport, videos: Sequence[page.VideoReport]) -> bool:
+def listed(batch: page.BatchSection, videos: Sequence[page.VideoSection]) -> bool:
     """Whether a table of the scores says more than the section of the only video."""
     names = {video.name for video in videos}
     return len(batch.rows) > 1 or any(row.name not in names for row in batch.rows)
@@ -184,17 +184,17 @@ def comparable(data: page.ReportData) -> list[tuple[int, str]]:
     return [(index, video.name) for index, video in enumerate(data.videos) if video.time_steps and video.result.timed]
 
 
-def about_movement(batch: page.BatchReport) -> bool:
+def about_movement(batch: page.BatchSection) -> bool:
     """Whether no video has a score because the model only guesses, so that the page is about movement."""
     return bool(batch.rows) and all(any(flag.kind == GUESSING for flag in row.result.flags) for row in batch.rows)
 
 
-def by_label(rows: Sequence[page.VideoReport]) -> list[page.VideoReport]:
+def by_label(rows: Sequence[page.VideoSection]) -> list[page.VideoSection]:
     """The videos by the judges' score, the highest first, and those without one in their order at the end."""
     return sorted(rows, key=lambda row: -row.truth.get("score", -math.inf))
 
 
-def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
+def columns_used(rows: Sequence[page.VideoSection]) -> set[str]:
     """Optional columns of the batch table that at least one row fills."""
     scores = ("interval80", "interval95", "percentile", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
@@ -205,13 +205,13 @@ def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     return used | ({"task"} if len({row.task for row in rows}) > 1 else set())
 
 
-def shared_flags(rows: Sequence[page.VideoReport]) -> list[str]:
+def shared_flags(rows: Sequence[page.VideoSection]) -> list[str]:
     """Titles of the flags that all of several videos have; the page shows them once, below the table."""
     titles = [{flag.title for flag in row.result.flags} for row in rows]
     return sorted(set.intersection(*titles)) if len(rows) > 1 else []
 
 
-def own_flags(row: page.VideoReport, shared: Sequence[str]) -> list[Flag]:
+def own_flags(row: page.VideoSection, shared: Sequence[str]) -> list[Flag]:
     """The flags of a video without the `shared` ones."""
     return [flag for flag in row.result.flags if flag.title not in shared]
 
@@ -273,7 +273,7 @@ def plotted_tasks(predictions: Sequence[page.ScatterPoint]) -> list[str]:
     return list(dict.fromkeys(prediction.task for prediction in predictions))
 
 
-def why(video: page.VideoReport) -> str:
+def why(video: page.VideoSection) -> str:
     """The sentence above a video; "" without steps, or where a step has no finite score.
 
     Its differences are those that the steps show, in points.
@@ -300,7 +300,7 @@ def why(video: page.VideoReport) -> str:
     return f"Lowest against training: {named} ({rank}{than}){_there(video, run)}."
 
 
-def _whole(video: page.VideoReport, points: Decimal) -> str:
+def _whole(video: page.VideoSection, points: Decimal) -> str:
     """The sentence on a performance that is low in most steps; `points` is the sum over all steps."""
     accuracy = video.result.accuracy
     less = ""
@@ -321,7 +321,7 @@ def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
     return steps[first : last + 1]
 
 
-def _named(video: page.VideoReport, run: Sequence[StepView]) -> str:
+def _named(video: page.VideoSection, run: Sequence[StepView]) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
     numbers = steps_named(video.result.steps, run[0].number - 1, run[-1].number - 1)
     timed = video.result.timed
@@ -329,7 +329,7 @@ def _named(video: page.VideoReport, run: Sequence[StepView]) -> str:
     return f"{numbers}{times}, {to_digits(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
 
 
-def _there(video: page.VideoReport, run: Sequence[StepView]) -> str:
+def _there(video: page.VideoSection, run: Sequence[StepView]) -> str:
     """Words on the curve that stands out most in these steps: its mean there and in the other steps."""
     curves = (*video.difference, *video.kinematics)
     if not curves or len(run) == len(video.result.steps):

@@ -14,7 +14,7 @@ from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer
 from pipeline.pool import Message, WorkerLost, pool_of, run_items
-from pipeline.run.costs import DryRun, dry_run, estimate, in_a_line
+from pipeline.run.costs import DryRun, dry_run, expected_cost, in_a_line
 from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.settings.config import Config
@@ -164,7 +164,7 @@ def run(
     with observer.progress("videos") as progress:
         todo, lengths = [*reader.waiting], (1,) * len(reader.waiting)
         if observer is not SILENT:  # on a store, counting frames copies the video
-            expected = estimate(todo, config, cache)
+            expected = expected_cost(todo, config, cache)
             lengths = expected.lengths
             if announce:
                 observer.note(in_a_line(expected))

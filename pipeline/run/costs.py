@@ -40,7 +40,7 @@ class StageCost:
 
 
 @dataclass(frozen=True)
-class CostEstimate:
+class ExpectedCost:
     """The expected cost of a batch."""
 
     videos: int  # with something to do
@@ -52,7 +52,7 @@ class CostEstimate:
     lengths: tuple[int, ...] = ()  # of each video in frames
 
 
-def estimate(plans: Sequence[Plan], config: Config, cache: Cache) -> CostEstimate:
+def expected_cost(plans: Sequence[Plan], config: Config, cache: Cache) -> ExpectedCost:
     """The expected cost of `plans` under their configuration."""
     measured, frames = cache.index.costs(), expected_frames([plan.record for plan in plans])
     settings = {name: config.stage(name) for name in dict.fromkeys(name for plan in plans for name in plan.todo)}
@@ -71,21 +71,21 @@ def estimate(plans: Sequence[Plan], config: Config, cache: Cache) -> CostEstimat
             for wave in plan.waves()
         )
         seconds = sum(waves) / min(workers, max(1, len(plans)))
-    return CostEstimate(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
+    return ExpectedCost(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
 
 
-def in_a_line(expected: CostEstimate) -> str:
+def in_a_line(expected: ExpectedCost) -> str:
     """An estimate as one sentence, printed before a run starts.
 
     >>> stages = {"pose": StageCost(8, 816, "frames", 0.1)}
-    >>> in_a_line(CostEstimate(8, 816, 40.0, 2, stages, "Ray"))
+    >>> in_a_line(ExpectedCost(8, 816, 40.0, 2, stages, "Ray"))
     'about 40 s for 8 videos: pose 816 frames; on Ray'
     """
     work = ", ".join(f"{name} {about.work} {about.unit}" for name, about in expected.stages.items())
     return f"{_time(expected)}{counted(expected.videos, 'video')}: {work}; on {expected.where}"
 
 
-def _time(expected: CostEstimate) -> str:
+def _time(expected: ExpectedCost) -> str:
     """The expected time as the beginning of a sentence; "" where it is not known."""
     return "" if expected.seconds is None else f"about {duration_text(expected.seconds)} for "
 
@@ -115,13 +115,13 @@ class DryRun:
     """What `extract` would do."""
 
     plan: tuple[PlannedVideo, ...]  # videos with something to do
-    estimate: CostEstimate
+    estimate: ExpectedCost
 
 
 def dry_run(plans: Sequence[Plan], config: Config, cache: Cache) -> DryRun:
     """What these plans would do, and the expected cost."""
     planned = tuple(PlannedVideo(plan.record.name, dict(reasons(plan))) for plan in plans)
-    return DryRun(planned, estimate(plans, config, cache))
+    return DryRun(planned, expected_cost(plans, config, cache))
 
 
 def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

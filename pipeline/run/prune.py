@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from pipeline.cache import UNREADABLE, Cache, CacheFiles, KeyParts, delete, marked_cache
-from pipeline.cache.housekeeping import Finding, stored_files
+from pipeline.cache.housekeeping import CacheFile, stored_files
 from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
 from pipeline.observer import Observer
 from pipeline.run.inputs import list_inputs
@@ -36,7 +36,7 @@ def prune(
     return delete(cache, unneeded(cache, chain.from_iterable(plans), [*planned]), yes)
 
 
-def unneeded(cache: Cache, plans: Iterable[Plan], stages: Sequence[str]) -> list[Finding]:
+def unneeded(cache: Cache, plans: Iterable[Plan], stages: Sequence[str]) -> list[CacheFile]:
     """Outputs and failures of these stages that no plan uses: of other videos, settings, versions or inputs."""
     kept: set[Path] = set()
     wanted: dict[Path, KeyParts] = {}
@@ -53,7 +53,7 @@ def unneeded(cache: Cache, plans: Iterable[Plan], stages: Sequence[str]) -> list
     ]
 
 
-def _reason(cache: Cache, file: Finding, wanted: KeyParts | None) -> str:
+def _reason(cache: Cache, file: CacheFile, wanted: KeyParts | None) -> str:
     """Why a file is not used; `wanted` are the parts of the key that is wanted for its video."""
     if wanted is None:
         return "no such video among the inputs"

@@ -76,7 +76,7 @@ def calibrate(
     held_out = replace(predict_inner(one_task, whole, candidates, fitted.run), train=part)
     combination, *others = Combination.validated(held_out, candidates)
     rules = [replace(rule, regressions=own) for rule, own in zip(others, fitted.regressions, strict=True)]
-    network = replace(model, combination=NETWORK_ALONE).predict(replace(part, settings=model.settings))
+    network = replace(model, combination=NETWORK_ALONE).predict(replace(part, stages=model.stages))
     labels, fold = label_table(part.records), np.zeros(len(part), dtype=np.intp)
     for number, one in enumerate(inner):
         fold[one.test] = number

@@ -197,7 +197,7 @@ def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
 
 
 def _steps(model: TrainedModel) -> int:
-    timesteps = model.settings.get("timesteps")
+    timesteps = model.stages.get("timesteps")
     return 10 if timesteps is None else int(timesteps.settings.get("steps", 10))
 
 

@@ -89,7 +89,7 @@ def _data(model: TrainedModel, features: FeatureSet, kind: str) -> Iterable[str]
         yield f"groups of kind {card_text(kind)}: {len(values)}"
     if np.isfinite(lengths).all():
         yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
-    for name, stage in sorted(model.settings.items()):
+    for name, stage in sorted(model.stages.items()):
         identified = "".join(f", {card_text(key)} {card_text(value)}" for key, value in sorted(stage.identity.items()))
         yield f"features of stage {card_text(name)}, version {stage.version}{identified}"
 

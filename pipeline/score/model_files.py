@@ -25,7 +25,7 @@ MODEL_FILES = ("model.json", "model.safetensors")
 FILES = (*MODEL_FILES, "config.json")
 """Every file that a score depends on. The model card has no hash, since people may add to it."""
 
-SETTINGS, WEIGHTS = MODEL_FILES
+DESCRIPTION, WEIGHTS = MODEL_FILES
 
 LARGEST, LARGEST_WEIGHT = 1e15, 1e6
 """Greatest absolute values of a model's numbers, and of its networks' weights: inputs are standardised."""
@@ -131,7 +131,7 @@ def require_finite(description: Any, tensors: Mapping[str, Tensor]) -> None:
 
     `MAY_LACK` names the tensors whose values may be NaN (no label or rate) or infinite (a constant channel).
     """
-    _require_finite_json(description, SETTINGS)
+    _require_finite_json(description, DESCRIPTION)
     for name, values in tensors.items():
         numbers = values.double()
         largest = float(numbers[numbers.isfinite()].abs().max()) if numbers.isfinite().any() else 0.0

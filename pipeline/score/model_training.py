@@ -148,7 +148,7 @@ def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache
 
 def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
-    packed = {name: stage.settings for name, stage in features.settings.items() if name in STAGES}
+    packed = {name: stage.settings for name, stage in features.stages.items() if name in STAGES}
     here = {name: config.stage(name).result_settings() for name in packed}
     if not (differing := setting_differences(packed, here)):
         return []

@@ -55,7 +55,7 @@ class Scorer:
         self.config, self.cache = config, open_cache(config.machine)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True)
         self.reads = frozenset(kind for name in stages for kind in needed_inputs(name))
-        differing = stage_differences(model.settings, self.planner.descriptions)
+        differing = stage_differences(model.stages, self.planner.descriptions)
         if differing := [one for one in differing if one.name not in all_keys(videos_class())]:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
@@ -132,7 +132,7 @@ class Scorer:
         calibration = self.model.calibration
         try:
             features = feature_set([record], [output], self.planner.descriptions)
-            made = self.model.predict(replace(features, settings=self.model.settings))
+            made = self.model.predict(replace(features, stages=self.model.stages))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
             _require_finite(made, intervals)
             facts = self._facts(record, features, quality, intervals)

@@ -16,7 +16,7 @@ from typing import Any
 from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
-from pipeline.score.model_files import SETTINGS, TRAIN_AGAIN, no_model_fix
+from pipeline.score.model_files import DESCRIPTION, TRAIN_AGAIN, no_model_fix
 from pipeline.score.setting_differences import differences_text, setting_differences
 from pipeline.settings.config import Config, load_config, merged_settings, read_recorded, validate
 from pipeline.settings.method import Method
@@ -39,7 +39,7 @@ def stored_settings(folder: Path) -> tuple[Method, Videos]:
         if not isinstance(values, dict):
             raise ValueError("no mapping")
     except FileNotFoundError:
-        if (folder / SETTINGS).exists():
+        if (folder / DESCRIPTION).exists():
             fix = "Copy the whole folder again, or train again"
             raise DataError(f"this model lacks its file {CONFIG_FILE}", where=folder, fix=fix) from None
         raise DataError("no trained model here", where=folder, fix=no_model_fix(folder)) from None

@@ -1,13 +1,13 @@
 """A trained model: fits networks, predicts, and is stored in a model folder that works on any machine.
 
-MODEL/model.json           format 7: versions, network, sizes, recipe, feature settings, channel names, training ids,
-                         `calibration` (`pipeline.score.calibration.calibration_description`) or null with its reason,
+MODEL/model.json           format 7: versions, network, sizes, recipe, stages of the features, channel names, training
+                         ids, `calibration` (`pipeline.score.calibration.calibration_description`) or null, why not,
                          `contents`, SHA-256 of the input files that training read; null for packed features
 MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (the arrays of `PhaseReferences`)
-MODEL/config.json          every setting of the training (`pipeline.score.stored_method`)
+MODEL/config.json          the method, and what describes the videos (`pipeline.score.stored_method`)
 MODEL/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
 MODEL/card.md              for people (`pipeline.score.model_card`)
 
@@ -38,8 +38,8 @@ from pipeline.cache import StageDescription, read_stages, stages_as_json
 from pipeline.phases.alignment import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
+    DESCRIPTION,
     FAULTS,
-    SETTINGS,
     TRAIN_AGAIN,
     WEIGHTS,
     check_hashes,
@@ -99,7 +99,7 @@ class TrainedModel:
 
     Attributes:
         networks: of one training part, all its performances.
-        settings: the settings of the stages that made the features.
+        stages: the stages that made the features.
         names: channel names of the features.
         train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
         losses: (epochs kept, runs) training loss after each of `loss_epochs`.
@@ -111,7 +111,7 @@ class TrainedModel:
 
     networks: TrainedNetworks
     recipe: TrainConfig
-    settings: Mapping[str, StageDescription]
+    stages: Mapping[str, StageDescription]
     names: Mapping[str, tuple[str, ...]]
     train_ids: tuple[str, ...]
     train_labels: Floats
@@ -156,7 +156,7 @@ class TrainedModel:
         return cls(
             networks=networks,
             recipe=recipe,
-            settings=part.settings,
+            stages=part.stages,
             names=part.names,
             train_ids=part.ids,
             train_labels=label_table(part.records),
@@ -214,7 +214,7 @@ class TrainedModel:
 
     def check(self, features: FeatureSet) -> None:
         """Raise UsageError, which lists the differences, if settings, channel names or sizes are not the model's."""
-        differing = [one.text() for one in stage_differences(self.settings, features.settings)]
+        differing = [one.text() for one in stage_differences(self.stages, features.stages)]
         for name in sorted({*self.names, *features.names}):
             if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")
@@ -240,7 +240,7 @@ class TrainedModel:
             scene=np.zeros((1, steps, sizes.scene), dtype=np.float32),
             trial=np.zeros((1, sizes.trial), dtype=np.float32),
             duration=np.ones(1),
-            settings=self.settings,
+            stages=self.stages,
             names=self.names,
         )
 
@@ -250,14 +250,14 @@ class TrainedModel:
         The description is written last: a folder with this file is complete.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / SETTINGS).unlink(missing_ok=True)  # an earlier model's file must not describe the new weights
+        (folder / DESCRIPTION).unlink(missing_ok=True)  # an earlier model's file must not describe the new weights
         if config is not None:
             save_settings(config, folder)
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file(self._tensors(), temporary)
         text = json.dumps(self._description(), indent=2, sort_keys=True) + "\n"
-        cover(folder, {SETTINGS: text})
-        write_text(folder / SETTINGS, text)
+        cover(folder, {DESCRIPTION: text})
+        write_text(folder / DESCRIPTION, text)
 
     def _tensors(self) -> dict[str, Tensor]:
         arrays = {"train_labels": self.train_labels, "losses": self.losses}
@@ -281,7 +281,7 @@ class TrainedModel:
             "model": asdict(self.networks.model),
             "sizes": asdict(self.networks.sizes),
             "train": self.recipe.model_dump(mode="json"),
-            "settings": stages_as_json(self.settings),
+            "settings": stages_as_json(self.stages),
             "names": {name: list(values) for name, values in self.names.items()},
             "train_ids": list(self.train_ids),
             "loss_epochs": list(self.loss_epochs),
@@ -296,10 +296,10 @@ class TrainedModel:
     def load(cls, folder: Path) -> TrainedModel:
         """Read a model that `save` wrote. Raises DataError if it is missing, damaged or of another version."""
         try:
-            if not (folder / SETTINGS).exists():
-                raise FileNotFoundError(folder / SETTINGS)
+            if not (folder / DESCRIPTION).exists():
+                raise FileNotFoundError(folder / DESCRIPTION)
             check_hashes(folder)
-            description = read_json(folder / SETTINGS)
+            description = read_json(folder / DESCRIPTION)
             if description["format"] != FORMAT:
                 raise DataError("another version trained this model", where=folder, fix=TRAIN_AGAIN)
             return _read(description, load_file(folder / WEIGHTS))
@@ -320,7 +320,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
     model = TrainedModel(
         networks=TrainedNetworks.from_tensors(network, sizes, tensors),
         recipe=TrainConfig(**description["train"]),
-        settings=read_stages(description["settings"]),
+        stages=read_stages(description["settings"]),
         names={name: tuple(values) for name, values in description["names"].items()},
         train_ids=tuple(description["train_ids"]),
         train_labels=tensors["train_labels"].numpy(),

@@ -204,7 +204,7 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
         submissions: the newest first.
         model: SHA-256 of the model; scores of other models are left out.
     """
-    from pipeline.report.page_data import BatchReport, ReportData
+    from pipeline.report.page_data import BatchSection, ReportData
     from pipeline.report.performers import performer_scores
     from pipeline.report.video_section import batch_row
 
@@ -212,7 +212,7 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
     for one in submissions:
         if one.content not in rows and one.result is not None and one.result.valid and one.result.model == model:
             rows[one.content] = batch_row(one.result, Record(one.name, None), name=one.title)
-    batch = BatchReport(rows=tuple(row for row in rows.values() if row.day))
+    batch = BatchSection(rows=tuple(row for row in rows.values() if row.day))
     return ReportData("Progress over time", batch=batch, home="/") if performer_scores(batch) else None
 
 

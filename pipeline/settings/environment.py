@@ -43,7 +43,7 @@ OPTIONAL = (
 """Optional packages: name, purpose, and the extra that installs them."""
 
 
-def findings() -> Iterator[SetupCheck]:
+def setup_checks() -> Iterator[SetupCheck]:
     """All checks of `doctor`, in order."""
     from data.weights import REGISTRY, cache_dir, compiled_dir, weights_dir
     from data.weights import weight_files as weights

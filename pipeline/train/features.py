@@ -32,7 +32,7 @@ class FeatureSet:
         scene: (n, T, Nc) float32, whole-scene feature; Nc is 0 where no scene stage runs.
         trial: (n, K) float32, trial-level descriptors; K may be 0.
         duration: (n,) float64 seconds.
-        settings: the result-affecting settings of every stage that made the features.
+        stages: the stages that made the features, with the settings that change a result.
         names: channel names by array ("primary", "secondary", "trial"); empty where unknown.
     """
 
@@ -44,7 +44,7 @@ class FeatureSet:
     scene: NDArray[np.float32]
     trial: NDArray[np.float32]
     duration: Floats
-    settings: Mapping[str, StageDescription] = field(default_factory=dict)
+    stages: Mapping[str, StageDescription] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class FeatureSet:
         return replace(self, records=tuple(self.records[i] for i in index), **chosen)
 
     def followed_by(self, other: FeatureSet) -> FeatureSet:
-        """The performances of both, with the settings and names of this one."""
+        """The performances of both, with the stages and names of this one."""
         arrays: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS}
         return replace(self, records=self.records + other.records, **arrays)
 
@@ -94,7 +94,7 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
 
 
 def feature_set(
-    records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, StageDescription]
+    records: Sequence[Record], outputs: Sequence[StageOutput], stages: Mapping[str, StageDescription]
 ) -> FeatureSet:
     """One feature set from the `timesteps` outputs of records. Raises DataError where one does not fit the others."""
     first = outputs[0].arrays
@@ -106,4 +106,4 @@ def feature_set(
                 raise DataError(f"'{name}' has shape {shape}, others {others}", where=record.id, fix=fix)
     arrays: dict[str, Any] = {name: np.stack([o.arrays[name].values for o in outputs]) for name in ARRAYS}
     names = {name: first[name].names for name in ("primary", "secondary", "trial")}
-    return FeatureSet(records=tuple(records), settings=settings, names=names, **arrays)
+    return FeatureSet(records=tuple(records), stages=stages, names=names, **arrays)

@@ -87,10 +87,10 @@ def fit_members(
         torch.set_num_threads(threads)
         return lambda number: train(number, tell, lambda: halted.is_set() or bool(control.stop and control.stop()))
 
-    def train(number: int, report: Tell, stop: Stop) -> Fitted:
+    def train(number: int, tell: Tell, stop: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
         stack = StackTraining(data, [members[i] for i in parts[number]], model, config, device, digest, watch)
-        stack.run(place and place / f"stack-{number:03d}.safetensors", report, stop)
+        stack.run(place and place / f"stack-{number:03d}.safetensors", tell, stop)
         state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
         return Fitted(state, np.array(stack.losses), stack.watched_scores())
 

@@ -125,13 +125,13 @@ class StackTraining:
             [rows for member in members for rows in (member.rows, member.test)],
         )
 
-    def run(self, place: Path | None, report: EpochsDone, stop: Stop) -> None:
+    def run(self, place: Path | None, tell: EpochsDone, stop: Stop) -> None:
         """Train to the end, from the checkpoint at `place` if it is of the same training.
 
         Raises Cancelled if `stop` returns true before the end; the checkpoint at `place` then holds the state.
         """
         first, written = self._resume(place), float("-inf")
-        report(first)
+        tell(first)
         for epoch in range(first, self.config.epochs):
             loss, done = self.epoch(epoch), epoch + 1
             last = done == self.config.epochs
@@ -143,7 +143,7 @@ class StackTraining:
             if place is not None and (last or stopping or monotonic() - written >= CHECKPOINT_S):
                 write_checkpoint(place, self.identity, done, self._snapshot())
                 written = monotonic()
-            report(done)
+            tell(done)
             if stopping:
                 raise Cancelled
 

@@ -74,6 +74,6 @@ def made_features(
         scene=shown.astype(np.float32),
         trial=rng.normal(size=(count, trial)).astype(np.float32) + quality[:, None].astype(np.float32),
         duration=rng.uniform(3, 4, count),
-        settings=stages(pose={"backend": "movenet", "long_side": 384}, timesteps={"count": steps}),
+        stages=stages(pose={"backend": "movenet", "long_side": 384}, timesteps={"count": steps}),
         names={"primary": names, "secondary": names},
     )

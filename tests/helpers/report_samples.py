@@ -100,7 +100,7 @@ def steps(rng: np.random.Generator, score: float) -> tuple[StepScore, ...]:
     )
 
 
-def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.VideoReport:
+def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.VideoSection:
     """One video with every part filled."""
     score = float(rng.normal(74, 9))
     time = np.arange(FRAMES) / RATE
@@ -134,7 +134,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     stills = np.linspace(0, 1.9, 8).tolist()
     tools = {} if index else {"left master": wave(0.05), "right master": wave(0.08)}
     about = "Distance of each body part after both bodies are placed on each other."
-    return d.VideoReport(
+    return d.VideoSection(
         name=name,
         result=result,
         truth=truth,
@@ -167,7 +167,7 @@ def figures(index: int) -> StepFigures:
     return StepFigures([{"knee": bent}, {"knee": [150.0] * 10}], {"length": [2.04 + 0.3 * index] * 10})
 
 
-def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.BatchReport:
+def batch(videos: tuple[d.VideoSection, ...], rng: np.random.Generator) -> d.BatchSection:
     """A batch with failures, and with more rows than the page has sections."""
     rows = list(videos)
     for i in range(24):
@@ -183,10 +183,10 @@ def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.Batc
         d.FailedVideo("broken/truncated.mp4", Failure("video", "clips", early)),
         d.FailedVideo("notes.mp4", Failure("video", "clips", "not a readable video (the file is damaged)")),
     )
-    return d.BatchReport(tuple(rows), failures, tuple(rng.normal(72, 10, 188).tolist()))
+    return d.BatchSection(tuple(rows), failures, tuple(rng.normal(72, 10, 188).tolist()))
 
 
-def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
+def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
     """An evaluation with the columns of the paper's table 2."""
     tasks = ("Suturing", "Needle Passing", "Knot Tying")
     predictions = []
@@ -216,7 +216,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
         ]
     )
     unit = "difference of rank correlations"
-    return d.EvaluationReport(
+    return d.EvaluationSection(
         headline=d.Headline(0.78, (0.69, 0.85), "Rank correlation of AIM with the judges", "103 performances, 4 folds"),
         predictions=tuple(predictions),
         table=Table("Rank correlation, n 103", columns, rows, note="Means over 10 runs.", better=better),
@@ -252,7 +252,7 @@ def report(folder: Path, count: int = 4) -> d.ReportData:
     )
 
 
-def in_phases(video: d.VideoReport, names: Sequence[str]) -> d.VideoReport:
+def in_phases(video: d.VideoSection, names: Sequence[str]) -> d.VideoSection:
     """The video with the phase of each time step."""
     steps = tuple(replace(step, phase=name) for step, name in zip(video.result.steps, names, strict=True))
     return replace(video, result=replace(video.result, steps=steps))

@@ -33,7 +33,7 @@ from pipeline.report import ReportData, ScoredVideos, render_report
 from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page
 from pipeline.report.report_pages import scores_page
-from pipeline.report.video_section import ModelFacts, video_report
+from pipeline.report.video_section import ModelFacts, section_of_video
 from pipeline.run import Planner, Summary
 from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
@@ -255,7 +255,7 @@ def sections(scorer: Any, rows: Any, records: Any) -> Any:
     facts = ModelFacts(better=better_ranges(better))
     made = {"pose": pose_output(dancing()), "camera_flow": flow_output(30)}
     return tuple(
-        video_report(row, record, {**scorer.outputs(row, record), **made}, page=Path("page.html"), facts=facts)
+        section_of_video(row, record, {**scorer.outputs(row, record), **made}, page=Path("page.html"), facts=facts)
         for row, record in zip(rows, records, strict=True)
     )
 

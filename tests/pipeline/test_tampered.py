@@ -71,7 +71,7 @@ def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[st
 def use(folder: Path, features: FeatureSet) -> None:
     """Load a run and predict, as `score` does."""
     loaded = TrainedModel.load(folder)
-    made = loaded.predict(replace(features, settings=loaded.settings))
+    made = loaded.predict(replace(features, stages=loaded.stages))
     if loaded.calibration is not None:
         loaded.calibration.intervals(features, made.score)
         loaded.calibration.novelty.ratios(features)

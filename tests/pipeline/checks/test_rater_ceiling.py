@@ -13,7 +13,7 @@ from data.video import Labels
 from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate import RequestedRows, evaluate_features
-from pipeline.report.evaluation_section import evaluation_report
+from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.score import train_model
 from pipeline.settings.config import load_config
 from pipeline.train.features import FeatureSet
@@ -52,7 +52,7 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
     ours = done.results.systems["AIM (ours)"].tasks[""]
     line = next(note.text for note in done.results.notes if note.text.startswith("two raters agree by rho"))
     assert f"the model and their mean by rho {ours.rho.value:.2f}" in line
-    page = evaluation_report(done.results)
+    page = section_of_evaluation(done.results)
     assert line in page.notes
     assert page.further[-1].title == "Learning curve"
 

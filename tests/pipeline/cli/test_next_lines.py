@@ -124,7 +124,7 @@ def test_videos_are_judged_before_a_model_is_trained(
     monkeypatch.chdir(tmp_path)
     for name in ("a.mp4", "b.mp4"):
         make_video(Path("clips", name))
-    assert last_line("label", "clips", "--pairs", "--report") == ["label", "clips", "--pairs"]
+    assert last_line("label", "clips", "--pairs", "--summary") == ["label", "clips", "--pairs"]
     following = ["extract", "clips", "--config", "person"]
     assert last_line("extract", "clips", "--config", "person", "--dry-run") == following
     assert last_line("status", "clips", "--config", "person") == following

@@ -24,7 +24,7 @@ from pipeline.evaluate.results_file import results_as_json
 from pipeline.evaluate.results_tables import SINGLE_RUNS, inner_table, main_table
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.report.evaluation_section import evaluation_report
+from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config, validate
@@ -81,7 +81,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     assert (COMBINED in names) == (results.against == COMBINED) == louo
     assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
     json.dumps(results_as_json(results), allow_nan=False)
-    page = evaluation_report(results)
+    page = section_of_evaluation(results)
     assert page.headline is not None
     assert page.headline.value == results.systems[results.against].average.rho.value
     assert page.headline.what == f"Rank correlation of {results.against} with the judges"
@@ -105,7 +105,7 @@ def test_new_users_have_their_correlations_and_the_papers_row(made: tuple[Config
     table = inner_table(results)
     assert table is not None
     assert OURS in [row.name for row in table.rows]
-    assert evaluation_report(results).further[-1].title == table.title
+    assert section_of_evaluation(results).further[-1].title == table.title
 
 
 def test_the_oracle_is_in_the_output_only_when_asked_for(made: tuple[Config, FeatureSet]) -> None:
@@ -164,7 +164,7 @@ def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[Config, 
     assert len(single) == 2
     assert rows[SINGLE_RUNS][0] == pytest.approx(sum(single) / 2), "the paper averages over single networks too"
     assert {OURS, "w/o AIM", "exchanged roles", "w/o difference", "w/o AIM (paper, table 5)", "random"} <= set(rows)
-    assert evaluation_report(results).predictions
+    assert section_of_evaluation(results).predictions
     assert results.kind == "leaderboard"
 
 
@@ -189,7 +189,7 @@ def test_the_audit_says_that_contents_were_not_compared(made: tuple[Config, Feat
     assert results.audit is not None
     assert not results.audit.content_checked
     assert results.audit.lines[0].endswith("; contents not compared, because some files are absent")
-    page = evaluation_report(results)
+    page = section_of_evaluation(results)
     assert page.leaks is not None
     assert [check.passed for check in page.leaks if check.name == "equal files"] == [None]
 

@@ -33,12 +33,12 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def test_the_report_is_printed_and_the_labels_are_written(folder: Path) -> None:
-    done = CliRunner().invoke(app, ["label", str(folder), "--report", "--json"])
+    done = CliRunner().invoke(app, ["label", str(folder), "--summary", "--json"])
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert report["answers"] == {"anna": 3, "ben": 3}
     assert (folder / "labels.csv").read_text().splitlines()[1] == "0.mp4,0.5,0.707107,2,0 1"
-    shown = CliRunner().invoke(app, ["label", str(folder), "--report"])
+    shown = CliRunner().invoke(app, ["label", str(folder), "--summary"])
     assert "videos on which the raters differ most" in shown.stdout
     said = shown.stderr.splitlines()
     assert said[1].startswith("The raters agree "), "the verdict comes first"
@@ -49,13 +49,13 @@ def test_videos_without_a_label_are_not_offered_for_training(folder: Path) -> No
     for path in (folder / "ratings").iterdir():
         head, *lines = path.read_text().splitlines()
         path.write_text("\n".join([head, *(line.replace("scored", "no performance") for line in lines)]))
-    assert "train on these labels" not in CliRunner().invoke(app, ["label", str(folder), "--report"]).stderr
+    assert "train on these labels" not in CliRunner().invoke(app, ["label", str(folder), "--summary"]).stderr
 
 
 def test_the_line_to_type_next_is_quoted_for_the_shell(folder: Path) -> None:
     other = folder.parent / "my; rm -rf $HOME"
     folder.rename(other)
-    shown = CliRunner().invoke(app, ["label", str(other), "--report"])
+    shown = CliRunner().invoke(app, ["label", str(other), "--summary"])
     line = shown.stderr.splitlines()[-1].removeprefix("train on these labels: ")
     assert f"dataset.root={other}" in shlex.split(line)
 
@@ -73,7 +73,7 @@ def test_two_raters_of_phases_are_compared_and_a_table_is_named_to_train_on(fold
     for name, begin, videos in (("anna", 0.0, (0, 1)), ("ben", 0.08, (0,))):
         for video in videos:
             mark_phases(folder, name, f"{video}.mp4", [Phase("run", begin, 0.12)])
-    words = ["label", str(folder), "--phases", "run, entry", "--report"]
+    words = ["label", str(folder), "--phases", "run, entry", "--summary"]
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
@@ -93,7 +93,7 @@ def test_two_raters_of_phases_are_compared_and_a_table_is_named_to_train_on(fold
 
 def test_the_report_loads_no_network_library(folder: Path) -> None:
     program = (
-        f"import sys; from pipeline import api; api.label({str(folder)!r}, report=True); print('torch' in sys.modules)"
+        f"import sys; from pipeline import api; api.label({str(folder)!r}, summary=True); print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -14,7 +14,7 @@ import pytest
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import VideoReport
+from pipeline.report.page_data import VideoSection
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, opened, shown, wait_for
 
@@ -27,7 +27,7 @@ LATE = [LENGTH * (k / 10) ** 1.5 for k in range(11)]
 WIDTHS = pytest.mark.parametrize("width", [1280, 390])
 
 
-def late(video: VideoReport) -> VideoReport:
+def late(video: VideoSection) -> VideoSection:
     """The video with the bounds of `LATE`."""
     steps = [replace(step, start=LATE[k], end=LATE[k + 1]) for k, step in enumerate(video.result.steps)]
     return replace(video, result=replace(video.result, steps=tuple(steps)))

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
 from pipeline.report.downloads import downloads
-from pipeline.report.page_data import EvaluationReport
+from pipeline.report.page_data import EvaluationSection
 from tests.helpers import report_samples
 
 TABLE = Table(
@@ -25,7 +25,7 @@ TABLE = Table(
     ("high", "neither"),
 )
 RUNS = Table("Runs", ("run_1", "run_2"), (TableRow("AIM", (0.8, 0.9)),))
-EVALUATION = EvaluationReport(table=TABLE, further=(TABLE,), runs=RUNS)
+EVALUATION = EvaluationSection(table=TABLE, further=(TABLE,), runs=RUNS)
 
 
 def test_a_table_is_csv_with_all_digits_and_a_column_for_each_end_of_an_interval() -> None:

@@ -69,7 +69,7 @@ def hostile_report(name: str) -> ReportData:
     """A page in which every text is `name`."""
     flag, bad = Flag("warn", name, name), Flag("bad", name, name)
     trace = d.Traces(name, name, np.arange(3.0), {name: np.arange(3.0)}, name)
-    video = d.VideoReport(
+    video = d.VideoSection(
         name,
         Score(name, score=1.0, flags=(flag,), quality={name: {name: name}}, steps=(StepScore(0, 1, 1.0),)),
         truth={name: 1.0},
@@ -79,11 +79,11 @@ def hostile_report(name: str) -> ReportData:
         difference=(trace,),
         skeleton=d.Skeleton(np.arange(2.0), np.zeros((2, 1, 17, 3)), (4, 3), (name,)),
     )
-    batch = d.BatchReport(
-        (d.VideoReport(name, Score(name, score=1.0, flags=(bad,)), task=name),),
+    batch = d.BatchSection(
+        (d.VideoSection(name, Score(name, score=1.0, flags=(bad,)), task=name),),
         (d.FailedVideo(name, Failure("video", name, name, name)),),
     )
-    evaluation = d.EvaluationReport(
+    evaluation = d.EvaluationSection(
         name,
         d.Headline(1.0, None, name, name),
         (d.ScatterPoint(name, 1.0, 2.0, task=name, fold=name),),
@@ -166,7 +166,7 @@ def test_an_interrupted_write_leaves_the_old_page(tmp_path: Path, monkeypatch: p
 def test_two_videos_of_one_name_are_refused() -> None:
     with pytest.raises(UsageError, match=r"a/b\.mp4"):
         render_report(
-            ReportData("t", videos=(d.VideoReport("a/b.mp4", Score("a")), d.VideoReport("a/b.mp4", Score("b"))))
+            ReportData("t", videos=(d.VideoSection("a/b.mp4", Score("a")), d.VideoSection("a/b.mp4", Score("b"))))
         )
 
 
@@ -207,9 +207,9 @@ def test_addresses(link: str | None, expected: str | None) -> None:
     assert text.safe_link(link) == expected
 
 
-def stepped(*scores: float) -> d.VideoReport:
+def stepped(*scores: float) -> d.VideoSection:
     """A video with these step scores, one second each."""
-    return d.VideoReport("v", Score("v", steps=tuple(StepScore(i, i + 1, score) for i, score in enumerate(scores))))
+    return d.VideoSection("v", Score("v", steps=tuple(StepScore(i, i + 1, score) for i, score in enumerate(scores))))
 
 
 def test_steps_are_coloured_against_training_and_else_against_the_video() -> None:
@@ -276,21 +276,21 @@ def test_parts_that_are_absent_leave_no_trace() -> None:
     made = render_report(ReportData("only a title"))
     assert "<section" not in made
     bare = render_report(
-        ReportData("t", videos=(d.VideoReport("a", Score("a")), d.VideoReport("b", Score("b", score=1.0))))
+        ReportData("t", videos=(d.VideoSection("a", Score("a")), d.VideoSection("b", Score("b", score=1.0))))
     )
     assert "No video in this report." in bare
     assert 'id="batch"' not in bare
 
 
 def test_a_page_of_one_video_has_no_table_of_one_row() -> None:
-    one = d.VideoReport("a", Score("a", score=1.0))
-    alone = render_report(ReportData("t", videos=(one,), batch=d.BatchReport((one,))))
+    one = d.VideoSection("a", Score("a", score=1.0))
+    alone = render_report(ReportData("t", videos=(one,), batch=d.BatchSection((one,))))
     assert 'id="batch"' not in alone
-    failed = d.BatchReport((one,), (d.FailedVideo("b", Failure("video", "clips", "no frame")),))
+    failed = d.BatchSection((one,), (d.FailedVideo("b", Failure("video", "clips", "no frame")),))
     with_failure = render_report(ReportData("t", videos=(one,), batch=failed))
     assert 'id="batch"' in with_failure
     assert 'id="scores"' not in with_failure
-    without_section = render_report(ReportData("t", batch=d.BatchReport((one,))))
+    without_section = render_report(ReportData("t", batch=d.BatchSection((one,))))
     assert 'id="scores"' in without_section
     assert 'id="filter"' not in without_section
 
@@ -300,8 +300,8 @@ def test_flags_of_every_video_are_shown_once_and_empty_columns_are_left_out() ->
 
     def batch(*flags: tuple[Flag, ...], **options: Any) -> str:
         scores = (Score(str(i), score=1.0, interval80=(0.0, 2.0), flags=each) for i, each in enumerate(flags))
-        rows = tuple(d.VideoReport(score.id, score, task="10 m") for score in scores)
-        made = render_report(ReportData("t", batch=d.BatchReport(rows, **options)))
+        rows = tuple(d.VideoSection(score.id, score, task="10 m") for score in scores)
+        made = render_report(ReportData("t", batch=d.BatchSection(rows, **options)))
         return " ".join(
             re.sub(r"<[^>]+>", " ", made[made.index('<section id="batch"') : made.index("</main>")]).split()
         )
@@ -330,7 +330,7 @@ def test_no_text_is_smaller_than_eleven_pixels() -> None:
 def test_the_leak_audit_answers_what_it_asks() -> None:
     checks = (d.LeakCheck("trial on both sides", True), d.LeakCheck("group on both sides", False, "fold 1"))
     open_one = d.LeakCheck("equal files", None, "not compared")
-    shown = render_report(ReportData("Audit", evaluation=d.EvaluationReport(leaks=(*checks, open_one))))
+    shown = render_report(ReportData("Audit", evaluation=d.EvaluationSection(leaks=(*checks, open_one))))
     assert '<li class="pass"><strong>trial on both sides:</strong> <span>none</span>' in shown
     assert '<li class="fail"><strong>group on both sides:</strong> <span>LEAK</span>' in shown
     assert '<li class="open"><strong>equal files:</strong> <span>unknown</span>' in shown

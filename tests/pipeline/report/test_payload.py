@@ -30,9 +30,9 @@ def test_rounding_keeps_five_digits(value: float) -> None:
         assert payload.rounded(made) == made
 
 
-def video(**parts: object) -> d.VideoReport:
+def video(**parts: object) -> d.VideoSection:
     steps = (StepScore(0, 1, 2.0, 0.4, 0.6), StepScore(1, 2.5, 3.0, 0.5, 0.5))
-    return d.VideoReport(
+    return d.VideoSection(
         "v", Score("v", score=5.0, interval80=(4.0, 6.0), steps=steps, duration=2.5, model="m"), **parts
     )  # type: ignore[arg-type]
 
@@ -92,7 +92,7 @@ def test_a_video_lasts_until_its_last_step_curve_or_frame() -> None:
     late = d.Traces("t", "m", np.array([0.0, 9.5]), {"s": np.zeros(2)})
     assert payload.axis_seconds(video(duration=7.0, kinematics=(late,))) == 9.5
     assert payload.axis_seconds(video(duration=math.nan)) == 2.5
-    assert payload.axis_seconds(d.VideoReport("v", Score("v"))) == 1e-3
+    assert payload.axis_seconds(d.VideoSection("v", Score("v"))) == 1e-3
 
 
 def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
@@ -102,16 +102,16 @@ def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
         "within": None, "held_out": None, "known": False,
     }  # fmt: skip
     assert [(s["score"], s["interaction"]) for s in made["steps"]] == [(2.0, 0.6), (3.0, 0.5)]
-    rows = (video(), d.VideoReport("failed", Score("failed")))
+    rows = (video(), d.VideoSection("failed", Score("failed")))
     training = (*np.random.default_rng(0).normal(size=20_000), math.nan)
-    batch = payload.batch_payload(d.BatchReport(rows, training_scores=training))
+    batch = payload.batch_payload(d.BatchSection(rows, training_scores=training))
     assert batch["scores"] == [5.0]
     assert len(batch["training"]) == 5000
     assert np.quantile(batch["training"], [0, 0.5, 1]) == pytest.approx(np.nanquantile(training, [0, 0.5, 1]), abs=0.01)
 
 
 def test_the_words_of_a_command_are_quoted_here_and_not_by_the_page() -> None:
-    made = payload.video_payload(d.VideoReport("-Anna's dive.mp4", Score("a")))
+    made = payload.video_payload(d.VideoSection("-Anna's dive.mp4", Score("a")))
     assert made["typed"] == {"program": PROGRAM, "video": quoted(Path("-Anna's dive.mp4"))}
     assert shlex.split(made["typed"]["video"]) == ["./-Anna's dive.mp4"]
 
@@ -120,7 +120,7 @@ def test_curves_and_bars_of_an_evaluation() -> None:
     epoch = np.arange(1, 2001)
     curve = d.TrainingCurve(epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)
     bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2, baseline=True)), "unit", "l", "r", "note")
-    made = payload.evaluation_payload(d.EvaluationReport(bars=bars, curve=curve))
+    made = payload.evaluation_payload(d.EvaluationSection(bars=bars, curve=curve))
     assert made["bars"]["bars"][1] == {"name": "y", "value": 0.2, "baseline": True, "low": None, "high": None}
     rows = made["curve"]
     assert (rows[0]["x"], rows[-1]["x"]) == (1, 2000)

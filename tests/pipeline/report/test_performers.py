@@ -13,14 +13,14 @@ from data.video import Record
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
-from pipeline.report.page_data import BatchReport, VideoReport
+from pipeline.report.page_data import BatchSection, VideoSection
 from pipeline.report.video_section import batch_row
 from pipeline.score.score import Score
 
 ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 
 
-def row(name: str, score: float, **options: object) -> VideoReport:
+def row(name: str, score: float, **options: object) -> VideoSection:
     """The row of a scored video with this file name."""
     return batch_row(Score(name, score=score, accuracy=ERROR, **options), Record(name, None))  # type: ignore[arg-type]
 
@@ -51,7 +51,7 @@ def test_the_page_says_how_a_performer_changed_and_whether_that_is_more_than_the
         row("ben_2026-05-01.mp4", 99.0, flags=bad),
         row("carl_2026-05-01.mp4", 50.0),
     )
-    page = render_report(ReportData("t", batch=BatchReport(rows)))
+    page = render_report(ReportData("t", batch=BatchSection(rows)))
     shown = [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: .*?)</li>", page)]
     assert [line.replace("&#39;", "'") for line in shown] == [
         "anna: 62 on 2026-03-01, 71 on 2026-05-31 (+9; 2 videos). This is smaller than the model's usual error of "
@@ -61,7 +61,7 @@ def test_the_page_says_how_a_performer_changed_and_whether_that_is_more_than_the
 
 
 def test_a_page_without_days_has_no_progress() -> None:
-    page = render_report(ReportData("t", batch=BatchReport((row("a.mp4", 1.0), row("b.mp4", 2.0)))))
+    page = render_report(ReportData("t", batch=BatchSection((row("a.mp4", 1.0), row("b.mp4", 2.0)))))
     assert "Progress over time" not in page
 
 

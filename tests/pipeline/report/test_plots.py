@@ -91,7 +91,7 @@ def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample: ReportD
 
 def test_text_stays_text_in_both_formats(tmp_path: Path) -> None:
     chart = d.BarChart("Leads", (d.Bar("full", 0.8, (0.7, 0.9)),), "rho", "worse", "better", "note")
-    pdf, svg, _ = plots.plot_report(ReportData("t", evaluation=d.EvaluationReport(bars=chart)), tmp_path)
+    pdf, svg, _ = plots.plot_report(ReportData("t", evaluation=d.EvaluationSection(bars=chart)), tmp_path)
     assert b"/FontFile2" in pdf.read_bytes()
     assert b"/Type3" not in pdf.read_bytes()
     assert re.search(r"<text[^>]*>Leads</text>", svg.read_text())
@@ -116,7 +116,7 @@ def test_frames_of_a_step_figure_show_their_time(sample: ReportData) -> None:
 
 def test_no_step_is_minus_zero() -> None:
     result = Score("a", steps=(StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0)), duration=3.0)
-    (axes,) = plots.step_figure(d.VideoReport("a", result)).axes
+    (axes,) = plots.step_figure(d.VideoSection("a", result)).axes
     assert [text.get_text() for text in axes.texts] == ["+0.00"] * 3
 
 
@@ -130,7 +130,7 @@ def test_no_step_is_minus_zero() -> None:
 )
 def test_names_of_videos_lose_their_folders_first(name: str, shown: str) -> None:
     step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
-    axes = plots.attention_figure({"": [d.VideoReport(name, Score("v", steps=(step,)))]}).axes[0]
+    axes = plots.attention_figure({"": [d.VideoSection(name, Score("v", steps=(step,)))]}).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [shown]
 
 
@@ -147,7 +147,7 @@ def test_attention_has_names_and_its_own_range(sample: ReportData) -> None:
 
 def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
     steps = tuple(StepScore(i, i + 1, 1.0, 0.475, weight) for i, weight in enumerate((0.524, 0.525)))
-    video = d.VideoReport("v", Score("v", steps=steps))
+    video = d.VideoSection("v", Score("v", steps=steps))
     assert plots.attention_range([video]) == (51.5, 53.5), "noise is not drawn as large as a difference"
     training = d.TrainingSteps(((1.0, 0.1),) * 2, (0.0,), ((0.412, 0.53), (0.5, 0.606)))
     assert plots.attention_range([replace(video, training=training)]) == (41, 61)
@@ -223,14 +223,16 @@ def test_file_names() -> None:
 
 def test_two_ids_with_one_file_name_give_two_files(tmp_path: Path) -> None:
     result = Score("a", steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)), duration=2.0)
-    data = ReportData("t", videos=(d.VideoReport("a b", result), d.VideoReport("a_b", result)))
+    data = ReportData("t", videos=(d.VideoSection("a b", result), d.VideoSection("a_b", result)))
     assert [p.name for p in plots.plot_report(data, tmp_path, ["png"])] == ["steps-a_b.png", "steps-a_b-2.png"]
 
 
 def test_attention_is_of_videos_that_have_it() -> None:
     step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
-    video = d.VideoReport("v", Score("v", steps=(step, step)), task="a")
-    groups = plots.attention_by_task([video] * 5 + [replace(video, task="b"), d.VideoReport("w", Score("w"), task="c")])
+    video = d.VideoSection("v", Score("v", steps=(step, step)), task="a")
+    groups = plots.attention_by_task(
+        [video] * 5 + [replace(video, task="b"), d.VideoSection("w", Score("w"), task="c")]
+    )
     assert {name: len(rows) for name, rows in groups.items()} == {"a": 5, "b": 1}
 
 

@@ -17,7 +17,7 @@ import pytest
 from data.video import decode
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import BatchReport, EvaluationReport, ScatterPoint, VideoReport
+from pipeline.report.page_data import BatchSection, EvaluationSection, ScatterPoint, VideoSection
 from pipeline.score.score import Score
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, now, opened, shown, wait_for
@@ -140,16 +140,16 @@ def test_limits_of_the_page_are_said(page: Any, browser: Any, tmp_path: Path) ->
     chip = page.locator("#scores td.chips .chip >> nth=0").bounding_box()
     head = page.locator("#scores th:last-child .sort").bounding_box()
     assert head["x"] == pytest.approx(chip["x"], abs=2)
-    one = VideoReport("only.mp4", Score("only.mp4", score=1.0))
-    with shown(browser, tmp_path, ReportData("One", batch=BatchReport((one,), training_scores=(1.0, 2.0)))) as tab:
+    one = VideoSection("only.mp4", Score("only.mp4", score=1.0))
+    with shown(browser, tmp_path, ReportData("One", batch=BatchSection((one,), training_scores=(1.0, 2.0)))) as tab:
         assert tab.locator("#scores tbody tr").count() == 1
         assert tab.locator("#distribution").count() == 0
 
 
 def test_few_scores_are_dots_and_figures_have_one_width(browser: Any, tmp_path: Path) -> None:
-    rows = tuple(VideoReport(f"{i}.mp4", Score(f"{i}", score=60.0 + i)) for i in range(8))
+    rows = tuple(VideoSection(f"{i}.mp4", Score(f"{i}", score=60.0 + i)) for i in range(8))
     for count, dots in ((3, 3), (7, 7), (8, 0)):
-        data = ReportData("Few", batch=BatchReport(rows[:count], training_scores=(50.0, 65.0, 80.0)))
+        data = ReportData("Few", batch=BatchSection(rows[:count], training_scores=(50.0, 65.0, 80.0)))
         with shown(browser, tmp_path, data) as tab:
             wait_for(tab, "document.querySelector('#distribution svg')")
             assert tab.locator("#distribution svg circle").count() == dots
@@ -177,8 +177,8 @@ def test_the_table_sorts_and_filters(page: Any) -> None:
 
 
 def test_thousands_of_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
-    rows = tuple(VideoReport(f"dive_{i:04d}.mp4", Score(f"{i}", score=float(i))) for i in range(1000))
-    with shown(browser, tmp_path, ReportData("Many", batch=BatchReport(rows))) as tab:
+    rows = tuple(VideoSection(f"dive_{i:04d}.mp4", Score(f"{i}", score=float(i))) for i in range(1000))
+    with shown(browser, tmp_path, ReportData("Many", batch=BatchSection(rows))) as tab:
         assert tab.locator("#scores tbody tr").count() == 200
         assert tab.eval_on_selector("#shown", "o => o.value") == "1000 videos, the first 200 shown"
         tab.click("#more")
@@ -196,7 +196,7 @@ def leaderboard(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) ->
     rows = tuple(TableRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
     table = Table("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
     predictions = (ScatterPoint("a", 10, 12, (4, 70)), ScatterPoint("b", 20, 55), ScatterPoint("c", 15, -30))
-    data = ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, table=table))
+    data = ReportData("Leaderboard", evaluation=EvaluationSection(predictions=predictions, table=table))
     with shown(browser, tmp_path, data, viewport={"width": request.param, "height": 700}) as tab:
         wait_for(tab, "document.querySelector('#scatter svg')")
         yield tab
@@ -562,7 +562,7 @@ def test_each_chart_is_saved_as_picture_and_as_numbers(page: Any) -> None:
 def test_no_name_in_a_saved_chart_starts_a_formula(browser: Any, tmp_path: Path) -> None:
     names = ("=1+1", "+a, b", 'plain "x"')
     predictions = tuple(ScatterPoint(name, 1.0, 2.0) for name in names)
-    with shown(browser, tmp_path, ReportData("x", evaluation=EvaluationReport(predictions=predictions))) as tab:
+    with shown(browser, tmp_path, ReportData("x", evaluation=EvaluationSection(predictions=predictions))) as tab:
         wait_for(tab, "document.querySelector('#scatter svg')")
         with saved(tab, "Predicted against true as CSV").open(encoding="utf-8") as file:
             assert [row["video"] for row in csv.DictReader(file)] == ["'=1+1", "'+a, b", 'plain "x"']

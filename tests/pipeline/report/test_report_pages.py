@@ -14,8 +14,8 @@ from pipeline import api
 from pipeline.cache.failure import Failure
 from pipeline.evaluate import EvaluationResults, write_results
 from pipeline.observer import Observer
-from pipeline.report.evaluation_section import evaluation_report
-from pipeline.report.page_data import ReportData, VideoReport
+from pipeline.report.evaluation_section import section_of_evaluation
+from pipeline.report.page_data import ReportData, VideoSection
 from pipeline.report.report_pages import _records, folder_page, refuse_failed, refuse_incomparable
 from pipeline.score.score import Score, StepScore
 from pipeline.score.stored_method import save_settings
@@ -55,7 +55,7 @@ def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: Evalua
     assert page.title == f"Evaluation: {tmp_path.name}"
     assert page.batch is None
     assert page.evaluation is not None
-    assert page.evaluation == evaluation_report(evaluated)
+    assert page.evaluation == section_of_evaluation(evaluated)
     assert page.origin["command"] == evaluated.origin.command
     assert page.origin["date"] == evaluated.origin.date
     with pytest.raises(UsageError, match="no results and no model in this folder"):
@@ -129,7 +129,7 @@ def test_scores_that_do_not_belong_together(change: dict[str, object], message: 
 
     def refuse(*pair: Score) -> None:
         refuse_failed(*pair)
-        refuse_incomparable(*(VideoReport(row.id, row) for row in pair))
+        refuse_incomparable(*(VideoSection(row.id, row) for row in pair))
 
     refuse(a, replace(a, id="b"))
     with pytest.raises(DataError, match=message):

@@ -17,8 +17,8 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.checks.flags import GUESSING
 from pipeline.report import ReportData, render_report, video_section
-from pipeline.report.page_data import VideoReport
-from pipeline.report.video_section import ModelFacts, batch_row, video_report
+from pipeline.report.page_data import VideoSection
+from pipeline.report.video_section import ModelFacts, batch_row, section_of_video
 from pipeline.score.movement import TrainingVideo, better_ranges, movement, steps_of
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
@@ -37,12 +37,12 @@ def two_bodies() -> np.ndarray:
     return points
 
 
-def section(clip: Path, outputs: dict[str, StageOutput], page: Path, steps: int = 10, **options: Any) -> VideoReport:
+def section(clip: Path, outputs: dict[str, StageOutput], page: Path, steps: int = 10, **options: Any) -> VideoSection:
     """The section of a video whose time steps last .2 s each."""
     parts = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(steps))
     record = Record(id=clip.name, path=clip)
     scored = Score(clip.name, clip, score=1.0, steps=parts, duration=0.2 * steps)
-    return video_report(scored, record, outputs, page=page, **options)
+    return section_of_video(scored, record, outputs, page=page, **options)
 
 
 def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_line_of_the_batch_holds_labels_and_the_duration_also_without_a_score(
 
 def better_than(
     clip: Path, page: Path, change: float, count: int = 30, labelled: int = 0, flags: tuple[Flag, ...] = ()
-) -> VideoReport:
+) -> VideoSection:
     """The section of two standing bodies beside training videos whose second trunk differs by `change` degrees."""
     bounds = np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
     outputs = {"pose": pose_output(two_bodies())}
@@ -101,7 +101,7 @@ def better_than(
     result = Score(clip.name, clip, score=1.0, steps=scored, quality=quality, flags=flags, duration=1.0)
     record = Record(id=clip.name, path=clip)
     facts = ModelFacts(None, better_ranges(videos), labelled)
-    return video_report(result, record, outputs, page=page, facts=facts)
+    return section_of_video(result, record, outputs, page=page, facts=facts)
 
 
 def test_a_section_says_what_differs_from_the_better_videos(tmp_path: Path) -> None:

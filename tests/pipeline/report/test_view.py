@@ -11,7 +11,7 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag, Level
 from pipeline.checks.flags import GUESSING
 from pipeline.report import ReportData, render_report, view
-from pipeline.report.page_data import BatchReport, Traces, TrainingSteps, VideoReport
+from pipeline.report.page_data import BatchSection, Traces, TrainingSteps, VideoSection
 from pipeline.report.view import why
 from pipeline.score.model_card import LIMITS
 from pipeline.score.score import NO_JUDGEMENT, Score, ScoreParts, StepScore
@@ -22,10 +22,10 @@ MEAN = 2.0
 TRAINING = TrainingSteps(((MEAN, 0.5),) * 5, tuple(np.linspace(-1.0, -0.05, 20).tolist()), ((0.5, 0.6),) * 5)
 
 
-def video(*gaps: float, training: TrainingSteps | None = TRAINING, curves: tuple[Traces, ...] = ()) -> VideoReport:
+def video(*gaps: float, training: TrainingSteps | None = TRAINING, curves: tuple[Traces, ...] = ()) -> VideoSection:
     """Five steps of one second, with these differences from the mean in points."""
     steps = tuple(StepScore(i, i + 1, MEAN + gap, 0.45, 0.55) for i, gap in enumerate(gaps))
-    return VideoReport(
+    return VideoSection(
         "v", Score("v", score=20.0, steps=steps, duration=float(len(gaps))), training=training, difference=curves
     )
 
@@ -87,7 +87,7 @@ def test_without_training_videos_nothing_is_called_unusual() -> None:
     alone = why(video(0.0, 0.0, -1.0, 0.0, 0.0, training=None))
     assert alone.startswith("Lowest in this video, without training videos to compare with: step 3, 2.00–3.00 s, −0.80")
     assert why(video(0.0, 0.0, 0.0, 0.0, 0.0, training=None)) == "All steps have the same score."
-    assert why(VideoReport("v", Score("v", score=1.0))) == ""
+    assert why(VideoSection("v", Score("v", score=1.0))) == ""
     assert why(video(float("nan"), 0, 0, 0, 0)) == ""
 
 
@@ -97,7 +97,7 @@ def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_car
         page = render_report(ReportData("t", videos=(video(*gaps),)))
         assert NO_JUDGEMENT.replace("'", "&#39;") in page
     assert NO_JUDGEMENT.replace("'", "&#39;") not in render_report(
-        ReportData("t", videos=(VideoReport("v", Score("v")),))
+        ReportData("t", videos=(VideoSection("v", Score("v")),))
     )
 
 
@@ -120,7 +120,7 @@ def test_colour_and_number_are_on_one_scale() -> None:
     assert steps[4].quality == view.PALE
 
 
-def accurate(shown: VideoReport, within: float) -> VideoReport:
+def accurate(shown: VideoSection, within: float) -> VideoSection:
     """The video, scored by a model with this error."""
     accuracy = Accuracy(38, 0.5, within / 2, within, within, True)
     return replace(shown, result=replace(shown.result, accuracy=accuracy))
@@ -168,7 +168,7 @@ def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
         replace(row, result=Score(row.name, score=31.7, steps=row.result.steps, flags=guesses, duration=2.0))
         for row in rows
     ]
-    data = ReportData("t", videos=tuple(rows), batch=BatchReport(tuple(rows), training_scores=(1.0, 2.0)))
+    data = ReportData("t", videos=tuple(rows), batch=BatchSection(tuple(rows), training_scores=(1.0, 2.0)))
     page = render_report(data)
     assert "This page is about movement" in page
     assert '<a href="#batch">Movement</a>' in page

@@ -9,7 +9,7 @@ import pytest
 
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
-from pipeline.run.costs import PlannedVideo, dry_run, dry_run_tables, estimate, in_a_line
+from pipeline.run.costs import PlannedVideo, dry_run, dry_run_tables, expected_cost, in_a_line
 from pipeline.run.plan import Planner
 from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES
@@ -70,7 +70,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     records = find_videos([videos]).records
     planner = Planner(config, cache)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    before = estimate(plans, config, cache)
+    before = expected_cost(plans, config, cache)
     assert before.seconds is before.stages["brightness"].seconds_per_unit is None, (
         "no time is given before one is measured"
     )
@@ -80,19 +80,19 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     assert {row[-1] for row in rows} == {""}
     cache.index.add_cost("brightness", 2.0, 10)
     cache.index.flush()
-    assert estimate(plans, config, cache).seconds is None, "a stage without a measurement leaves the whole out"
+    assert expected_cost(plans, config, cache).seconds is None, "a stage without a measurement leaves the whole out"
     for _ in range(20):
         for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
             cache.index.add_cost(stage, seconds, 10)
         cache.index.flush()
-    estimated = estimate(plans, load_config(config, {"run.workers": 3}), cache)
+    estimated = expected_cost(plans, load_config(config, {"run.workers": 3}), cache)
     assert estimated.stages["brightness"].seconds_per_unit == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
     assert in_a_line(estimated) == (
         "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
     )
     (config.machine.cache / ".index.sqlite").unlink()
-    assert estimate(plans, config, Cache(config.machine.cache)).seconds is None
+    assert expected_cost(plans, config, Cache(config.machine.cache)).seconds is None
 
 
 def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
         config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
         cache = Cache(config.machine.cache)
         plans = [plan for plan in Planner(config, cache).plan_all(find_videos([videos]).records) if plan.todo]
-        return {name: about.work for name, about in estimate(plans, config, cache).stages.items()}
+        return {name: about.work for name, about in expected_cost(plans, config, cache).stages.items()}
 
     assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}
     sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"max_pairs": 3})

@@ -23,7 +23,7 @@ from pipeline.cache.failure import Failure
 from pipeline.cache.local_cache import Cache
 from pipeline.run import decode_pass
 from pipeline.run.batch import run_extract
-from pipeline.run.costs import estimate
+from pipeline.run.costs import expected_cost
 from pipeline.run.plan import Planner
 from pipeline.score.model_training import content_hashes
 from tests.helpers.cached_outputs import output_of
@@ -56,7 +56,7 @@ def test_a_dummy_extractor_runs_through(place: Place, video: Callable[..., bytes
     place.put("notes.txt", b"no video")
     records, config = place.records(), place.config()
     cache = opened(config)
-    assert estimate([*Planner(config, cache).plan_all(records)], config, cache).frames == 30
+    assert expected_cost([*Planner(config, cache).plan_all(records)], config, cache).frames == 30
     summary = extract(records, config)
     assert (summary.ok, [result.record.id for result in summary.results]) == (True, ["a.mp4", "sub/a.mp4"])
     cache, keys = opened(config), summary.keys["sub/a.mp4"]

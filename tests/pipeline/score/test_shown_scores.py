@@ -20,7 +20,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
-from pipeline.report.page_data import BatchReport, TrainingSteps, VideoReport
+from pipeline.report.page_data import BatchSection, TrainingSteps, VideoSection
 from pipeline.report.performers import PerformerScores
 from pipeline.report.text import to_digits
 from pipeline.score.score import Score, ScoreParts, StepScore
@@ -65,7 +65,7 @@ def test_csv_and_json_add_up(row: Score) -> None:
 @pytest.mark.parametrize("other", [None, 0.305, -2.125])
 def test_the_page_shows_the_sum(other: float | None) -> None:
     row = Score("v", score=15.875, other_share=other, steps=tuple(StepScore(i, i + 1, 0.4535) for i in range(10)))
-    page = render_report(ReportData("t", videos=(VideoReport("v", row),)))
+    page = render_report(ReportData("t", videos=(VideoSection("v", row),)))
     line = page.split('<p class="sum">')[1].split("</p>")[0].replace("\N{MINUS SIGN} ", "-").replace("+ ", "+")
     numbers = [Decimal(word) for word in line.replace("<b>", "").replace("</b>", "").split() if word[-1].isdigit()]
     assert len(numbers) == (3 if other is None else 4)
@@ -98,8 +98,8 @@ def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column()
     assert row.raw_score == 45.43
     training = TrainingSteps(((3.0, 0.5),) * 10, (-1.0, -0.5))
     good = Score("dive.mp4", score=40.25, percentile=60.0, steps=steps, accuracy=accuracy(0.5), **ends)
-    videos = tuple(VideoReport(one.id, one, training=training) for one in (row, good))
-    page = render_report(ReportData("t", videos=videos, batch=BatchReport(videos)))
+    videos = tuple(VideoSection(one.id, one, training=training) for one in (row, good))
+    page = render_report(ReportData("t", videos=videos, batch=BatchSection(videos)))
     section = page.split('id="video-0"')[1].split('id="video-1"')[0]
     shown = page_text(f"<body>{section}")
     assert "No score: unlike the training performances." in shown
@@ -136,7 +136,7 @@ def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column()
 )
 def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected: str) -> None:
     row = Score("v", score=34.261, interval80=(10.111, 50.222), accuracy=accuracy(within))
-    page = render_report(ReportData("t", videos=(VideoReport("v", row),)))
+    page = render_report(ReportData("t", videos=(VideoSection("v", row),)))
     assert f'<span class="big">{expected}</span>' in page
     assert f"<dd>{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}</dd>" in page
     assert score_rows([row])[1][0][1:3] == (expected, f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}")
@@ -149,7 +149,7 @@ def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbe
     assert score_rows([tiny])[1][0][1:3] == ("0.00", "0.00 to 0.00")
     assert (to_digits(-0.0001, 3), to_digits(-0.0001, 3, sign=True), significant(-0.0)) == ("0.000", "+0.000", "0")
     one, other = (Score("v", score=score, accuracy=accuracy(18.3)) for score in (33.6, 36.4))
-    first, last = (VideoReport("v", row, subject="anna", day=day) for row, day in ((one, "1"), (other, "2")))
+    first, last = (VideoSection("v", row, subject="anna", day=day) for row, day in ((one, "1"), (other, "2")))
     assert "34 on 1, 36 on 2 (+2; 2 videos)" in PerformerScores("anna", (first, last)).sentence
 
 

@@ -15,7 +15,7 @@ import pytest
 from data.errors import Cancelled, VideoError
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import VideoReport
+from pipeline.report.page_data import VideoSection
 from pipeline.score.score import Score
 from pipeline.serve.history import Submission
 from pipeline.serve.server import UploadProgress
@@ -33,7 +33,7 @@ GO_ON = threading.Event()
 """The tests set it to let the work end, so that nothing depends on speed."""
 
 
-def two_sections(report: Path) -> tuple[VideoReport, ...]:
+def two_sections(report: Path) -> tuple[VideoSection, ...]:
     """Two videos that can be compared."""
     clip = report_samples.dive_video(report.with_name("made.mp4"))
     return tuple(report_samples.video(clip, 0, np.random.default_rng(3), name) for name in ("a.mp4", "b.mp4"))

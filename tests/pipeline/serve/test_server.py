@@ -22,7 +22,7 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.report import ReportData, ScoredVideos, render_report
-from pipeline.report.page_data import VideoReport
+from pipeline.report.page_data import VideoSection
 from pipeline.score.score import Score
 from pipeline.serve import server as work
 from pipeline.serve.history import ChosenPart, Submission
@@ -75,7 +75,7 @@ def run(scorer: Any, folder: Path, submission: Submission = SUBMISSION) -> tuple
 def shown(pages: list[tuple[Path, ReportData]], path: Path, scored: ScoredVideos, head: ReportData) -> ReportData:
     """The page of a scored upload, noted in `pages`."""
     pages.append((path, head))
-    return replace(head, videos=tuple(VideoReport(row.id, row) for row in scored.rows))
+    return replace(head, videos=tuple(VideoSection(row.id, row) for row in scored.rows))
 
 
 def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

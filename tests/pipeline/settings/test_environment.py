@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import environment
-from pipeline.settings.environment import CHECKOUT, OPTIONAL, findings
+from pipeline.settings.environment import CHECKOUT, OPTIONAL, setup_checks
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "installed_version", lambda name: None)
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
-    missing = {check.what: check for check in findings() if check.state == "missing" and "weights" not in check.what}
+    missing = {
+        check.what: check for check in setup_checks() if check.state == "missing" and "weights" not in check.what
+    }
     assert set(missing) == {name for name, _, _ in OPTIONAL} | {"rtmlib", "chromium"}
     for name, needed_for, extra in OPTIONAL:
         assert missing[name].detail == f"not installed; for {needed_for}"
@@ -37,7 +39,7 @@ def test_places_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path / "mine"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/a.tflite").write_bytes(bytes(2_500_000))
-    places = {check.what: check.detail for check in findings()}
+    places = {check.what: check.detail for check in setup_checks()}
     assert places["downloaded weights"] == f"{tmp_path / 'mine'}, 2.5 MB"
     assert places["compiled models"] == f"{tmp_path / 'aim/graphs'}, 0.0 MB"
 
@@ -56,7 +58,7 @@ def test_wheels_of_opencv_have_one_version(
 ) -> None:
     """No build is asked for: only tests and benchmarks use TV-L1 of a contrib build."""
     monkeypatch.setattr(environment, "installed_version", installed.get)
-    (check,) = (check for check in findings() if check.what == "opencv")
+    (check,) = (check for check in setup_checks() if check.what == "opencv")
     assert check.state == state
     assert all(version in check.detail for version in installed.values())
     assert check.fix.startswith("Type: python -m pip uninstall -y ") == (state == "broken")

@@ -12,7 +12,7 @@ import pytest
 from data.store import StageOutput
 from data.video.records import find_videos
 from extractors.base import Extractor, Source
-from pipeline.run.costs import StageCost, estimate
+from pipeline.run.costs import StageCost, expected_cost
 from pipeline.run.plan import Planner
 from pipeline.settings.method import method_class
 from pipeline.settings.stages import STAGES, stage_class
@@ -42,7 +42,7 @@ def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_p
     assert "brightness" in method_class().model_fields
     config = configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": 3})
     cache, records = opened(config), find_videos([tmp_path / "in"]).records
-    cost = estimate([*Planner(config, cache).plan_all(records)], config, cache).stages["brightness"]
+    cost = expected_cost([*Planner(config, cache).plan_all(records)], config, cache).stages["brightness"]
     assert cost == StageCost(1, 4, "frames", None)
     assert extract(records, config).ok
     assert states(records, config) == {"a.mp4/brightness": ("fresh", "")}
