@@ -51,8 +51,9 @@ from extractors.base import Content
 from extractors.keypoints import MIRRORED
 from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import merged_views, turns_of
+from extractors.pose.detections import turns_of
 from extractors.pose.stage import Pose, detected
+from extractors.pose.tracking import People
 
 FILES = StageFiles()
 
@@ -168,7 +169,9 @@ def photograph(item: tuple[str, Points, int, int]) -> tuple[Points, Points]:
     """(17,) distances of the nearest body in torsos: as named, and with the better order of left and right."""
     name, truth, views, number = item
     image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
-    people = list(merged_views(detected(network(), np.ascontiguousarray(image), turns_of(views, number))).keypoints)
+    bodies = People(views)
+    bodies.add(0, detected(network(), np.ascontiguousarray(image), turns_of(views, number)))
+    people = list(bodies.bodies(np.arange(len(bodies))).keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
     named = [torso_distances(pose, truth) for pose in people]
     either = [

@@ -9,6 +9,7 @@ The second person is the best path through the rest, without the first path and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -40,7 +41,7 @@ class Shot:
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
     gains: Floats  # (M,) what a detection adds to a path
-    keypoints: NDArray[np.float32]  # (M, 17, 3) pixels and score
+    poses: Callable[[Rows], NDArray[np.floating]]  # (rows, 17, 3) pixels and scores of some detections
     pose_cost: float  # of a jump within `LEAD_S`, per body size that the joints move about the centre in the mean
 
     def people(self) -> list[Rows]:
@@ -132,4 +133,4 @@ class Shot:
 
     def _centred(self, rows: Rows) -> Floats:
         """(rows, 17, 3) poses with the origin at their centres."""
-        return np.asarray(self.keypoints[rows] - np.pad(self.centres[rows], ((0, 0), (0, 1)))[:, None])
+        return np.asarray(self.poses(rows) - np.pad(self.centres[rows], ((0, 0), (0, 1)))[:, None])

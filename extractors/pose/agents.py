@@ -18,9 +18,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.keypoints import body_sizes, centres_of, in_blocks, orientations_of
+from extractors.keypoints import orientations_of
 from extractors.pose.config import PoseConfig
 from extractors.pose.tracking import Track
+from extractors.signals import blocks
 
 TRACK_COLUMNS = (
     *("shot", "first_frame", "last_frame", "presence", "size", "motion", "position", "score"),
@@ -32,42 +33,33 @@ MIN_PRESENCE = 0.1  # share of a shot below which a person is never an agent
 
 
 def choose_agents(
-    people: Sequence[Sequence[Track]],
-    shots: Sequence[tuple[int, int]],
-    times: Floats,
-    size: tuple[int, int],
-    config: PoseConfig,
-) -> tuple[list[list[Track]], Floats]:
-    """At most `config.agents` agents of every shot, and the table (people, columns) of all people, shot after shot.
+    people: Sequence[Track], frames: int, times: Floats, size: tuple[int, int], config: PoseConfig, first: int = 0
+) -> tuple[list[Track], Floats]:
+    """At most `config.agents` agents of a shot of so many `frames`, and the table (people, columns) of all its people.
 
-    `shots` has (first, one past the last) frame of each, `times` the seconds of every frame, `size` width and height.
+    `times` has the seconds of every frame of the video so far, `size` is width and height, `first` the number of people
+    in earlier shots.
     """
-    table = np.full((sum(map(len, people)), len(TRACK_COLUMNS)), -1.0)
-    agents: list[list[Track]] = []
-    first = 0
-    for number, ((start, stop), of_shot) in enumerate(zip(shots, people, strict=True)):
-        rows = table[first : first + len(of_shot)]
-        places = np.zeros((len(rows), 2))
-        for row, person in enumerate(of_shot):
-            rows[row, :8] = number, *_measured(person, stop - start, times, size)
-            places[row] = np.median(in_blocks(centres_of, person.keypoints), axis=0)
-        rows[:, 8] = _saliences(rows, places, first, size, config)
-        best = np.argsort(-rows[:, 8], kind="stable")[: config.agents]
-        best = best[rows[best, 8] > 0]
-        chosen = best[np.argsort(places[best, 0], kind="stable")]
-        rows[:, 8] /= rows[chosen, 8].min(initial=np.inf)
-        rows[chosen, 9] = np.arange(len(chosen))
-        agents.append([of_shot[row] for row in chosen])
-        first += len(of_shot)
-    return agents, table
+    table = np.full((len(people), len(TRACK_COLUMNS)), -1.0)
+    places = np.zeros((len(people), 2))
+    for row, person in enumerate(people):
+        table[row, 1:8] = _measured(person, frames, times, size)
+        places[row] = np.median(person.centres, axis=0)
+    table[:, 8] = _saliences(table, places, first, size, config)
+    best = np.argsort(-table[:, 8], kind="stable")[: config.agents]
+    best = best[table[best, 8] > 0]
+    chosen = best[np.argsort(places[best, 0], kind="stable")]
+    table[:, 8] /= table[chosen, 8].min(initial=np.inf)
+    table[chosen, 9] = np.arange(len(chosen))
+    return [people[row] for row in chosen], table
 
 
 def _measured(person: Track, frames: int, times: Floats, size: tuple[int, int]) -> tuple[float, ...]:
     """first_frame, last_frame, presence, size (pixels), motion, position, score of one person."""
-    (first, last), poses = person.frames[[0, -1]], person.keypoints
-    centres, body = in_blocks(centres_of, poses), float(np.median(in_blocks(body_sizes, poses)))
-    motion = _motion(centres, in_blocks(orientations_of, poses), times[person.frames], body)
-    offset = np.linalg.norm(centres / np.array(size) - 0.5, axis=1)
+    (first, last), body = person.frames[[0, -1]], float(np.median(person.sizes))
+    angles = np.concatenate([orientations_of(person.poses(rows)) for rows in blocks(len(person.frames))])
+    motion = _motion(person.centres, angles, times[person.frames], body)
+    offset = np.linalg.norm(person.centres / np.array(size) - 0.5, axis=1)
     position = float(np.exp(-0.5 * (offset / 0.35) ** 2).mean())
     return first, last, (last + 1 - first) / frames, body, motion, position, float(np.percentile(person.scores, 75))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of, in_blocks, pose_distances
+from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of, pose_distances
 from extractors.local_fits import robust_curve
 from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
 from extractors.pose.tracking import Track
@@ -26,51 +28,53 @@ class CleaningConfig(StageConfig):
     smoothing_s: float = setting(0.055, "Seconds: Gaussian of the curve fitted to each joint; 0: none.", ge=0, le=1)
 
 
-def clean_poses(times: Floats, track: Track, config: CleaningConfig) -> NDArray[np.float32]:
-    """(N, 17, 3) joints of one person in the frames from its first to its last, whose seconds are in `times`.
+def clean_poses(out: NDArray[np.float32], times: Floats, track: Track, config: CleaningConfig) -> None:
+    """Write the joints of one person into `out` (N, 17, 3), from its first to its last frame; `times` (N,) seconds.
 
     Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of the
     path. Scores are the path's, and `INTERPOLATED_SCORE`; so are places without smoothing and in a path of one frame.
     """
-    frames, path = track.frames, track.keypoints.copy()
+    frames = track.frames - track.frames[0]
+    path = out[: len(frames)]  # each joint is overwritten when its turn comes: an hour takes no second array
+    for some in blocks(len(frames)):
+        path[some] = track.poses(some)
     if config.fix_sides:
         wrong = exchanged_sides(path, times[frames])
         path[wrong] = path[wrong][:, MIRRORED]
-    smooth = config.smoothing_s > 0 and len(frames) > 1
-    poses, rows = track.detections.keypoints if smooth else path, np.arange(len(path))
-    members, row, crossed, weight = _members(track, path) if smooth else (rows, rows, rows < 0, np.ones(len(path)))
-    outlier = OUTLIER * float(np.median(in_blocks(body_sizes, path)))
-    span = times[frames[0] : frames[-1] + 1]
-    out = np.full((len(span), 17, 3), (np.nan, np.nan, 0), np.float32)
+    smooth, rows = config.smoothing_s > 0 and len(frames) > 1, np.arange(len(frames))
+    members, row, crossed, weight = _members(track, path) if smooth else (rows, rows, rows < 0, np.ones(len(rows)))
+    outlier = OUTLIER * float(np.median(track.sizes))
     for joint in range(17):
-        detected = poses[members, np.where(crossed, MIRRORED[joint], joint)].astype(np.float64)
+        sides = np.where(crossed, MIRRORED[joint], joint)
+        seen = track.people.places(members, sides).astype(np.float32) if smooth else path[:, joint]
+        detected = seen.astype(np.float64)
         of = np.flatnonzero(np.isfinite(detected).all(axis=1))
-        points, frame = detected[of, :2], frames[row[of]]
+        points, frame, scores = detected[of, :2], frames[row[of]], path[row[of], joint, 2]
         if smooth and len(of):
             trust = weight[of] * np.maximum(detected[of, 2], 0.01)
             points = robust_curve(times[frame], points, trust, config.smoothing_s, outlier)
-        places, known = np.zeros((len(span), 2)), np.zeros((len(span), 2))
-        places[frame - frames[0]], known[frame - frames[0]] = points, 1
-        places, weights = fill_gaps(span, places, known, config.max_gap_s)
+        places, known = np.zeros((len(times), 2)), np.zeros((len(times), 2))
+        places[frame], known[frame] = points, 1
+        places, weights = fill_gaps(times, places, known, config.max_gap_s)
         placed = weights[:, 0] > 0
+        out[:, joint] = np.nan, np.nan, 0
         out[placed, joint, :2], out[placed, joint, 2] = places[placed], INTERPOLATED_SCORE
-        out[frame - frames[0], joint, 2] = path[row[of], joint, 2]
-    return out
+        out[frame, joint, 2] = scores
 
 
-def _members(track: Track, path: NDArray[np.float32]) -> tuple[Rows, Rows, NDArray[np.bool_], Floats]:
+def _members(track: Track, path: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
     """(K,) rows of the detections of the path's person in its frames; row of the path, other sides, weight of each."""
-    people, frames = track.detections, np.asarray(track.detections.frames)
-    rows = np.arange(*np.searchsorted(frames, track.frames[[0, -1]] + (0, 1)))
-    row = np.searchsorted(track.frames, frames[rows])
-    rows, row = (each[track.frames[row] == frames[rows]] for each in (rows, row))
-    apart = np.zeros((2, len(rows)))
-    for some in blocks(len(rows)):
-        apart[:, some] = pose_distances(path[row[some]], people.keypoints[rows[some]])
-    near = apart.min(axis=0)
-    mine = near < PERSON_RADIUS
-    weight = np.maximum(np.asarray(people.scores)[rows] / (1 + (near / POSE_RADIUS) ** 2), 1e-3)
-    return rows[mine], row[mine], apart[1, mine] < apart[0, mine], weight[mine]
+    people, frames, parts = track.people, np.asarray(track.people.frames), list[tuple[NDArray[Any], ...]]()
+    for some in blocks(len(path)):
+        of_path = track.frames[some].astype(np.int32)
+        rows = np.arange(*np.searchsorted(frames, of_path[[0, -1]] + np.array([0, 1], np.int32)))
+        row = np.searchsorted(of_path, frames[rows])
+        rows, row = (each[of_path[row] == frames[rows]] for each in (rows, row))
+        same, crossed = pose_distances(path[some][row], people.places(rows).astype(np.float32))
+        near = np.minimum(same, crossed)
+        weight = np.maximum(np.asarray(people.scores)[rows] / (1 + (near / POSE_RADIUS) ** 2), 1e-3)
+        parts.append(tuple(each[near < PERSON_RADIUS] for each in (rows, row + some.start, crossed < same, weight)))
+    return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
 def exchanged_sides(poses: NDArray[np.floating], times: Floats) -> NDArray[np.bool_]:

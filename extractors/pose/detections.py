@@ -51,29 +51,25 @@ class Detections:
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
 
-def merged_views(views: Sequence[Detections]) -> Detections:
-    """The bodies of one frame from the detections in its views.
+def bodies_of(views: Sequence[Detections]) -> list[list[int]]:
+    """The detections of each body of one frame, numbered over all views; the highest score comes first.
 
-    A body is a detection and the nearest one of the same person in each other view. Its score is the mean over all
-    views, 0 in those that lack it. A joint's place and score are means, weighted by joint score squared times person
-    score. Detections with left and right exchanged are two bodies: the path over time decides between them.
+    A body is a detection and the nearest one of the same person in each other view. Detections with left and right
+    exchanged are two bodies: the path over time decides between them.
     """
     people = Detections.joined(views)
     if len(views) == 1:
-        return people
+        return [[row] for row in range(len(people))]
     view = np.repeat(np.arange(len(views)), [len(each) for each in views])
     same, crossed = pose_distances(people.keypoints[:, None], people.keypoints[None])
-    weights = people.keypoints[..., 2:] ** 2 * people.scores[:, None, None] + 1e-9
-    free, poses, scores = np.ones(len(people), bool), list[NDArray[np.floating]](), list[float]()
-    for row in np.argsort(-people.scores, kind="stable"):
-        if not free[row]:
-            continue
-        near = free & (view != view[row]) & (same[row] < PERSON_RADIUS) & (same[row] <= crossed[row])
-        members = [row, *(min(np.flatnonzero(near & (view == n)), key=same[row].__getitem__) for n in set(view[near]))]
-        free[members] = False
-        scores.append(float(people.scores[members].sum()) / len(views))
-        poses.append((people.keypoints[members] * weights[members]).sum(axis=0) / weights[members].sum(axis=0))
-    return Detections(np.reshape(poses, (-1, 17, 3)), np.array(scores))
+    free, bodies = np.ones(len(people), bool), list[list[int]]()
+    for row in np.argsort(-people.scores, kind="stable").tolist():
+        if free[row]:
+            near = free & (view != view[row]) & (same[row] < PERSON_RADIUS) & (same[row] <= crossed[row])
+            of_views = (np.flatnonzero(near & (view == number)).tolist() for number in set(view[near]))
+            bodies.append([row, *(min(rows, key=same[row].__getitem__) for rows in of_views)])
+            free[bodies[-1]] = False
+    return bodies
 
 
 def turns_of(views: int, frame: int) -> Sequence[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from data.errors import DataError
 from data.keypoints import read_keypoints
 from data.keypoints.reading import ImportedKeypoints
 from data.stage_files import StageFiles
-from data.store.arrays import ArraySpec, Floats, StageOutput
+from data.store.arrays import ArraySpec, StageOutput
 from data.video import Picture
 from data.video.records import Record
 from data.weights.pose_networks import identity_of
@@ -27,8 +26,8 @@ from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, merged_views, turned_back, turns_of
-from extractors.pose.tracking import People, Track, people_of
+from extractors.pose.detections import Detections, turned_back, turns_of
+from extractors.pose.tracking import People, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
 
@@ -96,32 +95,27 @@ class Pose(Extractor[PoseConfig]):
         size = source.info.width, source.info.height
         factor = min(1.0, config.work_side / max(size))
         small = round(size[0] * factor), round(size[1] * factor)
-        scale = np.array([size[0] / small[0], size[1] / small[1], 1.0])
         imported = _imported(source, size, config.import_.layout) if config.backend == "import" else None
+        scale = (1.0, 1.0, 1.0) if imported else (size[0] / small[0], size[1] / small[1], 1.0)
         if self._backend is None and not imported:
             self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
-        cuts, bodies, taken, starts = ShotDetector(config.cut_threshold), People(), array("d"), list[int]()
-        detections = People() if views > 1 else bodies  # those of a single view are kept once
+        people, cuts = People(views, scale), ShotDetector(config.cut_threshold)
+        video = _Video(config, size, views, len(range(0, len(source.times), config.stride)))
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-            taken.append(frame.time)
-            starts += [number] if cuts.begins_shot(image) else []
+            if cuts.begins_shot(image) and number:
+                video.end_shot(people)
+                people = People(views, scale)
+            video.taken.append(frame.time)
             if imported:
                 in_file = imported.frames[frame.index]
-                in_views = [Detections(in_file.keypoints, in_file.scores).best(config.min_score)]
+                people.add(number, [Detections(in_file.keypoints, in_file.scores).best(config.min_score)])
             else:
-                in_views = detected(self._backend, image, turns_of(views, number), scale)
-            bodies.add(number, merged_views(in_views))
-            if views > 1:
-                detections.add(number, Detections.joined(in_views))
-        times = np.array(taken)
-        shots = list(pairwise([*starts, len(times)]))
-        floor = 0.75 * max(config.min_score, 0.01) / views  # below the score of a person in a single view
-        people = [people_of(bodies, detections, shot, times, floor, POSE_COST * (views > 2)) for shot in shots]
-        chosen = choose_agents(people, shots, times, size, config)
-        del people, bodies  # only the agents and the detections are needed from here on
-        values, quality = output(config, times, starts[1:], chosen, size)
+                people.add(number, detected(self._backend, image, turns_of(views, number)))
+        video.end_shot(people)
+        del people  # the output needs the agents alone
+        values, quality = video.output()
         quality |= {"views": views} | ({"joint_map": imported.summary} if imported else {})
         return StageOutput.of(self.arrays, values, quality)
 
@@ -135,54 +129,66 @@ def _imported(source: Source, size: tuple[int, int], layout: str) -> ImportedKey
     return source.opened("keypoints", partial(of_video, others=source.record.further("keypoints"), layout=layout))
 
 
-def detected(
-    backend: PoseBackend, image: Picture, turns: Sequence[int], scale: float | Floats = 1.0
-) -> list[Detections]:
-    """The detections in the views of a frame in these clockwise quarter turns, in pixels of the frame times `scale`."""
+def detected(backend: PoseBackend, image: Picture, turns: Sequence[int]) -> list[Detections]:
+    """The detections in the views of a frame in these clockwise quarter turns, in pixels of the frame."""
     height, width = image.shape[:2]
-    views = [turned_back(backend.detect(np.ascontiguousarray(np.rot90(image, -n))), n, width, height) for n in turns]
-    return [Detections(view.keypoints * scale, view.scores) for view in views]
+    return [turned_back(backend.detect(np.ascontiguousarray(np.rot90(image, -n))), n, width, height) for n in turns]
 
 
-def output(
-    config: PoseConfig,
-    times: Floats,
-    cuts: Sequence[int],
-    chosen: tuple[Sequence[Sequence[Track]], Floats],
-    size: tuple[int, int],
-) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
-    """Values of the stage's arrays, and the quality values that follow from them.
+class _Video:
+    """The agents of a video, shot after shot: what a shot needs is freed when it ends.
 
-    `times` and `cuts` are of the processed frames; `chosen` are the agents and the table of `choose_agents`.
+    Attributes:
+        taken: seconds of the processed frames so far.
     """
-    agents, table = chosen
-    keypoints = np.full((len(times), config.agents, 17, 3), (np.nan, np.nan, 0), np.float32)
-    scores = np.zeros(keypoints.shape[:2])
-    for members in agents:
-        for agent, person in enumerate(members):
-            frames = person.frames
-            scores[frames, agent] = person.scores
-            keypoints[frames[0] : frames[-1] + 1, agent] = clean_poses(times, person, config.cleaning)
-    detected = scores > 0
-    values: dict[str, NDArray[Any]] = {
-        "time": times,
-        "keypoints": keypoints,
-        "boxes": np.stack([in_blocks(boxes_of, one) for one in keypoints.swapaxes(0, 1)], axis=1),
-        "agent_score": scores.astype(np.float32),
-        "filled": ~detected & np.isfinite(keypoints[..., 0]).any(axis=2),
-        "size": np.array(size, dtype=np.int32),
-        "frame_index": np.arange(len(times), dtype=np.int32) * config.stride,
-        "cuts": times[cuts],
-        "tracks": table,
-    }
-    *_, salience, agents_of_rows = table.T
-    # An agent that is never detected counts as missing in every frame.
-    return values, {
-        "found_rate": round(float(detected.mean()), 4),
-        "found_rate_all": round(float(detected.all(axis=1).mean()), 4),
-        "mean_score": round(float(scores[detected].mean()) if detected.any() else 0.0, 4),
-        "longest_gap_s": round(max(longest_gap(times, one) for one in detected.T), 3),
-        "cuts": len(cuts),
-        "rival": round(float(salience[agents_of_rows < 0].max(initial=0.0)), 4),
-        "frames_per_s": round(config.stride / row_period(times), 3),
-    }
+
+    def __init__(self, config: PoseConfig, size: tuple[int, int], views: int, frames: int) -> None:
+        self.taken, self._starts, self._tables = array("d"), [0], [np.zeros((0, len(TRACK_COLUMNS)))]
+        self._config, self._size, self._views = config, size, views
+        self._keypoints = np.empty((frames, config.agents, 17, 3), np.float32)
+        self._scores = np.zeros(self._keypoints.shape[:2])
+
+    def end_shot(self, people: People) -> None:
+        """Choose and clean the agents of a shot that ends with the last frame taken."""
+        config, times, start = self._config, np.array(self.taken), self._starts[-1]
+        floor = 0.75 * max(config.min_score, 0.01) / self._views  # below the score of a person in a single view
+        tracks = people_of(people, times, floor, POSE_COST * (self._views > 2))
+        known = sum(map(len, self._tables))
+        agents, table = choose_agents(tracks, len(times) - start, times, self._size, config, known)
+        del tracks
+        table[:, 0] = len(self._starts) - 1
+        self._keypoints[start : len(times)] = np.nan, np.nan, 0
+        for agent, person in enumerate(agents):
+            self._scores[person.frames, agent] = person.scores
+            rows = slice(person.frames[0], person.frames[-1] + 1)
+            clean_poses(self._keypoints[rows, agent], times[rows], person, config.cleaning)
+        self._tables.append(table)
+        self._starts.append(len(times))
+
+    def output(self) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
+        """Values of the stage's arrays, and the quality values that follow from them."""
+        times, cuts, table = np.array(self.taken), self._starts[1:-1], np.concatenate(self._tables)
+        keypoints, scores = self._keypoints[: len(times)], self._scores[: len(times)]
+        detected = scores > 0
+        values: dict[str, NDArray[Any]] = {
+            "time": times,
+            "keypoints": keypoints,
+            "boxes": np.stack([in_blocks(boxes_of, one) for one in keypoints.swapaxes(0, 1)], axis=1),
+            "agent_score": scores.astype(np.float32),
+            "filled": ~detected & np.isfinite(keypoints[..., 0]).any(axis=2),
+            "size": np.array(self._size, dtype=np.int32),
+            "frame_index": np.arange(len(times), dtype=np.int32) * self._config.stride,
+            "cuts": times[cuts],
+            "tracks": table,
+        }
+        *_, salience, agents_of_rows = table.T
+        # An agent that is never detected counts as missing in every frame.
+        return values, {
+            "found_rate": round(float(detected.mean()), 4),
+            "found_rate_all": round(float(detected.all(axis=1).mean()), 4),
+            "mean_score": round(float(scores[detected].mean()) if detected.any() else 0.0, 4),
+            "longest_gap_s": round(max(longest_gap(times, one) for one in detected.T), 3),
+            "cuts": len(cuts),
+            "rival": round(float(salience[agents_of_rows < 0].max(initial=0.0)), 4),
+            "frames_per_s": round(self._config.stride / row_period(times), 3),
+        }
