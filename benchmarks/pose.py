@@ -171,7 +171,7 @@ def photograph(item: tuple[str, Points, int, int]) -> tuple[Points, Points]:
     image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
     bodies = People(views)
     bodies.add(0, detected(network(), np.ascontiguousarray(image), turns_of(views, number)))
-    people = list(bodies.bodies(np.arange(len(bodies))).keypoints)
+    people = list(bodies.bodies(np.arange(len(bodies.starts) - 1)).keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
     named = [torso_distances(pose, truth) for pose in people]
     either = [

@@ -28,6 +28,7 @@ MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
 HOP, LONG_STEP = 1.0, 0.3  # a step of a path longer than `LONG_STEP` body sizes may cost `HOP` more than another's
 
 PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
+POSE = 1.0  # cost of a jump within `LEAD_S`, per body size that the joints move about the centre in the mean
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
 SMALLEST = 0.1  # paths worth less than this share of the shot's best path are not listed: false detections reach .07
 
@@ -41,8 +42,9 @@ class Shot:
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
     gains: Floats  # (M,) what a detection adds to a path
-    poses: Callable[[Rows], NDArray[np.floating]]  # (rows, 17, 3) pixels and scores of some detections
-    pose_cost: float  # of a jump within `LEAD_S`, per body size that the joints move about the centre in the mean
+    poses: Callable[[Rows], NDArray[np.floating]] | None
+    """Gives (rows, 17, 3) pixels and scores of some detections; None: changes of pose cost nothing. With two views,
+    contradicting poses alternate from frame to frame."""
 
     def people(self) -> list[Rows]:
         """The rows of each person's path, the best path first; before them those to whom another path had hopped."""
@@ -125,12 +127,12 @@ class Shot:
         possible = (far < 1) & (growth < np.log(MAX_GROWTH))
         far = np.where(possible, far, 0.0) ** 2
         cost = np.where(possible, PLACE * far / (1 - far), np.inf)
-        if self.pose_cost:
+        if self.poses:
             near = gaps <= LEAD_S
-            poses, others = self._centred(before[near]), self._centred(now)
-            cost[near] += self.pose_cost * pose_distances(poses[:, None], others).min(axis=0)  # whichever sides
+            poses, others = (self.poses(rows) - self._origins(rows) for rows in (before[near], now))
+            cost[near] += POSE * pose_distances(poses[:, None], others).min(axis=0)  # whichever sides
         return cost
 
-    def _centred(self, rows: Rows) -> Floats:
-        """(rows, 17, 3) poses with the origin at their centres."""
-        return np.asarray(self.poses(rows) - np.pad(self.centres[rows], ((0, 0), (0, 1)))[:, None])
+    def _origins(self, rows: Rows) -> Floats:
+        """(rows, 1, 3) centres with a score of 0."""
+        return np.pad(self.centres[rows], ((0, 0), (0, 1)))[:, None]

@@ -2,8 +2,8 @@
 
 1. A pose network (`backends`) gets each frame in a fixed number of views: upright, and in further quarter turns.
 2. It returns people with 17 joints for each view, which are turned back (`detections`).
-3. Detections of one person in several views become a body (`detections.merged_views`), which is kept until step 5.
-4. At the end of the video, each shot's people are the best paths through its bodies (`paths`).
+3. Detections of one person in several views make a body (`detections.bodies_of`). They are kept until the shot ends.
+4. Then its people are the best paths through its bodies (`tracking`).
 5. The agents are chosen among the people, and numbered from left to right (`agents`).
 6. Each joint of an agent is put on a robust curve through the path's detections in all views (`cleaning`).
 

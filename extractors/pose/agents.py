@@ -37,31 +37,23 @@ def choose_agents(
 ) -> tuple[list[Track], Floats]:
     """At most `config.agents` agents of a shot of so many `frames`, and the table (people, columns) of all its people.
 
-    `times` has the seconds of every frame of the video so far, `size` is width and height, `first` the number of people
-    in earlier shots.
+    `times` are the seconds of the video's frames so far, `size` is width and height, `first` counts earlier people.
     """
     table = np.full((len(people), len(TRACK_COLUMNS)), -1.0)
-    places = np.zeros((len(people), 2))
+    places = np.reshape([np.median(person.centres, axis=0) for person in people], (-1, 2))
     for row, person in enumerate(people):
-        table[row, 1:8] = _measured(person, frames, times, size)
-        places[row] = np.median(person.centres, axis=0)
+        (start, last), body = person.frames[[0, -1]], float(np.median(person.sizes))
+        angles = np.concatenate([orientations_of(person.poses(rows)) for rows in blocks(len(person.frames))])
+        motion = _motion(person.centres, angles, times[person.frames], body)
+        offset = np.linalg.norm(person.centres / np.array(size) - 0.5, axis=1)
+        position, score = np.exp(-0.5 * (offset / 0.35) ** 2).mean(), np.percentile(person.scores, 75)
+        table[row, 1:8] = start, last, (last + 1 - start) / frames, body, motion, position, score
     table[:, 8] = _saliences(table, places, first, size, config)
-    best = np.argsort(-table[:, 8], kind="stable")[: config.agents]
-    best = best[table[best, 8] > 0]
-    chosen = best[np.argsort(places[best, 0], kind="stable")]
+    best = np.argsort(-table[:, 8], kind="stable")[: config.agents].tolist()
+    chosen = sorted((row for row in best if table[row, 8] > 0), key=places[:, 0].__getitem__)
     table[:, 8] /= table[chosen, 8].min(initial=np.inf)
     table[chosen, 9] = np.arange(len(chosen))
     return [people[row] for row in chosen], table
-
-
-def _measured(person: Track, frames: int, times: Floats, size: tuple[int, int]) -> tuple[float, ...]:
-    """first_frame, last_frame, presence, size (pixels), motion, position, score of one person."""
-    (first, last), body = person.frames[[0, -1]], float(np.median(person.sizes))
-    angles = np.concatenate([orientations_of(person.poses(rows)) for rows in blocks(len(person.frames))])
-    motion = _motion(person.centres, angles, times[person.frames], body)
-    offset = np.linalg.norm(person.centres / np.array(size) - 0.5, axis=1)
-    position = float(np.exp(-0.5 * (offset / 0.35) ** 2).mean())
-    return first, last, (last + 1 - first) / frames, body, motion, position, float(np.percentile(person.scores, 75))
 
 
 def _saliences(rows: Floats, places: Floats, first: int, size: tuple[int, int], config: PoseConfig) -> Floats:

@@ -46,8 +46,7 @@ def clean_poses(out: NDArray[np.float32], times: Floats, track: Track, config: C
     outlier = OUTLIER * float(np.median(track.sizes))
     for joint in range(17):
         sides = np.where(crossed, MIRRORED[joint], joint)
-        seen = track.people.places(members, sides).astype(np.float32) if smooth else path[:, joint]
-        detected = seen.astype(np.float64)
+        detected = np.float32(track.people.places(members, sides) if smooth else path[:, joint]).astype(np.float64)
         of = np.flatnonzero(np.isfinite(detected).all(axis=1))
         points, frame, scores = detected[of, :2], frames[row[of]], path[row[of], joint, 2]
         if smooth and len(of):

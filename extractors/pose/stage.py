@@ -31,8 +31,6 @@ from extractors.pose.tracking import People, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
 
-POSE_COST = 1.0  # of changes of pose along a path; with two views, contradicting poses alternate from frame to frame
-
 
 class Pose(Extractor[PoseConfig]):
     """Detects people and chooses up to `agents` of them, with 17 joints in every frame."""
@@ -101,7 +99,7 @@ class Pose(Extractor[PoseConfig]):
             self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
         people, cuts = People(views, scale), ShotDetector(config.cut_threshold)
-        video = _Video(config, size, views, len(range(0, len(source.times), config.stride)))
+        video = _Video(config, size, self.work(config, len(source.times)))
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             if cuts.begins_shot(image) and number:
@@ -114,7 +112,6 @@ class Pose(Extractor[PoseConfig]):
             else:
                 people.add(number, detected(self._backend, image, turns_of(views, number)))
         video.end_shot(people)
-        del people  # the output needs the agents alone
         values, quality = video.output()
         quality |= {"views": views} | ({"joint_map": imported.summary} if imported else {})
         return StageOutput.of(self.arrays, values, quality)
@@ -136,26 +133,19 @@ def detected(backend: PoseBackend, image: Picture, turns: Sequence[int]) -> list
 
 
 class _Video:
-    """The agents of a video, shot after shot: what a shot needs is freed when it ends.
+    """The agents of a video, shot after shot; `taken` has the seconds of the processed frames so far."""
 
-    Attributes:
-        taken: seconds of the processed frames so far.
-    """
-
-    def __init__(self, config: PoseConfig, size: tuple[int, int], views: int, frames: int) -> None:
+    def __init__(self, config: PoseConfig, size: tuple[int, int], frames: int) -> None:
+        self._config, self._size = config, size
         self.taken, self._starts, self._tables = array("d"), [0], [np.zeros((0, len(TRACK_COLUMNS)))]
-        self._config, self._size, self._views = config, size, views
         self._keypoints = np.empty((frames, config.agents, 17, 3), np.float32)
         self._scores = np.zeros(self._keypoints.shape[:2])
 
     def end_shot(self, people: People) -> None:
         """Choose and clean the agents of a shot that ends with the last frame taken."""
         config, times, start = self._config, np.array(self.taken), self._starts[-1]
-        floor = 0.75 * max(config.min_score, 0.01) / self._views  # below the score of a person in a single view
-        tracks = people_of(people, times, floor, POSE_COST * (self._views > 2))
-        known = sum(map(len, self._tables))
-        agents, table = choose_agents(tracks, len(times) - start, times, self._size, config, known)
-        del tracks
+        known, frames, size = sum(map(len, self._tables)), len(times) - start, self._size
+        agents, table = choose_agents(people_of(people, times, config.min_score), frames, times, size, config, known)
         table[:, 0] = len(self._starts) - 1
         self._keypoints[start : len(times)] = np.nan, np.nan, 0
         for agent, person in enumerate(agents):

@@ -17,45 +17,38 @@ from extractors.trajectories import Shot
 
 
 class People:
-    """The detections in all views of a shot, and the bodies that they make. Kept as numbers, without objects."""
+    """The detections in all views of a shot, body after body. Kept as numbers, without an object for each."""
 
-    def __init__(self, views: int = 1, scale: Sequence[float] | Floats = (1.0, 1.0, 1.0)) -> None:
-        self.views = views
-        self.scale = np.array(scale)  # of x, y and score as they are kept: gives pixels of the video
+    def __init__(self, views: int = 1, scale: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+        self.views, self.scale = views, np.array(scale)  # times `scale`, the joints are in pixels of the video
         self.frames = array("i")  # processed frame of each detection, ascending
-        self.body = array("i")  # number of its body, ascending
         self.joints = array("f")  # 17 x (x, y, score) of each
         self.scores = array("f")
+        self.starts = array("i", [0])  # number of the first detection of each body, and of all detections
 
     def add(self, frame: int, views: Sequence[Detections]) -> None:
         """Take the detections in the views of the next frame."""
-        people, first = Detections.joined(views), len(self)
+        people = Detections.joined(views)
         bodies = bodies_of([Detections(view.keypoints * self.scale, view.scores) for view in views])
-        rows = [row for body in bodies for row in body]
-        self.frames.extend([frame] * len(rows))
-        self.body.extend(first + number for number, body in enumerate(bodies) for _ in body)
-        self.joints.frombytes(np.ascontiguousarray(people.keypoints[rows], np.float32).tobytes())
-        self.scores.extend(people.scores[rows].tolist())
-
-    def __len__(self) -> int:
-        """Number of bodies."""
-        return self.body[-1] + 1 if self.body else 0
+        for rows in bodies:
+            self.joints.frombytes(people.keypoints[rows].astype(np.float32).tobytes())
+            self.scores.extend(people.scores[rows].tolist())
+            self.frames.extend([frame] * len(rows))
+            self.starts.append(len(self.frames))
 
     def places(self, rows: Rows, joints: Rows | slice = slice(None)) -> Floats:
         """(rows, 17, 3) pixels and scores of the joints of detections, or (rows, 3) of one joint of each."""
         return np.asarray(np.frombuffer(self.joints, np.float32).reshape(-1, 17, 3)[rows, joints] * self.scale)
 
     def bodies(self, numbers: Rows) -> Detections:
-        """The bodies with these numbers.
+        """The bodies with these numbers, whose scores are means over all views, 0 in those that lack them.
 
-        A joint's place and score are means of the body's detections, weighted by joint score squared times person
-        score. The score of a body is the mean over all views, 0 in those that lack it.
+        A joint's place and score are means of its detections, weighted by joint score squared times person score.
         """
-        edges = np.searchsorted(np.asarray(self.body), np.array([numbers, numbers + 1], np.int32))
-        members = edges[0][:, None] + np.arange(self.views)
-        there = members < edges[1][:, None]
-        members[~there] = 0
-        poses, scores = self.places(members), np.asarray(self.scores)[members] * there
+        starts = np.asarray(self.starts)
+        members = starts[numbers, None] + np.arange(self.views)
+        there = members < starts[numbers + 1, None]
+        poses, scores = self.places(members * there), np.asarray(self.scores)[members * there] * there
         weights = there[..., None, None] * (poses[..., 2:] ** 2 * scores[..., None, None] + 1e-9)
         merged = (poses * weights).sum(axis=1) / weights.sum(axis=1) if self.views > 1 else poses[:, 0]
         return Detections(merged.astype(np.float32), scores.sum(axis=1).astype(np.float64) / self.views)
@@ -77,19 +70,13 @@ class Track:
         return self.people.bodies(self.bodies[rows]).keypoints
 
 
-def people_of(people: People, times: Floats, floor: float, pose_cost: float = 0.0) -> list[Track]:
-    """The people of one shot, the best path first.
-
-    `times` (N,) has the seconds of every frame of the video so far. A body with the score `floor` adds nothing to a
-    path. `pose_cost` is that of `Shot`.
-    """
-    numbers, frames = np.arange(len(people)), np.zeros(len(people), np.int64)
-    frames[people.body] = people.frames
-    centres, sizes, scores = np.zeros((len(people), 2)), np.zeros(len(people)), np.zeros(len(people))
-    for rows in blocks(len(people)):
-        bodies = people.bodies(numbers[rows])
-        centres[rows], sizes[rows] = centres_of(bodies.keypoints), body_sizes(bodies.keypoints)
-        scores[rows] = bodies.scores
-    gains = np.log(scores / floor)
-    shot = Shot(frames, times[frames], centres, sizes, gains, lambda rows: people.bodies(rows).keypoints, pose_cost)
+def people_of(people: People, times: Floats, min_score: float) -> list[Track]:
+    """The people of one shot, the best path first; `times` are the seconds of the video's frames so far."""
+    frames = np.asarray(people.frames)[people.starts[:-1]].astype(np.int64)
+    bodies = (people.bodies(np.arange(len(frames))[rows]) for rows in blocks(max(len(frames), 1)))
+    parts = [(centres_of(some.keypoints), body_sizes(some.keypoints), some.scores) for some in bodies]
+    centres, sizes, scores = (np.concatenate(each) for each in zip(*parts, strict=True))
+    gains = np.log(scores / (0.75 * max(min_score, 0.01) / people.views))  # above 0 for a person in a single view
+    poses = (lambda rows: people.bodies(rows).keypoints) if people.views > 2 else None
+    shot = Shot(frames, times[frames], centres, sizes, gains, poses)
     return [Track(people, path, frames[path], centres[path], sizes[path], scores[path]) for path in shot.people()]

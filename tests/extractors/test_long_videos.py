@@ -15,11 +15,10 @@ from data.stage_files import StageFiles
 from data.store import Array, StageOutput
 from extractors import keypoints as geometry
 from extractors import signals
-from extractors.pose.agents import choose_agents
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.stage import Pose, output
-from extractors.pose.tracking import People, people_of
+from extractors.pose.stage import Pose, _Video
+from extractors.pose.tracking import People
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
@@ -40,16 +39,16 @@ def swaying(frames: int, count: int = 1) -> People:
         )
         poses[..., :2] = bodies + place[:, None] + rng.normal(size=(count, 17, 2))
         there = Detections(poses, 0.5 + 0.4 * rng.random(count))
-        people.add(frame, there if frame % 40 > 3 else Detections.none())
+        people.add(frame, [there if frame % 40 > 3 else Detections.none()])
     return people
 
 
 def posed(people: People, frames: int, agents: int = 1) -> StageOutput:
     """The output of the `pose` stage for the detections."""
-    config, times, shots = PoseConfig(agents=agents), np.arange(frames) / 25, [(0, frames)]
-    paths = [people_of(people, people, (0, frames), times, 0.03)]
-    chosen = choose_agents(paths, shots, times, (720, 405), config)
-    return StageOutput.of(Pose.arrays, *output(config, times, [], chosen, (720, 405)))
+    video = _Video(PoseConfig(agents=agents), (720, 405), frames)
+    video.taken.extend((np.arange(frames) / 25).tolist())
+    video.end_shot(people)
+    return StageOutput.of(Pose.arrays, *video.output())
 
 
 def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:

@@ -40,10 +40,10 @@ def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -
 
 def paths_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
     """The people of one shot of these frames from number `first` on, 25 a second, the best path first."""
-    bodies, stop = People(), first + len(frames)
+    shot = People()
     for frame, detections in enumerate(frames, start=first):
-        bodies.add(frame, detections)
-    return people_of(bodies, bodies, (first, stop), np.arange(stop) / 25, 0.03)
+        shot.add(frame, [detections])
+    return people_of(shot, np.arange(first + len(frames)) / 25, 0.04)
 
 
 def picture(*poses: NDArray[np.float32]) -> Picture:

@@ -18,13 +18,13 @@ from tests.helpers.drawn_people import paths_of, people, person
 COUNT = 40
 
 
-def chosen(people: Sequence[Track], count: int = COUNT, **settings: Any) -> tuple[list[list[Track]], np.ndarray]:
+def chosen(people: Sequence[Track], count: int = COUNT, **settings: Any) -> tuple[list[Track], np.ndarray]:
     """The agents and the table of one shot of `count` frames of 640 x 360 pixels."""
     config = PoseConfig(**{"agents": 1, **settings})
-    return choose_agents([people], [(0, count)], np.arange(count) / 25.0, (640, 360), config)
+    return choose_agents(people, count, np.arange(count) / 25.0, (640, 360), config)
 
 
-def numbers(chosen: tuple[list[list[Track]], np.ndarray]) -> list[int]:
+def numbers(chosen: tuple[list[Track], np.ndarray]) -> list[int]:
     """Rows of the table of each agent."""
     column = chosen[1][:, TRACK_COLUMNS.index("agent")]
     return [int(np.flatnonzero(column == agent)[0]) for agent in range(int(column.max(initial=-1)) + 1)]
@@ -32,7 +32,7 @@ def numbers(chosen: tuple[list[list[Track]], np.ndarray]) -> list[int]:
 
 def place(one: Track) -> float:
     """Pixels from the left, of the first detection."""
-    return float(centres_of(one.keypoints[:1])[0, 0])
+    return float(centres_of(one.poses(slice(1)))[0, 0])
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_person_who_walks_past_is_not_chosen() -> None:
     for t in range(COUNT):
         passer = person(40 + 14 * t + rng.normal(0, 0.3), 200, scale=1.2)
         frames.append(people(passer, person(320 + 20 * np.sin(t / 3), 180, 0.5 * np.sin(t / 4)), scores=[0.6, 0.4]))
-    ((athlete,),) = chosen(paths_of(frames))[0]
+    (athlete,) = chosen(paths_of(frames))[0]
     assert place(athlete) > 250
 
 
@@ -73,7 +73,7 @@ def test_an_athlete_who_is_often_missed_is_chosen_before_a_person_who_walks_past
         hop = max(t - COUNT // 2, 0)
         athlete = person(320, 150 - 12 * np.sin(hop / 2), 0.15 * hop, 0.9, score=0.5)
         frames.append(people(passer, athlete, scores=[0.6, 0.2]) if t % 3 == 0 else people(passer, scores=[0.6]))
-    ((one,),), table = chosen(paths_of(frames))
+    (one,), table = chosen(paths_of(frames))
     assert abs(place(one) - 320) < 30
     assert table[table[:, TRACK_COLUMNS.index("agent")] == 0, TRACK_COLUMNS.index("presence")] > 0.9
 
@@ -88,26 +88,21 @@ def test_the_choice_can_be_overridden_by_track_and_by_region(spectators_and_a_di
 def test_tracks_are_counted_over_all_shots() -> None:
     frames = [people(person(100, 200, 0.1 * t), person(400, 200, 0.1 * t)) for t in range(10)]
     shot, later = paths_of(frames), paths_of(frames, first=10)
-    config = PoseConfig(agents=1, tracks=(0, 3))
-    agents, _ = choose_agents([shot, later], [(0, 10), (10, 20)], np.arange(20) / 25, (640, 360), config)
-    assert agents == [[shot[0]], [later[1]]]
+    config, times = PoseConfig(agents=1, tracks=(0, 3)), np.arange(20) / 25
+    assert choose_agents(shot, 10, times[:10], (640, 360), config)[0] == [shot[0]]
+    assert choose_agents(later, 10, times, (640, 360), config, first=2)[0] == [later[1]]
 
 
 def test_agents_are_numbered_from_left_to_right_in_every_shot() -> None:
-    shots = []
-    for first, sides in ((0, (400, 150)), (20, (100, 500))):
-        shots.append(paths_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)], first))
-    agents, table = choose_agents(
-        shots, [(0, 20), (20, COUNT)], np.arange(COUNT) / 25, (640, 360), PoseConfig(agents=2)
-    )
-    for left, right in agents:
+    for sides in ((400, 150), (100, 500)):
+        shot = paths_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)])
+        left, right = chosen(shot, 20, agents=2)[0]
         assert place(left) < place(right)
-    assert table[:, 0].tolist() == [0, 0, 1, 1]
 
 
 def test_two_people_who_are_in_the_picture_together_are_two_agents() -> None:
     frames = [people(person(300, 200, 0.3 * np.sin(t)), person(360, 200, 0.3 * np.cos(t))) for t in range(COUNT)]
-    left, right = chosen(paths_of(frames), agents=2)[0][0]
+    left, right = chosen(paths_of(frames), agents=2)[0]
     assert len(left.frames) == len(right.frames) == COUNT
     assert place(left) < place(right)
 
@@ -116,19 +111,19 @@ def test_people_who_are_there_for_a_moment_are_no_agents() -> None:
     frames = [people(person(300, 200, 0.5 * np.sin(t))) if t < 3 else Detections.none() for t in range(COUNT)]
     steady = [people(person(100, 200, 0.1 * np.sin(t))) for t in range(COUNT)]
     joined = [Detections.joined(pair) for pair in zip(frames, steady, strict=True)]
-    ((one,),) = chosen(paths_of(joined), agents=2)[0]
+    (one,) = chosen(paths_of(joined), agents=2)[0]
     assert len(one.frames) == COUNT
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])
 def test_a_still_picture_has_agents(count: int) -> None:
-    (shot,) = chosen(paths_of([people(person(300, 200), person(500, 200))] * count), count, agents=2)[0]
+    shot = chosen(paths_of([people(person(300, 200), person(500, 200))] * count), count, agents=2)[0]
     assert [place(one) < 400 for one in shot] == [True, False]
 
 
 def test_nobody_is_no_agent() -> None:
     agents, table = chosen([])
-    assert agents == [[]]
+    assert agents == []
     assert table.shape == (0, len(TRACK_COLUMNS))
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.keypoints import MIRRORED
-from extractors.pose.detections import PERSON_RADIUS, Detections, merged_views, turns_of
+from extractors.pose.detections import PERSON_RADIUS, Detections, turns_of
 from extractors.pose.stage import detected
+from extractors.pose.tracking import People
 from tests.helpers.drawn_people import ColourReader, people, person, picture
+
+
+def merged_views(views: Sequence[Detections]) -> Detections:
+    """The bodies of one frame from the detections in its views."""
+    shot = People(len(views))
+    shot.add(0, views)
+    return shot.bodies(np.arange(len(shot.starts) - 1))
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -33,7 +33,7 @@ def test_two_somersaulting_divers_keep_their_identity() -> None:
     assert len(paths) == 2
     for one in paths:
         assert len(one.frames) == 50
-        assert np.ptp([x_of(pose) for pose in one.keypoints]) < 60  # turning about the hips moves the centre
+        assert np.ptp([x_of(pose) for pose in one.poses()]) < 60  # turning about the hips moves the centre
 
 
 def test_people_who_cross_keep_their_identity() -> None:
@@ -41,7 +41,7 @@ def test_people_who_cross_keep_their_identity() -> None:
     assert len(paths) == 2
     for one in paths:
         assert len(one.frames) >= 47  # some are left out while the two are at one place
-        assert (x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) > 300)
+        assert (x_of(one.poses()[0]) < 300) == (x_of(one.poses()[-1]) > 300)
 
 
 def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
@@ -52,15 +52,15 @@ def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
         frames.append(people(front, behind) if abs(front[11, 0] - behind[11, 0]) > 60 else people(front))
     paths = paths_of(frames)
     assert [len(one.frames) for one in paths] == [50, sum(len(frame) == 2 for frame in frames)]
-    assert x_of(paths[0].keypoints[-1]) > 450
-    assert x_of(paths[1].keypoints[-1]) < 150
+    assert x_of(paths[0].poses()[-1]) > 450
+    assert x_of(paths[1].poses()[-1]) < 150
 
 
 def test_people_who_touch_and_part_again_keep_their_identity() -> None:
     gaps = [max(30.0, abs(25 - t) * 8.0) for t in range(50)]
     paths = paths_of([people(person(300 - gap, 200), person(300 + gap, 200)) for gap in gaps])
     assert [len(one.frames) for one in paths] == [50, 50]
-    assert all((x_of(one.keypoints[0]) < 300) == (x_of(one.keypoints[-1]) < 300) for one in paths)
+    assert all((x_of(one.poses()[0]) < 300) == (x_of(one.poses()[-1]) < 300) for one in paths)
 
 
 @pytest.mark.parametrize("missing", [10, 60])
@@ -100,20 +100,21 @@ def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
         frames.append(people(pose, upside_down, scores=[0.5, 0.4] if t % 2 else [0.38, 0.4]))
     (athlete,) = paths_of(frames)
     assert len(athlete.frames) == 40
-    for t, pose in zip(athlete.frames, athlete.keypoints, strict=True):
+    for t, pose in zip(athlete.frames, athlete.poses(), strict=True):
         assert np.abs(pose[5:, :2] - person(100 + 6 * t, 200, 0.3 * t)[5:, :2]).max() < 1
 
 
-def test_with_a_cost_of_poses_a_path_keeps_to_the_pose_that_changes_least() -> None:
+def test_with_three_views_a_path_keeps_to_the_pose_that_changes_least() -> None:
     """In every third frame the upside-down pose has the higher score."""
     upright, upside_down = person(200, 200), person(200, 200, np.pi)
     upside_down[:, 1] += (centres_of(upright[None]) - centres_of(upside_down[None]))[0, 1]
-    bodies = People()
-    for t in range(30):
-        bodies.add(t, people(upright, upside_down, scores=[0.4, 0.45 if t % 3 == 2 else 0.3]))
-    for cost, changes in ((0.0, 10), (1.0, 0)):
-        one = people_of(bodies, bodies, (0, 30), np.arange(30) / 25, 0.03, cost)[0]
-        assert sum(pose[5, 1] > pose[11, 1] for pose in one.keypoints) == changes
+    for views, changes in ((2, 10), (3, 0)):
+        shot = People(views)
+        for t in range(30):
+            in_view = people(upright, upside_down, scores=[0.4, 0.45 if t % 3 == 2 else 0.3])
+            shot.add(t, [in_view, *[Detections.none()] * (views - 1)])
+        one = people_of(shot, np.arange(30) / 25, 0.04)[0]
+        assert sum(pose[5, 1] > pose[11, 1] for pose in one.poses()) == changes
 
 
 def test_rare_false_detections_are_no_person() -> None:
@@ -144,16 +145,13 @@ def test_a_path_does_not_leave_its_person_for_another_one() -> None:
         athlete, passer_by = person(320, 220, 0.2 * t), person(600 - 3 * t, 500)
         there = [athlete] * (t < 80 or t >= 150) + [passer_by] * (t >= 60)
         frames.append(people(*there))
-    heights = [np.ptp([centres_of(pose[None])[0, 1] for pose in one.keypoints]) for one in paths_of(frames)]
+    heights = [np.ptp([centres_of(pose[None])[0, 1] for pose in one.poses()]) for one in paths_of(frames)]
     assert max(heights) < 60
     assert sorted(lengths(frames)) == [130, 140]
 
 
 def test_every_shot_has_people_of_its_own() -> None:
-    bodies = People()
-    for t in range(10):
-        bodies.add(t, people(person(100, 200)))
-    shots = [people_of(bodies, bodies, shot, np.arange(10) / 25, 0.03) for shot in ((0, 5), (5, 10))]
+    shots = [paths_of([people(person(100, 200))] * 5, first) for first in (0, 5)]
     assert [[list(one.frames) for one in shot] for shot in shots] == [[list(range(5))], [list(range(5, 10))]]
 
 
@@ -170,7 +168,7 @@ PLACES = st.lists(st.tuples(st.integers(0, 600), st.floats(-3, 3), st.floats(0.0
 def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, float, float]]], random: object) -> None:
     def identified(groups: list[list[tuple[int, float, float]]]) -> set[tuple[tuple[int, ...], tuple[float, ...]]]:
         made = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in groups]
-        return {(tuple(one.frames), tuple(map(x_of, one.keypoints))) for one in paths_of(made)}
+        return {(tuple(one.frames), tuple(map(x_of, one.poses()))) for one in paths_of(made)}
 
     # Two detections at one place would tie.
     frames = [list({x // 5: (x, a, s) for x, a, s in group}.values()) for group in frames]
@@ -185,5 +183,5 @@ def test_a_path_has_at_most_one_detection_of_a_frame(frames: list[list[tuple[int
     paths = paths_of(groups)
     for one in paths:
         assert list(one.frames) == sorted(set(one.frames))
-        assert len(one.frames) == len(one.keypoints) == len(one.scores)
+        assert len(one.frames) == len(one.poses()) == len(one.scores)
     assert sum(len(one.frames) for one in paths) <= sum(map(len, groups))
