@@ -99,7 +99,7 @@ class Pose(Extractor[PoseConfig]):
             self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
         people, cuts = People(views, scale), ShotDetector(config.cut_threshold)
-        video = _Video(config, size, self.work(config, len(source.times)))
+        video = VideoAgents(config, size, self.work(config, len(source.times)))
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             if cuts.begins_shot(image) and number:
@@ -132,7 +132,7 @@ def detected(backend: PoseBackend, image: Picture, turns: Sequence[int]) -> list
     return [turned_back(backend.detect(np.ascontiguousarray(np.rot90(image, -n))), n, width, height) for n in turns]
 
 
-class _Video:
+class VideoAgents:
     """The agents of a video, shot after shot; `taken` has the seconds of the processed frames so far."""
 
     def __init__(self, config: PoseConfig, size: tuple[int, int], frames: int) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import tracemalloc
+import weakref
 from collections import UserDict
 from collections.abc import Callable
 from copy import deepcopy
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data.stage_files import StageFiles
 from data.store import Array, StageOutput
+from data.video import Picture
 from extractors import keypoints as geometry
 from extractors import signals
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.stage import Pose, _Video
+from extractors.pose.stage import Pose, VideoAgents
 from extractors.pose.tracking import People
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from tests.helpers.drawn_people import ColourReader, MemoryClip, person, picture
 
 FILES = StageFiles()
 
@@ -45,7 +49,7 @@ def swaying(frames: int, count: int = 1) -> People:
 
 def posed(people: People, frames: int, agents: int = 1) -> StageOutput:
     """The output of the `pose` stage for the detections."""
-    video = _Video(PoseConfig(agents=agents), (720, 405), frames)
+    video = VideoAgents(PoseConfig(agents=agents), (720, 405), frames)
     video.taken.extend((np.arange(frames) / 25).tolist())
     video.end_shot(people)
     return StageOutput.of(Pose.arrays, *video.output())
@@ -82,7 +86,7 @@ def test_a_detection_costs_little_more_than_its_numbers() -> None:
     def detected(frames: int) -> Callable[[], object]:
         return lambda: swaying(frames)
 
-    assert growth(detected) < 300  # 17 x 3 x 4 bytes are 204
+    assert growth(detected) < 240  # 17 x 3 x 4 bytes are 204
 
 
 def smaller(patch: pytest.MonkeyPatch, rows: int) -> None:
@@ -92,7 +96,7 @@ def smaller(patch: pytest.MonkeyPatch, rows: int) -> None:
     patch.setattr(signals, "BLOCK", 4 * rows)
 
 
-@pytest.mark.parametrize(("stage", "most"), [("pose", 1400), ("timesteps", 1960)])
+@pytest.mark.parametrize(("stage", "most"), [("pose", 900), ("timesteps", 1960)])
 def test_memory_per_frame(stage: str, most: float, monkeypatch: pytest.MonkeyPatch) -> None:
     smaller(monkeypatch, 256)
 
@@ -105,6 +109,39 @@ def test_memory_per_frame(stage: str, most: float, monkeypatch: pytest.MonkeyPat
 
     run(60)()
     assert growth(run) < most
+
+
+class EverySecond:
+    """A cut in every second of 25 frames."""
+
+    def __init__(self, _: float) -> None:
+        self.frames = -1
+
+    def begins_shot(self, _: Picture) -> bool:
+        """As `ShotDetector` says."""
+        self.frames += 1
+        return self.frames % 25 == 0
+
+
+def test_detections_of_a_shot_are_freed_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive, counts = weakref.WeakSet[People](), list[int]()
+
+    class Counted(People):
+        """Counts those that somebody still holds when the next ones begin."""
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            alive.add(self)
+            counts.append(len(alive))
+
+    monkeypatch.setattr("extractors.pose.stage.ShotDetector", EverySecond)
+    monkeypatch.setattr("extractors.pose.stage.People", Counted)
+    pose = Pose(PoseConfig(agents=1), FILES)
+    pose._backend = ColourReader()
+    output = pose.extract(MemoryClip([picture(person(160, 120))] * 100))
+    assert output.quality["cuts"] == 3
+    assert output.quality["found_rate"] == 1
+    assert counts == [1, 2, 2, 2]
 
 
 def test_blocks_give_the_bytes_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:

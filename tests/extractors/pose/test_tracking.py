@@ -134,7 +134,8 @@ def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path()
         wrong = t % 5 == 2
         frames.append(people(pose, pose[MIRRORED], scores=[0.35, 0.4] if wrong else [0.4, 0.35]))
     (one,) = paths_of(frames)
-    cleaned = clean_poses(np.arange(30) / 25, one, CleaningConfig())
+    cleaned = np.zeros((30, 17, 3), np.float32)
+    clean_poses(cleaned, np.arange(30) / 25, one, CleaningConfig())
     assert (cleaned[:, 9, 0] < cleaned[:, 7, 0]).all()
 
 
