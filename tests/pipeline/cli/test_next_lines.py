@@ -128,7 +128,7 @@ def test_videos_are_judged_before_a_model_is_trained(
     following = ["extract", "clips", "--config", "person"]
     assert last_line("extract", "clips", "--config", "person", "--dry-run") == following
     assert last_line("status", "clips", "--config", "person") == following
-    monkeypatch.setattr("pipeline.run.run_extract", lambda *_: done)
+    monkeypatch.setattr("pipeline.run.run_extract", lambda *_, **__: done)
     done = SimpleNamespace(results=[], fresh=2, failed=[], cancelled=False, videos=2, ok=True, outputs={})
     assert last_line("extract", "clips") == ["label", "clips", "--pairs"]
     Path("clips/scores.csv").write_text("video,score\na.mp4,1\n")
@@ -143,7 +143,7 @@ def test_a_folder_whose_name_looks_like_an_option_is_none_in_the_next_line(
     monkeypatch.chdir(tmp_path)
     make_video(Path("-clips", "a.mp4"))
     done = SimpleNamespace(results=[], fresh=1, failed=[], cancelled=False, videos=1, ok=True, outputs={})
-    monkeypatch.setattr("pipeline.run.run_extract", lambda *_: done)
+    monkeypatch.setattr("pipeline.run.run_extract", lambda *_, **__: done)
     assert last_line("extract", "./-clips") == ["label", "./-clips", "--pairs"]
     assert last_line("extract", "--dry-run", "--", "-clips") == ["extract", "--", "-clips"]
     monkeypatch.undo()
