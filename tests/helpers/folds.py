@@ -54,4 +54,4 @@ def knowing(
 ) -> SimpleSystem:
     """A system that knows the scores of `features`, which no real system is given, and predicts `change` of them."""
     changed = dict(zip(features.ids, change(label_table(features.records)[:, 0]), strict=True))
-    return SimpleSystem(name, lambda train: lambda test, run: np.array([changed[one] for one in test.ids]))
+    return SimpleSystem(name, lambda train: lambda test, repeat: np.array([changed[one] for one in test.ids]))

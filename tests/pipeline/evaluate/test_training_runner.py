@@ -101,7 +101,7 @@ class Killer(System):
         (self.folder / str(tries)).touch()
         if tries < self.times:
             os.kill(os.getpid(), signal.SIGKILL)
-        counted = SimpleSystem("", lambda train: lambda test, run: np.full(len(test), tries + 1.0))
+        counted = SimpleSystem("", lambda train: lambda test, repeat: np.full(len(test), tries + 1.0))
         return counted.train(train, None, control)
 
 
@@ -127,7 +127,7 @@ def broken(train: FeatureSet) -> Any:
 
 
 def predicted(train: FeatureSet) -> SimplePredictor:
-    return lambda test, run: np.arange(len(test), dtype=float)
+    return lambda test, repeat: np.arange(len(test), dtype=float)
 
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
