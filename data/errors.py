@@ -103,13 +103,15 @@ def typed(*words: str | Path) -> str:
     return f"{PROGRAM} {quoted(*words)}"
 
 
-def install_line(extra: str = "") -> str:
+def install_line(extra: str = "", *, fresh: bool = False) -> str:
     """The line that installs the program with an extra; it works in every folder, and after a plain installation.
 
-    A checkout is installed in place. An installed program has its name, which pip finds in the environment.
+    A checkout is installed in place. An installed program has its name, which pip finds in the environment, but not in
+    a `fresh` one: CHECKOUT stands for a checkout there.
     """
     root = Path(__file__).resolve().parent.parent
-    editable, name = ("-e ", printable(root)) if (root / "setup.cfg").is_file() else ("", "aim-pipeline")
+    checkout = printable(root) if (root / "setup.cfg").is_file() else "CHECKOUT" if fresh else ""
+    editable, name = ("-e ", checkout) if checkout else ("", "aim-pipeline")
     return f'python -m pip install {editable}"{name}{f"[{extra}]" if extra else ""}"'
 
 

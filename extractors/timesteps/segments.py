@@ -76,8 +76,8 @@ def phase_bounds(start: float, end: float, phases: Sequence[Phase], names: Seque
     if [*marked] != [name for name in names if name in marked]:
         raise DataError(f"its phases {', '.join(marked)} are not among {', '.join(names)}, in this order", fix=MEND)
     if last.start >= end or end + LATE_S < last.end < np.inf:
-        at = last.end if np.isfinite(last.end) else last.start
-        raise DataError(f"'{last.name}' is marked until {at:.2f} s, and the video ends at {end:.2f} s", fix=MEND)
+        late = f"begins at {last.start:.2f}" if last.start >= end else f"is marked until {last.end:.2f}"
+        raise DataError(f"'{last.name}' {late} s, and the video ends at {end:.2f} s", fix=MEND)
     parts, edge, each = list[Floats](), max(start, phases[0].start), steps_of_phases(names, steps)
     for name in names:
         stop = min(marked.get(name, edge), end)

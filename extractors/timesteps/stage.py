@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from data.errors import DataError, UsageError, nearest
 from data.stage_files import StageFiles
@@ -69,11 +69,16 @@ class TimestepsConfig(StageConfig):
         """The phase of every time step, each "" for equal steps."""
         return steps_of_phases([""] if self.bounds == "equal" else self.bounds, self.steps)
 
+    @field_validator("bounds", mode="plain")
+    @classmethod
+    def _phases(cls, given: Any, others: ValidationInfo) -> str | tuple[str, ...]:
+        names = [name.strip() for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
+        if given != "equal" and not 0 < len({*names} - {""}) == len(names) <= others.data.get("steps", 0):
+            raise ValueError("should be equal, or different phases, at most one a step, such as [run, entry]")
+        return given if given == "equal" else tuple(names)
+
     @model_validator(mode="after")
     def _fits(self) -> TimestepsConfig:
-        names = () if isinstance(self.bounds, str) else self.bounds
-        if self.bounds != "equal" and not 0 < len({*map(str.strip, names)} - {""}) == len(names) <= self.steps:
-            raise ValueError("bounds should be equal, or different phases, at most one a step, such as [run, entry]")
         check_roles(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
         if self.scene:
             parse_scene(self.scene)

@@ -59,6 +59,7 @@ def extract(
         The outcome of each video; those that failed are listed there.
     """
     from pipeline.cache import open_cache
+    from pipeline.pool import pool_of
     from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, shard_of
     from pipeline.settings.stages import fetch_weights
 
@@ -75,6 +76,7 @@ def extract(
 
             refuse_remote(records, opened)
         if not dry_run:
+            pool_of(settings.machine.run)  # refuses Ray that is not installed before weights are downloaded
             fetch_weights(settings.with_inputs(names), observer.note)
         planner = Planner(settings, opened, stages=names, force=force, retry_failed=retry_failed)
         if dry_run:

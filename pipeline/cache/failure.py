@@ -62,7 +62,7 @@ TIPS: dict[FailureKind, str] = {
     "store": "See whether the store answers, then type the same command again",
     "weights": "Check the weights with `weights list`, then type the same command again",
     "program": "This is a fault of the program: report the traceback in the `.failed.json` of the cache",
-    "crashed": "Type the same command again; `extract` tries such a video again with --retry-failed",
+    "crashed": "`extract` tries this video again with --retry-failed, `score` without",
     "killed": "See whether the machine has enough memory, then type the same command again",
     "timeout": "Raise run.timeout_s, then type the same command again",
     "stopped": "Type the same command again",
@@ -111,7 +111,10 @@ class Failure:
             return cls(kind, stage, "no space left on the disk", MAKE_ROOM)
         else:
             what, place, fix = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}", _file(error), ""
-        beside = (record.name, printable(record.path or "")) if record and kind in KEPT else ()
+        beside: set[str] = set()
+        if record is not None and kind in KEPT:
+            far = record.remote.get("video")
+            beside = {record.name, printable(record.path or ""), printable(far.url if far else "")}
         return cls(kind, stage, f"{place}: {what}" if place and place not in beside else what, fix)
 
 

@@ -200,7 +200,7 @@ class PlanRunner:
         """The failure of a stage; the cache keeps it where the content or a fault of the program explains it."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        failure = Failure.of(error, planned.name, self.record)
+        failure = Failure.of(error, planned.name, self.result.record)
         if failure.kind in KEPT:
             try:
                 self.cache.keep_failure(planned.parts, self.record, failure, error)

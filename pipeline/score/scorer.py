@@ -51,8 +51,8 @@ class Scorer:
     def __init__(self, folder: Path, model: TrainedModel, config: Config, sha256: str) -> None:
         self.folder, self.model, self.model_sha256 = folder, model, sha256
         stages = config.with_inputs(("timesteps",))
-        fetch_weights(stages, SILENT.note)
         self.config, self.cache = config, open_cache(config.machine)
+        fetch_weights(stages, SILENT.note)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True)
         self.reads = frozenset(kind for name in stages for kind in needed_inputs(name))
         differing = stage_differences(model.stages, self.planner.descriptions)

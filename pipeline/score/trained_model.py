@@ -1,6 +1,6 @@
 """A trained model: fits networks, predicts, and is stored in a model folder that works on any machine.
 
-MODEL/model.json           format 7: versions, network, sizes, recipe, stages of the features, channel names, training
+MODEL/model.json           versions, network, sizes, recipe, stages of the features, channel names, training
                          ids, `calibration` (`pipeline.score.calibration.calibration_description`) or null, why not,
                          `contents`, SHA-256 of the input files that training read; null for packed features
 MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,

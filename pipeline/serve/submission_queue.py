@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import AimError, Cancelled
+from data.video.records import Record
 from pipeline.cache.failure import Failure
 from pipeline.score.score import Score
 from pipeline.score.shareable import shareable_failure
@@ -163,7 +164,8 @@ class Queue:
             else:
                 self.history.update(submission.id, state="cancelled", finished=time.time())
         except Exception as error:
-            failure = Failure.of(error)
+            video = Record(submission.name, self.folder / submission.id / submission.file)
+            failure = Failure.of(error, record=video)
             if not isinstance(error, AimError):
                 log.exception("submission %s failed", submission.id)
             self._fail(submission, FAULT if failure.kind == "program" else failure)

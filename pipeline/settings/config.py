@@ -101,7 +101,7 @@ class Config:
         return merged_settings(self.method.dump(), self.videos.dump())
 
     def given(self) -> dict[str, Any]:
-        """The values that a file or an override gave, as JSON types; all others are defaults."""
+        """What a file or an override gave, as JSON types, and all of the network; the other values are defaults."""
         parts = (part.model_dump(mode="json", exclude_unset=True) for part in (self.method, self.machine, self.videos))
         dataset = self.dataset.model_dump(mode="json", exclude_unset=True)
         return merged_settings(*parts, {"dataset": dataset} if dataset else {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import ModelWrapValidatorHandler, model_validator
 
 from extractors.base import one_of, setting
 from pipeline.settings.section import Section
@@ -77,14 +77,16 @@ class TrainConfig(Section):
         ..., "standard deviation of Gaussian noise on standardised inputs, in training only", ge=0
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _fill(cls, given: Any) -> Any:
-        """Fill in the recipe's values."""
+    def _fill(cls, given: Any, validate: ModelWrapValidatorHandler[TrainConfig]) -> TrainConfig:
+        """Fill in the recipe's values, which do not count as given: another recipe replaces them."""
         if not isinstance(given, dict):
-            return given
+            return validate(given)
         recipe = RECIPES.get(str(given.get("recipe", DEFAULT_RECIPE)), RECIPES[DEFAULT_RECIPE])
-        return {**recipe, **given}
+        made = validate({**recipe, **given})
+        made.model_fields_set.intersection_update(given)
+        return made
 
     @model_validator(mode="after")
     def _cycle(self) -> TrainConfig:

@@ -113,6 +113,15 @@ def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video:
     assert extract(filled.videos(), config).ok
 
 
+def test_a_broken_video_is_not_named_by_its_address(filled: Bucket) -> None:
+    """Causes are in tables and pages that are handed on; the name of the video is beside them."""
+    filled.put("in/broken.mp4", b"no video")
+    summary = extract(filled.videos(), filled.config())
+    (failed,) = (result for result in summary.results if result.failed)
+    assert failed.record.name == "broken.mp4"
+    assert "s3://" not in failed.failed["brightness"].cause
+
+
 def _only(bucket: Bucket, prefix: str) -> str:
     (name,) = [key for key in bucket.keys(prefix) if key.endswith(".h5")]
     return name

@@ -57,8 +57,8 @@ def test_phases_that_do_not_fit_are_refused():
         (phases(("run", 0, 5), ("twist", 5, 10)), "run, twist are not among run, flight, entry, in this order"),
         (phases(("flight", 0, 5), ("run", 5, 10)), "its phases flight, run are not among"),
         (phases(("run", 0, 5), ("entry", 5, 10.2)), "'entry' is marked until 10.20 s, and the video ends at 10.00 s"),
-        (phases(("run", 0, 12), ("entry", 12, np.inf)), "'entry' is marked until 12.00 s"),
-        (phases(("run", 0, 10), ("entry", 10, np.inf)), "'entry' is marked until 10.00 s"),
+        (phases(("run", 0, 12), ("entry", 12, np.inf)), "'entry' begins at 12.00 s, and the video ends at 10.00 s"),
+        (phases(("run", 0, 10), ("entry", 10, np.inf)), "'entry' begins at 10.00 s"),
     ):
         with pytest.raises(DataError, match=what):
             phase_bounds(0, 10, marks, NAMES, 6)

@@ -229,7 +229,7 @@ def test_a_model_gets_the_files_that_it_reads(
 
 def test_failures_say_why_and_errors_of_the_program_reveal_nothing(client: Any) -> None:
     bad = wait(client, send(client, "bad.mp4").json()["id"], "failed")
-    assert bad["error"] == "video.mp4: no frame in the video stream. Leave this file out"
+    assert bad["error"] == "no frame in the video stream. Leave this file out"
     bug = wait(client, send(client, "bug.mp4").json()["id"], "failed")
     assert "secret" not in bug["error"]
     assert client.get(f"/submissions/{bad['id']}/report.html").status_code == 404

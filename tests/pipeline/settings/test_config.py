@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import typing
 from pathlib import Path
 from typing import Any, Literal
@@ -294,3 +295,10 @@ def test_a_wrong_value_of_the_network_names_its_key(key: str) -> None:
     with pytest.raises(UsageError, match=rf"'{key.partition('=')[0]}'") as raised:
         load_config(None, [key])
     assert raised.value.where == f"--set {key}"
+
+
+def test_another_recipe_replaces_what_the_first_one_filled_in() -> None:
+    first = load_config(None, {"train.runs": 2, "model.width": 8})
+    again = load_config(pickle.loads(pickle.dumps(first)), {"train.recipe": "paper"})
+    assert again.method == load_config(None, {"train.runs": 2, "model.width": 8, "train.recipe": "paper"}).method
+    assert first.given()["train"] == {"runs": 2}
