@@ -61,7 +61,7 @@ def report(
         model: folder that `train` or `evaluate` wrote.
         inputs: videos or folders to show.
         config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
-        out: the page; default: MODEL/report.html.
+        out: the page; default: FOLDER/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
     """

@@ -128,6 +128,9 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
 MODEL = (Path, typer.Argument(metavar="MODEL"))
 """The entry of `model` for commands about the folder itself: it is their first word."""
 
+RESULT = (Path, typer.Argument(metavar="FOLDER"))
+"""The same for commands that also show an evaluation."""
+
 DISPLAY = {
     "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],
     "quality": Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")],

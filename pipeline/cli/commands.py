@@ -11,7 +11,7 @@ import typer
 
 from data.errors import PROGRAM, counted, printable
 from pipeline import api
-from pipeline.cli.command import MODEL, command, show_nothing
+from pipeline.cli.command import MODEL, RESULT, command, show_nothing
 from pipeline.cli.terminal import (
     Terminal,
     alarm,
@@ -208,7 +208,7 @@ evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=J
 leaderboard = command(api.leaderboard, "leaderboard --config jigsaws --pack jigsaws.h5")(show_evaluation)
 
 
-report = command(api.report, "report runs/tasd2 new_videos/ --out page.html", model=MODEL)(
+report = command(api.report, "report runs/tasd2 new_videos/ --out page.html", model=RESULT)(
     lambda page: say(f"the report page: {page}")
 )
 
@@ -218,7 +218,7 @@ compare = command(api.compare, "compare before.mp4 after.mp4 --model runs/tasd2"
 )
 
 
-@command(api.plot, "plot runs/evaluation --out figures/", model=MODEL)
+@command(api.plot, "plot runs/evaluation --out figures/", model=RESULT)
 def plot(figures: list[Path]) -> None:
     """Print where the figures are."""
     for path in figures:

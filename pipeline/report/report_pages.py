@@ -253,7 +253,7 @@ def _records(folder: Path, inputs: Sequence[Path], user: Config, observer: Obser
     if inputs or (config.dataset.features and config.dataset.root is None):
         return find_performances(inputs, observer, config)
     if config.dataset.root is None:
-        fix = f"Name videos after the model, such as MODEL videos/, or {DATA_SET}"
+        fix = f"Name videos after the model, such as FOLDER videos/, or {DATA_SET}"
         raise UsageError("no videos to show", where=folder, fix=fix)
     listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
