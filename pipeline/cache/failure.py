@@ -108,7 +108,7 @@ class Failure:
         if isinstance(error, AimError):
             what, place, fix = error.what, error.where, error.fix or ""
         elif isinstance(error, OSError) and is_full(error):
-            return cls(kind, stage, "no space left on the disk", MAKE_ROOM)
+            return cls(kind, stage, "no space left on the disk of the cache", MAKE_ROOM)
         else:
             what, place, fix = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}", _file(error), ""
         beside: set[str] = set()
