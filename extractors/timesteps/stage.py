@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from data.errors import DataError, UsageError, nearest
 from data.stage_files import StageFiles
@@ -69,13 +69,14 @@ class TimestepsConfig(StageConfig):
         """The phase of every time step, each "" for equal steps."""
         return steps_of_phases([""] if self.bounds == "equal" else self.bounds, self.steps)
 
-    @field_validator("bounds", mode="plain")
+    @field_validator("bounds", mode="wrap")
     @classmethod
-    def _phases(cls, given: Any, others: ValidationInfo) -> str | tuple[str, ...]:
-        names = [name.strip() for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
+    def _phases(cls, given: Any, check: ValidatorFunctionWrapHandler, others: ValidationInfo) -> str | tuple[str, ...]:
+        listed = isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
+        names = [name.strip() for name in given] if listed else []
         if given != "equal" and not 0 < len({*names} - {""}) == len(names) <= others.data.get("steps", 0):
             raise ValueError("should be equal, or different phases, at most one a step, such as [run, entry]")
-        return given if given == "equal" else tuple(names)
+        return check(given if given == "equal" else tuple(names))  # type: ignore[no-any-return]
 
     @model_validator(mode="after")
     def _fits(self) -> TimestepsConfig:

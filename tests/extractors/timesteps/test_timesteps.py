@@ -126,7 +126,7 @@ def test_the_steps_of_a_phase_that_is_left_out_are_masked():
 def test_bounds_are_equal_or_names():
     assert TimestepsConfig(bounds=["a", "b"], steps=3).step_phases == ("a", "a", "b")
     assert TimestepsConfig(steps=2).step_phases == ("", "")
-    for bad in ("annotated", 3, [], ["a", "a"], ["a", " "], list("abcd")):
+    for bad in ("annotated", 3, ["a", 3], [], ["a", "a"], ["a", " "], list("abcd")):
         with pytest.raises(ValidationError, match="different phases, at most one a step"):
             TimestepsConfig(bounds=bad, steps=3)
 
