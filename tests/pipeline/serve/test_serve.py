@@ -20,7 +20,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from data.errors import CacheError, Cancelled, UsageError, VideoError
+from data.errors import CacheError, Cancelled, DataError, UsageError, VideoError
 from data.video import Phase
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
@@ -77,6 +77,8 @@ class FakeWork:
                 raise Cancelled
         if "bad" in submission.name:
             raise VideoError("no frame in the video stream", where=folder / submission.file, fix="Leave this file out")
+        if "tools" in submission.name:
+            raise DataError("75 columns", where=folder / "kinematics.txt:3", fix="Export 76 columns")
         if "bug" in submission.name:
             raise RuntimeError("secret detail")
         write_report(folder / REPORT, ReportData(submission.name))
@@ -230,6 +232,8 @@ def test_a_model_gets_the_files_that_it_reads(
 def test_failures_say_why_and_errors_of_the_program_reveal_nothing(client: Any) -> None:
     bad = wait(client, send(client, "bad.mp4").json()["id"], "failed")
     assert bad["error"] == "no frame in the video stream. Leave this file out"
+    tools = wait(client, send(client, "tools.mp4").json()["id"], "failed")
+    assert tools["error"] == "kinematics.txt:3: 75 columns. Export 76 columns", "another file than the video is named"
     bug = wait(client, send(client, "bug.mp4").json()["id"], "failed")
     assert "secret" not in bug["error"]
     assert client.get(f"/submissions/{bad['id']}/report.html").status_code == 404
