@@ -128,7 +128,8 @@ def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column()
         ("40.25", "40.00 to 50.00", "30.00 to 60.00"),
     ]
     failed = Score("v", failure=Failure("video", "", "no frame"))
-    assert (failed.valid, failed.why) == (False, "no frame")
+    assert (failed.valid, failed.why) == (False, str(failed.failure))
+    assert failed.why.startswith("no frame. ")
 
 
 @pytest.mark.parametrize(
