@@ -28,7 +28,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
 from pipeline.score.movement import PEOPLE, TrainingVideo, better_ranges, movement, steps_of
-from pipeline.score.setting_differences import differences_text, setting_differences
+from pipeline.score.setting_differences import differences_text, setting_differences, without_videos
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
@@ -150,7 +150,7 @@ def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
     packed = {name: stage.settings for name, stage in features.stages.items() if name in STAGES}
     here = {name: config.stage(name).result_settings() for name in packed}
-    if not (differing := setting_differences(packed, here)):
+    if not (differing := without_videos(setting_differences(packed, here))):
         return []
     return [
         f"warning: the pack has other settings than this configuration ({differences_text(differing, 'the pack')}), so"

@@ -18,15 +18,22 @@ NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --c
 
 
 def find_performances(
-    inputs: Sequence[Path], observer: Observer, config: Config, *, kinematics: Path | None = None
+    inputs: Sequence[Path],
+    observer: Observer,
+    config: Config,
+    *,
+    kinematics: Path | None = None,
+    file_rate: float = 0.0,
 ) -> tuple[Record, ...]:
     """The performances to score; the observer gets a line about each problem and about a recognised data set.
 
     Args:
         inputs: videos or folders. In the layout of JIGSAWS, a video comes with the kinematics file of its trial.
         kinematics: the file of one trial; `inputs` are the trial's views, if it has any.
-        config: says how stores are reached and the rate of the frames, and names files of features and phases,
+        config: says how stores are reached and the rate of folders of frames, and names files of features and phases,
             and the data set to score where there are no inputs.
+        file_rate: frames per second of the videos in `inputs`; 0: their containers are right. A model that was trained
+            at another rate than that of its containers says nothing about new ones.
 
     Raises UsageError for nothing to score, a missing input, or files of different trials; DataError where the data
     set's own files cannot be used.
@@ -41,7 +48,7 @@ def find_performances(
     else:
         raise UsageError("nothing to score", fix=NOTHING)
     if inputs:
-        listing = completed(listing, config, inputs[0])
+        listing = completed(listing, config, inputs[0]).at_rate(file_rate)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
     for record in listing.records:

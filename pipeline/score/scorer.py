@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, is_remote
+from data.store import StageOutput
 from data.store.arrays import Floats, Quality
 from data.video import Record
 from extractors.timesteps import TimestepsConfig
@@ -32,31 +32,30 @@ from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.setting_differences import stage_differences
+from pipeline.score.setting_differences import stage_differences, without_videos
 from pipeline.score.stored_method import scoring_config, unused_settings
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
-from pipeline.settings.config_errors import all_keys
 from pipeline.settings.stages import fetch_weights, needed_inputs
-from pipeline.settings.videos import videos_class
 from pipeline.train.features import FeatureSet, feature_set
 
 
 class Scorer:
     """A trained model with the configuration that made its features, as `load_scorer` reads it.
 
+    `file_rate` is that of `find_performances`.
+
     Raises UsageError, which lists the differences, if this version makes other features than those of training.
     """
 
-    def __init__(self, folder: Path, model: TrainedModel, config: Config, sha256: str) -> None:
-        self.folder, self.model, self.model_sha256 = folder, model, sha256
+    def __init__(self, folder: Path, model: TrainedModel, config: Config, sha256: str, file_rate: float = 0.0) -> None:
+        self.folder, self.model, self.model_sha256, self.file_rate = folder, model, sha256, file_rate
         stages = config.with_inputs(("timesteps",))
         self.config, self.cache = config, open_cache(config.machine)
         fetch_weights(stages, SILENT.note)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True)
         self.reads = frozenset(kind for name in stages for kind in needed_inputs(name))
-        differing = stage_differences(model.stages, self.planner.descriptions)
-        if differing := [one for one in differing if one.name not in all_keys(videos_class())]:
+        if differing := without_videos(stage_differences(model.stages, self.planner.descriptions)):
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
                 where=folder,
@@ -71,13 +70,14 @@ class Scorer:
 
     def following(self, region: Sequence[float]) -> Scorer:
         """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
-        config = load_config(self.config, {"pose.region": list(region)})
-        return Scorer(self.folder, self.model, config, self.model_sha256)
+        config = load_config(self.config, {"pose.region": list(region), "pose.tracks": []})
+        return Scorer(self.folder, self.model, config, self.model_sha256, self.file_rate)
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
         given, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
-        return self.score_records(find_performances(given, Observer(), self.config, kinematics=trial))[0]
+        records = find_performances(given, Observer(), self.config, kinematics=trial, file_rate=self.file_rate)
+        return self.score_records(records)[0]
 
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
         """Score many performances. A failed one has `failure` set.
@@ -224,7 +224,8 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     """
     folder = Path(folder)
     user = load_config(None, {"run.workers": 0}) if user is None else user
-    scorer = Scorer(folder, TrainedModel.load(folder), scoring_config(folder, user), model_sha256(folder))
+    config, file_rate = scoring_config(folder, user), user.videos.frames.fps
+    scorer = Scorer(folder, TrainedModel.load(folder), config, model_sha256(folder), file_rate)
     observer.notes(unused_settings(scorer.config.method, user.method))
     return scorer
 
@@ -274,8 +275,8 @@ def score_videos(
     Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
     training; DataError if there is no trained model, or a damaged one.
     """
-    config = scoring_config(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else user
-    records = find_performances(inputs, observer, config, kinematics=kinematics)
+    config, file_rate = scoring_config(model, user), user.videos.frames.fps
+    records = find_performances(inputs, observer, config, kinematics=kinematics, file_rate=file_rate)
     with load_scorer(model, user, observer) as scorer:
         if kinematics is not None and "kinematics" not in scorer.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")

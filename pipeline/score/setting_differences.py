@@ -10,6 +10,8 @@ from typing import Any
 from data.errors import printable
 from pipeline.cache import StageDescription
 from pipeline.cache.key_parts import ABSENT, differences
+from pipeline.settings.config_errors import all_keys
+from pipeline.settings.videos import videos_class
 
 MOST_SHOWN = 2
 """Differences that one line names."""
@@ -53,6 +55,11 @@ def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> l
         for stage in sorted({*stored, *here})
         for one in differences(stored.get(stage, ABSENT), here.get(stage, ABSENT))
     ]
+
+
+def without_videos(differing: Sequence[SettingDifference]) -> list[SettingDifference]:
+    """The differences but for what describes the videos of a call, which may differ from those of training."""
+    return [one for one in differing if one.name not in all_keys(videos_class())]
 
 
 def differences_text(differing: Sequence[SettingDifference], owner: str) -> str:

@@ -18,7 +18,7 @@ from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import DESCRIPTION, TRAIN_AGAIN, no_model_fix
 from pipeline.score.setting_differences import differences_text, setting_differences
-from pipeline.settings.config import Config, load_config, merged_settings, read_recorded, validate
+from pipeline.settings.config import Config, load_config, read_recorded, validate
 from pipeline.settings.method import Method
 from pipeline.settings.stages import STAGES
 from pipeline.settings.videos import Videos
@@ -61,17 +61,20 @@ def unused_settings(model: Method, given: Method) -> list[str]:
 
 
 def _of_stages(method: Method) -> dict[str, Any]:
-    return {name: method.stage(name).result_settings() for name in STAGES}
+    whole = method.dump()
+    return {name: whole.get(name, {}) for name in STAGES}
 
 
 def scoring_config(folder: Path, user: Config) -> Config:
     """The configuration that a model scores with: its method on the user's machine, with the user's data set.
 
     Args:
-        user: gives the machine, the data set, and what it says about its videos in place of what the model says.
+        user: gives the machine, the data set, and what it says about its videos. Of a section that it names, such as
+            that of the person to follow, nothing of the model counts.
 
     Raises as `stored_settings`, and UsageError where the user's files do not fit the method.
     """
     method, videos = stored_settings(folder)
     said = user.videos.model_dump(mode="json", exclude_unset=True)
-    return validate(merged_settings(Config(method, user.machine, videos, user.dataset).dump(), said))
+    videos = type(videos).model_validate({**videos.dump(), **said})
+    return validate(Config(method, user.machine, videos, user.dataset).dump())

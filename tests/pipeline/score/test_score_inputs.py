@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,9 @@ from data.errors import DataError, UsageError
 from pipeline import api
 from pipeline.api import evaluate, extract, report, status, train
 from pipeline.observer import Observer
-from pipeline.score import load_scorer
+from pipeline.score import Scorer, load_scorer
+from pipeline.score.model_files import cover
+from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -185,6 +188,32 @@ def test_the_stated_rate_is_that_of_the_videos(new: Path) -> None:
     config = load_config(None, {"frames.fps": 12.0})
     video = sorted(new.rglob("*.avi"))[0]
     for inputs in ([video], [new]):
-        found = find_performances(inputs, Observer(), config)
-        assert found
-        assert {record.rate for record in found} == {12.0}
+        for stated in (25.0, 0.0):
+            found = find_performances(inputs, Observer(), config, file_rate=stated)
+            assert found
+            assert {record.rate for record in found} == {stated}
+
+
+def test_new_files_do_not_get_the_rate_that_was_stated_in_training(
+    surgery: Path, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Path(shutil.copytree(surgery, tmp_path / "model"))
+    stored = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**stored, "frames": {"fps": 12}}))
+    cover(model)
+    rates: list[set[float]] = []
+
+    def taken(_: Scorer, records: Any, observer: Any = None) -> list[Score]:
+        rates.append({record.rate for record in records})
+        return [Score("x")]
+
+    monkeypatch.setattr(Scorer, "score_records", taken)
+    video = sorted(new.rglob("*.avi"))[0]
+    for place in (video, new):
+        score(place, model=model)
+    with load_scorer(model) as scorer:
+        assert scorer.config.videos.frames.fps == 12, "of folders of frames"
+        scorer.score(video)
+    assert rates == [{0.0}] * 3
+    score(video, model=model, overrides={"frames.fps": 25})
+    assert rates[3:] == [{25.0}]

@@ -113,6 +113,19 @@ def test_what_a_user_says_of_the_videos_counts_also_where_it_is_the_default(tmp_
     assert scoring_config(tmp_path, load_config(load_config())).videos.frames.fps == 12
 
 
+def test_a_region_of_the_user_replaces_the_tracks_of_the_model_which_would_overrule_it(tmp_path: Path) -> None:
+    save_settings(load_config(None, {"pose.tracks": [3], "frames.fps": 12}), tmp_path)
+    scoring = scoring_config(tmp_path, load_config(None, {"pose.region": [0.5, 0, 1, 1]}))
+    pose = scoring.stage("pose").model_dump()
+    assert (pose["tracks"], pose["region"], scoring.videos.frames.fps) == ((), (0.5, 0, 1, 1), 12)
+
+
+def test_a_network_of_another_name_beside_a_model_is_named() -> None:
+    model, given = (load_config(DEFAULT, {"clips.weights": name}).method for name in ("i3d-kinetics400", "random"))
+    (line,) = unused_settings(model, given)
+    assert line == 'note: the model keeps its settings: clips.weights: "i3d-kinetics400" in the model, "random" here'
+
+
 def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
     write_text(tmp_path / CONFIG_FILE, "[]")
     with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
