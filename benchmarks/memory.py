@@ -144,7 +144,7 @@ def extract_one(
 
     start = time.perf_counter()
     plan = Planner(config, kept).plan(Record(id=video.name, path=video))
-    result = PlanRunner(config, kept, threading.Event(), progress)(plan)
+    result = PlanRunner(kept, threading.Event(), progress)(plan)
     kept.close()
     memory = {"frames": result.frames, "peak_mib": resident(True), "end_mib": resident(False)}
     failed = [str(failure) for failure in result.failed.values()]
@@ -160,7 +160,7 @@ def ignored(*_: object) -> None:
 def extract_many(folder: Path, cache: Path, overrides: Annotated[list[str] | None, typer.Option()] = None) -> None:
     """In a process of its own: extract the videos of a folder and print memory after each as JSON."""
     config, kept, held = configured(["clips.steps=1", *(overrides or [])]), Cache(cache), list[float]()
-    planner, runner, failed = Planner(config, kept), PlanRunner(config, kept, threading.Event(), ignored), list[str]()
+    planner, runner, failed = Planner(config, kept), PlanRunner(kept, threading.Event(), ignored), list[str]()
     for record in find_videos([folder]).records:
         failed += map(str, runner(planner.plan(record)).failed.values())
         held.append(resident(False))

@@ -91,7 +91,7 @@ def nothing_to_do(folder: Path) -> None:
     cache = Cache(folder / "cache")
     config = configured(cache.root)
     records = find_videos([folder / "in"]).records
-    summary = run_extract(Planner(config, cache).plan_all(records), config, cache)
+    summary = run_extract(Planner(config, cache).plan_all(records), config.machine, cache)
     if summary.results or summary.fresh != len(records):
         raise RuntimeError(f"{len(summary.results)} of {len(records)} videos ran: the synthetic cache is not fresh")
 

@@ -80,8 +80,8 @@ def extract(
             fetch_weights(settings.with_inputs(names), observer.note)
         planner = Planner(settings, opened, stages=names, force=force, retry_failed=retry_failed)
         if dry_run:
-            return plan_costs(planner.plan_all(records), settings, opened)
-        summary = run_extract(planner.plan_all(records), settings, opened, observer, announce=True)
+            return plan_costs(planner.plan_all(records), settings.machine, opened)
+        summary = run_extract(planner.plan_all(records), settings.machine, opened, observer, announce=True)
         summary.videos, summary.problems = len(records), listing.problems
         drawn = None
         if preview:

@@ -158,7 +158,7 @@ def run_demo(
     records = dataset_records(config).records
     observer.note(f"{next(parts)} {', '.join(config.method.stages)} into {config.machine.cache}")
     with open_cache(config.machine) as cache:
-        extraction = run_extract(Planner(config, cache).plan_all(records), config, cache, observer)
+        extraction = run_extract(Planner(config, cache).plan_all(records), config.machine, cache, observer)
         if extraction.cancelled:
             raise Cancelled
         if extraction.failed:

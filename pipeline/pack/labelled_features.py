@@ -35,7 +35,7 @@ def gather_features(records: Sequence[Record], config: Config, cache: Cache, obs
     left_out: list[str] = []
     planner = Planner(config, cache, stages=("timesteps",))
     stored = (plan.idle() for plan in planner.plan_all(records))
-    for result, made in run(stored, config, cache, NotesAlone(observer), read=("timesteps",)):
+    for result, made in run(stored, config.machine, cache, NotesAlone(observer), read=("timesteps",)):
         if isinstance(made, Failure):
             left_out.append(f"{result.record.name}: {made}")
         else:
@@ -84,7 +84,7 @@ def labelled_features(
     records, config = labelled_records(config, observer)
     if extract:
         plans = Planner(config, cache, stages=("timesteps",)).plan_all(records)
-        summary = run_extract(plans, config, cache, observer)
+        summary = run_extract(plans, config.machine, cache, observer)
         if summary.failed:
             observer.failures(summary.failed)
         if summary.cancelled:

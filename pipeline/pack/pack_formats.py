@@ -79,7 +79,7 @@ def stage_outputs(
     The observer gets a line about each video without one.
     """
     stored = (plan.idle() for plan in Planner(config, cache, stages=(stage,)).plan_all(records))
-    for result, outputs in run(stored, config, cache, NotesAlone(observer), read=(stage,)):
+    for result, outputs in run(stored, config.machine, cache, NotesAlone(observer), read=(stage,)):
         if isinstance(outputs, Failure):
             observer.note(f"left out: {result.record.name}: {outputs}")
         else:

@@ -179,7 +179,7 @@ def _each(
     read = (steps.leading_stage,)
     stage, planner = Timesteps(steps, StageFiles()), Planner(config, cache, stages=read, retry_failed=True)
     plans = (plan if observer else plan.idle() for plan in planner.plan_all(records))
-    for result, outputs in run(plans, config, cache, observer or SILENT, read=read):
+    for result, outputs in run(plans, config.machine, cache, observer or SILENT, read=read):
         made: T | Failure
         try:
             made = outputs if isinstance(outputs, Failure) else use(stage.primary(outputs))

@@ -79,7 +79,7 @@ def draw_previews(
     with observer.progress("previews") as progress:
         undrawn = [plan for plan in plans if force or not _is_drawn(plan, cache)]
         fresh = len(plans) - len(undrawn)
-        for result, outputs in run((plan.idle() for plan in undrawn), config, cache, observer, read=None):
+        for result, outputs in run((plan.idle() for plan in undrawn), config.machine, cache, observer, read=None):
             record = result.record
             try:
                 if isinstance(outputs, Failure):

@@ -17,8 +17,8 @@ from pipeline.pool import Message, WorkerLost, pool_of, run_items
 from pipeline.run.costs import DryRun, dry_run, expected_cost, in_a_line
 from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
-from pipeline.settings.config import Config
 from pipeline.settings.destinations import check_folder
+from pipeline.settings.machine import Machine
 from pipeline.settings.stages import stage_class
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
@@ -120,7 +120,7 @@ class Status:
 
 def run(
     plans: Iterable[Plan],
-    config: Config,
+    machine: Machine,
     cache: Cache,
     observer: Observer = SILENT,
     *,
@@ -134,13 +134,12 @@ def run(
     One record's outputs at a time are read.
 
     Args:
-        config: that of the plans; its machine says where they run.
         read: the stages whose outputs are read, and without which a record has a failure; None: all that are stored.
         announce: the observer gets a note of the expected cost before the work.
 
     Raises UsageError as `pool_of`, and where each of several records lost its workers.
     """
-    pool, stop, reader = pool_of(config.machine.run), observer.stop_event(), _OutputReader(cache, observer, read)
+    pool, stop, reader = pool_of(machine.run), observer.stop_event(), _OutputReader(cache, observer, read)
     cache.mark()
     cache.sweep()
     fresh, remote = 0, False
@@ -154,7 +153,7 @@ def run(
             fresh += not result.failed
             yield result, value
     if remote:
-        sweep_scratch(config.machine.storage.reach(), config.machine.run.timeout_s)
+        sweep_scratch(machine.storage.reach(), machine.run.timeout_s)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if not reader.waiting:
         return
@@ -164,19 +163,19 @@ def run(
     with observer.progress("videos") as progress:
         todo, lengths = [*reader.waiting], (1,) * len(reader.waiting)
         if observer is not SILENT:  # on a store, counting frames copies the video
-            expected = expected_cost(todo, config, cache)
+            expected = expected_cost(todo, machine, cache)
             lengths = expected.lengths
             if announce:
                 observer.note(in_a_line(expected))
         progress.plan({plan.record.id: max(1, count) for plan, count in zip(todo, lengths, strict=True)}, fresh)
-        start = partial(PlanRunner, config, cache)
+        start = partial(PlanRunner, cache)
         for plan, answer in run_items(pool, start, reader.waiting, stop.is_set):
             if isinstance(answer, Message):
                 progress.inside(plan.record.id, *answer.progress)
                 continue
             result = lost_result(plan, cache, answer) if isinstance(answer, WorkerLost) else answer
             for stage, seconds in result.done.items():
-                if work := stage_class(stage).work(config.stage(stage), result.frames):
+                if work := stage_class(stage).work(plan.settings(stage), result.frames):
                     cache.index.add_cost(stage, seconds, work)
             if (value := reader.value(plan, result)) is not None:
                 ran, lost = ran + 1, lost + _lost(result)
@@ -191,11 +190,11 @@ def run(
 
 
 def run_extract(
-    plans: Iterable[Plan], config: Config, cache: Cache, observer: Observer = SILENT, *, announce: bool = False
+    plans: Iterable[Plan], machine: Machine, cache: Cache, observer: Observer = SILENT, *, announce: bool = False
 ) -> Summary:
     """Extract what is not fresh, and read nothing; arguments and errors are those of `run`."""
     summary = Summary()
-    for result, _ in run(plans, config, cache, observer, announce=announce):
+    for result, _ in run(plans, machine, cache, observer, announce=announce):
         summary.add(result)
     summary.cancelled = observer.stop_event().is_set()
     return summary
@@ -266,7 +265,7 @@ def status_rows(plans: Iterable[Plan], cache: Cache) -> Iterator[StatusRow]:
             yield StatusRow(plan.record.name, stage, state, reason, quality)
 
 
-def plan_costs(plans: Iterable[Plan], config: Config, cache: Cache) -> ExtractRun:
+def plan_costs(plans: Iterable[Plan], machine: Machine, cache: Cache) -> ExtractRun:
     """The stages that `extract` would run, with reasons and costs; nothing is run."""
     summary, todo = Summary(), list[Plan]()
     for plan in plans:
@@ -275,4 +274,4 @@ def plan_costs(plans: Iterable[Plan], config: Config, cache: Cache) -> ExtractRu
             todo.append(plan)
         else:
             summary.add(result_of(plan))
-    return ExtractRun(cache.place, summary, dry_run(todo, config, cache))
+    return ExtractRun(cache.place, summary, dry_run(todo, machine, cache))

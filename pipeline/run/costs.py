@@ -15,11 +15,12 @@ from typing import Any
 from data.errors import AimError, counted
 from data.store import fetched
 from data.video import Record, probe
+from extractors.base import StageConfig
 from pipeline.cache import Cache
 from pipeline.observer import duration_text
 from pipeline.pool import pool_of
 from pipeline.run.plan import Plan
-from pipeline.settings.config import Config
+from pipeline.settings.machine import Machine
 from pipeline.settings.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
@@ -52,16 +53,18 @@ class ExpectedCost:
     lengths: tuple[int, ...] = ()  # of each video in frames
 
 
-def expected_cost(plans: Sequence[Plan], config: Config, cache: Cache) -> ExpectedCost:
-    """The expected cost of `plans` under their configuration."""
+def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> ExpectedCost:
+    """The expected cost of `plans` on a machine."""
     measured, frames = cache.index.costs(), expected_frames([plan.record for plan in plans])
-    settings = {name: config.stage(name) for name in dict.fromkeys(name for plan in plans for name in plan.todo)}
+    settings: dict[str, StageConfig] = {}
+    for plan in plans:
+        settings |= {name: plan.settings(name) for name in plan.todo if name not in settings}
     stages: dict[str, StageCost] = {}
     for name, one in settings.items():
         counts = (count for plan, count in zip(plans, frames, strict=True) if name in plan.todo)
         work = [stage_class(name).work(one, count) for count in counts]
         stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(name))
-    workers, where = pool_of(config.machine.run).workers_for(len(plans))
+    workers, where = pool_of(machine.run).workers_for(len(plans))
     seconds = None
     if sum(frames) and stages.keys() <= measured.keys():
         # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
@@ -118,10 +121,10 @@ class DryRun:
     estimate: ExpectedCost
 
 
-def dry_run(plans: Sequence[Plan], config: Config, cache: Cache) -> DryRun:
+def dry_run(plans: Sequence[Plan], machine: Machine, cache: Cache) -> DryRun:
     """What these plans would do, and the expected cost."""
     planned = tuple(PlannedVideo(plan.record.name, dict(reasons(plan))) for plan in plans)
-    return DryRun(planned, expected_cost(plans, config, cache))
+    return DryRun(planned, expected_cost(plans, machine, cache))
 
 
 def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

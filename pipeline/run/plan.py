@@ -27,12 +27,14 @@ class PlannedStage:
     """One stage of one record.
 
     Attributes:
+        settings: those that the output is computed with, of which its key has a part.
         freshness: whether the stored output can be used.
         wanted: somebody wants the output, and not only a later stage.
         due: the stage runs once its output is wanted; it has none that can be used, or is forced to.
     """
 
     parts: KeyParts
+    settings: StageConfig
     freshness: Freshness
     wanted: bool
     due: bool
@@ -105,6 +107,10 @@ class Plan:
     def idle(self) -> Plan:
         """The same plan where no output is asked for, so that no stage will run."""
         return replace(self, stages=tuple(replace(planned, wanted=False) for planned in self.stages))
+
+    def settings(self, stage: str) -> StageConfig:
+        """The settings of one of its stages."""
+        return next(planned.settings for planned in self.stages if planned.name == stage)
 
     def again(self, cache: Cache, stage: str) -> Plan:
         """The same computations by the outputs that are there now; that of `stage` is asked for too."""
@@ -180,7 +186,7 @@ class Planner:
                 absent.setdefault(name, Failure("input", name, what, fix))
         inputs = input_hashes(record, self._cache)
         keys: dict[str, str] = {}
-        for name in self.stages:
+        for name, settings in self.stages.items():
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
             stage = self.descriptions[name]
@@ -193,11 +199,12 @@ class Planner:
             parts = KeyParts(name, stage.version, stage.settings, identity, reads, upstream)
             keys[name] = parts.key
             if (failure := absent.get(name)) is not None:
-                stages.append(PlannedStage(parts, Freshness("failed", failure), wanted=False, due=False))
+                stages.append(PlannedStage(parts, settings, Freshness("failed", failure), wanted=False, due=False))
                 continue
             freshness, wanted = self._cache.freshness(parts, record.id, siblings), name in self._wanted
             again = (self._force and wanted) or (self._retry_failed and freshness.state == "failed")
-            stages.append(PlannedStage(parts, freshness, wanted, due=again or freshness.state in ("missing", "stale")))
+            due = again or freshness.state in ("missing", "stale")
+            stages.append(PlannedStage(parts, settings, freshness, wanted, due))
         return Plan(record, tuple(stages))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:

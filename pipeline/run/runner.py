@@ -20,7 +20,6 @@ from pipeline.cache.failure import KEPT, Failure
 from pipeline.pool import WorkerLost
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.plan import Plan, PlannedStage, needs
-from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class
 
 AGAIN = "Type the same command again"
@@ -102,8 +101,8 @@ class PlanRunner:
     stages begin.
     """
 
-    def __init__(self, config: Config, cache: Cache, stop: threading.Event, tell: Callable[..., None]) -> None:
-        self.config, self.cache, self.stop, self.tell = config, cache, stop, tell
+    def __init__(self, cache: Cache, stop: threading.Event, tell: Callable[..., None]) -> None:
+        self.cache, self.stop, self.tell = cache, stop, tell
         self._extractors: dict[str, Extractor[Any]] = {}
 
     def __call__(self, plan: Plan) -> Result:
@@ -138,11 +137,12 @@ class PlanRunner:
         self.cache.index.flush()
         return self.result
 
-    def extractor(self, stage: str) -> Extractor[Any]:
-        """The stage's extractor, made once."""
-        if stage not in self._extractors:
-            self._extractors[stage] = stage_class(stage)(self.config.stage(stage), StageFiles())
-        return self._extractors[stage]
+    def extractor(self, planned: PlannedStage) -> Extractor[Any]:
+        """The stage's extractor, made once for plans with equal settings."""
+        made = self._extractors.get(planned.name)
+        if made is None or made.config != planned.settings:
+            made = self._extractors[planned.name] = stage_class(planned.name)(planned.settings, StageFiles())
+        return made
 
     def _run(self, plan: Plan) -> None:
         """Run the stages in groups that share one decode; write each output when its stage ends."""
@@ -156,7 +156,7 @@ class PlanRunner:
                 continue
             self.tell(0, 0, tuple(steps))
             work = {
-                name: (self.extractor(name).extract, Upstream(self.cache, record.id, planned.parts.upstream))
+                name: (self.extractor(planned).extract, Upstream(self.cache, record.id, planned.parts.upstream))
                 for name, planned in steps.items()
             }
             shared, start = DecodePass(record, self.stop, self.tell), time.perf_counter()
@@ -167,7 +167,7 @@ class PlanRunner:
                     output = replace(output, quality={**output.quality, **shared.damage})
                     if self._first_stamps != stamps(self.record):
                         raise ChangedError("the input changed while it was read", fix=AGAIN)
-                    extractor = self.extractor(name)
+                    extractor = self.extractor(steps[name])
                     promise = extractor.promise(extractor.config, shared.frame_count)
                     self.cache.write(steps[name].parts, record, output, promise)
                     result.done[name] = time.perf_counter() - start

@@ -136,7 +136,7 @@ def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache
     stage = next((name for name in PEOPLE if name in stages), None)
     if stage is None:
         return []
-    for result, outputs in run((plan.idle() for plan, _ in plans), config, cache, read=(stage, "timesteps")):
+    for result, outputs in run((plan.idle() for plan, _ in plans), config.machine, cache, read=(stage, "timesteps")):
         record, labels = result.record, result.record.labels
         if not isinstance(outputs, Failure) and labels is not None and labels.score is not None:
             bounds = np.asarray(outputs["timesteps"].arrays["bounds"].values, dtype=np.float64)

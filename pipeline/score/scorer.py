@@ -95,7 +95,7 @@ class Scorer:
                 carried[record.id] = found
         marked = (replace(one, phases=carried[one.id].phases) if one.id in carried else one for one in ready)
         plans = self.planner.plan_all([record for record in marked if record.id not in failures])
-        for result, outputs in run(plans, self.config, self.cache, observer, read=("timesteps",)):
+        for result, outputs in run(plans, self.config.machine, self.cache, observer, read=("timesteps",)):
             record = result.record
             if isinstance(outputs, Failure):
                 failures[record.id] = outputs
@@ -118,7 +118,7 @@ class Scorer:
         plan = self.planner.plan(record if row.carried is None else replace(record, phases=row.carried.phases))
         if plan.keys() != row.keys:  # the video changed meanwhile
             return {}
-        ((_, outputs),) = run([plan.idle()], self.config, self.cache, read=None)
+        ((_, outputs),) = run([plan.idle()], self.config.machine, self.cache, read=None)
         return {} if isinstance(outputs, Failure) else outputs
 
     def _scored(

@@ -35,7 +35,7 @@ def opened(config: Config) -> Cache:
 def extract(records: Sequence[Record], config: Config, **options: Any) -> Summary:
     """`extract` with a cache that is opened and closed; `options` are those of `Planner`."""
     cache = opened(config)
-    summary = run_extract(Planner(config, cache, **options).plan_all(records), config, cache)
+    summary = run_extract(Planner(config, cache, **options).plan_all(records), config.machine, cache)
     cache.close()
     return summary
 
@@ -65,7 +65,7 @@ def extract_flow(videos: Path, config: Config, engine: str = "local", **hooks: A
     config = load_config(config, {"run.engine": engine})
     with opened(config) as cache:
         plans = Planner(config, cache).plan_all(find_videos([videos]).records)
-        return run_extract(plans, config, cache, Watching(**hooks))
+        return run_extract(plans, config.machine, cache, Watching(**hooks))
 
 
 def outputs(cache: Path) -> list[Path]:

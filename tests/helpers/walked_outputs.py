@@ -209,7 +209,7 @@ def scores(folder: Path) -> Outputs:
     config = validate({**settings, "train": train, "model": {"width": 8, "regression_width": 8}})
     learn, unseen = records[:20], records[20:]
     with open_cache(config.machine) as cache:
-        assert run_extract(Planner(config, cache).plan_all(records), config, cache).ok
+        assert run_extract(Planner(config, cache).plan_all(records), config.machine, cache).ok
         trained = train_model(gather_features(learn, config, cache, Observer()), config, folder / "run", cache, folds=4)
     scorer = load_scorer(folder / "run", config)
     rows, truth = tuple(scorer.score_records(unseen)), tuple(float(one.labels.score) for one in unseen if one.labels)

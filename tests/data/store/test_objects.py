@@ -108,7 +108,7 @@ def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video:
     cache = open_cache(config.machine)
     plan = Planner(config, cache).plan(filled.videos()[0])
     filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
-    result = PlanRunner(config, cache, threading.Event(), print)(plan)
+    result = PlanRunner(cache, threading.Event(), print)(plan)
     assert "changed since the run began" in result.failed["brightness"].cause
     assert extract(filled.videos(), config).ok
 

@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
     )
     cache = Cache(config.machine.cache)
     records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
-    assert run_extract(Planner(config, cache).plan_all(records), config, cache).ok
+    assert run_extract(Planner(config, cache).plan_all(records), config.machine, cache).ok
     return config, gather_features(records, config, cache, Observer())
 
 

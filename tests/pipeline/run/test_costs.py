@@ -36,7 +36,7 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     cache = Cache(changed.machine.cache)
     changed = load_config(changed, {"run.workers": 2})
     plans = [plan for plan in Planner(changed, cache).plan_all(find_videos([videos]).records) if plan.todo]
-    planned = dry_run(plans, changed, cache)
+    planned = dry_run(plans, changed.machine, cache)
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
     assert planned.plan[0] == PlannedVideo("0.mp4", expected)
     assert (planned.estimate.videos, planned.estimate.frames) == (3, 30)
@@ -55,10 +55,10 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     records = find_videos([videos]).records
     planner = Planner(config, cache, force=True)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    assert dry_run(plans, config, cache).plan[0].todo == {"contrast": "fresh, run again by --force"}
+    assert dry_run(plans, config.machine, cache).plan[0].todo == {"contrast": "fresh, run again by --force"}
     planner = Planner(config, cache, retry_failed=True)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    (row,) = dry_run(plans, config, cache).plan
+    (row,) = dry_run(plans, config.machine, cache).plan
     assert row.video == "bad.mp4"
     assert "tried again by --retry-failed" in row.todo["brightness"]
 
@@ -70,29 +70,29 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     records = find_videos([videos]).records
     planner = Planner(config, cache)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    before = expected_cost(plans, config, cache)
+    before = expected_cost(plans, config.machine, cache)
     assert before.seconds is before.stages["brightness"].seconds_per_unit is None, (
         "no time is given before one is measured"
     )
     assert in_a_line(before) == f"3 videos: brightness 30 frames, contrast 30 frames; on {before.where}"
-    title, _, rows = [*dry_run_tables(dry_run(plans, config, cache))][1]
+    title, _, rows = [*dry_run_tables(dry_run(plans, config.machine, cache))][1]
     assert title.startswith("30 frames with"), "no time in the table either"
     assert {row[-1] for row in rows} == {""}
     cache.index.add_cost("brightness", 2.0, 10)
     cache.index.flush()
-    assert expected_cost(plans, config, cache).seconds is None, "a stage without a measurement leaves the whole out"
+    assert expected_cost(plans, config.machine, cache).seconds is None, "a stage without a measurement"
     for _ in range(20):
         for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
             cache.index.add_cost(stage, seconds, 10)
         cache.index.flush()
-    estimated = expected_cost(plans, load_config(config, {"run.workers": 3}), cache)
+    estimated = expected_cost(plans, load_config(config, {"run.workers": 3}).machine, cache)
     assert estimated.stages["brightness"].seconds_per_unit == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
     assert in_a_line(estimated) == (
         "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
     )
     (config.machine.cache / ".index.sqlite").unlink()
-    assert expected_cost(plans, config, Cache(config.machine.cache)).seconds is None
+    assert expected_cost(plans, config.machine, Cache(config.machine.cache)).seconds is None
 
 
 def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
         config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
         cache = Cache(config.machine.cache)
         plans = [plan for plan in Planner(config, cache).plan_all(find_videos([videos]).records) if plan.todo]
-        return {name: about.work for name, about in expected_cost(plans, config, cache).stages.items()}
+        return {name: about.work for name, about in expected_cost(plans, config.machine, cache).stages.items()}
 
     assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}
     sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"max_pairs": 3})

@@ -22,7 +22,7 @@ from pipeline.cache import input_hashes, readable
 from pipeline.cache.failure import Failure
 from pipeline.cache.local_cache import Cache
 from pipeline.run import decode_pass
-from pipeline.run.batch import run_extract
+from pipeline.run.batch import run, run_extract
 from pipeline.run.costs import expected_cost
 from pipeline.run.plan import Planner
 from pipeline.score.model_training import content_hashes
@@ -56,7 +56,7 @@ def test_a_dummy_extractor_runs_through(place: Place, video: Callable[..., bytes
     place.put("notes.txt", b"no video")
     records, config = place.records(), place.config()
     cache = opened(config)
-    assert expected_cost([*Planner(config, cache).plan_all(records)], config, cache).frames == 30
+    assert expected_cost([*Planner(config, cache).plan_all(records)], config.machine, cache).frames == 30
     summary = extract(records, config)
     assert (summary.ok, [result.record.id for result in summary.results]) == (True, ["a.mp4", "sub/a.mp4"])
     cache, keys = opened(config), summary.keys["sub/a.mp4"]
@@ -133,7 +133,7 @@ def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(
     monkeypatch.setattr(Cache, "read", damaged)
     observer = Watching()
     with opened(both := configured(tmp_path / "cache")) as cache:
-        (result,) = run_extract(Planner(both, cache).plan_all(records), both, cache, observer).results
+        (result,) = run_extract(Planner(both, cache).plan_all(records), both.machine, cache, observer).results
     cause = "the output of brightness cannot be used (damaged cache file)"
     assert result.failed == {"contrast": Failure("damaged", "contrast", cause)}
     assert [line for line in observer.lines if "again" in line] == [f"a.mp4 is extracted again: {cause}"]
@@ -191,7 +191,7 @@ def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(m
     config = configured(tmp_path / "cache")
     cache = Cache(config.machine.cache)
     plans, observer = Planner(config, cache).plan_all(records), Watching(on_plan=lambda *_: extract(records, config))
-    summary = run_extract(plans, config, cache, observer)
+    summary = run_extract(plans, config.machine, cache, observer)
     assert [(result.done, set(result.skipped)) for result in summary.results] == [({}, {"brightness", "contrast"})]
 
 
@@ -207,6 +207,19 @@ def test_each_video_is_decoded_once(make_video, tmp_path: Path, monkeypatch: pyt
     assert len(decoded) == 1
 
 
+def test_a_plan_is_computed_with_the_settings_of_its_key(make_video, tmp_path: Path) -> None:
+    records = find_videos([make_video(tmp_path / "a.mp4", frames=12)]).records
+    configs = [configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": n}) for n in (1, 3)]
+    with opened(configs[0]) as cache:
+        plans = [plan for config in configs for plan in Planner(config, cache).plan_all(records)]
+        lengths = [
+            len(outputs["brightness"].arrays["time"].values)
+            for _, outputs in run(plans, configs[0].machine, cache, read=("brightness",))
+            if not isinstance(outputs, Failure)
+        ]
+    assert sorted(lengths) == [4, 12]
+
+
 def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", frames=10)
     config = configured(tmp_path / "cache")
@@ -214,7 +227,7 @@ def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
     cache = Cache(config.machine.cache)
     records = find_videos([tmp_path / "a.mp4"]).records
     plans = Planner(config, cache).plan_all(records)
-    run_extract(plans, config, cache, Watching(on_frames=lambda *what: events.append(what)))
+    run_extract(plans, config.machine, cache, Watching(on_frames=lambda *what: events.append(what)))
     assert events[0] == ("a.mp4", 0, 0, ("brightness",))
     assert ("a.mp4", 10, 10, ("brightness",)) in events
     assert events[-1] == ("a.mp4", 0, 0, ("contrast",))
@@ -227,7 +240,7 @@ def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
     cache, stop = Cache(config.machine.cache), threading.Event()
     observer = Watching(stop=stop, on_result=lambda *_: stop.set())
-    summary = run_extract(Planner(config, cache).plan_all(records), config, cache, observer)
+    summary = run_extract(Planner(config, cache).plan_all(records), config.machine, cache, observer)
     assert summary.cancelled
     assert not summary.ok
     assert len(summary.results) == 1

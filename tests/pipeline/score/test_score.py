@@ -97,7 +97,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     root = folder_of(labelled)
     config = toy_config(root / "cache")
     with open_cache(config.machine) as cache:
-        assert run_extract(Planner(config, cache).plan_all(labelled), config, cache).ok
+        assert run_extract(Planner(config, cache).plan_all(labelled), config.machine, cache).ok
         done = train_model(gather_features(labelled, config, cache, Observer()), config, root / "run", cache, folds=4)
     assert (done.calibration is not None, done.not_calibrated) == (True, "")
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):

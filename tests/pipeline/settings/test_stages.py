@@ -42,7 +42,7 @@ def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_p
     assert "brightness" in method_class().model_fields
     config = configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": 3})
     cache, records = opened(config), find_videos([tmp_path / "in"]).records
-    cost = expected_cost([*Planner(config, cache).plan_all(records)], config, cache).stages["brightness"]
+    cost = expected_cost([*Planner(config, cache).plan_all(records)], config.machine, cache).stages["brightness"]
     assert cost == StageCost(1, 4, "frames", None)
     assert extract(records, config).ok
     assert states(records, config) == {"a.mp4/brightness": ("fresh", "")}
