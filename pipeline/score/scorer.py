@@ -224,8 +224,8 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     """
     folder = Path(folder)
     user = load_config(None, {"run.workers": 0}) if user is None else user
-    config, file_rate = scoring_config(folder, user), user.videos.frames.fps
-    scorer = Scorer(folder, TrainedModel.load(folder), config, model_sha256(folder), file_rate)
+    model = TrainedModel.load(folder)  # before its configuration is read: it checks the hashes of all files
+    scorer = Scorer(folder, model, scoring_config(folder, user), model_sha256(folder), user.videos.frames.fps)
     observer.notes(unused_settings(scorer.config.method, user.method))
     return scorer
 

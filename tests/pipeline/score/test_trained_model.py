@@ -78,9 +78,9 @@ def test_a_score_does_not_depend_on_company_or_threads(run: TrainedModel, featur
 
 
 def test_other_settings_are_refused_by_name(run: TrainedModel, features: FeatureSet) -> None:
-    settings = stages(pose={"backend": "mmpose", "long_side": 384}, timesteps={"count": 10}, extra={})
+    others = stages(pose={"backend": "mmpose", "long_side": 384}, timesteps={"count": 10}, extra={})
     with pytest.raises(UsageError) as caught:
-        run.predict(replace(features, settings=settings))
+        run.predict(replace(features, stages=others))
     message = str(caught.value)
     assert 'pose.backend: "movenet" in the model, "mmpose" here' in message
     assert "extra: absent in the model, {" in message
