@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput
+from data.store import StageOutput, is_remote
 from data.store.arrays import Floats, Quality
 from data.video import Record
 from extractors.timesteps import TimestepsConfig
@@ -275,7 +275,9 @@ def score_videos(
     Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
     training; DataError if there is no trained model, or a damaged one.
     """
-    config, file_rate = scoring_config(model, user), user.videos.frames.fps
+    files = bool(inputs or kinematics) and not any(is_remote(place) or place.is_dir() for place in inputs)
+    # Only folders of frames and data sets take the rate of training, so a wrong file is named before the model is read.
+    config, file_rate = user if files else scoring_config(model, user), user.videos.frames.fps
     records = find_performances(inputs, observer, config, kinematics=kinematics, file_rate=file_rate)
     with load_scorer(model, user, observer) as scorer:
         if kinematics is not None and "kinematics" not in scorer.reads:

@@ -141,6 +141,7 @@ def test_features_of_another_size_cost_that_performance_alone(tmp_path: Path) ->
 def test_features_for_a_model_that_reads_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = SimpleNamespace(planner=SimpleNamespace(stages={"clips": None}), reads=frozenset({"video"}))
     monkeypatch.setattr("pipeline.score.scorer.load_scorer", lambda *_, **__: nullcontext(scorer))
+    monkeypatch.setattr("pipeline.score.scorer.scoring_config", lambda _, user: user)
     user = load_config("folder", {"dataset.features": [str(own_data(tmp_path, count=1) / "vst")]})
     with pytest.raises(UsageError, match=r"this model reads no features\. Leave out --features"):
         score_videos([], Path("run"), user, SILENT)
