@@ -26,7 +26,7 @@ from pipeline.report.text import to_digits
 from pipeline.report.video_section import ModelFacts, batch_row, section_of_video
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
-from pipeline.score.model_files import no_model_fix
+from pipeline.score.model_files import DESCRIPTION, no_model_fix
 from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.shareable import shareable
@@ -34,7 +34,7 @@ from pipeline.score.stored_method import scoring_config
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import command_line
 
-RESULTS, MODEL = "results.json", "model.json"
+RESULTS = "results.json"
 VIDEOS = "Name two video files"
 DATA_SET = "its data set with --config PRESET --set dataset.root=FOLDER"
 
@@ -75,7 +75,7 @@ def folder_page(
     where its files are damaged.
     """
     results = read_results(folder / RESULTS) if (folder / RESULTS).exists() else None
-    if not (folder / MODEL).exists():
+    if not (folder / DESCRIPTION).exists():
         if results is None:
             raise UsageError(
                 "no results and no model in this folder",

@@ -49,19 +49,21 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
                 fix = f"Name the folder of a data set as a setting: {quoted('--set', f'dataset.root={folders[0]}')}"
                 raise UsageError(error.what, where=error.where, fix=fix) from error
             raise
-        listing = completed(listing, config, inputs[0])
+        listing = completed(listing, config, config.videos.frames.fps, inputs[0])
     else:
         listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     return listing, feasible_config(listing.records, config, observer)
 
 
-def completed(listing: Listing, config: Config, place: Path | None = None) -> Listing:
-    """The listing with frame rate, features and phases as configured; `place` is the folder or video that was listed.
+def completed(listing: Listing, config: Config, rate: float, place: Path | None = None) -> Listing:
+    """The listing with features and phases as configured, and `rate` as in `Listing.at_rate`.
+
+    `place` is the folder or video that was listed.
 
     Raises UsageError: no such file of features or phases; StorageError: the store does not answer or refuses.
     """
-    listing = with_features(listing.at_rate(config.videos.frames.fps), named_features(config.dataset.features))
+    listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))
     return with_phases(listing, config.dataset.phases, place, config.machine.storage.reach())
 
 
@@ -76,7 +78,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     dataset, features = config.dataset, named_features(config.dataset.features)
     labels = dataset.labels if dataset.kind == "folder" else None
     if dataset.root is None and features:
-        return completed(list_unfilmed(names_of(features), labels), config)
+        return completed(list_unfilmed(names_of(features), labels), config, config.videos.frames.fps)
     if dataset.root is None:
         raise UsageError(
             "no data set given",
@@ -93,7 +95,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         unfilmed=names_of(features),
         **options,
     )
-    listing = completed(listing, config, dataset.root)
+    listing = completed(listing, config, config.videos.frames.fps, dataset.root)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

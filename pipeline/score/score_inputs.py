@@ -48,7 +48,7 @@ def find_performances(
     else:
         raise UsageError("nothing to score", fix=NOTHING)
     if inputs:
-        listing = completed(listing, config, inputs[0]).at_rate(file_rate)
+        listing = completed(listing, config, file_rate, inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
     for record in listing.records:
