@@ -38,7 +38,7 @@ from pipeline.systems import (
     published_systems,
     watching,
 )
-from pipeline.systems.selection import CHOSEN, ORACLE
+from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
 from pipeline.train.features import FeatureSet
 
 Cue = Literal["level", "time", "moment", "relation", "difficulty", "noise", "nothing"]

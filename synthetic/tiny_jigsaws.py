@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data.datasets.jigsaws import RATE_HZ, TASKS
+from data.datasets.jigsaws import TASKS
+from data.datasets.jigsaws_kinematics import RATE_HZ
 from data.splits import JIGSAWS_4FOLD
 from data.store import write_text
 from data.store.arrays import Floats

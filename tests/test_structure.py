@@ -40,7 +40,7 @@ MAY_IMPORT = {
 }
 
 READERS = {
-    "data.datasets.jigsaws": {"parse_kinematics"},
+    "data.datasets.jigsaws_kinematics": {"parse_kinematics"},
     "data.features": {"read_features"},
     "data.keypoints": {"read_keypoints", "read_motion"},
     "data.stage_files": {"StageFiles"},
@@ -49,7 +49,7 @@ READERS = {
 the `StageFiles`."""
 
 FROM_DATA = {
-    "data.datasets.jigsaws": {"BLOCK", "RATE_HZ"},
+    "data.datasets.jigsaws_kinematics": {"BLOCK", "RATE_HZ"},
     "data.features": {"PARTS", "kind_of_part"},
     "data.errors": {
         "PROGRAM",

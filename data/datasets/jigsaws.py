@@ -9,31 +9,20 @@ TASK is Suturing, Needle_Passing or Knot_Tying, X the surgeon, n the trial. The 
 (39 + 28 + 36); each one that the copy lacks becomes a problem line. A trial without video, as in a copy of kinematics
 alone, is one record with `path` None, named after its kinematics file. New trials have no score yet and need no meta
 file: `list_jigsaws(root, unscored=True)` lists every trial that has a file.
-
-Kinematics files have no header, 30 rows a second, and 76 numbers a row, separated by blanks. They are four blocks of
-19: master left, master right, and the two slaves. Each block is the tooltip's position (3, m), rotation matrix (9, row
-by row), translational velocity (3, m/s), rotational velocity (3, rad/s) and gripper angle (1, rad).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from data.datasets.tables import at_line, clip, read_bytes, read_text
 from data.errors import DataError, UsageError, VideoError, counted, nearest
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record, probe
 
 VIEWS = ("capture1", "capture2")
-COLUMNS = 76
-BLOCK = 19
-RATE_HZ = 30.0  # kinematics rows (and nominal video frames) a second
 TASKS = ("Suturing", "Needle_Passing", "Knot_Tying")
 
 TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
@@ -41,9 +30,6 @@ TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
 
 MOST_APART = 30
 """Official videos have 2 to 20 more frames than there are rows; more than this and 5 % of them is a doubt."""
-
-EXPECTED = "Get the file again; expected 76 numbers a line"
-_ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` would take these for spaces
 
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -189,34 +175,6 @@ def _trial_records(
         yield Record(record_id, path, sidecars, folder.name, labels, {**groups, "view": view})
 
 
-def parse_kinematics(path: Path) -> NDArray[np.float64]:
-    """The (rows, 76) float64 numbers of a kinematics file, in file order.
-
-    Raises DataError, which names the file and the line: no row, a row without 76 columns, a cell that is not a finite
-    number. A file that is cut inside its very last number looks whole and is read.
-    """
-    lines = read_bytes(path).translate(_ODD).rstrip().split(b"\n")
-    if lines == [b""]:
-        raise DataError("empty kinematics file", where=path, fix=EXPECTED)
-    rows = []
-    for index, line in enumerate(lines):
-        cells = line.split()
-        if len(cells) != COLUMNS:
-            cut = 0 < index == len(lines) - 1 and len(cells) < COLUMNS
-            what = f"{'the last row is truncated: ' if cut else ''}{len(cells)} columns instead of {COLUMNS}"
-            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
-        try:
-            rows.append(list(map(float, cells)))
-        except ValueError:
-            rows.append(list(map(_number, cells)))
-        if not all(map(math.isfinite, rows[-1])) or b"_" in line:
-            column = [math.isfinite(_number(cell)) for cell in cells].index(False)
-            shown = clip(cells[column].decode("utf-8", "backslashreplace"))
-            what = f"column {column + 1} is '{shown}', not a finite number"
-            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
-    return np.array(rows, dtype=np.float64)
-
-
 def length_doubts(records: Sequence[Record]) -> list[str]:
     """One line for each trial whose kinematics have far more or fewer rows than its video has frames.
 
@@ -233,14 +191,6 @@ def length_doubts(records: Sequence[Record]) -> list[str]:
             if abs(frames - rows) > max(MOST_APART, 0.05 * frames):
                 doubts[trial] = f"{trial}: {rows} rows of kinematics for {frames} frames"
     return [*doubts.values()]
-
-
-def _number(cell: bytes) -> float:
-    """The number of a cell; NaN where it is none."""
-    try:
-        return math.nan if b"_" in cell else float(cell)
-    except ValueError:
-        return math.nan
 
 
 def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]:

@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from data.datasets.folder import VideoNames
-from data.datasets.jigsaws import RATE_HZ
+from data.datasets.jigsaws_kinematics import RATE_HZ
 from data.datasets.tables import MAX_BYTES, clip, read_bytes, read_table, read_text, without_mark
 from data.errors import DataError, UsageError, VideoError, printable
 from data.store import RemoteFolder, Storage, address, is_remote, parse_json

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from data.datasets.jigsaws import BLOCK, RATE_HZ, parse_kinematics
+from data.datasets.jigsaws_kinematics import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats, Measures

@@ -29,7 +29,7 @@ class Tool:
 
     @classmethod
     def from_block(cls, time: Floats, block: Floats, handle: Floats, smoothing: float) -> Tool:
-        """A tool from the (row, 19) numbers of one block, in the order of `data.datasets.jigsaws`."""
+        """A tool from the (row, 19) numbers of one block, in the order of `data.datasets.jigsaws_kinematics`."""
         rotation = block[:, 3:12].reshape(-1, 3, 3)
         return cls(time, block[:, :3], rotation, block[:, 12:15], block[:, 15:18], block[:, 18], handle, smoothing)
 

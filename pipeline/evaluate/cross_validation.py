@@ -18,9 +18,9 @@ from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.systems import BestOnTest, InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
+from pipeline.systems.chosen_epoch import by_epoch_of, latest_best
 from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_runs
-from pipeline.systems.selection import by_epoch_of, latest_best
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet, one_per_trial
 

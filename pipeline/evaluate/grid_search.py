@@ -1,7 +1,7 @@
 """`evaluate --grid`: settings of the network and the recipe chosen by inner validation, on training parts only.
 
 A candidate is one combination of a grid, as a whole method. The row `CHOSEN` selects one inside the training
-part of each fold of the protocol (`pipeline.systems.selection.Selected`).
+part of each fold of the protocol (`pipeline.systems.chosen_candidate.Selected`).
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ from pipeline.evaluate.evaluation_results import (
 )
 from pipeline.evaluate.rank_intervals import rank_agreement
 from pipeline.systems import Predictions, ResultRow, TaskFold
+from pipeline.systems.deviation_ratios import errors_and_deviations
 from pipeline.systems.interface import as_many_runs
-from pipeline.systems.selection import errors_and_deviations
 from pipeline.train import SCORES, label_table
 from pipeline.train.features import FeatureSet
 

@@ -2,11 +2,15 @@
 
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.chosen_candidate import Selected
+from pipeline.systems.chosen_epoch import BestOnTest, ChosenEpoch, watching
 from pipeline.systems.combination import COMBINED, Combination, Combined
+from pipeline.systems.deviation_ratios import WithInnerRatios
 from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_inner, predict_rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
 from pipeline.systems.interface import (
     FoldPredictions,
+    NetworkRow,
     NetworkSystem,
     Predictions,
     Predictor,
@@ -15,7 +19,6 @@ from pipeline.systems.interface import (
     System,
 )
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem, published_systems
-from pipeline.systems.selection import BestOnTest, ChosenEpoch, NetworkRow, Selected, WithInnerRatios, watching
 from pipeline.systems.trainings import Training, TrainingError, run_training
 
 __all__ = [

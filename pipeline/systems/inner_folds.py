@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.splits import TIED, kfold, tied
-from data.store.arrays import Rows
+from data.store.arrays import Floats, Rows
+from models.metrics import fisher_average, spearman
+from pipeline.train import label_table
 from pipeline.train.features import FeatureSet
 
 INNER_FOLDS = 3
@@ -90,3 +92,14 @@ def task_rows(features: FeatureSet) -> dict[str, Rows]:
     """The rows of every task."""
     tasks = np.array([record.task for record in features.records])
     return {str(task): np.flatnonzero(tasks == task) for task in dict.fromkeys(tasks.tolist())}
+
+
+def mean_rho(train: FeatureSet, rows: Rows, predicted: Floats) -> float:
+    """Spearman's rho of predictions (m,) for `rows` of each task, averaged over the tasks by Fisher's z."""
+    true, tasks = label_table(train.records)[rows, 0], task_rows(train.take(rows))
+    return fisher_average([spearman(predicted[mine], true[mine]) for mine in tasks.values()]).value
+
+
+def sortable(value: float) -> float:
+    """`value`, or -2 where it is undefined: below every correlation."""
+    return value if np.isfinite(value) else -2.0

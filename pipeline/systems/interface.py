@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -188,6 +188,33 @@ class NetworkSystem(System):
 
 _NAMED = ("name", "kind", "model", "config")
 """Fields of a network system that its identity leaves out, or names itself."""
+
+
+@dataclass(frozen=True)
+class NetworkRow(ResultRow):
+    """A further row of a network, from the same training as the network's own row."""
+
+    network: NetworkSystem
+    ending: ClassVar[str] = ""
+
+    @property
+    def kind(self) -> RowKind:  # type: ignore[override]
+        """The kind of the network."""
+        return self.network.kind
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the row."""
+        return f"{self.network.name}{self.ending}"
+
+    @property
+    def systems(self) -> tuple[System, ...]:
+        """See `ResultRow.systems`."""
+        return (self.network,)
+
+    def epoch_name(self, number: int) -> str:
+        """The name of the watched epoch of this number, from 0."""
+        return f"epoch {self.network.watch[number]}"
 
 
 SimplePredictor = Callable[[FeatureSet, int], Floats]

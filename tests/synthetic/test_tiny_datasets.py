@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.datasets.jigsaws import parse_kinematics
+from data.datasets.jigsaws_kinematics import parse_kinematics
 from data.datasets.listing import list_records
 from data.splits import make_folds
 from data.video.decoder import probe

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.datasets import listing
-from data.datasets.jigsaws import parse_kinematics
+from data.datasets.jigsaws_kinematics import parse_kinematics
 from data.datasets.listing import KINDS, check_data, list_records
 from data.errors import DataError, UsageError
 from data.keypoints import read_motion

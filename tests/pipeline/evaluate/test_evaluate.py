@@ -24,20 +24,13 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
+from pipeline.systems.chosen_candidate import Selected
+from pipeline.systems.chosen_epoch import CHOSEN, ORACLE, BestOnTest, ChosenEpoch, watched_epochs, watching
 from pipeline.systems.combination import Combined
 from pipeline.systems.fold_predictions import join_tasks
 from pipeline.systems.inner_folds import MOST_FOLDS, InnerSplit, inner_folds
 from pipeline.systems.interface import ResultRow, SimplePredictor, SimpleSystem
 from pipeline.systems.regressors import regressions_for
-from pipeline.systems.selection import (
-    CHOSEN,
-    ORACLE,
-    BestOnTest,
-    ChosenEpoch,
-    Selected,
-    watched_epochs,
-    watching,
-)
 from pipeline.systems.trainings import run_training, trainings_of
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet

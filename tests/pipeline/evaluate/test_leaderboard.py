@@ -19,8 +19,8 @@ from pipeline.evaluate.leaderboard import OURS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.recipes import TrainConfig
+from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
 from pipeline.systems.combination import COMBINED
-from pipeline.systems.selection import CHOSEN, ORACLE
 from pipeline.train.features import FeatureSet
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2

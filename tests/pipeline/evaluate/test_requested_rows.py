@@ -28,9 +28,9 @@ from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config, validate
+from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
 from pipeline.systems.combination import COMBINED
 from pipeline.systems.inner_folds import InnerSplit
-from pipeline.systems.selection import CHOSEN, ORACLE
 from pipeline.train.features import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 

@@ -32,11 +32,11 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import TaskFold
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.chosen_epoch import ChosenEpoch, watching
 from pipeline.systems.combination import Combined
 from pipeline.systems.interface import Predictions, Predictor, ResultRow, SimplePredictor, SimpleSystem, System
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
-from pipeline.systems.selection import ChosenEpoch, watching
 from pipeline.systems.trainings import Training, TrainingError, run_training, trainings_of
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet

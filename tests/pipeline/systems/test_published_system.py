@@ -29,8 +29,9 @@ from pipeline.systems import (
     published_systems,
     watching,
 )
+from pipeline.systems.chosen_epoch import CHOSEN
+from pipeline.systems.deviation_ratios import errors_and_deviations
 from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
-from pipeline.systems.selection import CHOSEN, errors_and_deviations
 from pipeline.systems.trainings import Training, run_training
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
