@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -27,6 +28,8 @@ OF_FILMS = {"clips": {"layout": "windows"}}
 Made = Mapping[str, StageDescription]
 """What describes the stages that made the features, by stage."""
 
+SHA256 = re.compile("[0-9a-f]{64}")
+
 HASH_LETTERS = 12
 """Letters of a hash that name a file of weights in a sentence."""
 
@@ -39,8 +42,7 @@ def paper_differences(method: Method, made: Made) -> list[str]:
     paper = load_config(PAPER_PRESET).method
     networks = (asdict(one.scorer[0]) for one in (method, paper))
     trainings = (one.scorer[1].model_dump(exclude={*NO_METHOD}) for one in (method, paper))
-    settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper)]
-    settings += _replaced(method, made)
+    settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper, made)]
     return [f"{name} {_plain(here)} ({_plain(theirs)})" for name, here, theirs in settings if here != theirs]
 
 
@@ -49,23 +51,26 @@ def _section(name: str, here: dict[str, Any], theirs: dict[str, Any]) -> Iterato
     yield from ((f"{name}.{key}", value, theirs[key]) for key, value in here.items())
 
 
-def _stages(method: Method, paper: Method) -> Iterator[tuple[str, Any, Any]]:
-    """Settings of the stages that both methods have."""
+def _stages(method: Method, paper: Method, made: Made) -> Iterator[tuple[str, Any, Any]]:
+    """Settings of the stages that both methods have; weights are those that made the features."""
     for stage in method.stages:
         if stage in paper.stages:
             theirs = paper.stage(stage).model_dump()
             if "kinematics" not in method.stages:
                 theirs |= OF_FILMS.get(stage, {})
             here = {name: value for name, value in method.stage(stage).model_dump().items() if name not in AGENTS}
+            if "weights" in here:
+                here["weights"] = _weights(here["weights"], made.get(stage))
             yield from _section(stage, here, theirs)
 
 
-def _replaced(method: Method, made: Made) -> Iterator[tuple[str, Any, Any]]:
-    """Stages whose weights are those of a file, with its hash and the name in the method."""
-    for stage, one in made.items():
-        entry = REGISTRY.get(getattr(method.stage(stage), "weights", "")) if stage in method.stages else None
-        if entry and (weights := one.identity.get("weights", entry.member_sha256)) != entry.member_sha256:
-            yield f"{stage}.weights_file", f"SHA-256 {weights[:HASH_LETTERS]}", entry.name
+def _weights(name: str, made: StageDescription | None) -> str:
+    """The registered name of the weights that made the features, else their hash; `name` where they have none."""
+    used = made.identity.get("weights", "") if made else ""
+    if not SHA256.fullmatch(used):  # drawn at random, or no network ran
+        return name
+    names = {entry.member_sha256: entry.name for entry in REGISTRY.values()}
+    return names.get(used, f"SHA-256 {used[:HASH_LETTERS]}")
 
 
 def _plain(value: Any) -> str:

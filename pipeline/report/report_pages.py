@@ -16,7 +16,7 @@ import numpy as np
 from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
-from pipeline.cache import software
+from pipeline.cache import software, stages_as_json
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_page, section_of_evaluation, section_of_training_folds
@@ -202,6 +202,7 @@ def scores_page(
     lines = [_held_out(line, scorer) for line in lines] if held_out else lines
     training = scorer.model.train_labels[:, 0]
     of_one = scored.following.get(rows[0].id, scorer) if len(rows) == 1 else scorer
+    recorded = of_one.config.recorded()
     batch = BatchSection(
         rows=tuple(lines),
         failures=tuple(
@@ -218,7 +219,7 @@ def scores_page(
             "model SHA-256": scorer.model_sha256,
             **software(),
         },
-        config=json.dumps(of_one.config.recorded(), indent=1, sort_keys=True),
+        config=json.dumps(recorded | {"features": stages_as_json(of_one.model.stages)}, indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),
         batch=batch,
     )

@@ -39,6 +39,8 @@ from pipeline.settings.config import Config, load_config
 from pipeline.settings.stages import fetch_weights, needed_inputs
 from pipeline.train.features import FeatureSet, feature_set
 
+OWN_WEIGHTS = "Give the file of weights that training had, if any: --set {}.weights_file=FILE"
+
 
 class Scorer:
     """A trained model with the configuration that made its features, as `load_scorer` reads it.
@@ -59,7 +61,7 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
                 where=folder,
-                fix=TRAIN_AGAIN,
+                fix=next((OWN_WEIGHTS.format(one.stage) for one in differing if one.of_weights), TRAIN_AGAIN),
             )
 
     def __enter__(self) -> Scorer:

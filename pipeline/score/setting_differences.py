@@ -31,6 +31,11 @@ class SettingDifference:
         """Stage and key, such as pose.stride."""
         return f"{self.stage}.{self.key}" if self.key else self.stage
 
+    @property
+    def of_weights(self) -> bool:
+        """Whether a network has other weights."""
+        return self.key == "identity.weights"
+
     def text(self, owner: str = "the model") -> str:
         """The setting with both values; the owner has the stored one."""
         return f"{self.name}: {_shown(self.stored)} in {owner}, {_shown(self.here)} here"

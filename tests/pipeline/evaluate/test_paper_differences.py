@@ -84,10 +84,16 @@ def test_settings_of_stages_count_without_kinematics(setting: dict[str, Any], te
 
 
 @pytest.mark.parametrize(
-    ("weights", "expected"), [("ab" * 32, ["clips.weights_file SHA-256 abababababab (i3d-kinetics400)"]), ("", [])]
+    ("name", "weights", "expected"),
+    [
+        ("i3d-kinetics400", "ab" * 32, ["clips.weights SHA-256 abababababab (i3d-kinetics400)"]),
+        ("i3d-kinetics400", REGISTRY["i3d-kinetics400"].member_sha256, []),
+        ("random", "ab" * 32, ["clips.weights SHA-256 abababababab (i3d-kinetics400)"]),
+        ("random", REGISTRY["i3d-kinetics400"].member_sha256, []),
+        ("random", "random:0", ["clips.weights random (i3d-kinetics400)"]),
+    ],
 )
-def test_a_file_of_weights_in_place_of_the_named_ones_is_a_difference(weights: str, expected: list[str]) -> None:
-    """The path of the file is not a setting of the method, and the file's content changes the result."""
-    identity = {"weights": weights or REGISTRY["i3d-kinetics400"].member_sha256}
-    made = {"clips": StageDescription(2, {}, identity), "timesteps": StageDescription(7, {}, {})}
-    assert paper_differences(load_config(PAPER_PRESET).method, made) == expected
+def test_the_weights_that_made_the_features_are_compared(name: str, weights: str, expected: list[str]) -> None:
+    """The path of a file is not a setting of the method, and the file's content changes the result."""
+    made = {"clips": StageDescription(2, {}, {"weights": weights}), "timesteps": StageDescription(7, {}, {})}
+    assert paper_differences(load_config(PAPER_PRESET, {"clips.weights": name}).method, made) == expected

@@ -251,6 +251,15 @@ def test_other_settings_are_refused_with_what_to_type(
         load_scorer(trained[0], cached_in(tmp_path))
 
 
+def test_other_weights_are_refused_with_the_setting_that_names_a_file(run_copy: Path, tmp_path: Path) -> None:
+    description = json.loads((run_copy / "model.json").read_text())
+    description["settings"]["timesteps"]["identity"]["weights"] = "ab" * 32
+    (run_copy / "model.json").write_text(json.dumps(description))
+    cover(run_copy)
+    with pytest.raises(UsageError, match=r'identity.weights: "abab.* --set timesteps.weights_file=FILE$'):
+        load_scorer(run_copy, cached_in(tmp_path))
+
+
 def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
     trained: tuple[Path, Path], run_copy: Path, tmp_path: Path
 ) -> None:
