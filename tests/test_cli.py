@@ -68,6 +68,9 @@ def test_bad_videos_beside_good_ones(aqa: Aqa, make_video, tmp_path: Path) -> No
     assert {reason["kind"] for reason in reasons.values()} == {"video"}
     failures = {name: row["failed"]["camera_flow"] for name, row in results.items() if row["failed"]}
     assert reasons == {name: {"stage": "camera_flow", **failure} for name, failure in failures.items()}
+    printed = aqa("status", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW[:2]).stderr
+    fixes = {failure["fix"] for failure in failures.values()}
+    assert fixes == {line.removeprefix("  -> ") for line in printed.splitlines() if line.startswith("  -> ")}
 
 
 @pytest.mark.parametrize(

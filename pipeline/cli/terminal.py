@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pipeline.cache import CacheFiles
+    from pipeline.cache.failure import Failure
     from pipeline.cache.housekeeping import CacheFile
     from pipeline.evaluate.system_table import Cell
     from pipeline.evaluate.system_table import Table as SystemsTable
@@ -87,15 +88,13 @@ class Terminal(Observer):
 
     def failures(self, results: Sequence[Any]) -> None:
         """Print one row per failed video, with the stages and the first causes, and what to do, on standard error."""
-        rows, fixes = [], dict[str, None]()
+        rows = []
         for result in results:
             causes = [failure for failure in result.failed.values() if failure.kind != "upstream"]
             shown = "; ".join(dict.fromkeys(failure.cause for failure in causes or result.failed.values()))
             rows.append((result.record.name, ", ".join(result.failed), shown))
-            fixes |= dict.fromkeys(failure.fix for failure in causes if failure.fix)
         table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to="stderr")
-        for fix in [*fixes][:SHOWN_FIXES]:
-            say(f"  -> {fix}")
+        say_fixes(failure for result in results for failure in result.failed.values())
 
     def confirm(self, question: str) -> bool:
         """Whether the user types yes; False without a terminal."""
@@ -231,7 +230,14 @@ def _system_cell(value: Cell) -> str:
     return " to ".join(decimals(end, 2) for end in value) if isinstance(value, tuple) else _cell(value)
 
 
-def status_table(rows: Iterable[StatusRow], *, all_values: bool = False) -> None:
+def say_fixes(failures: Iterable[Failure]) -> None:
+    """Say what to do about failures, each thing once."""
+    fixes = dict.fromkeys(failure.fix for failure in failures if failure.fix and failure.kind != "upstream")
+    for fix in [*fixes][:SHOWN_FIXES]:
+        say(f"  -> {fix}")
+
+
+def status_table(rows: Sequence[StatusRow], *, all_values: bool = False) -> None:
     """Print the table of `status`: a state per video and stage, with the reason or the quality values of the output."""
     from rich.table import Table
     from rich.text import Text
@@ -250,6 +256,7 @@ def status_table(rows: Iterable[StatusRow], *, all_values: bool = False) -> None
         values = ", ".join(f"{_cell(name)} {_cell(row.quality[name])}" for name in chosen)
         grid.add_row(shown, row.stage, state, _cell(row.reason.cause) if row.reason else values)
     console("stdout").print(grid)
+    say_fixes(row.reason for row in rows if row.reason and row.state == "failed")
 
 
 def _cell(value: Any) -> str:
