@@ -24,7 +24,7 @@ from pipeline.demo.quality import Metrics, PoseAgreement, compare_with_baselines
 from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.pool import ProcessPool, Tell, WorkerLost, run_items
+from pipeline.pool import Tell, WorkerLost, pool_of, run_items
 from pipeline.report import ReportData, ScoredVideos, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationSection, ScatterPoint
@@ -153,7 +153,7 @@ def run_demo(
     config = demo_config(out, size, overrides)
     parts = (f"{number}/{len(ACTIVITIES)} {part}" for number, part in enumerate(ACTIVITIES, start=1))
     observer.note(f"{next(parts)} {size.dives} synchronised dives into {out / 'dives'}")
-    render(out / "dives", size.dives, observer)
+    render(out / "dives", size.dives, config.machine.run, observer)
     lap("render")
     records = dataset_records(config).records
     observer.note(f"{next(parts)} {', '.join(config.method.stages)} into {config.machine.cache}")
@@ -234,16 +234,17 @@ def _start_rendering(folder: Path, stop: threading.Event, tell: Tell) -> Callabl
     return run
 
 
-def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
-    """Render the missing dives on all cores, then write the labels, and return all dives. Raises as `run_demo`."""
+def render(folder: Path, count: int, work: WorkConfig, observer: Observer) -> list[Dive]:
+    """Render the missing dives on this machine, then write the labels, and return all dives. Raises as `run_demo`."""
     dives = plan_dives(count, SEED)
     truth = folder / "truth"
     missing = [d for d in dives if not ((folder / d.video).exists() and (truth / f"{d.name}.npz").exists())]
     done = len(dives) - len(missing)
     if missing:
         start, stop = partial(_start_rendering, folder), observer.stop_event().is_set
+        pool = pool_of(work.model_copy(update={"engine": "local"}))  # the folder may be on this machine alone
         with observer.progress("rendered dives") as progress:
-            for dive, error in run_items(ProcessPool(WorkConfig()), start, deque(missing), stop):
+            for dive, error in run_items(pool, start, deque(missing), stop):
                 if isinstance(error, WorkerLost):
                     what = f"could not be rendered: {error}"
                     raise DataError(what, where=dive.name, fix="Type the same command again")
