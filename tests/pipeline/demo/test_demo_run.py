@@ -15,6 +15,7 @@ from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config
 from pipeline.demo.quality import compare_with_baselines, label_of
 from pipeline.observer import Observer
 from pipeline.score.score import Score
+from pipeline.settings.machine import WorkConfig
 from tests.helpers.watching import Watching
 
 
@@ -36,15 +37,15 @@ def test_the_full_demo_sees_every_frame() -> None:
 def test_the_announcement_and_the_first_part_come_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
-    def stopped(folder: Path, count: int, observer: Observer) -> None:
-        assert count == (88 if full else 24)
+    def stopped(folder: Path, count: int, work: WorkConfig, observer: Observer) -> None:
+        assert (count, work.workers) == (88 if full else 24, 1)
         raise Cancelled
 
     monkeypatch.setattr(demo_run, "render", stopped)
     monkeypatch.setattr(demo_run, "fetch", lambda name, say: None)
     notes = Watching()
     with pytest.raises(Cancelled):
-        api.demo(tmp_path / "demo", full=full, observer=notes)
+        api.demo(tmp_path / "demo", full=full, overrides=["run.workers=1"], observer=notes)
     size = FULL if full else QUICK
     first = f"1/5 rendering {size.dives} synchronised dives into {tmp_path / 'demo/dives'}"
     assert notes.lines == [announcement(size, tmp_path / "demo"), first]
