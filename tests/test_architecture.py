@@ -193,7 +193,7 @@ def using(name: str) -> set[str]:
 def test_one_place_runs_work() -> None:
     """`run_items` gives items to workers, and only `run` makes the runner of plans: so an item has no other retry."""
     assert using("run_items") == {
-        "pipeline/demo/demo_run.py", "pipeline/evaluate/training_runner.py", "pipeline/run/batch.py",
+        "pipeline/demo/rendered_dives.py", "pipeline/evaluate/training_runner.py", "pipeline/run/batch.py",
         "pipeline/train/fit.py",
     }  # fmt: skip
     assert using("PlanRunner") == {"pipeline/run/batch.py"}

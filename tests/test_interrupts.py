@@ -6,7 +6,6 @@ No file shows unfinished work as finished, finished files stay, and the same com
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -181,11 +179,52 @@ def test_ctrl_c_while_files_are_deleted(name: str, program: ProgramServer, folde
     assert not [*folder.glob("cache/timesteps/**/*.h5")]
 
 
-def started(words: str, folder: Path, **more: Any) -> subprocess.Popen[str]:
-    """A command in a process group of its own, as a terminal starts it."""
-    command = [sys.executable, str(ROOT / "run_pipeline.py"), *words.split()]
-    output: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, start_new_session=True, **{**output, "preexec_fn": listening, **more})
+@pytest.mark.weights
+def test_the_demo(program: ProgramServer, tmp_path: Path) -> None:
+    """A full disk and Ctrl-C while it renders on all cores; the other commands cover its later parts."""
+    done = program.run(["demo"], tmp_path, most_bytes=2000)
+    assert done.returncode == 2, done.printed
+    assert "error: demo: cannot be written" in done.printed
+    assert "Traceback" not in done.printed
+    running = program.start(["demo"], tmp_path)
+    while not [*tmp_path.glob("demo/dives/*/*")]:  # a film that grows, under a name of its own
+        assert running.process.status() != psutil.STATUS_ZOMBIE
+        time.sleep(0.05)
+    os.killpg(running.process.pid, signal.SIGINT)
+    done = running.wait()
+    assert done.returncode == 130, done.printed
+    assert "Traceback" not in done.printed
+    assert len([*tmp_path.glob("demo/dives/truth/dive*.npz")]) < 24
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("seconds", [0.2, 0.5])
+def test_ctrl_c_while_worker_processes_start(program: ProgramServer, tmp_path: Path, seconds: float) -> None:
+    """A terminal sends it to them too, when they have not yet said that they ignore it."""
+    running, tracker_and_worker = program.start(["demo"], tmp_path), 2
+    while len(running.process.children()) < tracker_and_worker:
+        assert running.process.status() != psutil.STATUS_ZOMBIE
+    time.sleep(seconds)  # no state to wait for: the worker imports the program
+    os.killpg(running.process.pid, signal.SIGINT)
+    done = running.wait()
+    assert done.returncode == 130, done.printed
+    assert "Traceback" not in done.printed
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("words", ["serve --model run", "label films"])
+def test_ctrl_c_closes_a_page(program: ProgramServer, words: str, times: int, folder: Path) -> None:
+    running = program.start(f"{words} --port 0".split(), folder)
+    with suppress(HTTPError):  # any answer says that it is ready
+        urlopen(f"http://127.0.0.1:{running.port()}", timeout=60).close()
+    for _ in range(times):
+        os.kill(running.process.pid, signal.SIGINT)
+        time.sleep(0.03)  # two signals at once are one; the server takes .1 s to close
+    done = running.wait()
+    assert done.returncode == 0, done.printed
+    assert "Traceback" not in done.printed
+    if "label" in words:
+        assert (folder / "films/labels.csv").exists()
 
 
 def listening() -> None:
@@ -193,68 +232,15 @@ def listening() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def small_disk() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-
-
-@pytest.mark.weights
-def test_the_demo(tmp_path: Path) -> None:
-    """A full disk and Ctrl-C while it renders on all cores; the other commands cover its later parts."""
-    process = started("demo", tmp_path, preexec_fn=small_disk)
-    printed = process.communicate(timeout=120)[1]
-    assert process.returncode == 2, printed
-    assert "error: demo: cannot be written" in printed
-    assert "Traceback" not in printed
-    process = started("demo", tmp_path)
-    while not [*tmp_path.glob("demo/dives/*/*")]:  # a film that grows, under a name of its own
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    printed = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, printed
-    assert "Traceback" not in printed
-    assert len([*tmp_path.glob("demo/dives/truth/dive*.npz")]) < 24
-
-
-@pytest.mark.weights
-@pytest.mark.parametrize("seconds", [0.2, 0.5])
-def test_ctrl_c_while_worker_processes_start(tmp_path: Path, seconds: float) -> None:
-    """A terminal sends it to them too, when they have not yet said that they ignore it."""
-    process = started("demo", tmp_path)
-    tracker_and_worker = 2
-    while len(psutil.Process(process.pid).children()) < tracker_and_worker:
-        assert process.poll() is None
-    time.sleep(seconds)  # no state to wait for: the worker imports the program
-    os.killpg(process.pid, signal.SIGINT)
-    printed = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, printed
-    assert "Traceback" not in printed
-
-
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("words", ["serve --model run", "label films"])
-def test_ctrl_c_closes_a_page(words: str, times: int, folder: Path) -> None:
-    process = started(f"{words} --port 0", folder)
-    assert process.stderr is not None
-    line = next(line for line in process.stderr if "serving http" in line)
-    with suppress(HTTPError):  # any answer says that it is ready
-        urlopen(line[line.index("http") :].split()[0], timeout=60).close()
-    for _ in range(times):
-        os.kill(process.pid, signal.SIGINT)
-        time.sleep(0.03)  # two signals at once are one; the server takes .1 s to close
-    printed = process.communicate(timeout=60)[1]
-    assert process.returncode == 0, printed
-    assert "Traceback" not in printed
-    if "label" in words:
-        assert (folder / "films/labels.csv").exists()
-
-
 @pytest.mark.parametrize(
     ("library", "words"), [("_multiarray_umath", "doctor"), ("libtorch_cpu", "doctor"), ("cv2", "demo")]
 )
 def test_ctrl_c_while_a_library_is_imported(tmp_path: Path, library: str, words: str) -> None:
     """Some libraries swallow an exception that is raised meanwhile, or abort."""
-    process = started(words, tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "run_pipeline.py"), *words.split()], cwd=tmp_path, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=listening,
+    )  # fmt: skip
     while library not in Path(f"/proc/{process.pid}/maps").read_text():
         assert process.poll() is None
         time.sleep(0.005)

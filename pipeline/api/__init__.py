@@ -63,7 +63,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from data.weights import ListedWeights as ListedWeights
     from pipeline.cache import CacheFiles as CacheFiles
     from pipeline.cache import CacheListing as CacheListing
-    from pipeline.demo import DemoResult as DemoResult
+    from pipeline.demo.demo_run import DemoResult as DemoResult
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.label import LabelSummary as LabelSummary
     from pipeline.pack.pack_formats import Packed as Packed

@@ -20,7 +20,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
 
 if TYPE_CHECKING:
-    from pipeline.demo import DemoResult
+    from pipeline.demo.demo_run import DemoResult
     from pipeline.label import LabelSummary
 
 
@@ -33,7 +33,7 @@ def demo(
         out: folder of the dives, the cache, the model and the page.
         full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
     """
-    from pipeline.demo import run_demo
+    from pipeline.demo.demo_run import run_demo
     from pipeline.settings.yaml_values import parse_overrides
 
     out = Path(out)

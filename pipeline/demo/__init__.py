@@ -1,5 +1,1 @@
-"""The demo: rendered dives from raw video to scores."""
-
-from pipeline.demo.demo_run import DemoResult, run_demo
-
-__all__ = ["DemoResult", "run_demo"]
+"""The demo: rendered dives from raw video to scores. Workers import this package, so it imports nothing itself."""

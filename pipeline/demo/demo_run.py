@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -21,10 +18,10 @@ from pipeline.cache.failure import first_cause
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.prediction_intervals import coverage_line
 from pipeline.demo.quality import Metrics, PoseAgreement, compare_with_baselines, label_of, leak_audit, pose_agreement
+from pipeline.demo.rendered_dives import render
 from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, interval_text
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.pool import Tell, WorkerLost, pool_of, run_items
 from pipeline.report import ReportData, ScoredVideos, write_scores_page
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationSection, ScatterPoint
@@ -33,13 +30,8 @@ from pipeline.run import Planner, Summary, dataset_records, run_extract
 from pipeline.score import Scorer, load_scorer, train_model
 from pipeline.score.score import Score
 from pipeline.settings.config import Config, load_config
-from pipeline.settings.machine import WorkConfig
 from pipeline.settings.yaml_values import PRESETS
-from synthetic import plan_dives
-from synthetic.dives import Dive, render_dive, write_labels
-from synthetic.rendering import Options
 
-SEED = 7
 PAGE_DIVES = 8
 METRICS: dict[str, Better] = {"Spearman's rho": "high", "95 % interval": "neither", "mean absolute error": "low"}
 ACTIVITIES = ("rendering", "extracting", "training", "scoring", "writing the report page")
@@ -219,39 +211,3 @@ def demo_config(out: Path, size: DemoSize, further: Sequence[str | tuple[str, An
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
     return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
-
-
-def _start_rendering(folder: Path, stop: threading.Event, tell: Tell) -> Callable[[Dive], OSError | None]:
-    """The function that renders one dive in a worker, and returns the error of a full disk, else None."""
-
-    def run(dive: Dive) -> OSError | None:
-        try:
-            render_dive(dive, folder, Options())
-        except OSError as error:
-            return OSError(error.errno, error.strerror)
-        return None
-
-    return run
-
-
-def render(folder: Path, count: int, work: WorkConfig, observer: Observer) -> list[Dive]:
-    """Render the missing dives on this machine, then write the labels, and return all dives. Raises as `run_demo`."""
-    dives = plan_dives(count, SEED)
-    truth = folder / "truth"
-    missing = [d for d in dives if not ((folder / d.video).exists() and (truth / f"{d.name}.npz").exists())]
-    done = len(dives) - len(missing)
-    if missing:
-        start, stop = partial(_start_rendering, folder), observer.stop_event().is_set
-        pool = pool_of(work.model_copy(update={"engine": "local"}))  # the folder may be on this machine alone
-        with observer.progress("rendered dives") as progress:
-            for dive, error in run_items(pool, start, deque(missing), stop):
-                if isinstance(error, WorkerLost):
-                    what = f"could not be rendered: {error}"
-                    raise DataError(what, where=dive.name, fix="Type the same command again")
-                if isinstance(error, OSError):
-                    raise error
-                done += 1
-                progress.advance(done, len(dives))
-        observer.raise_if_stopped()
-    write_labels(folder, dives)
-    return dives

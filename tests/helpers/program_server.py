@@ -16,12 +16,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,6 +58,23 @@ class Done:
     def printed(self) -> str:
         """Standard output, then standard error."""
         return self.stdout + self.stderr
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that runs: its process, which leads a group of its own, and what waits for its end."""
+
+    process: psutil.Process
+    wait: Callable[[], Done]
+
+    def port(self) -> int:
+        """The port on which the command listens, as soon as it does."""
+        while self.process.status() != psutil.STATUS_ZOMBIE:
+            for one in self.process.net_connections("tcp"):
+                if one.status == psutil.CONN_LISTEN:
+                    return int(one.laddr.port)
+            time.sleep(0.02)
+        raise AssertionError(self.wait().printed)
 
 
 Aqa = Callable[..., Done]
@@ -98,7 +118,19 @@ class ProgramServer:
         most_bytes: int | None = None,
         press: Press | None = None,
     ) -> Done:
-        """Run a command in a folder.
+        """Run a command in a folder; the arguments are those of `start`."""
+        return self.start(words, folder, variables=variables, most_bytes=most_bytes, press=press).wait()
+
+    def start(
+        self,
+        words: Sequence[object],
+        folder: Path = ROOT,
+        *,
+        variables: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
+        press: Press | None = None,
+    ) -> Running:
+        """Start a command in a folder; the next one waits for its end.
 
         Args:
             words: the command and its options.
@@ -112,7 +144,8 @@ class ProgramServer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return Done(*json.loads(self._process.stdout.readline()))
+        answers = self._process.stdout
+        return Running(psutil.Process(int(answers.readline())), lambda: Done(*json.loads(answers.readline())))
 
 
 def _press_ctrl_c(at: int, times: int, call: str) -> None:
@@ -178,6 +211,7 @@ def serve() -> None:
         if child == 0:
             os.close(out), os.close(err)
             _run(*json.loads(line), to_out, to_err)
+        print(child, flush=True)
         os.close(to_out), os.close(to_err)
         printed = _read_both(out, err)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -161,7 +161,7 @@ def test_commands_that_need_the_network_or_minutes(
 ) -> None:
     """Their work is replaced; what they print is under test."""
     done = SimpleNamespace(tables=list, leaks=SimpleNamespace(lines=()), page="demo/report.html")
-    monkeypatch.setattr("pipeline.demo.run_demo", lambda *_, **__: done)
+    monkeypatch.setattr("pipeline.demo.demo_run.run_demo", lambda *_, **__: done)
     monkeypatch.setattr("pipeline.serve.run_server", lambda *_: None)
     monkeypatch.setattr("data.weights.fetch", lambda *_: tmp_path)
     monkeypatch.setattr("data.weights.locate", lambda *_: tmp_path)
