@@ -50,11 +50,12 @@ class TrainedNetworks:
         recipe: TrainConfig,
         control: TrainingControl | None,
     ) -> tuple[TrainedNetworks, Floats]:
-        """`recipe.runs` networks for each training part, and their losses (epochs kept, parts * runs).
+        """`recipe.runs` networks for each training part, tasks as one, and their losses (epochs kept, parts * runs).
 
         Raises as `fit_parts`.
         """
-        normalisers, fitted = fit_parts(features, parts, model, recipe, control)
+        made, fitted = fit_parts(features, [{"": rows} for rows in parts], model, recipe, control)
+        normalisers = tuple(of_part[""] for of_part in made)
         return cls(model, input_sizes(features), normalisers, fitted.state), fitted.losses
 
     @property
@@ -73,7 +74,7 @@ class TrainedNetworks:
 
     def output(self, features: FeatureSet) -> AimOutput:
         """What every network says, (parts * runs, m, ...), in the training scale."""
-        data = fold_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
+        data = fold_data(features, [{"": one} for one in self.normalisers]).to(torch.device("cpu"), torch.float64)
         return predict_members(self._net, data, torch.arange(self.parts).repeat_interleave(self.runs), chunk=1)
 
     def mean(self, scaled: Tensor, column: int = 0, *, shift: bool = True) -> Floats:

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats
 from data.video import Record
 from models.comparisons import NetworkConfig, build_network
 from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.inner_folds import task_rows
 from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
 from pipeline.train import (
     SCORES,
-    Normaliser,
     TrainingControl,
-    check_sizes,
-    fit_members,
+    fit_parts,
     fold_data,
     input_sizes,
     label_table,
     loss_epochs,
-    run_members,
-    training_set,
+    task_rows,
 )
 from pipeline.train.features import FeatureSet
+from pipeline.train.normalise import Normalisers, rows_of_tasks
 
 
 @dataclass(frozen=True)
@@ -45,26 +41,18 @@ class AimSystem(NetworkSystem):
     joins_tasks: bool = False
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
-        """See `System.train`. Raises as `check_sizes` too."""
-        check_sizes(train, self.model)
-        learning, config = training_set(train, self.config), self.config
-        rows = {task: learning.rows(mine) for task, mine in task_rows(train).items()}
-        normalisers = {task: Normaliser.fit(learning.features, mine, config) for task, mine in rows.items()}
-        features, asked = learning.features, np.zeros(0, dtype=np.intp)
-        if watched is not None and self.watch:
-            asked = len(features) + np.arange(len(watched))
-            features = features.followed_by(watched)
-        data = fold_data(features, list(normalisers.values()), _owners(features, normalisers))
-        first = next(iter(normalisers.values()))
-        members = run_members(np.concatenate(list(rows.values())), 0, first, config, asked)
-        fitted = fit_members(data, members, self.model, config, control, watch=self.watch)
-        by_epoch = torch.stack(fitted.watched, dim=1) if len(asked) else None  # (epochs watched, runs, m)
-        net = build_network(self.model, input_sizes(train), Layers(config.runs))
+        """See `System.train`. Raises as `fit_parts` too."""
+        watched, watch = (None, ()) if watched is None or not self.watch else (watched, self.watch)
+        (normalisers,), fitted = fit_parts(
+            train, [task_rows(train)], self.model, self.config, control, watched=watched, watch=watch
+        )
+        by_epoch = torch.stack(fitted.watched, dim=1) if watched is not None else None  # (epochs watched, runs, m)
+        net = build_network(self.model, input_sizes(train), Layers(self.config.runs))
         net.load_state_dict(fitted.state)
 
         def predict(features: FeatureSet) -> Predictions:
-            data = fold_data(features, list(normalisers.values()), _owners(features, normalisers))
-            output = predict_members(net, data, torch.zeros(config.runs, dtype=torch.int64))
+            data = fold_data(features, [normalisers])
+            output = predict_members(net, data, torch.zeros(self.config.runs, dtype=torch.int64))
             scaled = {name: (getattr(output, name), column) for column, name in enumerate(SCORES)}
             scaled["by_epoch"] = (by_epoch, 0)
             made: dict[str, Any] = {
@@ -72,7 +60,7 @@ class AimSystem(NetworkSystem):
                 for name, (values, column) in scaled.items()
                 if values is not None
             }
-            return Predictions(**made, losses=fitted.losses, loss_epochs=loss_epochs(config.epochs))
+            return Predictions(**made, losses=fitted.losses, loss_epochs=loss_epochs(self.config.epochs))
 
         return predict
 
@@ -109,15 +97,9 @@ def _without_difficulty(record: Record) -> Record:
     return replace(record, labels=replace(labels, score=labels.score / (labels.difficulty or 1.0)))
 
 
-def _unscaled(scaled: Floats, features: FeatureSet, by_task: Mapping[str, Normaliser], column: int) -> Floats:
+def _unscaled(scaled: Floats, features: FeatureSet, given: Normalisers, column: int) -> Floats:
     """Scores (..., m) in the unit of label `column`, each by the normaliser of its task."""
     out = np.empty_like(scaled)
-    for task, rows in task_rows(features).items():
-        out[..., rows] = by_task[task].unscale(scaled[..., rows], column)
+    for task, rows in rows_of_tasks(features, given).items():
+        out[..., rows] = given[task].unscale(scaled[..., rows], column)
     return out
-
-
-def _owners(features: FeatureSet, tasks: Mapping[str, Any]) -> Rows:
-    """(1, n) index in `tasks` of each performance's task, for `fold_data`."""
-    places = {task: number for number, task in enumerate(tasks)}
-    return np.array([[places[record.task] for record in features.records]], dtype=np.intp)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.splits import TIED, kfold, tied
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
-from pipeline.train import label_table
+from pipeline.train import label_table, task_rows
 from pipeline.train.features import FeatureSet
 
 INNER_FOLDS = 3
@@ -86,12 +86,6 @@ def _parts(train: FeatureSet, tests: dict[str, NDArray[np.bool_]]) -> list[TaskF
             rows = np.sort(np.concatenate(possible))
             parts.append(TaskFold("", name, rows[~test[rows]], rows[test[rows]]))
     return parts
-
-
-def task_rows(features: FeatureSet) -> dict[str, Rows]:
-    """The rows of every task."""
-    tasks = np.array([record.task for record in features.records])
-    return {str(task): np.flatnonzero(tasks == task) for task in dict.fromkeys(tasks.tolist())}
 
 
 def mean_rho(train: FeatureSet, rows: Rows, predicted: Floats) -> float:

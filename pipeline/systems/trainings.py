@@ -22,9 +22,8 @@ import torch
 
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
-from pipeline.systems.inner_folds import task_rows
 from pipeline.systems.interface import BY_PERFORMANCE, Predictions, System, joined, without_scores
-from pipeline.train import TrainingControl
+from pipeline.train import TrainingControl, task_rows
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.features import ARRAYS, FeatureSet
 

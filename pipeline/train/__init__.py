@@ -1,10 +1,11 @@
 """Training: normalises features, trains all networks of a model as one stack, and resumes from checkpoints."""
 
 from pipeline.train.augment import training_set
+from pipeline.train.features import task_rows
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
 from pipeline.train.stack_training import Stop, input_sizes, loss_epochs
-from pipeline.train.trainer import check_sizes, fit_parts, fold_data, run_members
+from pipeline.train.trainer import fit_parts, fold_data
 
 __all__ = [
     "NO_LABELS_FIX",
@@ -12,13 +13,12 @@ __all__ = [
     "Normaliser",
     "Stop",
     "TrainingControl",
-    "check_sizes",
     "fit_members",
     "fit_parts",
     "fold_data",
     "input_sizes",
     "label_table",
     "loss_epochs",
-    "run_members",
+    "task_rows",
     "training_set",
 ]

@@ -67,6 +67,12 @@ class FeatureSet:
         return replace(self, records=self.records + other.records, **arrays)
 
 
+def task_rows(features: FeatureSet) -> dict[str, Rows]:
+    """The rows of every task."""
+    tasks = np.array([record.task for record in features.records])
+    return {str(task): np.flatnonzero(tasks == task) for task in dict.fromkeys(tasks.tolist())}
+
+
 def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     """Views of one trial that share everything but the scene, as one performance with the mean of their scenes.
 

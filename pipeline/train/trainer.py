@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,34 +17,44 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import Fitted, TrainingControl, fit_members
-from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack_training import NO_ROWS, Member, input_sizes
+from pipeline.train.normalise import SCORES, Normaliser, Normalisers, label_table, rows_of_tasks
+from pipeline.train.stack_training import Member, input_sizes
 
 
 def fit_parts(
     features: FeatureSet,
-    parts: Sequence[Rows],
+    parts: Sequence[Mapping[str, Rows]],
     model: NetworkConfig,
     config: TrainConfig,
     control: TrainingControl | None = None,
-) -> tuple[tuple[Normaliser, ...], Fitted]:
-    """The normaliser of each training part, and `config.runs` networks for each, parts outermost.
+    *,
+    watched: FeatureSet | None = None,
+    watch: Sequence[int] = (),
+) -> tuple[tuple[Normalisers, ...], Fitted]:
+    """The normalisers of each training part, and `config.runs` networks for each, parts outermost.
 
-    Raises as `check_sizes`, `training_set` and `fit_members`.
+    Args:
+        parts: rows by task, or under "" those of all tasks as one.
+        watched: performances that every network scores after each of the epochs `watch`, counted from 1.
+
+    Raises UsageError if the network does not fit the features, and as `training_set` and `fit_members`.
     """
-    check_sizes(features, model)
+    _check_sizes(features, model)
     learning = training_set(features, config)
-    learned = [learning.rows(rows) for rows in parts]
-    normalisers = tuple(Normaliser.fit(learning.features, rows, config) for rows in learned)
-    data = fold_data(learning.features, normalisers)
+    learned = [{task: learning.rows(rows) for task, rows in part.items()} for part in parts]
+    normalisers = tuple(
+        {task: Normaliser.fit(learning.features, rows, config) for task, rows in part.items()} for part in learned
+    )
+    whole = learning.features if watched is None else learning.features.followed_by(watched)
+    test = np.arange(len(learning.features), len(whole))
     members: list[Member] = []
-    for number, rows in enumerate(learned):
-        members += run_members(rows, number, normalisers[number], config)
-    fitted = fit_members(data, members, model, config, control)
-    return normalisers, fitted
+    for number, (part, given) in enumerate(zip(learned, normalisers, strict=True)):
+        rows, first = np.concatenate(list(part.values())), next(iter(given.values()))
+        members += _members(rows, number, first, config, test)
+    return normalisers, fit_members(fold_data(whole, normalisers), members, model, config, control, watch=watch)
 
 
-def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
+def _check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
     """Raise UsageError if the network does not fit the features."""
     try:
         model.check(input_sizes(features))
@@ -52,9 +62,7 @@ def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
 
 
-def run_members(
-    rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows = NO_ROWS
-) -> list[Member]:
+def _members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows) -> list[Member]:
     """One member per network for the training rows of a fold; each has a seed of its own. `test`: see `Member`."""
     mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
     start = mean if config.start_at_mean else float("nan")
@@ -62,22 +70,16 @@ def run_members(
     return [Member(run, fold, rows, int(seeds[run]), start, test) for run in range(config.runs)]
 
 
-def fold_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> FoldData:
-    """Normalised features and labels as tensors (F, n, ...).
-
-    Args:
-        owners: (F, n) index of each performance's normaliser in each fold; None: fold f has normaliser f.
-    """
-    if owners is None:
-        owners = np.repeat(np.arange(len(normalisers))[:, None], len(features), axis=1)
+def fold_data(features: FeatureSet, normalisers: Sequence[Normalisers]) -> FoldData:
+    """Features and labels as tensors (F, n, ...), normalised by the training part of each of F folds."""
     labels, inputs = label_table(features.records), dict[str, NDArray[np.float32]]()
-    scaled = np.empty((*owners.shape, len(SCORES)))
-    for fold, mine in enumerate(owners):
-        for owner in np.unique(mine):
-            rows = np.flatnonzero(mine == owner)
-            scaled[fold, rows] = normalisers[owner].scale_scores(labels[rows])
-            for name, values in normalisers[owner].apply(features.take(rows)).items():
-                whole = inputs.setdefault(name, np.zeros((*owners.shape, *values.shape[1:]), dtype=np.float32))
+    shape = len(normalisers), len(features)
+    scaled = np.empty((*shape, len(SCORES)))
+    for fold, given in enumerate(normalisers):
+        for task, rows in rows_of_tasks(features, given).items():
+            scaled[fold, rows] = given[task].scale_scores(labels[rows])
+            for name, values in given[task].apply(features.take(rows)).items():
+                whole = inputs.setdefault(name, np.zeros((*shape, *values.shape[1:]), dtype=np.float32))
                 whole[fold, rows] = values
     labelled = np.isfinite(scaled)
     return FoldData(
