@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -25,26 +26,51 @@ PATIENCE_S = 60.0
 """A state that is not reached after so long on a busy machine never comes."""
 
 
+_FREE: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
+"""Tabs of each browser that no page uses. A new one costs a second of processor time, for two processes of Chromium."""
+
+
 @contextmanager
 def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """The page at `address` in a new browser context, after its first video, if any, has loaded.
+    """The page at `address`, after its first video, if any, has loaded; nothing of earlier pages is left in its tab.
 
     Fails if the browser logs a message, or if a page from disk sends a request to the network.
     """
-    context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-    context.set_default_timeout(PATIENCE_S * 1000)
-    tab = context.new_page()
+    chosen = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"} | options
+    free = _FREE.setdefault(browser, []) if len(chosen) == 2 else []  # a tab changes these two options only
+    tab = free.pop() if free else browser.new_context(**chosen).new_page()
+    tab.set_default_timeout(PATIENCE_S * 1000)
+    tab.set_viewport_size(chosen["viewport"])
+    tab.emulate_media(media="null", color_scheme=chosen["color_scheme"])
     complaints: list[str] = []
-    # The hint about getImageData concerns the test, which reads the canvas.
-    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" or "willRead" not in m.text else None)
-    tab.on("pageerror", lambda e: complaints.append(str(e)))
+    listeners = {
+        # The hint about getImageData concerns the test, which reads the canvas.
+        "console": lambda m: complaints.append(m.text) if m.type == "error" or "willRead" not in m.text else None,
+        "pageerror": lambda e: complaints.append(str(e)),
+    }
     if address.startswith("file:"):
-        tab.on("request", lambda r: complaints.append(r.url) if r.url.startswith("http") else None)
+        listeners["request"] = lambda r: complaints.append(r.url) if r.url.startswith("http") else None
+    for event, listener in listeners.items():
+        tab.on(event, listener)
     tab.goto(address)
     wait_for(tab, "(document.querySelector('video')?.readyState ?? 2) >= 2")
     yield tab
-    context.close()
+    for event, listener in listeners.items():
+        tab.remove_listener(event, listener)
+    if len(chosen) == 2:
+        empty(tab)
+        free.append(tab)
+    else:
+        tab.context.close()
     assert complaints == []
+
+
+def empty(tab: Any) -> None:
+    """Take the page, its storage and the place of the mouse from a tab."""
+    tab.evaluate("localStorage.clear(); sessionStorage.clear()")
+    tab.context.clear_cookies()
+    tab.mouse.move(0, 0)
+    tab.goto("about:blank")
 
 
 @contextmanager

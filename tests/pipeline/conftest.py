@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.browsing import CHROMIUM
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
+FLAGS += ["--disable-sync", "--no-first-run", "--in-process-gpu"]
 
 
 @pytest.fixture(scope="module")

@@ -68,9 +68,10 @@ def faults(tab: Any, axe: str) -> list[str]:
 
 def views(browser: Any, address: str) -> Iterator[Any]:
     """The page, wide and light, then narrow and dark; its security policy is off, since it would refuse axe."""
-    for width, scheme in VIEWS:
-        options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "reduced_motion": "reduce"}
-        with opened(browser, address, bypass_csp=True, **options) as tab:
+    with opened(browser, address, bypass_csp=True, reduced_motion="reduce") as tab:
+        for width, scheme in VIEWS:
+            tab.set_viewport_size({"width": width, "height": 900})
+            tab.emulate_media(color_scheme=scheme)
             yield tab
 
 

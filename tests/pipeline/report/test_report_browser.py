@@ -267,31 +267,29 @@ def test_a_row_opens_its_video_section(page: Any) -> None:
 
 
 def test_it_fits_a_phone_and_prints(browser: Any, report: Path, tmp_path: Path) -> None:
-    for scheme in ("light", "dark"):
-        with opened(
-            browser, report.as_uri(), viewport={"width": 390, "height": 844}, color_scheme=scheme, is_mobile=True
-        ) as tab:
-            assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-            assert tab.evaluate("innerWidth") == 390
+    with opened(browser, report.as_uri(), viewport={"width": 390, "height": 844}, is_mobile=True) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        assert tab.evaluate("innerWidth") == 390
+        for scheme in ("light", "dark"):
+            tab.emulate_media(color_scheme=scheme)
             colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (int(colour[4:].split(",")[0]) < 100) == (scheme == "dark")
-    with opened(browser, report.as_uri()) as tab:
         assert len(tab.pdf(path=str(tmp_path / "print.pdf"))) > 20_000
 
 
 def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
     from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
 
-    for name in HOSTILE:
-        write_report(tmp_path / "page.html", hostile_report(name))
-        tab = browser.new_page()
-        dialogs: list[str] = []
-        tab.on("dialog", lambda box, messages=dialogs: messages.append(box.message))
-        tab.goto((tmp_path / "page.html").as_uri())
+    tab, dialogs = browser.new_page(), list[str]()
+    tab.on("dialog", lambda box: (dialogs.append(box.message), box.dismiss()))
+    for number, name in enumerate(HOSTILE):
+        page = tmp_path / f"{number}.html"
+        write_report(page, hostile_report(name))
+        tab.goto(page.as_uri())
         wait_for(tab, "document.readyState === 'complete'")
         assert dialogs == []
         assert tab.locator("h1").count() == 1
-        tab.close()
+    tab.close()
 
 
 def test_the_player_goes_frame_by_frame_slows_down_loops_a_step_and_zooms(page: Any) -> None:
