@@ -36,14 +36,15 @@ class VideoLabel:
 def write_labels(path: Path, rows: Sequence[VideoLabel]) -> None:
     """Write the table that the data set `folder` reads.
 
-    An existing table keeps the columns that `label` does not write, such as subject. Raises UsageError for a table that
-    `label` did not write.
+    An existing table keeps the columns that are not written now, such as subject or difficulty. Raises UsageError for a
+    table that `label` did not write.
     """
-    existing, further = _existing_table(path)
+    existing, names = _existing_table(path)
     scores = [name for name in LABELS if any(name in row.scores for row in rows)]
-    columns = ["video", *scores, "deviation", "raters", "judges", *further]
+    columns = ["video", *scores, "deviation", "raters", "judges"]
+    further = [name for name in names if name not in columns]
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    writer = csv.DictWriter(text, [*columns, *further], lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for row in rows:
         cells = {name: _number(row.scores.get(name)) for name in scores}
@@ -71,7 +72,7 @@ def write_phases(session: RatingSession) -> None:
 
 
 def _existing_table(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """The rows of the table at a path by video, and its columns that `label` does not write; empty without a table."""
+    """The rows of the table at a path by video, and its columns; empty without a table."""
     try:
         content = read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
@@ -83,8 +84,7 @@ def _existing_table(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
     if not {"video", "raters", "judges"} <= set(names):
         fix = "Rename it, or name another table: --out FILE"
         raise UsageError("this table was not written by `label`, and is not replaced", where=path, fix=fix)
-    ours = {"video", *LABELS, "deviation", "raters", "judges"}
-    return {without_mark(row["video"]): row for row in table}, [name for name in names if name not in ours]
+    return {without_mark(row["video"]): row for row in table}, names
 
 
 def _number(value: float | None) -> str:

@@ -36,6 +36,18 @@ def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Pa
     assert table.read_text() == "video,score\n0.mp4,1\n"
 
 
+def test_scores_that_are_not_asked_for_now_stay_in_the_table(folder: Path) -> None:
+    rate_scores(folder, "anna", {"0.mp4": {"score": 3.0, "execution": 8.5}})
+    table = folder / "labels.csv"
+    write_labels(table, label_summary(find_session(folder, columns=("score", "execution"))[0]).rows)
+    head, line = table.read_text().splitlines()
+    table.write_text(f"{head},difficulty\n{line},3.1\n")
+    write_labels(table, label_summary(find_session(folder)[0]).rows)
+    (record,) = list_folder(folder).records
+    assert record.labels is not None
+    assert (record.labels.score, record.labels.execution, record.labels.difficulty) == (3.0, 8.5, 3.1)
+
+
 def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(
     make_video: Callable[..., Path], tmp_path: Path
 ) -> None:
