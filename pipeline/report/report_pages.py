@@ -17,6 +17,7 @@ from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software, stages_as_json
+from pipeline.checks.flags import TRAINED_ON
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_page, section_of_evaluation, section_of_training_folds
@@ -89,7 +90,8 @@ def folder_page(
         scorer = scored.scorer
         title, held_out = folder.name, False
         of_data_set = not inputs and user.dataset.root is not None
-        if of_data_set and not any(record.split == "test" for record in records):
+        tests = any(record.split == "test" for record in records)
+        if of_data_set and not tests and any(_trained_on(row, scorer) for row in scored.rows):
             title = f"Training videos: no test ({folder.name})"
             note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
             observer.note(note)
@@ -236,15 +238,21 @@ def _best_of_training(scorer: Scorer, videos: Sequence[VideoSection]) -> list[tu
         return []
     records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
     rows = scorer.score_records(list(records.values()))
-    return [(row, records[row.id], wanted[row.id]) for row in rows if row.failure is None]
+    return [(row, records[row.id], wanted[row.id]) for row in rows if _trained_on(row, scorer)]
+
+
+def _trained_on(row: Score, scorer: Scorer) -> bool:
+    """Whether a scored video trained the model: by the content of its files, or by its id where that is unknown."""
+    if row.failure is not None or row.id not in scorer.model.train_ids:
+        return False
+    return "training videos" not in row.checked or any(flag.kind == TRAINED_ON for flag in row.flags)
 
 
 def _held_out(line: VideoSection, scorer: Scorer) -> VideoSection:
     """A training video with its held-out prediction; intervals and percentile are those of a model that knows it."""
-    ids = scorer.model.train_ids
-    if scorer.model.calibration is None or line.result.id not in ids:
+    if scorer.model.calibration is None or not _trained_on(line.result, scorer):
         return line
-    prediction = float(scorer.model.calibration.predicted[ids.index(line.result.id)])
+    prediction = float(scorer.model.calibration.predicted[scorer.model.train_ids.index(line.result.id)])
     result = replace(line.result, interval80=None, interval95=None, percentile=None)
     return replace(line, held_out_score=prediction, result=result)
 

@@ -616,3 +616,19 @@ def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_p
     assert [row.failure for row in rows[1:]] == [STOPPED] * 2
     stop.set()
     assert [row.score for row in scorer.score_records(records, Watching(stop=stop))] == [None] * 3
+
+
+def test_new_videos_of_a_data_set_are_not_taken_for_training_videos(
+    trained: tuple[Path, Path], run_copy: Path, tmp_path: Path
+) -> None:
+    """Another video of the same name is scored: it is not shown by a training video's prediction."""
+    root, new = trained[0].parent, tmp_path / "new"
+    new.mkdir()
+    (new / "00.mp4").write_bytes((trained[1] / "a.mp4").read_bytes())
+    dataset = {"kind": "folder", "root": str(new)}
+    user = validate({**toy_config(root / "cache").dump(), "dataset": dataset})
+    data = folder_page(run_copy, (), tmp_path / "page.html", 2, user, Observer())
+    assert data.title == "run"
+    assert data.evaluation is None
+    assert data.batch is not None
+    assert [row.held_out_score for row in data.batch.rows] == [None]
