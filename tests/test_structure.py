@@ -298,13 +298,14 @@ LIGHT = {
     "help": ("import run_pipeline", "torch cv2 numpy h5py pydantic rich"),
     "api": ("import pipeline.api", "torch cv2 numpy h5py pydantic yaml rich typer"),
     "weights": ("import data.weights.weight_files", "torch safetensors h5py av"),
-    "paths without a store": (
+    "extraction of paths": (
         """
 import pathlib, run_pipeline, pipeline.run.batch, data.video.records, data.store.remote, pipeline.cache.local_cache
+import pipeline.checks
 data.video.records.find_videos([pathlib.Path("run_pipeline.py")], data.store.remote.Storage())
 pipeline.cache.local_cache.open_cache(pipeline.settings.machine.Machine())
 """,
-        "fsspec s3fs botocore",
+        "fsspec s3fs botocore torch sklearn",
     ),
     "evaluation without a cluster": (
         "import pipeline.evaluate.requested_rows\nfrom pipeline.pool import pool_of\n"

@@ -231,7 +231,9 @@ def _written(about: dict[str, Any]) -> float:
 
 
 def _filesystem(url: str, storage: Storage) -> Any:
-    return _connected(url.partition("://")[0], storage.endpoint_url, storage.anonymous, os.getpid())
+    system = _connected(url.partition("://")[0], storage.endpoint_url, storage.anonymous, os.getpid())
+    system.invalidate_cache()  # the hub's client keeps listings, and that a repository is missing, in any case
+    return system
 
 
 @lru_cache(maxsize=8)

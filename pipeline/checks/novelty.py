@@ -13,13 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 from pipeline.checks.prediction_intervals import reach
-from pipeline.train.features import FeatureSet
+
+if TYPE_CHECKING:  # torch, which its package imports, would make `extract` slower
+    from pipeline.train.features import FeatureSet
 
 NEIGHBOURS = 5
 LEVEL = 0.99

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -16,15 +18,29 @@ from data.video.records import fingerprint_file
 from models.metrics import spearman
 from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command
-from synthetic.dives import plan_dives
+from synthetic import practice_clips
+from synthetic.dives import Dive, plan_dives, write_film
 from synthetic.practice_clips import NEW, OPTIONS, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs, make_practice_clips
+from synthetic.rendering import Options
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clips that the command makes."""
     made = tmp_path_factory.mktemp("practice")
-    make_practice_clips(made)
+    assert printed_by("clips", str(made)) == [
+        f"{made}/videos: 12 clips of one diver each",
+        f"{made}/new: 6 further clips",
+    ]
     return made
+
+
+def printed_by(*words: str) -> list[str]:
+    """The lines that `python -m synthetic` prints."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed:
+        patch.setattr("sys.argv", ["synthetic", *words])
+        command.main()
+    return printed.getvalue().splitlines()
 
 
 def test_the_clips_are_own_videos_and_later_ones_have_other_paths(folder: Path) -> None:
@@ -65,20 +81,26 @@ def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_thei
         answer_pairs(videos, ("friday/ben_5.mp4",))
 
 
-def test_the_command_makes_the_same_bytes_and_the_answers(
+def test_a_clip_has_the_same_bytes_each_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered, chosen = [], ("videos/monday/ben_1.mp4", "new/friday/anna_5.mp4")
+
+    def write_chosen(dive: Dive, path: Path, options: Options) -> None:
+        rendered.append(path)
+        if path.relative_to(tmp_path).as_posix() in chosen:
+            write_film(dive, path, options)
+
+    monkeypatch.setattr(practice_clips, "write_film", write_chosen)
+    make_practice_clips(tmp_path)
+    assert len(rendered) == len(VIDEOS) + len(NEW)
+    for name in chosen:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_command_makes_the_answers(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["synthetic", "clips", str(tmp_path)])
-    command.main()
-    monkeypatch.setattr("sys.argv", ["synthetic", "answers", str(tmp_path / "videos")])
-    command.main()
-    assert capsys.readouterr().out.splitlines() == [
-        f"{tmp_path}/videos: 12 clips of one diver each",
-        f"{tmp_path}/new: 6 further clips",
-        f"{tmp_path}/videos/ratings: 84 answers of the synthetic raters eva and finn",
-    ]
-    for name in ("videos/monday/ben_1.mp4", "new/friday/anna_5.mp4"):
-        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    videos = Path(shutil.copytree(folder / "videos", tmp_path / "videos"))
+    assert printed_by("answers", str(videos)) == [f"{videos}/ratings: 84 answers of the synthetic raters eva and finn"]
     monkeypatch.setattr("sys.argv", ["synthetic", "answers", str(tmp_path)])
     with pytest.raises(SystemExit):
         command.main()

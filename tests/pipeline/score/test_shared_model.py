@@ -311,27 +311,38 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
     assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
 
 
+ON_A_HUB = """
+import sys
+from pipeline.score.shared_model import *
+run = Path(sys.argv[1])
+print(push_model(run, "hf://user/dives"))
+print(local_model(Path("hf:/user/dives")))
+for act in (lambda: local_model("hf://user/none"), lambda: push_model(run, "hf://user")):
+    try:
+        act()
+    except (DataError, UsageError) as error:
+        print(error)
+"""
+"""In one process, whose client reads the hub's address when it is imported: push, download, and two mistakes."""
+
+
 def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
     """The real client talks to a stand-in for the hub's file interface; no real hub is asked."""
     pytest.importorskip("huggingface_hub")
     with model_hub() as (address, repositories):
         variables = {"HF_ENDPOINT": address, "HF_TOKEN": "test", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
-
-        def run(code: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-c", f"from pipeline.score.shared_model import *; {code}"]
-            return subprocess.run(
-                command, capture_output=True, text=True, env={**os.environ, **variables}, cwd=ROOT, check=False
-            )
-
-        done = run(f"print(push_model(Path({str(trained_run)!r}), 'hf://user/dives'))")
-        assert "/user/dives/commit/" in done.stdout, done.stderr
+        command = [sys.executable, "-c", ON_A_HUB, str(trained_run)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, **variables}, cwd=ROOT, check=False
+        )
+        pushed, copy, no_model, no_repository = done.stdout.splitlines() or [done.stderr] * 4
+        assert "/user/dives/commit/" in pushed, done.stderr
         repository = repositories["user/dives"]
         assert (repository.private, repository.commits) == (True, 1)
         assert repository.files[README] == (trained_run / CARD).read_bytes()
-        done = run("print(local_model(Path('hf:/user/dives')))")
-        assert model_sha256(Path(done.stdout.strip())) == model_sha256(trained_run), done.stderr
-        assert "no trained model at this address" in run("local_model('hf://user/none')").stderr
-        assert "names no repository" in run(f"push_model(Path({str(trained_run)!r}), 'hf://user')").stderr
+        assert model_sha256(Path(copy)) == model_sha256(trained_run)
+        assert "no trained model at this address" in no_model
+        assert "names no repository" in no_repository
 
 
 def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:
