@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from data.errors import apart, decimals, significant
+from data.errors import apart, counted, decimals, significant
 
 Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
@@ -27,12 +27,13 @@ class Accuracy:
     The guess is the mean score of the other folds.
     """
 
-    performances: int  # independent ones; views and copies of one count once
-    rho: float | None  # Spearman's rank correlation; None where undefined
+    performances: int  # independent ones: views and copies of one count once, and so does a user who is held out
+    rho: float | None  # Spearman's rank correlation without fold means; None where undefined
     mae: float  # mean absolute error of the model
     mean_mae: float  # the same of guessing the mean
     within: float | None  # error that 8 of 10 new performances do not exceed; None where too few tell
     better: bool  # whether `mae` is smaller than `mean_mae` by more than chance explains (one side of 95 %)
+    unit: str = "performance"  # what counts once
     ceiling: str = ""  # `pipeline.checks.rater_ceiling.ceiling_line`
 
     @property
@@ -50,7 +51,7 @@ class Accuracy:
     def errors(self) -> str:
         """The model's errors as a sentence, beside those of guessing the mean and of the raters."""
         ceiling = f"; {self.ceiling}" if self.ceiling else ""
-        held_out, (error, guess) = f"{self.performances} held-out performances", apart(self.mae, self.mean_mae)
+        held_out, (error, guess) = counted(self.performances, f"held-out {self.unit}"), apart(self.mae, self.mean_mae)
         reach = (
             f"{held_out} are too few to tell how far off new videos are"
             if self.within is None

@@ -55,7 +55,7 @@ class HeldOut:
         )  # of each independent performance
         gains = guesses - errors
         noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
-        within, rho = reach(self.residuals, self.group, SHARE), spearman(self.predicted, self.truth)
+        within, rho = reach(self.residuals, self.group, SHARE), self.rho
         return Accuracy(
             performances=len(counts),
             rho=rho if math.isfinite(rho) else None,

@@ -162,7 +162,7 @@ def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ..
         ("guessing the mean", None, accuracy.mean_mae, None),
     ]
     columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
-    yield f"{accuracy.performances} held-out performances", columns, rows
+    yield counted(accuracy.performances, f"held-out {accuracy.unit}"), columns, rows
     if done.combination.regressions:
         given, used = done.combination.tests, done.combination.used
         tests = [(name, t.rho, t.shown_p, "yes" if name in used else "no") for name, t in given.items()]
@@ -180,7 +180,7 @@ def _intervals(done: api.TrainedModel) -> str:
     if not levels:
         return f"no intervals: {needed(LEVELS[0])} independent performances are needed, {independent} are there"
     shown = " and ".join(f"{100 * level:.0f} %" for level in levels)
-    return f"{shown} intervals from {independent} held-out performances"
+    return f"{shown} intervals from {counted(independent, f'held-out {done.calibration.unit}')}"
 
 
 def show_evaluation(done: api.Evaluation, as_json: bool) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from data.errors import DataError, counted, quoted
 from data.splits import bundle_numbers, forbidden, kfold
 from data.store import write_text
-from models.metrics import spearman
+from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_results import CurvePoint, MeanAndEnds
 from pipeline.evaluate.requested_rows import RequestedRows, protocol_systems
@@ -82,8 +82,10 @@ def learning_curve(
     group, truth = bundle_numbers(features.records, kinds), label_table(features.records)[:, 0]
     chosen = system or curve_system(method, features)
     folds, places, sizes = list[JoinedFold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
+    held_out_by = np.zeros(len(features), dtype=np.intp)
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, kinds=kinds)):
         train, test = fold.indices(features.ids)
+        held_out_by[test] = place
         for repeat in range(REPEATS):
             order = np.random.default_rng([seed, place, repeat]).permutation(np.unique(group[train]))
             for step, share in enumerate(SHARES):
@@ -101,7 +103,7 @@ def learning_curve(
         predicted[step, repeat, test] = fold_predicted.score.mean(0)
     predicted[-1, 1:] = predicted[-1, 0]
     errors = np.abs(predicted - truth).mean(-1)  # (sizes, repeats)
-    rhos = np.array([[spearman(one, truth) for one in step] for step in predicted])
+    rhos = np.array([[HeldOut(truth, one, held_out_by, group).rho for one in step] for step in predicted])
     return tuple(
         CurvePoint(float(size), MeanAndEnds.of(mae), None if np.isnan(rho).any() else MeanAndEnds.of(rho))
         for size, mae, rho in zip(sizes.mean((1, 2)), errors, rhos, strict=True)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -36,6 +37,9 @@ from pipeline.train.features import FeatureSet
 
 HEADS = SCORES[1:]
 """Scores beside the final one: columns 1 and 2 of the labels."""
+
+UNITS = {"subject": "user", "supertrial": "supertrial"}
+"""What counts once where folds keep groups of such a kind together; else it is a performance."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,21 @@ class Calibration(HeldOut):
     @cached_property
     def accuracy(self) -> Accuracy:
         """See `HeldOut.accuracy`; it includes the agreement of the raters where two gave the labels."""
-        accuracy = super().accuracy
-        return replace(accuracy, ceiling=ceiling_line(self.facts.raters, accuracy.rho, accuracy.mae))
+        accuracy, given = super().accuracy, self.ranked.rho
+        rho = given if math.isfinite(given) else None
+        return replace(accuracy, rho=rho, unit=self.unit, ceiling=ceiling_line(self.facts.raters, rho, accuracy.mae))
+
+    @property
+    def unit(self) -> str:
+        """What `group` numbers: a performance, or what the folds keep together beyond it."""
+        return next((UNITS[kind] for kind in self.facts.kinds if kind in UNITS), "performance")
+
+    @property
+    def ranked(self) -> HeldOut:
+        """The predictions that are ranked: of each performance one; of each video where a group is several."""
+        if self.unit == "performance":
+            return self.once()
+        return HeldOut(self.truth, self.predicted, self.fold, np.arange(len(self.truth)))
 
     @cached_property
     def head_accuracies(self) -> dict[str, Accuracy]:

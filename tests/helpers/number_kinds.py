@@ -160,7 +160,7 @@ SENTENCES: Mapping[str, str] = {
     rf"{N}-{N}-{N} {N}:{N}(?: UTC)?": "origin",
     r"(Vertical lines|Bars): 80 % interval|^80 %( ?95 %)? ?score( ?judges)?": "score interval",
     rf"axis from {N} to {N}|^{N} {N}$": "score interval",
-    rf"[Oo]n 8 of 10 new videos this model is right within {N} \({N} held-out performances\)": "accuracy",
+    rf"[Oo]n 8 of 10 new videos this model is right within {N} \({N} held-out \w+\)": "accuracy",
     rf"its mean error is {N}, that of guessing the mean {N}": "accuracy",
     rf"less than the model's usual error of {N}": "accuracy",
     rf"Score per step {N}{N}": "step",

@@ -12,6 +12,7 @@ from data.errors import DataError
 from models.aim_config import AimConfig
 from pipeline.checks.novelty import BLOCKS
 from pipeline.checks.prediction_intervals import LEVELS, binomial_range
+from pipeline.report.evaluation_section import section_of_training_folds
 from pipeline.score.calibrate import calibrate
 from pipeline.score.calibration import Calibration
 from pipeline.score.model_card import model_card
@@ -139,3 +140,16 @@ def test_the_card_says_what_was_measured(calibration: Calibration, features: Fea
         assert text in card
     assert "# Model card: made\\`\\*\\_" in card
     assert "none: too few" in model_card(replace(run, not_calibrated="too few"), features, "made`*_", "folder")
+
+
+def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
+    calibration: Calibration, run: TrainedModel
+) -> None:
+    """A group of several performances is no performance: the page ranks what the card ranks."""
+    facts = replace(calibration.facts, kinds=(*calibration.facts.kinds, "subject"))
+    users = replace(calibration, facts=facts, group=calibration.fold * 2 + np.arange(40) % 2)
+    assert str(users.accuracy).count("(10 held-out users)") == 1
+    assert users.accuracy.rho == calibration.accuracy.rho
+    headline = section_of_training_folds(users, run.train_ids).headline
+    assert headline is not None
+    assert (headline.value, headline.about) == (users.accuracy.rho, "10 held-out users in 5 folds")
