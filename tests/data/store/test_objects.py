@@ -304,6 +304,9 @@ def test_every_fault_of_a_store_is_one_error(bucket: Bucket, toy_stages: None, m
 
 def _refusing(*_: object) -> Any:
     class System:
+        def invalidate_cache(self) -> None:
+            pass
+
         def find(self, *args: object, **options: object) -> None:
             raise PermissionError("Access Denied")
 
