@@ -86,6 +86,7 @@ def compare(
     *,
     model: Place,
     out: Place = "compare.html",
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
@@ -95,7 +96,7 @@ def compare(
     """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
 
     Args:
-        a, b: a video, or an id in the data set of --config.
+        a, b: a video, or an id in the data set of --config or among --features.
         config: names a data set with ids, and your own cache, paths and devices.
         out: the page.
         overrides: of --config: the data set, --set dataset.root=FOLDER.
@@ -105,7 +106,7 @@ def compare(
 
     page = Path(out)
     check_file(page)
-    user = settings_beside_model(config, overrides, cache=cache, workers=workers)
+    user = settings_beside_model(config, overrides, features=features, cache=cache, workers=workers)
     with writing(page):
         compare_videos(local_model(model), (str(a), str(b)), page, user, observer)
     return page
@@ -117,9 +118,11 @@ def plot(
     *,
     out: Place = "figures",
     formats: str | Sequence[str] = "pdf,svg,png",
+    features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
     cache: Place | None = None,
+    workers: int | None = None,
     observer: Observer = SILENT,
 ) -> list[Path]:
     """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
@@ -138,7 +141,7 @@ def plot(
     out = Path(out)
     check_folder(out)
     places = many_paths(inputs)
-    user = settings_beside_model(config, overrides, places, cache=cache)
+    user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
     data = folder_page(local_model(model), places, out / "report.html", 12, user, observer)
     with writing(out):
         written = plot_report(data, out, split_names(formats), observer)

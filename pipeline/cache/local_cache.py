@@ -226,7 +226,7 @@ class Cache:
             "kind": failure.kind,
             "cause": failure.cause,
             "fix": failure.fix,
-            "error": type(error).__name__,
+            "error": None if error is None else type(error).__name__,
             "where": error.where if isinstance(error, AimError) else None,
             "traceback": "".join(traceback.format_exception(error)) if error is not None else "",
             "software": software(),

@@ -280,13 +280,14 @@ def _record(folder: Path, name: str, user: Config, observer: Observer) -> Record
                 f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"
             )
         return performances[0]
-    if config.dataset.root is None:
+    if config.dataset.root is None and not config.dataset.features:
         raise UsageError("no such file", where=name, fix=f"{VIDEOS}, or two ids and {DATA_SET}")
     records = {record.id: record for record in dataset_records(config, unscored=True).records}
     if name not in records:
         alike = get_close_matches(name, records, n=1, cutoff=0)
         fix = f"{VIDEOS}, or an id such as '{''.join(alike)}'"
-        what = f"no such file, and no such id in the data set {printable(config.dataset.root)}"
+        listed = printable(config.dataset.root or ", ".join(config.dataset.features))
+        what = f"no such file, and no such id in the data set {listed}"
         raise UsageError(what, where=name, fix=fix)
     return records[name]
 

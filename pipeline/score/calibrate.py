@@ -35,6 +35,7 @@ from pipeline.systems import (
     predict_inner,
 )
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
+from pipeline.systems.interface import without_scores
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.train import SCORES, TrainingControl, label_table
 from pipeline.train.features import FeatureSet
@@ -69,13 +70,16 @@ def calibrate(
     part, group, inner = _folds(features, model, folds, kinds)
     recipe = model.recipe.model_copy(update={"runs": min(RUNS, model.recipe.runs), "seed": model.recipe.seed + 1})
     candidates = (AimSystem(NETWORK, model.networks.model, recipe), *systems)
-    fitted = _FittedFolds(part, model.networks.model, recipe, control)
+    fitted = _FittedFolds(part, inner, model.networks.model, recipe, control)
     whole = JoinedFold("", np.arange(len(part)), NO_ROWS, inner, "subject" in kinds)
     # A new video does not name its task, so that every system learns from all tasks as if they were one.
     one_task = replace(part, records=tuple(replace(record, task="") for record in part.records))
     held_out = replace(predict_inner(one_task, whole, candidates, fitted.run), train=part)
     combination, *others = Combination.validated(held_out, candidates)
-    rules = [replace(rule, regressions=own) for rule, own in zip(others, fitted.regressions, strict=True)]
+    rules = [
+        replace(rule, regressions=tuple(own[system.name] for system in systems))
+        for rule, own in zip(others, fitted.regressions, strict=True)
+    ]
     network = replace(model, combination=NETWORK_ALONE).predict(replace(part, stages=model.stages))
     labels, fold = label_table(part.records), np.zeros(len(part), dtype=np.intp)
     for number, one in enumerate(inner):
@@ -103,40 +107,43 @@ class _FittedFolds:
     """Runs the trainings of the folds, and keeps what they fitted: it gives new performances their intervals.
 
     Attributes:
-        regressions: of each fold.
+        networks: those of every fold, in the order of `inner`.
+        regressions: of every fold, by name.
     """
 
     part: FeatureSet
+    inner: Sequence[TaskFold]
     model: AimConfig
     recipe: TrainConfig
     control: TrainingControl | None
     networks: TrainedNetworks = field(init=False)
-    regressions: list[tuple[FittedRegression, ...]] = field(init=False)
+    regressions: list[dict[str, FittedRegression]] = field(init=False)
 
     def run(self, trainings: Sequence[Training]) -> list[Predictions]:
-        """The predictions of the trainings: the networks' are first in the list and train as one stack."""
-        count = sum(isinstance(one.system, AimSystem) for one in trainings)
-        self.networks, _ = TrainedNetworks.fit(
-            self.part, [one.train for one in trainings[:count]], self.model, self.recipe, self.control
-        )
-        predicted, fitted = self._of_networks(trainings[:count]), list[FittedRegression]()
+        """The predictions of the trainings; the networks of all folds train as one stack."""
+        parts = [one.train for one in self.inner]
+        self.networks, _ = TrainedNetworks.fit(self.part, parts, self.model, self.recipe, self.control)
+        self.regressions = [{} for _ in self.inner]
+        folds, unscored = {one.tobytes(): number for number, one in enumerate(parts)}, without_scores(self.part)
+        output, predicted = self._mean_outputs(unscored), list[Predictions]()
         with one_thread():
             for training in trainings:
+                fold, rows = folds[training.train.tobytes()], training.to_predict
                 if isinstance(training.system, RegressionSystem):
-                    fitted.append(training.system.fitted(self.part.take(training.train)))
-                    predicted.append(fitted[-1].predict(self.part.take(training.to_predict)))
-        self.regressions = [tuple(fitted[number::count]) for number in range(count)]
+                    fitted = training.system.fitted(self.part.take(training.train))
+                    self.regressions[fold][training.system.name] = fitted
+                    predicted.append(fitted.predict(unscored.take(rows)))
+                else:
+                    predicted.append(Predictions(**{name: one[None, fold, rows] for name, one in output.items()}))
         return predicted
 
-    def _of_networks(self, trainings: Sequence[Training]) -> list[Predictions]:
-        output, means = self.networks.output(self.part), dict[str, Any]()
+    def _mean_outputs(self, features: FeatureSet) -> dict[str, Any]:
+        """(folds, n) means of each score over the networks of a fold."""
+        output, means = self.networks.output(features), dict[str, Any]()
         for column, name in enumerate(SCORES):
             if (values := getattr(output, name)) is not None:
                 means[name] = self.networks.mean(values, column)
-        return [
-            Predictions(**{name: values[None, number, one.to_predict] for name, values in means.items()})
-            for number, one in enumerate(trainings)
-        ]
+        return means
 
 
 def _of_folds(held_out: FoldPredictions, system: System, name: str) -> Floats:

@@ -2,8 +2,8 @@
 
 Tensors: `value.*`, `mean.*`, `square.*`, `step.*` (a parameter, Adam's two moments and its step count), `losses`
 (epochs kept, members), `loss_epochs`. Metadata: `identity`, a digest of data, members and settings, `epoch`, the
-number of epochs done, and `content`, a digest of the tensors: a damaged checkpoint is not used. Random numbers have no
-state: each epoch draws them from (seed, epoch).
+number of epochs done, `code`, and `content`, a digest of the tensors. A damaged checkpoint, or one of other code, is
+not used. Random numbers have no state: each epoch draws them from (seed, epoch).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,23 @@ from torch import Tensor
 
 from data.errors import UsageError
 from data.store import atomic_path
+from pipeline.settings.environment import installed_version
 
 Tensors = dict[str, Tensor]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CODE = ("models", "pipeline/train", "pipeline/systems")
+"""Packages whose code a training runs."""
+
+LIBRARIES = ("torch", "scikit-learn", "numpy", "scipy")
+"""Libraries whose code a training runs."""
 
 
 def write_checkpoint(place: Path, identity: str, epoch: int, tensors: Tensors) -> None:
     """Write the state after `epoch` epochs atomically. Raises UsageError if that fails; the previous state remains."""
     metadata = {"identity": identity, "epoch": str(epoch), "content": _content(identity, epoch, tensors)}
+    metadata["code"] = code_digest()
     try:
         with atomic_path(place) as temporary:
             save_file(tensors, temporary, metadata)
@@ -41,19 +52,29 @@ def write_checkpoint(place: Path, identity: str, epoch: int, tensors: Tensors) -
 
 
 def read_checkpoint(place: Path | None, identity: str) -> tuple[int, Tensors] | None:
-    """Epoch and tensors of the checkpoint at `place`; None where it is missing, damaged or of another training."""
+    """Epoch and tensors of the checkpoint at `place`; None if it is missing, damaged, of another training or code."""
     if place is None or not place.is_file():
         return None
     try:
         with safe_open(place, framework="pt") as stored:
             metadata = stored.metadata() or {}
-            if metadata.get("identity") != identity:
+            if (metadata.get("identity"), metadata.get("code")) != (identity, code_digest()):
                 return None
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
             epoch = int(metadata["epoch"])
             return (epoch, tensors) if metadata.get("content") == _content(identity, epoch, tensors) else None
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of the code that trainings run, and of the versions of the libraries that compute."""
+    digest = hashlib.sha256(json.dumps([installed_version(name) for name in LIBRARIES]).encode())
+    for folder in CODE:
+        for path in sorted((ROOT / folder).glob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _content(identity: str, epoch: int, tensors: Tensors) -> str:

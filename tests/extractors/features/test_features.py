@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,9 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
     rows = api.score(model=tmp_path / "run", features=[str(root / "vst")], cache=tmp_path / "cache", workers=0)
     assert [row.failure for row in rows] == [None] * 24
     assert all(row.score is not None for row in rows), "a model without agents misses none"
+    beside: dict[str, Any] = {"model": tmp_path / "run", "features": words["features"], "cache": tmp_path / "cache"}
+    assert api.plot(out=tmp_path / "figures", formats="svg", workers=0, **beside)
+    assert api.compare(rows[0].id, rows[1].id, out=tmp_path / "two.html", workers=0, **beside).exists()
     (lost,) = api.score([_video(tmp_path)], model=tmp_path / "run", cache=tmp_path / "cache", workers=0)
     assert lost.failure is not None
     assert "no features. Name the files of features: --features FOLDER" in str(lost.failure)

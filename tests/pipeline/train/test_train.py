@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,12 +22,13 @@ from models.metrics import spearman
 from models.stacked import FoldData, MemberDropout, member_state
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train import stack_training
+from pipeline.train import checkpoint, stack_training
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes
 from pipeline.train.trainer import fold_data
+from tests.conftest import ROOT
 from tests.helpers.made_features import made_features
 
 paper = partial(TrainConfig, recipe="paper")
@@ -195,8 +197,8 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
     assert len(epochs_run) < 3000
 
 
-def test_checkpoints_of_another_training_or_damaged_are_not_used(
-    features: FeatureSet, tmp_path: Path, epochs_run: list[int]
+def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(
+    features: FeatureSet, tmp_path: Path, epochs_run: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TrainConfig(runs=1, epochs=4, batch=16)
     for given in (config, config.model_copy(update={"weight_decay": 0.45})):
@@ -206,6 +208,11 @@ def test_checkpoints_of_another_training_or_damaged_are_not_used(
     epochs_run.clear()
     TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
     assert epochs_run == []
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "code_digest", lambda: "that of yesterday")
+        TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
+    TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
+    assert epochs_run == [0, 1, 2, 3] * 2
     (place,) = tmp_path.iterdir()
     whole = place.read_bytes()
     for damaged in (whole[:-100], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]):
@@ -213,6 +220,19 @@ def test_checkpoints_of_another_training_or_damaged_are_not_used(
         place.write_bytes(damaged)
         TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
         assert epochs_run == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("changed", ["models/aim.py", "pipeline/train/fit.py", "pipeline/systems/regressors.py"])
+def test_the_code_of_networks_trainings_and_systems_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    for folder in checkpoint.CODE:
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    monkeypatch.setattr(checkpoint, "ROOT", tmp_path)
+    before = checkpoint.code_digest.__wrapped__()
+    assert before == checkpoint.code_digest()
+    (tmp_path / changed).write_text((tmp_path / changed).read_text() + "\n# changed\n")
+    assert checkpoint.code_digest.__wrapped__() != before
 
 
 def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> None:
