@@ -1,8 +1,8 @@
 """Protocols: which performances train and which test, as folds of ids, never of positions in a list.
 
     folds = make_folds("louo", records)
-    report = audit(folds, records, forbid=forbidden("louo"))
-    report.require()
+    audited = audit(folds, records, forbid=forbidden("louo"))
+    audited.require()
 
 Every protocol keeps together what `forbidden` names; the audit (`data.leaks`) checks that independently.
 Records of several tasks may be split at once: a surgeon held out is held out of every task, so that tasks can

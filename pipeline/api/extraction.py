@@ -92,8 +92,8 @@ def extract(
         if strict or any(result.done for result in summary.results):
             from pipeline.checks import announce_flags
 
-            outputs, sheets = summary.outputs, opened.place if preview else ""
-            measured = ((record.name, opened.qualities(record.id, outputs.get(record.id, {}))) for record in records)
+            stored, sheets = summary.stored, opened.place if preview else ""
+            measured = ((record.name, opened.qualities(record.id, stored.get(record.id, {}))) for record in records)
             flagged = announce_flags(measured, len(records), observer, strict=strict, sheets=sheets)
         flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
         return ExtractRun(opened.place, summary, preview=drawn, flags=flags)

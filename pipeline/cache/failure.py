@@ -61,6 +61,7 @@ TIPS: dict[FailureKind, str] = {
     "disk": "Make room there, or name a place that can be written, then type the same command again",
     "store": "See whether the store answers, then type the same command again",
     "weights": "Check the weights with `weights list`, then type the same command again",
+    "set-up": "See what is missing with `doctor`, then type the same command again",
     "program": "This is a fault of the program: report the traceback in the `.failed.json` of the cache",
     "crashed": "`extract` tries this video again with --retry-failed, `score` without",
     "killed": "See whether the machine has enough memory, then type the same command again",

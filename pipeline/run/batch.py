@@ -37,7 +37,7 @@ class Summary:
         results: one per record that had something to do or that failed.
         fresh: number of records with nothing to do.
         keys: key of every planned output by stage, by the record's id.
-        outputs: those of `keys` whose outputs are stored.
+        stored: those of `keys` whose outputs are stored.
         cancelled: the user asked to stop before all was done.
         problems: one line per unusable input.
     """
@@ -46,13 +46,13 @@ class Summary:
     results: list[Result] = field(default_factory=list)
     fresh: int = 0
     keys: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    outputs: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    stored: dict[str, Mapping[str, str]] = field(default_factory=dict)
     cancelled: bool = False
     problems: tuple[str, ...] = ()
 
     def add(self, result: Result) -> None:
         """Count the result of one more record."""
-        self.keys[result.record.id], self.outputs[result.record.id] = result.keys, result.stored
+        self.keys[result.record.id], self.stored[result.record.id] = result.keys, result.stored
         if result.todo or result.failed:
             self.results.append(result)
         else:

@@ -132,7 +132,7 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
         values, where = config.given(), None
     else:
         where = None if config is None else config_path(config)
-        values = {} if where is None else read_yaml(where)
+        values = {} if where is None else {"name": where.stem, **read_yaml(where)}
     for name, value in given:
         put(values, name, value)
     return validate(values, where=where, overrides=dict(given))

@@ -167,6 +167,14 @@ def test_any_bytes_give_a_configuration_or_a_usage_error(tmp_path_factory: Any, 
         load_config(path)
 
 
+def test_a_configuration_has_the_name_of_its_file_unless_it_says_one(tmp_path: Path) -> None:
+    """Otherwise a page of own settings would be headed with the name of a preset."""
+    own, named = tmp_path / "our club.yaml", tmp_path / "b.yaml"
+    own.write_text("train: {epochs: 5}\n")
+    named.write_text("name: springboard\n")
+    assert [load_config(path).method.name for path in (own, named, None)] == ["our club", "springboard", "unnamed"]
+
+
 def test_a_missing_file_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="no such configuration file"):
         load_config(Path("configs/fodler.yaml"))
