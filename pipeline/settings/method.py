@@ -26,7 +26,9 @@ class SplitConfig(Section):
 class Method(Section):
     """The method; `method_class` adds the sections of the stages."""
 
-    name: str = setting("unnamed", "name of this configuration, shown in reports; a file without one gives its own name")
+    name: str = setting(
+        "unnamed", "name of this configuration, shown in reports; a file without one gives its own name"
+    )
     stages: tuple[str, ...] = setting(("timesteps",), "stages to run; those they need are added", min_length=1)
     protocol: Annotated[str, one_of(PROTOCOLS)] = setting(
         "kfold", f"how performances are split: {', '.join(PROTOCOLS)}"
