@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline import api
 
 Line = tuple[str | Path, ...]
 """What the next command is for, and its words; a name that no option precedes is a path, see `data.errors.quoted`."""
@@ -57,7 +60,7 @@ class Typed:
         return [*words[:place], option, *words[place:]]
 
 
-def _label(summary: Any, typed: Typed) -> Line:
+def _label(summary: api.LabelSummary, typed: Typed) -> Line:
     train = ("train", "--config", "folder", "--set", f"dataset.root={typed.root}")
     if typed.phases and summary.answers:
         most = max(summary.answers, key=lambda name: summary.answers[name])
@@ -70,7 +73,7 @@ def _label(summary: Any, typed: Typed) -> Line:
     return ("judge on the page", *typed.without("--summary"))
 
 
-def _extract(done: Any, typed: Typed) -> Line:
+def _extract(done: api.ExtractRun, typed: Typed) -> Line:
     if done.costs is not None:
         return ("run it", *typed.without("--dry-run"))
     if done.summary.cancelled:
@@ -80,7 +83,7 @@ def _extract(done: Any, typed: Typed) -> Line:
     return _after_features(typed)
 
 
-def _status(state: Any, typed: Typed) -> Line:
+def _status(state: api.Status, typed: Typed) -> Line:
     if all(row.state == "fresh" for row in state.rows):
         return _after_features(typed)
     again = replace(typed, words=["extract", *typed.without("--quality")[1:]])
@@ -97,17 +100,17 @@ def _after_features(typed: Typed) -> Line:
     return ("judge these videos", "label", place if place.is_dir() else NEW_VIDEOS, "--pairs")
 
 
-def _train(done: Any, typed: Typed) -> Line:
+def _train(done: api.TrainedModel, typed: Typed) -> Line:
     others = ("--features", NEW_FEATURES) if "features" in done.stages else (NEW_VIDEOS,)
     what_for = "score others" if others[1:] else "score other videos"
     return (what_for, "score", *others, "--model", typed.out, *typed.same_cache)
 
 
-def _plot_it(done: Any, _: Typed) -> Line:
+def _plot_it(done: api.Evaluation, _: Typed) -> Line:
     return ("draw figures for a paper", "plot", done.folder)
 
 
-def _report(_: Any, typed: Typed) -> Line:
+def _report(_: Path, typed: Typed) -> Line:
     if typed.features:
         model = ("--model", as_typed(typed.model))
         return ("write the scores as a table", "score", *typed.settings, *model, "--out", "scores.csv")
@@ -117,14 +120,14 @@ def _report(_: Any, typed: Typed) -> Line:
     return ("draw figures for a paper", "plot", as_typed(typed.model), *typed.settings)
 
 
-def _compare(_: Any, typed: Typed) -> Line:
+def _compare(_: Path, typed: Typed) -> Line:
     videos = (Path(typed.a), Path(typed.b))
     files = all(video.exists() for video in videos)
     shown = (*videos, *typed.same_cache) if files else typed.settings
     return ("see each by itself", "report", as_typed(typed.model), *shown)
 
 
-def _score(rows: Any, typed: Typed) -> Line:
+def _score(rows: Sequence[api.Score], typed: Typed) -> Line:
     if all(row.failure is not None for row in rows):
         return ("when they are mended", *typed.words)
     if typed.kinematics is not None:
@@ -132,14 +135,14 @@ def _score(rows: Any, typed: Typed) -> Line:
     return ("see why", "report", as_typed(typed.model), *map(as_typed, typed.inputs or ()), *typed.settings)
 
 
-def _pack(packed: Any, typed: Typed) -> Line:
+def _pack(packed: api.Packed, typed: Typed) -> Line:
     if packed.path.suffix == ".h5" and typed.stage in ("", "timesteps"):
         return ("evaluate on it", "evaluate", "--pack", packed.path, *typed.settings)
     root = () if typed.root is None else (typed.root,)
     return ("evaluate on the same features", "evaluate", *root, *typed.settings)
 
 
-def _data_check(checked: Any, typed: Typed) -> Line:
+def _data_check(checked: api.DataCheck, typed: Typed) -> Line:
     config = () if typed.config else ("--config", checked.kind)
     if checked.ok and typed.features:
         return ("evaluate on them", "evaluate", Path(checked.root), *config, *typed.settings)
@@ -148,25 +151,25 @@ def _data_check(checked: Any, typed: Typed) -> Line:
     return ("when it is complete", *typed.words)
 
 
-def _doctor(checks: Any, _: Typed) -> Line:
+def _doctor(checks: Sequence[api.SetupCheck], _: Typed) -> Line:
     broken = any(check.state == "broken" for check in checks)
     return ("when it is mended", "doctor") if broken else ("see it work", "demo")
 
 
-def _weights_list(listed: Any, _: Typed) -> Line:
+def _weights_list(listed: Sequence[api.ListedWeights], _: Typed) -> Line:
     here = all(one.place for one in listed)
     return ("make features", "extract", NEW_VIDEOS) if here else ("download what is not here", "weights", "fetch")
 
 
-def _cache_verify(damaged: Any, typed: Typed) -> Line:
+def _cache_verify(damaged: api.CacheFiles, typed: Typed) -> Line:
     again = ("make them again", "extract", NEW_VIDEOS) if damaged.files else ("see what it holds", "cache", "ls")
     return (*again, *typed.settings)
 
 
-def _deleted(what_for: str, *words: str) -> Callable[[Any, Typed], Line]:
+def _deleted(what_for: str, *words: str) -> Callable[[api.CacheFiles, Typed], Line]:
     """The line after a command that deletes: with --yes where nobody said so, else these words."""
 
-    def line(files: Any, typed: Typed) -> Line:
+    def line(files: api.CacheFiles, typed: Typed) -> Line:
         return (
             ("delete them", *typed.with_option("--yes")) if files.unconfirmed else (what_for, *words, *typed.settings)
         )
