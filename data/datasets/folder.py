@@ -30,6 +30,9 @@ from data.video.records import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv", "scores.xlsx", "labels.xlsx")  # label files that need not be given
+BESIDE = "phases.csv"
+"""Name of the table of phases that is read where none is named."""
+
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
@@ -104,11 +107,12 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None, unfilmed: Se
     `unfilmed`: names of features; where the folder has no keypoint file, they are the performances.
     """
     table, problems = find_labels(root, labels, CANDIDATES), list[str]()
+    tables = {root / name for name in (*CANDIDATES, BESIDE)} | ({table[0]} if table else set())
     paths = [folder / name for folder, _, names in walk(root, problems) for name in names]
     records = [
         Record(path.relative_to(root).as_posix(), None, {"keypoints": path})
         for path in paths
-        if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0])
+        if path.suffix.lower() in SUFFIXES and path.is_file() and path not in tables
     ]
     records = records or [*list_unfilmed(unfilmed).records]
     if not records:

@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from data.datasets.folder import VideoNames
+from data.datasets.folder import BESIDE, VideoNames
 from data.datasets.jigsaws_kinematics import RATE_HZ
 from data.datasets.tables import MAX_BYTES, clip, read_bytes, read_table, read_text, without_mark
 from data.errors import DataError, UsageError, VideoError, printable
@@ -33,9 +33,6 @@ from data.store.arrays import Floats
 from data.video import VIDEO_SUFFIXES, Listing, Phase, Record, probe
 from data.video.media import frame_length
 from data.video.records import files_in
-
-BESIDE = "phases.csv"
-"""Name of the table that is read where none is named."""
 
 TOUCH_S = 0.1
 """Neighbouring phases whose ends are no further apart meet where the later one begins."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.datasets.folder import list_folder
+from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.listing import list_records
 from data.datasets.tables import read_bytes, read_table
 from data.errors import DataError, UsageError
@@ -265,3 +265,12 @@ def test_names_match_without_case_folder_ending_and_composition_where_one_file_f
     (root / "b.mp4").touch()
     (problem, *_) = list_folder(root).problems
     assert "no video 'B.MOV'" in problem, "two files fit, so neither is taken"
+
+
+def test_tables_beside_keypoint_files_are_no_performances(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("")
+    for name in ("labels.csv", "mine.csv", "scores.csv"):
+        (tmp_path / name).write_text("video,score\na.csv,1\n")
+    (tmp_path / "phases.csv").write_text("video,phase,start_s\na.csv,run,0\n")
+    listing = list_skeletons(tmp_path, labels="mine.csv")
+    assert ([record.id for record in listing.records], listing.problems) == (["a.csv"], ())
