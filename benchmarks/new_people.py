@@ -18,6 +18,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,14 +157,14 @@ def one_set(seed: int, *, related: bool) -> dict[str, tuple[float, float]]:
     }
 
 
-def summary(sets: Iterable[dict[str, tuple[float, float]]]) -> list[dict[str, float | str]]:
-    """Rows of the table: means over the sets, and the standard error over sets of the difference to AIM as it is."""
+def summary(sets: Iterable[dict[str, tuple[float, float]]]) -> list[dict[str, Any]]:
+    """Rows of the table: means over sets, and the standard error (of two or more) of their gain over AIM as it is."""
     sets = list(sets)
-    rows: list[dict[str, float | str]] = []
+    rows: list[dict[str, Any]] = []
     for name in sets[0]:
         values = np.array([one[name] for one in sets])
         gain = values[:, 0] - [one[AS_IT_IS][0] for one in sets]
-        error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("nan")
+        error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else None
         within, together = values.mean(0).tolist()
         rows.append({"row": name, "within": within, "together": together, "gain": float(gain.mean()), "gain_se": error})
     return rows
@@ -185,7 +186,8 @@ def main() -> None:
             print(f"set {seed}: done", flush=True)
     table = Table("AIM", "rho within users", "all together", "gain within users")
     for row in summary(sets):
-        gain = f"{row['gain']:+.3f} ± {row['gain_se']:.3f}"
+        spread = "" if row["gain_se"] is None else f" ± {row['gain_se']:.3f}"
+        gain = f"{row['gain']:+.3f}{spread}"
         table.add_row(str(row["row"]), f"{row['within']:.3f}", f"{row['together']:.3f}", gain)
     Console().print(table)
 
