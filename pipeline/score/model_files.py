@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from data.errors import PROGRAM, DataError, printable
@@ -133,9 +134,10 @@ def require_finite(description: Any, tensors: Mapping[str, Tensor]) -> None:
     """
     _require_finite_json(description, DESCRIPTION)
     for name, values in tensors.items():
-        numbers = values.double()
-        largest = float(numbers[numbers.isfinite()].abs().max()) if numbers.isfinite().any() else 0.0
-        whole = bool(numbers.isfinite().all()) or any(part in name for part in MAY_LACK)
+        numbers = values.double().numpy()
+        finite = np.isfinite(numbers)
+        largest = float(np.abs(numbers[finite]).max(initial=0.0))
+        whole = bool(finite.all()) or any(part in name for part in MAY_LACK)
         if not whole or largest > (LARGEST_WEIGHT if "state." in name else LARGEST):
             raise ValueError(f"a number of '{name}' is not finite, or too large")
 

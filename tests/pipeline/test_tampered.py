@@ -38,6 +38,12 @@ from tests.helpers.tampering import damaged_bytes, retyped
 FIRST_NOT_FINITE = 5
 
 
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of files are written, none of which need survive a power cut."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
 @pytest.fixture(scope="module")
 def features() -> FeatureSet:
     return made_features(12, steps=4, channels=3, scene=4, trial=2)
