@@ -58,6 +58,7 @@ def train(
             observer.note(f"note: {why}")
             curve = False
         done = train_model(feature_set, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
+    (Path(out) / CURVE_FILE).unlink(missing_ok=True)  # of an earlier model
     if curve:
         with observer.progress("trainings of the learning curve") as progress:
             runner = TrainingRunner(settings.machine.run, progress, observer.stop_event().is_set)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import PROGRAM, DataError, UsageError, printable
+from data.errors import PROGRAM, DataError, UsageError, counted, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software, stages_as_json
@@ -91,10 +91,11 @@ def folder_page(
         title, held_out = folder.name, False
         of_data_set = not inputs and user.dataset.root is not None
         tests = any(record.split == "test" for record in records)
-        if of_data_set and not tests and any(_trained_on(row, scorer) for row in scored.rows):
+        known = sum(_trained_on(row, scorer) for row in scored.rows)
+        if of_data_set and not tests and known:
             title = f"Training videos: no test ({folder.name})"
-            note = "note: no part of this data set is kept for testing, so these are videos that the model knows"
-            observer.note(note)
+            of = f"{known} of {counted(len(scored.rows), 'video')}"
+            observer.note(f"note: no part of this data set is kept for testing; the model knows {of}")
             if scorer.model.calibration is not None and scorer.model.calibration.accuracy.better:
                 title = f"Training videos, held-out predictions ({folder.name})"
                 evaluation = evaluation or section_of_training_folds(scorer.model.calibration, scorer.model.train_ids)

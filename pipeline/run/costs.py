@@ -84,7 +84,9 @@ def in_a_line(expected: ExpectedCost) -> str:
     >>> in_a_line(ExpectedCost(8, 816, 40.0, 2, stages, "Ray"))
     'about 40 s for 8 videos: pose 816 frames; on Ray'
     """
-    work = ", ".join(f"{name} {about.work} {about.unit}" for name, about in expected.stages.items())
+    work = ", ".join(
+        f"{name} {about.work} {about.unit}" if expected.frames else name for name, about in expected.stages.items()
+    )
     return f"{_time(expected)}{counted(expected.videos, 'video')}: {work}; on {expected.where}"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from data.video.records import find_videos
 from pipeline.cache.local_cache import Cache
-from pipeline.run.costs import PlannedVideo, dry_run, dry_run_tables, expected_cost, in_a_line
+from pipeline.run.costs import ExpectedCost, PlannedVideo, StageCost, dry_run, dry_run_tables, expected_cost, in_a_line
 from pipeline.run.plan import Planner
 from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES
@@ -108,3 +108,8 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
     assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}
     sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"max_pairs": 3})
     assert sparse == {"clips": 3 * 3 * 8, "pose": 12, "camera_flow": 9}
+
+
+def test_work_that_no_video_tells_is_not_given_as_zero() -> None:
+    expected = ExpectedCost(2, 0, None, 1, {"skeleton": StageCost(2, 0, "frames", None)}, "1 process")
+    assert in_a_line(expected) == "2 videos: skeleton; on 1 process"
