@@ -1,13 +1,17 @@
-"""A browser for the tests of pages."""
+"""A browser for the tests of pages, and the settings of the Ray that tests start."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.helpers.browsing import CHROMIUM
+
+# No process starts before an actor asks for one: it could not have the environment that actors of this program ask for.
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_prestart_worker_first_driver": "0"}
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FLAGS += ["--disable-sync", "--no-first-run", "--in-process-gpu"]

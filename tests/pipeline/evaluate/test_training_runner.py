@@ -132,12 +132,12 @@ def predicted(train: FeatureSet) -> SimplePredictor:
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
     judged = cue_features("difficulty", 24)
-    systems: list[ResultRow] = [*all_systems(judged, MODEL, TrainConfig(runs=2, epochs=2)).values()]
+    systems: list[ResultRow] = [*all_systems(judged, MODEL, TrainConfig(runs=1, epochs=2)).values()]
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, PublishedSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
     here = cross_validate(judged, Protocol(folds), systems)
-    assert without_time(cross_validate(judged, Protocol(folds), systems, runner=on_ray())) == without_time(here)
+    assert without_time(cross_validate(judged, Protocol(folds), systems, runner=on_ray(1))) == without_time(here)
     assert {*PUBLISHED_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
         here.systems
     )
@@ -231,10 +231,14 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
         cross_validate(
             made, Protocol(folds), [*trivial_baselines(made), SimpleSystem("counts badly", broken)], runner=runner
         )
+
+
+def test_settings_that_do_not_fit_the_features_are_an_error_of_use() -> None:
+    made = features()
     absent = AimSystem("w/o transformation", AimConfig(transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
-        cross_validate(uneven, Protocol(folds), [absent], runner=runner)
+        cross_validate(uneven, Protocol(make_folds("kfold", made.records, k=2)), [absent])
 
 
 def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:
@@ -245,13 +249,13 @@ def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
 
 
-def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> None:
+def test_stopped_networks_save_their_state(tmp_path: Path) -> None:
     """The first checkpoint tells that training runs; the last is written because of the stop."""
     made = features()
     endless = TrainConfig(runs=1, epochs=10**6)
     wanted = [training_of(AimSystem("aim", MODEL, endless), made)]
     with pytest.raises(Cancelled):
-        on_ray(1, stop=lambda: any(tmp_path.iterdir()), folder=tmp_path)(made, wanted)
+        TrainingRunner(stop=lambda: any(tmp_path.iterdir()), folder=tmp_path)(made, wanted)
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 
@@ -260,15 +264,6 @@ def command(*words: str) -> Any:
     result = CliRunner().invoke(app, list(words), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
-
-
-def test_evaluate_by_its_command_on_ray_writes_the_same_results(cluster: None, tmp_path: Path) -> None:
-    write_pack(tmp_path / "made.h5", features())
-    small = ["--set", "model.width=8", "--set", "train.runs=2", "--set", "train.epochs=2", "--set", "split.folds=2"]
-    words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--workers", "1", *small, "--quick", "--json"]
-    here = command(*words, "--out", str(tmp_path / "here"))
-    there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
-    assert {**there, "origin": None} == {**here, "origin": None}
 
 
 class TestSearch:

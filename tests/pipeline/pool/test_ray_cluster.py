@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,16 @@ from pipeline.pool.ray_pool import RayPool
 from pipeline.pool.worker_pool import run_items
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
-from tests.pipeline.evaluate.test_training_runner import command, features
+from tests.helpers.made_features import made_features
+from tests.pipeline.evaluate.test_training_runner import command
 
 ray = pytest.importorskip("ray")
 
 ROOT = Path(__file__).resolve().parents[3]
 VIDEOS = 6
+
+NODE: dict[str, Any] = {"num_cpus": 1, "include_log_monitor": False}
+"""What a node has; nobody reads the logs of these."""
 
 
 def kill(node: Any) -> None:
@@ -52,7 +55,7 @@ class Nodes:
     """A cluster of a head and a second node with one core each."""
 
     def __init__(self, cluster: Any) -> None:
-        self.cluster, self.second = cluster, cluster.add_node(num_cpus=1)
+        self.cluster, self.second = cluster, cluster.add_node(**NODE)
 
     def kill_second(self) -> None:
         kill(self.second)
@@ -75,28 +78,15 @@ class Nodes:
         threading.Thread(target=wait, daemon=True).start()
 
 
-@contextmanager
-def head() -> Iterator[Any]:
-    """A cluster of one node with one core."""
+@pytest.fixture(scope="module")
+def living_head() -> Iterator[Any]:
+    """A cluster of one node with one core; the last test of this module ends it."""
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = Cluster(initialize_head=True, head_node_args=NODE | {"include_dashboard": False, "no_monitor": True})
     yield cluster
     ray.shutdown()
     cluster.shutdown()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def silent_ray() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        yield
-
-
-@pytest.fixture(scope="module")
-def living_head(silent_ray: None) -> Iterator[Any]:
-    with head() as cluster:
-        yield cluster
 
 
 @pytest.fixture
@@ -155,7 +145,7 @@ def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes, tmp_path: Path
 
 def test_a_leaderboard_is_the_same_after_a_node_died(nodes: Nodes, tmp_path: Path) -> None:
     """The node dies while a training runs on it; one that is lost runs once more."""
-    write_pack(tmp_path / "made.h5", features())
+    write_pack(tmp_path / "made.h5", made_features(24, channels=6, scene=5, trial=3))
     small = ["model.width=8", "train.runs=1", "train.epochs=2", "split.folds=2"]
     words = ["leaderboard", "--pack", str(tmp_path / "made.h5"), "--quick", "--json", "--workers", "2"]
     words += [word for setting in small for word in ("--set", setting)]
@@ -185,7 +175,7 @@ def test_a_node_that_comes_late_gets_work(living_head: Any, tmp_path: Path) -> N
     pool, late = RayPool(WorkConfig(workers=2, engine="ray", address=living_head.address)), list[Any]()
     for item, _ in run_items(pool, partial(meeting, tmp_path), deque(range(3)), lambda: False):
         if item == 0:
-            late.append(living_head.add_node(num_cpus=1))
+            late.append(living_head.add_node(**NODE))
     ray.shutdown()
     living_head.remove_node(late[0], allow_graceful=False)
     assert len([*tmp_path.iterdir()]) == 2
@@ -222,7 +212,7 @@ def test_an_address_without_an_answer_is_named_soon(silent: str, tmp_path: Path,
         assert time.monotonic() - start < 15
 
 
-def test_the_end_of_the_cluster_is_one_sentence(silent_ray: None, tmp_path: Path) -> None:
+def test_the_end_of_the_cluster_is_one_sentence(living_head: Any, tmp_path: Path) -> None:
     """Its 400 films take longer than a dead head is waited for, on a fast machine too."""
     folder = moving_films(tmp_path / "in", [str(number) for number in range(40)])
     for film in [*folder.iterdir()]:
@@ -236,15 +226,14 @@ def test_the_end_of_the_cluster_is_one_sentence(silent_ray: None, tmp_path: Path
         "--cache",
         str(tmp_path / "cache"),
     ]
-    with head() as cluster:
-        command += ["--stages", "camera_flow", "--engine", "ray", "--address", cluster.address, "--workers", "1"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-        while not list((tmp_path / "cache").rglob("*.h5")):
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            time.sleep(0.1)
-        kill(cluster.head_node)
-        start = time.monotonic()
-        _, said = process.communicate(timeout=120)
+    command += ["--stages", "camera_flow", "--engine", "ray", "--address", living_head.address, "--workers", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    while not list((tmp_path / "cache").rglob("*.h5")):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.1)
+    kill(living_head.head_node)
+    start = time.monotonic()
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 2, said
     assert "has ended" in said
     assert "to resume" in said
