@@ -183,7 +183,8 @@ def _absolute_rate(channels: Channels, part: Floats) -> tuple[Floats, Floats]:
 
 def _samples(channels: Channels, part: Floats, k: int) -> Floats:
     """(channel, k) values at the middles of k equal pieces of the part."""
-    instants = equal_bounds(part[0], part[1], k).mean(axis=1)
+    edges = np.linspace(part[0], part[1], k + 1)
+    instants = (edges[:-1] + edges[1:]) / 2
     out = np.zeros((len(channels.names), k))
     for channel in range(len(channels.names)):
         valued = channels.weight[:, channel] > 0

@@ -71,6 +71,15 @@ def test_a_phase_that_is_left_out_keeps_its_steps_without_time():
     np.testing.assert_allclose(parts, [[2, 2], [2, 4], [4, 4]])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_steps_of_a_phase_that_is_left_out_are_unobserved(kind: str):
+    time = np.arange(0, 10, 0.1)
+    parts = phase_bounds(0, 10, phases(("run", 0, 5), ("entry", 5, np.inf)), NAMES, 6)
+    steps = step_features(track(time, wave(time)), parts, kind, 3, 0.1)
+    assert steps.mask.tolist() == [True, True, False, False, True, True]
+    assert not steps.values[2:4].any()
+
+
 def test_samples_follow_the_signal():
     time = np.arange(0, 10, 0.1)
     steps = cut(track(time, 2 * time), steps=5, kind="samples", k=4)
