@@ -29,6 +29,9 @@ Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 
 EXAMPLE = "Example: --set pose.stride=2"
 
+PLACES = ("cache", "dataset.root", "dataset.labels", "dataset.phases")
+"""Keys of paths: a value is the text as it stands, unless it is null or quoted. The folder 2026-05-31 is no date."""
+
 
 class _Loader(yaml.SafeLoader):
     """YAML without aliases (their expansion can fill any memory) and without repeated keys."""
@@ -152,6 +155,8 @@ def _parse_override(override: str) -> tuple[str, Any]:
     name, equals, text = override.partition("=")
     if not equals or not name.strip():
         raise UsageError(f"'--set {override}' is not of the form section.key=value", fix=EXAMPLE)
+    if name.strip() in PLACES and (path := text.strip()) not in ("", "~", "null") and path[0] not in "'\"":
+        return name.strip(), path
     try:
         value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 -- _Loader is a SafeLoader
     except yaml.YAMLError:

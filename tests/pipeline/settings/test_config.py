@@ -310,3 +310,20 @@ def test_another_recipe_replaces_what_the_first_one_filled_in() -> None:
     again = load_config(pickle.loads(pickle.dumps(first)), {"train.recipe": "paper"})
     assert again.method == load_config(None, {"train.runs": 2, "model.width": 8, "train.recipe": "paper"}).method
     assert first.given()["train"] == {"runs": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("2026-05-31", "2026-05-31"),
+        ("01", "01"),
+        ("no", "no"),
+        ("[old] clips #2", "[old] clips #2"),
+        ("'it''s'", "it's"),
+        ("null", None),
+        ("", ""),
+    ],
+)
+def test_a_path_is_the_text_as_it_stands(text: str, path: str | None) -> None:
+    """A folder may have the name of a date, a number or a truth value."""
+    assert load_config("folder", [f"dataset.root={text}"]).dataset.root == (None if path is None else Path(path))
