@@ -89,7 +89,7 @@ def test_a_run_from_videos_to_scores(
     )  # fmt: skip
     assert "ModuleNotFoundError" in missing.stderr, "the modules are absent"
     make_video(tmp_path / "films/a.mp4")
-    done = run("extract", "films", "--set", "stages=[camera_flow]", "--workers", 1)
+    done = run("extract", "films", "--set", "stages=[camera_flow]", "--workers", 0)
     assert done.returncode == 0, done.stderr
     make_jigsaws(tmp_path / "set", trials=8, tasks=["Suturing"], rows=45, videos=False)
     options = ["--config", "jigsaws", "--cache", "cache"]
@@ -99,7 +99,7 @@ def test_a_run_from_videos_to_scores(
     for command in (
         ["extract", *options],
         ["train", *options, *(word for one in train for word in ("--set", one)), "--out", "run", "--folds", 0],
-        ["score", "set", "--model", "run", "--out", "scores.csv"],
+        ["score", "set", "--model", "run", "--cache", "cache", "--out", "scores.csv"],
     ):
         done = run(*command)
         assert done.returncode == 0, done.stderr

@@ -38,9 +38,13 @@ IMPORTED = (
         "pipeline.evaluate",
         "pipeline.pack.pack_file",
     ),
-    *("torch.onnx", "onnxscript", "data.weights.quiet_openvino", "pipeline.score.export"),
+    "data.weights.quiet_openvino",
 )
 """Modules that commands import only when they need them."""
+
+EXPORTING = ("torch.onnx", "torch._functorch.aot_autograd", "onnxscript.function_libs.torch_lib.ops")
+EXPORTING += ("pipeline.score.export",)
+"""Those that only `export` needs; the first one waits for them."""
 
 OWN = {"COLUMNS": "500", "OMP_NUM_THREADS": "1"}
 """Variables of the environment of every command."""
@@ -197,15 +201,21 @@ def _run(
         os._exit(ended.code if isinstance(ended.code, int) else 0)  # skips the teardown of the parent's imports
 
 
+def _import(modules: Sequence[str]) -> None:
+    for name in modules:
+        with suppress(ImportError):  # an extra that is not installed
+            importlib.import_module(name)
+    gc.freeze()  # a collection in a child would copy all of it
+
+
 def serve() -> None:
     """Import the program, then run what standard input asks for."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # `pytest &` ignores it
     sys.argv[0] = str(ROOT / "run_pipeline.py")
-    for name in IMPORTED:
-        with suppress(ImportError):  # an extra that is not installed
-            importlib.import_module(name)
-    gc.freeze()  # a collection in a child would copy all of it
+    _import(IMPORTED)
     for line in sys.stdin:
+        if json.loads(line)[0][:1] == ["export"]:
+            _import(EXPORTING)
         (out, to_out), (err, to_err) = os.pipe(), os.pipe()  # not files, which a full disk would limit
         child = os.fork()
         if child == 0:
