@@ -165,6 +165,9 @@ class Timesteps(Extractor[TimestepsConfig]):
         primary, *secondary = agents = [agent.stretched(start, end) for agent in (primary, *secondary)]
         if config.bounds == "equal":
             bounds = equal_bounds(start, end, config.steps)
+        elif span is None:
+            fix = "Say when rows are (--set features.fps=25 --set features.clip_frames=32), or cut equal time steps"
+            raise DataError("phases are in seconds, and its features have no times", fix=fix)
         else:
             bounds = phase_bounds(start, end, source.record.phases, config.bounds, config.steps)
         statistics = config.statistics, config.k, config.min_observed

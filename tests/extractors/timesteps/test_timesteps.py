@@ -112,6 +112,16 @@ def test_phases_cut_time_and_the_scene():
             run(upstream, given, steps=4, bounds=names)
 
 
+def test_phases_in_seconds_are_no_shares_of_features_without_times():
+    whole = clips(10, 4.0)
+    bounds = replace(whole.arrays["bounds"], values=np.full((10, 2), np.nan))
+    untimed = {"clips": replace(whole, arrays={**whole.arrays, "bounds": bounds})}
+    marks, scene = (Phase("run", 0, 0.8), Phase("entry", 0.8, np.inf)), {"primary": "none", "secondary": ["none"]}
+    assert run(untimed, **scene).arrays["bounds"].values.max() == 1, "equal parts need no seconds"
+    with pytest.raises(DataError, match="phases are in seconds"):
+        run(untimed, marks, bounds=["run", "entry"], **scene)
+
+
 def test_the_steps_of_a_phase_that_is_left_out_are_masked():
     upstream, names = {"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}, ["take-off", "flight", "entry"]
     out = run(upstream, (Phase("take-off", 0, 1), Phase("entry", 1, 4)), bounds=names, steps=6)
