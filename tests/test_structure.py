@@ -117,13 +117,16 @@ def module_of(path: Path, root: Path) -> str:
     return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+@cache
+def imported(path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """(module, names taken from it) of every import in a file, also inside functions; "." before a relative one."""
+    found = list[tuple[str, tuple[str, ...]]]()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, ()) for alias in node.names)
+            found += [(alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)
+            found.append(("." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)))
+    return tuple(found)
 
 
 def arrows(root: Path, *packages: str) -> dict[str, set[str]]:
@@ -139,8 +142,11 @@ def arrows(root: Path, *packages: str) -> dict[str, set[str]]:
 
 def circles(graph: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
     """Groups of nodes that reach each other."""
+    left = {*graph}
+    while ends := {node for node in left if not graph[node] & left}:
+        left -= ends  # what leads nowhere is in no circle
     reach: dict[str, set[str]] = {}
-    for start in graph:
+    for start in left:
         reached: set[str] = set()
         waiting = [start]
         while waiting:
@@ -148,7 +154,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
             reached |= new
             waiting += new
         reach[start] = reached
-    return sorted({tuple(sorted(b for b in reach[a] if a in reach.get(b, ()))) for a in graph if a in reach[a]})
+    return sorted({tuple(sorted(b for b in reach[a] if a in reach.get(b, ()))) for a in left if a in reach[a]})
 
 
 def violations(root: Path) -> list[str]:
