@@ -27,14 +27,14 @@ CREATE TABLE IF NOT EXISTS facts (
     kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS work_rates (kind TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
 OBJECT_INPUT, OUTPUT_HEADER = "object input", "output"
 """Kinds of facts: about inputs on a store, and about outputs, by their names in the cache."""
 
 ADD_COST = """
-INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
+INSERT INTO work_rates VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE
 SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
 """
 """Halving the past lets an estimate follow a changed machine or setting."""
@@ -108,23 +108,23 @@ class Index:
                 self._common[name] = str(rows[0][0])
             return _parsed(self._common[name])
 
-    def add_cost(self, stage: str, seconds: float, work: int) -> None:
-        """Add the seconds of `work` units of a stage; written by `flush`, which halves the weight of the past."""
+    def add_cost(self, kind: str, seconds: float, work: int) -> None:
+        """Add the seconds of `work` units of a kind; written by `flush`, which halves the weight of the past."""
         with self._lock:
-            before = self._costs.get(stage, (0.0, 0.0))
-            self._costs[stage] = (before[0] + work, before[1] + seconds)
+            before = self._costs.get(kind, (0.0, 0.0))
+            self._costs[kind] = (before[0] + work, before[1] + seconds)
 
     def costs(self) -> dict[str, float]:
-        """Measured seconds per unit of work by stage, as far as stages have run on this cache."""
+        """Measured seconds per unit of work by kind, of what has run on this cache."""
         with self._lock:
-            rows = self._run("SELECT stage, seconds, work FROM rates WHERE work > 0")
-        return {stage: seconds / work for stage, seconds, work in rows}
+            rows = self._run("SELECT kind, seconds, work FROM work_rates WHERE work > 0")
+        return {kind: seconds / work for kind, seconds, work in rows}
 
     def flush(self) -> None:
         """Write the facts that wait in memory."""
         with self._lock:
             if self._costs:
-                self._run(ADD_COST, [(stage, *cost) for stage, cost in self._costs.items()])
+                self._run(ADD_COST, [(kind, *cost) for kind, cost in self._costs.items()])
                 self._costs.clear()
             if self._pending:
                 rows = [(*fact, *content) for fact, content in self._pending.items()]

@@ -175,8 +175,9 @@ def run(
                 continue
             result = lost_result(plan, cache, answer) if isinstance(answer, WorkerLost) else answer
             for stage, seconds in result.done.items():
-                if work := stage_class(stage).work(plan.settings(stage), result.frames):
-                    cache.index.add_cost(stage, seconds, work)
+                planned = plan.stage(stage)
+                if work := stage_class(stage).work(planned.settings, result.frames):
+                    cache.index.add_cost(planned.kind_of_work, seconds, work)
             if (value := reader.value(plan, result)) is not None:
                 ran, lost = ran + 1, lost + _lost(result)
                 progress.finish(plan.record.id, result.fault)

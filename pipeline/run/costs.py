@@ -2,7 +2,7 @@
 
 A stage defines its unit of work (`Extractor.work`): frames, pairs of frames, frames of clips. Measurements are in the
 cache's index. They are wall-clock seconds of one worker and depend on the machine, the settings and the number of
-workers. Where a stage was never measured, no time is given.
+workers. Where a stage was never measured with the same networks, no time is given.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import Any
 from data.errors import AimError, counted
 from data.store import fetched
 from data.video import Record, probe
-from extractors.base import StageConfig
 from pipeline.cache import Cache
 from pipeline.observer import duration_text
 from pipeline.pool import pool_of
-from pipeline.run.plan import Plan
+from pipeline.run.plan import Plan, PlannedStage
 from pipeline.settings.machine import Machine
 from pipeline.settings.stages import stage_class
 
@@ -56,20 +55,20 @@ class ExpectedCost:
 def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> ExpectedCost:
     """The expected cost of `plans` on a machine."""
     measured, frames = cache.index.costs(), expected_frames([plan.record for plan in plans])
-    settings: dict[str, StageConfig] = {}
+    planned: dict[str, PlannedStage] = {}
     for plan in plans:
-        settings |= {name: plan.settings(name) for name in plan.todo if name not in settings}
+        planned |= {name: plan.stage(name) for name in plan.todo if name not in planned}
     stages: dict[str, StageCost] = {}
-    for name, one in settings.items():
+    for name, one in planned.items():
         counts = (count for plan, count in zip(plans, frames, strict=True) if name in plan.todo)
-        work = [stage_class(name).work(one, count) for count in counts]
-        stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(name))
+        work = [stage_class(name).work(one.settings, count) for count in counts]
+        stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(one.kind_of_work))
     workers, where = pool_of(machine.run).workers_for(len(plans))
     seconds = None
-    if sum(frames) and stages.keys() <= measured.keys():
+    if sum(frames) and all(one.kind_of_work in measured for one in planned.values()):
         # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
         waves = (
-            max(stage_class(s.name).work(settings[s.name], count) * measured[s.name] for s in wave)
+            max(stage_class(s.name).work(s.settings, count) * measured[planned[s.name].kind_of_work] for s in wave)
             for plan, count in zip(plans, frames, strict=True)
             for wave in plan.waves()
         )

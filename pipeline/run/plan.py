@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -43,6 +44,11 @@ class PlannedStage:
     def name(self) -> str:
         """The stage's name."""
         return self.parts.stage
+
+    @property
+    def kind_of_work(self) -> str:
+        """Equal where a unit of work takes about equally long: the stage, and the networks that do it."""
+        return f"{self.name} {json.dumps(self.parts.identity, sort_keys=True)}"
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,9 @@ class Plan:
         """The same plan where no output is asked for, so that no stage will run."""
         return replace(self, stages=tuple(replace(planned, wanted=False) for planned in self.stages))
 
-    def settings(self, stage: str) -> StageConfig:
-        """The settings of one of its stages."""
-        return next(planned.settings for planned in self.stages if planned.name == stage)
+    def stage(self, name: str) -> PlannedStage:
+        """One of its stages."""
+        return next(planned for planned in self.stages if planned.name == name)
 
     def again(self, cache: Cache, stage: str) -> Plan:
         """The same computations by the outputs that are there now; that of `stage` is asked for too."""

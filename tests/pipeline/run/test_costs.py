@@ -78,12 +78,13 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     title, _, rows = [*dry_run_tables(dry_run(plans, config.machine, cache))][1]
     assert title.startswith("30 frames with"), "no time in the table either"
     assert {row[-1] for row in rows} == {""}
-    cache.index.add_cost("brightness", 2.0, 10)
+    kinds = {name: plans[0].stage(name).kind_of_work for name in ("brightness", "contrast")}
+    cache.index.add_cost(kinds["brightness"], 2.0, 10)
     cache.index.flush()
     assert expected_cost(plans, config.machine, cache).seconds is None, "a stage without a measurement"
     for _ in range(20):
         for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
-            cache.index.add_cost(stage, seconds, 10)
+            cache.index.add_cost(kinds[stage], seconds, 10)
         cache.index.flush()
     estimated = expected_cost(plans, load_config(config, {"run.workers": 3}).machine, cache)
     assert estimated.stages["brightness"].seconds_per_unit == pytest.approx(0.2)
@@ -93,6 +94,26 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     )
     (config.machine.cache / ".index.sqlite").unlink()
     assert expected_cost(plans, config.machine, Cache(config.machine.cache)).seconds is None
+
+
+def test_times_of_one_network_say_nothing_of_another(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keypoints of a file are read in a small part of the time in which a network detects them."""
+    use_stages(monkeypatch, **REAL_STAGES)
+    seconds = []
+    for backend in ("movenet", "import", "movenet"):
+        config = validate(
+            {"stages": ["pose"], "cache": str(tmp_path / "cache"), "pose": {"backend": backend}, "run": {"workers": 1}}
+        )
+        cache = Cache(config.machine.cache)
+        cache.mark()
+        plans = [plan for plan in Planner(config, cache).plan_all(find_videos([videos]).records) if plan.todo]
+        if not seconds:
+            cache.index.add_cost(plans[0].stage("pose").kind_of_work, 5.0, 10)
+            cache.index.flush()
+        seconds.append(expected_cost(plans, config.machine, cache).seconds)
+    assert seconds == [15, None, 15]
 
 
 def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
