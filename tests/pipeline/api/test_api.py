@@ -42,7 +42,7 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert done.ok
     assert (done.summary.videos, len(done.summary.results), done.cache) == (8, 8, str(tmp_path / "cache"))
     assert ended(notes) == {"videos": 8}
-    assert any("Suturing" in text or "frames" in text for text in notes.lines)
+    assert any(text.startswith("8 videos: kinematics, timesteps; on ") for text in notes.lines)
     config = load_config("jigsaws", settings)
     assert {row.state for row in status(config=config).rows} == {"fresh"}
     assert extract(config=config, dry_run=True).costs is not None
