@@ -159,7 +159,8 @@ class RayPool(Pool):
             else:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report each start to its makers
                 cores = run.workers * run.ray_cpus if run.workers else os.cpu_count() or 1
-                ray.init(num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
+                # "local": Ray would else join another cluster of this machine, even one that was killed
+                ray.init("local", num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
         except (OSError, ValueError, RuntimeError) as error:
             raise UsageError(
                 f"no Ray cluster at {address} ({_first_line(error)})",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import UsageError
+from tests.conftest import ROOT
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 
 ray = pytest.importorskip("ray")
@@ -22,7 +27,7 @@ VIDEOS = 5
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
 
@@ -52,6 +57,20 @@ def _title(process: Path) -> bytes:
         return (process / "cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos: Path, tmp_path: Path) -> None:
+    """Ray keeps the address of the last cluster in a file, which a killed one leaves."""
+    home = Path(tempfile.mkdtemp(prefix="ray"))  # names of its sockets are short
+    try:
+        (home / "ray").mkdir()
+        (home / "ray/ray_current_cluster").write_text("127.0.0.1:9")
+        words = ["extract", videos / "0.mp4", "--engine", "ray", "--workers", "1", "--stages", "camera_flow"]
+        command = [sys.executable, ROOT / "run_pipeline.py", *words, "--cache", tmp_path / "cache"]
+        done = subprocess.run(command, env={**os.environ, "RAY_TMPDIR": str(home)}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def test_the_same_arrays_as_in_this_process(cluster: None, videos: Path, tmp_path: Path) -> None:
