@@ -113,17 +113,9 @@ class ProgramServer:
     ) -> None:
         self._process.communicate(timeout=60)
 
-    def run(
-        self,
-        words: Sequence[object],
-        folder: Path = ROOT,
-        *,
-        variables: Mapping[str, str] | None = None,
-        most_bytes: int | None = None,
-        press: Press | None = None,
-    ) -> Done:
+    def run(self, words: Sequence[object], folder: Path = ROOT, **more: Any) -> Done:
         """Run a command in a folder; the arguments are those of `start`."""
-        return self.start(words, folder, variables=variables, most_bytes=most_bytes, press=press).wait()
+        return self.start(words, folder, **more).wait()
 
     def start(
         self,
