@@ -48,10 +48,15 @@ class Accuracy:
         return self.errors if self.better else f"no better than guessing the mean: {self.errors}"
 
     @property
+    def held_out(self) -> str:
+        """How many were held out, such as "8 held-out users"."""
+        return counted(self.performances, f"held-out {self.unit}")
+
+    @property
     def errors(self) -> str:
         """The model's errors as a sentence, beside those of guessing the mean and of the raters."""
         ceiling = f"; {self.ceiling}" if self.ceiling else ""
-        held_out, (error, guess) = counted(self.performances, f"held-out {self.unit}"), apart(self.mae, self.mean_mae)
+        held_out, (error, guess) = self.held_out, apart(self.mae, self.mean_mae)
         reach = (
             f"{held_out} are too few to tell how far off new videos are"
             if self.within is None

@@ -162,7 +162,7 @@ def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ..
         ("guessing the mean", None, accuracy.mean_mae, None),
     ]
     columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
-    yield counted(accuracy.performances, f"held-out {accuracy.unit}"), columns, rows
+    yield accuracy.held_out, columns, rows
     if done.combination.regressions:
         given, used = done.combination.tests, done.combination.used
         tests = [(name, t.rho, t.shown_p, "yes" if name in used else "no") for name, t in given.items()]

@@ -79,8 +79,7 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
     rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
     predictions = [page.ScatterPoint(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
     rho = rank_agreement([calibration.ranked], users=calibration.unit == "user")
-    held_out = counted(accuracy.performances, f"held-out {accuracy.unit}")
-    about = f"{held_out} in {counted(calibration.networks.parts, 'fold')}"
+    about = f"{accuracy.held_out} in {counted(calibration.networks.parts, 'fold')}"
     return page.EvaluationSection(
         title="Held-out training videos",
         headline=page.Headline(rho.value, rho.interval, "Rank correlation of this model with the judges", about),
