@@ -1,4 +1,4 @@
-"""The contract of a stage: settings, inputs, a table of arrays, and one call that computes their values for a video.
+"""The contract of a stage: settings, upstream stages, arrays, and one call that computes their values for a video.
 
 docs/extend.md shows how a stage is added. The module that holds the settings must import quickly, since every
 command reads every stage's settings: torch, cv2, openvino and the like are imported inside functions.
@@ -100,7 +100,7 @@ class Source(Protocol):
 
     @property
     def upstream(self) -> Mapping[str, StageOutput]:
-        """Outputs of the stages named by `Extractor.inputs`."""
+        """Outputs of the stages named by `Extractor.upstream`."""
 
     def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:
         """What `reader`, a function of data/, makes of the record's file of this kind.
@@ -150,12 +150,12 @@ class Extractor(ABC, Generic[C]):
         self.config, self.files = config, files
 
     @classmethod
-    def inputs(cls, config: C) -> tuple[str, ...]:
+    def upstream(cls, config: C) -> tuple[str, ...]:
         """Stages whose output this one needs."""
         return ()
 
     @classmethod
-    def check_inputs(cls, config: C, configs: Mapping[str, StageConfig]) -> None:
+    def check_upstream(cls, config: C, configs: Mapping[str, StageConfig]) -> None:
         """Raise UsageError if the needed stages, with their settings in `configs`, cannot give what this one reads."""
 
     @classmethod

@@ -119,12 +119,12 @@ class Timesteps(Extractor[TimestepsConfig]):
     clock: ClassVar[str] = "step"
 
     @classmethod
-    def inputs(cls, config: TimestepsConfig) -> tuple[str, ...]:
+    def upstream(cls, config: TimestepsConfig) -> tuple[str, ...]:
         """The stages that the roles and the scene name, each once."""
         return tuple(dict.fromkeys(filter(None, [*(role.stage for role in config.roles()), config.scene_stage])))
 
     @classmethod
-    def check_inputs(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
+    def check_upstream(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
         """Raise UsageError for a role of a person whom the `pose` stage does not keep."""
         for role in config.roles():
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage

@@ -70,7 +70,7 @@ def check_height(height: float | None, form: str) -> None:
 
 def stage_of_joints(config: Config) -> str:
     """The stage whose joints are written. Raises UsageError: the configuration has none."""
-    stages = config.method.with_inputs(config.method.stages)
+    stages = config.method.with_upstream(config.method.stages)
     stage = next((name for name in OF_JOINTS if name in stages), "")
     if not stage:
         raise UsageError("these settings find no joints", fix="Choose a --config with the stage pose or skeleton")

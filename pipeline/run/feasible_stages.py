@@ -39,11 +39,11 @@ def feasible_config(records: Sequence[Record], config: Config, observer: Observe
 
 def _with_features(config: Config, parts: Sequence[str]) -> Config:
     """The configuration whose time steps read these parts from features."""
-    before = config.method.with_inputs([TIMESTEPS])
+    before = config.method.with_upstream([TIMESTEPS])
     roles = {part: f"features/{part}" for part in parts}
     changes = {f"timesteps.{part}": [role] if part == "secondary" else role for part, role in roles.items()}
     changed = load_config(config, changes)
-    after = changed.method.with_inputs([TIMESTEPS])
+    after = changed.method.with_upstream([TIMESTEPS])
     stages = tuple(name for name in config.method.stages if name in after or name not in before)
     same = changed.method == config.method and stages == config.method.stages
     return config if same or not stages else load_config(changed, {"stages": stages})
@@ -51,7 +51,7 @@ def _with_features(config: Config, parts: Sequence[str]) -> Config:
 
 def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features: bool, observer: Observer) -> Config:
     """The configuration without stages whose input no record has; `inputs` are the kinds that records have."""
-    stages, steps = config.method.with_inputs(config.method.stages), config.method.stage(TIMESTEPS)
+    stages, steps = config.method.with_upstream(config.method.stages), config.method.stage(TIMESTEPS)
     needed = {name: {*needed_inputs(name)} for name in stages}
     lacking = {kind for kinds in needed.values() for kind in kinds - inputs if kind == "video" or beside_features}
     unusable = {name for name in stages if needed[name] & lacking}
@@ -72,7 +72,7 @@ def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features
     if no_agents and not config.method.combined:
         changes["model.system"] = model = "scene"
     fewer = load_config(config, changes | {"stages": kept})
-    if {*fewer.method.with_inputs(kept)} & unusable or (model == "scene" and not scene):
+    if {*fewer.method.with_upstream(kept)} & unusable or (model == "scene" and not scene):
         return config
     lost = "; only systems of the whole scene run" if no_agents else "; the rest is used"
     names = " and ".join(name for name in stages if name in unusable)

@@ -152,7 +152,7 @@ class Planner:
         retry_failed: run stages again that failed with the same settings and input.
 
     `stages` has the settings of all planned stages by name, and `descriptions` that on which their outputs depend.
-    Raises UsageError as `Config.with_inputs`.
+    Raises UsageError as `Config.with_upstream`.
     """
 
     def __init__(
@@ -164,11 +164,11 @@ class Planner:
         force: bool = False,
         retry_failed: bool = False,
     ) -> None:
-        self.stages = config.with_inputs(stages)
+        self.stages = config.with_upstream(stages)
         self.descriptions = {name: _described(name, settings) for name, settings in self.stages.items()}
         self._wanted = tuple(stages) or config.method.stages
         self._cache, self._force, self._retry_failed = cache, force, retry_failed
-        self._needs = {name: stage_class(name).inputs(settings) for name, settings in self.stages.items()}
+        self._upstream = {name: stage_class(name).upstream(settings) for name, settings in self.stages.items()}
 
     def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
         """The stages of one record; reads no outputs. `siblings` is `Cache.siblings` for many records.
@@ -194,7 +194,7 @@ class Planner:
         keys: dict[str, str] = {}
         for name, settings in self.stages.items():
             reads = {kind: inputs[kind] for kind in (*stage_class(name).reads, *more[name]) if kind in inputs}
-            upstream = {need: keys[need] for need in self._needs[name]}
+            upstream = {other: keys[other] for other in self._upstream[name]}
             stage = self.descriptions[name]
             identity = {
                 **stage.identity,

@@ -132,7 +132,7 @@ def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
 def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache) -> list[TrainingVideo]:
     """Movement per time step of the scored performances whose outputs are in the cache."""
     made = []
-    stages = config.method.with_inputs(("timesteps",))
+    stages = config.method.with_upstream(("timesteps",))
     stage = next((name for name in PEOPLE if name in stages), None)
     if stage is None:
         return []

@@ -52,7 +52,7 @@ class Scorer:
 
     def __init__(self, folder: Path, model: TrainedModel, config: Config, sha256: str, file_rate: float = 0.0) -> None:
         self.folder, self.model, self.model_sha256, self.file_rate = folder, model, sha256, file_rate
-        stages = config.with_inputs(("timesteps",))
+        stages = config.with_upstream(("timesteps",))
         self.config, self.cache = config, open_cache(config.machine)
         fetch_weights(stages, SILENT.note)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True)

@@ -82,14 +82,14 @@ class Config:
             merged_settings(*(part.model_dump(mode="json") for part in parts))
         )
 
-    def with_inputs(self, names: Sequence[str] = ()) -> dict[str, StageConfig]:
+    def with_upstream(self, names: Sequence[str] = ()) -> dict[str, StageConfig]:
         """The settings of these stages (default: the method's) and of all that they need, by name, in order.
 
-        Raises UsageError as `Method.with_inputs`, and for settings of two stages that do not fit together.
+        Raises UsageError as `Method.with_upstream`, and for settings of two stages that do not fit together.
         """
-        stages = {name: self.stage(name) for name in self.method.with_inputs(names or self.method.stages)}
+        stages = {name: self.stage(name) for name in self.method.with_upstream(names or self.method.stages)}
         for name, settings in stages.items():
-            stage_class(name).check_inputs(settings, stages)
+            stage_class(name).check_upstream(settings, stages)
         return stages
 
     def dump(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Method(Section):
         settings: StageConfig = getattr(self, name)
         return settings
 
-    def with_inputs(self, names: Iterable[str]) -> tuple[str, ...]:
+    def with_upstream(self, names: Iterable[str]) -> tuple[str, ...]:
         """`names` and every stage they need, each once, in an order in which they can run.
 
         Raises UsageError for an unknown stage, or one that needs a stage listed after it.
@@ -53,7 +53,7 @@ class Method(Section):
         while waiting:
             name = waiting.pop()
             if name not in needed:
-                needed[name] = stage_class(name).inputs(self.stage(name))
+                needed[name] = stage_class(name).upstream(self.stage(name))
                 waiting += needed[name]
         ordered = tuple(name for name in STAGES if name in needed)
         for position, name in enumerate(ordered):

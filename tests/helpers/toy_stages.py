@@ -49,7 +49,7 @@ class Contrast(Extractor[StageConfig]):
     clock = ""
 
     @classmethod
-    def inputs(cls, config: StageConfig) -> tuple[str, ...]:
+    def upstream(cls, config: StageConfig) -> tuple[str, ...]:
         """The stage `brightness`."""
         return ("brightness",)
 

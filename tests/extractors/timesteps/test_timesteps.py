@@ -65,7 +65,7 @@ def tools(rows: int = 300) -> StageOutput:
 
 def run(upstream: Mapping[str, StageOutput], phases: tuple[Phase, ...] = (), **config: object) -> StageOutput:
     stage = Timesteps(TimestepsConfig(**config), FILES)
-    assert set(stage.inputs(stage.config)) <= set(upstream)
+    assert set(stage.upstream(stage.config)) <= set(upstream)
     record = Record("a", None, phases=phases)
     stage.reads_of(stage.config, record, FILES)
     return stage.extract(SimpleNamespace(upstream=upstream, record=record))
@@ -188,13 +188,13 @@ def test_a_stage_of_two_roles_is_read_once():
 
 
 def test_inputs_follow_the_roles():
-    assert Timesteps.inputs(TimestepsConfig()) == ("pose", "clips")
+    assert Timesteps.upstream(TimestepsConfig()) == ("pose", "clips")
     config = TimestepsConfig(primary="kinematics:master", secondary=("kinematics:slave",), scene="")
-    assert Timesteps.inputs(config) == ("kinematics",)
+    assert Timesteps.upstream(config) == ("kinematics",)
     config = TimestepsConfig(primary="pose:0:left", secondary=("pose:0:right", "pose:1:right"), scene="")
-    assert Timesteps.inputs(config) == ("pose",)
+    assert Timesteps.upstream(config) == ("pose",)
     config = TimestepsConfig(primary="a/b", secondary=("camera_flow",), scene="c/d", exchange=True)
-    assert Timesteps.inputs(config) == ("camera_flow", "a", "c")
+    assert Timesteps.upstream(config) == ("camera_flow", "a", "c")
 
 
 @pytest.mark.parametrize("frames", [1, 2, 10])

@@ -258,7 +258,7 @@ def test_settings_that_can_give_nothing_are_refused(override: str) -> None:
 def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan() -> None:
     config = load_config(None, ["timesteps.primary=pose:5", "pose.agents=2"])
     with pytest.raises(UsageError, match=r"role 'pose:5' needs 6 people, and pose.agents is 2"):
-        config.with_inputs(("timesteps",))
+        config.with_upstream(("timesteps",))
 
 
 def test_an_escape_code_in_an_unknown_key_is_printed_safely(tmp_path: Path) -> None:
