@@ -19,6 +19,8 @@ AGAIN = "Export the keypoints again"
 
 MAX_BYTES = 1 << 30  # larger files, or folders, are refused
 
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+
 
 @dataclass
 class Person:
@@ -38,6 +40,7 @@ class Entries:
     joints: tuple[str, ...] = ()  # (K,) names of the joints, likewise
     complete: bool = False  # whether the layout has an entry for every frame, also for those without people
     normalised: bool = False  # whether x and y are parts of the picture's width and height
+    in_metres: bool = False  # whether three coordinates are in metres, since the file names its unit
     frames: dict[int, list[Person]] = field(default_factory=dict)  # people by frame index
     times: dict[int, float] = field(default_factory=dict)  # seconds by frame index, where the file has them
     people: tuple[str, ...] = ()  # `Person.id` in order, where the files decide it; else in order of appearance

@@ -15,11 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import UsageError, install_line, printable
-from data.keypoints.entries import MAX_BYTES, Entries, Field, of_series, refuse
+from data.keypoints.entries import MAX_BYTES, METRES, Entries, Field, of_series, refuse
 from data.store import read_regular
 from data.store.arrays import Floats
-
-METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
 
 def of_trc(path: Path) -> Entries:
@@ -92,5 +90,6 @@ def _of_markers(
             raise refuse(path, f"the marker '{printable(name)[:40]}' appears twice", "Rename one of them")
         people[person][joint] = np.column_stack([places[:, marker], np.ones(len(places))])
     entries = of_series(path, layout, people, frames)
+    entries.in_metres = True
     entries.times = dict(zip(frames, times.tolist(), strict=True))
     return entries

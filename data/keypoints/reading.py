@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
-from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
+from data.keypoints.entries import MAX_BYTES, METRES, Entries, Person, refuse
 from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.marker_files import of_c3d, of_trc
 from data.keypoints.nwb_files import of_nwb
@@ -47,7 +47,7 @@ class ImportedKeypoints:
 
 @dataclass(frozen=True)
 class RecordedMotion:
-    """The people of a file over time, in COCO-17 joints: pixels in two axes, or the file's unit in three."""
+    """The people of a file over time, in COCO-17 joints: pixels in two axes, or metres in three."""
 
     keypoints: Floats  # (frame, agent, 17, axes + 1) coordinates and score 0..1; NaN and 0 where a joint is missing
     times: Floats | None  # (frame,) seconds, ascending; None where the file has none
@@ -96,11 +96,13 @@ def read_motion(
     angles: Path | None = None,
     time_stamps: Path | None = None,
     others: Sequence[Path] = (),
+    unit: str = "m",
 ) -> RecordedMotion:
     """Read a keypoint file that has no video; the layout is recognised from the content.
 
     The first `agents` people that the file names are kept; `angles` is the second file of UI-PRMD, `time_stamps`
-    that of KIMORE, and `others` are files of further people.
+    that of KIMORE, and `others` are files of further people. `unit` is that of three coordinates, a key of `METRES`,
+    unless the file names its own.
 
     Raises DataError: an unknown or damaged layout, several people without names, or times that do not ascend.
     """
@@ -124,6 +126,8 @@ def read_motion(
         for person in entries.frames[index]:
             if person.id in names:
                 keypoints[index - first, names.index(person.id)] = _joints(person.points, columns)
+    if keypoints.shape[-1] == 4 and not entries.in_metres:
+        keypoints[..., :3] *= METRES[unit]
     times = _times(entries, len(keypoints), first) if entries.times else None
     return RecordedMotion(keypoints, times, _summary(entries.layout, joint_map))
 

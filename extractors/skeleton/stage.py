@@ -22,8 +22,6 @@ from extractors.keypoints import INTERPOLATED_SCORE
 from extractors.local_fits import smoothed
 from extractors.signals import fill_gaps
 
-METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-
 BESIDE = ("angles", "time_stamps")
 """Kinds of files that `read_motion` reads beside the keypoints."""
 
@@ -35,7 +33,9 @@ class SkeletonConfig(StageConfig):
 
     agents: int = setting(1, "people that are kept, in the order in which the file names them", ge=1, le=6)
     rate_hz: float = setting(30.0, "frames per second of files without times", gt=0, le=10_000)
-    unit: Literal["m", "cm", "mm"] = setting("m", "unit of 3-D coordinates; 2-D ones are pixels")
+    unit: Literal["m", "cm", "mm"] = setting(
+        "m", "unit of 3-D coordinates in files that do not name it; 2-D ones are pixels"
+    )
     up: Literal["y", "-y", "z"] = setting("y", "3-D axis that points up; in 2-D, y points down as in a picture")
     max_gap_s: float = setting(0.6, "gaps of a joint up to this many seconds are interpolated; 0: none", ge=0)
     smoothing_s: float = setting(
@@ -47,7 +47,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     """The joints of a keypoint file, gaps interpolated and smoothed."""
 
     name: ClassVar[str] = "skeleton"
-    version: ClassVar[int] = 4  # curves smooth the joints, not lines
+    version: ClassVar[int] = 5  # TRC and C3D keep the unit that they name
     Config: ClassVar[type[StageConfig]] = SkeletonConfig
     reads: ClassVar[frozenset[str]] = frozenset({"keypoints"})
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
@@ -84,7 +84,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         record = source.record
         angles, time_stamps = (record.sidecars.get(kind) for kind in BESIDE)
         reader = partial(read_motion, agents=self.config.agents, angles=angles, time_stamps=time_stamps)
-        reader = partial(reader, others=record.further("keypoints"))
+        reader = partial(reader, others=record.further("keypoints"), unit=self.config.unit)
         motion = source.opened("keypoints", reader)
         count = len(motion.keypoints)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
@@ -105,12 +105,12 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.summary}, channels)
 
     def _oriented(self, keypoints: Floats) -> Floats:
-        """The keypoints, with 3-D coordinates in metres and y up; 2-D ones as they are."""
+        """The keypoints, 3-D ones with y up; 2-D ones as they are."""
         if keypoints.shape[-1] == 3:
             return np.array(keypoints)
         x, y, z, score = np.moveaxis(keypoints, -1, 0)
         turned = {"y": (x, y, z), "-y": (x, -y, -z), "z": (x, z, -y)}[self.config.up]
-        return np.stack([*(axis * METRES[self.config.unit] for axis in turned), score], axis=-1)
+        return np.stack([*turned, score], axis=-1)
 
     def _clean(self, time: Floats, points: Floats) -> None:
         """Interpolate the gaps of one agent's joints (frame, 17, coordinate), and smooth them, in place."""

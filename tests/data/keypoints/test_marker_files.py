@@ -162,6 +162,21 @@ def test_three_dimensions_come_in_metres(tmp_path: Path, unit: str, metres: floa
         read_keypoints(path, "b", (640, 480), FRAMES)
 
 
+@pytest.mark.parametrize("suffix", ["trc", "c3d"])
+def test_the_unit_that_a_file_names_is_not_that_of_the_setting(tmp_path: Path, suffix: str) -> None:
+    points = places(depth=3)
+    (tmp_path / "set").mkdir()
+    if suffix == "c3d":
+        pytest.importorskip("c3d", reason="needs the extra c3d")
+        path = c3d_file(tmp_path / "set/a.c3d", points, unit="cm")
+    else:
+        path = trc(tmp_path / "set/a.trc", points, unit="cm")
+    settings = {"dataset.root": path.parent, "cache": tmp_path / "cache", "skeleton.unit": "mm", "run.workers": 0}
+    assert api.extract(config="skeletons", overrides={**settings, "skeleton.smoothing_s": 0}).ok
+    made = read(output_of(tmp_path / "cache", "skeleton", path.name)).output.arrays["keypoints"].values
+    np.testing.assert_allclose(made[:, 0, COCO17.index("left_hip"), :3], 0.01 * points[:, 5], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
