@@ -22,6 +22,7 @@ from data.datasets.tables import clip
 from data.errors import DataError, UsageError, counted, nearest, printable
 from data.features.feature_files import READERS, array_names
 from data.features.motion_tables import person_of, video_of
+from data.store import expanded
 from data.video import Listing, Record
 from data.video.records import walk
 
@@ -72,7 +73,7 @@ def named_features(given: Sequence[str]) -> tuple[NamedFeatures, ...]:
             part, path = PARTS[0], text
         elif part not in PARTS:
             raise UsageError(f"features of '{clip(part)}'", where="--features", fix=nearest(part, PARTS).capitalize())
-        paths.setdefault(part, []).append(Path(path).expanduser())
+        paths.setdefault(part, []).append(expanded(path))
     return tuple(_features_at(part, paths[part]) for part in PARTS if part in paths)
 
 

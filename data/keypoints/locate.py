@@ -6,6 +6,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from data.errors import DataError, printable
+from data.store import expanded
 from data.video.records import Record
 
 SUFFIXES = (".json", ".csv", ".h5", ".trc", ".c3d", ".slp", ".nwb")
@@ -67,7 +68,7 @@ def sidecar(record: Record, folder: str) -> dict[str, Path]:
     """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none."""
     path, ending = None, "" if record.frames is None else ".frames"  # dots in a folder's name are no suffix
     if folder:
-        path = find_keypoints(Path(folder).expanduser(), f"{record.id}{ending}")
+        path = find_keypoints(expanded(folder), f"{record.id}{ending}")
     elif record.path is not None:
         path = find_keypoints(record.path.parent, f"{record.path.name}{ending}")
     return {} if path is None or path == record.path else {"keypoints": path}

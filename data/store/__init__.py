@@ -5,6 +5,7 @@ from data.store.arrays import Array, ArraySpec, ContractError, OutputSpec, Stage
 from data.store.files import (
     absence,
     atomic_path,
+    expanded,
     files_below,
     open_regular,
     parse_json,
@@ -33,6 +34,7 @@ __all__ = [
     "absence",
     "address",
     "atomic_path",
+    "expanded",
     "fetched",
     "files_below",
     "following",

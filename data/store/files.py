@@ -37,6 +37,11 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
+def expanded(path: str) -> Path:
+    """The path in which `~` is the home folder, as in a shell; `~name` without such a user stays as it is."""
+    return Path(os.path.expanduser(path))  # Path.expanduser raises a RuntimeError there
+
+
 def absence(path: Path, what: str = "file") -> str:
     """The reason why a path is no regular file: there is none, or it is a folder, a pipe, a socket or a device."""
     return "not a regular file" if path.exists() else f"no such {what}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import DataError, UsageError, WeightsError, install_line
-from data.store import read_json
+from data.store import expanded, read_json
 from data.store.scratch import working_folder
 from data.weights.registry import Announce
 from data.weights.weight_files import digest, read_weights, safetensors_metadata, weights_dir
@@ -79,7 +79,7 @@ def fetch_model(name: str, announce: Announce) -> None:
 
 
 def _place(name: str) -> Path:
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.exists() or not HUB_NAME.fullmatch(name):
         return path
     return weights_dir() / "hub" / name.replace("/", "--")

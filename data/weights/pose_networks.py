@@ -18,7 +18,7 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 
 from data.errors import UsageError, WeightsError, install_line, nearest
-from data.store import absence
+from data.store import absence, expanded
 from data.weights import digest
 from data.weights.registry import Announce
 from data.weights.weight_files import keep_download, library_version, read_weights, weights_dir
@@ -57,7 +57,7 @@ class PoseNetwork:
     @property
     def path(self) -> Path:
         """The file of weights. Raises WeightsError, which says what to download and where to put it."""
-        given = Path(self.weights).expanduser()
+        given = expanded(self.weights)
         if not self._is_named:
             if not given.is_file():
                 raise WeightsError(absence(given, "file of weights"), where=self.weights, fix="Check the path")

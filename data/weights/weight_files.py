@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from data.errors import PROGRAM, DataError, UsageError, WeightsError, nearest
-from data.store import absence, atomic_path, open_regular, read_regular, sha256_file
+from data.store import absence, atomic_path, expanded, open_regular, read_regular, sha256_file
 from data.store.scratch import working_folder
 from data.weights.registry import REGISTRY, SOURCE_KEY, Announce, Weights
 
@@ -39,7 +39,7 @@ def locate(name_or_path: str) -> Path:
     """The file of a registry name, or of a path. Raises WeightsError, which names the command that downloads it."""
     entry = REGISTRY.get(name_or_path)
     if entry is None:
-        path, where = Path(name_or_path).expanduser(), name_or_path
+        path, where = expanded(name_or_path), name_or_path
         what = absence(path, "file of weights")
         looks_like_path = path.suffix or os.sep in name_or_path
         fix = "Check the path" if looks_like_path else f"Give a path or a name ({nearest(name_or_path, REGISTRY)})"

@@ -76,9 +76,10 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert listing.problems[1] == "b: no scene features"
     with pytest.raises(DataError, match=r"none of the scene features is called like a performance \(a\).*such as x"):
         joined(["x"], vst)
+    (tmp_path / "empty").mkdir()
     for given, message in (("rgb=x", "features of 'rgb'"), ("nothing", "no such file or folder"),
+                           ("~no-such-user/x", "no such file or folder"),
                            (str(tmp_path / "empty"), "no features")):  # fmt: skip
-        (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(UsageError, match=message):
             named_features([given])
 

@@ -176,8 +176,9 @@ def test_lookup_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache
 def test_unknown_names_and_paths() -> None:
     with pytest.raises(DataError, match="did you mean 'i3d-kinetics400'"):
         weights.locate("i3d-kinetics")
-    with pytest.raises(DataError, match="no such file of weights"):
-        weights.digest("/nowhere/net.pt")
+    for path in ("/nowhere/net.pt", "~no-such-user/net.pt"):
+        with pytest.raises(DataError, match=f"{path}: no such file of weights"):
+            weights.digest(path)
     with pytest.raises(DataError, match="unknown weights"):
         weights.fetch("nothing")
 
