@@ -371,6 +371,40 @@ def test_an_orientation_survives_another_container(tmp_path: Path, name: str, su
     assert [quarters(frame.image) for frame in decode(path)] == [expected] * 3
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [("rotate=90", ["gw", "rb"]), ("rotate=180", ["wb", "gr"]), ("flip=horizontal", ["gr", "wb"])],
+)
+def test_an_orientation_in_the_stream_itself_counts(tmp_path: Path, message: str, expected: list[str]) -> None:
+    """Some cameras write it into H.264 as a message of its own (SEI), and the container knows nothing of it."""
+    from av.bitstream import BitStreamFilterContext
+
+    write_video(tmp_path / "a.mp4", [quartered()] * 3, 25, options=LOSSLESS)
+    with av.open(str(tmp_path / "a.mp4")) as read, av.open(str(tmp_path / "b.mkv"), "w") as container:
+        stream = container.add_stream_from_template(read.streams.video[0])
+        insert = BitStreamFilterContext(f"h264_metadata=display_orientation=insert:{message}", read.streams.video[0])
+        for packet in read.demux(video=0):
+            for changed in insert.filter(packet if packet.size else None):
+                changed.stream = stream
+                container.mux(changed)
+    assert [quarters(frame.image) for frame in decode(tmp_path / "b.mkv")] == [expected] * 3
+
+
+def test_a_tag_that_players_do_not_heed_turns_nothing(tmp_path: Path) -> None:
+    """Old programs wrote `rotate` as a tag of the stream. FFmpeg and players read the matrix alone."""
+    write_video(tmp_path / "a.mp4", [quartered()] * 3, 25, options=LOSSLESS)
+    with av.open(str(tmp_path / "a.mp4")) as read, av.open(str(tmp_path / "b.mkv"), "w") as container:
+        stream = container.add_stream_from_template(read.streams.video[0])
+        stream.metadata["rotate"] = "90"
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                container.mux(packet)
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert container.streams.video[0].metadata["ROTATE"] == "90"
+    assert [quarters(frame.image) for frame in decode(tmp_path / "b.mkv")] == [["rg", "bw"]] * 3
+
+
 def two_streams(path: Path, default: int) -> Path:
     """A dark stream and a bright one, of which one is marked default."""
     from av.stream import Disposition
