@@ -161,6 +161,19 @@ def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:
     assert [result.record.path for result in extract(changing, cache).results] == [changed]
 
 
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+@pytest.mark.parametrize("seconds", [90_000, -90_000])
+def test_a_clock_that_jumps_all_the_time_changes_nothing(
+    videos: Path, quiet: Path, tmp_path: Path, seconds: int
+) -> None:
+    """Each reading of the time of day is 25 h away from the one before, in all libraries; files keep their stamps."""
+    options = ["-m", "--exclude-monotonic", "-f", f"+0 i{seconds}"]
+    words = ["faketime", *options, *command(videos, tmp_path / "cache")]
+    done = subprocess.run(words, env={**os.environ, "NO_FAKE_STAT": "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert_equal_outputs(tmp_path / "cache", quiet)
+
+
 def test_an_input_that_changes_is_not_believed(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One video is replaced while it is read, another one between planning and reading."""
     changing, cache = Path(shutil.copytree(videos, tmp_path / "in")), tmp_path / "cache"
