@@ -278,13 +278,13 @@ def test_the_second_interrupt_ends_at_once(tmp_path: Path) -> None:
 import os, signal, sys, threading, time
 from pipeline.cli.terminal import stop_on_interrupt
 stop = stop_on_interrupt()
-threading.Thread(target=time.sleep, args=(20,)).start()
+threading.Thread(target=time.sleep, args=(600,)).start()
 sys.stdout.write("half a line")
 os.kill(os.getpid(), signal.SIGINT)
 assert stop.is_set()
 os.kill(os.getpid(), signal.SIGINT)
 """
-    done = python(code, timeout=15)
+    done = python(code, timeout=120)
     assert (done.returncode, done.stdout) == (130, "half a line"), done.stderr
 
 

@@ -212,12 +212,14 @@ def test_ctrl_c_closes_a_page(program: ProgramServer, words: str, times: int, fo
     with suppress(HTTPError):  # any answer says that it is ready
         urlopen(f"http://127.0.0.1:{running.port()}", timeout=60).close()
     for _ in range(times):
-        os.kill(running.process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(running.process.pid, signal.SIGINT)
         time.sleep(0.03)  # two signals at once are one; the server takes .1 s to close
     done = running.wait()
-    assert done.returncode == 0, done.printed
+    late = times == 2 and done.returncode == 130  # on a busy machine the second comes when the page is closed
+    assert late or done.returncode == 0, done.printed
     assert "Traceback" not in done.printed
-    if "label" in words:
+    if "label" in words and not late:
         assert (folder / "films/labels.csv").exists()
 
 

@@ -149,14 +149,14 @@ ARRAYS = EMPTY + b"(I1\n(I1048576\nt" + b"cnumpy\ndtype\n(S'u1'\nI00\nI01\ntRI00
     ids=["shared", "itself", "arrays", "encode", "texts", "array", "dicts", "keys", "name", "inner", "type", "depth"],
 )
 def test_a_small_pickle_takes_little_memory(content: bytes) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # that of other programs does not count
     tracemalloc.start()
     with pytest.raises(DataError):
         load_plain(content)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 * len(content) + (16 << 20)
-    assert time.monotonic() - began < 30
+    assert time.process_time() - began < 30
 
 
 def test_shared_texts_and_lists_are_read() -> None:

@@ -29,5 +29,5 @@ def test_a_silent_store_is_named_and_has_a_limit(
         with pytest.raises(StorageError, match="does not answer"):
             RemoteFolder(Path("s3://bucket/cache"), storage).files()
     remote._connected.cache_clear()
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 120
     assert "still waiting for an answer from s3://bucket/cache" in caplog.text

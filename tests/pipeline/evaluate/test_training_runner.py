@@ -163,11 +163,33 @@ def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
     assert len(fitted) == 3
 
 
-class Shares(Progress):
-    """Notes the items that finish, and the share of the work after every change."""
+@dataclass(frozen=True)
+class Halfway(System):
+    """Reports half of its work, and ends once a file says that this was heard: Ray passes on what is latest."""
 
-    def __init__(self) -> None:
+    heard: Path
+    name: str = "halfway"
+    joins_tasks: bool = True
+
+    @property
+    def passes(self) -> int:
+        return 1000
+
+    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
+        assert control.progress is not None
+        control.progress(1, 2)
+        until = time.monotonic() + 60
+        while not self.heard.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        return SimpleSystem("", predicted).train(train, None, control)
+
+
+class Shares(Progress):
+    """Notes the items that finish, and the share of the work after every change; a file says that one was heard."""
+
+    def __init__(self, heard: Path) -> None:
         super().__init__("trainings")
+        self.heard = heard
         self.finished: list[Any] = []
         self.shares: list[float] = []
 
@@ -177,21 +199,26 @@ class Shares(Progress):
 
     def changed(self) -> None:
         self.shares.append(self.share)
+        if 0.1 < self.share < 0.9:
+            self.heard.touch()
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_the_longest_training_starts_first_and_reports_its_share(request: pytest.FixtureRequest, engine: str) -> None:
+def test_the_longest_training_starts_first_and_reports_its_share(
+    request: pytest.FixtureRequest, engine: str, tmp_path: Path
+) -> None:
     if engine == "ray":
         request.getfixturevalue("cluster")
-    made, seen = features(), Shares()
-    network = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(runs=2, epochs=120)))
-    wanted = [training_of(system, made) for system in (SimpleSystem("counts", predicted), network)]
+    made, seen = features(), Shares(tmp_path / "heard")
+    long: System = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(runs=2, epochs=120)))
+    long = Halfway(seen.heard) if engine == "ray" else long
+    wanted = [training_of(system, made) for system in (SimpleSystem("counts", predicted), long)]
     with one_thread():
         (on_ray(1, progress=seen) if engine == "ray" else TrainingRunner(progress=seen))(made, wanted)
     assert seen.finished == [1, 0]
     assert seen.shares == sorted(seen.shares)
     assert (seen.shares[0], seen.shares[-1]) == (0.0, 1.0)
-    assert any(0.1 < share < 0.9 for share in seen.shares), "a training reports its share while it runs"
+    assert seen.heard.exists(), "a training reports its share while it runs"
 
 
 def test_nothing_depends_on_the_number_of_cores() -> None:

@@ -521,7 +521,7 @@ def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) ->
     app = create_app(tmp_path / "serve", work, ServerLimits(spare_bytes=0, stall_s=0.1, upload_s=0.5, uploads=2))
     start = time.monotonic()
     assert send_together(app, stalled(), dripping()) == [408, 408]
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 50, "the sender would go on for a minute"
     assert list((tmp_path / "serve" / "submissions").iterdir()) == []
     app.state.queue.history.close()
     app = create_app(tmp_path / "few", work, ServerLimits(spare_bytes=0, stall_s=1.0, uploads=2))
