@@ -17,7 +17,7 @@ from synthetic.body import P
 Image = NDArray[np.uint8]
 Colour = tuple[float, float, float]
 
-FINER = 3  # figures are drawn this many times larger and averaged down, which smooths their edges
+FINER = 3  # people are drawn this many times larger and averaged down, which smooths their edges
 FRACTION_BITS = 4
 CORNERS = 10
 
@@ -102,7 +102,7 @@ def _marks(appearance: Appearance) -> tuple[_Part, ...]:
     )
 
 
-class Figure:
+class RenderedPerson:
     """One person over a whole clip, ready to be drawn frame by frame.
 
     Args:
@@ -142,7 +142,7 @@ class Figure:
         return np.asarray(out.reshape(len(middle), len(LAYERS), -1, 2))
 
     def draw(self, image: Image, frame: int, water: float | None = None) -> None:
-        """Draw the figure of `frame` into `image`; parts below row `water` are only faintly visible."""
+        """Draw the person of `frame` into `image`; parts below row `water` are only faintly visible."""
         height, width = image.shape[:2]
         x0, y0 = np.clip(np.floor(self.low[frame]), 0, (width, height)).astype(int)
         x1, y1 = np.clip(np.ceil(self.high[frame]), 0, (width, height)).astype(int)

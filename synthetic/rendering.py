@@ -15,7 +15,7 @@ from synthetic.body import P
 from synthetic.dive_scene import CameraView, between_steps, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from synthetic.pool import look_at, paint_pool
-from synthetic.rendered_people import Figure, Image, draw_appearances
+from synthetic.rendered_people import RenderedPerson, Image, draw_appearances
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Film:
     options: Options
     view: CameraView
     venue: int
-    figures: tuple[Figure, ...]
+    people: tuple[RenderedPerson, ...]
     water: Floats
     foam: _Foam
     truth: Truth
@@ -61,10 +61,10 @@ class Film:
 
     def _picture(self, index: int) -> Image:
         image = look_at(self.pool, self.truth.camera[index], self.options.size)
-        for diver in reversed(range(len(self.figures))):
+        for diver in reversed(range(len(self.people))):
             row = float(self.water[index, diver])
-            self.figures[diver].draw(image, index, row)
-            self.foam.draw(image, index, diver, row, self.figures[diver])
+            self.people[diver].draw(image, index, row)
+            self.foam.draw(image, index, diver, row, self.people[diver])
         return image
 
 
@@ -76,13 +76,13 @@ class _Foam:
         self.speed = rng.normal(size=(len(entries), 60, 2)) * (0.5, 0.7) + (0.0, 2.2)
         self.radius = rng.uniform(0.012, 0.05, (len(entries), 60))
 
-    def draw(self, image: Image, index: int, diver: int, row: float, figure: Figure) -> None:
+    def draw(self, image: Image, index: int, diver: int, row: float, person: RenderedPerson) -> None:
         """Draw drops on ballistic paths from the place where the diver meets the water, in pixel row `row`."""
         age = float(self.age[index, diver])
         if age <= 0:
             return
-        scale = float(figure.scale[index])
-        hands_x = float(figure.pixels[index, [P["left_hand"], P["right_hand"]], 0].mean())
+        scale = float(person.scale[index])
+        hands_x = float(person.pixels[index, [P["left_hand"], P["right_hand"]], 0].mean())
         drops = self.speed[diver] * age - np.array([0.0, 4.9 * age * age])
         spread = min(0.15 + 1.6 * age, 0.5) * scale
         axes = int(spread), int(spread * 0.22)
@@ -100,7 +100,7 @@ def film_dive(
     rng: np.random.Generator,
     options: Options,
 ) -> Film:
-    """Set the scene, place the cameras and prepare every figure; nothing is drawn yet.
+    """Set the scene, place the cameras and prepare every person; nothing is drawn yet.
 
     `rng` draws what does not affect the score: venue, colours, camera work.
     """
@@ -121,12 +121,12 @@ def film_dive(
     toward = view.axes()[2]
     front = world[:, :, P["nose"]] - (world[:, :, P["left_ear"]] + world[:, :, P["right_ear"]]) / 2
     facing = front @ toward / np.maximum(np.linalg.norm(front, axis=-1), 1e-9)
-    figures = tuple(
-        Figure(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], appearance)
+    people = tuple(
+        RenderedPerson(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], appearance)
         for k, appearance in enumerate(appearances)
     )
     visible = above & ((pixels >= 0) & (pixels < size)).all(axis=-1)
     venue = int(rng.integers(1 << 62))
     foam = _Foam(times, entries, rng)
     truth = Truth(times, pixels[:, :, :17], visible[:, :, :17], camera)
-    return Film(options, view, venue, figures, water, foam, truth)
+    return Film(options, view, venue, people, water, foam, truth)

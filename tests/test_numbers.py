@@ -14,7 +14,7 @@ from tests.helpers.toy_stages import use_stages
 from tests.helpers.walked_outputs import Outputs, PageTexts, evaluations, has_number, json_numbers, ratings, scores
 
 DOCS = Path(__file__).parent.parent / "docs"
-WORDS = {"system", "video", "valid", "why", "level", "flags", "error", "model", "note", "figure", "prediction"}
+WORDS = {"system", "video", "valid", "why", "level", "flags", "error", "model", "note", "quantity", "prediction"}
 WORDS |= {"interval", "part", "beside combined", "beside AIM (ours)", "", "averaged"}
 """Heads of columns of words."""
 

@@ -12,7 +12,7 @@ Root attributes (text unless said otherwise):
 The dataset `_header` is a JSON object as UTF-8 bytes. It holds `stage`, `stage_version`, `video` (the id), `key`
 (SHA-256 that names the computation), `settings` (every setting that can change the result), `identity` (such as the
 weights' hash), `inputs` (SHA-256 of each input file's content by kind), `upstream` (key of each upstream stage),
-`software` (versions), `quality` (plain figures for people) and `arrays`: for each array its `dims`, `unit`, `about`,
+`software` (versions), `quality` (numbers and texts) and `arrays`: for each array its `dims`, `unit`, `about`,
 `names`, `shape`, `dtype` and `sha256`.
 
 The other root datasets: one per array, shuffled, compressed with gzip, with a Fletcher-32 checksum per chunk, so that

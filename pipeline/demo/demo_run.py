@@ -81,7 +81,7 @@ class DemoResult:
     def tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
         """Title, columns and rows of the tables that the demo prints at the end."""
         pose = self.pose
-        figures = [
+        agreement = [
             ("frames in which both divers can be seen", pose.frames),
             ("both divers found", f"{100 * pose.found_all:.1f} %"),
             ("identity swaps", pose.swaps),
@@ -100,7 +100,7 @@ class DemoResult:
         ]
         times = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]
         return [
-            ("pose against the rendered truth, all dives", ("figure", "value"), figures),
+            ("pose against the rendered truth, all dives", ("quantity", "value"), agreement),
             ("held-out dives", ("video", "judges", "AIM", "80 % interval", "flags"), scores),
             (f"{sum(row.valid for row in self.scored)} held-out dives", ("prediction", *columns), metrics),
             ("intervals that hold the judges' score", ("interval", "held-out dives"), list(self.coverage().items())),

@@ -22,7 +22,7 @@ from data.video.records import MAX_LABEL
 from pipeline.cache import read_stages, software, stages_as_json
 from pipeline.train.features import ARRAYS, FeatureSet
 
-PACK_VERSION = 1
+PACK_VERSION = 2
 
 AGAIN = f"Make it again with: {PROGRAM} pack"
 
@@ -32,7 +32,7 @@ DIMS: dict[str, tuple[tuple[str, ...], str]] = {
     "secondary": (("performance", "step", "agent", "channel"), "mixed"),
     "secondary_mask": (("performance", "step", "agent"), "1"),
     "scene": (("performance", "step", "class"), "1"),
-    "trial": (("performance", "figure"), "mixed"),
+    "trial": (("performance", "descriptor"), "mixed"),
     "duration": (("performance",), "s"),
 }
 

@@ -11,17 +11,17 @@ import numpy as np
 from pipeline.report.movement_section import MOST, gap, marked
 from pipeline.report.page_data import VideoSection
 from pipeline.report.text import steps_named, to_digits
-from pipeline.score.movement import Difference, figure_differences
+from pipeline.score.movement import Difference, movement_differences
 
 WHOLE = ("delay", "length", "tightest")
-"""Figures that are one value of the whole performance."""
+"""Movement variables that are one value of the whole performance."""
 
 
 def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any]]]:
     """The largest differences by "A-B", the places of two videos on the page.
 
     Each has a text, the phase that shows it in both videos (2.5: the middle of the third step), and the joints to mark.
-    Videos without figures, or with other numbers of steps or people, have no entry.
+    Videos without variables, or with other numbers of steps or people, have no entry.
     """
     return {
         f"{a}-{b}": [_moved(one, videos[a]) for one in _between(videos[a], videos[b])[:MOST]]
@@ -32,26 +32,26 @@ def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any
 
 def _alike(a: VideoSection, b: VideoSection) -> bool:
     counts = {(len(one.people), len(one.time_steps)) for one in (a, b)}
-    return bool(a.figures.people) and bool(b.figures.people) and len(counts) == 1
+    return bool(a.variables.people) and bool(b.variables.people) and len(counts) == 1
 
 
 def _between(a: VideoSection, b: VideoSection) -> list[Difference]:
-    return figure_differences(
-        a.figures, b.figures.each(lambda values: [(v, v) if np.isfinite(v) else None for v in values])
+    return movement_differences(
+        a.variables, b.variables.each(lambda values: [(v, v) if np.isfinite(v) else None for v in values])
     )
 
 
 def _moved(one: Difference, a: VideoSection) -> dict[str, Any]:
-    figure = one.figure
+    variable = one.variable
     who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
-    values = " and ".join(to_digits(v, figure.decimals) for v in (one.value, one.low))
-    text = f"{who}{figure.subject} {gap(one)} {figure.unit} {figure.lower if one.beyond < 0 else figure.higher} in A"
+    values = " and ".join(to_digits(v, variable.decimals) for v in (one.value, one.low))
+    text = f"{who}{variable.subject} {gap(one)} {variable.unit} {one.direction} in A"
     when = "" if one.name in WHOLE else f", {steps_named(a.result.steps, one.furthest, one.furthest)}"
-    extent = a.figures.value(one.person, "extent") if one.name == "tightest" else None
+    extent = a.variables.value(one.person, "extent") if one.name == "tightest" else None
     step = one.furthest if extent is None else int(np.argmin(extent))
     return {
         "text": f"{text[:1].upper()}{text[1:]}",
-        "numbers": f"A and B: {values} {figure.unit}{when}",
+        "numbers": f"A and B: {values} {variable.unit}{when}",
         "phase": step + 0.5,
         "joints": marked(one),
     }

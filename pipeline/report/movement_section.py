@@ -12,7 +12,7 @@ from extractors.timesteps.pose_points import POINTS
 from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, steps_named, to_digits
-from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, figure_differences, steps_of
+from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, movement_differences, steps_of
 from pipeline.score.score import StepScore
 
 MOST = 6
@@ -28,7 +28,7 @@ MARKED = {
     "speed": _TRUNK, "extent": (0, 9, 10, 13, 14, 15, 16), "distance": _TRUNK, "delay": _TRUNK,
     "height": _TRUNK, "tightest": (0, 9, 10, 13, 14, 15, 16), "length": (),
 }  # fmt: skip
-"""COCO-17 joints to mark on the video, by figure."""
+"""COCO-17 joints to mark on the video, by movement variable."""
 
 ANGLES = {**{joint: joint.capitalize() for joint in JOINTS}, "trunk": "Trunk against the vertical"}
 """Titles of the charts of angles, in the order of the page."""
@@ -48,7 +48,7 @@ def angle_charts(moved: Movement, names: Sequence[str]) -> tuple[Traces, ...]:
                 angle = f"{side}_{joint}".lstrip("_")
                 series[name], arcs[name] = angles[angle], (number_of, _points(angle))
         if len(names) == 2:
-            series["difference"] = moved.figures.people[0][joint] - moved.figures.people[1][joint]
+            series["difference"] = moved.variables.people[0][joint] - moved.variables.people[1][joint]
         if any(np.isfinite(values).any() for values in series.values()):
             about = f"Difference: {names[0]} minus {names[1]}, mean of both sides." if len(names) == 2 else ""
             charts.append(Traces(title, "degrees", moved.time, series, about, arcs=arcs))
@@ -68,7 +68,7 @@ def better_part(
     """The differences from the better third of the video's task; None where the numbers of steps differ."""
     if not steps or any(len(limit) != len(steps) for *_, limit in ranges.limits.items()):
         return None
-    outside = figure_differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), ranges.limits)
+    outside = movement_differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), ranges.limits)
     better = f"the {ranges.better} better training videos"
     than = f"9 of 10 of {better}" if ranges.better >= OUTSIDE else f"any of {better}"
     return BetterVideos(
@@ -85,24 +85,24 @@ def better_part(
 
 
 def _observation(one: Difference, steps: Sequence[StepScore], names: Sequence[str], than: str) -> Observation:
-    figure, name = one.figure, one.name
+    variable, name = one.variable, one.name
     who = "" if one.person is None or len(names) < 2 else f"{names[one.person]}: "
     step = steps[one.furthest]
     place = (step.start + step.end) / 2
     when = "over the whole video" if name == "delay" else f"at {clock(place)}"
-    amount = f"{gap(one)} {figure.unit}"
-    value, low, high = (to_digits(v, figure.decimals) for v in (one.value, one.low, one.high))
-    text = f"{who}{figure.subject} {amount} {figure.lower if one.beyond < 0 else figure.higher} {when} than in {than}"
+    amount = f"{gap(one)} {variable.unit}"
+    value, low, high = (to_digits(v, variable.decimals) for v in (one.value, one.low, one.high))
+    text = f"{who}{variable.subject} {amount} {one.direction} {when} than in {than}"
     shown = steps_named(steps, one.first, one.last)
-    numbers = f"{value} {figure.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
+    numbers = f"{value} {variable.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
     return Observation(text[:1].upper() + text[1:], numbers, place, moment(step), marked(one))
 
 
 def gap(one: Difference) -> str:
     """How far the value is beyond its limit, as the difference of both as they are printed."""
     limit = one.low if one.beyond < 0 else one.high
-    value, passed = (as_printed(v, one.figure.decimals) for v in (one.value, limit))
-    return to_digits(abs(value - passed), one.figure.decimals)
+    value, passed = (as_printed(v, one.variable.decimals) for v in (one.value, limit))
+    return to_digits(abs(value - passed), one.variable.decimals)
 
 
 def moment(step: StepScore) -> Interval:

@@ -18,7 +18,7 @@ from data.video.media import as_uri
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import Table
-from pipeline.score.movement import StepFigures
+from pipeline.score.movement import StepVariables
 from pipeline.score.score import Score
 
 Curve = NDArray[np.floating[Any]]
@@ -103,7 +103,7 @@ class TrainingSteps:
 
 @dataclass(frozen=True)
 class Observation:
-    """A movement figure outside the range of the better training videos."""
+    """A movement variable outside the range of the better training videos."""
 
     text: str
     numbers: str  # the value and the range
@@ -144,8 +144,8 @@ class VideoSection:
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None
     no_better: str = ""  # why `better` is missing; empty where no movement could be compared
-    figures: StepFigures = field(default_factory=StepFigures)
-    people: tuple[str, ...] = ()  # names of the people of `figures`
+    variables: StepVariables = field(default_factory=StepVariables)
+    people: tuple[str, ...] = ()  # names of the people of `variables`
     beside: str = ""  # name of the group's best training video, where this page has it
     held_out_score: float | None = None  # prediction of a training video by networks that were trained without it
 

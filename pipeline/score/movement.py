@@ -1,4 +1,4 @@
-"""Movement of bodies: angles and other figures from keypoints, and differences from the better training videos.
+"""Movement of bodies: angles and other kinematic variables, and differences from the better training videos.
 
 Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A model keeps the
 `better_ranges` of its training part (`model.json`, `movement` of `calibration`), per group and time step.
@@ -27,7 +27,7 @@ PEOPLE = ("pose", "skeleton")
 JOINTS = ("knee", "hip", "shoulder", "elbow")
 
 EXTREMITIES = ("head", "left_wrist", "right_wrist", "left_knee", "right_knee", "left_ankle", "right_ankle")
-"""Points whose mean distance from the middle of the trunk is the figure `extent`."""
+"""Points whose mean distance from the middle of the trunk is the variable `extent`."""
 
 SHARE = 1 / 3
 """Share of a group's training videos, the best by the judges' score, that other videos are compared with."""
@@ -40,8 +40,8 @@ OUTSIDE = 10
 
 
 @dataclass(frozen=True)
-class MovementFigure:
-    """A movement figure in a coach's words."""
+class MovementVariable:
+    """A movement variable in a coach's words."""
 
     subject: str  # such as "knees"
     unit: str
@@ -51,30 +51,30 @@ class MovementFigure:
     decimals: int = 0
 
 
-FIGURES: Mapping[str, MovementFigure] = {
-    "knee": MovementFigure("knees", "degrees", "more bent", "straighter", 10),
-    "hip": MovementFigure("hips", "degrees", "more bent", "straighter", 10),
-    "shoulder": MovementFigure("arms", "degrees", "closer to the body", "further from the body", 15),
-    "elbow": MovementFigure("elbows", "degrees", "more bent", "straighter", 15),
-    "trunk": MovementFigure("trunk", "degrees", "closer to upright", "further from upright", 10),
-    "turning": MovementFigure("turning of the trunk", "degrees/s", "slower", "faster", 60),
-    "speed": MovementFigure("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
-    "extent": MovementFigure("body", "torso lengths", "tighter", "less tight", 0.1, 2),
-    "height": MovementFigure("trunk", "torso lengths", "lower", "higher", 0.3, 1),
-    "tightest": MovementFigure("tightest moment", "s", "earlier", "later", 0.2, 2),
+VARIABLES: Mapping[str, MovementVariable] = {
+    "knee": MovementVariable("knees", "degrees", "more bent", "straighter", 10),
+    "hip": MovementVariable("hips", "degrees", "more bent", "straighter", 10),
+    "shoulder": MovementVariable("arms", "degrees", "closer to the body", "further from the body", 15),
+    "elbow": MovementVariable("elbows", "degrees", "more bent", "straighter", 15),
+    "trunk": MovementVariable("trunk", "degrees", "closer to upright", "further from upright", 10),
+    "turning": MovementVariable("turning of the trunk", "degrees/s", "slower", "faster", 60),
+    "speed": MovementVariable("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
+    "extent": MovementVariable("body", "torso lengths", "tighter", "less tight", 0.1, 2),
+    "height": MovementVariable("trunk", "torso lengths", "lower", "higher", 0.3, 1),
+    "tightest": MovementVariable("tightest moment", "s", "earlier", "later", 0.2, 2),
 }
-"""Figures of one person. Ranges of the better videos have no height and no tightest moment."""
+"""Variables of one person. Ranges of the better videos have no height and no tightest moment."""
 
-PAIR_FIGURES: Mapping[str, MovementFigure] = {
+PAIR_VARIABLES: Mapping[str, MovementVariable] = {
     **{
-        name: MovementFigure(f"{FIGURES[name].subject} of the two", "degrees", "more alike", "more unlike", 10)
+        name: MovementVariable(f"{VARIABLES[name].subject} of the two", "degrees", "more alike", "more unlike", 10)
         for name in (*JOINTS, "trunk")
     },
-    "distance": MovementFigure("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
-    "delay": MovementFigure("delay between the two", "s", "shorter", "longer", 0.06, 2),
-    "length": MovementFigure("performance", "s", "shorter", "longer", 0.2, 2),
+    "distance": MovementVariable("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
+    "delay": MovementVariable("delay between the two", "s", "shorter", "longer", 0.06, 2),
+    "length": MovementVariable("performance", "s", "shorter", "longer", 0.2, 2),
 }
-"""Figures of two people: differences of their angles, distance of their trunks, delay over the whole video.
+"""Variables of two people: differences of their angles, distance of their trunks, delay over the whole video.
 
 `length` is that of a performance; only two videos are compared by it."""
 
@@ -84,34 +84,34 @@ U = TypeVar("U")
 
 
 @dataclass(frozen=True)
-class Figures(Generic[T_co]):
-    """Values of movement figures by name: those of each person, and those of two people together."""
+class VariableValues(Generic[T_co]):
+    """Values of movement variables by name: those of each person, and those of two people together."""
 
     people: Sequence[Mapping[str, T_co]] = ()
     pair: Mapping[str, T_co] = field(default_factory=dict)
 
     def items(self) -> Iterator[tuple[int | None, str, T_co]]:
-        """(person, name, value) of every figure; the person is None for a figure of two."""
-        for person, figures in (*enumerate(self.people), (None, self.pair)):
-            for name, value in figures.items():
+        """(person, name, value) of every variable; the person is None for a variable of two."""
+        for person, variables in (*enumerate(self.people), (None, self.pair)):
+            for name, value in variables.items():
                 yield person, name, value
 
-    def each(self, change: Callable[[T_co], U]) -> Figures[U]:
-        """The figures with `change` of every value."""
-        people = [{name: change(value) for name, value in figures.items()} for figures in self.people]
-        return Figures(people, {name: change(value) for name, value in self.pair.items()})
+    def each(self, change: Callable[[T_co], U]) -> VariableValues[U]:
+        """The variables with `change` of every value."""
+        people = [{name: change(value) for name, value in variables.items()} for variables in self.people]
+        return VariableValues(people, {name: change(value) for name, value in self.pair.items()})
 
     def value(self, person: int | None, name: str) -> T_co | None:
-        """The value of a figure, None where there is none."""
+        """The value of a variable, None where there is none."""
         if person is None:
             return self.pair.get(name)
         return self.people[person].get(name) if person < len(self.people) else None
 
 
-StepFigures = Figures[Sequence[float]]
-"""Figures of time steps, (T,) each."""
+StepVariables = VariableValues[Sequence[float]]
+"""Variables of time steps, (T,) each."""
 
-StepLimits = Figures[Sequence[tuple[float, float] | None]]
+StepLimits = VariableValues[Sequence[tuple[float, float] | None]]
 """(low, high) by step; None where fewer than `LEAST_BETTER` videos have a value."""
 
 
@@ -121,43 +121,43 @@ class Movement:
 
     time: Floats  # seconds
     angles: Sequence[Mapping[str, Floats]]  # degrees, by person and name: left_knee, right_knee, ..., trunk
-    figures: Figures[Floats]
+    variables: VariableValues[Floats]
     heights: Sequence[Floats] = ()  # torso lengths, by person: the trunk's height in the picture, or in space
 
 
 def movement(pose: StageOutput) -> Movement:
-    """Angles and figures of the people of a `pose` or `skeleton` output."""
+    """Angles and variables of the people of a `pose` or `skeleton` output."""
     count = int(pose.arrays["keypoints"].values.shape[1])
     bodies = pose_channels(pose, range(count), PoseSettings(forms=("place", "body", "angle")))
     angles = [_angles(body) for body in bodies]
     people = [_one(body, angles[person]) for person, body in enumerate(bodies)]
-    figures = Figures(people, _two(bodies, people) if count == 2 else {})
+    variables = VariableValues(people, _two(bodies, people) if count == 2 else {})
     time = np.asarray(pose.arrays["time"].values, dtype=np.float64)
-    return Movement(time, angles, figures, [_values(body, "place.y") for body in bodies])
+    return Movement(time, angles, variables, [_values(body, "place.y") for body in bodies])
 
 
-def steps_of(moved: Movement, bounds: Floats) -> StepFigures:
-    """Mean of every figure in each of the (T, 2) time steps; NaN where it has no value."""
+def steps_of(moved: Movement, bounds: Floats) -> StepVariables:
+    """Mean of every variable in each of the (T, 2) time steps; NaN where it has no value."""
     inside = [(moved.time >= start) & (moved.time < end) for start, end in bounds]
-    return moved.figures.each(lambda values: [float(known_mean(values[rows])) for rows in inside])
+    return moved.variables.each(lambda values: [float(known_mean(values[rows])) for rows in inside])
 
 
-def compared_steps(moved: Movement, bounds: Floats, still: bool) -> StepFigures:
-    """`steps_of` with the figures that only two videos are compared by: height, tightest moment, length.
+def compared_steps(moved: Movement, bounds: Floats, still: bool) -> StepVariables:
+    """`steps_of` with the variables that only two videos are compared by: height, tightest moment, length.
 
     Heights are relative to the first step, and only where the camera is `still`; a moving one hides them.
     """
     made = steps_of(moved, bounds)
     middles = bounds.mean(axis=1) - bounds[0, 0]
-    people = [dict(figures) for figures in made.people]
-    for figures, height in zip(people, moved.heights, strict=True):
+    people = [dict(variables) for variables in made.people]
+    for variables, height in zip(people, moved.heights, strict=True):
         steps = [float(known_mean(height[(moved.time >= start) & (moved.time < end)])) for start, end in bounds]
-        extent = np.array(figures["extent"])
+        extent = np.array(variables["extent"])
         if still:
-            figures["height"] = [value - steps[0] for value in steps]
+            variables["height"] = [value - steps[0] for value in steps]
         if np.isfinite(extent).all():
-            figures["tightest"] = [float(middles[np.argmin(extent)])] * len(bounds)
-    return Figures(people, {**made.pair, "length": [float(bounds[-1, 1] - bounds[0, 0])] * len(bounds)})
+            variables["tightest"] = [float(middles[np.argmin(extent)])] * len(bounds)
+    return VariableValues(people, {**made.pair, "length": [float(bounds[-1, 1] - bounds[0, 0])] * len(bounds)})
 
 
 def _angles(body: Channels) -> dict[str, Floats]:
@@ -171,7 +171,7 @@ def _tilt(body: Channels) -> Floats:
 
 
 def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Figures of one person by name; that of a joint is the mean of both sides."""
+    """Variables of one person by name; that of a joint is the mean of both sides."""
     turning = "torso.turn" if "torso.turn" in body.names else "torso.turn_speed"
     middle = {axis: known_mean(np.stack([_values(body, f"body.{p}.{axis}") for p in _TRUNK])) for axis in _axes(body)}
     reach = [[_values(body, f"body.{point}.{axis}") - middle[axis] for axis in middle] for point in EXTREMITIES]
@@ -219,7 +219,7 @@ class TrainingVideo:
     id: str
     task: str
     label: float
-    figures: StepFigures
+    variables: StepVariables
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class BetterRanges:
 def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
     """The better third by task; tasks with too few videos are left out.
 
-    `typical` is the median number of `figure_differences` of one better video from the others, times the ratio of the
+    `typical` is the median number of `movement_differences` of one better video from the others, times the ratio of the
     chances to be outside all of them and outside the others.
     """
     made: dict[str, BetterRanges] = {}
@@ -247,15 +247,15 @@ def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
         better = group[: max(LEAST_BETTER, round(SHARE * len(group)))]
         if len(better) < LEAST_BETTER or len(better) > len(group) / 2:
             continue
-        rows = [video.figures for video in better]
+        rows = [video.variables for video in better]
         others = [[*rows[:place], *rows[place + 1 :]] for place in range(len(rows))]
-        typical = median(len(figure_differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
+        typical = median(len(movement_differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
         typical *= _outside_chance(len(rows)) / _outside_chance(len(rows) - 1)
         made[task] = BetterRanges(len(group), len(better), group[0].id, group[0].label, typical, _limits(rows))
     return made
 
 
-def _limits(rows: Sequence[StepFigures]) -> StepLimits:
+def _limits(rows: Sequence[StepVariables]) -> StepLimits:
     """(low, high) by step: a new row is below low, and above high, with the chance `_outside_chance`."""
     values = [[value for *_, value in row.items()] for row in rows]
     limits = (_step_limits(np.array(of_rows)) for of_rows in zip(*values, strict=True))
@@ -263,7 +263,7 @@ def _limits(rows: Sequence[StepFigures]) -> StepLimits:
 
 
 def _step_limits(values: Floats) -> list[tuple[float, float] | None]:
-    """The limits of one figure in each step, from its (row, step) values.
+    """The limits of one variable in each step, from its (row, step) values.
 
     Between two values the limits are interpolated, so that the chance is the same for any number of rows from 9 on.
     """
@@ -286,10 +286,10 @@ def _outside_chance(count: int) -> float:
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure outside the range of the better videos over neighbouring steps."""
+    """A variable outside the range of the better videos over neighbouring steps."""
 
-    person: int | None  # None for a figure of two
-    name: str  # of the figure
+    person: int | None  # None for a variable of two
+    name: str  # of the variable
     first: int  # step, from 0
     last: int
     furthest: int  # the step furthest outside, to which value and range belong
@@ -303,19 +303,24 @@ class Difference:
         return self.value - self.low if self.value < self.low else self.value - self.high
 
     @property
-    def figure(self) -> MovementFigure:
-        """The figure in words."""
-        return (PAIR_FIGURES if self.person is None else FIGURES)[self.name]
+    def variable(self) -> MovementVariable:
+        """The variable in words."""
+        return (PAIR_VARIABLES if self.person is None else VARIABLES)[self.name]
+
+    @property
+    def direction(self) -> str:
+        """The words for the side of the range on which the value is."""
+        return self.variable.lower if self.beyond < 0 else self.variable.higher
 
 
-def figure_differences(figures: StepFigures, limits: StepLimits) -> list[Difference]:
-    """Figures outside their limits by at least `MovementFigure.least`, the most times this distance first."""
+def movement_differences(variables: StepVariables, limits: StepLimits) -> list[Difference]:
+    """Variables outside their limits by at least `MovementVariable.least`, the most times this distance first."""
     outside: list[Difference] = []
-    for person, name, values in figures.items():
+    for person, name, values in variables.items():
         previous: Difference | None = None
         for step, (value, limit) in enumerate(zip(values, limits.value(person, name) or (), strict=False)):
             one = Difference(person, name, step, step, step, value, *limit) if limit and np.isfinite(value) else None
-            if one is None or one.low <= value <= one.high or abs(one.beyond) < one.figure.least:
+            if one is None or one.low <= value <= one.high or abs(one.beyond) < one.variable.least:
                 previous = None
                 continue
             if previous is not None and previous.beyond * one.beyond > 0:
@@ -324,4 +329,4 @@ def figure_differences(figures: StepFigures, limits: StepLimits) -> list[Differe
                 one = replace(larger, first=previous.first, last=step)
             outside.append(one)
             previous = one
-    return sorted(outside, key=lambda d: abs(d.beyond) / d.figure.least, reverse=True)
+    return sorted(outside, key=lambda d: abs(d.beyond) / d.variable.least, reverse=True)

@@ -76,7 +76,7 @@ KINDS: Mapping[str, Kind] = {
 }  # fmt: skip
 
 PLACES: Mapping[str, str] = {
-    # columns of tables and CSV files, facts and figures of a page
+    # columns of tables and CSV files, facts and single numbers of a page
     r"column (rho|Spearman's rho|95 % interval( low| high)?)": "rho",
     r"column range( of rho)?( low| high)?|column trained on": "curve",
     r"column (MAE|mean absolute error)": "error",
@@ -84,11 +84,11 @@ PLACES: Mapping[str, str] = {
     r"column averaged in": "inner",
     r"name Trained on": "curve",
     r"name (Video|System)": "origin",
-    r"column (score|Score|AIM)|figure score": "score",
+    r"column (score|Score|AIM)|number score": "score",
     r"column (80 %|95 %|80( and 95)? % interval|low80|high80|low95|high95)|fact (80|95) % interval": "score interval",
     r"column spread": "spread",
     r"column (execution|synchronisation|Execution|Synchro)": "part",
-    r"column [Pp]ercentile|figure percentile of training": "percentile",
+    r"column [Pp]ercentile|number percentile of training": "percentile",
     r"column (constant|step_\d+|other_share)": "sum",
     r"column raw_score": "raw score",
     r"column ([Jj]udges)|fact Judges' .*": "label",
@@ -137,7 +137,7 @@ PLACES: Mapping[str, str] = {
     r"json fit/(chance|reliability)|json fit/(raters|videos)/[^/]*": "pairs",
     r"json rows\[\]/(score|deviation|judges\[\]|raters)": "rating",
 }  # fmt: skip
-"""Kinds by expressions for `column NAME`, `fact NAME`, `figure NAME` and `json PATH`."""
+"""Kinds by expressions for `column NAME`, `fact NAME`, `number NAME` and `json PATH`."""
 
 N = r"[-−+±]?\d[\d.]*(?:e[-+]?\d+)?"
 

@@ -16,7 +16,7 @@ from pipeline.checks.flag import Flag
 from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
-from pipeline.score.movement import StepFigures, movement
+from pipeline.score.movement import StepVariables, movement
 from pipeline.score.score import Score, StepScore
 from tests.helpers.made_outputs import STANDING, pose_output
 
@@ -153,7 +153,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         skeleton=d.Skeleton(time, keypoints(), SIZE, NAMES),
         angles=angle_charts(movement(pose_output(keypoints(), size=SIZE)), NAMES),
         better=BETTER,
-        figures=figures(index),
+        variables=variables(index),
         people=NAMES,
         difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, about),),
         camera=d.CameraPath(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
@@ -161,10 +161,10 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     )
 
 
-def figures(index: int) -> StepFigures:
-    """Figures of the ten steps: later videos have straighter knees of the left athlete in the seventh step."""
+def variables(index: int) -> StepVariables:
+    """Variables of the ten steps: later videos have straighter knees of the left athlete in the seventh step."""
     bent = [150.0] * 6 + [90.0 + 40 * index] + [150.0] * 3
-    return StepFigures([{"knee": bent}, {"knee": [150.0] * 10}], {"length": [2.04 + 0.3 * index] * 10})
+    return StepVariables([{"knee": bent}, {"knee": [150.0] * 10}], {"length": [2.04 + 0.3 * index] * 10})
 
 
 def batch(videos: tuple[d.VideoSection, ...], rng: np.random.Generator) -> d.BatchSection:

@@ -38,7 +38,7 @@ from pipeline.run import Planner, Summary
 from pipeline.run.batch import run_extract
 from pipeline.score import load_scorer, train_model
 from pipeline.score.model_card import FILE as CARD
-from pipeline.score.movement import StepFigures, TrainingVideo, better_ranges
+from pipeline.score.movement import StepVariables, TrainingVideo, better_ranges
 from pipeline.score.score import Score
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config, validate
@@ -56,7 +56,7 @@ VOID = {"meta", "link", "img", "input", "br"}
 
 
 class PageTexts(HTMLParser):
-    """(place, text) of every block of a page: `column NAME`, `fact NAME`, `figure NAME` or `text`."""
+    """(place, text) of every block of a page: `column NAME`, `fact NAME`, `number NAME` or `text`."""
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -108,7 +108,7 @@ class PageTexts(HTMLParser):
         elif tag == "dd":
             self.blocks.append((f"fact {self._term}", text))
         elif kind in ("big", "mid", "summary-score"):
-            self.blocks.append(("figure" if kind != "summary-score" else "figure score", text))
+            self.blocks.append(("number" if kind != "summary-score" else "number score", text))
         elif kind == "label" and tag == "span":
             place, value = self.blocks.pop()
             self.blocks.append((f"{place} {text}", value))
@@ -249,7 +249,7 @@ def in_phases(row: Score) -> Score:
 def sections(scorer: Any, rows: Any, records: Any) -> Any:
     """The videos' sections with two people in them, whose left one bends a knee that better videos do not bend."""
     better = [
-        TrainingVideo(f"v{i}", "", float(i), StepFigures([{"knee": [150.0 + i] * 4}], {"delay": [0.0] * 4}))
+        TrainingVideo(f"v{i}", "", float(i), StepVariables([{"knee": [150.0 + i] * 4}], {"delay": [0.0] * 4}))
         for i in range(30)
     ]
     facts = ModelFacts(better=better_ranges(better))

@@ -123,7 +123,7 @@ def test_the_page_shows_these_speeds(degrees_per_s: float, rate: float) -> None:
     for part in ("arms", "legs"):
         truth = np.radians(degrees_per_s) * np.linalg.norm(STANDING[list(BODY_PARTS[part])], axis=1).mean() / TORSO
         assert chart.series[part] == pytest.approx(np.full(len(time), truth), rel=0.05)
-    assert movement(output).figures.people[0]["turning"] == pytest.approx(np.full(len(time), degrees_per_s), rel=0.05)
+    assert movement(output).variables.people[0]["turning"] == pytest.approx(np.full(len(time), degrees_per_s), rel=0.05)
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -92,9 +92,9 @@ def better_than(
     own = steps_of(moved, bounds)
     videos = []
     for number in range(count):
-        figures = own.each(lambda values, number=number: [value + 0.0001 * number for value in values])
-        figures.people[1]["trunk"] = [value + change for value in figures.people[1]["trunk"]]
-        videos.append(TrainingVideo(f"train_{number}.mp4", "10 m", float(number), figures))
+        variables = own.each(lambda values, number=number: [value + 0.0001 * number for value in values])
+        variables.people[1]["trunk"] = [value + change for value in variables.people[1]["trunk"]]
+        videos.append(TrainingVideo(f"train_{number}.mp4", "10 m", float(number), variables))
     scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0, phase="run" if i < 3 else "entry") for i in range(5))
     measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
     quality = {"timesteps": measures}
@@ -146,7 +146,7 @@ def test_movement_is_compared_where_the_model_guesses_but_not_where_the_video_is
         video = better_than(clip, tmp_path / "page.html", 38.0, flags=flags)
         page = html.unescape(render_report(ReportData("t", videos=(video,))))
         assert bool(re.search(r"Work on this first:.*?Right athlete: trunk 38 degrees", page, re.DOTALL)) is compared
-        assert bool(video.figures.people) is compared
+        assert bool(video.variables.people) is compared
         angles = page.split('data-part="angle"')[1].split("</select>")[0]
         assert angles.count("<option") == len(video.angles) > 0
     few = better_than(clip, tmp_path / "page.html", 38.0, 9, 9, (guesses,))

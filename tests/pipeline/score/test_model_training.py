@@ -44,10 +44,10 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: 
     cache: Any = None
     (kept,) = trained_movement([], load_config(), cache)
     assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
-    assert {len(values) for _, _, values in kept.figures.items()} == {2}
-    assert kept.figures.people[0]["knee"][0] == pytest.approx(180, abs=3)
+    assert {len(values) for _, _, values in kept.variables.items()} == {2}
+    assert kept.variables.people[0]["knee"][0] == pytest.approx(180, abs=3)
     assert {(1, "trunk"), (None, "distance"), (None, "delay")} <= {
-        (person, name) for person, name, _ in kept.figures.items()
+        (person, name) for person, name, _ in kept.variables.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Angles and movement figures from keypoints, and differences from the better training videos."""
+"""Angles and movement variables from keypoints, and differences from the better training videos."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.score.movement import (
-    FIGURES,
-    StepFigures,
+    VARIABLES,
+    StepVariables,
     StepLimits,
     TrainingVideo,
     better_ranges,
-    figure_differences,
+    movement_differences,
     movement,
     steps_of,
 )
@@ -47,20 +47,21 @@ def test_a_body_upside_down_has_a_trunk_of_180_degrees() -> None:
 
 
 def test_two_people_have_differences_and_a_distance_and_one_has_none() -> None:
-    two = movement(pose_output(standing(agents=2))).figures
+    two = movement(pose_output(standing(agents=2))).variables
     assert two.pair["knee"] == pytest.approx(0, abs=1e-6)
     assert two.pair["distance"][0] > 1
-    assert not movement(pose_output(standing())).figures.pair
+    assert not movement(pose_output(standing())).variables.pair
 
 
-def hips(*values: float) -> StepFigures:
-    return StepFigures([{"hip": values}])
+def hips(*values: float) -> StepVariables:
+    return StepVariables([{"hip": values}])
 
 
 def trained(count: int, hips: float = 100.0) -> list[TrainingVideo]:
     """`count` videos of two steps; the hips of number i are at `hips` + i degrees, and its score is i."""
     return [
-        TrainingVideo(f"v{i}", "10 m", float(i), StepFigures([{"hip": [hips + i, float("nan")]}])) for i in range(count)
+        TrainingVideo(f"v{i}", "10 m", float(i), StepVariables([{"hip": [hips + i, float("nan")]}]))
+        for i in range(count)
     ]
 
 
@@ -69,14 +70,14 @@ def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_ran
     assert (ranges.videos, ranges.better, ranges.best, ranges.best_score) == (30, 10, "v29", 29.0)
     assert ranges.limits.people[0]["hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
     assert ranges.typical == 0
-    (found,) = figure_differences(hips(83.0, 20.0), ranges.limits)
+    (found,) = movement_differences(hips(83.0, 20.0), ranges.limits)
     assert (found.first, found.last, found.beyond) == (0, 0, pytest.approx(-37.1))
-    assert figure_differences(hips(115.0, 20.0), ranges.limits) == []  # too small a difference
+    assert movement_differences(hips(115.0, 20.0), ranges.limits) == []  # too small a difference
 
 
 def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_numbers() -> None:
     limits = StepLimits([{"hip": [(100.0, 120.0)] * 4}])
-    found = figure_differences(hips(80.0, 60.0, 150.0, 110.0), limits)
+    found = movement_differences(hips(80.0, 60.0, 150.0, 110.0), limits)
     assert [(d.first, d.last, d.furthest, d.value) for d in found] == [(0, 1, 1, 60.0), (2, 2, 2, 150.0)]
 
 
@@ -92,22 +93,22 @@ def test_a_step_has_the_mean_of_its_frames() -> None:
     assert np.isnan(steps.people[0]["trunk"][2])
 
 
-def simulated(random: np.random.Generator) -> StepFigures:
-    """Figures of one body in ten steps, each a random walk back to its own mean, four times the least difference."""
+def simulated(random: np.random.Generator) -> StepVariables:
+    """Variables of one body in ten steps, each a random walk back to its own mean, four times the least difference."""
     made = {}
-    for name, figure in FIGURES.items():
+    for name, variable in VARIABLES.items():
         values, own = [random.normal()], 0.5 * random.normal()
         for _ in range(9):
             values.append(0.7 * values[-1] + 0.71 * random.normal())
-        made[name] = [4 * figure.least * (value + own) for value in values]
-    return StepFigures([made])
+        made[name] = [4 * variable.least * (value + own) for value in values]
+    return StepVariables([made])
 
 
-def counted(figures: StepFigures, limits: StepLimits) -> int:
+def counted(variables: StepVariables, limits: StepLimits) -> int:
     """Number of runs of steps that are outside the limits on one side, counted without the code that it checks."""
     runs = 0
-    for name, values in figures.people[0].items():
-        least, before = FIGURES[name].least, 0
+    for name, values in variables.people[0].items():
+        least, before = VARIABLES[name].least, 0
         for value, (low, high) in zip(values, limits.people[0][name], strict=True):
             side = int(value - high >= least) - int(low - value >= least)
             runs, before = runs + int(side not in (0, before)), side
