@@ -146,15 +146,16 @@ def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float
 
 
 def correlations(system: dict[str, Any]) -> dict[str, Any]:
-    """Correlations averaged over tasks, and the deviation of single runs, averaged over tasks."""
+    """Correlations averaged over tasks, and the deviation of single networks, averaged over tasks."""
     average = system["average"]
-    runs = [[run["rho"] for run in task["runs"] if run["rho"] is not None] for task in system["tasks"].values()]
-    single = min(map(len, runs)) < 2
+    tasks = system["tasks"].values()
+    networks = [[one["rho"] for one in task["networks"] if one["rho"] is not None] for task in tasks]
+    single = min(map(len, networks)) < 2
     return {
         "rho": average["rho"]["value"],
         "fisher": average["per_fold"]["fisher"],
         "mean": average["per_fold"]["arithmetic"],
-        "deviation_of_runs": None if single else float(np.mean([np.std(each, ddof=1) for each in runs])),
+        "deviation_of_networks": None if single else float(np.mean([np.std(each, ddof=1) for each in networks])),
     }
 
 

@@ -1,6 +1,6 @@
 """Stacks of many networks of one architecture: their data, dropout and predictions.
 
-A member is one network of one run on one fold. All members of a stack share architecture and feature sizes. Each has
+A member is one network of one fold. All members of a stack share architecture and feature sizes. Each has
 its own start values, training rows, normalisation, batches and dropout, drawn from its own generator. So a member of a
 stack equals the same member trained alone.
 """

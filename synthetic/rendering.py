@@ -15,7 +15,7 @@ from synthetic.body import P
 from synthetic.dive_scene import CameraView, between_steps, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from synthetic.pool import look_at, paint_pool
-from synthetic.rendered_people import RenderedPerson, Image, draw_appearances
+from synthetic.rendered_people import Image, RenderedPerson, draw_appearances
 
 
 @dataclass(frozen=True)

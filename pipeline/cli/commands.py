@@ -132,7 +132,7 @@ def status(state: api.Status, quality: bool, as_json: bool) -> None:
 @command(api.train, "train --config tasd2 --set dataset.root=TASD-2")
 def train(done: api.TrainedModel, out: Path, as_json: bool) -> None:
     """Print what was trained and how it is calibrated."""
-    networks, trained_on = done.runs, len(done.train_ids)
+    networks, trained_on = done.networks.count, len(done.train_ids)
     if as_json:
         calibrated_on = done.calibration.groups if done.calibration else 0
         calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated or None}

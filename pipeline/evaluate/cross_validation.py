@@ -20,7 +20,7 @@ from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.systems import BestOnTest, InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
 from pipeline.systems.chosen_epoch import by_epoch_of, latest_best
 from pipeline.systems.inner_folds import MIN_TRAIN
-from pipeline.systems.interface import as_many_runs
+from pipeline.systems.interface import as_many_networks
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet, one_per_trial
 
@@ -75,7 +75,7 @@ def cross_validate(
         features, join_tasks(features, task_folds, split), systems, lambda wanted: run(features, wanted)
     )
     held = {system.name: _by_fold(system, task_folds, predicted, truth[:, 0]) for system in systems}
-    scores = {name: as_many_runs([one.score for one in each]) for name, each in held.items()}
+    scores = {name: as_many_networks([one.score for one in each]) for name, each in held.items()}
     users = protocol.name == "louo"
     rows = [TaskRows.of(features, task_folds, task, truth[:, 0]) for task in tasks]
     ranked = {name: [one.held_out(each) for one in rows] for name, each in scores.items()}

@@ -113,9 +113,9 @@ class TaskResult(StrictFields):
     performances: int  # held out; views and copies count once
     per_fold: FoldAverage
     together: float | None  # ranked together with the fold means left in
-    figures: MetricValues  # of all held-out predictions
+    metrics: MetricValues  # of all held-out predictions
     folds: Mapping[str, MetricValues]
-    runs: tuple[NetworkCorrelations, ...]
+    networks: tuple[NetworkCorrelations, ...]
 
 
 @dataclass(frozen=True)

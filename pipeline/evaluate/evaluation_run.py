@@ -26,7 +26,7 @@ from pipeline.settings.provenance import without_folders_in
 from pipeline.systems import COMBINED
 from pipeline.train.features import FeatureSet
 
-QUICK_RUNS = 2
+QUICK_NETWORKS = 2
 """Networks a fold of `evaluate --quick`."""
 
 
@@ -67,7 +67,7 @@ def evaluate_features(
     """
     requested, machine = requested or RequestedRows(), config.machine.run
     if requested.quick:
-        config = replace(config, method=config.method.with_runs(QUICK_RUNS))
+        config = replace(config, method=config.method.with_networks(QUICK_NETWORKS))
     method, kind = config.method, config.dataset.kind
     protocol = protocol_of(features, method, cache)
     divided = config.dataset.score == "execution"
@@ -82,7 +82,7 @@ def evaluate_features(
     table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
     if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
         (ours,) = results.systems[results.against].tasks.values()
-        ceiling = ceiling_line(agreed, ours.rho.value, ours.figures.mae or 0.0)
+        ceiling = ceiling_line(agreed, ours.rho.value, ours.metrics.mae or 0.0)
     if requested.curve:
         learnt = [row for row, one in enumerate(features.records) if method.protocol != "fixed" or one.split != "test"]
         if why := no_curve(learning := features.take(learnt), method):

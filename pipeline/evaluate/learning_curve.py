@@ -34,7 +34,7 @@ CURVE_FILE = "curve.json"
 SHARES = (0.4, 0.6, 0.8, 1.0)
 """Parts of the training part of a fold."""
 
-FOLDS, REPEATS, RUNS = 5, 2, 2
+FOLDS, REPEATS, NETWORKS = 5, 2, 2
 """Folds, orders in which performances are added, and networks of a training."""
 
 LEAST = 10
@@ -43,7 +43,7 @@ LEAST = 10
 
 def curve_system(method: Method, features: FeatureSet) -> ResultRow:
     """The system of a method with few networks and without inner validation."""
-    return protocol_systems(method.with_runs(RUNS), features, RequestedRows(quick=True))[0]
+    return protocol_systems(method.with_networks(NETWORKS), features, RequestedRows(quick=True))[0]
 
 
 def no_curve(features: FeatureSet, method: Method) -> str:

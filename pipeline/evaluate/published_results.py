@@ -99,7 +99,7 @@ def terminal_table(results: EvaluationResults) -> Table | None:
 def _ours(results: EvaluationResults, system: SystemResult, top: float | None, epoch: str | None) -> tuple[Cell, ...]:
     """Correlations, errors and epoch of one of our rows; `top` as `Published.range`."""
     parts = [system.tasks[task] for task in results.tasks]
-    rho = [part.figures.spearman for part in parts]
+    rho = [part.metrics.spearman for part in parts]
     relative = [_relative(part, _span(results, task)) for part, task in zip(parts, results.tasks, strict=True)]
     errors = [_mean(relative)] if top is None else [_mean(relative), _mean([_relative(p, top) / 100 for p in parts])]
     return (*_with_average(rho), *errors, epoch)
@@ -156,7 +156,7 @@ def _span(results: EvaluationResults, task: str) -> float:
 
 def _relative(part: TaskResult, span: float) -> float:
     """The squared error in per cent of the squared span; NaN where undefined."""
-    return float("nan") if part.figures.mse is None or span <= 0 else 100 * part.figures.mse / span**2
+    return float("nan") if part.metrics.mse is None or span <= 0 else 100 * part.metrics.mse / span**2
 
 
 def _mean(values: Sequence[float]) -> float | None:

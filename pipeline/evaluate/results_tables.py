@@ -17,7 +17,7 @@ from pipeline.systems import COMBINED
 
 INTERVAL, ERROR = "95 % interval", "MAE"
 
-SINGLE_RUNS = f"{OURS}, mean of single networks"
+SINGLE_NETWORKS = f"{OURS}, mean of single networks"
 """Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
 
 
@@ -25,7 +25,7 @@ def row_kind(results: EvaluationResults, name: str) -> Kind:
     """The kind of a row."""
     if name in results.systems:
         return results.systems[name].kind
-    return "ours" if name == SINGLE_RUNS else "paper"
+    return "ours" if name == SINGLE_NETWORKS else "paper"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def main_table(results: EvaluationResults) -> Table:
         for name, system in results.systems.items()
     ]
     if results.paper and OURS in results.systems:
-        lines.append(_single_runs(results, results.systems[OURS], results.tasks))
+        lines.append(_single_networks(results, results.systems[OURS], results.tasks))
     lines += [_printed(results, name, [given.get(task) for task in results.tasks])
               for name, given in results.paper.items()]  # fmt: skip
     tasks = f", average over {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
@@ -63,9 +63,9 @@ def _task_table(results: EvaluationResults, task: str) -> Table:
     lines = []
     for name, system in results.systems.items():
         if (given := system.tasks.get(task)) is not None:
-            lines.append(_Line(name, given.rho, _shown(results, given.per_fold), given.figures.mae))
+            lines.append(_Line(name, given.rho, _shown(results, given.per_fold), given.metrics.mae))
     if results.paper and OURS in results.systems:
-        lines.append(_single_runs(results, results.systems[OURS], [task]))
+        lines.append(_single_networks(results, results.systems[OURS], [task]))
     lines += [_printed(results, name, [given.get(task)]) for name, given in results.paper.items()]
     return _table(results, f"{task}, n {results.held_out_count(task)}", lines, compared=False)
 
@@ -129,12 +129,12 @@ def _verdict(results: EvaluationResults, name: str) -> str | None:
     return None if lead is None else lead.verdict
 
 
-def _single_runs(results: EvaluationResults, system: SystemResult, tasks: Sequence[str]) -> _Line:
+def _single_networks(results: EvaluationResults, system: SystemResult, tasks: Sequence[str]) -> _Line:
     """The mean of single networks in place of the networks' mean prediction."""
-    runs = [system.tasks[task].runs for task in tasks if task in system.tasks]
-    rho = _over_tasks([_mean(run.rho for run in each) for each in runs])
-    folds = _over_tasks([_mean(_shown(results, run.per_fold) for run in each) for each in runs], results.fold_form)
-    return _Line(SINGLE_RUNS, Estimate(rho), folds)
+    networks = [system.tasks[task].networks for task in tasks if task in system.tasks]
+    rho = _over_tasks([_mean(network.rho for network in each) for each in networks])
+    folds = [_mean(_shown(results, network.per_fold) for network in each) for each in networks]
+    return _Line(SINGLE_NETWORKS, Estimate(rho), _over_tasks(folds, results.fold_form))
 
 
 def _printed(results: EvaluationResults, name: str, given: Sequence[float | None]) -> _Line:
@@ -184,14 +184,14 @@ def curve_table(points: Sequence[CurvePoint]) -> Table:
     return Table("Learning curve", (ERROR, "range", "rho", "range of rho"), tuple(rows), head="trained on")
 
 
-def runs_table(results: EvaluationResults) -> Table:
+def networks_table(results: EvaluationResults) -> Table:
     """The correlation of every network, to download."""
     rows = [
-        (f"{name}, {task}" if task else name, tuple(run.rho for run in given.runs))
+        (f"{name}, {task}" if task else name, tuple(network.rho for network in given.networks))
         for name, system in results.systems.items()
         for task, given in system.tasks.items()
     ]
     most = max((len(values) for _, values in rows), default=0)
-    columns = tuple(f"run_{number}" for number in range(1, most + 1))
+    columns = tuple(f"network_{number}" for number in range(1, most + 1))
     filled = ((name, (*values, *(None,) * (most - len(values)))) for name, values in rows)
-    return Table("Runs", columns, tuple(TableRow(name, values) for name, values in filled))
+    return Table("Networks", columns, tuple(TableRow(name, values) for name, values in filled))

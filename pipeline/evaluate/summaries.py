@@ -31,7 +31,7 @@ from pipeline.evaluate.evaluation_results import (
 from pipeline.evaluate.rank_intervals import rank_agreement
 from pipeline.systems import Predictions, ResultRow, TaskFold
 from pipeline.systems.deviation_ratios import errors_and_deviations
-from pipeline.systems.interface import as_many_runs
+from pipeline.systems.interface import as_many_networks
 from pipeline.train import SCORES, label_table
 from pipeline.train.features import FeatureSet
 
@@ -80,7 +80,7 @@ class TaskRows:
         return cls(mine, columns, true, np.array([numbers[name] for name in names], dtype=np.intp), fold)
 
     def each(self, predicted: Sequence[Floats]) -> list[Floats]:
-        """(runs, m of the fold) by fold, from predictions (runs, test rows) for the folds of all tasks."""
+        """(networks, m of the fold) by fold, from predictions (networks, test rows) for the folds of all tasks."""
         return [predicted[number][:, mark] for number, mark in self.columns]
 
     def held_out(self, predicted: Sequence[Floats], network: int | None = None) -> HeldOut:
@@ -114,12 +114,12 @@ def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
 
 
 def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = False) -> TaskResult:
-    """The result of one task, from predictions (runs, test rows) for the folds of all tasks."""
+    """The result of one task, from predictions (networks, test rows) for the folds of all tasks."""
     task_folds, true, by_fold = rows.folds, rows.true, rows.each(predicted)
     folds = {}
     for task_fold, values in zip(task_folds, by_fold, strict=True):
         folds[task_fold.fold] = metric_values(values.mean(0), true[task_fold.test], *_range(true[task_fold.train]))
-    whole, runs = rows.held_out(predicted), range(len(by_fold[0]))
+    whole = rows.held_out(predicted)
     learned = true[np.concatenate([task_fold.train for task_fold in task_folds])]
     of_all = metric_values(whole.predicted, whole.truth, *_range(learned))
     return TaskResult(
@@ -127,9 +127,9 @@ def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = Fa
         performances=len(np.unique(rows.performance)),
         per_fold=fold_average([one.spearman for one in folds.values()]),
         together=of_all.spearman,
-        figures=of_all,
+        metrics=of_all,
         folds=folds,
-        runs=tuple(_of_network(rows, predicted, one) for one in runs),
+        networks=tuple(_of_network(rows, predicted, one) for one in range(len(by_fold[0]))),
     )
 
 
@@ -149,7 +149,7 @@ def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], *
     per_fold = FoldAverage(
         fold_average([one.fisher for one in each]).fisher, fold_average([one.arithmetic for one in each]).arithmetic
     )
-    errors = [task.figures.mae for task in tasks.values() if task.figures.mae is not None]
+    errors = [task.metrics.mae for task in tasks.values() if task.metrics.mae is not None]
     return AverageResult(rank_agreement(ranked, users=users), per_fold, float(np.mean(errors)) if errors else None)
 
 
@@ -172,17 +172,17 @@ def system_result(
         values = [getattr(one, SCORES[column]) for one in held]
         if values[0] is None or not np.isfinite(truth[:, column]).any():
             return None
-        runs = as_many_runs(values)
-        return {task: task_result(rows, runs, users=users) for task, rows in rows_of(column).items() if rows.folds}
+        scores = as_many_networks(values)
+        return {task: task_result(rows, scores, users=users) for task, rows in rows_of(column).items() if rows.folds}
 
-    by_task, runs = results(0) or {}, as_many_runs([one.score for one in held])
+    by_task, scores = results(0) or {}, as_many_networks([one.score for one in held])
     by_fold = {task_fold.fold: one for task_fold, one in zip(task_folds, held, strict=True)}
     deviations = held[0].deviation is not None
     return SystemResult(
         kind=system.kind,
         epoch=system.epoch,
         tasks=by_task,
-        average=average_result(by_task, [rows.held_out(runs) for rows in rows_of(0).values()], users=users),
+        average=average_result(by_task, [rows.held_out(scores) for rows in rows_of(0).values()], users=users),
         execution=results(1),
         synchronisation=results(2),
         losses=_losses(list(by_fold.values())),
@@ -241,7 +241,7 @@ def _factor(features: FeatureSet, task_fold: TaskFold, inner: Mapping[str, float
 def predictions(
     features: FeatureSet, task_folds: Sequence[TaskFold], scores: Mapping[str, Sequence[Floats]]
 ) -> tuple[HeldOutPrediction, ...]:
-    """Every held-out video with the prediction of each system; `scores` are (runs, test rows) by fold."""
+    """Every held-out video with the prediction of each system; `scores` are (networks, test rows) by fold."""
     true = label_table(features.records)[:, 0]
     return tuple(
         HeldOutPrediction(

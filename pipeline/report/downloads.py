@@ -28,8 +28,8 @@ def downloads(data: ReportData) -> dict[str, str]:
     if (evaluation := data.evaluation) is not None:
         for place, table in enumerate(tables_of(evaluation), start=1):
             made |= {f"table-{place}.csv": table_csv(table), f"table-{place}.tex": table_latex(table, f"tab:{place}")}
-        if evaluation.runs is not None:
-            made["runs.csv"] = table_csv(evaluation.runs)
+        if evaluation.networks is not None:
+            made["networks.csv"] = table_csv(evaluation.networks)
     return made
 
 

@@ -14,7 +14,7 @@ from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, wri
 from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
-from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, row_kind, runs_table, task_tables
+from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, networks_table, row_kind, task_tables
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
@@ -66,7 +66,7 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
         bars=lead_bars(results),
         notes=tuple(note.text for note in results.notes),
         curve=_curve(results.systems.get(OURS, results.systems[name]).losses),
-        runs=runs_table(results),
+        networks=networks_table(results),
         leaks=leak_checks(results.audit),
         methods_text=results.methods_text,
     )

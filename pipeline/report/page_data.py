@@ -252,7 +252,7 @@ class EvaluationSection:
     bars: BarChart | None = None  # leads over the other systems
     curve: TrainingCurve | None = None
     notes: tuple[str, ...] = ()  # shown before the numbers
-    runs: Table | None = None  # correlations of every network, to download
+    networks: Table | None = None  # correlations of every network, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
     methods_text: str = ""  # a paragraph for a paper
 

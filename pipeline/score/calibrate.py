@@ -42,7 +42,7 @@ from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.stack_training import NO_ROWS
 
-FOLDS, RUNS = 5, 2
+FOLDS, NETWORKS = 5, 2
 """Folds of the training part and networks per fold: together as many networks as a model has by default."""
 
 
@@ -59,7 +59,7 @@ def calibrate(
 
     Args:
         features: contain the performances that `model` was trained on.
-        folds: number of folds, each of `RUNS` networks at most; fewer where there are fewer independent performances.
+        folds: number of folds, each of at most `NETWORKS` networks; fewer for fewer independent performances.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
         systems: those of the model's regressions. A fold's combination follows from the predictions for the other
             folds, the model's from those for all folds.
@@ -68,7 +68,7 @@ def calibrate(
     `control.stop`.
     """
     part, group, inner = _folds(features, model, folds, kinds)
-    recipe = model.recipe.model_copy(update={"runs": min(RUNS, model.recipe.runs), "seed": model.recipe.seed + 1})
+    recipe = model.recipe.model_copy(update={"runs": min(NETWORKS, model.recipe.runs), "seed": model.recipe.seed + 1})
     candidates = (AimSystem(NETWORK, model.networks.model, recipe), *systems)
     fitted = _FittedFolds(part, inner, model.networks.model, recipe, control)
     whole = JoinedFold("", np.arange(len(part)), NO_ROWS, inner, "subject" in kinds)

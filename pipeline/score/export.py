@@ -7,7 +7,7 @@ Inputs, as in `pipeline.train.features.FeatureSet` and in its units, batch first
 
 Outputs in the units of the labels, means over the networks except `members`:
 
-    score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2)
+    score (B,), members (networks, B), step_scores (B, T), attention (B, T, 2)
     execution (B,), synchronisation (B,)    if the model has the head and the training part had the label
 
 The score is the network's. Where the model averages it with regressions, the file's metadata (`SHARE`) and the printed
@@ -139,7 +139,7 @@ class _Ensemble(nn.Module):
     def __init__(self, model: TrainedModel) -> None:
         super().__init__()
         sizes, (normaliser,) = model.networks.sizes, model.networks.normalisers
-        self.members = nn.ModuleList(Aim(model.networks.model, sizes, Layers()) for _ in range(model.runs))
+        self.members = nn.ModuleList(Aim(model.networks.model, sizes, Layers()) for _ in range(model.networks.count))
         for number, member in enumerate(self.members):
             member.load_state_dict(member_state(model.networks.state, number))
         clip, mapping = float(normaliser.clip), None if normaliser.scene_map.size == 0 else normaliser.scene_map
@@ -181,7 +181,7 @@ class _Ensemble(nn.Module):
         )
         made = [member(inputs) for member in self.members]
         slope, low = self.scales[0]
-        members = torch.stack([one.score for one in made]) * slope + low  # (runs, B)
+        members = torch.stack([one.score for one in made]) * slope + low  # (networks, B)
         score, steps = members.mean(0), torch.stack([one.step_scores for one in made]).mean(0) * slope
         rest = [torch.stack([one.attention for one in made]).mean(0)]
         for column, name in self.heads:

@@ -120,7 +120,7 @@ def _results(model: TrainedModel) -> Iterable[str]:
         return
     networks = calibration.networks
     yield (
-        f"protocol: {networks.parts} folds, {networks.runs} networks each, kept together: "
+        f"protocol: {networks.parts} folds, {networks.count} networks each, kept together: "
         f"{', '.join(calibration.facts.kinds) or 'nothing'}; {len(calibration.truth)} performances, "
         f"{calibration.groups} independent"
     )

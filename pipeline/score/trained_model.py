@@ -74,7 +74,7 @@ class ModelScores:
 
     Attributes:
         score: (n,) final score.
-        members: (runs, n) final score by each network.
+        members: (networks, n) final score by each network.
         step_scores: (n, T) share of each time step; with `other_share` and the lowest training score they sum to
             the score.
         attention: (n, T, 2) weights of scene and interaction.
@@ -102,7 +102,7 @@ class TrainedModel:
         stages: the stages that made the features.
         names: channel names of the features.
         train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
-        losses: (epochs kept, runs) training loss after each of `loss_epochs`.
+        losses: (epochs kept, networks) training loss after each of `loss_epochs`.
         calibration: gives scores their intervals; None where there is none.
         not_calibrated: why there is no calibration.
         contents: hashes of the input files of training; None where unknown, as for packed features.
@@ -164,11 +164,6 @@ class TrainedModel:
             loss_epochs=loss_epochs(recipe.epochs),
             combination=combination,
         )
-
-    @property
-    def runs(self) -> int:
-        """Number of networks."""
-        return self.networks.runs
 
     @property
     def network_share(self) -> float:

@@ -33,7 +33,7 @@ class TrainedNetworks:
 
     Attributes:
         normalisers: of each training part.
-        state: parameter name to stacked values (parts * runs, ...), parts outermost.
+        state: parameter name to stacked values (parts * networks, ...), parts outermost.
     """
 
     model: AimConfig
@@ -50,7 +50,7 @@ class TrainedNetworks:
         recipe: TrainConfig,
         control: TrainingControl | None,
     ) -> tuple[TrainedNetworks, Floats]:
-        """`recipe.runs` networks for each training part, tasks as one, and their losses (epochs kept, parts * runs).
+        """`recipe.runs` networks for each training part, tasks as one, and losses (epochs kept, parts * networks).
 
         Raises as `fit_parts`.
         """
@@ -64,7 +64,7 @@ class TrainedNetworks:
         return len(self.normalisers)
 
     @property
-    def runs(self) -> int:
+    def count(self) -> int:
         """Number of networks of each part."""
         return len(next(iter(self.state.values()))) // self.parts
 
@@ -73,21 +73,21 @@ class TrainedNetworks:
         return double_network(self.model, self.sizes, self.state)
 
     def output(self, features: FeatureSet) -> AimOutput:
-        """What every network says, (parts * runs, m, ...), in the training scale."""
+        """What every network says, (parts * networks, m, ...), in the training scale."""
         data = fold_data(features, [{"": one} for one in self.normalisers]).to(torch.device("cpu"), torch.float64)
-        return predict_members(self._net, data, torch.arange(self.parts).repeat_interleave(self.runs), chunk=1)
+        return predict_members(self._net, data, torch.arange(self.parts).repeat_interleave(self.count), chunk=1)
 
     def mean(self, scaled: Tensor, column: int = 0, *, shift: bool = True) -> Floats:
         """(parts, m, ...) means over the networks, in the unit of label `column`; `shift` as in `Normaliser.unscale`.
 
-        `scaled` (parts * runs, m, ...) is a score of `output`.
+        `scaled` (parts * networks, m, ...) is a score of `output`.
         """
-        means = scaled.reshape(self.parts, self.runs, *scaled.shape[1:]).mean(1).numpy()
+        means = scaled.reshape(self.parts, self.count, *scaled.shape[1:]).mean(1).numpy()
         given = zip(self.normalisers, means, strict=True)
         return np.stack([normaliser.unscale(one, column, shift=shift) for normaliser, one in given])
 
     def tensors(self) -> dict[str, Tensor]:
-        """`state.<parameter>` (parts * runs, ...) and `normaliser.<field>` (parts, ...)."""
+        """`state.<parameter>` (parts * networks, ...) and `normaliser.<field>` (parts, ...)."""
         each = [normaliser.arrays() for normaliser in self.normalisers]
         stacked = {name: np.stack([one[name] for one in each]).astype(np.float64) for name in each[0]}
         made = {f"normaliser.{name}": torch.from_numpy(values) for name, values in stacked.items()}

@@ -78,7 +78,7 @@ class Method(Section):
         steps = self.stage("timesteps")
         return isinstance(steps, TimestepsConfig) and NO_AGENT in (steps.primary, *steps.secondary)
 
-    def with_runs(self, most: int) -> Method:
+    def with_networks(self, most: int) -> Method:
         """The method with at most so many networks."""
         fewer = self.train.model_copy(update={"runs": min(most, self.train.runs)})
         return self.model_copy(update={"train": fewer})

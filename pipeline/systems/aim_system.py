@@ -31,7 +31,7 @@ from pipeline.train.normalise import Normalisers, rows_of_tasks
 
 @dataclass(frozen=True)
 class AimSystem(NetworkSystem):
-    """AIM or a compared network; all runs train as one stack.
+    """AIM or a compared network; all networks train as one stack.
 
     With `joins_tasks` a network trains on all tasks, each with its own normalisation and score range. Without it each
     task trains on its own, as in the paper.
@@ -46,7 +46,7 @@ class AimSystem(NetworkSystem):
         (normalisers,), fitted = fit_parts(
             train, [task_rows(train)], self.model, self.config, control, watched=watched, watch=watch
         )
-        by_epoch = torch.stack(fitted.watched, dim=1) if watched is not None else None  # (epochs watched, runs, m)
+        by_epoch = torch.stack(fitted.watched, dim=1) if watched is not None else None  # (epochs watched, networks, m)
         net = build_network(self.model, input_sizes(train), Layers(self.config.runs))
         net.load_state_dict(fitted.state)
 

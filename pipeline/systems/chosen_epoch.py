@@ -70,7 +70,7 @@ class BestOnTest(NetworkRow):
 
 
 def by_epoch_of(predicted: Predictions) -> Floats:
-    """(epochs watched, runs, m) predictions of a network that watches epochs."""
+    """(epochs watched, networks, m) predictions of a network that watches epochs."""
     assert predicted.by_epoch is not None
     return predicted.by_epoch
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
-from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_runs
+from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_networks
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions, with_prefix
 from pipeline.train.features import FeatureSet
@@ -192,7 +192,7 @@ class Combined(ResultRow):
     def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`; `Predictions.chosen` names the systems that are averaged."""
         names = [candidate.name for candidate in self.candidates]
-        scores = as_many_runs([fold.test(one).score for one in self.candidates])
+        scores = as_many_networks([fold.test(one).score for one in self.candidates])
         if not self.validated or not fold.inner:
             return Predictions(Combination.of_all(names).predict(scores))
         fitted = next(Combination.validated(fold, self.inner_systems, by_task=True))

@@ -33,6 +33,6 @@ class WithInnerRatios(NetworkRow):
 
 
 def errors_and_deviations(predicted: Predictions, true: Floats) -> tuple[Floats, Floats]:
-    """Absolute errors (m,) of the mean over the runs, and deviations (m,) from the mean variance over the runs."""
+    """Absolute errors (m,) of the mean over the networks, and deviations (m,) from their mean variance."""
     assert predicted.deviation is not None
     return np.abs(predicted.score.mean(0) - true), np.sqrt(np.square(predicted.deviation).mean(0))

@@ -28,10 +28,10 @@ class Predictions:
     """Scores of m performances, in the units of the labels.
 
     Attributes:
-        score: (runs, m), of each network, or of each repetition of a system that draws at random.
-        execution, synchronisation: (runs, m), None where the system has none.
-        deviation: (runs, m) predicted standard deviation of the score, or None.
-        by_epoch: (epochs watched, runs, m) the score after every watched epoch, or None.
+        score: (networks, m), of each network, or of each repetition of a system that draws at random.
+        execution, synchronisation: (networks, m), None where the system has none.
+        deviation: (networks, m) predicted standard deviation of the score, or None.
+        by_epoch: (epochs watched, networks, m) the score after every watched epoch, or None.
         losses: (epochs kept, members) training loss; None for systems without one.
         loss_epochs: the epochs of `losses`, counted from 1.
         chosen: what the row chose: an epoch, a candidate, or the systems that a combination averages.
@@ -258,10 +258,10 @@ def joined(rows: Sequence[Rows], parts: Sequence[Predictions]) -> Predictions:
     return replace(parts[0], **arrays)
 
 
-def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
-    """The scores (runs, m) of each system, repeated up to the number of runs of the system that has most.
+def as_many_networks(scores: Sequence[Floats]) -> tuple[Floats, ...]:
+    """The scores (networks, m) of each system, repeated up to the number of networks of the system that has most.
 
-    A result of single networks needs a prediction of every system, so a system of one run counts in every one.
+    A result of single networks needs a prediction of every system, so a system of one network counts in every one.
     """
     most = max((len(values) for values in scores), default=0)
     return tuple(values[np.arange(most) % len(values)] for values in scores)

@@ -186,7 +186,7 @@ class _Learner:
             scaled.expand(config.runs, -1, -1),
         )  # fmt: skip
         seeds = np.random.SeedSequence([config.seed, 0]).generate_state(config.runs)
-        members = [Member(run, 0, np.arange(count), int(seed)) for run, seed in enumerate(seeds)]
+        members = [Member(number, 0, np.arange(count), int(seed)) for number, seed in enumerate(seeds)]
         net = build_published(model, bank.steps.shape[-1], judges.shape[1], Layers(config.runs))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
         level, score = difficulties(part), label_table(part.records)[:, 0]
@@ -194,7 +194,7 @@ class _Learner:
         return cls(system, normaliser, members, net, used, bank, level, judges, rule)
 
     def train(self, done: Callable[[int], None], stop: Stop | None) -> Floats:
-        """Losses (epochs kept, runs); `done` is called after every epoch. Raises Cancelled after `stop`."""
+        """Losses (epochs kept, networks); `done` is called after every epoch. Raises Cancelled after `stop`."""
         config, size, losses = self.config, len(self.members), []
         optimizer = torch.optim.AdamW(
             self.net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True

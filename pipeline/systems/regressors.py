@@ -59,7 +59,7 @@ class FittedRegression:
     scores: Any
 
     def predict(self, features: FeatureSet, table: Floats | None = None) -> Predictions:
-        """Scores of one run, each computed alone; `table` holds the descriptors if they are computed already."""
+        """Scores, each computed alone; `table` holds the descriptors if they are computed already."""
         table = DESCRIPTORS[self.describe](features) if table is None else table
         x = self.inputs.transform(table[:, self.columns]) if len(self.columns) else np.zeros((len(table), 1))
         # The bits of a matrix product depend on the number of rows, and on their order in memory.

@@ -45,7 +45,7 @@ NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 class Member:
     """One network to train."""
 
-    run: int  # its number among the runs
+    number: int  # among the networks of its fold
     fold: int  # index of its normalisation in the `FoldData`
     rows: Rows  # (k,) its training rows
     seed: int  # of its start values, batches and dropout
@@ -119,7 +119,7 @@ class StackTraining:
         self.watch, self.watched = frozenset(watch), list[Tensor]()
         tests = [member.test for member in members]
         self.tested = torch.from_numpy(_padded(tests, max(map(len, tests)))).to(self.device)
-        numbers = [(member.run, member.fold, member.seed, member.start) for member in members]
+        numbers = [(member.number, member.fold, member.seed, member.start) for member in members]
         self.identity = digest_of(
             [digest, config.dump(), asdict(model), asdict(sizes), sorted(watch), numbers, device.type],
             [rows for member in members for rows in (member.rows, member.test)],

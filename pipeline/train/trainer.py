@@ -1,4 +1,4 @@
-"""Trains `runs` networks on each of several training parts, as one stack."""
+"""Trains `config.runs` networks on each of several training parts, as one stack."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig,
     mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
     start = mean if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
-    return [Member(run, fold, rows, int(seeds[run]), start, test) for run in range(config.runs)]
+    return [Member(number, fold, rows, int(seed), start, test) for number, seed in enumerate(seeds)]
 
 
 def fold_data(features: FeatureSet, normalisers: Sequence[Normalisers]) -> FoldData:

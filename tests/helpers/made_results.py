@@ -29,8 +29,8 @@ ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1",
 def system(rho: Estimate, *, kind: RowKind = "other", per_fold: float = 0.5, mae: float = 1.0) -> SystemResult:
     """A system with one task, named ""."""
     average = FoldAverage(per_fold, per_fold)
-    figures = MetricValues(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
-    task = TaskResult(rho, 60, average, rho.value, figures, {}, ())
+    metrics = MetricValues(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
+    task = TaskResult(rho, 60, average, rho.value, metrics, {}, ())
     return SystemResult(kind, {"": task}, AverageResult(rho, average, mae))
 
 

@@ -87,11 +87,11 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
         assert result.per_fold.fisher == pytest.approx(metrics.fisher_average(each).value)
         assert result.per_fold.arithmetic == pytest.approx(np.mean(each))
         together = metrics.spearman([one.systems["AIM"].mean for one in rows], [one.true for one in rows])
-        assert result.together == result.figures.spearman == pytest.approx(together)
+        assert result.together == result.metrics.spearman == pytest.approx(together)
         rho = metrics.spearman(*np.concatenate(centred).round(9).T)
         assert result.rho.value == pytest.approx(rho)
         assert result.rho.interval is None, "eight performances less two fold means are too few"
-        assert (result.performances, len(result.runs)) == (len(rows) / 2, 3)
+        assert (result.performances, len(result.networks)) == (len(rows) / 2, 3)
     average = results.systems["AIM"].average
     assert average.rho.value == pytest.approx(
         metrics.fisher_average([results.systems["AIM"].tasks[task].rho.value or 0.0 for task in ("a", "b")]).value
@@ -223,8 +223,8 @@ def test_perfect_and_unlabelled(features: FeatureSet) -> None:
     results = cross_validate(given, Protocol(kfold(given.records, k=3)), [oracle])
     assert len(results.predictions) == 24
     task = results.systems["oracle"].tasks["a"]
-    assert task.rho.value == task.figures.spearman == pytest.approx(1)
-    assert task.figures.mse == 0
+    assert task.rho.value == task.metrics.spearman == pytest.approx(1)
+    assert task.metrics.mse == 0
     assert task.per_fold.clipped == 3
     with pytest.raises(DataError, match="no fold has labelled"):
         cross_validate(given, Protocol([Fold("1", (given.ids[0],), (given.ids[4],))]), [oracle])

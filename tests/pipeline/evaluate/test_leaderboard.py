@@ -112,7 +112,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
     printed = command("evaluate", *jigsaws, "--quick", "--set", "train.runs=5", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     systems = results.systems
-    assert len(systems[OURS].tasks["Suturing"].runs) == 2
+    assert len(systems[OURS].tasks["Suturing"].networks) == 2
     assert not any("inner validation" in name for name in systems)
     assert systems[COMBINED].chosen == ()
     assert "--quick: no inner validation" in " ".join(printed.split())
@@ -150,8 +150,8 @@ def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
     assert results.audit.ok
     assert results.systems["multi-task"].execution is not None
     for name in ("I3D-SVR-L", "multi-task", OURS):
-        figures = results.systems[name].tasks["SyncDiving-3m"].figures
-        assert np.isfinite([figures.mae, figures.mse, figures.relative_l2]).all()
+        metrics = results.systems[name].tasks["SyncDiving-3m"].metrics
+        assert np.isfinite([metrics.mae, metrics.mse, metrics.relative_l2]).all()
 
 
 @pytest.mark.parametrize("table", ["4", "6"])

@@ -21,7 +21,7 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.requested_rows import RequestedRows, protocol_folds
 from pipeline.evaluate.results_file import results_as_json
-from pipeline.evaluate.results_tables import SINGLE_RUNS, inner_table, main_table
+from pipeline.evaluate.results_tables import SINGLE_NETWORKS, inner_table, main_table
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.report.evaluation_section import section_of_evaluation
@@ -160,9 +160,9 @@ def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[Config, 
     config, features = made
     results = run_protocol(config, features, systems="5")
     rows = {row.name: row.values for row in main_table(results).rows}
-    single = [run.rho for run in results.systems[OURS].tasks["Suturing"].runs]
+    single = [network.rho for network in results.systems[OURS].tasks["Suturing"].networks]
     assert len(single) == 2
-    assert rows[SINGLE_RUNS][0] == pytest.approx(sum(single) / 2), "the paper averages over single networks too"
+    assert rows[SINGLE_NETWORKS][0] == pytest.approx(sum(single) / 2), "the paper averages over single networks too"
     assert {OURS, "w/o AIM", "exchanged roles", "w/o difference", "w/o AIM (paper, table 5)", "random"} <= set(rows)
     assert section_of_evaluation(results).predictions
     assert results.kind == "leaderboard"

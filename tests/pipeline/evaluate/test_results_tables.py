@@ -17,7 +17,14 @@ from pipeline.evaluate.evaluation_results import (
     NetworkCorrelations,
 )
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.results_tables import SINGLE_RUNS, curve_table, inner_table, main_table, runs_table, task_tables
+from pipeline.evaluate.results_tables import (
+    SINGLE_NETWORKS,
+    curve_table,
+    inner_table,
+    main_table,
+    networks_table,
+    task_tables,
+)
 from pipeline.systems import COMBINED
 from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.made_results import made_results, system
@@ -52,19 +59,19 @@ def test_a_table_without_intervals_has_no_column_for_them_and_says_why() -> None
 
 
 def test_the_papers_rows_are_per_fold_and_stand_beside_single_networks() -> None:
-    runs = tuple(NetworkCorrelations(rho, FoldAverage(rho + 0.1, rho)) for rho in (0.2, 0.4))
+    networks = tuple(NetworkCorrelations(rho, FoldAverage(rho + 0.1, rho)) for rho in (0.2, 0.4))
     ours = SYSTEMS[OURS]
-    ours = replace(ours, tasks={"": replace(ours.tasks[""], runs=runs)})
+    ours = replace(ours, tasks={"": replace(ours.tasks[""], networks=networks)})
     results = made_results({**SYSTEMS, OURS: ours}, paper={"AIM (paper, table 2)": {"": 63.0}})
     rows = {row.name: row for row in main_table(results).rows}
     assert rows["AIM (paper, table 2)"].values[:3] == (None, None, pytest.approx(0.63))
     assert rows["AIM (paper, table 2)"].kind == "paper"
-    assert rows[SINGLE_RUNS].values[:3] == (pytest.approx(0.3, abs=0.01), None, pytest.approx(0.4, abs=0.01))
+    assert rows[SINGLE_NETWORKS].values[:3] == (pytest.approx(0.3, abs=0.01), None, pytest.approx(0.4, abs=0.01))
     fixed = made_results(SYSTEMS, folds=1, protocol="fixed", paper={"AIM (paper, table 4)": {"": 63.0}})
     table = main_table(fixed)
     assert "per fold" not in table.columns
     assert {row.name: row.values[0] for row in table.rows}["AIM (paper, table 4)"] == pytest.approx(0.63)
-    assert runs_table(results).rows[1].values == (0.2, 0.4)
+    assert networks_table(results).rows[1].values == (0.2, 0.4)
 
 
 def test_few_performances_a_fold_are_averaged_arithmetically() -> None:

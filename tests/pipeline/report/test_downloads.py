@@ -24,8 +24,8 @@ TABLE = Table(
     "Last epoch.",
     ("high", "neither"),
 )
-RUNS = Table("Runs", ("run_1", "run_2"), (TableRow("AIM", (0.8, 0.9)),))
-EVALUATION = EvaluationSection(table=TABLE, further=(TABLE,), runs=RUNS)
+NETWORKS = Table("Networks", ("network_1", "network_2"), (TableRow("AIM", (0.8, 0.9)),))
+EVALUATION = EvaluationSection(table=TABLE, further=(TABLE,), networks=NETWORKS)
 
 
 def test_a_table_is_csv_with_all_digits_and_a_column_for_each_end_of_an_interval() -> None:
@@ -36,7 +36,7 @@ def test_a_table_is_csv_with_all_digits_and_a_column_for_each_end_of_an_interval
         ["worse", "-0.5", "-0.71", "-0.2"],
         ["'=random", "", "", ""],
     ]
-    assert files["runs.csv"].splitlines() == ["system,run_1,run_2", "AIM,0.8,0.9"]
+    assert files["networks.csv"].splitlines() == ["system,network_1,network_2", "AIM,0.8,0.9"]
     assert {"table-2.csv", "table-2.tex"} <= set(files)
 
 

@@ -94,7 +94,7 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: EvaluationResul
         assert set(by_name) == set(evaluated.systems)
         for name, system in evaluated.systems.items():
             of = system.average if task is None else system.tasks[task]
-            error = of.mae if isinstance(of, AverageResult) else of.figures.mae
+            error = of.mae if isinstance(of, AverageResult) else of.metrics.mae
             ends = (interval_text(of.rho.interval) or "\N{EN DASH}").replace("-", "\N{MINUS SIGN}")
             expected = [shown(of.rho.value), ends, shown(of.per_fold.fisher), shown(error)]
             assert by_name[name][:4] == expected

@@ -7,12 +7,12 @@ import pytest
 
 from pipeline.score.movement import (
     VARIABLES,
-    StepVariables,
     StepLimits,
+    StepVariables,
     TrainingVideo,
     better_ranges,
-    movement_differences,
     movement,
+    movement_differences,
     steps_of,
 )
 from tests.helpers.made_outputs import STANDING, pose_output

@@ -117,7 +117,7 @@ def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
 
 
 def test_exemplars_come_from_the_training_part_and_share_the_difficulty() -> None:
-    members = [Member(run, 0, np.arange(6), seed) for run, seed in enumerate((3, 4))]
+    members = [Member(number, 0, np.arange(6), seed) for number, seed in enumerate((3, 4))]
     train, test = np.array([1.0, 1, 2, 2, 2, 3]), np.array([1.0, 2, 9, np.nan])
     voters = _voters(train, test, members, 4).numpy()
     assert voters.shape == (2, 4, 4)
