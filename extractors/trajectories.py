@@ -1,10 +1,10 @@
-"""Finds people as paths through their detections in a shot, when all its frames are known.
+"""Finds people as trajectories through their detections in a shot, when all its frames are known.
 
-The best path has the largest sum of its detections' gains minus its jumps (Viterbi). A jump is the distance of the
-body's centre from the predicted place, and the change of its pose. The velocity of the best path up to there predicts
-the place (per-survivor processing: Raheli et al., IEEE Trans. Communications 1995).
+The best trajectory has the largest sum of its detections' gains minus its jumps (Viterbi). A jump is the distance of
+the body's centre from the predicted place, and the change of its pose. The velocity of the best trajectory up to there
+predicts the place (per-survivor processing: Raheli et al., IEEE Trans. Communications 1995).
 
-The second person is the best path through the rest, without the first path and other detections of that body.
+The second person is the best trajectory through the rest, without the first one and other detections of that body.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats, Rows
 from extractors.keypoints import pose_distances
 
-REACH_S = 3.0  # longest gap of a path in seconds: a person who comes back later begins another path
+REACH_S = 3.0  # longest gap of a trajectory in seconds: a person who comes back later begins another one
 LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person
 
 MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
 """Limits of a jump: `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second; sizes by `MAX_GROWTH`."""
 
-HOP, LONG_STEP = 1.0, 0.3  # a step of a path longer than `LONG_STEP` body sizes may cost `HOP` more than another's
+HOP, LONG_STEP = 1.0, 0.3  # a step longer than `LONG_STEP` body sizes may cost `HOP` more than another trajectory's
 
 PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
 POSE = 1.0  # cost of a jump within `LEAD_S`, per body size that the joints move about the centre in the mean
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
-SMALLEST = 0.1  # paths worth less than this share of the shot's best path are not listed: false detections reach .07
+SMALLEST = 0.1  # trajectories worth less than this share of the best one are not listed: false detections reach .07
 
 
 @dataclass(frozen=True)
@@ -41,55 +41,55 @@ class Shot:
     seconds: Floats  # (M,)
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
-    gains: Floats  # (M,) what a detection adds to a path
+    gains: Floats  # (M,) what a detection adds to a trajectory
     poses: Callable[[Rows], NDArray[np.floating]] | None
     """Gives (rows, 17, 3) pixels and scores of some detections; None: changes of pose cost nothing. With two views,
     contradicting poses alternate from frame to frame."""
 
     def people(self) -> list[Rows]:
-        """The rows of each person's path, the best path first; before them those to whom another path had hopped."""
+        """The rows of each person's trajectory, the best first; before them those to whom another one had hopped."""
         free, whole = np.arange(len(self.frames)), list[Rows]()
-        while (person := self._robbed(paths := self._best_paths(free))) is not None:
+        while (person := self._robbed(trajectories := self._best_trajectories(free))) is not None:
             whole.append(person)
             free = self._without(free, person)
-        return [*whole, *paths]
+        return [*whole, *trajectories]
 
-    def _best_paths(self, rows: Rows) -> list[Rows]:
-        """Paths through the detections `rows`, the best one first, each through what the ones before leave."""
-        paths, best = list[Rows](), 0.0
+    def _best_trajectories(self, rows: Rows) -> list[Rows]:
+        """Trajectories through the detections `rows`, the best one first, each through what the ones before leave."""
+        trajectories, best = list[Rows](), 0.0
         while len(rows):
-            path, worth = self._best_path(rows)
+            trajectory, worth = self._best_trajectory(rows)
             best = max(best, worth)
             if worth <= SMALLEST * best:
                 break
-            paths.append(path)
-            rows = self._without(rows, path)
-        return paths
+            trajectories.append(trajectory)
+            rows = self._without(rows, trajectory)
+        return trajectories
 
-    def _without(self, rows: Rows, path: Rows) -> Rows:
-        """The detections `rows` without those of a path's person."""
-        near = path[np.searchsorted(self.frames[path], self.frames[rows]).clip(max=len(path) - 1)]
+    def _without(self, rows: Rows, trajectory: Rows) -> Rows:
+        """The detections `rows` without those of a trajectory's person."""
+        near = trajectory[np.searchsorted(self.frames[trajectory], self.frames[rows]).clip(max=len(trajectory) - 1)]
         apart = np.linalg.norm(self.centres[rows] - self.centres[near], axis=1) / self.sizes[near]
         return np.asarray(rows[(apart >= SAME_BODY) | (self.frames[near] != self.frames[rows])])
 
-    def _robbed(self, paths: list[Rows]) -> Rows | None:
-        """One person's path whole again, where another path hops to that person; None where none does.
+    def _robbed(self, trajectories: list[Rows]) -> Rows | None:
+        """One person's trajectory whole again, where another trajectory hops to that person; None where none does.
 
-        A single path gains by every detection, so it may leave its own person for somebody else, whose path then breaks
-        off. Such a rest is nearer to the end of the other path, by a cost of `HOP`.
+        A single trajectory gains by every detection, so it may leave its own person for somebody else, whose trajectory
+        then breaks off. Such a rest is nearer to the end of the other trajectory, by a cost of `HOP`.
         """
-        for path in paths:
-            steps = np.linalg.norm(np.diff(self.centres[path], axis=0), axis=1) / self.sizes[path[1:]]
+        for trajectory in trajectories:
+            steps = np.linalg.norm(np.diff(self.centres[trajectory], axis=0), axis=1) / self.sizes[trajectory[1:]]
             for number in np.flatnonzero(steps > LONG_STEP) + 1:
-                hop = self._cost(path[number - 1], path[number])
-                for other in paths:
-                    head = other[self.frames[other] < self.frames[path[number]]]
-                    if len(head) and self._cost(head[-1], path[number]) < hop - HOP:
-                        return np.concatenate([head, path[number:]])
+                hop = self._cost(trajectory[number - 1], trajectory[number])
+                for other in trajectories:
+                    head = other[self.frames[other] < self.frames[trajectory[number]]]
+                    if len(head) and self._cost(head[-1], trajectory[number]) < hop - HOP:
+                        return np.concatenate([head, trajectory[number:]])
         return None
 
-    def _best_path(self, rows: Rows) -> tuple[Rows, float]:
-        """The best path through the detections `rows`, and its worth."""
+    def _best_trajectory(self, rows: Rows) -> tuple[Rows, float]:
+        """The best trajectory through the detections `rows`, and its worth."""
         seconds, worth = self.seconds[rows], self.gains[rows].copy()
         before, velocity = np.full(len(rows), -1), np.zeros((len(rows), 2))
         for start, stop in pairwise(np.flatnonzero(np.diff(self.frames[rows], prepend=-1, append=-1))):
@@ -107,10 +107,10 @@ class Shot:
             moved = self.centres[rows[now]] - self.centres[rows[last]]
             speed = moved / np.maximum(seconds[now] - seconds[last], 1e-3)[:, None]
             velocity[now] = np.where(before[last, None] < 0, speed, (velocity[last] + speed) / 2)
-        path = [int(worth.argmax())]
-        while before[path[-1]] >= 0:
-            path.append(int(before[path[-1]]))
-        return rows[path[::-1]], float(worth.max())
+        trajectory = [int(worth.argmax())]
+        while before[trajectory[-1]] >= 0:
+            trajectory.append(int(before[trajectory[-1]]))
+        return rows[trajectory[::-1]], float(worth.max())
 
     def _cost(self, last: np.intp, now: np.intp) -> float:
         """Cost of the jump from one detection, at rest, to a later one."""

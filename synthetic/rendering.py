@@ -77,7 +77,7 @@ class _Foam:
         self.radius = rng.uniform(0.012, 0.05, (len(entries), 60))
 
     def draw(self, image: Image, index: int, diver: int, row: float, person: RenderedPerson) -> None:
-        """Draw drops on ballistic paths from the place where the diver meets the water, in pixel row `row`."""
+        """Draw drops on ballistic trajectories from the place where the diver meets the water, in pixel row `row`."""
         age = float(self.age[index, diver])
         if age <= 0:
             return

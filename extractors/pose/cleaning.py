@@ -31,24 +31,24 @@ class CleaningConfig(StageConfig):
 def clean_poses(out: NDArray[np.float32], times: Floats, track: Track, config: CleaningConfig) -> None:
     """Write the joints of one person into `out` (N, 17, 3), from its first to its last frame; `times` (N,) seconds.
 
-    Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of the
-    path. Scores are the path's, and `INTERPOLATED_SCORE`; so are places without smoothing and in a path of one frame.
+    Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of
+    the track. Scores are the track's, and `INTERPOLATED_SCORE`; so are places without smoothing, or of a single frame.
     """
     frames = track.frames - track.frames[0]
-    path = out[: len(frames)]  # each joint is overwritten when its turn comes: an hour takes no second array
+    poses = out[: len(frames)]  # each joint is overwritten when its turn comes: an hour takes no second array
     for some in blocks(len(frames)):
-        path[some] = track.poses(some)
+        poses[some] = track.poses(some)
     if config.fix_sides:
-        wrong = exchanged_sides(path, times[frames])
-        path[wrong] = path[wrong][:, MIRRORED]
+        wrong = exchanged_sides(poses, times[frames])
+        poses[wrong] = poses[wrong][:, MIRRORED]
     smooth, rows = config.smoothing_s > 0 and len(frames) > 1, np.arange(len(frames))
-    members, row, crossed, weight = _members(track, path) if smooth else (rows, rows, rows < 0, np.ones(len(rows)))
+    members, row, crossed, weight = _members(track, poses) if smooth else (rows, rows, rows < 0, np.ones(len(rows)))
     outlier = OUTLIER * float(np.median(track.sizes))
     for joint in range(17):
         sides = np.where(crossed, MIRRORED[joint], joint)
-        detected = np.float32(track.people.places(members, sides) if smooth else path[:, joint]).astype(np.float64)
+        detected = np.float32(track.people.places(members, sides) if smooth else poses[:, joint]).astype(np.float64)
         of = np.flatnonzero(np.isfinite(detected).all(axis=1))
-        points, frame, scores = detected[of, :2], frames[row[of]], path[row[of], joint, 2]
+        points, frame, scores = detected[of, :2], frames[row[of]], poses[row[of], joint, 2]
         if smooth and len(of):
             trust = weight[of] * np.maximum(detected[of, 2], 0.01)
             points = robust_curve(times[frame], points, trust, config.smoothing_s, outlier)
@@ -61,15 +61,15 @@ def clean_poses(out: NDArray[np.float32], times: Floats, track: Track, config: C
         out[frame, joint, 2] = scores
 
 
-def _members(track: Track, path: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
-    """(K,) rows of the detections of the path's person in its frames; row of the path, other sides, weight of each."""
+def _members(track: Track, poses: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+    """(K,) rows of the person's detections in the track's frames; row of the track, other sides, weight of each."""
     people, frames, parts = track.people, np.asarray(track.people.frames), list[tuple[NDArray[Any], ...]]()
-    for some in blocks(len(path)):
-        of_path = track.frames[some].astype(np.int32)
-        rows = np.arange(*np.searchsorted(frames, of_path[[0, -1]] + np.array([0, 1], np.int32)))
-        row = np.searchsorted(of_path, frames[rows])
-        rows, row = (each[of_path[row] == frames[rows]] for each in (rows, row))
-        same, crossed = pose_distances(path[some][row], people.places(rows).astype(np.float32))
+    for some in blocks(len(poses)):
+        of_track = track.frames[some].astype(np.int32)
+        rows = np.arange(*np.searchsorted(frames, of_track[[0, -1]] + np.array([0, 1], np.int32)))
+        row = np.searchsorted(of_track, frames[rows])
+        rows, row = (each[of_track[row] == frames[rows]] for each in (rows, row))
+        same, crossed = pose_distances(poses[some][row], people.places(rows).astype(np.float32))
         near = np.minimum(same, crossed)
         weight = np.maximum(np.asarray(people.scores)[rows] / (1 + (near / POSE_RADIUS) ** 2), 1e-3)
         parts.append(tuple(each[near < PERSON_RADIUS] for each in (rows, row + some.start, crossed < same, weight)))

@@ -55,7 +55,7 @@ def bodies_of(views: Sequence[Detections]) -> list[list[int]]:
     """The detections of each body of one frame, numbered over all views; the highest score comes first.
 
     A body is a detection and the nearest one of the same person in each other view. Detections with left and right
-    exchanged are two bodies: the path over time decides between them.
+    exchanged are two bodies: the trajectory decides between them.
     """
     people = Detections.joined(views)
     if len(views) == 1:

@@ -1,4 +1,4 @@
-"""The people of a shot: paths through the bodies of its frames (`extractors.trajectories`)."""
+"""The people of a shot: trajectories through the bodies of its frames (`extractors.trajectories`)."""
 
 from __future__ import annotations
 
@@ -56,22 +56,22 @@ class People:
 
 @dataclass(frozen=True)
 class Track:
-    """A person of one shot: a path with at most one body a frame."""
+    """A person of one shot: a trajectory with at most one body a frame."""
 
     people: People  # of the shot
-    bodies: Rows  # (M,) numbers of the path's bodies, ascending
+    bodies: Rows  # (M,) numbers of the track's bodies, ascending
     frames: NDArray[np.int64]  # (M,) processed frames of the bodies, ascending
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
     scores: Floats  # (M,) means over the views
 
     def poses(self, rows: slice = slice(None)) -> NDArray[np.floating]:
-        """(M, 17, 3) pixels and scores of the path's bodies, made anew: they are kept as detections alone."""
+        """(M, 17, 3) pixels and scores of the track's bodies, made anew: they are kept as detections alone."""
         return self.people.bodies(self.bodies[rows]).keypoints
 
 
 def people_of(people: People, times: Floats, min_score: float) -> list[Track]:
-    """The people of one shot, the best path first; `times` are the seconds of the video's frames so far."""
+    """The people of one shot, the best trajectory first; `times` are the seconds of the video's frames so far."""
     frames = np.asarray(people.frames)[people.starts[:-1]].astype(np.int64)
     bodies = (people.bodies(np.arange(len(frames))[rows]) for rows in blocks(max(len(frames), 1)))
     parts = [(centres_of(some.keypoints), body_sizes(some.keypoints), some.scores) for some in bodies]
@@ -79,4 +79,4 @@ def people_of(people: People, times: Floats, min_score: float) -> list[Track]:
     gains = np.log(scores / (0.75 * max(min_score, 0.01) / people.views))  # above 0 for a person in a single view
     poses = (lambda rows: people.bodies(rows).keypoints) if people.views > 2 else None
     shot = Shot(frames, times[frames], centres, sizes, gains, poses)
-    return [Track(people, path, frames[path], centres[path], sizes[path], scores[path]) for path in shot.people()]
+    return [Track(people, rows, frames[rows], centres[rows], sizes[rows], scores[rows]) for rows in shot.people()]

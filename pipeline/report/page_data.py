@@ -82,7 +82,7 @@ class Traces:
 
 
 @dataclass(frozen=True)
-class CameraPath:
+class CameraTrajectory:
     """Direction of the camera relative to the first frame, (row,) each."""
 
     time: Curve  # seconds
@@ -139,7 +139,7 @@ class VideoSection:
     key_frames: tuple[KeyFrame, ...] = ()
     skeleton: Skeleton | None = None
     difference: tuple[Traces, ...] = ()  # primary minus secondary over time, by body part or tool
-    camera: CameraPath | None = None
+    camera: CameraTrajectory | None = None
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None

@@ -33,7 +33,7 @@ MAX_POSES = 3000
 
 
 def video_payload(video: page.VideoSection) -> dict[str, Any]:
-    """Duration, steps, score, skeleton, charts and camera path of one video."""
+    """Duration, steps, score, skeleton, charts and camera trajectory of one video."""
     result = video.result
     shown = ("start", "end", "score", "interaction", "phase")
     return {
@@ -146,7 +146,7 @@ def _curve(curve: page.TrainingCurve) -> list[dict[str, Any]]:
     ]
 
 
-def _camera_traces(camera: page.CameraPath) -> Iterator[page.Traces]:
+def _camera_traces(camera: page.CameraTrajectory) -> Iterator[page.Traces]:
     """Pan, zoom and rotation, each where it changes by more than a fiftieth of the picture, 1 %, half a degree."""
     if not is_static(camera):
         pan = {"right": camera.x, "down": camera.y}
@@ -160,7 +160,7 @@ def _camera_traces(camera: page.CameraPath) -> Iterator[page.Traces]:
             yield page.Traces(f"Camera {name}", unit, camera.time, {name: values})
 
 
-def is_static(camera: page.CameraPath) -> bool:
+def is_static(camera: page.CameraTrajectory) -> bool:
     """Whether the camera's pan stays within a fiftieth of the picture."""
     ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in (camera.x, camera.y)]
     return max(ranges) < LEAST_PAN / 5
@@ -190,7 +190,7 @@ def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
     return sorted(rows)
 
 
-def _camera(camera: page.CameraPath) -> dict[str, Any]:
+def _camera(camera: page.CameraTrajectory) -> dict[str, Any]:
     kept = _evenly(len(camera.time), MAX_POINTS)
     return {
         name: [rounded(values[i]) for i in kept]

@@ -28,7 +28,7 @@ from extractors.timesteps.pose_points import JITTER
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flags import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
-from pipeline.report.page_data import CameraPath, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoSection
+from pipeline.report.page_data import CameraTrajectory, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoSection
 from pipeline.report.payload import is_static
 from pipeline.score.movement import (
     LEAST_BETTER,
@@ -135,7 +135,7 @@ def section_of_video(
     quality = {stage: named_measures(measures) for stage, measures in result.quality.items()}
     row = batch_row(replace(result, quality=quality), record, name=name)
     performed = is_performance(result)
-    camera = camera_path(flow) if flow else None
+    camera = camera_trajectory(flow) if flow else None
     still = "pose" not in outputs or (camera is not None and is_static(camera))
     bounds = np.array(row.time_steps)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
@@ -305,7 +305,7 @@ def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
     return tuple(charts)
 
 
-def camera_path(flow: StageOutput) -> CameraPath | None:
+def camera_trajectory(flow: StageOutput) -> CameraTrajectory | None:
     """Direction of the camera relative to the first frame, from the motion of the content in `camera_flow`.
 
     The content moves opposite to the camera, so pan and rotation are summed with inverted sign. The time between
@@ -318,7 +318,7 @@ def camera_path(flow: StageOutput) -> CameraPath | None:
     ends = np.concatenate([times[:1, 0], times[:, 1]])
     moved = motion * np.diff(ends)[:, None]
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(moved, axis=0)])
-    return CameraPath(ends, -total[:, 0], -total[:, 1], np.exp(total[:, 2]), -np.degrees(total[:, 3]))
+    return CameraTrajectory(ends, -total[:, 0], -total[:, 1], np.exp(total[:, 2]), -np.degrees(total[:, 3]))
 
 
 def smooth(values: NDArray[np.floating[Any]]) -> Floats:

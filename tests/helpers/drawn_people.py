@@ -1,4 +1,4 @@
-"""People with known joints: stick figures, pictures of their coloured joints, and a network for such pictures."""
+"""People with known joints: poses, pictures of their coloured joints, and a network for such pictures."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ COLOURS = np.array([[i * 14 + 5, 255 - i * 14, (i * 83) % 256] for i in range(17
 
 
 def person(x: float, y: float, angle: float = 0.0, scale: float = 1.0, score: float = 0.9) -> NDArray[np.float32]:
-    """(17, 3) the figure, turned clockwise by `angle` about its hips."""
+    """(17, 3) the body, turned clockwise by `angle` about its hips."""
     cos, sin = np.cos(angle), np.sin(angle)
     points = scale * BODY @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
     return np.column_stack([points, np.full(17, score)]).astype(np.float32)
 
 
 def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -> Detections:
-    """Detections of figures, with a score of .6 each where none is given."""
+    """Detections of people, with a score of .6 each where none is given."""
     return Detections(np.stack(poses), np.array(scores or [0.6] * len(poses), np.float32))
 
 
-def paths_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
-    """The people of one shot of these frames from number `first` on, 25 a second, the best path first."""
+def tracks_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
+    """The people of one shot of these frames from number `first` on, 25 a second, the best trajectory first."""
     shot = People()
     for frame, detections in enumerate(frames, start=first):
         shot.add(frame, [detections])

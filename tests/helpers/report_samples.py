@@ -156,7 +156,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         variables=variables(index),
         people=NAMES,
         difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, about),),
-        camera=d.CameraPath(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
+        camera=d.CameraTrajectory(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
         kinematics=(d.Traces("Speed of the tools", "m/s", time, tools),) if tools else (),
     )
 

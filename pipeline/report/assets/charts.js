@@ -63,7 +63,7 @@ Report.charts = (() => {
   };
 
   // The direction of the camera: x to the right, y down. The colour of a point is its time.
-  const path = (node, camera, duration) => {
+  const trajectory = (node, camera, duration) => {
     const rows = camera.t.map((t, i) => ({ t, x: camera.x[i], y: camera.y[i] })).filter((d) => d.x !== null && d.y !== null);
     if (!rows.length) return;
     const reach = Math.max(0.05, d3.max(rows, (d) => Math.max(Math.abs(d.x - d3.mean(rows, (e) => e.x)), Math.abs(d.y - d3.mean(rows, (e) => e.y))))) * 1.15;
@@ -86,5 +86,5 @@ Report.charts = (() => {
   };
   const mixed = (a, b) => (t) => `color-mix(in oklab, ${b} ${(100 * t).toFixed(1)}%, ${a})`;
 
-  return { overTime, path, margins };
+  return { overTime, trajectory, margins };
 })();

@@ -161,8 +161,8 @@ Report.player = (() => {
     }
     const strip = section.querySelector(".steps")?.closest("figure");
     if (strip) Report.saving.offer(strip, () => [["step", "start_s", "end_s", "score", "attention", "phase"], ...data.steps.map((s, i) => [i + 1, data.timed ? s.start : null, data.timed ? s.end : null, s.score, s.interaction, s.phase])]);
-    const path = section.querySelector(".camera-path");
-    if (path && data.camera) Report.charts.path(path, data.camera, data.duration);
+    const trajectory = section.querySelector(".camera-trajectory");
+    if (trajectory && data.camera) Report.charts.trajectory(trajectory, data.camera, data.duration);
     show(0);
 
     const keys = {

@@ -50,7 +50,7 @@ def block(position: Floats, gripper: Floats | float = 0.5) -> Floats:
 
 
 def wander(rows: int, seed: int) -> Floats:
-    """A smooth path (row, 3) in metres."""
+    """A smooth trajectory (row, 3) in metres."""
     rng = np.random.default_rng(seed)
     t = np.arange(rows)[:, None] / 30
     return np.asarray(0.02 * np.sin(2 * np.pi * rng.uniform(0.2, 1, 3) * t + rng.uniform(0, 6, 3)))

@@ -1,4 +1,4 @@
-"""The choice of agents among stick figures."""
+"""The choice of agents among drawn people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extractors.pose.agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.pose.tracking import Track
-from tests.helpers.drawn_people import paths_of, people, person
+from tests.helpers.drawn_people import people, person, tracks_of
 
 COUNT = 40
 
@@ -43,8 +43,8 @@ def spectators_and_a_diver() -> list[Track]:
     for t in range(COUNT):
         stand = [person(80 + 120 * k + rng.normal(0, 0.5), 280, scale=0.9) for k in range(5)]
         frames.append(people(*stand, person(320, 100 + 2 * t, 0.35 * t, 0.6), scores=[0.45] * 5 + [0.3]))
-    paths = paths_of(frames)
-    return [*sorted(paths[:5], key=place), *paths[5:]]
+    tracks = tracks_of(frames)
+    return [*sorted(tracks[:5], key=place), *tracks[5:]]
 
 
 def test_the_moving_person_is_chosen_before_larger_bystanders(spectators_and_a_diver: list[Track]) -> None:
@@ -61,7 +61,7 @@ def test_a_person_who_walks_past_is_not_chosen() -> None:
     for t in range(COUNT):
         passer = person(40 + 14 * t + rng.normal(0, 0.3), 200, scale=1.2)
         frames.append(people(passer, person(320 + 20 * np.sin(t / 3), 180, 0.5 * np.sin(t / 4)), scores=[0.6, 0.4]))
-    (athlete,) = chosen(paths_of(frames))[0]
+    (athlete,) = chosen(tracks_of(frames))[0]
     assert place(athlete) > 250
 
 
@@ -73,7 +73,7 @@ def test_an_athlete_who_is_often_missed_is_chosen_before_a_person_who_walks_past
         hop = max(t - COUNT // 2, 0)
         athlete = person(320, 150 - 12 * np.sin(hop / 2), 0.15 * hop, 0.9, score=0.5)
         frames.append(people(passer, athlete, scores=[0.6, 0.2]) if t % 3 == 0 else people(passer, scores=[0.6]))
-    (one,), table = chosen(paths_of(frames))
+    (one,), table = chosen(tracks_of(frames))
     assert abs(place(one) - 320) < 30
     assert table[table[:, TRACK_COLUMNS.index("agent")] == 0, TRACK_COLUMNS.index("presence")] > 0.9
 
@@ -87,7 +87,7 @@ def test_the_choice_can_be_overridden_by_track_and_by_region(spectators_and_a_di
 
 def test_tracks_are_counted_over_all_shots() -> None:
     frames = [people(person(100, 200, 0.1 * t), person(400, 200, 0.1 * t)) for t in range(10)]
-    shot, later = paths_of(frames), paths_of(frames, first=10)
+    shot, later = tracks_of(frames), tracks_of(frames, first=10)
     config, times = PoseConfig(agents=1, tracks=(0, 3)), np.arange(20) / 25
     assert choose_agents(shot, 10, times[:10], (640, 360), config)[0] == [shot[0]]
     assert choose_agents(later, 10, times, (640, 360), config, first=2)[0] == [later[1]]
@@ -95,14 +95,14 @@ def test_tracks_are_counted_over_all_shots() -> None:
 
 def test_agents_are_numbered_from_left_to_right_in_every_shot() -> None:
     for sides in ((400, 150), (100, 500)):
-        shot = paths_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)])
+        shot = tracks_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)])
         left, right = chosen(shot, 20, agents=2)[0]
         assert place(left) < place(right)
 
 
 def test_two_people_who_are_in_the_picture_together_are_two_agents() -> None:
     frames = [people(person(300, 200, 0.3 * np.sin(t)), person(360, 200, 0.3 * np.cos(t))) for t in range(COUNT)]
-    left, right = chosen(paths_of(frames), agents=2)[0]
+    left, right = chosen(tracks_of(frames), agents=2)[0]
     assert len(left.frames) == len(right.frames) == COUNT
     assert place(left) < place(right)
 
@@ -111,13 +111,13 @@ def test_people_who_are_there_for_a_moment_are_no_agents() -> None:
     frames = [people(person(300, 200, 0.5 * np.sin(t))) if t < 3 else Detections.none() for t in range(COUNT)]
     steady = [people(person(100, 200, 0.1 * np.sin(t))) for t in range(COUNT)]
     joined = [Detections.joined(pair) for pair in zip(frames, steady, strict=True)]
-    (one,) = chosen(paths_of(joined), agents=2)[0]
+    (one,) = chosen(tracks_of(joined), agents=2)[0]
     assert len(one.frames) == COUNT
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])
 def test_a_still_picture_has_agents(count: int) -> None:
-    shot = chosen(paths_of([people(person(300, 200), person(500, 200))] * count), count, agents=2)[0]
+    shot = chosen(tracks_of([people(person(300, 200), person(500, 200))] * count), count, agents=2)[0]
     assert [place(one) < 400 for one in shot] == [True, False]
 
 

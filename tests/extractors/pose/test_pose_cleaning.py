@@ -24,7 +24,7 @@ def moving(count: int = 30, spin: float = 0.0) -> np.ndarray:
 def cleaned(times: np.ndarray, views: np.ndarray, scores: np.ndarray, config: CleaningConfig) -> np.ndarray:
     """(N, 17, 3) one person after cleaning; poses (N, views, 17, 3) with scores (N, views), 0: not detected.
 
-    The path takes the first body of each frame that has one.
+    The track takes the first body of each frame that has one.
     """
     shot = People(views.shape[1])
     for frame, (poses, of_frame) in enumerate(zip(views, scores, strict=True)):

@@ -1,4 +1,4 @@
-"""Paths of stick figures whose truth is known."""
+"""Trajectories of drawn people whose truth is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.detections import Detections
 from extractors.pose.tracking import People, people_of
 from extractors.trajectories import REACH_S
-from tests.helpers.drawn_people import paths_of, people, person
+from tests.helpers.drawn_people import people, person, tracks_of
 
 
 def x_of(pose: np.ndarray) -> float:
@@ -22,24 +22,24 @@ def x_of(pose: np.ndarray) -> float:
 
 def lengths(frames: list[Detections]) -> list[int]:
     """Number of detections of each person."""
-    return [len(one.frames) for one in paths_of(frames)]
+    return [len(one.frames) for one in tracks_of(frames)]
 
 
 def test_two_somersaulting_divers_keep_their_identity() -> None:
     frames = [
         people(*[person(200 + dx, 50 + 0.12 * t * t, 0.5 * t) for dx in ((0, 90), (90, 0))[t % 2]]) for t in range(50)
     ]
-    paths = paths_of(frames)
-    assert len(paths) == 2
-    for one in paths:
+    tracks = tracks_of(frames)
+    assert len(tracks) == 2
+    for one in tracks:
         assert len(one.frames) == 50
         assert np.ptp([x_of(pose) for pose in one.poses()]) < 60  # turning about the hips moves the centre
 
 
 def test_people_who_cross_keep_their_identity() -> None:
-    paths = paths_of([people(person(100 + 8 * t, 200), person(500 - 8 * t, 210)) for t in range(50)])
-    assert len(paths) == 2
-    for one in paths:
+    tracks = tracks_of([people(person(100 + 8 * t, 200), person(500 - 8 * t, 210)) for t in range(50)])
+    assert len(tracks) == 2
+    for one in tracks:
         assert len(one.frames) >= 47  # some are left out while the two are at one place
         assert (x_of(one.poses()[0]) < 300) == (x_of(one.poses()[-1]) > 300)
 
@@ -50,17 +50,17 @@ def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
     for t in range(50):
         front, behind = person(100 + 8 * t, 200), person(500 - 8 * t, 205)
         frames.append(people(front, behind) if abs(front[11, 0] - behind[11, 0]) > 60 else people(front))
-    paths = paths_of(frames)
-    assert [len(one.frames) for one in paths] == [50, sum(len(frame) == 2 for frame in frames)]
-    assert x_of(paths[0].poses()[-1]) > 450
-    assert x_of(paths[1].poses()[-1]) < 150
+    tracks = tracks_of(frames)
+    assert [len(one.frames) for one in tracks] == [50, sum(len(frame) == 2 for frame in frames)]
+    assert x_of(tracks[0].poses()[-1]) > 450
+    assert x_of(tracks[1].poses()[-1]) < 150
 
 
 def test_people_who_touch_and_part_again_keep_their_identity() -> None:
     gaps = [max(30.0, abs(25 - t) * 8.0) for t in range(50)]
-    paths = paths_of([people(person(300 - gap, 200), person(300 + gap, 200)) for gap in gaps])
-    assert [len(one.frames) for one in paths] == [50, 50]
-    assert all((x_of(one.poses()[0]) < 300) == (x_of(one.poses()[-1]) < 300) for one in paths)
+    tracks = tracks_of([people(person(300 - gap, 200), person(300 + gap, 200)) for gap in gaps])
+    assert [len(one.frames) for one in tracks] == [50, 50]
+    assert all((x_of(one.poses()[0]) < 300) == (x_of(one.poses()[-1]) < 300) for one in tracks)
 
 
 @pytest.mark.parametrize("missing", [10, 60])
@@ -88,7 +88,7 @@ def test_a_person_far_away_or_of_another_size_is_another_person() -> None:
 
 def test_a_wrong_detection_is_left_out_for_a_gap() -> None:
     frames = [people(person(100 + 4 * t, 200) if t != 15 else person(100 + 4 * t + 140, 200)) for t in range(30)]
-    assert paths_of(frames)[0].frames.tolist() == [t for t in range(30) if t != 15]
+    assert tracks_of(frames)[0].frames.tolist() == [t for t in range(30) if t != 15]
 
 
 def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
@@ -98,7 +98,7 @@ def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
         pose = person(100 + 6 * t, 200, 0.3 * t)
         upside_down = person(100 + 6 * t, 200, 0.3 * t + np.pi)
         frames.append(people(pose, upside_down, scores=[0.5, 0.4] if t % 2 else [0.38, 0.4]))
-    (athlete,) = paths_of(frames)
+    (athlete,) = tracks_of(frames)
     assert len(athlete.frames) == 40
     for t, pose in zip(athlete.frames, athlete.poses(), strict=True):
         assert np.abs(pose[5:, :2] - person(100 + 6 * t, 200, 0.3 * t)[5:, :2]).max() < 1
@@ -133,32 +133,32 @@ def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path()
         pose[9, 0] -= 30  # the left arm is stretched out
         wrong = t % 5 == 2
         frames.append(people(pose, pose[MIRRORED], scores=[0.35, 0.4] if wrong else [0.4, 0.35]))
-    (one,) = paths_of(frames)
+    (one,) = tracks_of(frames)
     cleaned = np.zeros((30, 17, 3), np.float32)
     clean_poses(cleaned, np.arange(30) / 25, one, CleaningConfig())
     assert (cleaned[:, 9, 0] < cleaned[:, 7, 0]).all()
 
 
 def test_a_path_does_not_leave_its_person_for_another_one() -> None:
-    """The athlete is missing for 2.8 seconds. A path that goes on with a passer-by, two sizes lower, has more."""
+    """The athlete is missing for 2.8 seconds. A trajectory that goes on with a passer-by, two sizes lower, has more."""
     frames = []
     for t in range(200):
         athlete, passer_by = person(320, 220, 0.2 * t), person(600 - 3 * t, 500)
         there = [athlete] * (t < 80 or t >= 150) + [passer_by] * (t >= 60)
         frames.append(people(*there))
-    heights = [np.ptp([centres_of(pose[None])[0, 1] for pose in one.poses()]) for one in paths_of(frames)]
+    heights = [np.ptp([centres_of(pose[None])[0, 1] for pose in one.poses()]) for one in tracks_of(frames)]
     assert max(heights) < 60
     assert sorted(lengths(frames)) == [130, 140]
 
 
 def test_every_shot_has_people_of_its_own() -> None:
-    shots = [paths_of([people(person(100, 200))] * 5, first) for first in (0, 5)]
+    shots = [tracks_of([people(person(100, 200))] * 5, first) for first in (0, 5)]
     assert [[list(one.frames) for one in shot] for shot in shots] == [[list(range(5))], [list(range(5, 10))]]
 
 
 def test_nobody_has_no_path() -> None:
-    assert paths_of([Detections.none()] * 3) == []
-    assert paths_of([]) == []
+    assert tracks_of([Detections.none()] * 3) == []
+    assert tracks_of([]) == []
 
 
 PLACES = st.lists(st.tuples(st.integers(0, 600), st.floats(-3, 3), st.floats(0.05, 1)), min_size=1, max_size=4)
@@ -169,7 +169,7 @@ PLACES = st.lists(st.tuples(st.integers(0, 600), st.floats(-3, 3), st.floats(0.0
 def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, float, float]]], random: object) -> None:
     def identified(groups: list[list[tuple[int, float, float]]]) -> set[tuple[tuple[int, ...], tuple[float, ...]]]:
         made = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in groups]
-        return {(tuple(one.frames), tuple(map(x_of, one.poses()))) for one in paths_of(made)}
+        return {(tuple(one.frames), tuple(map(x_of, one.poses()))) for one in tracks_of(made)}
 
     # Two detections at one place would tie.
     frames = [list({x // 5: (x, a, s) for x, a, s in group}.values()) for group in frames]
@@ -181,8 +181,8 @@ def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, fl
 @given(st.lists(PLACES, min_size=1, max_size=8))
 def test_a_path_has_at_most_one_detection_of_a_frame(frames: list[list[tuple[int, float, float]]]) -> None:
     groups = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in frames]
-    paths = paths_of(groups)
-    for one in paths:
+    tracks = tracks_of(groups)
+    for one in tracks:
         assert list(one.frames) == sorted(set(one.frames))
         assert len(one.frames) == len(one.poses()) == len(one.scores)
-    assert sum(len(one.frames) for one in paths) <= sum(map(len, groups))
+    assert sum(len(one.frames) for one in tracks) <= sum(map(len, groups))

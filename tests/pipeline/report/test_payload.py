@@ -71,8 +71,8 @@ def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count: int, seed:
 
 def test_the_camera_is_shown_where_it_moves() -> None:
     time = np.arange(50) / 25
-    still = d.CameraPath(time, 0.001 * time, 0 * time, 1 + 0 * time, 0 * time)
-    moved = d.CameraPath(time, 0.3 * time, 0 * time, 1 + 0.1 * time, 2 * time)
+    still = d.CameraTrajectory(time, 0.001 * time, 0 * time, 1 + 0 * time, 0 * time)
+    moved = d.CameraTrajectory(time, 0.3 * time, 0 * time, 1 + 0.1 * time, 2 * time)
     assert payload.is_static(still)
     assert not payload.is_static(moved)
     assert payload.charts(video(camera=still)) == ()
@@ -81,7 +81,7 @@ def test_the_camera_is_shown_where_it_moves() -> None:
         "Camera zoom",
         "Camera rotation",
     ]
-    unknown = d.CameraPath(time, time * np.nan, time * np.nan, time * np.nan, time * np.nan)
+    unknown = d.CameraTrajectory(time, time * np.nan, time * np.nan, time * np.nan, time * np.nan)
     assert payload.is_static(unknown)
     assert payload.charts(video(camera=unknown)) == ()
 

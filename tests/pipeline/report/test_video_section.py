@@ -243,7 +243,7 @@ def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion() -> None:
     ends = np.cumsum(rng.uniform(0.02, 0.06, 31))
     motion = rng.normal(size=(30, 4))
     motion[7] = np.nan
-    made = video_section.camera_path(flow(motion, np.stack([ends[:-1], ends[1:]], axis=1)))
+    made = video_section.camera_trajectory(flow(motion, np.stack([ends[:-1], ends[1:]], axis=1)))
     assert made is not None
     x, y, zoom, turn = 0.0, 0.0, 1.0, 0.0
     for row in range(30):
@@ -254,7 +254,7 @@ def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion() -> None:
             x, y = x - motion[row, 0] * seconds, y - motion[row, 1] * seconds
             zoom, turn = zoom * np.exp(motion[row, 2] * seconds), turn - np.degrees(motion[row, 3] * seconds)
     assert made.time.tolist() == ends.tolist()
-    assert video_section.camera_path(flow(np.zeros((0, 4)), np.zeros((0, 2)))) is None
+    assert video_section.camera_trajectory(flow(np.zeros((0, 4)), np.zeros((0, 2)))) is None
 
 
 def tools() -> StageOutput:
