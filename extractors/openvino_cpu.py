@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+IN_ITS_SOURCE = re.compile(r"Exception from |Check .* failed at ")
+"""Lines of OpenVINO's errors that name a place in its source."""
 
 Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 
@@ -27,6 +31,12 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     return openvino.Core().compile_model(model, "CPU", options)
+
+
+def cause_of(error: Exception) -> str:
+    """What OpenVINO says in an error, in one line of at most 120 characters, without the places in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not IN_ITS_SOURCE.match(line)]
+    return (lines or [type(error).__name__])[-1][:120]
 
 
 def read_onnx(content: bytes) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from data.errors import PROGRAM, WeightsError
 from data.stage_files import StageFiles
 from data.video import Picture
-from extractors.openvino_cpu import Forward, forward_on_cpu
+from extractors.openvino_cpu import Forward, cause_of, forward_on_cpu
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 
@@ -49,12 +49,16 @@ class MoveNet:
         try:
             model = self._network.clone()
             model.reshape([1, height, width, 3])
-            return forward_on_cpu(model, threads=self._config.threads)
         except (RuntimeError, ValueError) as error:
             raise self._refused(error) from error
+        try:
+            return forward_on_cpu(model, threads=self._config.threads)
+        except RuntimeError as error:  # of the machine or of OpenVINO
+            what, fix = f"this network does not run here ({cause_of(error)})", "Update openvino, or set pose.backend"
+            raise WeightsError(what, where=self._config.used_weights, fix=fix) from error
 
     def _refused(self, error: Exception) -> WeightsError:
-        what = f"not a MoveNet MultiPose .tflite file ({str(error).splitlines()[0]})"
+        what = f"not a MoveNet MultiPose .tflite file ({cause_of(error)})"
         return WeightsError(what, where=self._config.used_weights, fix=f"Type: {PROGRAM} weights fetch")
 
 

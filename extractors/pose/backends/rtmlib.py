@@ -19,7 +19,7 @@ from data.errors import WeightsError
 from data.stage_files import StageFiles
 from data.video import Picture
 from data.weights.pose_networks import PoseNetwork
-from extractors.openvino_cpu import Forward, forward_on_cpu, read_onnx
+from extractors.openvino_cpu import Forward, cause_of, forward_on_cpu, read_onnx
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 
@@ -69,6 +69,8 @@ def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
         compiled: Any = type(kind.__name__, (kind, _Compiled), {})
         return compiled(forward_on_cpu(model, threads=threads), size, **options)
     except Exception as error:
-        cause = str(error).splitlines()[0][:120]
-        what, fix = f"not a {kind.__name__} model ({cause})", "Set pose.rtmlib.model to an RTMO or RTMPose .onnx file"
+        what, fix = (
+            f"not a {kind.__name__} model ({cause_of(error)})",
+            "Set pose.rtmlib.model to an RTMO or RTMPose .onnx file",
+        )
         raise WeightsError(what, where=network.path, fix=fix) from error

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from data.errors import DataError, UsageError
+from data.errors import DataError, UsageError, WeightsError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video import Picture
@@ -136,10 +137,25 @@ def test_the_input_keeps_the_shape_in_multiples_of_32(
 def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "weights.tflite"
     path.write_bytes(b"nothing")
-    with pytest.raises(DataError, match="not a MoveNet"):
+    with pytest.raises(DataError, match=r"not a MoveNet MultiPose .tflite file \(Unable to read the model"):
         load_backend(PoseConfig(weights_file=str(path)), FILES).detect(picture())
     with pytest.raises(DataError):
         load_backend(PoseConfig(weights_file=str(tmp_path / "nowhere.tflite")), FILES)
+
+
+def test_a_machine_that_cannot_run_the_network_is_no_fault_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO compiles for the instructions of the CPU, and its errors begin with places in its source."""
+    from data.weights.quiet_openvino import openvino
+
+    def compiled(*_: object, **__: object) -> None:
+        raise RuntimeError("Exception from src/inference/src/cpp/core.cpp:117:\nbad combination\n\n")
+
+    pictures = openvino.opset13.parameter([1, -1, -1, 3], np.uint8)
+    network = openvino.Model([openvino.opset13.relu(openvino.opset13.convert(pictures, "f32"))], [pictures])
+    monkeypatch.setattr("extractors.pose.backends.movenet.forward_on_cpu", compiled)
+    backend = MoveNet(PoseConfig(), {}, Mock(network=Mock(return_value=network)))
+    with pytest.raises(WeightsError, match=r"does not run here \(bad combination\)"):
+        backend.detect(picture())
 
 
 def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
