@@ -82,6 +82,14 @@ OPENING |= {"glob", "iterdir", "rglob", "stat", "exists", "is_dir", "is_file", "
 OPENING |= {"loadtxt", "savetxt", "tofile", "save_model", "VideoCapture"}
 """Names of functions that open, list or write files, or make a path."""
 
+ABOUT_FIGURES = {
+    "extractors.pose.stage",  # the stored name of a dim, older than the rule
+    "models.aim_config", "pipeline.pack.motion_formats",  # figures of papers
+    "pipeline.api.pages", "pipeline.cli.commands", "pipeline.cli.next_lines", "pipeline.evaluate.evaluation_results",
+    "pipeline.report.payload", "pipeline.report.plots",
+}  # fmt: skip
+"""Modules that draw, write or cite figures. Nothing else is a figure: numbers have names of their own."""
+
 ROWS: tuple[tuple[str, ...], ...] = (
     ("settings", "observer", "pool"),
     ("cache", "train", "checks"),
@@ -291,6 +299,12 @@ def test_openvino_is_imported_without_its_telemetry() -> None:
         for path in sources(ROOT, layer):
             names = {name.split(".")[0] for name, _ in imported(path)}
             assert "openvino" not in names or path.name == "quiet_openvino.py", f"{path}: data.weights.quiet_openvino"
+
+
+def test_a_figure_is_a_picture() -> None:
+    paths = sources(ROOT, *ALLOWED)
+    word = re.compile(r"(?<!con)figure(?!-skating)", re.IGNORECASE)
+    assert {module_of(path, ROOT) for path in paths if word.search(path.read_text("utf-8"))} == ABOUT_FIGURES
 
 
 def test_data_makes_no_tensors() -> None:

@@ -172,8 +172,8 @@ def _count_files(cache: Cache, stage: str) -> Iterator[StoredSetting]:
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested settings by dotted names.
 
-    >>> flattened({"stride": 2, "views": {"turns": 4}})
-    {'stride': 2, 'views.turns': 4}
+    >>> flattened({"stride": 2, "cleaning": {"max_gap_s": 0.6}})
+    {'stride': 2, 'cleaning.max_gap_s': 0.6}
     """
     flat: dict[str, Any] = {}
     for name, value in values.items():

@@ -30,7 +30,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoSection
 from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.text import MINUS, to_digits
-from pipeline.report.view import plotted_tasks, step_views
+from pipeline.report.view import drawn_steps, plotted_tasks
 from pipeline.score.score import StepScore, phases_of_steps
 from pipeline.settings.destinations import file_error
 
@@ -107,7 +107,7 @@ def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
     """Name and figure of everything in the data that can be drawn."""
     counts: dict[str, int] = {}
     for video in data.videos:
-        if step_views(video):
+        if drawn_steps(video):
             name = file_name(video.name)
             counts[name] = counts.get(name, 0) + 1
             yield f"steps-{name}" + (f"-{counts[name]}" if counts[name] > 1 else ""), step_figure(video)
@@ -148,22 +148,22 @@ def step_figure(video: VideoSection) -> Figure:
 
 def _step_bars(axes: Axes, video: VideoSection) -> None:
     """Draw one bar per step: its score minus the mean, with its number; blue above zero, orange below."""
-    views = step_views(video)
-    for view in views:
-        gap, width = round(float(view.gap), 2) + 0.0, view.step.end - view.step.start
+    steps = drawn_steps(video)
+    for one in steps:
+        gap, width = round(float(one.gap), 2) + 0.0, one.step.end - one.step.start
         colour = BLUE if gap >= 0 else ORANGE
-        axes.bar(view.step.start, gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
-        if len(views) <= LABELLED_STEPS:
+        axes.bar(one.step.start, gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
+        if len(steps) <= LABELLED_STEPS:
             side, offset = ("bottom", 2) if gap >= 0 else ("top", -2)
             axes.annotate(
                 to_digits(gap, 2, True),
-                (view.step.start + width / 2, gap),
+                (one.step.start + width / 2, gap),
                 (0, offset),
                 textcoords="offset points",
                 ha="center",
                 va=side,
                 fontsize=SMALL,
-                rotation=90 if len(views) > 6 else 0,
+                rotation=90 if len(steps) > 6 else 0,
             )
     axes.axhline(0, color="black", linewidth=0.6)
     _name_phases(axes, video.result.steps)

@@ -48,7 +48,7 @@ LEAST_VALUES = 3
 
 
 @dataclass(frozen=True)
-class StepView:
+class DrawnStep:
     """A step on the time axis."""
 
     step: StepScore
@@ -62,13 +62,13 @@ class StepView:
     quality: float  # -1 (below) to 1 (above): `gap` on the colour scale of the page
 
 
-def step_views(video: page.VideoSection) -> list[StepView]:
+def drawn_steps(video: page.VideoSection) -> list[DrawnStep]:
     """The steps of one video against the means of the training videos, or else against the video's own mean."""
     steps, length, scores, reach = video.result.steps, axis_seconds(video), _finite_scores(video), colour_reach(video)
     if not scores:
         return []
     means = [mean for mean, _ in video.training.scores] if video.training else [fmean(scores)] * len(steps)
-    views = []
+    drawn = []
     for place, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
         finite = math.isfinite(step.score)
         gap = step.score - mean if finite else 0.0
@@ -77,8 +77,8 @@ def step_views(video: page.VideoSection) -> list[StepView]:
         unusual = shown_gap < 0 and as_low(video, gap) <= RARE * len(video.training.lowest if video.training else ())
         quality = -1.0 if unusual else PALE * max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
         left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (step.start, step.end))
-        views.append(StepView(step, place, left, max(right - left, 0.2), share, gap, shown_gap, unusual, quality))
-    return views
+        drawn.append(DrawnStep(step, place, left, max(right - left, 0.2), share, gap, shown_gap, unusual, quality))
+    return drawn
 
 
 def as_low(video: page.VideoSection, gap: float) -> int:
@@ -103,16 +103,16 @@ def _finite_scores(video: page.VideoSection) -> list[float]:
 
 
 @dataclass(frozen=True)
-class AttentionView:
+class DrawnAttention:
     """The attention of one step to the interaction, drawn on an axis; positions are per cent from the bottom."""
 
-    view: StepView
+    step: DrawnStep
     value: float  # 0 to 1
     position: float  # of the value
     usual: tuple[float, float] | None  # bottom and height of the usual range in training
 
 
-def attention(video: page.VideoSection, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
+def attention(video: page.VideoSection, steps: Sequence[DrawnStep]) -> tuple[Scale, list[DrawnAttention]] | None:
     """The axis of attention, and the attention of each step; None without attention.
 
     The axis holds all values and their usual range in training. Without that range it is 0 to 1.
@@ -127,7 +127,7 @@ def attention(video: page.VideoSection, steps: Sequence[StepView]) -> tuple[Scal
         margin = max(0.1 * (max(ends) - min(ends)), 0.005)
         axis = Scale(max(0.0, min(ends) - margin), min(1.0, max(ends) + margin))
     return axis, [
-        AttentionView(one, value, axis.position(value), axis.span(ranges[one.number - 1]) if ranges else None)
+        DrawnAttention(one, value, axis.position(value), axis.span(ranges[one.number - 1]) if ranges else None)
         for one in steps
         if (value := one.step.interaction) is not None
     ]
@@ -278,8 +278,8 @@ def why(video: page.VideoSection) -> str:
 
     Its differences are those that the steps show, in points.
     """
-    steps = step_views(video)
-    if not steps or not all(math.isfinite(view.step.score) for view in steps):
+    steps = drawn_steps(video)
+    if not steps or not all(math.isfinite(one.step.score) for one in steps):
         return ""
     lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
     run = _around(lowest, steps)
@@ -295,7 +295,7 @@ def why(video: page.VideoSection) -> str:
     if not steps[lowest].unusual:
         return f"No step is unusual. Lowest against training: {_named(video, [steps[lowest]])} ({rank})."
     if len(run) > WHOLE * len(steps):
-        return _whole(video, sum((view.shown_gap for view in steps), Decimal(0)))
+        return _whole(video, sum((one.shown_gap for one in steps), Decimal(0)))
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
     return f"Lowest against training: {named} ({rank}{than}){_there(video, run)}."
 
@@ -310,7 +310,7 @@ def _whole(video: page.VideoSection, points: Decimal) -> str:
     return f"The whole performance is below usual: {shown} points against the training videos{less}."
 
 
-def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
+def _around(lowest: int, steps: Sequence[DrawnStep]) -> Sequence[DrawnStep]:
     """The lowest step and its neighbours that are almost as low (`NEIGHBOUR`)."""
     first, last, limit = lowest, lowest, NEIGHBOUR * steps[lowest].gap
     if limit < 0:
@@ -321,15 +321,15 @@ def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
     return steps[first : last + 1]
 
 
-def _named(video: page.VideoSection, run: Sequence[StepView]) -> str:
+def _named(video: page.VideoSection, run: Sequence[DrawnStep]) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
     numbers = steps_named(video.result.steps, run[0].number - 1, run[-1].number - 1)
     timed = video.result.timed
     times = f", {to_digits(run[0].step.start)}\N{EN DASH}{to_digits(run[-1].step.end)} s" if timed else ""
-    return f"{numbers}{times}, {to_digits(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
+    return f"{numbers}{times}, {to_digits(sum((one.shown_gap for one in run), Decimal(0)), sign=True)} points"
 
 
-def _there(video: page.VideoSection, run: Sequence[StepView]) -> str:
+def _there(video: page.VideoSection, run: Sequence[DrawnStep]) -> str:
     """Words on the curve that stands out most in these steps: its mean there and in the other steps."""
     curves = (*video.difference, *video.kinematics)
     if not curves or len(run) == len(video.result.steps):

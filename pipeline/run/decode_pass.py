@@ -142,7 +142,7 @@ class DecodePass:
 
 
 class StageSource:
-    """One stage's view of an opened input; implements `extractors.base.Source`."""
+    """An opened input as one stage reads it; implements `extractors.base.Source`."""
 
     def __init__(self, shared: DecodePass, stage: str, upstream: Mapping[str, StageOutput]) -> None:
         self.record, self.stage, self.upstream = shared.record, stage, upstream

@@ -197,7 +197,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
             d.ScatterPoint(f"{tasks[i % 3]}_{i:03d}", true, guess, (guess - 3.4, guess + 3.4), tasks[i % 3], str(i % 4))
         )
     rows = (
-        TableRow("AIM (ours, 10 runs)", (0.78, (0.69, 0.85), 0.79, 2.1, None), "ours"),
+        TableRow("AIM (ours, 10 networks)", (0.78, (0.69, 0.85), 0.79, 2.1, None), "ours"),
         TableRow("subject mean", (0.71, (0.6, 0.8), 0.735, 2.6, "tie"), "baseline"),
         TableRow("duration", (0.45, (0.28, 0.59), 0.49, 4.1, "worse"), "baseline"),
         TableRow("random", (-0.07, (-0.26, 0.13), None, 6.0, "worse"), "baseline"),
@@ -219,7 +219,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
     return d.EvaluationSection(
         headline=d.Headline(0.78, (0.69, 0.85), "Rank correlation of AIM with the judges", "103 performances, 4 folds"),
         predictions=tuple(predictions),
-        table=Table("Rank correlation, n 103", columns, rows, note="Means over 10 runs.", better=better),
+        table=Table("Rank correlation, n 103", columns, rows, note="Means over 10 networks.", better=better),
         further=(Table("Suturing, n 39", columns[:4], tuple(replace(r, values=r.values[:4]) for r in rows)),),
         bars=d.BarChart("AIM beside each system", bars, unit, "that system ranks better", "AIM ranks better", "Lines."),
         methods_text="We evaluated 103 performances.",

@@ -61,7 +61,7 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert result.results.method["name"] == "jigsaws"
     assert result.results.origin.versions["aqa"]
     again = evaluate(config=config, out=tmp_path / "again")
-    assert again.results.systems == result.results.systems, "packed or cached, the figures are the same"
+    assert again.results.systems == result.results.systems, "packed or cached, the results are the same"
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", ""), "nothing is printed"
     assert open_cache(config.machine).exists()

@@ -19,14 +19,14 @@ from pipeline.checks.flags import (
 POORER = "poorer features than in training"
 
 
-def pose(**figures: float) -> Facts:
+def pose(**measures: float) -> Facts:
     usual = {"found_rate_all": 1.0, "longest_gap_s": 0.0, "cuts": 0}
-    return Facts(quality={"pose": usual | figures}, duration=4.0)
+    return Facts(quality={"pose": usual | measures}, duration=4.0)
 
 
-def camera(**figures: float | bool) -> Facts:
+def camera(**measures: float | bool) -> Facts:
     usual = {"shake": 0.01, "moving": True, "unusable_share": 0.0, "cuts": 0}
-    return Facts(quality={"camera_flow": usual | figures}, duration=4.0, camera_agent=True)
+    return Facts(quality={"camera_flow": usual | measures}, duration=4.0, camera_agent=True)
 
 
 FLAGGED = [
@@ -73,13 +73,13 @@ def test_measures_are_compared_with_those_of_training() -> None:
         [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
     )
     assert ranges["pose"]["found_rate_all"] == (0.8, 1.0)
-    for figures, flagged in (
+    for measures, flagged in (
         ({"mean_score": 0.46}, False),
         ({"mean_score": 0.4}, True),
         ({"found_rate_all": 0.72}, False),
         ({"found_rate_all": 0.68}, True),
     ):
-        facts = replace(pose(**{"mean_score": 0.5, **figures}), training=ranges)
+        facts = replace(pose(**{"mean_score": 0.5, **measures}), training=ranges)
         flags, checked = find_flags(facts)
         assert [flag.title for flag in flags] == ["poorer features than in training"] * flagged
         assert "quality against training" in checked

@@ -23,8 +23,8 @@ def detected(truth: np.ndarray) -> np.ndarray:
 
 def test_the_truth_agrees_with_itself() -> None:
     truth = people()
-    figures = compare_keypoints(detected(truth), truth, np.ones(truth.shape[:3], bool))
-    assert figures == PoseAgreement(10, found_all=1.0, found=1.0, swaps=0, pck20=1.0, pck50=1.0)
+    agreement = compare_keypoints(detected(truth), truth, np.ones(truth.shape[:3], bool))
+    assert agreement == PoseAgreement(10, found_all=1.0, found=1.0, swaps=0, pck20=1.0, pck50=1.0)
 
 
 def test_missing_people_exchanged_people_and_far_joints_are_counted() -> None:
@@ -33,10 +33,10 @@ def test_missing_people_exchanged_people_and_far_joints_are_counted() -> None:
     given[:2, 1] = np.nan  # not detected in two frames
     given[5:] = given[5:, ::-1].copy()  # the agents change places once
     given[3, 0, :4, 0] += 0.3 * TORSO
-    figures = compare_keypoints(given, truth, np.ones(truth.shape[:3], bool))
-    assert (figures.found_all, figures.found, figures.swaps) == (0.8, 0.9, 2)
-    assert figures.pck20 == pytest.approx((20 * 17 - 2 * 17 - 4) / (20 * 17))
-    assert figures.pck50 == pytest.approx((20 * 17 - 2 * 17) / (20 * 17))
+    agreement = compare_keypoints(given, truth, np.ones(truth.shape[:3], bool))
+    assert (agreement.found_all, agreement.found, agreement.swaps) == (0.8, 0.9, 2)
+    assert agreement.pck20 == pytest.approx((20 * 17 - 2 * 17 - 4) / (20 * 17))
+    assert agreement.pck50 == pytest.approx((20 * 17 - 2 * 17) / (20 * 17))
 
 
 def test_people_below_the_water_do_not_count() -> None:
@@ -45,5 +45,5 @@ def test_people_below_the_water_do_not_count() -> None:
     visible[4:, 1, :10] = False
     given = detected(truth)
     given[4:, 1] = np.nan
-    figures = compare_keypoints(given, truth, visible)
-    assert (figures.frames, figures.found_all, figures.found) == (4, 1.0, 1.0)
+    agreement = compare_keypoints(given, truth, visible)
+    assert (agreement.frames, agreement.found_all, agreement.found) == (4, 1.0, 1.0)

@@ -214,12 +214,12 @@ def stepped(*scores: float) -> d.VideoSection:
 
 def test_steps_are_coloured_against_training_and_else_against_the_video() -> None:
     trained = replace(stepped(5.0, 7.5, 99.0), training=d.TrainingSteps(((7.0, 1.0),) * 3, (-1.0, -0.5)))
-    assert [s.quality for s in view.step_views(trained)] == [-1.0, 0.2, 0.4]
+    assert [s.quality for s in view.drawn_steps(trained)] == [-1.0, 0.2, 0.4]
     steps = stepped(1.0, 3.0)
-    assert [s.quality for s in view.step_views(steps)] == [-0.2, 0.2]
-    assert [(s.left, s.width) for s in view.step_views(steps)] == [(0.0, 50.0), (50.0, 50.0)]
+    assert [s.quality for s in view.drawn_steps(steps)] == [-0.2, 0.2]
+    assert [(s.left, s.width) for s in view.drawn_steps(steps)] == [(0.0, 50.0), (50.0, 50.0)]
     same = stepped(2.0, 2.0)
-    assert [s.quality for s in view.step_views(same)] == [0.0, 0.0]
+    assert [s.quality for s in view.drawn_steps(same)] == [0.0, 0.0]
 
 
 def test_the_best_of_a_column_follows_its_direction() -> None:

@@ -14,7 +14,7 @@ import pytest
 from data.errors import UsageError
 from pipeline.report import ReportData, payload, plots
 from pipeline.report import page_data as d
-from pipeline.report.view import step_views
+from pipeline.report.view import drawn_steps
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
@@ -102,7 +102,7 @@ def test_a_bar_of_a_step_says_its_own_height(sample: ReportData) -> None:
     (axes,) = figure.axes
     heights = [bar.get_height() for bar in axes.patches]
     assert [text.get_text() for text in axes.texts] == [f"{h:+.2f}".replace("-", "\N{MINUS SIGN}") for h in heights]
-    assert heights == pytest.approx([float(step.gap) for step in step_views(sample.videos[0])], abs=0.006)
+    assert heights == pytest.approx([float(step.gap) for step in drawn_steps(sample.videos[0])], abs=0.006)
     assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [
         plots.BLUE if h >= 0 else plots.ORANGE for h in heights
     ]

@@ -146,7 +146,7 @@ def test_limits_of_the_page_are_said(page: Any, browser: Any, tmp_path: Path) ->
         assert tab.locator("#distribution").count() == 0
 
 
-def test_few_scores_are_dots_and_figures_have_one_width(browser: Any, tmp_path: Path) -> None:
+def test_few_scores_are_dots_and_digits_have_one_width(browser: Any, tmp_path: Path) -> None:
     rows = tuple(VideoSection(f"{i}.mp4", Score(f"{i}", score=60.0 + i)) for i in range(8))
     for count, dots in ((3, 3), (7, 7), (8, 0)):
         data = ReportData("Few", batch=BatchSection(rows[:count], training_scores=(50.0, 65.0, 80.0)))
@@ -155,7 +155,7 @@ def test_few_scores_are_dots_and_figures_have_one_width(browser: Any, tmp_path: 
             assert tab.locator("#distribution svg circle").count() == dots
             width = """(() => { const c = document.createElement("canvas").getContext("2d");
                 c.font = getComputedStyle(document.body).font;
-                return [..."0123456789"].map((figure) => c.measureText(figure).width); })()"""
+                return [..."0123456789"].map((digit) => c.measureText(digit).width); })()"""
             assert len(set(tab.evaluate(width))) == 1
 
 

@@ -104,7 +104,7 @@ def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_car
 def test_only_a_step_that_the_words_call_unusual_has_the_full_colour() -> None:
     for gap in np.arange(-1.1, 1.1, 0.05).round(2):
         shown = video(0.1, 0.0, float(gap), -0.1, 0.0)
-        strongest = min(step.quality for step in view.step_views(shown))
+        strongest = min(step.quality for step in view.drawn_steps(shown))
         assert ("unusual" in why(shown) or "below the mean" in why(shown)) == (strongest > -1.0), gap
         assert strongest == -1.0 or strongest >= -view.PALE
 
@@ -112,7 +112,7 @@ def test_only_a_step_that_the_words_call_unusual_has_the_full_colour() -> None:
 def test_colour_and_number_are_on_one_scale() -> None:
     """A step that is further below has never the paler colour, even where its deviation in training is larger."""
     training = replace(TRAINING, scores=((MEAN, 0.02), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5)))
-    steps = view.step_views(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
+    steps = view.drawn_steps(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
     by_number = sorted(steps, key=lambda step: step.shown_gap)
     assert [step.quality for step in by_number] == sorted(step.quality for step in steps)
     reach = view.colour_reach(video(0, 0, 0, 0, 0, training=training))
@@ -144,7 +144,7 @@ def test_the_scale_of_the_colours_ends_at_what_is_unusual() -> None:
 
 def test_attention_is_drawn_against_its_usual_range() -> None:
     shown = video(0, 0, 0, 0, 0)
-    strip = view.attention(shown, view.step_views(shown))
+    strip = view.attention(shown, view.drawn_steps(shown))
     assert strip is not None
     axis, steps = strip
     assert 0.48 < axis.low < 0.5
@@ -152,7 +152,7 @@ def test_attention_is_drawn_against_its_usual_range() -> None:
     assert all(step.position == pytest.approx(50) for step in steps)
     assert all(step.usual == pytest.approx((100 / 12, 1000 / 12), abs=0.1) for step in steps)
     alone = video(0, 0, 0, 0, 0, training=None)
-    bare = view.attention(alone, view.step_views(alone))
+    bare = view.attention(alone, view.drawn_steps(alone))
     assert bare is not None
     axis, steps = bare
     assert (axis.low, axis.high, steps[0].usual) == (0.0, 1.0, None)
@@ -185,7 +185,7 @@ def test_phases_sum_their_steps_and_name_them() -> None:
     parts = ScoreParts.of(named.result, 2)
     assert parts is not None
     assert {name: float(share) for name, share in parts.phases.items()} == {"run": 4.1, "flight": 1.9, "entry": 2.3}
-    assert sum(parts.phases.values()) == sum(s.share or 0 for s in view.step_views(named))
+    assert sum(parts.phases.values()) == sum(s.share or 0 for s in view.drawn_steps(named))
     assert why(named).startswith("Lowest against training: steps 3–4 (flight), 2.00–4.00 s")
     assert plain.result.phases == ()
     page = render_report(ReportData("t", videos=(named,)))
