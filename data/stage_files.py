@@ -9,7 +9,7 @@ from typing import Any
 from data.keypoints import further_people, sidecar
 from data.video import Record
 from data.weights import digest, kept_model, read_network, whole
-from data.weights.model_folders import ModelFolder, fetch_model, model_folder
+from data.weights.network_folders import NetworkFolder, fetch_network, network_folder
 from data.weights.pose_networks import PoseNetwork, mmpose_networks, rtmlib_networks
 from data.weights.published_weights import keep_published
 from data.weights.registry import Announce
@@ -48,13 +48,13 @@ class StageFiles:
         """Download the weights that a library publishes for a network, if they are missing."""
         keep_published(library, network, announce)
 
-    def model(self, name: str) -> ModelFolder:
-        """The model of `transformers` in a folder, or of a name on the Hugging Face Hub."""
-        return model_folder(name)
+    def network_folder(self, name: str) -> NetworkFolder:
+        """The network of `transformers` in a folder, or of a name on the Hugging Face Hub."""
+        return network_folder(name)
 
-    def fetch_model(self, name: str, announce: Announce) -> None:
-        """Download a model of the hub, if it is missing."""
-        fetch_model(name, announce)
+    def fetch_network(self, name: str, announce: Announce) -> None:
+        """Download a network of the hub, if it is missing."""
+        fetch_network(name, announce)
 
     def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
         """The networks that rtmlib or mmpose runs, by role, from the settings of the backend of this name.

@@ -190,7 +190,7 @@ def test_the_messages_of_the_page_are_those_of_the_program() -> None:
 
 
 def test_the_page_of_scores_lists_every_flag() -> None:
-    import pipeline.checks.flags as flags
+    import pipeline.checks.flag_checks as flags
 
     table = re.search(r"^\| flag \| when \|\n(.*?)\n\n", text_of(ROOT / "docs" / "scores.md"), re.MULTILINE | re.DOTALL)
     assert table is not None

@@ -69,7 +69,7 @@ FROM_DATA = {
     "data.video": {"Frame", "Phase", "Picture", "Record", "VideoInfo"},
     "data.video.records": {"Record"},
     "data.weights": {"REGISTRY"},
-    "data.weights.model_folders": {"ModelFolder"},
+    "data.weights.network_folders": {"NetworkFolder"},
     "data.weights.quiet_openvino": {"openvino"},
     "data.weights.registry": {"REGISTRY", "Announce"},
     "data.weights.published_weights": {"published_path"},

@@ -81,7 +81,7 @@ def network_identity(name: str, given: str, seed: int, files: StageFiles) -> dic
     """
     entry = backbone(name)
     if entry.library == "transformers":
-        folder = files.model(given)
+        folder = files.network_folder(given)
         identity = {"weights": folder.digest, "input": json.dumps(transformer_models.input_of(folder))}
     else:
         identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else files.digest(_file(name, given))}
@@ -93,13 +93,13 @@ def network_identity(name: str, given: str, seed: int, files: StageFiles) -> dic
 def with_input(name: str, given: str, files: StageFiles) -> Backbone:
     """The entry of a network, with the input that a model of `transformers` names. Raises WeightsError."""
     entry = backbone(name)
-    return replace(entry, **transformer_models.input_of(files.model(given))) if entry.size == 0 else entry
+    return replace(entry, **transformer_models.input_of(files.network_folder(given))) if entry.size == 0 else entry
 
 
 def fetch_published(name: str, given: str, files: StageFiles, announce: Announce) -> None:
     """Download the weights of `hub`, or a model of the Hugging Face Hub. Raises WeightsError if that fails."""
     if backbone(name).library == "transformers":
-        files.fetch_model(given, announce)
+        files.fetch_network(given, announce)
     if given == HUB:
         files.fetch_published(backbone(name).library, name, announce)
 
@@ -124,7 +124,7 @@ def build(name: str, given: str, seed: int, files: StageFiles) -> ClipNetwork:
     entry = with_input(name, given, files)
     with torch.random.fork_rng(devices=[]):
         if entry.library == "transformers":
-            network = transformer_models.build(files.model(given))
+            network = transformer_models.build(files.network_folder(given))
         elif given != RANDOM:
             network = _with_weights(name, entry, _file(name, given), files)
         else:

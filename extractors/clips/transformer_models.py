@@ -17,7 +17,7 @@ from extractors.state_dicts import read_tensors
 if TYPE_CHECKING:
     from torch import nn
 
-    from data.weights.model_folders import ModelFolder
+    from data.weights.network_folders import NetworkFolder
 
 CLASSES = {"videomae": "VideoMAE", "vjepa2": "VJEPA2"}  # beginning of the library's classes, by the model's type
 FRAMES = ("num_frames", "frames_per_clip")
@@ -31,7 +31,7 @@ V2_TENSORS = {  # parts of the names of VideoMAE V2's tensors to those of VideoM
 FIX = "Save the model and its processor again, or choose another model"
 
 
-def input_of(folder: ModelFolder) -> dict[str, Any]:
+def input_of(folder: NetworkFolder) -> dict[str, Any]:
     """Frames, sizes and normalisation of a folder's model, as fields of a `Backbone`. Raises WeightsError: not told."""
     try:
         config, processor = _config(folder), folder.processor
@@ -53,7 +53,7 @@ def input_of(folder: ModelFolder) -> dict[str, Any]:
     return made | ({"fps": fps} if fps else {})
 
 
-def _config(folder: ModelFolder) -> dict[str, Any]:
+def _config(folder: NetworkFolder) -> dict[str, Any]:
     """The network's configuration in the library's words. Raises WeightsError: another type; KeyError: no such size."""
     if (kind := folder.config.get("model_type")) in CLASSES:
         return dict(folder.config)
@@ -75,7 +75,7 @@ def _side(size: Any) -> int:
     return int(edges["shortest_edge"] if "shortest_edge" in edges else min(edges["height"], edges["width"]))
 
 
-def build(folder: ModelFolder) -> nn.Module:
+def build(folder: NetworkFolder) -> nn.Module:
     """The network: clips (batch, 3, frame, row, column) to logits and features. Raises UsageError, WeightsError."""
     try:
         import transformers
@@ -108,7 +108,7 @@ def build(folder: ModelFolder) -> nn.Module:
     return Tapped(inner, f"network.{HEAD}") if with_head else Headless(inner)
 
 
-def _tensors(folder: ModelFolder, renamed: dict[str, str]) -> dict[str, Any]:
+def _tensors(folder: NetworkFolder, renamed: dict[str, str]) -> dict[str, Any]:
     """The tensors by name, with parts of names replaced; query, key and value of one tensor (qkv) apart."""
     made: dict[str, Any] = {}
     for name, values in (item for part in folder.contents() for item in read_tensors(part, folder.name).items()):

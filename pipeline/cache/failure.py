@@ -103,7 +103,7 @@ class Failure:
         The cause names the file of the error, except the video of `record` where its content is at fault: the name of
         the video is beside its failure.
         """
-        kind = kind_of(error)
+        kind = failure_kind(error)
         if kind == "memory":
             return cls(kind, stage, f"not enough memory, threads or open files on this machine ({_short(error)})")
         if isinstance(error, AimError):
@@ -125,7 +125,7 @@ def first_cause(failures: Iterable[Failure]) -> Failure:
     return next((failure for failure in given if failure.kind != "upstream"), given[0])
 
 
-def kind_of(error: BaseException) -> FailureKind:
+def failure_kind(error: BaseException) -> FailureKind:
     """What is at fault for an error."""
     kind: FailureKind = next((kind for types, kind in KINDS if isinstance(error, types)), "program")
     if kind in BY_CLASS:

@@ -11,13 +11,13 @@ from data.errors import DataError, typed
 from data.store.arrays import Quality
 from extractors.timesteps import TimestepsConfig
 from pipeline.checks.flag import Flag, worst_first
-from pipeline.checks.flags import RATES, Facts, find_flags
+from pipeline.checks.flag_checks import RATES, Facts, find_flags
 from pipeline.observer import Observer
 from pipeline.settings.config import Config
 
 ALONE = ("stream", "people detected", "right person", "cuts", "kinematics", "pauses")
 AMONG_OTHERS = ("frame rate", "length")
-"""Names of the checks (`pipeline.checks.flags.CHECKS`) of a video alone, and of those against the other videos."""
+"""Names of the checks (`flag_checks.CHECKS`) of a video alone, and of those against the other videos."""
 
 SHARED_CACHE = Path("cache/folder")
 """Cache of the presets `folder` and `person`."""

@@ -11,7 +11,7 @@ import typer
 from data.errors import PROGRAM, UsageError
 from pipeline import __version__
 from pipeline.cli import commands
-from pipeline.cli.command import PlainGroup
+from pipeline.cli.command_options import PlainGroup
 
 TOP = (
     commands.demo,

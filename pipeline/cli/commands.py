@@ -11,7 +11,7 @@ import typer
 
 from data.errors import PROGRAM, counted, printable
 from pipeline import api
-from pipeline.cli.command import MODEL, RESULT, command, show_nothing
+from pipeline.cli.command_options import MODEL, RESULT, command, show_nothing
 from pipeline.cli.terminal import (
     Terminal,
     alarm,

@@ -21,8 +21,8 @@ from data.store import write_text
 from pipeline.checks.flag import worst_first
 from pipeline.report import payload, text, view
 from pipeline.report.comparison_section import pair_payload
-from pipeline.report.downloads import downloads, tables_of
 from pipeline.report.page_data import ReportData
+from pipeline.report.page_downloads import downloads, tables_of
 from pipeline.report.performers import performer_scores
 from pipeline.score.score import NO_JUDGEMENT, ScoreParts
 from pipeline.settings.destinations import file_error

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from data.errors import PROGRAM, quoted
 from data.keypoints.skeletons import COCO17
 from pipeline.checks.accuracy import Interval
-from pipeline.checks.flags import TRAINED_ON
+from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.report import page_data as page
 from pipeline.report.performers import performer_scores
 

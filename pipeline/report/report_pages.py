@@ -17,7 +17,7 @@ from data.errors import PROGRAM, DataError, UsageError, counted, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import software, stages_as_json
-from pipeline.checks.flags import TRAINED_ON
+from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_page, section_of_evaluation, section_of_training_folds

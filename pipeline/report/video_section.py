@@ -26,7 +26,7 @@ from extractors.local_fits import MOTION_S, derivative
 from extractors.timesteps.people import MEASURES, NAME, of_agents, people_names, stored_name
 from extractors.timesteps.pose_points import JITTER
 from pipeline.checks.accuracy import Interval
-from pipeline.checks.flags import GUESSING
+from pipeline.checks.flag_checks import GUESSING
 from pipeline.report.movement_section import angle_charts, better_part
 from pipeline.report.page_data import CameraTrajectory, KeyFrame, Media, Skeleton, Traces, TrainingSteps, VideoSection
 from pipeline.report.payload import is_static

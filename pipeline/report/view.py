@@ -13,7 +13,7 @@ import numpy as np
 from data.errors import significant
 from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.checks.flag import Flag
-from pipeline.checks.flags import GUESSING
+from pipeline.checks.flag_checks import GUESSING
 from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.payload import axis_seconds

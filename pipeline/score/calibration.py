@@ -2,7 +2,7 @@
 
     calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
-`pipeline.score.calibrate` makes it. `pipeline.checks.prediction_intervals` states the guarantee of the intervals,
+`calibration_folds` makes it. `pipeline.checks.prediction_intervals` states the guarantee of the intervals,
 `pipeline.checks.novelty` defines the distances. `pipeline.score.trained_model` stores a calibration with its model.
 """
 
@@ -23,7 +23,7 @@ from torch import Tensor
 from data.store.arrays import Floats
 from models.aim_config import AimConfig, AimSizes
 from pipeline.checks.accuracy import Accuracy
-from pipeline.checks.flags import Ranges
+from pipeline.checks.flag_checks import Ranges
 from pipeline.checks.held_out import HeldOut
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.prediction_intervals import LEVELS, cross_interval, group_weights

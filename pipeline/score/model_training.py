@@ -16,14 +16,14 @@ from data.store.arrays import Quality
 from data.video import Record
 from pipeline.cache import Cache, readable
 from pipeline.cache.failure import Failure
-from pipeline.checks.flags import quality_ranges
+from pipeline.checks.flag_checks import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import announce_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import phases_of_model
 from pipeline.run import Plan, Planner, run
-from pipeline.score.calibrate import FOLDS, calibrate
 from pipeline.score.calibration import TrainingFacts
+from pipeline.score.calibration_folds import FOLDS, calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256

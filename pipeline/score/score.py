@@ -63,7 +63,7 @@ class Score:
         steps: the time steps; without a score their times and phases alone.
         other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
             the steps hold all of it.
-        flags: reasons to doubt the score, the worst first (`pipeline.checks.flags`).
+        flags: reasons to doubt the score, the worst first (`pipeline.checks.flag_checks`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
         accuracy: of the model on held-out performances; None where unknown.

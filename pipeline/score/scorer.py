@@ -24,7 +24,7 @@ from extractors.timesteps import TimestepsConfig
 from pipeline.cache import input_hashes, open_cache, readable, software
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
-from pipeline.checks.flags import Facts, find_flags
+from pipeline.checks.flag_checks import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run

@@ -34,8 +34,8 @@ from data.errors import AimError
 from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
 from pipeline.checks.accuracy import Accuracy
-from pipeline.report.downloads import csv_of
 from pipeline.report.page_data import ReportData
+from pipeline.report.page_downloads import csv_of
 from pipeline.report.page_writer import asset, environment, render_report, script_sources
 from pipeline.serve import uploads
 from pipeline.serve.history import ChosenPart, History, Submission

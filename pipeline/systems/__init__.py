@@ -19,7 +19,7 @@ from pipeline.systems.interface import (
     System,
 )
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem, published_systems
-from pipeline.systems.trainings import Training, TrainingError, run_training
+from pipeline.systems.training_list import Training, TrainingError, run_training
 
 __all__ = [
     "COMBINED",

@@ -1,7 +1,7 @@
 """The predictions of one fold, and how they come about: a list of trainings, each run once, then reading.
 
 An evaluation runs the list on its workers and reads rows. `train` runs that of the inner folds alone, keeps what was
-fitted, and calibrates its model by the predictions (`pipeline.score.calibrate`).
+fitted, and calibrates its model by the predictions (`pipeline.score.calibration_folds`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from data.store.arrays import Rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
 from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, System
-from pipeline.systems.trainings import Training, gathered, trainings_of
+from pipeline.systems.training_list import Training, gathered, trainings_of
 from pipeline.train.features import FeatureSet
 
 RunTrainings = Callable[[Sequence[Training]], Sequence[Predictions]]

@@ -30,8 +30,8 @@ from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.phases.alignment import CarriedPhases
 from pipeline.report import ReportData, ScoredVideos, render_report
-from pipeline.report.downloads import downloads
 from pipeline.report.evaluation_section import evaluation_page
+from pipeline.report.page_downloads import downloads
 from pipeline.report.report_pages import scores_page
 from pipeline.report.video_section import ModelFacts, section_of_video
 from pipeline.run import Planner, Summary

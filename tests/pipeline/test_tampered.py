@@ -26,7 +26,7 @@ from pipeline.cache import Cache
 from pipeline.cache.key_parts import KeyParts
 from pipeline.cache.local_cache import FAILURE
 from pipeline.pack.pack_file import read_pack, write_pack
-from pipeline.score.calibrate import calibrate
+from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig

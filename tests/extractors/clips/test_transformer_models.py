@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from data.errors import DataError, UsageError
 from data.stage_files import StageFiles
 from data.weights import weights_dir
-from data.weights.model_folders import PROCESSORS
+from data.weights.network_folders import PROCESSORS
 from extractors.clips import backbones
 from extractors.clips.stage import Clips, ClipsConfig
 from tests.extractors.clips.test_clips import noise

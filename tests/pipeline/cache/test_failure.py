@@ -21,7 +21,7 @@ from data.errors import (
     WeightsError,
 )
 from data.video import Record
-from pipeline.cache.failure import KEPT, TIPS, Failure, kind_of
+from pipeline.cache.failure import KEPT, TIPS, Failure, failure_kind
 
 
 def caused(error: AimError, cause: BaseException) -> BaseException:
@@ -63,7 +63,7 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
     ],
 )
 def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
-    assert kind_of(error) not in KEPT
+    assert failure_kind(error) not in KEPT
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
     ],
 )
 def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
-    assert kind_of(make()) in KEPT
+    assert failure_kind(make()) in KEPT
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from data.errors import PROGRAM
 from pipeline import __version__, api
 from pipeline.cli import app
-from pipeline.cli.command import description, entries
+from pipeline.cli.command_options import description, entries
 
 ROOT = Path(__file__).resolve().parents[3]
 TERMINAL_ONLY = {"as_json", "quality", "help"}

@@ -31,7 +31,7 @@ from pipeline.systems.fold_predictions import join_tasks
 from pipeline.systems.inner_folds import MOST_FOLDS, InnerSplit, inner_folds
 from pipeline.systems.interface import ResultRow, SimplePredictor, SimpleSystem
 from pipeline.systems.regressors import regressions_for
-from pipeline.systems.trainings import run_training, trainings_of
+from pipeline.systems.training_list import run_training, trainings_of
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 from tests.helpers.doc_pages import code_of

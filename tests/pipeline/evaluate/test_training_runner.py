@@ -37,7 +37,7 @@ from pipeline.systems.combination import Combined
 from pipeline.systems.interface import Predictions, Predictor, ResultRow, SimplePredictor, SimpleSystem, System
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
-from pipeline.systems.trainings import Training, TrainingError, run_training, trainings_of
+from pipeline.systems.training_list import Training, TrainingError, run_training, trainings_of
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread

@@ -14,7 +14,7 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import hdf5 as store
 from pipeline import api
-from pipeline.cli.command import OPTIONS
+from pipeline.cli.command_options import OPTIONS
 from pipeline.pack.motion_formats import MOTIONS
 from pipeline.pack.pack_formats import FORMATS
 from tests.extractors.skeleton.test_skeleton import moving, write

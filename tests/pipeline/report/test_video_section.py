@@ -15,7 +15,7 @@ from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
-from pipeline.checks.flags import GUESSING
+from pipeline.checks.flag_checks import GUESSING
 from pipeline.report import ReportData, render_report, video_section
 from pipeline.report.page_data import VideoSection
 from pipeline.report.video_section import ModelFacts, batch_row, section_of_video

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag, Level
-from pipeline.checks.flags import GUESSING
+from pipeline.checks.flag_checks import GUESSING
 from pipeline.report import ReportData, render_report, view
 from pipeline.report.page_data import BatchSection, Traces, TrainingSteps, VideoSection
 from pipeline.report.view import why

@@ -13,8 +13,8 @@ from models.aim_config import AimConfig
 from pipeline.checks.novelty import BLOCKS
 from pipeline.checks.prediction_intervals import LEVELS, binomial_range
 from pipeline.report.evaluation_section import section_of_training_folds
-from pipeline.score.calibrate import calibrate
 from pipeline.score.calibration import Calibration
+from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import model_card
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig

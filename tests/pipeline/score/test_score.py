@@ -41,8 +41,8 @@ from pipeline.report.report_pages import folder_page
 from pipeline.run import STOPPED, Plan, Planner
 from pipeline.run.batch import run_extract
 from pipeline.score import train_model
-from pipeline.score.calibrate import calibrate
 from pipeline.score.calibration import Calibration
+from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import FILES, HASHES, cover, model_sha256
 from pipeline.score.score import NO_JUDGEMENT, Score

@@ -11,7 +11,7 @@ import pytest
 
 from data.errors import UsageError
 from pipeline.api import extract, report, score, train
-from pipeline.checks.flags import TRAINED_ON
+from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.score.score import Score
 from pipeline.score.score_tables import scores_as_json
 from tests.helpers.walked_outputs import PageTexts

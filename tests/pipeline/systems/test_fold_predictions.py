@@ -10,7 +10,7 @@ import numpy as np
 from data.splits import kfold
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import folds_by_task
-from pipeline.score.calibrate import calibrate
+from pipeline.score.calibration_folds import calibrate
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (

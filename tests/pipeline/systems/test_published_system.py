@@ -32,7 +32,7 @@ from pipeline.systems import (
 from pipeline.systems.chosen_epoch import CHOSEN
 from pipeline.systems.deviation_ratios import errors_and_deviations
 from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
-from pipeline.systems.trainings import Training, run_training
+from pipeline.systems.training_list import Training, run_training
 from pipeline.train.features import FeatureSet
 from pipeline.train.normalise import label_table
 from pipeline.train.stack_training import Member

@@ -13,7 +13,7 @@ from data.splits import kfold
 from data.video.records import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import folds_by_task
-from pipeline.score.calibrate import calibrate
+from pipeline.score.calibration_folds import calibrate
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem

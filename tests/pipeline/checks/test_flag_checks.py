@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.checks.flags import (
+from pipeline.checks.flag_checks import (
     CHECKS,
     COMPARED,
     LENGTH_FLOOR_S,

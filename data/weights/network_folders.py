@@ -1,4 +1,4 @@
-"""Folders of models as the library `transformers` saves them: local ones, and ones of the Hugging Face Hub.
+"""Folders of networks as the library `transformers` saves them: local ones, and ones of the Hugging Face Hub.
 
 Weights are read from `.safetensors` files only, and no code of a folder runs.
 """
@@ -27,8 +27,8 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
-class ModelFolder:
-    """One model."""
+class NetworkFolder:
+    """One network."""
 
     name: str  # as it was given
     config: Mapping[str, Any]  # of the network
@@ -37,8 +37,8 @@ class ModelFolder:
     contents: Callable[[], Iterator[bytes]]  # the files of weights, one after another
 
 
-def model_folder(name: str) -> ModelFolder:
-    """The model in a folder, or of a name on the hub that `fetch_model` has downloaded. Raises WeightsError."""
+def network_folder(name: str) -> NetworkFolder:
+    """The network in a folder, or of a name on the hub that `fetch_network` has downloaded. Raises WeightsError."""
     place = _place(name)
     if not place.is_dir():
         raise WeightsError("no such model", where=name, fix="Give a folder, or a name on the hub such as owner/model")
@@ -51,10 +51,10 @@ def model_folder(name: str) -> ModelFolder:
     processor = next((path for path in (place / one for one in PROCESSORS) if path.is_file()), place / PROCESSORS[0])
     config, parts = _object(place / CONFIG), [digest(str(path)) for path in (place / CONFIG, *files)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return ModelFolder(name, config, _object(processor), key, partial(map, read_weights, files))
+    return NetworkFolder(name, config, _object(processor), key, partial(map, read_weights, files))
 
 
-def fetch_model(name: str, announce: Announce) -> None:
+def fetch_network(name: str, announce: Announce) -> None:
     """Download a model of the hub, if it is missing. Raises UsageError: no library; WeightsError: it failed."""
     place = _place(name)
     if place.exists() or not HUB_NAME.fullmatch(name):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
-from pipeline.report.downloads import downloads
 from pipeline.report.page_data import EvaluationSection
+from pipeline.report.page_downloads import downloads
 from tests.helpers import report_samples
 
 TABLE = Table(
