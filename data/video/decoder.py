@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
-from data.video.containers import AGAIN, broken_elements, broken_packets, open_video, reason, video_stream
+from data.video.containers import AGAIN, open_video, reason, video_stream
+from data.video.damage import damaged_places, nominal_rate, require_whole, tolerated
 from data.video.frame_folder import FrameFolder, read_picture
 from data.video.orientation import Orientation, orientation_of
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     import av.video.stream
 
 MAX_PIXELS = 64 * 1024 * 1024  # larger pictures are refused: one RGB frame of this size takes 192 MiB
-TAIL_SHARE = 0.01  # this share of the frames may be missing, as some encoders list frames that they never show
 ASPECTS = (0.25, 4.0)  # accepted ratios of a pixel's width to its height; others are ignored
 
 
@@ -115,18 +115,18 @@ def decode(path: Video, indices: Sequence[int] | NDArray[np.int64] | None = None
                 continue
             while target is not None and target < index:  # a listed frame that the decoder left out
                 filled += 1
-                if last is None or max(filled, index - target) > _tolerated(total):
+                if last is None or max(filled, index - target) > tolerated(total):
                     raise VideoError(f"frame {target} is missing", where=path, fix=AGAIN)
                 yield Frame(target, float(stamps.times[target]), last.image)
                 target = next(pending, None)
-            if target == index or total - index <= _tolerated(total) + 1:
+            if target == index or total - index <= tolerated(total) + 1:
                 last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
                 if target == index:
                     yield last
                     target = next(pending, None)
     reached = -1 if last is None else last.index
     while target is not None:
-        if last is None or target - reached > _tolerated(total):
+        if last is None or target - reached > tolerated(total):
             raise VideoError(f"the stream ends at frame {reached + 1} of {total}", where=path, fix=AGAIN)
         yield Frame(target, float(stamps.times[target]), last.image)
         target = next(pending, None)
@@ -182,10 +182,6 @@ class _Stamps:
             what = f"the first {place} of {len(self.times)} frames cannot be decoded"
             raise VideoError(what, where=path, fix=AGAIN)
         return replace(self, times=self.times[place:] - self.times[place], pts=self.pts[place:])
-
-
-def _tolerated(total: int) -> int:
-    return max(2, int(total * TAIL_SHARE))
 
 
 @contextmanager
@@ -245,52 +241,18 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
         raise VideoError(f"damaged container ({reason(error)})", where=path, fix=AGAIN) from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
-    if container.format.name == "mpegts":
-        damaged = max(damaged, broken_packets(path))
-    if "matroska" in container.format.name:
-        damaged = max(damaged, broken_elements(path))
     hidden = max(listed, int(stream.frames or 0)) - len(stamps)
-    hidden = hidden if hidden > _tolerated(listed) else 0
+    hidden = hidden if hidden > tolerated(listed) else 0
     distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
     if len(distinct) == len(stamps) and stream.time_base:
         if by_place:
             listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
         times = (distinct - distinct[0]) * stream.time_base.numerator / stream.time_base.denominator
-        frame_stamps = _Stamps(times, None if by_place else distinct, damaged, hidden)
+        pts = None if by_place else distinct
     else:
-        frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None, damaged, hidden)
-    _require_whole(path, container, stream, listed, end)
-    return frame_stamps
-
-
-def _rate(stream: Any) -> float:
-    return float(stream.average_rate or stream.base_rate or 25)
-
-
-def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: int) -> None:
-    """Raise VideoError if the file ends before the header's number of frames, or in Matroska the stream's duration."""
-    total = int(stream.frames or 0)
-    if total - listed > _tolerated(total):
-        raise VideoError(f"the file ends early: {total} frames announced, {listed} present", where=path, fix=AGAIN)
-    if "matroska" not in container.format.name or not stream.time_base:
-        return
-    durations = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
-    if not durations and len(container.streams) == 1:
-        durations = [float("inf")]
-    announced = min([*durations, (container.duration or 0) / 1e6]) if durations else 0.0
-    present = end * float(stream.time_base)
-    if announced - present > max(0.01 * announced, 3 / _rate(stream)):
-        what = f"the file ends early: {announced:.1f} s announced, {present:.1f} s present"
-        raise VideoError(what, where=path, fix=AGAIN)
-
-
-def _clock(text: str) -> float:
-    """Seconds of "00:01:02.5"; 0 for anything else."""
-    try:
-        hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
-        return 0.0
+        times, pts = np.arange(len(stamps), dtype=np.float64) / nominal_rate(stream), None
+    require_whole(path, container, stream, listed, end)
+    return _Stamps(times, pts, max(damaged, damaged_places(path, container.format.name, times)), hidden)
 
 
 def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:

@@ -251,6 +251,32 @@ def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path: Pat
     assert probe(path)[0].damaged_packets == 0
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [(".wmv", "wmv2"), (".mpg", "mpeg2video")])
+def test_a_part_that_is_skipped_inside_a_file_without_promises_is_counted(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    """ASF and MPEG-PS promise no number of frames: at a constant rate, frames that are missing leave a gap."""
+    whole = encode(tmp_path / f"a{suffix}", codec, range(60), g="10").read_bytes()
+    with av.open(str(tmp_path / f"a{suffix}")) as container:
+        heads = sorted({packet.pos for packet in container.demux(video=0) if packet.size and packet.pos})
+    path, lost = tmp_path / f"b{suffix}", 0
+    for head in heads[len(heads) // 5 : -len(heads) // 5]:
+        content = bytearray(whole)
+        content[head : head + 3] = bytes(3)
+        path.write_bytes(content)
+        info, times = probe(path)
+        lost += len(times) < 58
+        assert len(times) >= 58 or info.damaged_packets > 0
+    assert lost > 0
+    path.write_bytes(whole)
+    assert probe(path)[0].damaged_packets == 0
+
+
+def test_a_variable_rate_is_no_damage(tmp_path: Path) -> None:
+    stamps = [0, 1, 9, 10, 40, 41, 60, 61, 90]
+    assert probe(encode(tmp_path / "a.wmv", "wmv2", stamps))[0].damaged_packets == 0
+
+
 def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
     stamps = [0, 10, 50, 60, 200]
     path = encode(tmp_path / "v.mkv", "libx264", stamps, bf="0")
@@ -264,6 +290,7 @@ def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
         (".mp4", "libx264", r"60 frames announced, \d+ present"),
         (".mkv", "libx264", r"2.4 s announced, [12].\d s present"),
         (".webm", "libvpx-vp9", r"2.4 s announced, [12].\d s present"),
+        (".wmv", "wmv2", r"\d+ bytes announced, \d+ present"),
     ],
 )
 def test_a_truncated_video_with_its_index_in_front_is_named(tmp_path: Path, suffix: str, codec: str, what: str) -> None:
