@@ -31,6 +31,12 @@ from data.video import Record
 TIED = ("trial", "original", "group")
 """Groups that a split keeps together by default: views, mirrored copies, given groups."""
 
+MIN_TRAIN = 2
+"""Fewest training performances of a task in a fold."""
+
+MORE = f"Add some: an evaluation needs at least {MIN_TRAIN + 1} independent performances"
+"""What to do where there are too few."""
+
 JIGSAWS_4FOLD = Path(__file__).resolve().parents[1] / "configs" / "splits" / "jigsaws_4fold.json"
 
 
@@ -118,8 +124,8 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Type --set split.folds=4, or another number from 2 on")
     bundles = tied(records, kinds)
     if len(bundles) < k:
-        fewer = f"Make fewer: --set split.folds={len(bundles)}"
-        fix = fewer if len(bundles) > 1 else "Add performances of other groups"
+        fewer = len(bundles) // 2 if len(bundles) > MIN_TRAIN + 1 else len(bundles)  # one performance has no ranks
+        fix = f"Make fewer: --set split.folds={fewer}" if len(bundles) > MIN_TRAIN else MORE
         raise DataError(f"{len(bundles)} independent group(s) cannot make {k} folds", fix=fix)
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
     parts: list[set[str]] = [set() for _ in range(k)]
@@ -135,7 +141,7 @@ def holdout(records: Sequence[Record], seed: int = 0) -> list[Fold]:
     """
     bundles = tied(records)
     if len(bundles) < 2:
-        raise DataError("all records are tied together, so none can test", fix="Check the groups")
+        raise DataError(f"{len(bundles)} independent group(s) cannot be split", fix=MORE)
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
     test: set[str] = set(bundles[0])
     for bundle in bundles[1:-1]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from data.errors import DataError
 from data.leaks import LeakAudit
-from data.splits import TIED, Fold, forbidden
+from data.splits import MIN_TRAIN, MORE, TIED, Fold, forbidden
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, ProtocolUsed
@@ -19,7 +19,6 @@ from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.systems import BestOnTest, InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
 from pipeline.systems.chosen_epoch import by_epoch_of, latest_best
-from pipeline.systems.inner_folds import MIN_TRAIN
 from pipeline.systems.interface import as_many_networks
 from pipeline.train import label_table
 from pipeline.train.features import FeatureSet, one_per_trial
@@ -132,7 +131,8 @@ def folds_by_task(features: FeatureSet, folds: Sequence[Fold]) -> list[TaskFold]
     ]
     if not task_folds:
         raise DataError(
-            "no fold has labelled performances on both sides", fix="Check the labels, the split and the protocol"
+            f"no fold has labelled performances on both sides, at least {MIN_TRAIN} to train on",
+            fix=f"{MORE}, or check the labels, the split and the protocol",
         )
     return task_folds
 

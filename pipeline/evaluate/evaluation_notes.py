@@ -25,7 +25,7 @@ def evaluation_notes(
 ) -> list[Note]:
     """What a reader of the tables needs to know; `kind` is that of the data set."""
     cautions = [
-        f"{one.task}, fold {one.fold}, is not evaluated: {one.train} to train on, {one.test} to test"
+        f"fold {one.fold}{one.task and f' of {one.task}'} is not evaluated: {one.train} to train on, {one.test} to test"
         for one in results.left_out
     ]
     if len(results.protocol.folds) > 1 and (few := results.held_out_per_fold) < FEW:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.splits import TIED, kfold, tied
+from data.splits import MIN_TRAIN, TIED, kfold, tied
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.train import label_table, task_rows
@@ -19,9 +19,6 @@ INNER_FOLDS = 3
 
 MOST_FOLDS = 6
 """A protocol of more folds gets random inner folds, since training for all pairs of its folds would take longer."""
-
-MIN_TRAIN = 2
-"""Fewest training performances of a task in a fold."""
 
 
 @dataclass(frozen=True)

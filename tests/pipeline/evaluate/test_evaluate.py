@@ -12,7 +12,7 @@ import pytest
 
 from data.errors import Cancelled, DataError
 from data.leaks import audit
-from data.splits import Fold, kfold, leave_one_out
+from data.splits import Fold, kfold, leave_one_out, make_folds
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
@@ -228,6 +228,22 @@ def test_perfect_and_unlabelled(features: FeatureSet) -> None:
     assert task.per_fold.clipped == 3
     with pytest.raises(DataError, match="no fold has labelled"):
         cross_validate(given, Protocol([Fold("1", (given.ids[0],), (given.ids[4],))]), [oracle])
+
+
+@pytest.mark.parametrize(("count", "folds"), [(1, 0), (2, 0), (3, 3), (4, 2)])
+def test_the_advice_for_few_performances_works_or_says_how_many_are_needed(count: int, folds: int) -> None:
+    few = made_features(count, channels=2, scene=2)
+    with pytest.raises(DataError, match="cannot make 5 folds") as caught:
+        kfold(few.records, 5)
+    if not folds:
+        assert "at least 3 independent performances" in (caught.value.fix or "")
+        for protocol in ("kfold", "holdout"):
+            with pytest.raises(DataError, match="at least 3 independent performances"):
+                folds_by_task(few, make_folds(protocol, few.records, **({"k": 2} if protocol == "kfold" else {})))
+        return
+    assert caught.value.fix == f"Make fewer: --set split.folds={folds}"
+    assert len(folds_by_task(few, kfold(few.records, folds))) == folds
+    assert folds_by_task(few, make_folds("holdout", few.records))
 
 
 def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: FeatureSet) -> None:

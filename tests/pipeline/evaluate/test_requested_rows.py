@@ -200,8 +200,8 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSe
     results = run_protocol(config, replace(features, records=tuple(records)))
     assert [(one.task, one.train, one.test) for one in results.left_out] == [("rare", 0, 1)]
     line = str(evaluation_notes(results, config.method, config.dataset.kind, RequestedRows(), {})[0])
-    assert line.startswith("note: rare, fold")
-    assert line.endswith("is not evaluated: 0 to train on, 1 to test")
+    assert line.startswith("note: fold ")
+    assert line.endswith(" of rare is not evaluated: 0 to train on, 1 to test")
 
 
 def test_the_protocol_and_the_seed_cut_the_inner_folds(
