@@ -100,22 +100,22 @@ def align(
     `guesses` are motions worth trying beside the search, such as the previous pair's; `reach` is the shift in pixels
     that the exhaustive search covers in each direction.
     """
-    border = _Border(first, second, ring)
+    pyramids = _Pyramids(first, second, ring)
     # Brightness changes worth trying: none, and that of the medians (a flash, or only a pan to a darker wall).
     change = float(np.median(second[3]) - np.median(first[3]))
     options = [np.array([*guess, 1.0, 0.0]) for guess in guesses]
     for offset in (0.0, change) if abs(change) > FLASH else (0.0,):
-        options.append(border.refine(3, border.search(3, reach, offset), 5))
-        options.append(border.search(2, min(reach, 32.0), offset))
-    costs = [border.cost(option) for option in options]
-    tried = [border.refine(2, options[k], 6) for k in np.argsort(costs)[:2]]
-    best = tried[int(np.argmin([border.cost(option) for option in tried]))]
-    state = border.refine(0, border.refine(1, best, 4), 3)
-    return Alignment(state[:4], (float(state[4]), float(state[5])), *border.agreement(state))
+        options.append(pyramids.refine(3, pyramids.search(3, reach, offset), 5))
+        options.append(pyramids.search(2, min(reach, 32.0), offset))
+    costs = [pyramids.cost(option) for option in options]
+    tried = [pyramids.refine(2, options[k], 6) for k in np.argsort(costs)[:2]]
+    best = tried[int(np.argmin([pyramids.cost(option) for option in tried]))]
+    state = pyramids.refine(0, pyramids.refine(1, best, 4), 3)
+    return Alignment(state[:4], (float(state[4]), float(state[5])), *pyramids.agreement(state))
 
 
 @dataclass(frozen=True)
-class _Border:
+class _Pyramids:
     """Two pyramids and the ring of each level. States are (6,): motion, gain, offset, in pixels of the finest level."""
 
     first: Sequence[Image]

@@ -25,9 +25,9 @@ def extracted(keypoints: np.ndarray, **config: object) -> StageOutput:
 @pytest.fixture
 def keypoints() -> np.ndarray:
     rng = np.random.default_rng(5)
-    path = np.cumsum(rng.normal(0, 3, (50, 2, 17, 3)), axis=0) + rng.normal(0, 60, (1, 2, 17, 3)) + 300
-    path[..., 2] = rng.uniform(0, 1, (50, 2, 17))
-    return path
+    keypoints = np.cumsum(rng.normal(0, 3, (50, 2, 17, 3)), axis=0) + rng.normal(0, 60, (1, 2, 17, 3)) + 300
+    keypoints[..., 2] = rng.uniform(0, 1, (50, 2, 17))
+    return keypoints
 
 
 @pytest.mark.parametrize("statistics", ["mean", "mean_std_absdiff", "samples", "dct"])

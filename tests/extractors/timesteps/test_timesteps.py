@@ -50,10 +50,10 @@ def clips(steps: int, duration: float) -> StageOutput:
 
 def tools(rows: int = 300) -> StageOutput:
     time = np.arange(rows) / 30
-    path = np.stack([0.02 * np.sin(2 * np.pi * f * time) for f in (0.5, 0.2, 0.1, 0.3, 0.4, 0.6)], axis=1)
+    trajectory = np.stack([0.02 * np.sin(2 * np.pi * f * time) for f in (0.5, 0.2, 0.1, 0.3, 0.4, 0.6)], axis=1)
     grip = 0.3 * np.sign(np.sin(2 * np.pi * 0.25 * time + 0.1))[:, None]
     names = (*HANDS, "left_gripper_rad")
-    master = np.concatenate([path, grip], axis=1)
+    master = np.concatenate([trajectory, grip], axis=1)
     return StageOutput(
         {
             "time": Array(time, ("row",), "s"),
