@@ -39,8 +39,12 @@ def _blamed(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
     return None if where is None else str(where)
 
 
-NEEDED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-"""By the beginning of pydantic's type of error (`int_parsing`, `int_type`, `int_from_float`), what the key takes."""
+NEEDED = {
+    **{"int": "a whole number", "float": "a number", "finite": "a finite number", "bool": "true or false"},
+    **{"string": "a text in quotes", "model": "a section of keys", "dict": "a section of keys", "missing": "a value"},
+    **{"too_short": "a longer list", "too_long": "a shorter list"},
+}
+"""By pydantic's type of error, or its beginning (`int_parsing`, `int_type`, `int_from_float`), what the key takes."""
 
 
 def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
@@ -50,8 +54,9 @@ def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         given = repr(error["input"])[:100]
         if error["type"] in ("tuple_type", "list_type"):
-            return f"'{name}': a list is needed, such as [{error['input']}], not {given}"
-        if needed := NEEDED.get(error["type"].partition("_")[0]):
+            example = f", such as [{error['input']}]" if isinstance(error["input"], (str, int, float)) else ""
+            return f"'{name}': a list is needed{example}, not {given}"
+        if needed := NEEDED.get(error["type"], NEEDED.get(error["type"].partition("_")[0])):
             return f"'{name}': {needed} is needed, not {given}"
         fault = error["msg"].removeprefix("Value error, ")
         whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them

@@ -193,7 +193,7 @@ def test_a_stop_after_a_node_died_ends_within_seconds(nodes: Nodes, tmp_path: Pa
 
     nodes.at_work(tmp_path, act)
     list(run_items(RayPool(ray_run(nodes)), partial(sleeping, tmp_path), deque([300.0] * 4), stop.is_set))
-    assert time.monotonic() - times[0] < 25
+    assert time.monotonic() - times[0] < 50, "without the stop, a lost worker is waited for a minute"
 
 
 @pytest.fixture
