@@ -35,10 +35,10 @@ def config_of(config: Configuration, overrides: Overrides = (), **machine: Any) 
     `machine` has arguments of `SETTING_OF`; None and () leave a setting as it is. Raises as `load_config`, and
     UsageError for a setting that an argument and an override give.
     """
-    from pipeline.settings.config import load_config
-    from pipeline.settings.yaml_values import DEFAULT, parse_overrides
+    from pipeline.settings.config import given_settings, load_config
+    from pipeline.settings.yaml_values import DEFAULT
 
-    given = parse_overrides(overrides)
+    given = given_settings(overrides)
     named = {name: value for name, value in machine.items() if value is not None and value != ()}
     for name, key in SETTING_OF.items():
         if name in named and any(key == override for override, _ in given):
@@ -62,12 +62,11 @@ def settings_beside_model(
     Raises UsageError where overrides name more than the data set, its frames and the person to follow; else as
     `config_of`.
     """
-    from pipeline.settings.config import load_config, setting_classes
+    from pipeline.settings.config import given_settings, load_config, setting_classes
     from pipeline.settings.config_errors import all_keys
     from pipeline.settings.videos import videos_class
-    from pipeline.settings.yaml_values import parse_overrides
 
-    given = parse_overrides(overrides)
+    given = given_settings(overrides)
     settings = config_of(load_config() if config is None else config, given, **machine)  # refuses unknown keys first
     _, *others = setting_classes()
     free = {key for kind in others for key in all_keys(kind)}
@@ -86,9 +85,9 @@ def settings_beside_model(
 
 def on_data_set(overrides: Overrides, root: Place | None, pack: Place | None = None) -> list[tuple[str, Any]]:
     """The overrides, and the data set's folder. Raises UsageError where an override or a pack names another one."""
-    from pipeline.settings.yaml_values import parse_overrides
+    from pipeline.settings.config import given_settings
 
-    given = parse_overrides(overrides)
+    given = given_settings(overrides)
     if root is None:
         return given
     if pack is not None or any(key == "dataset.root" for key, _ in given):

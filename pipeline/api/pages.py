@@ -34,12 +34,12 @@ def demo(
         full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
     """
     from pipeline.demo.demo_run import run_demo
-    from pipeline.settings.yaml_values import parse_overrides
+    from pipeline.settings.config import given_settings
 
     out = Path(out)
     check_folder(out)
     with writing(out):
-        return run_demo(out, full=full, overrides=parse_overrides(overrides), observer=observer)
+        return run_demo(out, full=full, overrides=given_settings(overrides), observer=observer)
 
 
 def report(

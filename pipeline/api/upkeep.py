@@ -138,9 +138,9 @@ def cache_prune(
         yes: really delete; without it the files are only listed.
     """
     from pipeline.run import prune
-    from pipeline.settings.yaml_values import parse_overrides
+    from pipeline.settings.config import given_settings
 
-    given, names = parse_overrides(overrides), split_names(stages)
+    given, names = given_settings(overrides), split_names(stages)
     with _cache_of(config, cache, given) as opened:
         users = [config_of(one, given, cache=cache) for one in (config, *keep)]
         return prune(users, opened, names, many_paths(inputs), yes, observer)

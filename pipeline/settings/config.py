@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,7 +20,7 @@ from data.datasets import KINDS
 from data.datasets.diving_frames import Difficulty
 from data.errors import UsageError
 from extractors.base import DATA_SET, StageConfig, one_of, setting
-from pipeline.settings.config_errors import usage_error
+from pipeline.settings.config_errors import all_keys, section_class, usage_error
 from pipeline.settings.machine import Machine, machine_class
 from pipeline.settings.method import Method, method_class
 from pipeline.settings.section import Section
@@ -116,6 +118,27 @@ def setting_classes() -> tuple[type[Method], type[Machine], type[Videos], type[D
     return method_class(), machine_class(), videos_class(), Data
 
 
+def given_settings(overrides: Overrides) -> list[tuple[str, Any]]:
+    """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read."""
+    return parse_overrides(overrides, _text_keys())
+
+
+@cache
+def _text_keys() -> frozenset[str]:
+    """The dotted keys of names, paths and other texts."""
+    kinds = setting_classes()
+    return frozenset(key for kind in kinds for key in all_keys(kind) if _is_text(section_class(kind, key.split("."))))
+
+
+def _is_text(annotation: Any) -> bool:
+    """Whether every value of this annotation is a text, a path or null."""
+    if get_origin(annotation) is Literal:
+        return all(isinstance(value, str) for value in get_args(annotation))
+    if get_origin(annotation) in (Union, UnionType):
+        return all(map(_is_text, get_args(annotation)))
+    return annotation in (str, Path, NoneType)
+
+
 def load_config(config: str | Path | Config | None = None, overrides: Overrides = ()) -> Config:
     """A configuration with overrides applied in order.
 
@@ -125,7 +148,7 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
 
     Raises UsageError for an unknown preset or key (the nearest one is named), an unreadable file, or a wrong value.
     """
-    given = parse_overrides(overrides)
+    given = given_settings(overrides)
     if isinstance(config, Config):
         if not given:
             return config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,6 @@ Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 """Texts `section.key=value`, pairs of a dotted key and its value, or a mapping of keys or sections to values."""
 
 EXAMPLE = "Example: --set pose.stride=2"
-
-PLACES = ("cache", "dataset.root", "dataset.labels", "dataset.phases")
-"""Keys of paths: a value is the text as it stands, unless it is null or quoted. The folder 2026-05-31 is no date."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -133,13 +130,17 @@ def _number(value: Any) -> Any:
         return value
 
 
-def parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
-    """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read."""
+def parse_overrides(overrides: Overrides, texts: Container[str]) -> list[tuple[str, Any]]:
+    """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read.
+
+    Args:
+        texts: keys whose value is the text as it stands, unless it is null or quoted: the folder 2026-05-31 is no date.
+    """
     if isinstance(overrides, Mapping):
         return list(_flat(overrides))
     if isinstance(overrides, str):
         overrides = [overrides]
-    pairs = (_parse_override(one) if isinstance(one, str) else one for one in overrides)
+    pairs = (_parse_override(one, texts) if isinstance(one, str) else one for one in overrides)
     return [flat for name, value in pairs for flat in _flat({name: value})]
 
 
@@ -151,12 +152,12 @@ def _flat(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield f"{prefix}{key}", value
 
 
-def _parse_override(override: str) -> tuple[str, Any]:
+def _parse_override(override: str, texts: Container[str]) -> tuple[str, Any]:
     name, equals, text = override.partition("=")
     if not equals or not name.strip():
         raise UsageError(f"'--set {override}' is not of the form section.key=value", fix=EXAMPLE)
-    if name.strip() in PLACES and (path := text.strip()) not in ("", "~", "null") and path[0] not in "'\"":
-        return name.strip(), path
+    if name.strip() in texts and (plain := text.strip()) not in ("", "~", "null") and plain[0] not in "'\"":
+        return name.strip(), plain
     try:
         value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 -- _Loader is a SafeLoader
     except yaml.YAMLError:

@@ -149,8 +149,8 @@ def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: st
     "value", ["2001-99-99", "!!int foo", "[" * 3000, "!!map [a]", "!!timestamp x", "!!bool x", "!!int ''", "1" * 5000]
 )
 def test_a_value_that_yaml_cannot_make_is_a_usage_error(value: str) -> None:
-    with pytest.raises(UsageError, match="'--set name'") as caught:
-        load_config(None, [f"name={value}"])
+    with pytest.raises(UsageError, match="'--set pose.stride'") as caught:
+        load_config(None, [f"pose.stride={value}"])
     assert caught.value.fix
     assert len(str(caught.value)) < 300, "the value itself may be of any length"
     with pytest.raises(UsageError, match="no list of values"):
@@ -159,7 +159,7 @@ def test_a_value_that_yaml_cannot_make_is_a_usage_error(value: str) -> None:
 
 @given(st.text(max_size=50))
 def test_any_override_gives_a_configuration_or_a_usage_error(text: str) -> None:
-    for override in (f"name={text}", f"train.recipe={text}", text):
+    for override in (f"name={text}", f"train.recipe={text}", f"pose.stride={text}", text):
         with contextlib.suppress(UsageError):
             load_config(None, [override])
 
@@ -332,3 +332,11 @@ def test_another_recipe_replaces_what_the_first_one_filled_in() -> None:
 def test_a_path_is_the_text_as_it_stands(text: str, path: str | None) -> None:
     """A folder may have the name of a date, a number or a truth value."""
     assert load_config("folder", [f"dataset.root={text}"]).dataset.root == (None if path is None else Path(path))
+
+
+@pytest.mark.parametrize("key", ["pose.import.dir", "clips.weights_file", "pose.rtmlib.model", "dataset.score", "name"])
+def test_every_text_is_what_was_typed(key: str) -> None:
+    values = load_config("folder", [f"{key}=2026-05-31"]).dump()
+    for part in key.split("."):
+        values = values[part]
+    assert values == "2026-05-31"
