@@ -13,14 +13,14 @@ from extractors.timesteps import TimestepsConfig
 from pipeline.checks.flag import Flag, worst_first
 from pipeline.checks.flag_checks import RATES, Facts, find_flags
 from pipeline.observer import Observer
-from pipeline.settings.config import Config
+from pipeline.settings.config import Config, load_config
 
 ALONE = ("stream", "people detected", "right person", "cuts", "kinematics", "pauses")
 AMONG_OTHERS = ("frame rate", "length")
 """Names of the checks (`flag_checks.CHECKS`) of a video alone, and of those against the other videos."""
 
-SHARED_CACHE = Path("cache/folder")
-"""Cache of the presets `folder` and `person`."""
+ADVISED = "person"
+"""The preset for one person before a still camera."""
 
 MeasuredVideo = tuple[str, Quality]
 """Name of a video, and the quality values of its outputs by stage."""
@@ -89,9 +89,9 @@ def still_camera_advice(measured: Iterable[MeasuredVideo], config: Config, out: 
     if 2 * still <= len(moving):
         return ""
     root, cache = config.dataset.root, config.machine.cache
-    options = () if cache == SHARED_CACHE else ("--cache", cache)
-    extract = typed("extract", root, "--config", "person", *options)
-    train = typed("train", "--config", "person", "--set", f"dataset.root={root}", *options, "--out", out)
+    options = () if cache == load_config(ADVISED).machine.cache else ("--cache", cache)
+    extract = typed("extract", root, "--config", ADVISED, *options)
+    train = typed("train", "--config", ADVISED, "--set", f"dataset.root={root}", *options, "--out", out)
     return (
         f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
         f"For one person before a still camera, type: {extract} && {train}"
