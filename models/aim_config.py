@@ -20,7 +20,7 @@ class AimConfig:
     """
 
     system: Literal["aim", "no_aim", "scene", "scene_agents", "combined"] = Field(
-        default="aim",
+        default="combined",
         description='"aim" is the full model (figure 2). "no_aim" replaces the asymmetric interaction module by one '
         'fully connected layer over both agents, without transformation, difference and LSTM (table 5, "w/o '
         'AIM"). "scene" scores the whole-scene feature only ("Baseline", tables 2, 4 and 5). "scene_agents" '

@@ -64,7 +64,7 @@ cache: cache/surgery
 dataset: {kind: jigsaws, root: JIGSAWS, tasks: [Suturing]}
 timesteps: {primary: "kinematics:master", secondary: ["kinematics:slave"], scene: ""}
 train: {runs: 1, epochs: 1}
-model: {width: 4}
+model: {system: aim, width: 4}
 run: {workers: 0}
 """
 PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "width": 110}

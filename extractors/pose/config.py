@@ -66,7 +66,7 @@ class PoseConfig(StageConfig):
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
     import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
-    agents: int = setting(2, "People to keep at most.", ge=1, le=6)
+    agents: int = setting(1, "People to keep at most.", ge=1, le=6)
     stride: int = setting(1, "Every how many-th frame is processed.", ge=1)
     work_side: int = setting(720, "Longer side in pixels to which frames are reduced before detection.", ge=256)
     long_side: int = setting(320, "Longer side of MoveNet's input in pixels; best at 320 to 384.", ge=96)

@@ -49,7 +49,7 @@ class TimestepsConfig(StageConfig):
     primary: str = setting(
         "pose:0", "Role of the primary agent: a stage and its part, such as pose:0, kinematics:master or stage/array."
     )
-    secondary: tuple[str, ...] = setting(("pose:1",), "Roles of the secondary agents, one kind.", min_length=1)
+    secondary: tuple[str, ...] = setting(("camera_flow",), "Roles of the secondary agents, one kind.", min_length=1)
     scene: str = setting("clips", "Stage of the whole-scene feature (its logits), or stage/array; empty for none.")
     exchange: bool = setting(False, "Exchange the primary with the (first) secondary agent.")
     statistics: Statistics = setting(

@@ -16,7 +16,9 @@ from models.losses import aim_loss, mean_squared_error, pairwise_logistic
 from models.stacked import member_state
 from pipeline.settings.config import load_config
 
-SMALL = AimConfig(width=16, regression_width=8, identity_start=False, difference="signed", feature_dropout=0.0)
+SMALL = AimConfig(
+    system="aim", width=16, regression_width=8, identity_start=False, difference="signed", feature_dropout=0.0
+)
 """Small, and in all else the paper's."""
 SIZES = AimSizes(primary=6, secondary=5, agents=1, scene=7, trial=3)
 
@@ -233,7 +235,7 @@ def test_impossible_networks_are_refused(changes: dict[str, Any], sizes: AimSize
 
 def test_config_is_strict_inside_pydantic() -> None:
     class Outer(BaseModel):
-        model: AimConfig = AimConfig()
+        model: AimConfig = AimConfig(system="aim")
 
     assert Outer.model_validate({"model": {"width": 8}}).model.width == 8
     for wrong in ({"widht": 8}, {"system": "other"}, {"dropout": 1.5}):

@@ -213,7 +213,7 @@ def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_p
     render_dives(tmp_path, 1, seed=5)
     path = next((tmp_path / "videos").glob("*.mp4"))
     images = [frame.image for frame in decode(path)]
-    output = Pose(PoseConfig(weights_file=str(movenet)), FILES).extract(MemoryClip(images))
+    output = Pose(PoseConfig(weights_file=str(movenet), agents=2), FILES).extract(MemoryClip(images))
     truth = read_truth(tmp_path / "truth" / f"{path.stem}.npz")
     measured = compare_keypoints(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
     assert output.quality["found_rate_all"] >= 0.95

@@ -18,7 +18,7 @@ FILES = StageFiles()
 
 
 def extracted(keypoints: np.ndarray, **config: object) -> StageOutput:
-    stage = Timesteps(TimestepsConfig(scene="", **config), FILES)
+    stage = Timesteps(TimestepsConfig(**{"secondary": ("pose:1",), "scene": "", **config}), FILES)
     return stage.extract(SimpleNamespace(upstream={"pose": pose_output(keypoints)}))
 
 

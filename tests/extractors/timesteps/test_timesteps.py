@@ -64,7 +64,7 @@ def tools(rows: int = 300) -> StageOutput:
 
 
 def run(upstream: Mapping[str, StageOutput], phases: tuple[Phase, ...] = (), **config: object) -> StageOutput:
-    stage = Timesteps(TimestepsConfig(**config), FILES)
+    stage = Timesteps(TimestepsConfig(**{"secondary": ("pose:1",), **config}), FILES)
     assert set(stage.upstream(stage.config)) <= set(upstream)
     record = Record("a", None, phases=phases)
     stage.reads_of(stage.config, record, FILES)
@@ -73,7 +73,7 @@ def run(upstream: Mapping[str, StageOutput], phases: tuple[Phase, ...] = (), **c
 
 def test_shapes_types_and_dims():
     out = run({"pose": pose(np.arange(102) / 25), "clips": clips(10, 4.08)})
-    Timesteps.promise(TimestepsConfig(), 102).check(out)
+    Timesteps.promise(TimestepsConfig(secondary=("pose:1",)), 102).check(out)
     a = {name: array.values for name, array in out.arrays.items()}
     assert a["secondary"].shape == (10, 1, a["primary"].shape[1])
     assert a["duration"] == pytest.approx(4.08)
@@ -134,11 +134,11 @@ def test_the_steps_of_a_phase_that_is_left_out_are_masked():
 
 
 def test_bounds_are_equal_or_names():
-    assert TimestepsConfig(bounds=["a", "b"], steps=3).step_phases == ("a", "a", "b")
-    assert TimestepsConfig(steps=2).step_phases == ("", "")
+    assert TimestepsConfig(secondary=("pose:1",), bounds=["a", "b"], steps=3).step_phases == ("a", "a", "b")
+    assert TimestepsConfig(secondary=("pose:1",), steps=2).step_phases == ("", "")
     for bad in ("annotated", 3, ["a", 3], [], ["a", "a"], ["a", " "], list("abcd")):
         with pytest.raises(ValidationError, match="different phases, at most one a step"):
-            TimestepsConfig(bounds=bad, steps=3)
+            TimestepsConfig(secondary=("pose:1",), bounds=bad, steps=3)
 
 
 def test_exchange_swaps_the_agents_and_nothing_else():
@@ -188,7 +188,7 @@ def test_a_stage_of_two_roles_is_read_once():
 
 
 def test_inputs_follow_the_roles():
-    assert Timesteps.upstream(TimestepsConfig()) == ("pose", "clips")
+    assert Timesteps.upstream(TimestepsConfig(secondary=("pose:1",))) == ("pose", "clips")
     config = TimestepsConfig(primary="kinematics:master", secondary=("kinematics:slave",), scene="")
     assert Timesteps.upstream(config) == ("kinematics",)
     config = TimestepsConfig(primary="pose:0:left", secondary=("pose:0:right", "pose:1:right"), scene="")
@@ -246,7 +246,7 @@ def test_bad_settings_are_refused(bad):
 
 def test_bad_upstream_is_named():
     with pytest.raises(DataError, match="no output of stage 'pose'"):
-        Timesteps(TimestepsConfig(), FILES).extract(SimpleNamespace(upstream={}))
+        Timesteps(TimestepsConfig(secondary=("pose:1",)), FILES).extract(SimpleNamespace(upstream={}))
     with pytest.raises(DataError, match="stores no array 'logit'"):
         run({"pose": pose(np.arange(9) / 25), "clips": clips(10, 1)}, scene="clips/logit")
 

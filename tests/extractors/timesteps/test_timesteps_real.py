@@ -25,13 +25,13 @@ FRAMES = 16
 def test_two_people_and_the_camera_of_a_real_clip():
     source = MemoryClip([frame.image for frame in decode(CLIP, range(FRAMES))], times=probe(CLIP)[1][:FRAMES])
     source.upstream = {
-        "pose": Pose(Pose.Config(), FILES).extract(source),
+        "pose": Pose(Pose.Config(agents=2), FILES).extract(source),
         "camera_flow": CameraFlow(CameraFlow.Config(), FILES).extract(source),
     }
     still = source.upstream["camera_flow"].quality
     assert still["static_share"] == 1.0
     assert still["inliers_mean"] > 0.9
-    people = Timesteps(TimestepsConfig(scene=""), FILES).extract(source)
+    people = Timesteps(TimestepsConfig(secondary=("pose:1",), scene=""), FILES).extract(source)
     assert people.quality["observed_primary"] > 0.9
     assert people.quality["observed_secondary"] > 0.9
     assert people.arrays["primary_mask"].values.all()

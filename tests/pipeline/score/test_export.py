@@ -25,10 +25,14 @@ from tests.helpers.made_features import made_features
 pytest.importorskip("onnxscript")
 
 MODELS: dict[str, tuple[AimConfig, dict[str, Any], dict[str, Any]]] = {
-    "multi-task": (AimConfig(width=8, regression_width=4, multi_task=True, difference="absolute"), {"agents": 2}, {}),
+    "multi-task": (
+        AimConfig(system="aim", width=8, regression_width=4, multi_task=True, difference="absolute"),
+        {"agents": 2},
+        {},
+    ),
     "scene only": (AimConfig(width=8, regression_width=4, system="scene"), {}, {"clip": None}),
     "no scene, trial-level features": (
-        AimConfig(width=8, regression_width=4, trial="mlp"),
+        AimConfig(system="aim", width=8, regression_width=4, trial="mlp"),
         {"scene": 0, "trial": 3},
         {},
     ),

@@ -343,7 +343,7 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     records = tuple(replace(record, labels=one) for record, one in zip(made.records, labels, strict=True))
     features = replace(made, records=records)
     run = TrainedModel.fit(
-        features, TrainConfig(runs=1, epochs=4), AimConfig(width=8, regression_width=8, multi_task=True)
+        features, TrainConfig(runs=1, epochs=4), AimConfig(system="aim", width=8, regression_width=8, multi_task=True)
     )
     calibration = calibrate(features, run, folds=3)[0]
     replace(run, calibration=calibration).save(tmp_path)

@@ -149,7 +149,7 @@ def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: st
     "value", ["2001-99-99", "!!int foo", "[" * 3000, "!!map [a]", "!!timestamp x", "!!bool x", "!!int ''", "1" * 5000]
 )
 def test_a_value_that_yaml_cannot_make_is_a_usage_error(value: str) -> None:
-    with pytest.raises(UsageError, match="'--set pose.stride'") as caught:
+    with pytest.raises(UsageError, match=r"'--set pose\.stride'") as caught:
         load_config(None, [f"pose.stride={value}"])
     assert caught.value.fix
     assert len(str(caught.value)) < 300, "the value itself may be of any length"
@@ -340,3 +340,12 @@ def test_every_text_is_what_was_typed(key: str) -> None:
     for part in key.split("."):
         values = values[part]
     assert values == "2026-05-31"
+
+
+def test_a_file_says_only_what_differs_from_the_preset_of_plain_folders(tmp_path: Path) -> None:
+    """There is one place of defaults: a file without a key has the value that a call without --config has."""
+    (tmp_path / "mine.yaml").write_text("pose: {stride: 2}\n")
+    mine, folder = load_config(tmp_path / "mine.yaml"), load_config("folder", {"pose.stride": 2})
+    assert mine.with_inputs() == folder.with_inputs()
+    differing = {key for key, value in mine.dump().items() if value != folder.dump()[key]}
+    assert differing <= {"name", "stages"}
