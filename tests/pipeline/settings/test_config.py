@@ -346,6 +346,6 @@ def test_a_file_says_only_what_differs_from_the_preset_of_plain_folders(tmp_path
     """There is one place of defaults: a file without a key has the value that a call without --config has."""
     (tmp_path / "mine.yaml").write_text("pose: {stride: 2}\n")
     mine, folder = load_config(tmp_path / "mine.yaml"), load_config("folder", {"pose.stride": 2})
-    assert mine.with_inputs() == folder.with_inputs()
+    assert mine.with_upstream() == folder.with_upstream()
     differing = {key for key, value in mine.dump().items() if value != folder.dump()[key]}
     assert differing <= {"name", "stages"}
