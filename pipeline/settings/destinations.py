@@ -23,7 +23,9 @@ def is_full(error: Exception) -> bool:
 
 def check_file(out: Path) -> None:
     """Raise UsageError, before the work begins, for a file that cannot be written."""
-    if out.exists() and not out.is_file():
+    # /dev/stdout is a link there, which a new file would replace
+    is_stream = out.is_symlink() and str(out.readlink()).startswith("/proc/")
+    if is_stream or (out.exists() and not out.is_file()):
         raise UsageError("cannot be written (it is no file)", where=out, fix="Name a file, such as FOLDER/NAME")
     check_folder(out.parent, out)
 
