@@ -49,9 +49,8 @@ def main_table(results: EvaluationResults) -> Table:
     lines += [_printed(results, name, [given.get(task) for task in results.tasks])
               for name, given in results.paper.items()]  # fmt: skip
     tasks = f", average over {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    return _table(
-        results, f"Rank correlation with the judges{tasks}, n {results.held_out_count()}", lines, compared=True
-    )
+    title = f"Rank correlation with the judges{tasks}, n {results.held_out_count()}"
+    return _table(results, title, lines, results.tasks, compared=True)
 
 
 def task_tables(results: EvaluationResults) -> list[Table]:
@@ -67,10 +66,12 @@ def _task_table(results: EvaluationResults, task: str) -> Table:
     if results.paper and OURS in results.systems:
         lines.append(_single_networks(results, results.systems[OURS], [task]))
     lines += [_printed(results, name, [given.get(task)]) for name, given in results.paper.items()]
-    return _table(results, f"{task}, n {results.held_out_count(task)}", lines, compared=False)
+    return _table(results, f"{task}, n {results.held_out_count(task)}", lines, [task], compared=False)
 
 
-def _table(results: EvaluationResults, title: str, lines: Iterable[_Line], *, compared: bool) -> Table:
+def _table(
+    results: EvaluationResults, title: str, lines: Iterable[_Line], tasks: Sequence[str], *, compared: bool
+) -> Table:
     one_fold, compared = len(results.protocol.folds) == 1, compared and results.comparison is not None
     per_fold = [] if one_fold else ["per user" if results.users else "per fold"]
     lines = list(lines)
@@ -91,17 +92,19 @@ def _table(results: EvaluationResults, title: str, lines: Iterable[_Line], *, co
         title,
         columns,
         by_result(rows),
-        note=_note(results, bool(known)),
+        note=_note(results, tasks, bool(known)),
         better=tuple(good.get(name, "neither") for name in columns),
     )
 
 
-def _note(results: EvaluationResults, intervals: bool) -> str:
-    """How the numbers of the tables were computed."""
+def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> str:
+    """How the numbers of a table of these tasks were computed."""
     unit = f"over {counted(results.users, 'user')}" if results.users else "over performances"
     interval = (
         f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"
     )
+    if len({(one.task, one.true) for one in results.predictions if one.task in tasks}) == len(tasks):
+        interval = "all scores are equal, so there is no correlation"
     many = len(results.protocol.folds) > 1
     form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean"
     fold = "user" if results.users else "fold"

@@ -75,13 +75,16 @@ def labelled_features(
 
     That is the given one, without the stages that need a video where no performance has one. `extract` first computes
     missing ones and reports failed videos. Raises UsageError without a data set and a pack, DataError where no
-    performance has a score or usable features, Cancelled after a stop.
+    performance has a score or usable features, or all scores are equal, Cancelled after a stop.
     """
     if pack is not None and config.dataset.features:
         raise UsageError("--pack and --features are both given", where=pack, fix="Give one of them")
     if pack is not None:
-        return refuse_empty(read_labelled(pack, config.dataset.tasks), config.method), config
+        packed = read_labelled(pack, config.dataset.tasks)
+        _refuse_equal(packed.records, pack)
+        return refuse_empty(packed, config.method), config
     records, config = labelled_records(config, observer)
+    _refuse_equal(records, config.dataset.labels or config.dataset.root)
     if extract:
         plans = Planner(config, cache, stages=("timesteps",)).plan_all(records)
         summary = run_extract(plans, config.machine, cache, observer)
@@ -119,6 +122,14 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
         of_task = f" of {min(tasks)}" if len(tasks) == 1 and min(tasks) else ""
         what = f"independent performances{of_task}, fewer than {FEW}"
         observer.note(f"warning: {count} {what}: scores and all numbers about them are uncertain")
+
+
+def _refuse_equal(records: Sequence[Record], where: Path | None) -> None:
+    """Raise DataError where all scores are equal: nothing can be ranked or learned, however many there are."""
+    scores = [one.labels.score for one in records if one.labels is not None and one.labels.score is not None]
+    if len(scores) > 1 and len(set(scores)) == 1:
+        what = f"all {len(scores)} scores are {scores[0]:g}, so nothing can be ranked or learned"
+        raise DataError(what, where=where, fix="Correct the scores, or choose performances with different ones")
 
 
 def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
+from data.video import Labels
 from pipeline.cache import Cache
 from pipeline.observer import Observer
-from pipeline.pack.labelled_features import refuse_empty, training_features
+from pipeline.pack.labelled_features import all_features, refuse_empty, training_features
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from tests.helpers.made_features import made_features
@@ -25,6 +26,15 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
         config, cache = load_config("folder", {"protocol": protocol}), Cache(tmp_path / "cache")
         ids = training_features(config, cache, tmp_path / "features.h5", Observer())[0].ids
         assert (len(ids), made.ids[2] in ids) == (count, protocol == "kfold")
+
+
+def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
+    made, config = made_features(6, channels=3, scene=4), load_config("folder")
+    equal = tuple(replace(one, labels=Labels(5.0)) for one in made.records)
+    write_pack(tmp_path / "features.h5", replace(made, records=equal))
+    for features in (training_features, all_features):
+        with pytest.raises(DataError, match="all 6 scores are 5, so nothing can be ranked or learned"):
+            features(config, Cache(tmp_path / "cache"), tmp_path / "features.h5", Observer())
 
 
 @pytest.mark.parametrize("part", ["primary", "secondary"])
