@@ -50,7 +50,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, made:
     recipe = method.train
     yield Note("fact", f"{network}: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
     if method.without_agents:
-        yield Note("caution", "these features have no agents, so AIM and other systems that need them are left out")
+        yield Note("caution", "these features lack an agent, so AIM and other systems that need both are left out")
     if differing := paper_differences(method, made):
         settings = counted(len(differing), "setting")
         yield Note("caution", f"{network} differs from the paper's method in {settings}: see Methods in the report")

@@ -65,7 +65,8 @@ def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features
         "timesteps.primary": primary,
         "timesteps.secondary": list(secondary),
     }
-    no_agents, model = NO_AGENT in (primary, *secondary), config.method.scorer[0].system
+    absent = [part for part, role in (("primary", primary), ("secondary", secondary[0])) if role == NO_AGENT]
+    no_agents, model = bool(absent), config.method.scorer[0].system
     if beside_features and no_agents and not scene:
         fix = "Name features of the scene (--features FILE), or of both agents (primary=FILE, secondary=FILE)"
         raise UsageError("without videos, these features feed no network", fix=fix)
@@ -75,6 +76,8 @@ def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features
     if {*fewer.method.with_upstream(kept)} & unusable or (model == "scene" and not scene):
         return config
     lost = "; only systems of the whole scene run" if no_agents else "; the rest is used"
+    if beside_features and len(absent) == 1:
+        lost = f"; AIM needs both agents, so networks read the scene alone: add --features {absent[0]}=FILE"
     names = " and ".join(name for name in stages if name in unusable)
     what = " or ".join("a video" if kind == "video" else kind for kind in sorted(lacking, reverse=True))
     observer.note(f"note: no performance has {what}, so {names} {'is' if len(unusable) == 1 else 'are'} left out{lost}")

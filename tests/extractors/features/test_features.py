@@ -93,7 +93,8 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
         in notes
     )
     assert any(
-        "no agents, so AIM and other systems that need them are left out" in note.text for note in done.results.notes
+        "lack an agent, so AIM and other systems that need both are left out" in note.text
+        for note in done.results.notes
     )
     rows = set(done.results.systems)
     assert {
@@ -155,6 +156,18 @@ def test_features_of_one_agent_alone_feed_no_network() -> None:
     record = Record("a", None, sidecars={"primary features": Path("a.npy")})
     with pytest.raises(UsageError, match=r"feed no network. Name features of the scene"):
         feasible_config([record], load_config("aqa7"), SILENT)
+
+
+@pytest.mark.parametrize(("given", "absent"), [("primary", "secondary"), ("secondary", "primary")])
+def test_the_scene_beside_one_agent_says_that_networks_need_the_other(given: str, absent: str) -> None:
+    files, notes = {f"{part} features": Path("a.npy") for part in ("scene", given)}, list[str]()
+    observer = Observer()
+    observer.note = notes.append  # type: ignore[method-assign]
+    method = feasible_config([Record("a", None, sidecars=files)], load_config("aqa7"), observer).method
+    assert method.without_agents
+    assert method.stages == ("features", "timesteps"), "regressions read the agent"
+    (note,) = notes
+    assert note.endswith(f"; AIM needs both agents, so networks read the scene alone: add --features {absent}=FILE")
 
 
 def test_features_leave_the_agents_of_videos_in_place() -> None:
