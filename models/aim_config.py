@@ -85,6 +85,15 @@ class AimConfig:
         if self.trial != "none" and sizes.trial == 0:
             raise ValueError("trial is on, and these features have no trial-level descriptors")
 
+    def missing_heads(self, sizes: AimSizes) -> dict[str, str]:
+        """Why a score of `multi_task` has no head, by the score: each head reads one stream (equation 7)."""
+        absent: dict[str, str] = {}
+        if self.multi_task and not sizes.scene:
+            absent["execution"] = "its head reads the whole scene, and these features have none"
+        if self.multi_task and self.system not in ("aim", "no_aim"):
+            absent["synchronisation"] = f"its head reads the interaction, and the network '{self.system}' has none"
+        return absent
+
 
 @dataclass(frozen=True)
 class AimSizes:

@@ -19,6 +19,7 @@ from pipeline.pack.pack_file import read_labelled
 from pipeline.run import Planner, feasible_config, list_inputs, run, run_extract
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.method import Method
+from pipeline.train import input_sizes
 from pipeline.train.features import FeatureSet, feature_set
 
 FEW = 20
@@ -82,7 +83,7 @@ def labelled_features(
     if pack is not None:
         packed = read_labelled(pack, config.dataset.tasks)
         _refuse_equal(packed.records, pack)
-        return refuse_empty(packed, config.method), config
+        return _usable(packed, config.method, observer), config
     records, config = labelled_records(config, observer)
     _refuse_equal(records, config.dataset.labels or config.dataset.root)
     if extract:
@@ -92,7 +93,7 @@ def labelled_features(
             observer.failures(summary.failed)
         if summary.cancelled:
             raise Cancelled
-    return refuse_empty(gather_features(records, config, cache, observer), config.method), config
+    return _usable(gather_features(records, config, cache, observer), config.method, observer), config
 
 
 def training_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> tuple[FeatureSet, Config]:
@@ -130,6 +131,14 @@ def _refuse_equal(records: Sequence[Record], where: Path | None) -> None:
     if len(scores) > 1 and len(set(scores)) == 1:
         what = f"all {len(scores)} scores are {scores[0]:g}, so nothing can be ranked or learned"
         raise DataError(what, where=where, fix="Correct the scores, or choose performances with different ones")
+
+
+def _usable(features: FeatureSet, method: Method, observer: Observer) -> FeatureSet:
+    """The same features; a note for each labelled score that the network cannot give. Raises as `refuse_empty`."""
+    for score, why in method.scorer[0].missing_heads(input_sizes(features)).items():
+        if any(getattr(record.labels, score, None) is not None for record in features.records):
+            observer.note(f"note: no {score} score: {why}")
+    return refuse_empty(features, method)
 
 
 def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:

@@ -174,6 +174,19 @@ def test_without_scene_only_the_interaction_counts() -> None:
     assert out.synchronisation is not None
 
 
+@pytest.mark.parametrize(
+    ("system", "scene"), [("aim", 0), ("aim", 6), ("no_aim", 0), ("no_aim", 6), ("scene", 6), ("scene_agents", 6)]
+)
+def test_a_head_is_built_unless_its_absence_has_a_reason(system: str, scene: int) -> None:
+    sizes = replace(SIZES, scene=scene)
+    net = build(sizes, system=system, multi_task=True)
+    absent = net.config.missing_heads(sizes)
+    assert {name: hasattr(net, name) for name in ("execution", "synchronisation")} == {
+        name: name not in absent for name in ("execution", "synchronisation")
+    }
+    assert not replace(net.config, multi_task=False).missing_heads(sizes)
+
+
 def test_an_unobserved_secondary_changes_nothing() -> None:
     net, x = build(), inputs(2)
     hidden = replace(x, secondary_mask=torch.zeros_like(x.secondary_mask))

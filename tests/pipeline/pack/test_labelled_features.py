@@ -37,6 +37,22 @@ def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
             features(config, Cache(tmp_path / "cache"), tmp_path / "features.h5", Observer())
 
 
+@pytest.mark.parametrize(
+    ("system", "scene", "absent"),
+    [("aim", 4, []), ("aim", 0, ["execution"]), ("combined", 0, ["execution"]), ("scene", 4, ["synchronisation"])],
+)
+def test_a_labelled_score_without_its_head_is_noted(tmp_path: Path, system: str, scene: int, absent: list[str]) -> None:
+    write_pack(tmp_path / "features.h5", made_features(20, channels=3, scene=scene))
+    for multi_task in (True, False):
+        notes, observer = list[str](), Observer()
+        observer.note = notes.append  # type: ignore[method-assign]
+        config = load_config("folder", {"model.system": system, "model.multi_task": multi_task})
+        for features in (training_features, all_features):
+            features(config, Cache(tmp_path / "cache"), tmp_path / "features.h5", observer)
+            assert [note.split()[2] for note in notes] == (absent if multi_task else [])
+            notes.clear()
+
+
 @pytest.mark.parametrize("part", ["primary", "secondary"])
 def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
     made, method = made_features(3, channels=5, scene=2), load_config(None).method
