@@ -53,7 +53,6 @@ def test_every_preset_loads(path: Path) -> None:
         ("pose.region=[0, 0, 1, 1, 1]", "'pose.region': a shorter list is needed, not [0, 0, 1, 1, 1]"),
         ("pose.region=[0, 0, 1]", "'pose.region.3': a value is needed, not [0, 0, 1]"),
         ("pose.cleaning=5", "'pose.cleaning': a section of keys is needed, not 5"),
-        ("run.address=5", "'run.address': a text in quotes is needed, not 5"),
         ("protocol=5fold", f"'protocol': should be one of {', '.join(PROTOCOLS)}, not '5fold'"),
     ],
 )
