@@ -6,6 +6,7 @@ folds  normal scores and predictions with a true correlation of 0, .5 or .85, an
        The truth of Spearman's rho is 6 / pi * asin(r / 2).
 users  the same under leave-one-user-out, where the correlation differs between users: Fisher's z has a deviation of 0,
        .3 or .6. The truth is the correlation of 4 000 users ranked together without their means.
+together  the same with users of means of their own, where a fold holds one or two of them out, as a calibration does.
 leads  eight systems with one true correlation, whose errors are half shared: share of sets in which some interval of
        a difference excludes zero, in twice as many sets. It is .05 if the intervals hold together.
 
@@ -33,7 +34,7 @@ TRUE = (0.0, 0.5, 0.85)
 SETS = ((28, 3), (28, 4), (28, 7), (28, 10), (36, 4), (36, 9), (36, 10), (102, 4), (102, 10), (102, 25))
 """Performances and folds: 4 to 10 folds, and folds of 4 to 10 performances."""
 
-USERS, TRIALS, DIFFERENT = 8, 5, (0.0, 0.3, 0.6)
+USERS, TRIALS, FOLDS, DIFFERENT = 8, 5, 5, (0.0, 0.3, 0.6)
 
 
 def drawn(rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float) -> tuple[Values, Values]:
@@ -43,9 +44,9 @@ def drawn(rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float) -
     return np.asarray(true + shift[1]), np.asarray(r * true + np.sqrt(1 - np.square(r)) * noise + shift[0])
 
 
-def holds(rows: HeldOut, truth: float, *, users: bool = False) -> bool:
+def holds(rows: HeldOut, truth: float, **units: bool) -> bool:
     """Whether the interval of one simulated set holds the truth."""
-    found = rank_agreement([rows], users=users)
+    found = rank_agreement([rows], **units)
     return found.low is not None and found.high is not None and found.low <= truth <= found.high
 
 
@@ -74,6 +75,30 @@ def users(draws: int) -> list[dict[str, Any]]:
                 hits += holds(HeldOut(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, users=True)
             rows.append({"users": USERS, "trials": TRIALS, "r": r, "between": between, "coverage": hits / draws})
             print("users", rows[-1], flush=True)
+    return rows
+
+
+def together(draws: int) -> list[dict[str, Any]]:
+    """Coverage for users in folds of one or two."""
+    rng, rows, user = np.random.default_rng(3), [], np.repeat(np.arange(USERS), TRIALS)
+    for r in TRUE:
+        for between in DIFFERENT:
+
+            def made(sets: int, r: float = r, between: float = between) -> tuple[Values, Values, NDArray[np.intp]]:
+                """Labels, predictions and folds of several sets."""
+                each = np.arange(sets * USERS).repeat(TRIALS)
+                own = np.tanh(np.arctanh(r) + between * rng.normal(size=sets * USERS))[each]
+                return *drawn(rng, each, own), each // USERS * FOLDS + each % USERS % FOLDS
+
+            *sides, fold = made(1000)
+            sizes = np.bincount(fold)
+            truth = float(spearmanr(*(side - (np.bincount(fold, side) / sizes)[fold] for side in sides)).statistic)
+            hits = 0
+            for _ in range(draws):
+                true, predicted, fold = made(1)
+                hits += holds(HeldOut(true, predicted, fold, user), truth, groups=True)
+            rows.append({"users": USERS, "folds": FOLDS, "r": r, "between": between, "coverage": hits / draws})
+            print("together", rows[-1], flush=True)
     return rows
 
 
@@ -106,7 +131,8 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("interval_coverage.json"))
     given = parser.parse_args()
-    measured = {"folds": folds(given.draws), "users": users(given.draws), "leads": leads(2 * given.draws)}
+    measured = {"folds": folds(given.draws), "users": users(given.draws), "together": together(given.draws)}
+    measured["leads"] = leads(2 * given.draws)
     given.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 

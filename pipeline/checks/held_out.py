@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
@@ -99,9 +100,8 @@ class HeldOut:
         """Spearman's correlation of all performances ranked together, without fold means; NaN where undefined."""
         return spearman(*self.without_fold_means()) if len(self.truth) else math.nan
 
-    def without(self, fold: int) -> HeldOut:
-        """The predictions of the other folds."""
-        kept = self.fold != fold
+    def take(self, kept: NDArray[np.bool_]) -> HeldOut:
+        """The predictions that are marked in `kept` (n,)."""
         return HeldOut(self.truth[kept], self.predicted[kept], self.fold[kept], self.group[kept])
 
 

@@ -4,9 +4,9 @@ Each fold's mean is taken from its predictions and from its labels, and all are 
 without a fold of high scores predicts that fold too low, so fold means left in would lower the correlation.
 
 The interval is symmetric in Fisher's z. Its deviation is that of Bonett and Wright (2000, Psychometrika 65),
-sqrt((1 + rho^2 / 2) / (n - 3)), where every fold mean after the first costs one of the n performances. Under
-leave-one-user-out, users differ in more than their scores, so the deviation is the jackknife's over users, with
-Student's t of one degree less than there are users. `python -m benchmarks.interval_coverage` measures the coverage.
+sqrt((1 + rho^2 / 2) / (n - 3)), where every fold mean after the first costs one of the n performances. Where users are
+held out, they differ in more than their scores, so the deviation is the jackknife's over users, with Student's t of one
+degree less than there are users. `python -m benchmarks.interval_coverage` measures the coverage.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data.store.arrays import Rows
 from models.metrics import FISHER_CLIP
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.evaluation_results import Estimate
@@ -28,19 +29,22 @@ LEAST = 8
 of .85 hold in 82 and 91 of 100 simulated sets; of 8, in 96."""
 
 
-def rank_agreement(tasks: Sequence[HeldOut], *, users: bool = False) -> Estimate:
+def rank_agreement(tasks: Sequence[HeldOut], *, users: bool = False, groups: bool = False) -> Estimate:
     """The rank correlation of one task, or the average of several by Fisher's z, with its 95 % interval.
 
     Tasks without a correlation are left out of an average.
 
     Args:
         users: whether each fold is a user, and users are the units of the interval.
+        groups: whether each group is a user or the like, of whose performances folds hold several out together: all are
+            ranked, and groups are the units.
     """
-    ranked = [task for task in (one.once() for one in tasks) if math.isfinite(task.rho)]
+    ranked = [task for task in (one if groups else one.once() for one in tasks) if math.isfinite(task.rho)]
     if not ranked:
         return Estimate(None)
     value = ranked[0].rho if len(ranked) == 1 else math.tanh(_mean_z(ranked))
-    reach = _over_users(ranked) if users else _over_performances(ranked)
+    units = [task.group if groups else task.fold for task in ranked]
+    reach = _over_units(ranked, units) if users or groups else _over_performances(ranked)
     if not math.isfinite(reach):
         return Estimate(value)
     low, high = (math.tanh(_mean_z(ranked) + sign * reach) for sign in (-1, 1))
@@ -60,13 +64,13 @@ def _over_performances(tasks: Sequence[HeldOut]) -> float:
     return NORMAL * math.sqrt(sum(variances)) / len(tasks)
 
 
-def _over_users(tasks: Sequence[HeldOut]) -> float:
-    """The same by the jackknife over users; infinite for two users, or where one of them decides alone."""
+def _over_units(tasks: Sequence[HeldOut], units: Sequence[Rows]) -> float:
+    """The same by the jackknife over units, such as users; infinite for two units, or where one decides alone."""
     from scipy.stats import t
 
-    numbers = np.unique(np.concatenate([task.fold for task in tasks]))
+    numbers, pairs = np.unique(np.concatenate(units)), [*zip(tasks, units, strict=True)]
     if len(numbers) < 3:
         return math.inf
-    each = np.array([_mean_z([task.without(user) for task in tasks]) for user in numbers])
+    each = np.array([_mean_z([task.take(unit != one) for task, unit in pairs]) for one in numbers])
     deviation = math.sqrt((len(each) - 1) * float(each.var()))
     return float(t.ppf(0.975, len(each) - 1)) * deviation if deviation > 0 else math.inf

@@ -95,9 +95,7 @@ class Calibration(HeldOut):
     @property
     def ranked(self) -> HeldOut:
         """The predictions that are ranked: of each performance one; of each video where a group is several."""
-        if self.unit == "performance":
-            return self.once()
-        return HeldOut(self.truth, self.predicted, self.fold, np.arange(len(self.truth)))
+        return self.once() if self.unit == "performance" else self
 
     @cached_property
     def head_accuracies(self) -> dict[str, Accuracy]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,22 @@ def test_users_are_the_units_of_their_interval() -> None:
     reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
     assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
     assert rank_agreement([noisy(40, 2)], users=True).interval is None, "two users"
+
+
+def test_users_in_folds_of_several_are_the_units_of_their_interval() -> None:
+    """Fold means leave the rows; the jackknife by hand leaves out one user, of whose fold the other stays."""
+    user = np.repeat(np.arange(8), 5)
+    given = replace(noisy(40, 1), fold=user % 5, group=user)
+    found = rank_agreement([given], groups=True)
+    without = []
+    for one in range(8):
+        kept = user != one
+        fold, each = given.fold[kept], (given.predicted[kept], given.truth[kept])
+        centred = [values - np.array([values[fold == f].mean() for f in fold]) for values in each]
+        without.append(np.arctanh(stats.spearmanr(*centred).statistic))
+    reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
+    assert found.value == pytest.approx(given.rho)
+    assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
 
 
 def test_too_few_performances_have_a_value_and_no_interval() -> None:

@@ -12,6 +12,7 @@ from data.errors import DataError
 from models.aim_config import AimConfig
 from pipeline.checks.novelty import BLOCKS
 from pipeline.checks.prediction_intervals import LEVELS, binomial_range
+from pipeline.evaluate import rank_agreement
 from pipeline.report.evaluation_section import section_of_training_folds
 from pipeline.score.calibration import Calibration
 from pipeline.score.calibration_folds import calibrate
@@ -153,3 +154,5 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
     headline = section_of_training_folds(users, run.train_ids).headline
     assert headline is not None
     assert (headline.value, headline.about) == (users.accuracy.rho, "10 held-out users in 5 folds")
+    assert headline.interval == rank_agreement([users], groups=True).interval
+    assert headline.interval != rank_agreement([users], users=True).interval, "folds are no users"
