@@ -147,7 +147,7 @@ class RayPool(Pool):
         ray.wait([worker.awaited for worker in workers], num_returns=1, timeout=POLL_SECONDS)
 
     def _connect(self) -> None:
-        """Join the cluster, or start Ray here with as many places as there are workers."""
+        """Join the cluster, or start Ray here with as many places as there are workers. Raises UsageError."""
         import ray
 
         run, quiet = self.run, {"log_to_driver": False, "logging_level": "ERROR"}
@@ -161,11 +161,11 @@ class RayPool(Pool):
                 cores = run.workers * run.ray_cpus if run.workers else os.cpu_count() or 1
                 # "local": Ray would else join another cluster of this machine, even one that was killed
                 ray.init("local", num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise UsageError(
-                f"no Ray cluster at {address} ({_first_line(error)})",
-                fix="Start one with `ray start --head`, or leave --address out",
-            ) from None
+        except Exception as error:  # noqa: BLE001 - Ray raises this very class where one of its processes is late
+            what = f"no Ray cluster at {address}" if address else "Ray did not start on this machine"
+            fix = "Start one with `ray start --head`, or leave --address out"
+            fix = fix if address else "Type the same again, or leave --engine ray out"
+            raise UsageError(f"{what} ({_first_line(error)})", fix=fix) from None
 
     def workers_for(self, items: int) -> tuple[int, str]:
         """See `Pool`; the cluster itself is not asked."""

@@ -43,6 +43,7 @@ from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from run_pipeline import app
+from tests.helpers.local_ray import local_ray
 from tests.helpers.made_features import made_features
 
 MODEL = AimConfig(system="aim", width=8, regression_width=8)
@@ -51,10 +52,8 @@ RECIPE = TrainConfig(runs=2, epochs=3)
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    ray = pytest.importorskip("ray")
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+    with local_ray():
+        yield
 
 
 def on_ray(workers: int = 2, **more: Any) -> TrainingRunner:

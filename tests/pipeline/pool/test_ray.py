@@ -19,6 +19,7 @@ import pytest
 from data.errors import UsageError
 from tests.conftest import ROOT
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
+from tests.helpers.local_ray import local_ray
 
 ray = pytest.importorskip("ray")
 
@@ -27,9 +28,8 @@ VIDEOS = 5
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+    with local_ray():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -217,6 +217,15 @@ def test_an_address_without_an_answer_is_named_soon(
         assert time.monotonic() - start < 15
 
 
+def test_a_ray_that_does_not_start_here_is_one_sentence(
+    tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match=r"^Ray did not start on this machine \(.*Not a directory.*leave --engine ray"):
+        extract_flow(videos, flow_config(tmp_path / "cache", 2), "ray")
+
+
 def test_the_end_of_the_cluster_is_one_sentence(living_head: Any, tmp_path: Path) -> None:
     """Its 400 films take longer than a dead head is waited for, on a fast machine too."""
     folder = moving_films(tmp_path / "in", [str(number) for number in range(40)])
