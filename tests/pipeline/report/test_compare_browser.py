@@ -112,7 +112,7 @@ def test_both_videos_show_the_same_part_of_the_same_step(pair: Any) -> None:
 
 @WIDTHS
 def test_they_play_and_stop_together(pair: Any) -> None:
-    pair.select_option("#compare [data-part=speed]", "0.25")  # so that they stop before they end
+    pair.select_option("#compare [data-part=speed]", "0.125")  # so that they stop before they end
     pair.keyboard.press("4")
     pair.keyboard.press(" ")
     wait_for(pair, "document.querySelector('#compare video').currentTime > .7")
