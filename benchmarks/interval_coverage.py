@@ -91,8 +91,8 @@ def together(draws: int) -> list[dict[str, Any]]:
                 return *drawn(rng, each, own), each // USERS * FOLDS + each % USERS % FOLDS
 
             *sides, fold = made(1000)
-            sizes = np.bincount(fold)
-            truth = float(spearmanr(*(side - (np.bincount(fold, side) / sizes)[fold] for side in sides)).statistic)
+            true, predicted = (side - (np.bincount(fold, side) / np.bincount(fold))[fold] for side in sides)
+            truth = float(spearmanr(true, predicted).statistic)
             hits = 0
             for _ in range(draws):
                 true, predicted, fold = made(1)
