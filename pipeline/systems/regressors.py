@@ -26,7 +26,7 @@ from pipeline.train.features import FeatureSet
 warnings.filterwarnings("ignore", message="The optimal value found", module=r"sklearn\.gaussian_process")
 
 PENALTIES = np.logspace(-1, 4, 20)
-"""Ridge penalties to choose from; leaving out one trial chooses."""
+"""Ridge penalties to choose from; leaving out one trial chooses, and where trials have copies, `_best`."""
 
 GRID = {"kernel": ("rbf", "linear"), "C": (1.0, 0.1, 10.0), "epsilon": (0.1, 0.3)}
 """Constants of support vector regression to choose from on inner folds; the library's defaults come first."""
@@ -38,6 +38,18 @@ NEIGHBOURS = 5
 LENGTHS, NOISES = (0.3, 16.0), (1e-2, 1e2)
 """Bounds of the Gaussian process: length scale in roots of the number of descriptors, and noise variance in those of
 the scores, since no judge is free of noise."""
+
+
+COPIES = ("original",)
+"""Groups of the copies of a performance, such as mirrored ones."""
+
+
+@dataclass(frozen=True)
+class Tied:
+    """What is kept together where constants are chosen."""
+
+    groups: Rows  # (n,) the group of each row, as the folds of the system keep them together
+    copies: Rows  # (n,) the performance of each row
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,8 @@ class RegressionSystem(System):
         if self.within_users:
             x, y = _within_users(x, labels, trials)
         x = scale.fit_transform(x)
-        model = FITS[self.model](x, y, bundle_numbers(trials.records, self.kinds))
+        tied = Tied(*(bundle_numbers(trials.records, kinds) for kinds in (self.kinds, COPIES)))
+        model = FITS[self.model](x, y, tied)
         return FittedRegression(self.describe, columns, make_pipeline(cut, scale), model, scores)
 
 
@@ -147,24 +160,32 @@ def _within_users(x: Floats, labels: Floats, trials: FeatureSet) -> tuple[Floats
     return x, y
 
 
-def _ridge(x: Floats, y: Floats, groups: Rows) -> Any:
-    from sklearn.linear_model import RidgeCV
-
-    return RidgeCV(PENALTIES).fit(x, y)
-
-
-def _support_vectors(x: Floats, y: Floats, groups: Rows) -> Any:
+def _best(model: Any, grid: Mapping[str, Any], x: Floats, y: Floats, groups: Rows) -> dict[str, Any]:
+    """The constants of a grid with the least squared error on folds that split no group; none for a single group."""
     from sklearn.model_selection import GridSearchCV, GroupKFold
-    from sklearn.svm import SVR
 
     if (folds := min(GRID_FOLDS, len(np.unique(groups)))) < 2:
-        return SVR().fit(x, y)
-    search = GridSearchCV(SVR(), GRID, scoring="neg_mean_squared_error", cv=GroupKFold(folds))
-    return search.fit(x, y, groups=groups).best_estimator_
+        return {}
+    search = GridSearchCV(model, grid, scoring="neg_mean_squared_error", cv=GroupKFold(folds), refit=False)
+    return dict(search.fit(x, y, groups=groups).best_params_)
 
 
-def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Rows], Any]:
-    def fit(x: Floats, y: Floats, groups: Rows) -> Any:
+def _ridge(x: Floats, y: Floats, tied: Tied) -> Any:
+    from sklearn.linear_model import Ridge, RidgeCV
+
+    copied = len(np.unique(tied.copies)) < len(x)
+    best = _best(Ridge(), {"alpha": PENALTIES}, x, y, tied.copies) if copied else {}
+    return RidgeCV([*best.values()] or PENALTIES).fit(x, y)
+
+
+def _support_vectors(x: Floats, y: Floats, tied: Tied) -> Any:
+    from sklearn.svm import SVR
+
+    return SVR(**_best(SVR(), GRID, x, y, tied.groups)).fit(x, y)
+
+
+def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Tied], Any]:
+    def fit(x: Floats, y: Floats, tied: Tied) -> Any:
         from sklearn.svm import SVR
 
         return SVR(kernel=kernel, C=1.0, epsilon=0.05).fit(x, y)
@@ -172,7 +193,7 @@ def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Rows], Any]:
     return fit
 
 
-def _gaussian_process(x: Floats, y: Floats, groups: Rows) -> Any:
+def _gaussian_process(x: Floats, y: Floats, tied: Tied) -> Any:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
@@ -181,20 +202,20 @@ def _gaussian_process(x: Floats, y: Floats, groups: Rows) -> Any:
     return GaussianProcessRegressor(similar + WhiteKernel(1.0, NOISES)).fit(x, y)
 
 
-def _nearest(x: Floats, y: Floats, groups: Rows) -> Any:
+def _nearest(x: Floats, y: Floats, tied: Tied) -> Any:
     from sklearn.neighbors import KNeighborsRegressor
 
     return KNeighborsRegressor(min(NEIGHBOURS, len(x)), weights="distance", algorithm="brute").fit(x, y)
 
 
-FITS: Mapping[str, Callable[[Floats, Floats, Rows], Any]] = {
+FITS: Mapping[str, Callable[[Floats, Floats, Tied], Any]] = {
     "ridge": _ridge,
     "svr": _support_vectors,
     "process": _gaussian_process,
     "nearest": _nearest,
     **{f"svr {kernel}": _paper_vectors(kernel) for kernel in ("linear", "poly", "rbf")},
 }
-"""Fit scaled scores (n,) to scaled descriptors (n, K); `groups` (n,) are kept together in inner folds."""
+"""Fit scaled scores (n,) to scaled descriptors (n, K)."""
 
 REGRESSIONS = (
     RegressionSystem("descriptors, ridge", "whole", "ridge"),

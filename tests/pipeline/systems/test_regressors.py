@@ -75,6 +75,21 @@ def test_nearest_neighbours_ridge_and_vectors_are_scikit_learns(features: Featur
     assert first == {name: getattr(SVR(), name) for name in GRID}, "the library's defaults come first"
 
 
+def test_copies_of_a_performance_do_not_choose_the_penalty(features: FeatureSet) -> None:
+    """A copy tells the label of the row that is left out, so that leaving out one row takes the least penalty."""
+    given = replace(features, trial=np.random.default_rng(0).normal(size=(40, 60)).astype(np.float32))
+    first, second = (
+        replace(
+            given, records=tuple(replace(one, id=one.id + end, groups={"original": one.id}) for one in given.records)
+        )
+        for end in ("", "-mirrored")
+    )
+    ridge, twins = replace(RIDGE, describe="trial"), first.followed_by(second)
+    unknown = replace(twins, records=tuple(replace(one, groups={}) for one in twins.records))
+    assert ridge.fitted(unknown).model.alpha_ == PENALTIES[0]
+    assert ridge.fitted(twins).model.alpha_ > 10
+
+
 @pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
 def test_the_papers_vectors_scale_scores_from_0_to_1(features: FeatureSet, kernel: str) -> None:
     x, _ = standardised(features)
