@@ -89,7 +89,7 @@ def serve(
     model, folder = local_model(model), Path(folder)
     check_folder(folder)
     user = settings_beside_model(config, (), cache=folder / "cache", workers=1)
-    with load_scorer(model, user) as scorer:
+    with load_scorer(model, user, observer) as scorer:
         run_server(folder, scorer, port, observer)
 
 

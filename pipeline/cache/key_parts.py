@@ -12,6 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 
+class NoContent(str):
+    """The part of a key that stands for a file that cannot be read. It says why, and is compared with no content."""
+
+
 @dataclass(frozen=True)
 class KeyParts:
     """Everything that the key of one output covers.
@@ -46,7 +50,9 @@ class KeyParts:
         if header.get("stage_version") != self.version:
             lines.insert(0, f"stage version {header.get('stage_version')} -> {self.version}")
         lines += [f"{name} changed" for name in _changed(header.get("identity", {}), self.identity)]
-        lines += [f"{kind} file changed" for kind in _changed(header.get("inputs", {}), self.inputs)]
+        for kind in _changed(header.get("inputs", {}), self.inputs):
+            content = self.inputs.get(kind)
+            lines.append(f"{kind} file {content if isinstance(content, NoContent) else 'changed'}")
         return lines + [f"upstream {stage} changed" for stage in _changed(header.get("upstream", {}), self.upstream)]
 
 

@@ -45,7 +45,7 @@ from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frame
 from data.weights import cache_dir
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
-from pipeline.cache.key_parts import KeyParts
+from pipeline.cache.key_parts import KeyParts, NoContent
 from pipeline.settings.environment import installed_version
 from pipeline.settings.machine import Machine
 
@@ -417,10 +417,6 @@ def _described(parts: KeyParts) -> dict[str, Any]:
     described = asdict(parts) | {"key": parts.key, "stage_version": parts.version}
     described.pop("version")
     return described
-
-
-class NoContent(str):
-    """The part of a key that stands for a file that cannot be read. It says why, and is compared with no content."""
 
 
 def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -125,7 +125,7 @@ def _system_sentences(results: EvaluationResults, method: Method, made: Made, qu
     return [
         *combined,
         f"{network} is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"
-        f" (seeds {recipe.seed} to {recipe.seed + recipe.runs - 1}; seed of the split {method.split.seed}).",
+        f" (seed {recipe.seed}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",
         *([f"Settings that differ from the paper's, in brackets: {', '.join(differing)}."] if differing else []),
     ]

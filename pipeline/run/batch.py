@@ -239,7 +239,7 @@ class _OutputReader:
         """Plan a record again, of which outputs cannot be read; false if it was, or if they are not computed anew."""
         if result.record.id in self.before:
             return False
-        plan = plan.again(self.cache, damaged.stage)  # `Cache.read` has deleted what is damaged
+        plan = plan.again(self.cache, damaged.stage, result.done)  # `Cache.read` has deleted what is damaged
         if not plan.todo:
             return False
         self.before[result.record.id] = result

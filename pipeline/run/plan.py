@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -118,14 +118,18 @@ class Plan:
         """One of its stages."""
         return next(planned for planned in self.stages if planned.name == name)
 
-    def again(self, cache: Cache, stage: str) -> Plan:
-        """The same computations by the outputs that are there now; that of `stage` is asked for too."""
+    def again(self, cache: Cache, stage: str, done: Container[str] = ()) -> Plan:
+        """The same computations by the outputs that are there now; that of `stage` is asked for too.
+
+        A stage that is forced to run is due until it is `done`.
+        """
         stages = list[PlannedStage]()
         for planned in self.stages:
             planned = replace(planned, wanted=planned.wanted or planned.name == stage)
             if planned.freshness.state != "failed":  # what failed before the run stays as it is
                 freshness = cache.freshness(planned.parts, self.record.id)
-                planned = replace(planned, freshness=freshness, due=freshness.state in ("missing", "stale"))
+                forced = planned.due and planned.freshness.state == "fresh" and planned.name not in done
+                planned = replace(planned, freshness=freshness, due=forced or freshness.state in ("missing", "stale"))
             stages.append(planned)
         return replace(self, stages=tuple(stages))
 

@@ -54,7 +54,6 @@ class Scorer:
         self.folder, self.model, self.model_sha256, self.file_rate = folder, model, sha256, file_rate
         stages = config.with_upstream(("timesteps",))
         self.config, self.cache = config, open_cache(config.machine)
-        fetch_weights(stages, SILENT.note)
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True)
         self.reads = frozenset(kind for name in stages for kind in needed_inputs(name))
         if differing := without_videos(stage_differences(model.stages, self.planner.descriptions)):
@@ -219,7 +218,8 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
         folder: written by `train`.
         user: gives the machine, which no model has (`pipeline.score.stored_method`); default: that of a call
             without a configuration, and this process, so that a script needs no guard for worker processes.
-        observer: gets a line where the user's settings of stages are not those of the model, which count.
+        observer: gets a line before each download of weights, and where the user's settings of stages are not those of
+            the model, which count.
 
     Raises DataError if the folder holds no trained model or a damaged one. Raises UsageError as `Scorer`, and for
     settings of the model that this version does not have.
@@ -227,7 +227,9 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     folder = Path(folder)
     user = load_config(None, {"run.workers": 0}) if user is None else user
     model = TrainedModel.load(folder)  # before its configuration is read: it checks the hashes of all files
-    scorer = Scorer(folder, model, scoring_config(folder, user), model_sha256(folder), user.videos.frames.fps)
+    config = scoring_config(folder, user)
+    fetch_weights(config.with_upstream(("timesteps",)), observer.note)
+    scorer = Scorer(folder, model, config, model_sha256(folder), user.videos.frames.fps)
     observer.notes(unused_settings(scorer.config.method, user.method))
     return scorer
 

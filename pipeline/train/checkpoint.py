@@ -29,7 +29,7 @@ Tensors = dict[str, Tensor]
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CODE = ("models", "pipeline/train", "pipeline/systems")
+CODE = ("models", "pipeline/settings", "pipeline/train", "pipeline/systems")
 """Packages whose code a training runs."""
 
 LIBRARIES = ("torch", "scikit-learn", "numpy", "scipy")

@@ -153,7 +153,7 @@ SENTENCES: Mapping[str, str] = {
     rf"AIM: {N} networks a fold, {N} epochs|trained for {N} epochs|{N} networks each": "count",
     rf"AIM differs from the paper's method in {N} settings?": "count",
     r"Settings that differ from the paper's, in brackets: .*?\. ": "setting",
-    rf"\(seeds {N} to {N}; seed of the split {N}\)": "setting",
+    rf"\(seed {N}; seed of the split {N}\)": "setting",
     rf"Its 95 % interval is by Fisher's z and the variance of Bonett and Wright \({N}\)": "rho",
     r"Software: .*": "origin",
     r"\{ \"[a-z_]+\": .*": "setting",

@@ -83,7 +83,7 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
     text = methods_paragraph(results(audit=CLEAN), method, "folder", {}, quick=False)
     for part in (
         "60 performances (data set folder)", "the protocol kfold with 3 folds", "shared no trial", "found no leak",
-        "3 networks trained for 100 epochs (seeds 5 to 7; seed of the split 0)", "last epoch",
+        "3 networks trained for 100 epochs (seed 5; seed of the split 0)", "last epoch",
         "no choice used a test label", "Spearman's rank correlation", "Bonett and Wright", "aqa 1, numpy 2",
         "commit abc", "2026-01-02", "Gao et al.", "differ from the paper's",
     ):  # fmt: skip

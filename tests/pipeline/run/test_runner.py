@@ -120,6 +120,15 @@ def test_damaged_outputs_are_recomputed_once_they_are_read(place: Place, video: 
     assert place.copies() == []
 
 
+def test_force_computes_anew_what_a_damaged_output_kept_from_running(place: Place, video: Callable[..., bytes]) -> None:
+    place.put("a.mp4", video())
+    config = place.config()
+    extract(place.records(), config)
+    place.folder.write(place.output("brightness", "a.mp4"), b"")
+    (result,) = extract(place.records(), config, force=True).results
+    assert (set(result.done), result.failed) == ({"brightness", "contrast"}, {})
+
+
 def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(
     make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +157,8 @@ def test_a_file_that_cannot_be_read_has_no_content_that_equals_another(tmp_path:
         assert one == other == "unreadable: No such file or directory"
         assert readable([one, other]) == frozenset()
         plan = Planner(config, cache).plan(first)
+        changes = plan.stages[0].parts.differences({"inputs": {"video": "0" * 64}})
+        assert "video file unreadable: No such file or directory" in changes
         assert {content for stage in plan.stages for content in stage.parts.inputs.values()} == {one}
         assert content_hashes([plan]) == frozenset()
 
