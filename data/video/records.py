@@ -280,6 +280,18 @@ def walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], lis
         yield Path(folder), visible, sorted(name for name in names if not name.startswith("."))
 
 
+def unread_below(root: Path) -> list[str]:
+    """The folders below `root` that cannot be read, and the videos there whose link leads nowhere, a line for each."""
+    lines: list[str] = []
+    for folder, _, names in walk(root, lines):
+        for path in (folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES):
+            try:
+                path.stat()
+            except OSError as error:
+                lines.append(f"{printable(path)}: cannot be read ({error.strerror})")
+    return lines
+
+
 def files_in(folder: Path) -> list[Path]:
     """The files directly in a folder, in the order of their names; hidden ones are left out."""
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from pipeline.cache import UNREADABLE, Cache, CacheFiles, KeyParts, delete, marked_cache
+from data.errors import UsageError
+from data.video.records import unread_below
+from pipeline.cache import UNREADABLE, Cache, CacheFiles, KeyParts, delete, marked_cache, readable
 from pipeline.cache.housekeeping import CacheFile, stored_files
 from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
 from pipeline.observer import Observer
@@ -26,14 +28,33 @@ def prune(
 ) -> CacheFiles:
     """Delete, or only list, outputs of these stages (default: a configuration's) that no configuration uses.
 
-    Raises UsageError where there is no cache.
+    Raises UsageError where there is no cache, and instead of deleting while an input cannot be read: a disk that is
+    away for an hour must not cost what was computed from it.
     """
     cache = marked_cache(cache, yes)
     listed = [list_inputs(inputs, config, observer) for config in configs]
     planners = [Planner(config, cache, stages=stages) for _, config in listed]
     plans = (planner.plan_all(listing.records) for planner, (listing, _) in zip(planners, listed, strict=True))
     planned = dict.fromkeys(name for planner in planners for name in planner.stages)
-    return delete(cache, unneeded(cache, chain.from_iterable(plans), [*planned]), yes)
+    places = [*inputs] or [root for _, config in listed if (root := config.dataset.root)]
+    unread = [line for place in places if place.is_dir() for line in unread_below(place)]
+    files = unneeded(cache, _noting(chain.from_iterable(plans), unread), [*planned])
+    if yes and unread:
+        more = f", and {len(unread) - 1} more" if len(unread) > 1 else ""
+        raise UsageError(
+            f"nothing is deleted while inputs cannot be read: {unread[0]}{more}",
+            fix="Mend or remove them, and type the same again; without --yes the outputs are listed",
+        )
+    observer.notes([f"note: {line}; its outputs are listed, and would not be deleted" for line in unread])
+    return delete(cache, files, yes)
+
+
+def _noting(plans: Iterable[Plan], unread: list[str]) -> Iterator[Plan]:
+    """The plans; those of which a file has no content add a line to `unread`."""
+    for plan in plans:
+        contents = {content for planned in plan.stages for content in planned.parts.inputs.values()}
+        unread += [f"{plan.record.name}: {one}" for one in sorted(contents - readable(contents))]
+        yield plan
 
 
 def unneeded(cache: Cache, plans: Iterable[Plan], stages: Sequence[str]) -> list[CacheFile]:

@@ -143,6 +143,29 @@ def test_prune_keeps_what_further_configurations_use(filled: Filled, tmp_path: P
     ]
 
 
+def test_prune_deletes_nothing_while_an_input_cannot_be_read(
+    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is away leaves links that lead nowhere; a bad one answers with an error."""
+    cache, _, config = filled
+    before = everything(cache.root).keys()
+    video = tmp_path / "in/a.mp4"
+    with monkeypatch.context() as patch:
+        patch.setattr("data.video.records.open_regular", Mock(side_effect=OSError(5, "Input/output error")))
+        os.utime(video, (OLD, OLD))  # so that it is read again
+        with pytest.raises(UsageError, match=r"nothing is deleted .*: a\.mp4: unreadable: Input/output error"):
+            api.cache_prune(tmp_path / "in", config=config, yes=True)
+    video.rename(tmp_path / "away.mp4")
+    video.symlink_to(tmp_path / "disk/away.mp4")
+    with pytest.raises(UsageError, match=r"nothing is deleted .*a\.mp4: cannot be read"):
+        api.cache_prune(tmp_path / "in", config=config, yes=True)
+    listed = api.cache_prune(tmp_path / "in", config=config)
+    assert {file.video for file in listed.files} == {"a.mp4"}
+    assert everything(cache.root).keys() == before
+    video.unlink()
+    assert {file.video for file in api.cache_prune(tmp_path / "in", config=config, yes=True).files} == {"a.mp4"}
+
+
 def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: Filled) -> None:
     cache, records, config = filled
     assert beyond(cache, 0) == []
