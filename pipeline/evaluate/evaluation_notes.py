@@ -121,7 +121,8 @@ def _system_sentences(results: EvaluationResults, method: Method, made: Made, qu
         return [f"The system is {results.against}."]
     recipe, differing = method.train, paper_differences(method, made)
     chosen = "" if quick else " that inner validation on the training part finds better than chance"
-    combined = [f"The score is the mean of {network} and regressions{chosen}."] if results.against == COMBINED else []
+    mean = "mean of the ranks" if results.users else "mean"
+    combined = [f"The score is the {mean} of {network} and regressions{chosen}."] if results.against == COMBINED else []
     return [
         *combined,
         f"{network} is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"

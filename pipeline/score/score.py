@@ -54,7 +54,7 @@ class Score:
         id: the video's id, as it is on disk; `data.errors.printable` makes it safe to show.
         score: final score in the unit of the labels, the mean over the model's networks; None without a valid score.
         raw_score: what the networks said, also where a flag of level "bad" forbids a score; nothing else reads it.
-        spread: standard deviation over the networks.
+        spread: standard deviation of the score over the networks; in a combination the other systems do not vary.
         interval80, interval95: `pipeline.checks.prediction_intervals`; None where the model gives none, and a flag
             gives the reason.
         percentile: percentage of the training scores below this score, ties counted half.

@@ -57,6 +57,7 @@ class Scorer:
         self.planner = Planner(config, self.cache, stages=("timesteps",), retry_failed=True)
         self.reads = frozenset(kind for name in stages for kind in needed_inputs(name))
         if differing := without_videos(stage_differences(model.stages, self.planner.descriptions)):
+            self.cache.close()
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
                 where=folder,

@@ -29,8 +29,8 @@ Tensors = dict[str, Tensor]
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CODE = ("models", "pipeline/settings", "pipeline/train", "pipeline/systems")
-"""Packages whose code a training runs."""
+CODE = ("data", "extractors/timesteps", "models", "pipeline/settings", "pipeline/train", "pipeline/systems")
+"""Folders whose modules a training runs; a test names what these import from elsewhere."""
 
 LIBRARIES = ("torch", "scikit-learn", "numpy", "scipy")
 """Libraries whose code a training runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -220,6 +221,23 @@ def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(
         place.write_bytes(damaged)
         TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
         assert epochs_run == [0, 1, 2, 3]
+
+
+COMPUTE_NOTHING = {
+    *("data.datasets", "data.features", "data.keypoints", "data.store", "data.video", "data.weights"),
+    *("extractors.base", "extractors.features", "pipeline.cache", "pipeline.observer", "pipeline.pool"),
+}
+"""Packages and modules of which trainings take names, types, files and processes, but no number."""
+
+
+def test_what_trainings_import_counts_or_computes_nothing() -> None:
+    counted = {folder.replace("/", ".") for folder in checkpoint.CODE}
+    for path in (path for folder in checkpoint.CODE if "pipeline" in folder for path in (ROOT / folder).glob("*.py")):
+        named = (node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom))
+        for name in (name for name in named if name and name.partition(".")[0] in ("data", "extractors", "pipeline")):
+            short = ".".join(name.split(".")[:2])
+            module_of = {name, name.rpartition(".")[0]}
+            assert module_of & counted or short in COMPUTE_NOTHING, f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("changed", ["models/aim.py", "pipeline/train/fit.py", "pipeline/systems/regressors.py"])
