@@ -38,6 +38,9 @@ from extractors.timesteps.trial_descriptors import describe_trial
 SHARES = (0.0, 1.0)
 """Begin and end of a performance of which only shares are known."""
 
+UNTIMED = "phases are in seconds, and its features have no times"
+TIMED = "Say when rows are (--set features.fps=25 --set features.clip_frames=32), or cut equal time steps"
+
 
 class TimestepsConfig(StageConfig):
     """Roles of the agents, and how time is cut."""
@@ -125,13 +128,16 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     @classmethod
     def check_upstream(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
-        """Raise UsageError for a role of a person whom the `pose` stage does not keep."""
+        """Raise UsageError for a person whom the `pose` stage does not keep, or phases of features without times."""
         for role in config.roles():
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
             if role.kind == "pose" and agents is not None and role.agent >= agents:
                 what = f"role '{role.text}' needs {role.agent + 1} people, and {stage}.agents is {agents}"
                 fix = f"Use {stage}:0 to {stage}:{agents - 1}, or --set {stage}.agents={role.agent + 1} (6 at most)"
                 raise UsageError(what, fix=fix)
+        untimed = {*cls.upstream(config)} == {"features"} and not getattr(configs["features"], "fps", 0)
+        if config.bounds != "equal" and untimed:
+            raise UsageError(UNTIMED, fix=TIMED)
 
     @classmethod
     def ticks(cls, config: TimestepsConfig, frames: int) -> int | None:
@@ -166,8 +172,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         if config.bounds == "equal":
             bounds = equal_bounds(start, end, config.steps)
         elif span is None:
-            fix = "Say when rows are (--set features.fps=25 --set features.clip_frames=32), or cut equal time steps"
-            raise DataError("phases are in seconds, and its features have no times", fix=fix)
+            raise DataError(UNTIMED, fix=TIMED)
         else:
             bounds = phase_bounds(start, end, source.record.phases, config.bounds, config.steps)
         statistics = config.statistics, config.k, config.min_observed

@@ -265,6 +265,19 @@ def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan() -> None
         config.with_upstream(("timesteps",))
 
 
+def test_phases_of_features_without_times_are_refused_before_the_plan() -> None:
+    """So outputs that an earlier version made of them are not read either, and no other key changes."""
+    scene = ["timesteps.scene=features/scene", "timesteps.primary=none", "timesteps.secondary=[none]"]
+    for possible in ("features.fps=25", "timesteps.bounds=equal"):
+        config = load_config(None, [*scene, "timesteps.bounds=[run,entry]", possible])
+        assert [*config.with_upstream(("timesteps",))] == ["features", "timesteps"]
+    config = load_config(None, [*scene, "timesteps.bounds=[run,entry]"])
+    with pytest.raises(UsageError, match=r"have no times. Say when rows are .*features.fps=25"):
+        config.with_upstream(("timesteps",))
+    camera = load_config(config, ["timesteps.primary=features/primary", "timesteps.secondary=[camera_flow]"])
+    assert "camera_flow" in camera.with_upstream(("timesteps",)), "another stage has times"
+
+
 def test_an_escape_code_in_an_unknown_key_is_printed_safely(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text('"\\e[31mred": 1\n', "utf-8")
