@@ -10,6 +10,7 @@ other videos of a batch. `pipeline.score.score_tables` writes tables, CSV and JS
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -220,7 +221,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
         user: gives the machine, which no model has (`pipeline.score.stored_method`); default: that of a call
             without a configuration, and this process, so that a script needs no guard for worker processes.
         observer: gets a line before each download of weights, and where the user's settings of stages are not those of
-            the model, which count.
+            the model, which count. Without an observer that is a warning of Python.
 
     Raises DataError if the folder holds no trained model or a damaged one. Raises UsageError as `Scorer`, and for
     settings of the model that this version does not have.
@@ -231,7 +232,10 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     config = scoring_config(folder, user)
     fetch_weights(config.with_upstream(("timesteps",)), observer.note)
     scorer = Scorer(folder, model, config, model_sha256(folder), user.videos.frames.fps)
-    observer.notes(unused_settings(scorer.config.method, user.method))
+    unused = unused_settings(scorer.config.method, user.method)
+    observer.notes(unused)
+    for line in unused if observer is SILENT else ():  # a script reads no notes
+        warnings.warn(line.removeprefix("note: "), stacklevel=2)
     return scorer
 
 

@@ -92,6 +92,8 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
     assert str(score(moved, model=surgery)[0].failure).startswith(LACKS)
     assert score(moved, kinematics=kinematics, model=surgery)[0].score == expected[video.name]
     assert load_scorer(str(surgery)).score(str(moved), str(kinematics)).score == expected[video.name]
+    with pytest.warns(UserWarning, match=r"^the model keeps its settings: timesteps\.scene"):
+        load_scorer(surgery, load_config("jigsaws", {"cache": tmp_path / "cache"}))
     page = report(surgery, new, out=tmp_path / "page.html", workers=0)
     assert f"{first}_capture1" in page.read_text("utf-8")
 
