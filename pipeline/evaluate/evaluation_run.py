@@ -65,7 +65,7 @@ def evaluate_features(
 
     Raises as `pipeline.evaluate.requested_rows.protocol_of`, and Cancelled after a stop.
     """
-    requested, machine = requested or RequestedRows(), config.machine.run
+    requested, work = requested or RequestedRows(), config.machine.run
     if requested.quick:
         config = replace(config, method=config.method.with_networks(QUICK_NETWORKS))
     method, kind = config.method, config.dataset.kind
@@ -77,7 +77,7 @@ def evaluate_features(
     against = next((name for name in (COMBINED, OURS, WHOLE_SCENE) if name in names), OURS)
     kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
-        runner = TrainingRunner(machine, progress, stop, kept)
+        runner = TrainingRunner(work, progress, stop, kept)
         results = cross_validate(features, protocol, chosen, against=against, runner=runner)
     table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
     if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
@@ -89,7 +89,7 @@ def evaluate_features(
             observer.note(f"note: {why}")
         else:
             with observer.progress("trainings of the learning curve") as progress:
-                curve = learning_curve(learning, method, runner=TrainingRunner(machine, progress, stop))
+                curve = learning_curve(learning, method, runner=TrainingRunner(work, progress, stop))
     results = replace(
         results,
         kind="evaluation" if requested.systems == "aim" else "leaderboard",

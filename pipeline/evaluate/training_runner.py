@@ -31,13 +31,13 @@ class TrainingRunner:
     """Runs trainings on the actors of a Ray cluster, else in threads, which share the features; the results are equal.
 
     Attributes:
-        machine: where trainings run.
+        work: where and how trainings run.
         progress: follows the trainings.
         stop: is asked between epochs.
         folder: keeps finished and unfinished trainings for later calls; None: keeps none.
     """
 
-    machine: WorkConfig = field(default_factory=WorkConfig)
+    work: WorkConfig = field(default_factory=WorkConfig)
     progress: Progress = field(default_factory=Progress)
     stop: Stop | None = None
     folder: Path | None = None
@@ -56,9 +56,9 @@ class TrainingRunner:
         self.progress.plan(weights)
         longest_first = sorted(weights, key=lambda number: -weights[number])  # so that all cores end together
         count = max(1, min(cores, len(trainings)))
-        pool = pool_of(self.machine, threads=count)
-        share = worker_threads(self.machine) if isinstance(pool, RayPool) else cores // count
-        control = TrainingControl(self.folder, device=self.machine.train_device, cores=share)
+        pool = pool_of(self.work, threads=count)
+        share = worker_threads(self.work) if isinstance(pool, RayPool) else cores // count
+        control = TrainingControl(self.folder, device=self.work.train_device, cores=share)
         start = partial(_start_training, features, control)
         items, finished = deque((number, trainings[number]) for number in longest_first), dict[int, Predictions]()
         with one_thread():

@@ -83,8 +83,8 @@ class JudgesRule:
 
     def __call__(self, judges: Floats, difficulty: Floats) -> Floats:
         """Final scores (...) of judges (..., J) and difficulty (...)."""
-        level = 1.0 if self.divided else difficulty
-        return np.asarray(self.factor * level * _middle(judges, self.dropped) + self.constant)
+        multiplier = 1.0 if self.divided else difficulty
+        return np.asarray(self.factor * multiplier * _middle(judges, self.dropped) + self.constant)
 
 
 def _middle(judges: Floats, dropped: int) -> Floats:
@@ -150,7 +150,7 @@ class _Learner:
     Attributes:
         used: (F,) the entries of a step that are not 0 throughout the training part.
         bank: the training part for each member, in the training scale.
-        level: (n,) difficulty, NaN where unknown.
+        difficulty: (n,), NaN where unknown.
         judges: (n, J) scores of single judges in their own units; J is 0 for methods that do not read them.
         rule: the final score from those of the judges, None for methods that do not read them.
     """
@@ -161,7 +161,7 @@ class _Learner:
     net: PublishedNetwork
     used: Tensor
     bank: LabelledSteps
-    level: Floats
+    difficulty: Floats
     judges: Floats
     rule: JudgesRule | None
 
@@ -189,9 +189,9 @@ class _Learner:
         members = [Member(number, 0, np.arange(count), int(seed)) for number, seed in enumerate(seeds)]
         net = build_published(model, bank.steps.shape[-1], judges.shape[1], Layers(config.runs))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
-        level, score = difficulties(part), label_table(part.records)[:, 0]
-        rule = JudgesRule.fit(judges, _known(level), score) if judges.size else None
-        return cls(system, normaliser, members, net, used, bank, level, judges, rule)
+        difficulty, score = difficulties(part), label_table(part.records)[:, 0]
+        rule = JudgesRule.fit(judges, _known(difficulty), score) if judges.size else None
+        return cls(system, normaliser, members, net, used, bank, difficulty, judges, rule)
 
     def train(self, done: Callable[[int], None], stop: Stop | None) -> Floats:
         """Losses (epochs kept, networks); `done` is called after every epoch. Raises Cancelled after `stop`."""
@@ -208,7 +208,7 @@ class _Learner:
             for rows, counts in batches:
                 chosen = rows[:, : int(counts[0])]  # members have batches of one size
                 pairs = zip(chosen, generators, strict=True)
-                partners = np.stack([_partners(self.level[mine], g) for mine, g in pairs])
+                partners = np.stack([_partners(self.difficulty[mine], g) for mine, g in pairs])
                 x = self.bank
                 if len(batches) > 1:
                     x = LabelledSteps(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(x).values()))
@@ -226,24 +226,24 @@ class _Learner:
 
     def predict(self, features: FeatureSet) -> Predictions:
         """The scores by the networks as trained so far."""
-        level, size = difficulties(features), len(self.members)
+        difficulty, size = difficulties(features), len(self.members)
         steps = _steps(fold_data(features, [{"": self.normaliser}]).inputs)[..., self.used]
-        voters = _voters(self.level, level, self.members, self.system.model.voters)
+        voters = _voters(self.difficulty, difficulty, self.members, self.system.model.voters)
         with torch.no_grad():
-            drop = MemberDropout(_fresh(self.members), [len(level)] * size)
+            drop = MemberDropout(_fresh(self.members), [len(difficulty)] * size)
             out = self.net.predict(steps.expand(size, -1, -1, -1), self.bank, voters, drop)
         score, deviation = self.normaliser.unscale(out.score.double().numpy(), 0), None
         if out.deviation is not None:
             deviation = self.normaliser.unscale(out.deviation.double().numpy(), 0, shift=False)
         if out.judges is not None and self.rule is not None:
             low, span = _range(self.judges)
-            score = self.rule(out.judges.double().numpy() / SCALE * span + low, _known(level))
+            score = self.rule(out.judges.double().numpy() / SCALE * span + low, _known(difficulty))
         return Predictions(score, deviation=deviation)
 
 
-def _known(level: Floats) -> Floats:
+def _known(difficulty: Floats) -> Floats:
     """Difficulties, 1 where unknown."""
-    return np.where(np.isfinite(level), level, 1.0)
+    return np.where(np.isfinite(difficulty), difficulty, 1.0)
 
 
 def _range(judges: Floats) -> tuple[float, float]:
@@ -251,9 +251,9 @@ def _range(judges: Floats) -> tuple[float, float]:
     return (float(judges.min()), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
 
 
-def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64]:
+def _partners(difficulty: Floats, generator: np.random.Generator) -> NDArray[np.int64]:
     """(B,) a random other row for each of B rows, of the same difficulty where there is one."""
-    order = generator.random((len(level), len(level))) + 2.0 * (level[:, None] == level)
+    order = generator.random((len(difficulty), len(difficulty))) + 2.0 * (difficulty[:, None] == difficulty)
     np.fill_diagonal(order, -1.0)
     return np.asarray(order.argmax(1))
 
