@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from data.errors import WeightsError
 
 IN_ITS_SOURCE = re.compile(r"Exception from |Check .* failed at ")
 """Lines of OpenVINO's errors that name a place in its source."""
@@ -46,9 +49,16 @@ def read_onnx(content: bytes) -> Any:
     return openvino.Core().read_model(content)
 
 
-def forward_on_cpu(model: Any, *, threads: int) -> Forward:
-    """A function from the one input of an `openvino.Model` to copies of its outputs, computed in fp32."""
-    request = compile_for_cpu(model, threads=threads).create_infer_request()
+def forward_on_cpu(model: Any, *, threads: int, where: str | Path) -> Forward:
+    """A function from the one input of an `openvino.Model` to copies of its outputs, computed in fp32.
+
+    Raises WeightsError, which names the file or network `where`, if this machine or this OpenVINO cannot run it.
+    """
+    try:
+        request = compile_for_cpu(model, threads=threads).create_infer_request()
+    except RuntimeError as error:
+        what, fix = f"this network does not run here ({cause_of(error)})", "Update openvino, or set pose.backend"
+        raise WeightsError(what, where=where, fix=fix) from error
 
     def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         request.infer([np.ascontiguousarray(batch)], share_inputs=True)

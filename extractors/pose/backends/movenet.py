@@ -51,11 +51,7 @@ class MoveNet:
             model.reshape([1, height, width, 3])
         except (RuntimeError, ValueError) as error:
             raise self._refused(error) from error
-        try:
-            return forward_on_cpu(model, threads=self._config.threads)
-        except RuntimeError as error:  # of the machine or of OpenVINO
-            what, fix = f"this network does not run here ({cause_of(error)})", "Update openvino, or set pose.backend"
-            raise WeightsError(what, where=self._config.used_weights, fix=fix) from error
+        return forward_on_cpu(model, threads=self._config.threads, where=self._config.used_weights)
 
     def _refused(self, error: Exception) -> WeightsError:
         what = f"not a MoveNet MultiPose .tflite file ({cause_of(error)})"

@@ -66,11 +66,9 @@ def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
         shape = model.inputs[0].get_partial_shape()
         size = tuple(side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
         size = size[::-1] if kind is RTMPose else size
-        compiled: Any = type(kind.__name__, (kind, _Compiled), {})
-        return compiled(forward_on_cpu(model, threads=threads), size, **options)
     except Exception as error:
-        what, fix = (
-            f"not a {kind.__name__} model ({cause_of(error)})",
-            "Set pose.rtmlib.model to an RTMO or RTMPose .onnx file",
-        )
+        what = f"not a {kind.__name__} model ({cause_of(error)})"
+        fix = "Set pose.rtmlib.model to an RTMO or RTMPose .onnx file"
         raise WeightsError(what, where=network.path, fix=fix) from error
+    compiled: Any = type(kind.__name__, (kind, _Compiled), {})
+    return compiled(forward_on_cpu(model, threads=threads, where=network.path), size, **options)

@@ -152,7 +152,7 @@ def test_a_machine_that_cannot_run_the_network_is_no_fault_of_its_file(monkeypat
 
     pictures = openvino.opset13.parameter([1, -1, -1, 3], np.uint8)
     network = openvino.Model([openvino.opset13.relu(openvino.opset13.convert(pictures, "f32"))], [pictures])
-    monkeypatch.setattr("extractors.pose.backends.movenet.forward_on_cpu", compiled)
+    monkeypatch.setattr("extractors.openvino_cpu.compile_for_cpu", compiled)
     backend = MoveNet(PoseConfig(), {}, Mock(network=Mock(return_value=network)))
     with pytest.raises(WeightsError, match=r"does not run here \(bad combination\)"):
         backend.detect(picture())
