@@ -133,7 +133,8 @@ class Timesteps(Extractor[TimestepsConfig]):
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
             if role.kind == "pose" and agents is not None and role.agent >= agents:
                 what = f"role '{role.text}' needs {role.agent + 1} people, and {stage}.agents is {agents}"
-                fix = f"Use {stage}:0 to {stage}:{agents - 1}, or --set {stage}.agents={role.agent + 1} (6 at most)"
+                last = f" to {stage}:{agents - 1}" if agents > 1 else ""
+                fix = f"Use {stage}:0{last}, or --set {stage}.agents={role.agent + 1} (6 at most)"
                 raise UsageError(what, fix=fix)
         untimed = {*cls.upstream(config)} == {"features"} and not getattr(configs["features"], "fps", 0)
         if config.bounds != "equal" and untimed:

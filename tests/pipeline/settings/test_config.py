@@ -259,9 +259,11 @@ def test_settings_that_can_give_nothing_are_refused(override: str) -> None:
         load_config(None, [override])
 
 
-def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan() -> None:
-    config = load_config(None, ["timesteps.primary=pose:5", "pose.agents=2"])
-    with pytest.raises(UsageError, match=r"role 'pose:5' needs 6 people, and pose.agents is 2"):
+@pytest.mark.parametrize(("agents", "possible"), [(1, "pose:0"), (2, "pose:0 to pose:1")])
+def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan(agents: int, possible: str) -> None:
+    config = load_config(None, ["timesteps.primary=pose:5", f"pose.agents={agents}"])
+    what = f"role 'pose:5' needs 6 people, and pose.agents is {agents}. Use {possible}, or --set pose.agents=6"
+    with pytest.raises(UsageError, match=what):
         config.with_upstream(("timesteps",))
 
 
