@@ -123,7 +123,7 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
 
 
 def _shown(results: EvaluationResults, average: FoldAverage) -> float | None:
-    return getattr(average, results.fold_form)  # type: ignore[no-any-return]
+    return average.fisher if results.fold_form == "fisher" else average.arithmetic
 
 
 def _verdict(results: EvaluationResults, name: str) -> str | None:
