@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,10 +61,12 @@ def train(
         done = train_model(feature_set, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
     (Path(out) / CURVE_FILE).unlink(missing_ok=True)  # of an earlier model
     if curve:
+        unfinished = Path(out) / "checkpoints" / "curve"
         with observer.progress("trainings of the learning curve") as progress:
-            runner = TrainingRunner(settings.machine.run, progress, observer.stop_event().is_set)
+            runner = TrainingRunner(settings.machine.run, progress, observer.stop_event().is_set, unfinished)
             made = learning_curve(feature_set, settings.method, runner=runner)
         write_curve(made, Path(out) / CURVE_FILE)
+        shutil.rmtree(unfinished, ignore_errors=True)
         observer.notes(curve_lines(made))
     return done
 

@@ -74,7 +74,8 @@ def evaluate_features(
     chosen = [*requested.more, *protocol_systems(method, features, requested, divided=divided)]
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
     names = {system.name for system in chosen}
-    against = next((name for name in (COMBINED, OURS, WHOLE_SCENE) if name in names), OURS)
+    trained = (COMBINED, OURS, WHOLE_SCENE) if method.combined else (OURS, WHOLE_SCENE)  # as `train` makes it
+    against = next((name for name in trained if name in names), OURS)
     kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
         runner = TrainingRunner(work, progress, stop, kept)
@@ -89,7 +90,7 @@ def evaluate_features(
             observer.note(f"note: {why}")
         else:
             with observer.progress("trainings of the learning curve") as progress:
-                curve = learning_curve(learning, method, runner=TrainingRunner(work, progress, stop))
+                curve = learning_curve(learning, method, runner=TrainingRunner(work, progress, stop, kept))
     results = replace(
         results,
         kind="evaluation" if requested.systems == "aim" else "leaderboard",

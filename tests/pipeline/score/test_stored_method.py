@@ -71,6 +71,7 @@ def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
     run = load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method
     assert unused_settings(run, load_config(None, {"frames.fps": 50, "run.workers": 0}).method) == []
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 4}).method) == []
+    assert unused_settings(run, load_config(None, {"pose.stride": 2}).method), "a file need not list its stages"
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 2}).method) == [
         "note: the model keeps its settings: pose.stride: 4 in the model, 2 here"
     ]
