@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from data.errors import DataError, UsageError
+from data.video.records import CACHE_INDEX
 from pipeline import api
 from pipeline.api import evaluate, extract, report, status, train
 from pipeline.observer import Observer
@@ -96,6 +97,20 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
         load_scorer(surgery, load_config("jigsaws", {"cache": tmp_path / "cache"}))
     page = report(surgery, new, out=tmp_path / "page.html", workers=0)
     assert f"{first}_capture1" in page.read_text("utf-8")
+
+
+def test_flags_need_the_quality_of_outputs_that_are_gone(tools: Path, new: Path, tmp_path: Path) -> None:
+    """Fresh time steps give a score; that of a stage whose output is gone, a copied cache no longer knows."""
+    cache = tmp_path / "cache"
+    first = score(new, model=tools, cache=cache)
+    outputs = [*(cache / "kinematics").rglob("*.h5")]
+    for gone in (*outputs, *cache.glob(f"{CACHE_INDEX}*")):
+        gone.unlink()
+    again = score(new, model=tools, cache=cache)
+    assert [(row.checked, row.raw_score) for row in again] == [(row.checked, row.raw_score) for row in first]
+    assert "kinematics" in again[0].checked
+    assert outputs
+    assert all(output.exists() for output in outputs)
 
 
 def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: Path) -> None:
