@@ -62,12 +62,12 @@ def settings_beside_model(
     Raises UsageError where overrides name more than the data set, its frames and the person to follow; else as
     `config_of`.
     """
-    from pipeline.settings.config import given_settings, setting_classes
+    from pipeline.settings.config import given_settings, load_config, setting_classes
     from pipeline.settings.config_errors import all_keys
     from pipeline.settings.videos import videos_class
 
     given = given_settings(overrides)
-    settings = config_of(config, given, **machine)  # refuses unknown keys first
+    settings = config_of(load_config() if config is None else config, given, **machine)  # refuses unknown keys first
     _, *others = setting_classes()
     free = {key for kind in others for key in all_keys(kind)}
     for key, _ in given:
