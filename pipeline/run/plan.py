@@ -114,6 +114,11 @@ class Plan:
         """The same plan where no output is asked for, so that no stage will run."""
         return replace(self, stages=tuple(replace(planned, wanted=False) for planned in self.stages))
 
+    def wanting(self, names: Container[str]) -> Plan:
+        """The same plan where the outputs of these stages are asked for too."""
+        stages = (replace(planned, wanted=planned.wanted or planned.name in names) for planned in self.stages)
+        return replace(self, stages=tuple(stages))
+
     def stage(self, name: str) -> PlannedStage:
         """One of its stages."""
         return next(planned for planned in self.stages if planned.name == name)

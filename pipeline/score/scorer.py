@@ -109,10 +109,9 @@ class Scorer:
 
     def _measured(self, plan: Plan) -> Plan:
         """The plan, which also runs stages whose quality values are gone: flags that withhold a score need them."""
-        known = self.cache.qualities(plan.record.id, keys := plan.keys())
-        for stage in (name for name in keys if name not in known and name not in plan.todo):
-            plan = plan.again(self.cache, stage)
-        return plan
+        known = self.cache.qualities(plan.record.id, keys := plan.keys())  # it deletes outputs that are damaged
+        lost = [name for name in keys if name not in known and name not in plan.todo]
+        return self.planner.plan(plan.record).wanting(lost) if lost else plan
 
     def lacking(self, record: Record) -> Failure | None:
         """The failure of a performance that lacks inputs of the model, and how to give them; None where it has all."""

@@ -104,9 +104,13 @@ def test_flags_need_the_quality_of_outputs_that_are_gone(tools: Path, new: Path,
     cache = tmp_path / "cache"
     first = score(new, model=tools, cache=cache)
     outputs = [*(cache / "kinematics").rglob("*.h5")]
-    for gone in (*outputs, *cache.glob(f"{CACHE_INDEX}*")):
-        gone.unlink()
-    again = score(new, model=tools, cache=cache)
+    for damaged in (False, True):
+        for gone in (*outputs, *cache.glob(f"{CACHE_INDEX}*")):
+            gone.unlink()
+        if damaged:
+            outputs[0].write_bytes(b"")
+        again = score(new, model=tools, cache=cache)
+        assert [row.checked for row in again] == [row.checked for row in first]
     assert [(row.checked, row.raw_score) for row in again] == [(row.checked, row.raw_score) for row in first]
     assert "kinematics" in again[0].checked
     assert outputs
