@@ -129,8 +129,7 @@ class Plan:
         A stage that is forced to run is due until it is `done`.
         """
         stages = list[PlannedStage]()
-        for planned in self.stages:
-            planned = replace(planned, wanted=planned.wanted or planned.name == stage)
+        for planned in self.wanting([stage]).stages:
             if planned.freshness.state != "failed":  # what failed before the run stays as it is
                 freshness = cache.freshness(planned.parts, self.record.id)
                 forced = planned.due and planned.freshness.state == "fresh" and planned.name not in done

@@ -36,9 +36,10 @@ def prune(
     planners = [Planner(config, cache, stages=stages) for _, config in listed]
     plans = (planner.plan_all(listing.records) for planner, (listing, _) in zip(planners, listed, strict=True))
     planned = dict.fromkeys(name for planner in planners for name in planner.stages)
-    places = [*inputs] or [root for _, config in listed if (root := config.dataset.root)]
-    unread = [line for place in places if place.is_dir() for line in unread_below(place)]
-    files = unneeded(cache, _noting(chain.from_iterable(plans), unread), [*planned])
+    places = {*inputs} or {root for _, config in listed if (root := config.dataset.root)}
+    lines = [line for place in sorted(places) if place.is_dir() for line in unread_below(place)]
+    files = unneeded(cache, _noting(chain.from_iterable(plans), lines), [*planned])
+    unread = [*dict.fromkeys(lines)]  # several configurations may have the same inputs
     if yes and unread:
         more = f", and {len(unread) - 1} more" if len(unread) > 1 else ""
         raise UsageError(

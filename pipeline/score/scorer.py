@@ -109,8 +109,8 @@ class Scorer:
 
     def _measured(self, plan: Plan) -> Plan:
         """The plan, which also runs stages whose quality values are gone: flags that withhold a score need them."""
-        known = self.cache.qualities(plan.record.id, keys := plan.keys())  # it deletes outputs that are damaged
-        lost = [name for name in keys if name not in known and name not in plan.todo]
+        made = {stage: key for stage, key in plan.keys().items() if stage not in plan.todo}
+        lost = made.keys() - self.cache.qualities(plan.record.id, made)  # which deletes outputs that are damaged
         return self.planner.plan(plan.record).wanting(lost) if lost else plan
 
     def lacking(self, record: Record) -> Failure | None:

@@ -53,7 +53,8 @@ def unused_settings(model: Method, given: Method) -> list[str]:
     theirs, here = _of_stages(model), _of_stages(given)
     if here == _of_stages(load_config().method):
         return []
-    shared = [name for name in model.with_upstream(model.stages) if name in given.with_upstream(given.stages)]
+    own = given.with_upstream(given.stages)
+    shared = [name for name in model.with_upstream(model.stages) if name in own]
     theirs, here = ({name: one[name] for name in shared} for one in (theirs, here))
     if not (differing := setting_differences(theirs, here)):
         return []
