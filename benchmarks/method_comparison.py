@@ -152,7 +152,7 @@ def cue_features(cue: Cue, count: int) -> FeatureSet:
 
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     """Rank correlation of every system on `count` performances after training on as many; for `CHOICE`, over folds."""
-    features, config = cue_features(cue, 2 * count), TrainConfig(runs=runs, scene_gain=1.0)
+    features, config = cue_features(cue, 2 * count), TrainConfig(networks=runs, scene_gain=1.0)
     methods = published_systems(features, config)
     if cue == ORDERED:
         located = [one for one in methods if one.name in LOCATED]

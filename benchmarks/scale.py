@@ -57,7 +57,7 @@ class Row:
 
 def configured(cache: Path) -> Config:
     """Four stages with seeded weights, so that nothing is fetched."""
-    values: dict[str, Any] = {"stages": list(STAGES), "cache": str(cache), "run": {"workers": 0}}
+    values: dict[str, Any] = {"stages": list(STAGES), "cache": str(cache), "work": {"workers": 0}}
     return validate(values)
 
 

@@ -94,7 +94,7 @@ def calls(wanted: dict[Place, str]) -> Iterator[dict[str, str | None]]:
 
 def test_scoring_a_video_calls_the_functions_of_the_table_in_its_order(tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text(
-        yaml.safe_dump(SETTINGS | {"cache": str(tmp_path / "cache"), "run": {"workers": 0}})
+        yaml.safe_dump(SETTINGS | {"cache": str(tmp_path / "cache"), "work": {"workers": 0}})
     )
     for number in range(8):
         write_performance(tmp_path / f"videos/{number}.mp4", number)
@@ -165,7 +165,7 @@ def way() -> Iterator[list[tuple[str, tuple[str, ...]]]]:
 
 def test_the_way_of_the_records_through_extract_is_short(tmp_path: Path) -> None:
     """It returns to few modules that it has left, and the calls of pipeline/run have few parameters."""
-    settings = SETTINGS | {"cache": str(tmp_path / "cache"), "run": {"workers": 0}}
+    settings = SETTINGS | {"cache": str(tmp_path / "cache"), "work": {"workers": 0}}
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
     for number in range(2):
         write_performance(tmp_path / f"videos/{number}.mp4", number)
@@ -220,7 +220,7 @@ def test_an_item_goes_back_only_after_a_lost_worker_and_a_record_only_after_an_o
 
 def test_method_and_machine_know_nothing_of_each_other() -> None:
     method, machine = method_class().model_fields, machine_class().model_fields
-    assert not {"cache", "run", "storage"} & method.keys()
+    assert not {"cache", "work", "storage"} & method.keys()
     assert not {"model", "train", "split", "protocol"} & machine.keys()
     modules = {name: {module for module, _ in imported(ROOT / f"pipeline/settings/{name}.py")} for name in TWO}
     assert "pipeline.settings.machine" not in modules["method"]

@@ -23,7 +23,7 @@ SMALL = (
     "clips.steps=4",
     "timesteps.steps=4",
     "pose.stride=3",
-    "train.runs=2",
+    "train.networks=2",
     "train.epochs=5",
 )
 

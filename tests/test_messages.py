@@ -59,7 +59,7 @@ def test_the_table_of_settings_has_every_key_once_with_its_meaning() -> None:
     assert len({row.key for row in rows}) == len(rows) > 100
     assert all(row.meaning and row.belongs_to in OWNERS.values() for row in rows)
     by_key = {row.key: row for row in rows}
-    assert by_key["pose.device"].belongs_to == by_key["run.workers"].belongs_to == "machine"
+    assert by_key["pose.device"].belongs_to == by_key["work.workers"].belongs_to == "machine"
     assert by_key["pose.stride"].belongs_to == by_key["train.epochs"].belongs_to == "method"
     assert by_key["clips.weights"].belongs_to == "method, by content"
     assert by_key["dataset.root"].belongs_to == "data set"

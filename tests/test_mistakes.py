@@ -42,7 +42,7 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ("More folds than performances", "aqa evaluate --config surgery.yaml --set split.folds=9"),
     (
         "A pack of other settings",
-        "aqa train --config folder --pack surgery.h5 --folds 0 --set train.runs=1 --set train.epochs=1",
+        "aqa train --config folder --pack surgery.h5 --folds 0 --set train.networks=1 --set train.epochs=1",
     ),
     ("No model is named", "aqa score videos/"),
     ("The model is not there", "aqa score videos/ --model runs/mine"),
@@ -63,9 +63,9 @@ stages: [timesteps]
 cache: cache/surgery
 dataset: {kind: jigsaws, root: JIGSAWS, tasks: [Suturing]}
 timesteps: {primary: "kinematics:master", secondary: ["kinematics:slave"], scene: ""}
-train: {runs: 1, epochs: 1}
+train: {networks: 1, epochs: 1}
 model: {system: aim, width: 4}
-run: {workers: 0}
+work: {workers: 0}
 """
 PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "width": 110}
 

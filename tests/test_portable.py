@@ -93,9 +93,9 @@ def test_a_run_from_videos_to_scores(
     assert done.returncode == 0, done.stderr
     make_jigsaws(tmp_path / "set", trials=8, tasks=["Suturing"], rows=45, videos=False)
     options = ["--config", "jigsaws", "--cache", "cache"]
-    for setting in ("dataset.root=set", "stages=[kinematics,timesteps]", 'timesteps.scene=""', "run.workers=2"):
+    for setting in ("dataset.root=set", "stages=[kinematics,timesteps]", 'timesteps.scene=""', "work.workers=2"):
         options += ["--set", setting]
-    train = ["train.runs=1", "train.epochs=2", "model.width=8", "model.system=aim"]
+    train = ["train.networks=1", "train.epochs=2", "model.width=8", "model.system=aim"]
     for command in (
         ["extract", *options],
         ["train", *options, *(word for one in train for word in ("--set", one)), "--out", "run", "--folds", 0],

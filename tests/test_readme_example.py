@@ -20,7 +20,7 @@ SETTINGS = {
     "pose": {"backend": "import", "agents": 1},
     "camera_flow": {"columns": 4, "rows": 2},
     "timesteps": {"steps": 4, "primary": "pose:0", "secondary": ["camera_flow"], "scene": ""},
-    "train": {"runs": 2, "epochs": 4},
+    "train": {"networks": 2, "epochs": 4},
     "model": {"width": 4, "regression_width": 4},
 }
 """Cheap stages, written into a file `folder`, which is read in place of the preset of that name."""

@@ -21,9 +21,9 @@ Overrides: TypeAlias = "yaml_values.Overrides"
 
 SETTING_OF = {
     "cache": "cache",
-    "workers": "run.workers",
-    "engine": "run.engine",
-    "address": "run.address",
+    "workers": "work.workers",
+    "engine": "work.engine",
+    "address": "work.address",
     "features": "dataset.features",
 }
 """The setting that an argument of a call names."""

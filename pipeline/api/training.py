@@ -63,7 +63,7 @@ def train(
     if curve:
         unfinished = Path(out) / "checkpoints" / "curve"
         with observer.progress("trainings of the learning curve") as progress:
-            runner = TrainingRunner(settings.machine.run, progress, observer.stop_event().is_set, unfinished)
+            runner = TrainingRunner(settings.machine.work, progress, observer.stop_event().is_set, unfinished)
             made = learning_curve(feature_set, settings.method, runner=runner)
         write_curve(made, Path(out) / CURVE_FILE)
         shutil.rmtree(unfinished, ignore_errors=True)

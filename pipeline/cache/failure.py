@@ -65,7 +65,7 @@ TIPS: dict[FailureKind, str] = {
     "program": "This is a fault of the program: report the traceback in the `.failed.json` of the cache",
     "crashed": "`extract` tries this video again with --retry-failed, `score` without",
     "killed": "See whether the machine has enough memory, then type the same command again",
-    "timeout": "Raise run.timeout_s, then type the same command again",
+    "timeout": "Raise work.timeout_s, then type the same command again",
     "stopped": "Type the same command again",
 }
 """What to do about a failure that does not say it itself."""

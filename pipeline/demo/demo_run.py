@@ -145,7 +145,7 @@ def run_demo(
     config = demo_config(out, size, overrides)
     parts = (f"{number}/{len(ACTIVITIES)} {part}" for number, part in enumerate(ACTIVITIES, start=1))
     observer.note(f"{next(parts)} {size.dives} synchronised dives into {out / 'dives'}")
-    render(out / "dives", size.dives, config.machine.run, observer)
+    render(out / "dives", size.dives, config.machine.work, observer)
     lap("render")
     records = dataset_records(config).records
     observer.note(f"{next(parts)} {', '.join(config.method.stages)} into {config.machine.cache}")

@@ -48,7 +48,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, made:
     if not (network := _network(results)):
         return
     recipe = method.train
-    yield Note("fact", f"{network}: {recipe.runs} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
+    yield Note("fact", f"{network}: {recipe.networks} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
     if method.without_agents:
         yield Note("caution", "these features lack an agent, so AIM and other systems that need both are left out")
     if differing := paper_differences(method, made):
@@ -125,7 +125,7 @@ def _system_sentences(results: EvaluationResults, method: Method, made: Made, qu
     combined = [f"The score is the {mean} of {network} and regressions{chosen}."] if results.against == COMBINED else []
     return [
         *combined,
-        f"{network} is the mean of {counted(recipe.runs, 'network')} trained for {recipe.epochs} epochs"
+        f"{network} is the mean of {counted(recipe.networks, 'network')} trained for {recipe.epochs} epochs"
         f" (seed {recipe.seed}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",
         *([f"Settings that differ from the paper's, in brackets: {', '.join(differing)}."] if differing else []),

@@ -65,7 +65,7 @@ def evaluate_features(
 
     Raises as `pipeline.evaluate.requested_rows.protocol_of`, and Cancelled after a stop.
     """
-    requested, work = requested or RequestedRows(), config.machine.run
+    requested, work = requested or RequestedRows(), config.machine.work
     if requested.quick:
         config = replace(config, method=config.method.with_networks(QUICK_NETWORKS))
     method, kind = config.method, config.dataset.kind

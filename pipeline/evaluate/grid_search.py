@@ -20,7 +20,7 @@ from pipeline.systems import AimSystem, Selected
 
 SECTIONS = ("model", "train")
 
-NO_CHOICE = ("train.seed", "train.runs")
+NO_CHOICE = ("train.seed", "train.networks")
 """Settings that are no part of the method: a better seed is chance."""
 
 CHOSEN = "AIM, settings by inner validation"

@@ -13,7 +13,7 @@ from pipeline.settings.config import load_config
 from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import PRESETS
 
-NO_METHOD = ("recipe", "runs", "seed")
+NO_METHOD = ("recipe", "networks", "seed")
 """Settings of training that are no part of the method: a name for others, and chance."""
 
 PAPER_PRESET = PRESETS / "jigsaws-paper.yaml"

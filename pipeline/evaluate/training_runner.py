@@ -65,7 +65,7 @@ class TrainingRunner:
             for (number, training), answer in run_items(pool, start, items, self.stop or (lambda: False)):
                 if isinstance(answer, WorkerLost):
                     what = f"{training.system.name}: lost {MOST_LOST} workers, the last: {answer}"
-                    raise TrainingError(what, fix="See whether the machines have enough memory; raise run.ray_cpus")
+                    raise TrainingError(what, fix="See whether the machines have enough memory; raise work.ray_cpus")
                 if isinstance(answer, Message):
                     self.progress.inside(number, *answer.progress)
                 elif answer is not None:

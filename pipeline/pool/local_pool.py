@@ -120,13 +120,13 @@ class ThreadWorker(Worker):
 
 @dataclass(frozen=True)
 class ProcessPool(Pool):
-    """`run.workers` processes of this machine, each with its share of the cores as threads.
+    """`work.workers` processes of this machine, each with its share of the cores as threads.
 
     By default there is one process per core, since pose networks use one thread (`pose.threads`). There are at most as
     many as items, and as fit into the free memory.
     """
 
-    run: WorkConfig
+    work: WorkConfig
     timeout_s: float = math.inf
 
     @contextmanager
@@ -145,11 +145,11 @@ class ProcessPool(Pool):
 
     def split_cores(self, items: int) -> tuple[int, int]:
         """The number of processes for so many items, and of threads of each."""
-        workers = self.run.workers
+        workers = self.work.workers
         if workers is None:
             workers = min(usable_cores(), items, int(psutil.virtual_memory().available / WORKER_BYTES))
         workers = max(1, workers)
-        return workers, self.run.threads or max(1, usable_cores() // workers)
+        return workers, self.work.threads or max(1, usable_cores() // workers)
 
     def wait(self, workers: Sequence[ProcessWorker]) -> None:
         """See `Pool`."""

@@ -37,36 +37,36 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
 
 
-def pool_of(run: WorkConfig, threads: int = 0) -> Pool:
+def pool_of(work: WorkConfig, threads: int = 0) -> Pool:
     """Where work runs under these settings. Raises UsageError for "ray" without Ray.
 
     Args:
         threads: of this process in place of processes, for items that share its memory and have no limit of time.
     """
-    if run.engine == "ray":
-        return RayPool(run, math.inf if threads else run.timeout_s)
-    return ThreadPool(threads or 1) if threads or run.workers == 0 else ProcessPool(run, run.timeout_s)
+    if work.engine == "ray":
+        return RayPool(work, math.inf if threads else work.timeout_s)
+    return ThreadPool(threads or 1) if threads or work.workers == 0 else ProcessPool(work, work.timeout_s)
 
 
-def worker_threads(run: WorkConfig) -> int:
-    """Threads of one Ray worker: `run.threads`, else as many as it has cores."""
-    return run.threads or max(1, int(run.ray_cpus))
+def worker_threads(work: WorkConfig) -> int:
+    """Threads of one Ray worker: `work.threads`, else as many as it has cores."""
+    return work.threads or max(1, int(work.ray_cpus))
 
 
 class _Cluster:
-    """The cluster of this process: whether its head answers, and how many actors fit, at most `run.workers`.
+    """The cluster of this process: whether its head answers, and how many actors fit, at most `work.workers`.
 
     Machines come and go, so it is asked again and again. Raises UsageError where no actor fits at first.
     """
 
-    def __init__(self, run: WorkConfig) -> None:
-        self.run, self.answers = run, True
+    def __init__(self, work: WorkConfig) -> None:
+        self.work, self.answers = work, True
         self.asked = self.answered = self.counted = time.monotonic()
         cores, gpus, self.places = self._count()
         if self.places < 1:
             raise UsageError(
                 f"the Ray cluster has {cores:g} cores and {gpus:g} GPUs, too few for one worker",
-                fix="Lower run.ray_cpus or run.ray_gpus",
+                fix="Lower work.ray_cpus or work.ray_gpus",
             )
 
     def require(self, every_s: float = 1.0) -> None:
@@ -101,21 +101,21 @@ class _Cluster:
         """Cores, GPUs and places for workers."""
         import ray
 
-        run, resources = self.run, ray.cluster_resources()
+        work, resources = self.work, ray.cluster_resources()
         cores, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
-        by_gpus = gpus / run.ray_gpus if run.ray_gpus else math.inf
-        return cores, gpus, int(min(cores / run.ray_cpus, by_gpus, run.workers or math.inf))
+        by_gpus = gpus / work.ray_gpus if work.ray_gpus else math.inf
+        return cores, gpus, int(min(cores / work.ray_cpus, by_gpus, work.workers or math.inf))
 
 
 @dataclass(frozen=True)
 class RayPool(Pool):
-    """`run.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs.
+    """`work.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs.
 
-    Without `run.address` it joins the cluster of RAY_ADDRESS, else starts one here. Raises UsageError where Ray is not
+    Without `work.address` it joins the cluster of RAY_ADDRESS, else starts one here. Raises UsageError where Ray is not
     installed.
     """
 
-    run: WorkConfig
+    work: WorkConfig
     timeout_s: float = math.inf
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class RayPool(Pool):
         if not connected:
             self._connect()
         try:
-            cluster = _Cluster(self.run)
+            cluster = _Cluster(self.work)
             yield cluster.room, partial(RayActor, cluster, ray.put(start))  # sent once to each machine
         finally:
             if not connected:
@@ -150,15 +150,15 @@ class RayPool(Pool):
         """Join the cluster, or start Ray here with as many places as there are workers. Raises UsageError."""
         import ray
 
-        run, quiet = self.run, {"log_to_driver": False, "logging_level": "ERROR"}
-        address = run.address or os.environ.get("RAY_ADDRESS")
+        work, quiet = self.work, {"log_to_driver": False, "logging_level": "ERROR"}
+        address = work.address or os.environ.get("RAY_ADDRESS")
         try:
             if address:
                 greet(address)
                 ray.init(address=address, **quiet)
             else:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report each start to its makers
-                cores = run.workers * run.ray_cpus if run.workers else os.cpu_count() or 1
+                cores = work.workers * work.ray_cpus if work.workers else os.cpu_count() or 1
                 # "local": Ray would else join another cluster of this machine, even one that was killed
                 ray.init("local", num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
         except Exception as error:  # noqa: BLE001 - Ray raises this very class where one of its processes is late
@@ -169,7 +169,7 @@ class RayPool(Pool):
 
     def workers_for(self, items: int) -> tuple[int, str]:
         """See `Pool`; the cluster itself is not asked."""
-        return self.run.workers or 1, "Ray"
+        return self.work.workers or 1, "Ray"
 
 
 def greet(address: str) -> None:
@@ -193,10 +193,10 @@ class RayActor(Worker):
     def __init__(self, cluster: _Cluster, start: Any) -> None:
         import ray
 
-        self.cluster, run = cluster, cluster.run
+        self.cluster, work = cluster, cluster.work
         path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(worker_threads(run)))}
-        options = {"num_cpus": run.ray_cpus, "num_gpus": run.ray_gpus, "runtime_env": {"env_vars": variables}}
+        variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(worker_threads(work)))}
+        options = {"num_cpus": work.ray_cpus, "num_gpus": work.ray_gpus, "runtime_env": {"env_vars": variables}}
         options["max_concurrency"] = 4  # `halt` and `state` answer beside `work`
         self.actor = ray.remote(RayWorker).options(**options).remote(os.getcwd(), start)
         self.ready = self.actor.state.remote()  # the first answer says that it has started

@@ -213,7 +213,7 @@ class _Crew(Generic[J, R]):
                     yield item, answer
             began = worker.started if worker in self.at_work else None
             if began is not None and time.monotonic() - began > self.timeout_s:
-                raise WorkerLost(f"took longer than {self.timeout_s:g} s (run.timeout_s)", "timeout")
+                raise WorkerLost(f"took longer than {self.timeout_s:g} s (work.timeout_s)", "timeout")
         except WorkerLost as loss:
             self._drop(worker)
             lost = self.losses[id(item)] = self.losses.get(id(item), 0) + 1

@@ -139,7 +139,7 @@ def run(
 
     Raises UsageError as `pool_of`, and where each of several records lost its workers.
     """
-    pool, stop, reader = pool_of(machine.run), observer.stop_event(), _OutputReader(cache, observer, read)
+    pool, stop, reader = pool_of(machine.work), observer.stop_event(), _OutputReader(cache, observer, read)
     cache.mark()
     cache.sweep()
     fresh, remote = 0, False
@@ -153,7 +153,7 @@ def run(
             fresh += not result.failed
             yield result, value
     if remote:
-        sweep_scratch(machine.storage.reach(), machine.run.timeout_s)
+        sweep_scratch(machine.storage.reach(), machine.work.timeout_s)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if not reader.waiting:
         return

@@ -68,7 +68,9 @@ def calibrate(
     `control.stop`.
     """
     part, group, inner = _folds(features, model, folds, kinds)
-    recipe = model.recipe.model_copy(update={"runs": min(NETWORKS, model.recipe.runs), "seed": model.recipe.seed + 1})
+    recipe = model.recipe.model_copy(
+        update={"networks": min(NETWORKS, model.recipe.networks), "seed": model.recipe.seed + 1}
+    )
     candidates = (AimSystem(NETWORK, model.networks.model, recipe), *systems)
     fitted = _FittedFolds(part, inner, model.networks.model, recipe, control)
     whole = JoinedFold("", np.arange(len(part)), NO_ROWS, inner, "subject" in kinds)

@@ -77,7 +77,7 @@ def train_model(
         observer.notes(_pack_notes(features, config))
     network, recipe = config.method.scorer
     kinds, stop = forbidden(config.method.protocol), observer.stop_event().is_set
-    device, systems = config.machine.run.train_device, regressions_for(kinds) if config.method.combined else ()
+    device, systems = config.machine.work.train_device, regressions_for(kinds) if config.method.combined else ()
     with observer.progress("epochs") as progress:
         control = TrainingControl(folder / "checkpoints", progress.advance, stop, device)
         model = TrainedModel.fit(features, recipe, network, systems=systems, control=control)

@@ -233,7 +233,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     settings of the model that this version does not have.
     """
     folder = Path(folder)
-    user = load_config(None, {"run.workers": 0}) if user is None else user
+    user = load_config(None, {"work.workers": 0}) if user is None else user
     model = TrainedModel.load(folder)  # before its configuration is read: it checks the hashes of all files
     config = scoring_config(folder, user)
     fetch_weights(config.with_upstream(("timesteps",)), observer.note)

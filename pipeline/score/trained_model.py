@@ -134,7 +134,7 @@ class TrainedModel:
         systems: Sequence[RegressionSystem] = (),
         control: TrainingControl | None = None,
     ) -> TrainedModel:
-        """Train `recipe.runs` networks on the labelled performances of `features`, without calibration.
+        """Train `recipe.networks` networks on the labelled performances of `features`, without calibration.
 
         Args:
             rows: the training part, of which only labelled performances are used; None: all performances.

@@ -50,7 +50,7 @@ class TrainedNetworks:
         recipe: TrainConfig,
         control: TrainingControl | None,
     ) -> tuple[TrainedNetworks, Floats]:
-        """`recipe.runs` networks for each training part, tasks as one, and losses (epochs kept, parts * networks).
+        """`recipe.networks` networks for each training part, tasks as one, and losses (epochs kept, parts * networks).
 
         Raises as `fit_parts`.
         """

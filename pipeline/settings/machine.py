@@ -67,7 +67,7 @@ class Machine(Section):
     """The machine; `machine_class` adds the devices, threads and files of the stages."""
 
     cache: Path = setting(Path("cache/folder"), "folder of the stages' outputs", belongs_to=MACHINE)
-    run: WorkConfig = WorkConfig()
+    work: WorkConfig = WorkConfig()
     storage: StorageConfig = StorageConfig()
 
     @field_validator("cache", mode="before")

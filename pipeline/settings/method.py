@@ -80,7 +80,7 @@ class Method(Section):
 
     def with_networks(self, most: int) -> Method:
         """The method with at most so many networks."""
-        fewer = self.train.model_copy(update={"runs": min(most, self.train.runs)})
+        fewer = self.train.model_copy(update={"networks": min(most, self.train.networks)})
         return self.model_copy(update={"train": fewer})
 
     @property

@@ -51,7 +51,7 @@ class TrainConfig(Section):
     recipe: Annotated[str, one_of(RECIPES)] = setting(
         DEFAULT_RECIPE, f"values of the settings of train that are left out: {', '.join(RECIPES)}"
     )
-    runs: int = setting(10, "networks trained from different starts; their mean is the score", ge=1, le=1000)
+    networks: int = setting(10, "networks trained from different starts; their mean is the score", ge=1, le=1000)
     seed: int = setting(0, "seed of start values, batches and dropout", ge=0, lt=2**31)
     exchange_copies: bool = setting(
         False, "also train on every performance with its two agents exchanged, where roles are equal"

@@ -47,12 +47,12 @@ class AimSystem(NetworkSystem):
             train, [task_rows(train)], self.model, self.config, control, watched=watched, watch=watch
         )
         by_epoch = torch.stack(fitted.watched, dim=1) if watched is not None else None  # (epochs watched, networks, m)
-        net = build_network(self.model, input_sizes(train), Layers(self.config.runs))
+        net = build_network(self.model, input_sizes(train), Layers(self.config.networks))
         net.load_state_dict(fitted.state)
 
         def predict(features: FeatureSet) -> Predictions:
             data = fold_data(features, [normalisers])
-            output = predict_members(net, data, torch.zeros(self.config.runs, dtype=torch.int64))
+            output = predict_members(net, data, torch.zeros(self.config.networks, dtype=torch.int64))
             scaled = {name: (getattr(output, name), column) for column, name in enumerate(SCORES)}
             scaled["by_epoch"] = (by_epoch, 0)
             made: dict[str, Any] = {

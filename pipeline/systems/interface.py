@@ -174,7 +174,7 @@ class NetworkSystem(System):
     @property
     def passes(self) -> int:
         """Networks x epochs."""
-        return self.config.runs * self.config.epochs
+        return self.config.networks * self.config.epochs
 
     def identity(self) -> Any:
         """See `System.identity`."""
@@ -183,7 +183,7 @@ class NetworkSystem(System):
 
     def inner(self) -> NetworkSystem:
         """See `System.inner`."""
-        return replace(self, config=self.config.model_copy(update={"runs": 1}))
+        return replace(self, config=self.config.model_copy(update={"networks": 1}))
 
 
 _NAMED = ("name", "kind", "model", "config")

@@ -182,12 +182,12 @@ class _Learner:
         low, span = _range(judges)
         scaled = torch.from_numpy((judges - low) / span * SCALE).float()
         bank = LabelledSteps(
-            steps[..., used].expand(config.runs, -1, -1, -1), data.targets[..., 0].expand(config.runs, -1),
-            scaled.expand(config.runs, -1, -1),
+            steps[..., used].expand(config.networks, -1, -1, -1), data.targets[..., 0].expand(config.networks, -1),
+            scaled.expand(config.networks, -1, -1),
         )  # fmt: skip
-        seeds = np.random.SeedSequence([config.seed, 0]).generate_state(config.runs)
+        seeds = np.random.SeedSequence([config.seed, 0]).generate_state(config.networks)
         members = [Member(number, 0, np.arange(count), int(seed)) for number, seed in enumerate(seeds)]
-        net = build_published(model, bank.steps.shape[-1], judges.shape[1], Layers(config.runs))
+        net = build_published(model, bank.steps.shape[-1], judges.shape[1], Layers(config.networks))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
         difficulty, score = difficulties(part), label_table(part.records)[:, 0]
         rule = JudgesRule.fit(judges, _known(difficulty), score) if judges.size else None

@@ -1,4 +1,4 @@
-"""Trains `config.runs` networks on each of several training parts, as one stack."""
+"""Trains `config.networks` networks on each of several training parts, as one stack."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fit_parts(
     watched: FeatureSet | None = None,
     watch: Sequence[int] = (),
 ) -> tuple[tuple[Normalisers, ...], Fitted]:
-    """The normalisers of each training part, and `config.runs` networks for each, parts outermost.
+    """The normalisers of each training part, and `config.networks` networks for each, parts outermost.
 
     Args:
         parts: rows by task, or under "" those of all tasks as one.
@@ -66,7 +66,7 @@ def _members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig,
     """One member per network for the training rows of a fold; each has a seed of its own. `test`: see `Member`."""
     mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
     start = mean if config.start_at_mean else float("nan")
-    seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
+    seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.networks)
     return [Member(number, fold, rows, int(seed), start, test) for number, seed in enumerate(seeds)]
 
 

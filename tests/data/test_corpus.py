@@ -148,7 +148,7 @@ def test_extract_finishes_a_sample(corpus: list[Case], tmp_path: Path) -> None:
     for case in sample:
         (tmp_path / "in" / case.path.name).write_bytes(case.path.read_bytes())
     command = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", "in", "--cache", "cache", "--json"]
-    command += ["--stages", "camera_flow", "--set", "run.timeout_s=120"]
+    command += ["--stages", "camera_flow", "--set", "work.timeout_s=120"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 1, done.stderr

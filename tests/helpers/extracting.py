@@ -19,12 +19,12 @@ from tests.helpers.watching import Watching
 
 def configured(cache: Path | str, **values: object) -> Config:
     """A configuration of the toy stages, which run in this process."""
-    return validate({"stages": ["contrast"], "cache": str(cache), "run": {"workers": 0}, **values})
+    return validate({"stages": ["contrast"], "cache": str(cache), "work": {"workers": 0}, **values})
 
 
 def cached_in(folder: Path) -> Config:
     """A user's configuration beside a model: with this cache, and work in this process."""
-    return load_config(None, {"cache": folder, "run.workers": 0})
+    return load_config(None, {"cache": folder, "work.workers": 0})
 
 
 def opened(config: Config) -> Cache:
@@ -57,12 +57,12 @@ def moving_films(folder: Path, names: Sequence[str]) -> Path:
 
 def flow_config(cache: Path, workers: int = 0, **run: Any) -> Config:
     """A configuration of the camera flow, a real stage that needs no network and runs in worker processes too."""
-    return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
+    return validate({"stages": ["camera_flow"], "cache": str(cache), "work": {"workers": workers, **run}})
 
 
 def extract_flow(videos: Path, config: Config, engine: str = "local", **hooks: Any) -> Summary:
     """`extract` of a folder on an engine; `hooks` are those of `Watching`."""
-    config = load_config(config, {"run.engine": engine})
+    config = load_config(config, {"work.engine": engine})
     with opened(config) as cache:
         plans = Planner(config, cache).plan_all(find_videos([videos]).records)
         return run_extract(plans, config.machine, cache, Watching(**hooks))

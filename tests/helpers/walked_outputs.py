@@ -46,7 +46,7 @@ from tests.helpers.made_features import made_features
 from tests.helpers.made_outputs import STANDING, flow_output, pose_output
 from tests.helpers.rated import mark_phases
 
-QUICK = ("train.recipe=fast", "train.epochs=3", "train.runs=2", "run.workers=0", "split.folds=2")
+QUICK = ("train.recipe=fast", "train.epochs=3", "train.networks=2", "work.workers=0", "split.folds=2")
 
 BLOCKS = {"p", "li", "h1", "h2", "h3", "figcaption", "td", "th", "dt", "dd", "summary", "button", "output", "footer"}
 BLOCKS |= {"label", "pre", "option", "title"}
@@ -204,8 +204,8 @@ def films(folder: Path, count: int) -> list[Record]:
 def scores(folder: Path) -> Outputs:
     """A trained model, its scores of unseen films, and the demo's page of them; needs a stage without networks."""
     records = films(folder / "films", 24)
-    settings = {"stages": ["timesteps"], "cache": str(folder / "cache"), "run": {"workers": 0}}
-    train = {"recipe": "fast", "runs": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
+    settings = {"stages": ["timesteps"], "cache": str(folder / "cache"), "work": {"workers": 0}}
+    train = {"recipe": "fast", "networks": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
     config = validate({**settings, "train": train, "model": {"width": 8, "regression_width": 8}})
     learn, unseen = records[:20], records[20:]
     with open_cache(config.machine) as cache:

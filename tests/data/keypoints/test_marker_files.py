@@ -135,7 +135,7 @@ def test_two_people_of_files_without_a_video_are_two_agents(tmp_path: Path) -> N
     pytest.importorskip("torch", reason="the readers are tested without it too")
     two_people(tmp_path / "set", "m")
     settings = {"dataset.root": str(tmp_path / "set"), "skeleton.agents": 2, "timesteps.secondary": ["skeleton:1"]}
-    settings |= {"cache": str(tmp_path / "cache"), "run.workers": 0, "skeleton.smoothing_s": 0}
+    settings |= {"cache": str(tmp_path / "cache"), "work.workers": 0, "skeleton.smoothing_s": 0}
     assert api.extract(config="skeletons", overrides=settings).ok
     name = "dive_Sports2D/dive_Sports2D_m_person00.trc"
     points = read(output_of(tmp_path / "cache", "skeleton", name)).output.arrays["keypoints"].values
@@ -171,7 +171,7 @@ def test_the_unit_that_a_file_names_is_not_that_of_the_setting(tmp_path: Path, s
         path = c3d_file(tmp_path / "set/a.c3d", points, unit="cm")
     else:
         path = trc(tmp_path / "set/a.trc", points, unit="cm")
-    settings = {"dataset.root": path.parent, "cache": tmp_path / "cache", "skeleton.unit": "mm", "run.workers": 0}
+    settings = {"dataset.root": path.parent, "cache": tmp_path / "cache", "skeleton.unit": "mm", "work.workers": 0}
     assert api.extract(config="skeletons", overrides={**settings, "skeleton.smoothing_s": 0}).ok
     made = read(output_of(tmp_path / "cache", "skeleton", path.name)).output.arrays["keypoints"].values
     np.testing.assert_allclose(made[:, 0, COCO17.index("left_hip"), :3], 0.01 * points[:, 5], rtol=1e-5)

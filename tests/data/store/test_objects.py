@@ -238,7 +238,7 @@ def test_training_packing_and_scoring_from_a_store(
     contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
     assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"
-    recipe = TrainConfig(runs=1, epochs=3, switch_epochs=(1, 2, 3))
+    recipe = TrainConfig(networks=1, epochs=3, switch_epochs=(1, 2, 3))
     TrainedModel.fit(features, recipe, AimConfig(system="aim", width=8, regression_width=8)).save(run)
     save_settings(config, run)
     far = load_scorer(run, config).score(Path(f"s3://{bucket.name}/in/3.mp4"))

@@ -84,7 +84,7 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
     root, notes = own_data(tmp_path / "own"), list[str]()
     observer = Observer()
     observer.note = notes.append  # type: ignore[method-assign]
-    given = {"train.epochs": 20, "train.runs": 1, "split.folds": 2, "model.system": "combined", "run.workers": 0}
+    given = {"train.epochs": 20, "train.networks": 1, "split.folds": 2, "model.system": "combined", "work.workers": 0}
     words = {"config": "aqa7", "cache": tmp_path / "cache", "features": [str(root / "vst")]}
     settings = {"dataset.kind": "folder", "protocol": "kfold", "dataset.root": root, **given}
     done = api.leaderboard(out=tmp_path / "board", quick=True, overrides=settings, observer=observer, **words)  # type: ignore[arg-type]
@@ -134,7 +134,7 @@ def test_features_of_another_size_cost_that_performance_alone(tmp_path: Path) ->
     observer.note = notes.append  # type: ignore[method-assign]
     np.save(root / "vst/03.npy", np.ones((8, 5)))
     np.save(root / "vst/04.npy", np.full((8, 3), np.nan))
-    given = {"dataset.root": root, **PLAIN, "run.workers": 0}
+    given = {"dataset.root": root, **PLAIN, "work.workers": 0}
     words = {"features": [str(root / "vst")], "cache": tmp_path / "cache", "out": tmp_path / "a.h5"}
     assert not api.extract(config="folder", overrides=given, features=words["features"], cache=words["cache"]).ok  # type: ignore[arg-type]
     packed = api.pack(config="folder", overrides=given, observer=observer, **words)  # type: ignore[arg-type]

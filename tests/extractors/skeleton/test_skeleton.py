@@ -132,7 +132,7 @@ def test_units_axes_and_gaps(tmp_path: Path) -> None:
     (tmp_path / "set/scores.csv").write_text("video,score\na.csv,3\nb.csv,4\n")
     settings = {
         "dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "skeleton.unit": "mm",
-        "skeleton.up": "z", "skeleton.smoothing_s": 0, "run.workers": 0,
+        "skeleton.up": "z", "skeleton.smoothing_s": 0, "work.workers": 0,
     }  # fmt: skip
     assert api.extract(config="skeletons", overrides=settings).ok
     arrays = store.read(output_of(tmp_path / "cache", "skeleton", "a.csv")).output.arrays
@@ -153,7 +153,7 @@ def test_units_axes_and_gaps(tmp_path: Path) -> None:
 def test_a_gap_in_the_time_stamps_of_kimore_is_unobserved_and_flagged(tmp_path: Path) -> None:
     """The second person's recordings of 20 frames at 30 a second miss .7 s in the middle."""
     make_kimore(tmp_path / "set", count=2)
-    settings = {"dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "run.workers": 0}
+    settings = {"dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "work.workers": 0}
     assert api.extract(config="kimore", overrides=settings).ok
     for person, observed, pause in (("CG/Expert/E_ID1", 1.0, 0.033), ("GPP/Stroke/S_ID1", 20 / 41, 0.667)):
         name = f"{person}/Es1/Raw/JointPosition010101.csv"

@@ -33,8 +33,8 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
         "stages": ["kinematics", "timesteps"],
         "timesteps": {"scene": ""},
         "cache": tmp_path / "cache",
-        "run.workers": 0,
-        "train": {"runs": 2, "epochs": 2},
+        "work.workers": 0,
+        "train": {"networks": 2, "epochs": 2},
         "model.width": 8,
     }
     notes = Watching()
@@ -87,7 +87,7 @@ def test_a_stop_event_ends_the_work(tmp_path: Path) -> None:
     root = make_jigsaws(tmp_path / "set", trials=4, tasks=["Suturing"], rows=45, videos=False)
     stop = threading.Event()
     stop.set()
-    sets = [f"dataset.root={root}", "stages=[kinematics,timesteps]", 'timesteps.scene=""', "run.workers=0"]
+    sets = [f"dataset.root={root}", "stages=[kinematics,timesteps]", 'timesteps.scene=""', "work.workers=0"]
     options = {"config": "jigsaws", "overrides": sets, "cache": str(tmp_path / "cache"), "observer": Observer(stop)}
     assert extract(**options).summary.cancelled  # type: ignore[arg-type]
     with pytest.raises(Cancelled):

@@ -26,10 +26,10 @@ def test_a_call_closes_its_cache_after_an_error(
 
 
 def test_arguments_and_overrides_come_after_the_configuration(tmp_path: Path) -> None:
-    given = ["run.workers=3"]
+    given = ["work.workers=3"]
     settings = config_of("jigsaws", given, cache=tmp_path, workers=None, engine=None)
-    assert (settings.method.name, settings.machine.cache, settings.machine.run.workers) == ("jigsaws", tmp_path, 3)
-    assert config_of(settings, workers=2).machine.run.workers == 2
+    assert (settings.method.name, settings.machine.cache, settings.machine.work.workers) == ("jigsaws", tmp_path, 3)
+    assert config_of(settings, workers=2).machine.work.workers == 2
     assert config_of(None).method.name == "folder"
 
 
@@ -85,7 +85,7 @@ def test_the_default_is_noted_once_the_inputs_are_found(make_video: Callable[...
     assert "no --config, so the preset folder" in observer.lines[0]
 
 
-@pytest.mark.parametrize(("name", "key"), [("workers", "run.workers"), ("cache", "cache")])
+@pytest.mark.parametrize(("name", "key"), [("workers", "work.workers"), ("cache", "cache")])
 def test_a_setting_is_given_once(name: str, key: str) -> None:
     with pytest.raises(UsageError, match=f"--{name} and --set {key} are both given"):
         config_of(None, {key: 2}, **{name: 2})

@@ -19,7 +19,7 @@ from pipeline.settings.config import load_config
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
-QUICK = ["train.recipe=fast", "train.epochs=3", "train.runs=1", "model.system=aim"]
+QUICK = ["train.recipe=fast", "train.epochs=3", "train.networks=1", "model.system=aim"]
 
 
 def rated(count: int = 24) -> FeatureSet:
@@ -45,7 +45,7 @@ def test_only_judges_of_own_videos_have_an_agreement() -> None:
 
 
 def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
-    config = load_config("folder", [*QUICK, "run.workers=0"])
+    config = load_config("folder", [*QUICK, "work.workers=0"])
     done = evaluate_features(
         rated(), config, Cache(tmp_path / "cache"), tmp_path, RequestedRows(quick=True, curve=True)
     )

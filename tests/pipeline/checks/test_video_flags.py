@@ -57,7 +57,7 @@ def test_a_pause_is_flagged_by_extract_and_refused_by_a_strict_training(tmp_path
         write(tmp_path / f"in/v{number}.csv", moving(60, number), time_s=time)
     lines = ["video,score", *(f"v{number}.csv,{number + 1}" for number in range(4))]
     (tmp_path / "in/labels.csv").write_text("\n".join(lines) + "\n")
-    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "run.workers": "0"}
+    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "work.workers": "0"}
     assert api.extract(config="skeletons", overrides=settings).flags == {"v2.csv": ["pause in the recording"]}
     with pytest.raises(DataError, match="1 of 4 videos are flagged"):
         api.train(config="skeletons", overrides=settings, out=tmp_path / "run", strict=True)

@@ -19,7 +19,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import make_lists
 from tests.pipeline.cli.test_commands import COMMANDS
 
-FAST = ["--set", "train.epochs=2", "--set", "train.runs=1", "--set", "model.system=aim", "--set", "run.workers=0"]
+FAST = ["--set", "train.epochs=2", "--set", "train.networks=1", "--set", "model.system=aim", "--set", "work.workers=0"]
 SET = ["--config", "jigsaws", "--set", "dataset.root=my set"]
 
 
@@ -149,7 +149,7 @@ def test_a_folder_whose_name_looks_like_an_option_is_none_in_the_next_line(
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     Path("-clips/a.mp4").write_bytes(b"no video")
-    flow = ["extract", "--stages", "camera_flow", "--set", "run.workers=0"]
+    flow = ["extract", "--stages", "camera_flow", "--set", "work.workers=0"]
     assert last_line(*flow, "--", "-clips", code=1) == [*flow, "--retry-failed", "--", "-clips"]
     make_video(Path("-clips", "b.mp4"))
     on = last_line(*flow, "--", "-clips", code=1)

@@ -59,7 +59,7 @@ def features() -> FeatureSet:
 @pytest.fixture(scope="module")
 def results(features: FeatureSet) -> EvaluationResults:
     folds = kfold(features.records, k=3)
-    systems = (AimSystem("AIM", MODEL, TrainConfig(runs=3, epochs=4)), *trivial_baselines(features))
+    systems = (AimSystem("AIM", MODEL, TrainConfig(networks=3, epochs=4)), *trivial_baselines(features))
     report = audit(folds, features.records, forbid=("trial",))
     return cross_validate(features, Protocol(folds, "kfold", audit=report), systems)
 
@@ -132,7 +132,7 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
     folds = kfold(features.records, k=3)[:1]
     test = set(folds[0].test)
     spoiled = tuple(replace(r, labels=Labels(1e6, -1e6, 7.0)) if r.id in test else r for r in features.records)
-    recipe = TrainConfig(runs=2, epochs=3)
+    recipe = TrainConfig(networks=2, epochs=3)
     network = watching(AimSystem("watched", MODEL, recipe))
     rows: list[ResultRow] = [
         AimSystem("AIM", MODEL, recipe),
@@ -168,7 +168,7 @@ def test_a_system_is_given_no_score_of_a_test_part(features: FeatureSet) -> None
 
 def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
     made = made_features(24, channels=5, scene=6)
-    recipe = TrainConfig(runs=2, epochs=3)
+    recipe = TrainConfig(networks=2, epochs=3)
     predict = AimSystem("AIM", MODEL, recipe).train(made.take(range(16)), None, TrainingControl())
     run, new = TrainedModel.fit(made, recipe, MODEL, rows=range(16)), made.take(range(16, 24))
     assert np.array_equal(predict(new).losses, run.losses)
@@ -182,7 +182,9 @@ def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
         for r in made.records
     )
     features = replace(made, records=records)
-    system = AimSystem("pooled", MODEL, TrainConfig(runs=2, epochs=30, switch_epochs=(10, 20, 30)), joins_tasks=True)
+    system = AimSystem(
+        "pooled", MODEL, TrainConfig(networks=2, epochs=30, switch_epochs=(10, 20, 30)), joins_tasks=True
+    )
     cut = join_tasks(features, folds_by_task(features, kfold(features.records, k=4)), InnerSplit())[0]
     (predicted,) = predict_folds(system, features, [cut])
     assert predicted.losses is not None
@@ -252,7 +254,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     trials = tuple(replace(r, groups={"trial": r.id.removesuffix("-2")}) for r in (*half.records, *other.records))
     two_tasks = replace(half.followed_by(other), records=trials)
     mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
-    systems = (AimSystem("AIM", MODEL, TrainConfig(runs=1, epochs=2)), *trivial_baselines(features))
+    systems = (AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)), *trivial_baselines(features))
     twice, once = (cross_validate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_tasks, mean))
     assert (twice.videos, twice.performances, once.videos) == (32, 16, 16)
     assert [one.id for one in twice.predictions] == [one.id for one in once.predictions]
@@ -332,7 +334,7 @@ def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -
 def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> None:
     """A training without two of four folds serves both: six inner trainings, not twelve."""
     features = features.take(np.arange(0, 32, 2))
-    network = watching(AimSystem("AIM", MODEL, TrainConfig(runs=1, epochs=2)))
+    network = watching(AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)))
     assert {record.task for record in features.records} == {"a"}
     folds, rows = kfold(features.records, k=4), [network, ChosenEpoch(network)]
     runner = TrainingRunner(folder=tmp_path / "shared")
@@ -349,7 +351,7 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
 
 def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
     """Under any name: one evaluation has them once in its list, a later call finds them in the folder."""
-    system, finished = AimSystem("AIM", MODEL, TrainConfig(runs=2, epochs=2)), list[int]()
+    system, finished = AimSystem("AIM", MODEL, TrainConfig(networks=2, epochs=2)), list[int]()
     control = TrainingControl(tmp_path, lambda done, total: finished.append(done))
     train, test = np.arange(20), np.arange(20, 32)
     of_tasks = trainings_of(system, features, train, test)
@@ -374,7 +376,7 @@ def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
 
 def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
     """A combination, a chosen epoch and a selection cost their inner trainings; only the selected one trains whole."""
-    network = watching(AimSystem("one", MODEL, TrainConfig(runs=2, epochs=2)))
+    network = watching(AimSystem("one", MODEL, TrainConfig(networks=2, epochs=2)))
     baseline, *_ = trivial_baselines(features)
     asked: list[int] = []
 
@@ -399,7 +401,7 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
 
 def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) -> None:
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
-    folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, TrainConfig(runs=2, epochs=40))
+    folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, TrainConfig(networks=2, epochs=40))
     plain = cross_validate(features, Protocol(folds), [ours]).systems["AIM"].tasks
     watched = watching(ours)
     rows = [watched, ChosenEpoch(watched), BestOnTest(watched)]
@@ -425,7 +427,7 @@ def test_watched_epochs_end_with_the_last() -> None:
 def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
     """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
     part = folds_by_task(features, kfold(features.records, k=3))[0]
-    ours = AimSystem("AIM", MODEL, TrainConfig(runs=4, epochs=6), watch=(1, 3, 6))
+    ours = AimSystem("AIM", MODEL, TrainConfig(networks=4, epochs=6), watch=(1, 3, 6))
     held = predict_part(ours, features, part)
     assert held.by_epoch is not None
     assert held.by_epoch.shape == (3, 4, len(part.test))

@@ -79,7 +79,7 @@ def test_how_the_networks_were_trained_is_said_beside_the_paper() -> None:
 
 
 def test_the_paragraph_for_a_paper_has_every_part() -> None:
-    method = load_config(None, {"train.runs": 3, "train.seed": 5}).method
+    method = load_config(None, {"train.networks": 3, "train.seed": 5}).method
     text = methods_paragraph(results(audit=CLEAN), method, "folder", {}, quick=False)
     for part in (
         "60 performances (data set folder)", "the protocol kfold with 3 folds", "shared no trial", "found no leak",

@@ -27,7 +27,7 @@ from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.made_features import made_features
 
-QUICK = ["--set", "train.runs=1", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
+QUICK = ["--set", "train.networks=1", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "work.workers=0"]
 
 
 def command(*arguments: str) -> str:
@@ -109,7 +109,7 @@ def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: 
 
 
 def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) -> None:
-    printed = command("evaluate", *jigsaws, "--quick", "--set", "train.runs=5", "--out", str(tmp_path))
+    printed = command("evaluate", *jigsaws, "--quick", "--set", "train.networks=5", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     systems = results.systems
     assert len(systems[OURS].tasks["Suturing"].networks) == 2

@@ -133,7 +133,7 @@ def without_videos(kind: str, root: Path, **options: int) -> list[tuple[str, flo
     return [(one.id, one.labels.score or 0.0) for one in listed if one.labels]
 
 
-QUICK = {"train.runs": 1, "train.epochs": 2, "timesteps.steps": 4, "run.workers": 0}
+QUICK = {"train.networks": 1, "train.epochs": 2, "timesteps.steps": 4, "work.workers": 0}
 SEVERAL_TASKS = {"rhythmic-gymnastics": {"count": 16}}  # a test part for each
 
 VALUES: dict[str, dict[tuple[str, str], float]] = {
@@ -276,7 +276,7 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
         (tmp_path / f"{side}.txt").write_text("\n".join(["Video_Name\tD\tE\tT\tP\tL", *text]))
     (tmp_path / "pack").mkdir()
     features = folder(tmp_path / "pack", [(f"Ball_{n:03d}", scores[n]) for n in range(1, 33)])
-    given = {"train.runs": 1, "train.epochs": 20, "run.workers": 0}
+    given = {"train.networks": 1, "train.epochs": 20, "work.workers": 0}
     words = {"features": features, "cache": tmp_path / "cache", "out": tmp_path / "out"}
     done = api.evaluate(tmp_path, config="rhythmic-gymnastics", overrides=given, oracle=True, **words)  # type: ignore[arg-type]
     table = published_table(done.results)

@@ -52,10 +52,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
             "stages": ["kinematics", "timesteps"],
             "cache": str(root / "cache"),
             "protocol": "4fold",
-            "run": {"workers": 0},
+            "work": {"workers": 0},
             "dataset": {"kind": "jigsaws", "root": str(root / "set")},
             "timesteps": {"primary": "kinematics:master", "secondary": ["kinematics:slave"], "scene": ""},
-            "train": {"runs": 2, "epochs": 3},
+            "train": {"networks": 2, "epochs": 3},
         }
     )
     cache = Cache(config.machine.cache)

@@ -47,7 +47,7 @@ from tests.helpers.local_ray import local_ray
 from tests.helpers.made_features import made_features
 
 MODEL = AimConfig(system="aim", width=8, regression_width=8)
-RECIPE = TrainConfig(runs=2, epochs=3)
+RECIPE = TrainConfig(networks=2, epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def predicted(train: FeatureSet) -> SimplePredictor:
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
     judged = cue_features("difficulty", 24)
-    systems: list[ResultRow] = [*all_systems(judged, MODEL, TrainConfig(runs=1, epochs=2)).values()]
+    systems: list[ResultRow] = [*all_systems(judged, MODEL, TrainConfig(networks=1, epochs=2)).values()]
     systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, PublishedSystem)]
     systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
     folds = make_folds("kfold", judged.records, k=2)
@@ -209,7 +209,7 @@ def test_the_longest_training_starts_first_and_reports_its_share(
     if engine == "ray":
         request.getfixturevalue("cluster")
     made, seen = features(), Shares(tmp_path / "heard")
-    long: System = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(runs=2, epochs=120)))
+    long: System = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(networks=2, epochs=120)))
     long = Halfway(seen.heard) if engine == "ray" else long
     wanted = [training_of(system, made) for system in (SimpleSystem("counts", predicted), long)]
     with one_thread():
@@ -222,7 +222,7 @@ def test_the_longest_training_starts_first_and_reports_its_share(
 
 def test_nothing_depends_on_the_number_of_cores() -> None:
     made = features(120)
-    system = AimSystem("one network", AimConfig(system="aim", width=32), TrainConfig(runs=3, epochs=2, batch=0))
+    system = AimSystem("one network", AimConfig(system="aim", width=32), TrainConfig(networks=3, epochs=2, batch=0))
     wanted, results = [training_of(system, made), training_of(replace(system, name="again"), made)], []
     with one_thread():
         for cores in (1, 3):
@@ -278,7 +278,7 @@ def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Pa
 def test_stopped_networks_save_their_state(tmp_path: Path) -> None:
     """The first checkpoint tells that training runs; the last is written because of the stop."""
     made = features()
-    endless = TrainConfig(runs=1, epochs=10**6)
+    endless = TrainConfig(networks=1, epochs=10**6)
     wanted = [training_of(AimSystem("aim", MODEL, endless), made)]
     with pytest.raises(Cancelled):
         TrainingRunner(stop=lambda: any(tmp_path.iterdir()), folder=tmp_path)(made, wanted)
@@ -320,7 +320,7 @@ class TestSearch:
     def test_the_planted_setting_is_chosen(self, tmp_path: Path) -> None:
         self.made(tmp_path)
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
-        words += ["--set", "train.learning_rates=[1e-6]", "--set", "train.runs=2", "--out", str(tmp_path / "out")]
+        words += ["--set", "train.learning_rates=[1e-6]", "--set", "train.networks=2", "--out", str(tmp_path / "out")]
         said = CliRunner().invoke(app, words, catch_exceptions=False).stderr
         chosen = "train.input_noise=0, train.learning_rates=[0.01]"
         assert f"inner validation, with the number of trainings: {chosen} in 2" in " ".join(said.split())
@@ -330,7 +330,15 @@ class TestSearch:
     def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
         self.made(tmp_path)
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.input_noise=30,0", *self.BASE]
-        words += ["--set", "train.learning_rates=[1e-2]", "--set", "train.runs=1", "--set", "split.folds=2", "--json"]
+        words += [
+            "--set",
+            "train.learning_rates=[1e-2]",
+            "--set",
+            "train.networks=1",
+            "--set",
+            "split.folds=2",
+            "--json",
+        ]
         words += ["--set", "train.switch_epochs=[2]", "--set", "train.epochs=2"]  # either may be chosen
         result = command(*words, "--out", str(tmp_path / "out"))
         chosen = result["systems"][CHOSEN]["chosen"]

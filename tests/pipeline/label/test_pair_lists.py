@@ -55,8 +55,8 @@ def test_a_model_is_trained_on_a_list(tmp_path: Path, monkeypatch: pytest.Monkey
         film(tmp_path / f"clips/{grey}.mp4", grey)
     text = "".join(f"{dark} {bright}\n" for dark in greys for bright in greys if dark < bright)
     api.label(tmp_path / "clips", imported=listed(tmp_path / "clips", text))
-    sets = {"dataset.root": tmp_path / "clips", "dataset.kind": "folder", "stages": ["timesteps"], "run.workers": 0}
-    sets |= {"train.epochs": 40, "train.runs": 1, "model.width": 8, "cache": tmp_path / "cache"}
+    sets = {"dataset.root": tmp_path / "clips", "dataset.kind": "folder", "stages": ["timesteps"], "work.workers": 0}
+    sets |= {"train.epochs": 40, "train.networks": 1, "model.width": 8, "cache": tmp_path / "cache"}
     config = load_config(None, sets)
     api.extract(config=config)
     model = api.train(config=config, out=tmp_path / "run", folds=0)

@@ -198,7 +198,7 @@ def test_a_body_that_cannot_be_measured_is_named(tmp_path: Path) -> None:
 
 def test_the_command_writes_three_dimensional_joints_in_their_metres(tmp_path: Path) -> None:
     write(tmp_path / "in/a.csv", moving(20))
-    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "run.workers": "0"}
+    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "work.workers": "0"}
     assert api.extract(config="skeletons", overrides=settings, stages="skeleton").ok
     packed = api.pack(config="skeletons", overrides=settings, format="trc", out=tmp_path / "out")
     assert (packed.performances, packed.files) == (1, 1)

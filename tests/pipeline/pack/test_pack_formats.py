@@ -29,7 +29,7 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     write(root / "in/a.csv", moving(20))
     write(root / "in/=b.csv", moving(30, seed=1))
     (root / "in/scores.csv").write_text("video,score,task\na.csv,7.5,vault\n")
-    settings = {"dataset.root": str(root / "in"), "cache": str(root / "cache"), "run.workers": "0"}
+    settings = {"dataset.root": str(root / "in"), "cache": str(root / "cache"), "work.workers": "0"}
     assert api.extract(config="skeletons", overrides=settings).ok
     return settings
 
@@ -138,7 +138,7 @@ def test_files_of_one_name_in_two_folders_stay_two_files(tmp_path: Path) -> None
     ids = ["a/x.csv", "b/x.csv", "x.csv", "x.csv.csv", f"{'l' * 240}.csv", f"{'l' * 240}.csv.csv"]
     for number, name in enumerate(ids):
         write(tmp_path / "in" / name, moving(10, seed=number))
-    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "run.workers": "0"}
+    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "work.workers": "0"}
     assert api.extract(config="skeletons", overrides=settings).ok
     packed = api.pack(config="skeletons", overrides=settings, out=tmp_path / "out", format="npz", per_video=True)
     files = sorted((tmp_path / "out").rglob("*.npz"))

@@ -51,8 +51,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
     (root / "set/scores.csv").write_text("\n".join(scores))
     (root / "phases.csv").write_text("\n".join(marks))
     settings: dict[str, object] = {
-        "dataset.root": root / "set", "dataset.phases": root / "phases.csv", "cache": root / "cache", "run.workers": 0,
-        "timesteps.bounds": NAMES, "timesteps.steps": 7, "train.epochs": 2, "train.runs": 1, "model.system": "aim",
+        "dataset.root": root / "set", "dataset.phases": root / "phases.csv", "cache": root / "cache", "work.workers": 0,
+        "timesteps.bounds": NAMES, "timesteps.steps": 7, "train.epochs": 2, "train.networks": 1, "model.system": "aim",
     }  # fmt: skip
     done = api.extract(config="skeletons", overrides=settings)
     assert [result.record.name for result in done.summary.failed] == ["09.csv", "10.csv", "11.csv"]
@@ -64,7 +64,7 @@ def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
     trained: tuple[Path, dict[str, object]],
 ) -> None:
     root, settings = trained
-    ours = {name: value for name, value in settings.items() if name.partition(".")[0] in ("dataset", "cache", "run")}
+    ours = {name: value for name, value in settings.items() if name.partition(".")[0] in ("dataset", "cache", "work")}
     rows = api.score(model=root / "run", config="skeletons", overrides=ours)
     assert all(row.score is not None for row in rows)
     assert [row.carried is None for row in rows] == [True] * 9 + [False] * 3
@@ -90,7 +90,7 @@ def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
 
 def test_a_page_shows_the_phases_of_an_unmarked_performance(trained: tuple[Path, dict[str, object]]) -> None:
     root, settings = trained
-    ours = {name: value for name, value in settings.items() if name.partition(".")[0] in ("dataset", "cache", "run")}
+    ours = {name: value for name, value in settings.items() if name.partition(".")[0] in ("dataset", "cache", "work")}
     page = api.compare(
         "00.csv", "11.csv", model=root / "run", config="skeletons", overrides=ours, out=root / "page.html"
     )
@@ -123,7 +123,7 @@ def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path: Path)
 
     settings = {
         "dataset.root": tmp_path / "set", "dataset.phases": tmp_path / "marks", "cache": tmp_path / "cache",
-        "run.workers": 0, "timesteps.bounds": NAMES, "timesteps.steps": 6,
+        "work.workers": 0, "timesteps.bounds": NAMES, "timesteps.steps": 6,
     }  # fmt: skip
     done = api.extract(config="skeletons", overrides=settings, observer=Notes())
     failed = {result.record.name: result.failed["timesteps"].cause for result in done.summary.failed}
@@ -161,15 +161,15 @@ def test_features_without_agents_and_without_a_data_set_have_phases(tmp_path: Pa
     (tmp_path / "scores.csv").write_text("\n".join(scores))
     (tmp_path / "phases.csv").write_text("\n".join(marks))
     settings = {
-        "dataset.labels": tmp_path / "scores.csv", "dataset.phases": tmp_path / "phases.csv", "run.workers": 0,
+        "dataset.labels": tmp_path / "scores.csv", "dataset.phases": tmp_path / "phases.csv", "work.workers": 0,
         "cache": tmp_path / "cache", "timesteps.bounds": ["run", "entry"], "timesteps.steps": 4, "features.fps": 1,
-        "train.epochs": 2, "train.runs": 1, "model.system": "aim",
+        "train.epochs": 2, "train.networks": 1, "model.system": "aim",
     }  # fmt: skip
     given = {"config": "folder", "overrides": settings, "features": [str(tmp_path / "features")]}
     done = api.extract(**given)
     assert [result.record.name for result in done.summary.failed] == ["9"]
     api.train(**given, out=tmp_path / "run", folds=0)
-    ours = {"cache": tmp_path / "cache", "run.workers": 0}
+    ours = {"cache": tmp_path / "cache", "work.workers": 0}
     row = api.score(model=tmp_path / "run", overrides=ours, features=given["features"])[-1]
     assert row.carried is not None
     assert [phase.name for phase in row.phases] == ["run", "entry"]

@@ -165,7 +165,7 @@ def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path)
     config = flow_config(tmp_path / "cache", 2, timeout_s=0.01)
     summary = extract_flow(videos, config)
     assert len(summary.failed) == 3
-    assert "run.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
+    assert "work.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
     assert extract_flow(videos, flow_config(tmp_path / "cache", 0)).ok, "a limit is not the video's fault"
 
 

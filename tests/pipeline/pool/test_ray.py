@@ -99,7 +99,7 @@ def test_a_killed_worker_costs_its_video_once(cluster: None, videos: Path, tmp_p
 def test_a_video_that_takes_too_long_fails_by_name(cluster: None, videos: Path, tmp_path: Path) -> None:
     one = videos / "0.mp4"
     summary = extract(one, flow_config(tmp_path / "cache", 1, timeout_s=0.001))
-    assert "run.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
+    assert "work.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
 
 
 def test_stop_ends_the_actors(cluster: None, videos: Path, tmp_path: Path) -> None:

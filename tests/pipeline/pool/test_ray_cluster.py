@@ -147,7 +147,7 @@ def test_work_of_any_kind_goes_to_workers_that_live(nodes: Nodes, tmp_path: Path
 def test_a_leaderboard_is_the_same_after_a_node_died(nodes: Nodes, tmp_path: Path) -> None:
     """The node dies while a training runs on it; one that is lost runs once more."""
     write_pack(tmp_path / "made.h5", made_features(24, channels=6, scene=5, trial=3))
-    small = ["model.width=8", "train.runs=1", "train.epochs=2", "split.folds=2"]
+    small = ["model.width=8", "train.networks=1", "train.epochs=2", "split.folds=2"]
     words = ["leaderboard", "--pack", str(tmp_path / "made.h5"), "--quick", "--json", "--workers", "2"]
     words += [word for setting in small for word in ("--set", setting)]
     here = command(*words, "--out", str(tmp_path / "here"))

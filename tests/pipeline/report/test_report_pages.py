@@ -86,8 +86,8 @@ def test_a_video_is_named_by_its_id(toy_table: None, tmp_path: Path) -> None:  #
         film(tmp_path / f"in/{grey}.mp4", grey)
     lines = [f"{grey}.mp4,{grey / 2}" for grey in greys]
     (tmp_path / "in/scores.csv").write_text("video,score\n" + "\n".join(lines) + "\n")
-    sets = {"dataset.root": tmp_path / "in", "dataset.kind": "folder", "run.workers": 0, "stages": ["timesteps"]}
-    sets |= {"train.epochs": 2, "train.runs": 1, "model.width": 8, "cache": tmp_path / "cache"}
+    sets = {"dataset.root": tmp_path / "in", "dataset.kind": "folder", "work.workers": 0, "stages": ["timesteps"]}
+    sets |= {"train.epochs": 2, "train.networks": 1, "model.width": 8, "cache": tmp_path / "cache"}
     config = load_config(None, sets)
     api.extract(config=config)
     run, page = tmp_path / "run", tmp_path / "page.html"

@@ -34,7 +34,7 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
     changed = configured(tmp_path / "cache", brightness={"stride": 5})
     cache = Cache(changed.machine.cache)
-    changed = load_config(changed, {"run.workers": 2})
+    changed = load_config(changed, {"work.workers": 2})
     plans = [plan for plan in Planner(changed, cache).plan_all(find_videos([videos]).records) if plan.todo]
     planned = dry_run(plans, changed.machine, cache)
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
@@ -86,7 +86,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
         for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
             cache.index.add_cost(kinds[stage], seconds, 10)
         cache.index.flush()
-    estimated = expected_cost(plans, load_config(config, {"run.workers": 3}).machine, cache)
+    estimated = expected_cost(plans, load_config(config, {"work.workers": 3}).machine, cache)
     assert estimated.stages["brightness"].seconds_per_unit == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
     assert in_a_line(estimated) == (
@@ -104,7 +104,7 @@ def test_times_of_one_network_say_nothing_of_another(
     seconds = []
     for backend in ("movenet", "import", "movenet"):
         config = validate(
-            {"stages": ["pose"], "cache": str(tmp_path / "cache"), "pose": {"backend": backend}, "run": {"workers": 1}}
+            {"stages": ["pose"], "cache": str(tmp_path / "cache"), "pose": {"backend": backend}, "work": {"workers": 1}}
         )
         cache = Cache(config.machine.cache)
         cache.mark()

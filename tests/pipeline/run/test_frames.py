@@ -36,7 +36,7 @@ def folder_of(path: Path, images: list[np.ndarray]) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Config:
-    values = {"cache": str(tmp_path / "cache"), "frames.fps": 25, "run.workers": 0, "stages": ["camera_flow"]}
+    values = {"cache": str(tmp_path / "cache"), "frames.fps": 25, "work.workers": 0, "stages": ["camera_flow"]}
     return load_config(None, values)
 
 
@@ -82,7 +82,7 @@ def test_every_stage_counts_seconds_by_the_stated_rate(tmp_path: Path) -> None:
         results = [{"image_id": frame, "keypoints": one, "score": 0.8} for frame, one in enumerate(joints)]
         (folder / "dive.json").write_text(json.dumps(results), encoding="utf-8")
         given: dict[str, object] = {"cache": str(tmp_path / "cache" / str(said)), "frames.fps": stated}
-        given |= {"run.workers": 0, "pose.backend": "import", "clips.backbone": "x3d_xs", "clips.weights": "random"}
+        given |= {"work.workers": 0, "pose.backend": "import", "clips.backbone": "x3d_xs", "clips.weights": "random"}
         config = load_config("folder", {**given, "clips.frames_per_clip": 4, "clips.steps": 3, "timesteps.steps": 3})
         assert not extract(list_inputs([folder], config, SILENT)[0].records, config).failed
         cache = opened(config)

@@ -25,7 +25,7 @@ ROWS = range(48)
 
 
 def config_of(**sections: Any) -> Config:
-    recipe = {"runs": 2, "epochs": 20, "switch_epochs": [8, 15, 20]}
+    recipe = {"networks": 2, "epochs": 20, "switch_epochs": [8, 15, 20]}
     model = {"system": "combined", "width": 8, "regression_width": 4}
     return validate({"model": model, "train": recipe, **sections})
 

@@ -45,7 +45,7 @@ def trained(folder: Path, name: str) -> FeatureSet:
     model, sizes, recipe = MODELS[name]
     features = made_features(12, channels=5, **{"scene": 6, **sizes})
     features = replace(features, scene=features.scene + 3000)
-    TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, **recipe), model).save(folder)
+    TrainedModel.fit(features, TrainConfig(networks=2, epochs=3, **recipe), model).save(folder)
     return features
 
 
@@ -89,7 +89,9 @@ def test_a_head_without_training_labels_is_no_output(tmp_path: Path) -> None:
     for unlabelled, other in (("synchronisation", "execution"), ("execution", "synchronisation")):
         records = [replace(r, labels=replace(r.labels or Labels(), **{unlabelled: None})) for r in whole.records]
         features = replace(whole, records=tuple(records))
-        TrainedModel.fit(features, TrainConfig(runs=2, epochs=2), MODELS["multi-task"][0]).save(tmp_path / unlabelled)
+        TrainedModel.fit(features, TrainConfig(networks=2, epochs=2), MODELS["multi-task"][0]).save(
+            tmp_path / unlabelled
+        )
         bundle = TrainedModel.load(tmp_path / unlabelled)
         truth, net = bundle.predict(features), export._Ensemble(bundle)
         assert getattr(truth, unlabelled) is None

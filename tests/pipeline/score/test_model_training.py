@@ -55,7 +55,7 @@ def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features = made_features(12, channels=3, scene=4)
-    config = validate({"train": {"runs": 1, "epochs": 3}, "model": {"width": 4, "regression_width": 4}})
+    config = validate({"train": {"networks": 1, "epochs": 3}, "model": {"width": 4, "regression_width": 4}})
 
     def dies(*_: object, **__: object) -> None:
         raise Cancelled

@@ -122,8 +122,8 @@ def calibration_of(scorer: Scorer) -> Calibration:
 
 
 def toy_config(cache: Path, **model: Any) -> Config:
-    train = {"recipe": "fast", "runs": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
-    settings = {"stages": ["timesteps"], "cache": str(cache), "run": {"workers": 0}, "train": train}
+    train = {"recipe": "fast", "networks": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
+    settings = {"stages": ["timesteps"], "cache": str(cache), "work": {"workers": 0}, "train": train}
     return validate({**settings, "model": {"width": 8, "regression_width": 8, **model}})
 
 
@@ -343,7 +343,9 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     records = tuple(replace(record, labels=one) for record, one in zip(made.records, labels, strict=True))
     features = replace(made, records=records)
     run = TrainedModel.fit(
-        features, TrainConfig(runs=1, epochs=4), AimConfig(system="aim", width=8, regression_width=8, multi_task=True)
+        features,
+        TrainConfig(networks=1, epochs=4),
+        AimConfig(system="aim", width=8, regression_width=8, multi_task=True),
     )
     calibration = calibrate(features, run, folds=3)[0]
     replace(run, calibration=calibration).save(tmp_path)

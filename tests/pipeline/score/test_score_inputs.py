@@ -31,12 +31,16 @@ def settings_of(root: Path, cache: Path, **more: Any) -> dict[str, Any]:
     """Settings of a short training on kinematics."""
     settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "cache": cache}
     network = {"model.width": 4, "model.system": "aim"}
-    return {**settings, **network, "run.workers": 0, "train": {"runs": 1, "epochs": 1}, **more}
+    return {**settings, **network, "work.workers": 0, "train": {"networks": 1, "epochs": 1}, **more}
 
 
 def trained(folder: Path, **timesteps: Any) -> Path:
     root = make_jigsaws(folder / "JIGSAWS", trials=4, tasks=["Suturing"], rows=30)
-    more = {"dataset.tasks": ["Suturing"], "timesteps": {"scene": "", **timesteps}, "train": {"runs": 2, "epochs": 2}}
+    more = {
+        "dataset.tasks": ["Suturing"],
+        "timesteps": {"scene": "", **timesteps},
+        "train": {"networks": 2, "epochs": 2},
+    }
     settings = settings_of(root, folder / "cache", **more)
     assert extract(config="jigsaws", overrides=settings).ok
     train(config="jigsaws", overrides=settings, out=folder / "run", folds=2)

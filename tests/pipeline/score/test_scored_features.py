@@ -37,8 +37,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Score], str]:
     write_features(folder / "new", ["n5"], 1)
     (folder / "new/v5.npy").write_bytes((folder / "features/v5.npy").read_bytes())
     cache = {"cache": folder / "cache"}
-    settings: dict[str, Any] = {"dataset.labels": folder / "labels.csv", "run.workers": 0, "model.width": 4}
-    settings |= {"train": {"recipe": "fast", "runs": 1, "epochs": 3, "switch_epochs": [1, 2, 3]}}
+    settings: dict[str, Any] = {"dataset.labels": folder / "labels.csv", "work.workers": 0, "model.width": 4}
+    settings |= {"train": {"recipe": "fast", "networks": 1, "epochs": 3, "switch_epochs": [1, 2, 3]}}
     given: dict[str, Any] = {"config": "folder", "overrides": settings, "features": [str(folder / "features")], **cache}
     assert extract(**given).ok
     train(**given, out=folder / "run", folds=2)
@@ -69,5 +69,5 @@ def test_unknown_times_are_not_shown(scored: tuple[list[Score], str]) -> None:
 def test_a_folder_of_features_as_an_input_names_the_option(tmp_path: Path) -> None:
     write_features(tmp_path / "features", ["v1"], 0)
     with pytest.raises(UsageError) as caught:
-        extract([tmp_path / "features"], overrides={"cache": tmp_path / "cache", "run.workers": 0})
+        extract([tmp_path / "features"], overrides={"cache": tmp_path / "cache", "work.workers": 0})
     assert "--features FOLDER" in str(caught.value.fix)

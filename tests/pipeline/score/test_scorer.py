@@ -24,9 +24,9 @@ def test_a_model_of_phases_refuses_videos_without_them(
         "timesteps.bounds": ["take-off", "flight", "entry"],
         "timesteps.steps": 6,
         "cache": tmp_path / "cache",
-        "run.workers": 0,
+        "work.workers": 0,
     }
-    sets |= {"train.epochs": 1, "train.runs": 1, "model.width": 4, "model.system": "aim"}
+    sets |= {"train.epochs": 1, "train.networks": 1, "model.width": 4, "model.system": "aim"}
     assert api.extract(config="finediving", overrides=sets).ok
     api.train(config="finediving", overrides=sets, out=tmp_path / "run", folds=0)
     (row,) = api.score(make_video(tmp_path / "new.mp4"), model=tmp_path / "run", workers=0)
@@ -39,10 +39,12 @@ def test_a_model_of_phases_refuses_videos_without_them(
     assert row.failure is not None
     assert row.failure.cause == "its phases are not used: 'flight' and 'entry' leave a gap of 0.20 s"
     assert row.failure.fix == "Correct them"
-    assert load_scorer(tmp_path / "run").config.machine.run.workers == 0, "a script needs no guard for worker processes"
-    user = load_config("finediving", {**sets, "run.workers": 3})
-    assert load_scorer(tmp_path / "run", user).config.machine.run.workers == 3, "report, compare and label pass a user"
-    scorer = load_scorer(tmp_path / "run", load_config(user, {"run.workers": 0}))
+    assert load_scorer(tmp_path / "run").config.machine.work.workers == 0, (
+        "a script needs no guard for worker processes"
+    )
+    user = load_config("finediving", {**sets, "work.workers": 3})
+    assert load_scorer(tmp_path / "run", user).config.machine.work.workers == 3, "report, compare and label pass a user"
+    scorer = load_scorer(tmp_path / "run", load_config(user, {"work.workers": 0}))
     own_rows = scorer.score_records(dataset_records(scorer.config).records)
     assert len(own_rows) == 8
     assert all(one.raw_score is not None for one in own_rows)

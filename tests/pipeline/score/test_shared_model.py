@@ -144,7 +144,9 @@ def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("shared") / "run"
     places = {"cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}}
     model = {"width": 8, "regression_width": 4, "multi_task": True}
-    config = validate({"name": "dives", "train": {"recipe": "fast", "runs": 2, "epochs": 4}, "model": model, **places})
+    config = validate(
+        {"name": "dives", "train": {"recipe": "fast", "networks": 2, "epochs": 4}, "model": model, **places}
+    )
     train_model(features, config, folder, None, folds=3)
     return folder
 

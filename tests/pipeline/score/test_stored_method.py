@@ -21,7 +21,7 @@ from pipeline.settings.yaml_values import DEFAULT
 
 ELSEWHERE: dict[str, Any] = {
     "cache": "/elsewhere/cache",
-    "run.workers": 3,
+    "work.workers": 3,
     "storage.endpoint_url": "http://elsewhere.example",
     "dataset.root": "/elsewhere/set",
     "pose.device": "cuda:7",
@@ -35,7 +35,7 @@ ELSEWHERE: dict[str, Any] = {
 
 FOREIGN: tuple[dict[str, Any], ...] = (
     {"cache": "../x"},
-    {"run": {"workers": 64}},
+    {"work": {"workers": 64}},
     {"storage": {"endpoint_url": "http://evil.example"}},
     {"dataset": {"root": "/etc"}},
     {"clips": {"threads": 99}},
@@ -69,7 +69,7 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
 def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
     """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
     run = load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method
-    assert unused_settings(run, load_config(None, {"frames.fps": 50, "run.workers": 0}).method) == []
+    assert unused_settings(run, load_config(None, {"frames.fps": 50, "work.workers": 0}).method) == []
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 4}).method) == []
     assert unused_settings(run, load_config(None, {"pose.stride": 2}).method), "a file need not list its stages"
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 2}).method) == [
@@ -106,7 +106,7 @@ def test_the_user_chooses_the_person_of_a_video(tmp_path: Path) -> None:
 def test_what_a_user_says_of_the_videos_counts_also_where_it_is_the_default(tmp_path: Path) -> None:
     save_settings(load_config(None, {"frames.fps": 12, "pose.region": [0, 0, 0.5, 1], "pose.tracks": [3]}), tmp_path)
     user = load_config(None, {"frames.fps": 0, "pose.region": None, "pose.tracks": []})
-    again = pickle.loads(pickle.dumps(load_config(user, {"run.workers": 0})))
+    again = pickle.loads(pickle.dumps(load_config(user, {"work.workers": 0})))
     for said in (user, again):
         scoring = scoring_config(tmp_path, said)
         pose = scoring.stage("pose").model_dump()

@@ -251,7 +251,7 @@ def test_every_field_changes_the_key_or_is_declared_not_to(stage: str) -> None:
         "timesteps.pose.min_score=1.5",
         "camera_flow.reach=.nan",
         "train.weight_decay=.nan",
-        "run.timeout_s=.nan",
+        "work.timeout_s=.nan",
     ],
 )
 def test_settings_that_can_give_nothing_are_refused(override: str) -> None:
@@ -325,10 +325,10 @@ def test_a_wrong_value_of_the_network_names_its_key(key: str) -> None:
 
 
 def test_another_recipe_replaces_what_the_first_one_filled_in() -> None:
-    first = load_config(None, {"train.runs": 2, "model.width": 8})
+    first = load_config(None, {"train.networks": 2, "model.width": 8})
     again = load_config(pickle.loads(pickle.dumps(first)), {"train.recipe": "paper"})
-    assert again.method == load_config(None, {"train.runs": 2, "model.width": 8, "train.recipe": "paper"}).method
-    assert first.given()["train"] == {"runs": 2}
+    assert again.method == load_config(None, {"train.networks": 2, "model.width": 8, "train.recipe": "paper"}).method
+    assert first.given()["train"] == {"networks": 2}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ TASKS = {
     "ui-prmd": ["m01"],
     "kimore": ["Es1", "Es2"],
 }
-SMALL = ["train.runs=1", "train.epochs=1", "model.width=4", "run.workers=0", "split.folds=2", "timesteps.steps=4"]
+SMALL = ["train.networks=1", "train.epochs=1", "model.width=4", "work.workers=0", "split.folds=2", "timesteps.steps=4"]
 
 
 def command(*arguments: object) -> str:

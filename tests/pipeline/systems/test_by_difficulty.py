@@ -61,7 +61,7 @@ def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) ->
 
 
 def test_times_difficulty_ranks_better_than_aim_alone(dives: FeatureSet) -> None:
-    true, config = label_table(dives.records)[TEST, 0], TrainConfig(runs=2, epochs=40)
+    true, config = label_table(dives.records)[TEST, 0], TrainConfig(networks=2, epochs=40)
     part = TaskFold("made", "fixed", TRAIN, TEST)
     times = TimesDifficulty(TIMES_DIFFICULTY, MODEL, config)
     score = predict_part(times, dives, part).score

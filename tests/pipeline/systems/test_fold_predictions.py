@@ -61,7 +61,7 @@ def test_inner_predictions_are_those_that_a_row_of_an_evaluation_reads() -> None
 def test_a_calibration_counts_all_tasks_as_one() -> None:
     """A task that one fold holds out whole gets predictions too."""
     features = in_two_tasks(made_features(12, channels=3, scene=4), 1)
-    recipe = TrainConfig(runs=2, epochs=2, switch_epochs=(2,), learning_rates=(1e-3,))
+    recipe = TrainConfig(networks=2, epochs=2, switch_epochs=(2,), learning_rates=(1e-3,))
     model = TrainedModel.fit(
         features, recipe, AimConfig(system="aim", width=4, regression_width=4), systems=REGRESSIONS[:1]
     )

@@ -49,7 +49,7 @@ def judged() -> FeatureSet:
 
 
 def method(features: FeatureSet, name: str, **settings: Any) -> PublishedSystem:
-    config = TrainConfig(**{"runs": 1, "epochs": 3, "scene_gain": 1.0, **settings})
+    config = TrainConfig(**{"networks": 1, "epochs": 3, "scene_gain": 1.0, **settings})
     system = next(system for system in published_systems(features, config) if system.name == name)
     return replace(system, model=replace(system.model, width=32))
 
@@ -107,7 +107,7 @@ def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) 
 
 @pytest.mark.parametrize("name", PUBLISHED_ROWS)
 def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
-    system = method(judged, name, runs=2)
+    system = method(judged, name, networks=2)
     training = Training(system, TRAIN, TEST)
     once = run_training(judged, training)
     (again,) = TrainingRunner()(judged, [pickle.loads(pickle.dumps(training))])

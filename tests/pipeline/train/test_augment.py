@@ -23,7 +23,7 @@ from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 
 TINY = AimConfig(system="aim", width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
-BOTH = TrainConfig(runs=1, epochs=3, exchange_copies=True, mirror_copies=True)
+BOTH = TrainConfig(networks=1, epochs=3, exchange_copies=True, mirror_copies=True)
 BODY = (
     "place.vx.mean",
     "body.left_wrist.x.mean",
@@ -56,12 +56,12 @@ def test_exchanged_copies_swap_the_agents_and_their_descriptors() -> None:
 
 
 def test_training_on_exchanged_copies(features: FeatureSet) -> None:
-    config = TrainConfig(runs=1, epochs=3, exchange_copies=True)
+    config = TrainConfig(networks=1, epochs=3, exchange_copies=True)
     run = TrainedModel.fit(features, config, TINY, rows=np.arange(10))
     assert run.train_ids == features.ids[:10]
     assert run.train_labels.shape == (10, 3)
     assert run.predict(features).score.shape == (40,)
-    plain = TrainedModel.fit(features, TrainConfig(runs=1, epochs=3), TINY, rows=np.arange(10))
+    plain = TrainedModel.fit(features, TrainConfig(networks=1, epochs=3), TINY, rows=np.arange(10))
     assert not torch.equal(run.networks.state["encoder.weight"], plain.networks.state["encoder.weight"])
 
 
@@ -107,7 +107,7 @@ def two_views(features: FeatureSet) -> FeatureSet:
 
 
 def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
-    config, views = TrainConfig(runs=1, epochs=3), two_views(features)
+    config, views = TrainConfig(networks=1, epochs=3), two_views(features)
     trials, became = one_per_trial(views)
     assert trials.ids == views.ids[:40]
     assert became.tolist() == [*range(40)] * 2
@@ -145,7 +145,7 @@ def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> No
 
 def test_calibration_learns_copies_of_the_other_folds_only(features: FeatureSet) -> None:
     run = TrainedModel.fit(features, BOTH, TINY)
-    plain = replace(run, recipe=TrainConfig(runs=1, epochs=3))
+    plain = replace(run, recipe=TrainConfig(networks=1, epochs=3))
     calibration = calibrate(features, run, folds=4)[0]
     assert calibration.predicted.shape == (40,)
     assert not np.array_equal(calibration.predicted, calibrate(features, plain, folds=4)[0].predicted)

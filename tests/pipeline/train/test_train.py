@@ -70,7 +70,7 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
     With 4 scene components a stack leaves out the 5 scene entries that are 0; a network alone reads all 9.
     """
     config = paper(
-        batch=8, learning_rates=(1e-2, 1e-3), switch_epochs=(6, 20), runs=1, scene_components=components, clip=5.0
+        batch=8, learning_rates=(1e-2, 1e-3), switch_epochs=(6, 20), networks=1, scene_components=components, clip=5.0
     )
     parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
     normalisers = [Normaliser.fit(features, rows, config) for rows in parts]
@@ -102,7 +102,7 @@ def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
 def test_it_learns_the_planted_asymmetry() -> None:
     features = made_features(90, channels=8, scene=12, lag=False, noise=0.05)
     rows, held_out = np.arange(60), np.arange(60, 90)
-    config, model = TrainConfig(runs=3, epochs=150), AimConfig(system="aim", width=32, multi_task=True)
+    config, model = TrainConfig(networks=3, epochs=150), AimConfig(system="aim", width=32, multi_task=True)
     run = TrainedModel.fit(features, config, model, rows=rows)
     predicted = run.predict(features.take(held_out))
     true = label_table(features.records)[held_out]
@@ -113,11 +113,11 @@ def test_it_learns_the_planted_asymmetry() -> None:
 
 
 def test_training_is_reproducible(features: FeatureSet) -> None:
-    runs = [TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, batch=16), TINY) for _ in range(2)]
+    runs = [TrainedModel.fit(features, TrainConfig(networks=2, epochs=3, batch=16), TINY) for _ in range(2)]
     assert all(
         torch.equal(runs[0].networks.state[name], runs[1].networks.state[name]) for name in runs[0].networks.state
     )
-    other = TrainedModel.fit(features, TrainConfig(runs=2, epochs=3, batch=16, seed=1), TINY)
+    other = TrainedModel.fit(features, TrainConfig(networks=2, epochs=3, batch=16, seed=1), TINY)
     assert not torch.equal(runs[0].networks.state["encoder.weight"], other.networks.state["encoder.weight"])
     assert not torch.equal(runs[0].networks.state["encoder.weight"][0], runs[0].networks.state["encoder.weight"][1])
 
@@ -139,7 +139,7 @@ def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.fixture(scope="module")
 def undisturbed(features: FeatureSet) -> TrainedModel:
     """Four networks, trained in two stacks of 12 epochs without a stop."""
-    return TrainedModel.fit(features, TrainConfig(runs=4, epochs=12, batch=16), TINY)
+    return TrainedModel.fit(features, TrainConfig(networks=4, epochs=12, batch=16), TINY)
 
 
 @pytest.mark.parametrize("after", [1, 8, 19])
@@ -166,7 +166,7 @@ def test_a_kill_between_checkpoints_resumes_to_the_bit(
 ) -> None:
     """An epoch takes a quarter of the time between checkpoints, so they follow epochs 1, 5 and 9."""
     monkeypatch.setattr(stack_training, "monotonic", lambda: stack_training.CHECKPOINT_S * len(epochs_run) / 4)
-    config = TrainConfig(runs=1, epochs=12, batch=16)
+    config = TrainConfig(networks=1, epochs=12, batch=16)
     counted = StackTraining.epoch
 
     def killed(self: StackTraining, number: int) -> torch.Tensor:
@@ -193,7 +193,7 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
 
     with pytest.raises(KeyboardInterrupt):
         TrainedModel.fit(
-            features, TrainConfig(runs=2, epochs=3000, batch=16), TINY, control=TrainingControl(progress=progress)
+            features, TrainConfig(networks=2, epochs=3000, batch=16), TINY, control=TrainingControl(progress=progress)
         )
     assert len(epochs_run) < 3000
 
@@ -201,7 +201,7 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
 def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(
     features: FeatureSet, tmp_path: Path, epochs_run: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = TrainConfig(runs=1, epochs=4, batch=16)
+    config = TrainConfig(networks=1, epochs=4, batch=16)
     for given in (config, config.model_copy(update={"weight_decay": 0.45})):
         epochs_run.clear()
         TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
@@ -311,7 +311,7 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
         replace(r, labels=Labels(score=5.0)) if i % 2 else replace(r, labels=None)
         for i, r in enumerate(features.records)
     )
-    run = TrainedModel.fit(replace(features, records=records), TrainConfig(runs=1, epochs=2), TINY)
+    run = TrainedModel.fit(replace(features, records=records), TrainConfig(networks=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
     assert all(values.isfinite().all() for values in run.networks.state.values())
     unlabelled = replace(features, records=tuple(replace(r, labels=None) for r in records))
@@ -323,7 +323,7 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
 
 def test_without_scene_and_with_several_secondaries() -> None:
     features = made_features(20, channels=5, scene=0, agents=2, trial=3)
-    run = TrainedModel.fit(features, TrainConfig(runs=2, epochs=2), replace(TINY, trial="mlp"))
+    run = TrainedModel.fit(features, TrainConfig(networks=2, epochs=2), replace(TINY, trial="mlp"))
     predicted = run.predict(features)
     assert np.isfinite(predicted.score).all()
     assert predicted.execution is None
@@ -332,7 +332,7 @@ def test_without_scene_and_with_several_secondaries() -> None:
 
 def test_a_network_that_does_not_fit_is_a_usage_error(features: FeatureSet) -> None:
     with pytest.raises(UsageError, match="trial-level descriptors"):
-        TrainedModel.fit(features, TrainConfig(runs=1, epochs=1), replace(TINY, trial="linear"))
+        TrainedModel.fit(features, TrainConfig(networks=1, epochs=1), replace(TINY, trial="linear"))
 
 
 def test_dropout_rate_and_scale() -> None:
@@ -358,7 +358,7 @@ def test_the_papers_schedule() -> None:
     config = paper()
     rates = {0: 1e-4, 19: 1e-4, 20: 1e-5, 49: 1e-5, 50: 1e-6, 99: 1e-6, 100: 1e-4, 2999: 1e-6}
     assert {epoch: config.learning_rate(epoch) for epoch in rates} == rates
-    assert (config.epochs, config.batch, config.weight_decay, config.theta, config.runs) == (3000, 64, 0.5, 0.4, 10)
+    assert (config.epochs, config.batch, config.weight_decay, config.theta, config.networks) == (3000, 64, 0.5, 0.4, 10)
 
 
 def test_recipes_are_strict() -> None:
