@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.pose import SHARED, Clip, Points, calibration, keypoints_of, triangulated
 from data.weights import fetch
-from extractors.keypoints import boxes_of
+from extractors.keypoint_geometry import boxes_of
 from extractors.pose.config import PoseConfig
 from pipeline.pack.motion_formats import CHAIN_OF_HEIGHT, length_of_unit
 

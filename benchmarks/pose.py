@@ -48,12 +48,12 @@ from data.video.decoder import Frame, RetimedVideo, VideoInfo, decode, probe
 from data.video.records import Record
 from data.weights import fetch
 from extractors.base import Content
-from extractors.keypoints import MIRRORED
+from extractors.keypoint_geometry import MIRRORED
 from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import turns_of
+from extractors.pose.shot_people import People
 from extractors.pose.stage import Pose, detected
-from extractors.pose.tracking import People
 
 FILES = StageFiles()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.local_fits import derivative
+from extractors.smoothing import derivative
 
 NamedChannel = tuple[str, Floats]  # a channel's name, which ends in its unit, and its (row,) values
 _TINY = 1e-9

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of, pose_distances
-from extractors.local_fits import robust_curve
+from extractors.keypoint_geometry import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of, pose_distances
 from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
-from extractors.pose.tracking import Track
+from extractors.pose.shot_people import Track
 from extractors.signals import blocks, exchanges, fill_gaps
+from extractors.smoothing import robust_curve
 
 OUTLIER = 0.05  # a joint this far from the fitted curve, in body sizes, counts half
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint

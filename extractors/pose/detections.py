@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.keypoints import pose_distances
+from extractors.keypoint_geometry import pose_distances
 
 PERSON_RADIUS, POSE_RADIUS = 0.5, 0.1
 """Mean distance of the joints of two detections in `body_sizes`: below the first they are one person; at the

@@ -21,13 +21,13 @@ from data.video.records import Record
 from data.weights.pose_networks import identity_of
 from data.weights.registry import Announce
 from extractors.base import Extractor, Source, StageConfig
-from extractors.keypoints import INTERPOLATED_SCORE, boxes_of, in_blocks
-from extractors.pose.agents import TRACK_COLUMNS, choose_agents
+from extractors.keypoint_geometry import INTERPOLATED_SCORE, boxes_of, in_blocks
 from extractors.pose.backends import PoseBackend, load_backend, networks
+from extractors.pose.chosen_agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, turned_back, turns_of
-from extractors.pose.tracking import People, people_of
+from extractors.pose.shot_people import People, people_of
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
 

@@ -18,9 +18,9 @@ from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.keypoints import INTERPOLATED_SCORE
-from extractors.local_fits import smoothed
+from extractors.keypoint_geometry import INTERPOLATED_SCORE
 from extractors.signals import fill_gaps
+from extractors.smoothing import smoothed
 
 BESIDE = ("angles", "time_stamps")
 """Kinds of files that `read_motion` reads beside the keypoints."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.local_fits import MOTION_S, derivative
 from extractors.signals import even_grid, row_period
+from extractors.smoothing import MOTION_S, derivative
 from extractors.timesteps.channels import row_cells, row_span
 from extractors.timesteps.pose_points import JITTER
 

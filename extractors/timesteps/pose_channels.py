@@ -24,7 +24,7 @@ import numpy as np
 
 from data.store import StageOutput
 from data.store.arrays import Floats
-from extractors.keypoints import interior_angles
+from extractors.keypoint_geometry import interior_angles
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.pose_points import (
     POINTS,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.local_fits import MOTION_S, derivative
 from extractors.signals import FILL_WEIGHT, Bools, blocks, runs_between
+from extractors.smoothing import MOTION_S, derivative
 from extractors.timesteps.turning import turning
 
 POINTS = (
@@ -58,7 +58,7 @@ class CleanPose:
     points: Floats  # (frame, 13, 2) px, 0 where the weight is 0
     velocity: Floats  # (frame, 13, 2) px per second
     weight: Floats  # (frame, 13) trust 0..1; 0 where neither detected nor interpolated
-    rated: Bools  # (frame, 13) true where the velocity is known (`extractors.local_fits.derivative`)
+    rated: Bools  # (frame, 13) true where the velocity is known (`extractors.smoothing.derivative`)
     turn: Floats  # (frame, 1) turning of the spine in rad/s, y up, anticlockwise positive; in 3-D (frame, 3) vectors
     turning: Bools  # (frame,) true where there is a turning
     observed: Bools  # (frame,) true where the person was detected in the frame itself

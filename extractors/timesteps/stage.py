@@ -1,7 +1,7 @@
 """Stage `timesteps`: turns the other stages' arrays into AIM's input, T steps of primary, secondary and scene features.
 
-`roles` binds agents to stages. `channels` and `pose_channels` make channels per frame. `segments` cuts time into parts
-and summarises them. The result depends on stored arrays alone.
+`roles` binds agents to stages. `channels` and `pose_channels` make channels per frame. `step_bounds` cuts time, and
+`step_features` summarises each part. The result depends on stored arrays alone.
 """
 
 from __future__ import annotations
@@ -21,18 +21,12 @@ from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import Bools
 from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_channels, flow_channels
-from extractors.timesteps.people import AGENTS, MEASURES, NAME, role_names, stored_name
+from extractors.timesteps.people_names import AGENTS, MEASURES, NAME, role_names, stored_name
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import NO_AGENT, Role, check_roles, parse_role, parse_scene
-from extractors.timesteps.segments import (
-    Statistics,
-    average_steps,
-    equal_bounds,
-    phase_bounds,
-    step_features,
-    steps_of_phases,
-)
+from extractors.timesteps.step_bounds import equal_bounds, phase_bounds, steps_of_phases
+from extractors.timesteps.step_features import Statistics, average_steps, step_features
 from extractors.timesteps.trial_descriptors import describe_trial
 
 SHARES = (0.0, 1.0)

@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.local_fits import MOTION_S, derivative
 from extractors.signals import Bools, runs_between
+from extractors.smoothing import MOTION_S, derivative
 
 FASTEST_STEP = 0.75 * math.pi
 """Largest angle in rad from one frame to the next. From half a turn on, the other direction looks alike."""

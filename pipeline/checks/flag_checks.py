@@ -14,7 +14,7 @@ from typing import Any
 
 from data.errors import apart, counted, significant
 from data.store.arrays import Measures, Quality
-from extractors.timesteps.people import NAME, of_agents
+from extractors.timesteps.people_names import NAME, of_agents
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Agent, Flag, Level, worst_first
 from pipeline.checks.novelty import BLOCKS

@@ -25,7 +25,7 @@ from data.store import StageOutput, write_text
 from data.store.arrays import Floats
 from data.store.files import atomic_path
 from data.video import Record
-from extractors.keypoints import body_chains_of, interior_angles, torsos_of
+from extractors.keypoint_geometry import body_chains_of, interior_angles, torsos_of
 from extractors.signals import even_grid, row_period
 from extractors.timesteps.pose_channels import ANGLES
 from pipeline.observer import Observer

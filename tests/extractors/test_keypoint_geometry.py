@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.keypoints.skeletons import COCO17
-from extractors.keypoints import MIRRORED, body_sizes, boxes_of, centres_of, orientations_of
+from extractors.keypoint_geometry import MIRRORED, body_sizes, boxes_of, centres_of, orientations_of
 from tests.helpers.drawn_people import person
 
 

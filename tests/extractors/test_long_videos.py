@@ -16,12 +16,12 @@ import pytest
 from data.stage_files import StageFiles
 from data.store import Array, StageOutput
 from data.video import Picture
-from extractors import keypoints as geometry
+from extractors import keypoint_geometry as geometry
 from extractors import signals
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
+from extractors.pose.shot_people import People
 from extractors.pose.stage import Pose, VideoAgents
-from extractors.pose.tracking import People
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from tests.helpers.drawn_people import ColourReader, MemoryClip, person, picture

@@ -13,7 +13,7 @@ from data.video import Picture
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.pose.detections import Detections
-from extractors.pose.tracking import People, Track, people_of
+from extractors.pose.shot_people import People, Track, people_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of
+from extractors.keypoint_geometry import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of
 from extractors.pose.cleaning import CleaningConfig, clean_poses, exchanged_sides
 from extractors.pose.detections import Detections
-from extractors.pose.tracking import People, Track
+from extractors.pose.shot_people import People, Track
 from tests.helpers.drawn_people import person
 
 NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractors.keypoints import MIRRORED
+from extractors.keypoint_geometry import MIRRORED
 from extractors.pose.detections import PERSON_RADIUS, Detections, turns_of
+from extractors.pose.shot_people import People
 from extractors.pose.stage import detected
-from extractors.pose.tracking import People
 from tests.helpers.drawn_people import ColourReader, people, person, picture
 
 

@@ -15,10 +15,10 @@ from data.errors import DataError, UsageError, WeightsError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video import Picture
-from extractors.keypoints import INTERPOLATED_SCORE, body_sizes
-from extractors.pose.agents import TRACK_COLUMNS
+from extractors.keypoint_geometry import INTERPOLATED_SCORE, body_sizes
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
+from extractors.pose.chosen_agents import TRACK_COLUMNS
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture

@@ -7,7 +7,7 @@ import pytest
 
 from data.store.arrays import Floats
 from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
-from extractors.local_fits import smoothed
+from extractors.smoothing import smoothed
 from extractors.timesteps.motion_descriptors import PointTrack
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings

@@ -9,7 +9,7 @@ import pytest
 
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
-from extractors.keypoints import MIRRORED
+from extractors.keypoint_geometry import MIRRORED
 from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from tests.helpers.made_outputs import pose_output

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.keypoints import MIRRORED
+from extractors.keypoint_geometry import MIRRORED
 from extractors.signals import FILL_WEIGHT
 from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels

@@ -17,7 +17,7 @@ from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
 from data.video.records import Record
-from extractors.keypoints import boxes_of
+from extractors.keypoint_geometry import boxes_of
 from pipeline.observer import Observer, Progress
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border, draw_outputs
 from pipeline.preview.preview_files import (

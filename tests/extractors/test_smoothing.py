@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.store.arrays import Floats
-from extractors.local_fits import LEAST_PERIODS, PARABOLA, QUINTIC, WINDOW_SIGMAS, derivative, robust_curve, smoothed
 from extractors.signals import row_period
+from extractors.smoothing import LEAST_PERIODS, PARABOLA, QUINTIC, WINDOW_SIGMAS, derivative, robust_curve, smoothed
 
 
 def curve(time: Floats, values: Floats, weight: Floats, now: int, sigma: float, drawn: tuple[float, ...]) -> Floats:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.keypoints import MIRRORED, centres_of
+from extractors.keypoint_geometry import MIRRORED, centres_of
+from extractors.person_tracking import REACH_S
 from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.detections import Detections
-from extractors.pose.tracking import People, people_of
-from extractors.trajectories import REACH_S
+from extractors.pose.shot_people import People, people_of
 from tests.helpers.drawn_people import people, person, tracks_of
 
 

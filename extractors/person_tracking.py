@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
-from extractors.keypoints import pose_distances
+from extractors.keypoint_geometry import pose_distances
 
 REACH_S = 3.0  # longest gap of a trajectory in seconds: a person who comes back later begins another one
 LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person

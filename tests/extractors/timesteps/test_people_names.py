@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extractors.timesteps.people import people_names, role_names
+from extractors.timesteps.people_names import people_names, role_names
 from extractors.timesteps.roles import parse_role
 from tests.helpers.report_samples import keypoints
 

@@ -1,4 +1,4 @@
-"""The people of a shot: trajectories through the bodies of its frames (`extractors.trajectories`)."""
+"""The people of a shot: trajectories through the bodies of its frames (`extractors.person_tracking`)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
-from extractors.keypoints import body_sizes, centres_of
+from extractors.keypoint_geometry import body_sizes, centres_of
+from extractors.person_tracking import Shot
 from extractors.pose.detections import Detections, bodies_of
 from extractors.signals import blocks
-from extractors.trajectories import Shot
 
 
 class People:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from extractors.keypoints import centres_of
-from extractors.pose.agents import TRACK_COLUMNS, choose_agents
+from extractors.keypoint_geometry import centres_of
+from extractors.pose.chosen_agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.tracking import Track
+from extractors.pose.shot_people import Track
 from tests.helpers.drawn_people import people, person, tracks_of
 
 COUNT = 40

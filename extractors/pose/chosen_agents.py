@@ -1,6 +1,6 @@
 """Chooses the agents among all people of a video; users can inspect and override the choice.
 
-Every person of a shot (`tracking.py`) gets a salience, the product of
+Every person of a shot (`shot_people.py`) gets a salience, the product of
 - presence: share of the shot from the first to the last detection, with the frames between that lack one;
 - size: square root of the median body size in pixels;
 - motion: changes of velocity and of orientation, m in body sizes per second, as m^2 / (1 + m^2);
@@ -18,9 +18,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.keypoints import orientations_of
+from extractors.keypoint_geometry import orientations_of
 from extractors.pose.config import PoseConfig
-from extractors.pose.tracking import Track
+from extractors.pose.shot_people import Track
 from extractors.signals import blocks
 
 TRACK_COLUMNS = (

@@ -1,0 +1,64 @@
+"""Where time steps begin and end, in equal parts and in phases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import DataError
+from data.video import Phase
+from extractors.timesteps.step_bounds import equal_bounds, phase_bounds, steps_of_phases
+
+
+def test_impossible_parts_are_refused():
+    for bad in ((0.0, 0.0, 3), (1.0, 0.0, 3), (0.0, 1.0, 0), (0.0, float("nan"), 2)):
+        with pytest.raises(ValueError, match="cannot cut"):
+            equal_bounds(*bad)
+
+
+NAMES = ("run", "flight", "entry")
+
+
+def phases(*given: tuple[str, float, float]) -> list[Phase]:
+    return [Phase(*one) for one in given]
+
+
+def test_phases_that_do_not_fit_are_refused():
+    for marks, what in (
+        (phases(("run", 0, 5), ("twist", 5, 10)), "run, twist are not among run, flight, entry, in this order"),
+        (phases(("flight", 0, 5), ("run", 5, 10)), "its phases flight, run are not among"),
+        (phases(("run", 0, 5), ("entry", 5, 10.2)), "'entry' is marked until 10.20 s, and the video ends at 10.00 s"),
+        (phases(("run", 0, 12), ("entry", 12, np.inf)), "'entry' begins at 12.00 s, and the video ends at 10.00 s"),
+        (phases(("run", 0, 10), ("entry", 10, np.inf)), "'entry' begins at 10.00 s"),
+    ):
+        with pytest.raises(DataError, match=what):
+            phase_bounds(0, 10, marks, NAMES, 6)
+
+
+def test_a_phase_that_is_left_out_keeps_its_steps_without_time():
+    parts = phase_bounds(0, 10, phases(("run", 1, 3), ("entry", 3, np.inf)), NAMES, 4)
+    np.testing.assert_allclose(parts, [[1, 2], [2, 3], [3, 3], [3, 10]])
+    parts = phase_bounds(0, 10, phases(("flight", 2, 4)), NAMES, 3)
+    np.testing.assert_allclose(parts, [[2, 2], [2, 4], [4, 4]])
+
+
+@given(st.lists(st.floats(0.01, 0.99), min_size=0, max_size=4, unique=True), st.integers(1, 30))
+@settings(max_examples=40, deadline=None)
+def test_phases_cover_the_whole_and_keep_their_ends(inner: list[float], steps: int) -> None:
+    edges = [2.0, *(2 + 10 * place for place in sorted(inner)), 12.0]
+    if len(edges) - 1 > steps or (np.diff(edges) < 1e-5).any():
+        return
+    names = [f"part {number}" for number in range(len(edges) - 1)]
+    given_phases = [Phase(*one) for one in zip(names, edges[:-1], edges[1:], strict=True)]
+    parts = phase_bounds(0.0, 12.0, given_phases, names, steps)
+    assert len(parts) == steps
+    np.testing.assert_allclose(parts[1:, 0], parts[:-1, 1])
+    assert (parts[0, 0], parts[-1, 1]) == pytest.approx((2, 12))
+    for place in edges:
+        assert np.abs(parts - place).min() < 1e-9
+    counts = np.histogram(parts.mean(axis=1), edges)[0]
+    assert counts.max() - counts.min() <= 1
+    assert counts.tolist() == sorted(counts, reverse=True)
+    assert steps_of_phases(names, steps) == tuple(np.repeat(names, counts))
