@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from data.store import Array, StageOutput
+from data.store.fingerprint import fingerprint_file
 from data.video import find_videos
-from data.video.records import fingerprint_file
 from pipeline.cache import Cache
 from pipeline.run import Planner, run_extract, status_rows
 from pipeline.settings.config import Config, validate

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.ratings import Answer, all_answers, append_answers, rater_file
+from data.datasets.rater_answers import Answer, all_answers, append_answers, rater_file
 from data.errors import UsageError
-from data.video.records import fingerprint_file
+from data.store.fingerprint import fingerprint_file
 from synthetic.dives import Dive, plan_dives, write_film
 from synthetic.rendering import Options
 

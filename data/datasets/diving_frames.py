@@ -35,7 +35,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data.datasets.awards import difficulty_from_awards
+from data.datasets.diving_scores import difficulty_from_awards
 from data.datasets.raw_dives import FOLDER, read_raw_dives
 from data.datasets.score_lists import FRAME_RATE, checked_score, join_lists
 from data.datasets.tables import clip, first_file, read_bytes

@@ -26,7 +26,7 @@ from data.errors import DataError, UsageError, counted, quoted
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
-from data.video.records import walk
+from data.video.video_search import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv", "scores.xlsx", "labels.xlsx")  # label files that need not be given

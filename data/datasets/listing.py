@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.aqa7 import list_aqa7
-from data.datasets.awards import award_doubts
 from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
+from data.datasets.diving_scores import award_doubts
 from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.jigsaws import length_doubts, list_jigsaws
 from data.datasets.kimore import clock_doubts, list_kimore

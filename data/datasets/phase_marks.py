@@ -30,9 +30,9 @@ from data.datasets.tables import MAX_BYTES, clip, read_bytes, read_table, read_t
 from data.errors import DataError, UsageError, VideoError, printable
 from data.store import RemoteFolder, Storage, address, is_remote, parse_json
 from data.store.arrays import Floats
+from data.store.files import files_in
 from data.video import VIDEO_SUFFIXES, Listing, Phase, Record, probe
-from data.video.media import frame_length
-from data.video.records import files_in
+from data.video.frame_times import frame_length
 
 TOUCH_S = 0.1
 """Neighbouring phases whose ends are no further apart meet where the later one begins."""

@@ -24,7 +24,7 @@ from data.features.feature_files import READERS, array_names
 from data.features.motion_tables import person_of, video_of
 from data.store import expanded
 from data.video import Listing, Record
-from data.video.records import walk
+from data.video.video_search import walk
 
 PARTS = ("scene", "primary", "secondary")
 """What features can stand for."""

@@ -2,9 +2,9 @@
 
 from data.store.addresses import address, is_remote, is_shared, local_path, refuse_ambiguous, refuse_unknown
 from data.store.arrays import Array, ArraySpec, ContractError, OutputSpec, StageOutput
+from data.store.atomic_writes import atomic_path, write_bytes, write_text
 from data.store.files import (
     absence,
-    atomic_path,
     expanded,
     files_below,
     open_regular,
@@ -12,8 +12,6 @@ from data.store.files import (
     read_json,
     read_regular,
     sha256_file,
-    write_bytes,
-    write_text,
 )
 from data.store.local_folder import LocalFile, LocalFolder, Siblings, following
 from data.store.remote import RemoteFile, RemoteFolder, Storage, push_to_hub

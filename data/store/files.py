@@ -1,4 +1,4 @@
-"""Bounded reads, atomic writes, names that fit the file system, and removal of old temporaries."""
+"""Bounded reads of regular files, lists of files, and names that fit the file system."""
 
 from __future__ import annotations
 
@@ -7,22 +7,15 @@ import hashlib
 import json
 import os
 import re
-import secrets
-import socket
 import stat
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from data.errors import UsageError
-from data.store.addresses import address, is_remote
+from data.store.atomic_writes import TEMPORARY
 
-TEMPORARY = ".writing-"  # prefix of every temporary name; such files are never read
 _SHORTENED_NAME = re.compile(r"~[0-9a-f]{16}$")
-_TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
-ABANDONED_SECONDS = 24 * 3600.0  # older temporaries are removed, whoever made them: no write takes so long
 MAX_NAME_BYTES = 200  # longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)
 MAX_JSON_BYTES = 1 << 26  # longer JSON files are refused
 
@@ -71,68 +64,6 @@ def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> Any:
     return parse_json(read_regular(path, limit))
 
 
-@contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target`; renamed to `target` when the block succeeds, removed when it fails.
-
-    The content is flushed to the disk before the rename. So a killed process or a power cut leaves the old file or the
-    new file, never a part. Raises UsageError: `target` is an address of a store.
-    """
-    if is_remote(target):
-        raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
-    temporary.touch(exist_ok=False)
-    try:
-        default_mode = temporary.stat().st_mode  # some libraries write files that only their owner can read
-        yield temporary
-        with temporary.open("r+b") as stream:  # Windows flushes only what may be written
-            os.fsync(stream.fileno())
-        temporary.chmod(default_mode)
-        os.replace(temporary, target)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-    with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
-        handle = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def write_bytes(target: Path, content: bytes) -> None:
-    """Write a whole file atomically."""
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(content)
-
-
-def write_text(target: Path, text: str) -> None:
-    """Write a whole UTF-8 text file atomically; undecodable file-name bytes are escaped."""
-    write_bytes(target, text.encode("utf-8", "backslashreplace"))
-
-
-def sweep(folder: Path, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
-    """Remove (or only count) temporaries below `folder` that are older than `seconds`; returns their number."""
-    count = 0
-    for inner, _, names in os.walk(folder):
-        for name in names:
-            path = Path(inner, name)
-            if not _TEMPORARY_NAME.fullmatch(name) or path.is_symlink():
-                continue
-            with suppress(OSError):
-                if is_older(path, seconds):
-                    if remove:
-                        path.unlink()
-                    count += 1
-    return count
-
-
-def is_older(path: Path, seconds: float) -> bool:
-    """Whether a file or folder was last changed more than `seconds` ago. Raises OSError: it is gone."""
-    return time.time() - path.lstat().st_mtime > seconds
-
-
 def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Regular files below `folder` in order, links left out; none where there is no such folder."""
     try:
@@ -145,6 +76,11 @@ def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
         elif entry.is_file(follow_symlinks=False):
             with suppress(FileNotFoundError):
                 yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files directly in a folder, in the order of their names; hidden ones are left out."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
 def remove_empty_parents(path: Path, root: Path) -> None:

@@ -41,7 +41,8 @@ from numpy.typing import NDArray
 from data.errors import CacheError
 from data.store.addresses import address
 from data.store.arrays import Array, Measures, OutputSpec, StageOutput
-from data.store.files import open_regular, parse_json, write_bytes
+from data.store.atomic_writes import write_bytes
+from data.store.files import open_regular, parse_json
 
 FORMAT = "aim-stage"
 RECOMPUTED = "It is recomputed by `extract`"

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.store.files import files_below, read_regular, write_bytes
+from data.store.atomic_writes import write_bytes
+from data.store.files import files_below, read_regular
 
 LISTED_FOLDERS = 64
 """Folders whose names are in memory at once."""

@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from data.errors import Cancelled, StorageError
-from data.store.files import ABANDONED_SECONDS, is_older, safe_name
+from data.store.atomic_writes import ABANDONED_SECONDS, is_older
+from data.store.files import safe_name
 from data.store.fingerprint import begun
 from data.store.remote import RemoteFile, Storage
 

@@ -2,9 +2,10 @@
 
 from data.video.decoder import Frame, Picture, VideoInfo, decode, probe
 from data.video.frame_folder import FrameFolder
-from data.video.media import embed_video, jpeg, key_frames, trim_video
-from data.video.records import LABELS, VIDEO_SUFFIXES, Labels, Listing, Phase, Record, find_videos
-from data.video.writer import write_video
+from data.video.records import LABELS, Labels, Listing, Phase, Record
+from data.video.video_search import VIDEO_SUFFIXES, find_videos
+from data.video.web_media import embed_video, jpeg, key_frames
+from data.video.writer import trim_video, write_video
 
 __all__ = [
     "LABELS",

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
 from data.video.containers import AGAIN, open_video, reason, video_stream
-from data.video.damage import damaged_places, nominal_rate, require_whole, tolerated
+from data.video.damage import tolerated
 from data.video.frame_folder import FrameFolder, read_picture
+from data.video.frame_times import FrameStamps, packet_stamps
 from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
@@ -155,35 +156,6 @@ def _info(size: tuple[int, int], orientation: Orientation) -> VideoInfo:
     return VideoInfo(*(size[::-1] if orientation.transposed else size))
 
 
-@dataclass(frozen=True)
-class _Stamps:
-    """When the frames of a stream are shown."""
-
-    times: NDArray[np.float64]  # (N,) seconds from the first, ascending
-    pts: NDArray[np.int64] | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
-    damaged: int = 0  # packets that are damaged
-    hidden: int = 0  # frames of the file that are never shown
-
-    def index(self, position: int, pts: int | None) -> int | None:
-        """Index of the `position`-th decoded frame; None for one that the stream does not list."""
-        if self.pts is None:
-            return position if position < len(self.times) else None
-        if pts is None:
-            return None
-        place = int(np.searchsorted(self.pts, pts))
-        return place if place < len(self.pts) and self.pts[place] == pts else None
-
-    def since(self, path: Path, first: int | None) -> _Stamps:
-        """The stamps from `first` on, that of the first decoded frame. Raises VideoError: most stamps are before it."""
-        place = self.index(0, first)
-        if self.pts is None or not place:
-            return self
-        if place > len(self.times) / 2:
-            what = f"the first {place} of {len(self.times)} frames cannot be decoded"
-            raise VideoError(what, where=path, fix=AGAIN)
-        return replace(self, times=self.times[place:] - self.times[place], pts=self.pts[place:])
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     with open_video(path) as container:
@@ -203,10 +175,10 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
 
 
 @contextmanager
-def _started(path: Path) -> Iterator[tuple[_Stamps, tuple[int, int], Orientation, Iterator[Any]]]:
+def _started(path: Path) -> Iterator[tuple[FrameStamps, tuple[int, int], Orientation, Iterator[Any]]]:
     """When the frames are shown, their size before rotation, their orientation, and the frames."""
     with _opened(path) as (container, stream):
-        listed = _packet_times(path, container, stream)
+        listed = packet_stamps(path, container, stream)
     with _opened(path) as (container, stream):
         frames = decoded(path, container, stream)
         first = next(frames, None)
@@ -214,45 +186,6 @@ def _started(path: Path) -> Iterator[tuple[_Stamps, tuple[int, int], Orientation
             raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
         # Some encoders state the orientation only with key frames, so the first frame's orientation holds for all.
         yield listed.since(path, first.pts), _shown(stream, first), orientation_of(first), chain([first], frames)
-
-
-def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
-    """When the frames of the stream are shown, from its packets.
-
-    AVI files have no times but the places of their pictures. FFmpeg guesses presentation stamps, wrongly for H.264 with
-    B-frames and for packed B-frames (DivX). The decoder yields the pictures in order, so the k-th belongs at the k-th
-    place.
-    """
-    import av
-
-    by_place = container.format.name == "avi"
-    stamps: list[int | None] = []
-    listed, end, damaged = 0, 0, 0
-    try:
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            listed += 1
-            damaged += packet.is_corrupt
-            end = max(end, (packet.pts or 0) + (packet.duration or 0))
-            if not packet.is_discard:
-                stamps.append(packet.dts if by_place else packet.pts)
-    except av.error.FFmpegError as error:
-        raise VideoError(f"damaged container ({reason(error)})", where=path, fix=AGAIN) from error
-    if not stamps:
-        raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
-    hidden = max(listed, int(stream.frames or 0)) - len(stamps)
-    hidden = hidden if hidden > tolerated(listed) else 0
-    distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
-    if len(distinct) == len(stamps) and stream.time_base:
-        if by_place:
-            listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
-        times = (distinct - distinct[0]) * stream.time_base.numerator / stream.time_base.denominator
-        pts = None if by_place else distinct
-    else:
-        times, pts = np.arange(len(stamps), dtype=np.float64) / nominal_rate(stream), None
-    require_whole(path, container, stream, listed, end)
-    return _Stamps(times, pts, max(damaged, damaged_places(path, container.format.name, times)), hidden)
 
 
 def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:

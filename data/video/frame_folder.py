@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, VideoError, printable
 from data.store import read_regular
+from data.store.fingerprint import fingerprint, fingerprint_file
 
 if TYPE_CHECKING:
     import av
@@ -146,3 +147,12 @@ def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
         raise VideoError("no picture in this file", where=path, fix=AGAIN)
     picture: av.VideoFrame = pictures[0]
     return picture
+
+
+def fingerprint_frames(frames: FrameFolder) -> str:
+    """The fingerprint of a folder of frames, from the content of the pictures in their order; the rate is not in it.
+
+    Raises OSError: a picture cannot be read; VideoError: see `FrameFolder.files`.
+    """
+    parts = [f"{fingerprint_file(file)}\n".encode() for file in frames.files()]
+    return fingerprint(len(parts), parts)

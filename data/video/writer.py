@@ -1,16 +1,19 @@
-"""Writes videos: synthetic data sets, previews, clips for browsers. The same pictures give the same bytes."""
+"""Writes videos: synthetic data sets, previews, copies for browsers, parts. Equal pictures give equal bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import VideoError
 from data.store import atomic_path
 from data.video.containers import ffmpeg_url
+from data.video.decoder import decode, probe
+from data.video.frame_times import frame_length
 
 CONTAINERS = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}  # where FFmpeg's name differs from the suffix
 LOSSLESS = {"crf": "0", "preset": "veryfast"}  # decoding gives the same pictures up to the colour conversion
@@ -54,3 +57,22 @@ def write_video(
         if stream is None:
             raise ValueError("no picture to encode")
         container.mux(stream.encode(None))
+
+
+def trim_video(video: Path, start: float, end: float, out: Path) -> None:
+    """Write the frames from `start` to `end` in seconds as an H.264 video of a constant rate, without sound.
+
+    Raises VideoError: a damaged stream, or fewer than two frames in this span.
+    """
+    _, times = probe(video)
+    kept = np.flatnonzero((times >= start - 1e-3) & (times <= end + 1e-3))
+    if len(kept) < 2:
+        what = f"fewer than two frames from {start:.2f} s to {end:.2f} s"
+        raise VideoError(what, where=video, fix="Choose a longer part")
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for frame in decode(video, kept):
+            height, width = (side // 2 * 2 for side in frame.image.shape[:2])  # H.264 has even sides
+            yield frame.image[:height, :width]
+
+    write_video(out, pictures(), 1 / frame_length(times[kept]), options={"crf": "12", "preset": "veryfast"})

@@ -19,8 +19,9 @@ from typing import Any
 
 from data.errors import CacheError, DataError, UsageError, counted, nearest, printable
 from data.store.arrays import Measures
-from data.store.files import TEMPORARY, files_below
-from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
+from data.store.atomic_writes import TEMPORARY
+from data.store.files import files_below
+from data.video.video_search import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
 from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, stem_of
 from pipeline.observer import Observer

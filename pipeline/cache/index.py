@@ -17,8 +17,9 @@ from typing import Any, TypeVar, cast
 
 from data.errors import VideoError
 from data.store import RemoteFile, parse_json
+from data.store.files import files_in
 from data.video import FrameFolder, Record
-from data.video.records import CACHE_INDEX, CACHE_MARKER, files_in
+from data.video.video_search import CACHE_INDEX, CACHE_MARKER
 
 T = TypeVar("T")
 

@@ -39,9 +39,12 @@ from data.store import (
 )
 from data.store import hdf5 as store
 from data.store.arrays import Measures, Quality
-from data.store.files import ABANDONED_SECONDS, remove_empty_parents, safe_name, sweep
+from data.store.atomic_writes import ABANDONED_SECONDS, sweep
+from data.store.files import remove_empty_parents, safe_name
+from data.store.fingerprint import fingerprint_file, fingerprint_remote
 from data.video import FrameFolder, Record
-from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
+from data.video.frame_folder import fingerprint_frames
+from data.video.video_search import CACHE_MARKER
 from data.weights import cache_dir
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp

@@ -25,7 +25,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from data.datasets.phase_marks import phases_of_text
-from data.datasets.ratings import (
+from data.datasets.rater_answers import (
     MARKED,
     OF_ONE,
     OF_TWO,
@@ -39,7 +39,8 @@ from data.datasets.ratings import (
 from data.errors import AimError, UsageError, VideoError
 from data.store import read_regular
 from data.video import Phase, Record, probe
-from data.video.media import frame_length, playable_type
+from data.video.frame_times import frame_length
+from data.video.web_media import playable_type
 from data.weights.weight_files import cache_dir
 from pipeline.label.label_summary import label_summary
 from pipeline.label.questions import PAIR, RatingSession

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.ratings import Answers, all_answers, refuses
+from data.datasets.rater_answers import Answers, all_answers, refuses
 from data.errors import VideoError, counted
 from data.store.arrays import Floats, Rows
 from data.video import Record, probe

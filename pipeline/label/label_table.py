@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.datasets.phase_marks import COLUMNS
-from data.datasets.ratings import all_answers
+from data.datasets.rater_answers import all_answers
 from data.datasets.tables import MAX_BYTES, spreadsheet_text, without_mark
 from data.errors import UsageError
 from data.store import read_regular, write_text

@@ -13,7 +13,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 
 from data.datasets.folder import key_of
-from data.datasets.ratings import Answer, Answers, append_answers, rater_file, read_answers
+from data.datasets.rater_answers import Answer, Answers, append_answers, rater_file, read_answers
 from data.datasets.tables import at_line, clip, read_text
 from data.errors import DataError, UsageError, counted
 from pipeline.label.questions import PAIR, RatingSession

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.ratings import RATINGS, Answers, rater_file, read_answers, refuses
+from data.datasets.rater_answers import RATINGS, Answers, rater_file, read_answers, refuses
 from data.errors import UsageError
+from data.store.fingerprint import fingerprint_file
 from data.video import LABELS, Record, find_videos
-from data.video.records import fingerprint_file
 from pipeline.cache import stamps
 from pipeline.label.pair_order import all_pairs, next_pair
 from pipeline.settings.destinations import check_folder

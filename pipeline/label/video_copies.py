@@ -11,7 +11,7 @@ from pathlib import Path
 from data.store import write_bytes
 from data.store.scratch import working_folder
 from data.video import embed_video
-from data.video.media import playable_type
+from data.video.web_media import playable_type
 
 COPY_BYTES = 64 << 20
 """Most bytes of a copy."""

@@ -23,7 +23,7 @@ from data.errors import DataError, UsageError, printable, significant
 from data.keypoints.skeletons import COCO17
 from data.store import StageOutput, write_text
 from data.store.arrays import Floats
-from data.store.files import atomic_path
+from data.store.atomic_writes import atomic_path
 from data.video import Record
 from extractors.keypoint_geometry import body_chains_of, interior_angles, torsos_of
 from extractors.signals import even_grid, row_period

@@ -22,7 +22,8 @@ from data.datasets.tables import spreadsheet_text
 from data.errors import PROGRAM, DataError, UsageError, install_line, nearest, printable
 from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
-from data.store.files import atomic_path, safe_name
+from data.store.atomic_writes import atomic_path
+from data.store.files import safe_name
 from data.video import LABELS, Labels, Record
 from pipeline.cache import Cache, software
 from pipeline.cache.failure import Failure

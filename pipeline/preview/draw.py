@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from data.keypoints.skeletons import COCO17
 from data.store import StageOutput
 from data.video import Picture
-from data.video.media import shown_at
+from data.video.frame_times import shown_at
 
 Reals = NDArray[np.floating]
 Colour = tuple[int, int, int]

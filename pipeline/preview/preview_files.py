@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from data.errors import Cancelled, DataError, UsageError, counted, printable
 from data.store import StageOutput, is_remote, write_bytes, write_text
 from data.video import Frame, Picture, Record, decode, jpeg, probe, write_video
-from data.video.media import frame_length, shown_at
-from data.video.records import PREVIEW_MARK
+from data.video.frame_times import frame_length, shown_at
+from data.video.video_search import PREVIEW_MARK
 from pipeline.cache import PREVIEWS, Cache
 from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.video.media import as_uri
+from data.video.web_media import as_uri
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import Table
@@ -29,7 +29,7 @@ Curve = NDArray[np.floating[Any]]
 class Media:
     """A video that a page embeds or links."""
 
-    uri: str | None  # the whole video as a `data:` URI (`data.video.media.embed_video`)
+    uri: str | None  # the whole video as a `data:` URI (`data.video.web_media.embed_video`)
     link: str | None  # address relative to the page, used where `uri` is None
     width: int  # pixels as shown, after rotation
     height: int

@@ -21,7 +21,8 @@ from data.store import StageOutput
 from data.store.arrays import Floats, Measures
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.decoder import RetimedVideo, Video
-from data.video.media import DEFAULT_LIMIT, as_uri, frame_length
+from data.video.frame_times import frame_length
+from data.video.web_media import DEFAULT_LIMIT, as_uri
 from extractors.smoothing import MOTION_S, derivative
 from extractors.timesteps.people_names import MEASURES, NAME, of_agents, people_names, stored_name
 from extractors.timesteps.pose_points import JITTER

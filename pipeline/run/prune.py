@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from data.errors import UsageError
-from data.video.records import unread_below
+from data.video.video_search import unread_below
 from pipeline.cache import UNREADABLE, Cache, CacheFiles, KeyParts, delete, marked_cache, readable
 from pipeline.cache.housekeeping import CacheFile, stored_files
 from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of

@@ -52,7 +52,7 @@ def writing(out: Path) -> Iterator[None]:
     """Raise UsageError about `out` for errors that name no file or a temporary one, such as those of a full disk."""
     from safetensors import SafetensorError
 
-    from data.store.files import TEMPORARY
+    from data.store.atomic_writes import TEMPORARY
 
     try:
         yield

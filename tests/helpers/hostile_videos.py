@@ -16,7 +16,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 
-from data.video.records import VIDEO_SUFFIXES
+from data.video.video_search import VIDEO_SUFFIXES
 
 Expected = Literal["good", "bad", "any"]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from data.store.remote import Storage
-from data.video.records import Record, find_videos
+from data.video.records import Record
+from data.video.video_search import find_videos
 from pipeline.settings.config import Config
 from tests.helpers.extracting import configured
 

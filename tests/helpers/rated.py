@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data.datasets.ratings import MARKED, Answer, append_answers, rater_file
+from data.datasets.rater_answers import MARKED, Answer, append_answers, rater_file
+from data.store.fingerprint import fingerprint_file
 from data.video import Phase
-from data.video.records import fingerprint_file
 
 
 def rate_scores(folder: Path, rater: str, scores: Mapping[str, Mapping[str, float]]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.video.media import as_uri, embed_video, key_frames
+from data.video.web_media import as_uri, embed_video, key_frames
 from data.video.writer import write_video
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag

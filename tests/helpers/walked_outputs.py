@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
+from data.datasets.rater_answers import Answer, append_answers, rater_file, read_answers
 from data.leaks import audit
 from data.splits import Fold
-from data.video.records import Labels, Phase, Record, find_videos, fingerprint_file
+from data.store.fingerprint import fingerprint_file
+from data.video.records import Labels, Phase, Record
+from data.video.video_search import find_videos
 from data.video.writer import LOSSLESS, write_video
 from pipeline.cache import open_cache
 from pipeline.cli.commands import held_out_tables

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from data.datasets.listing import list_records
-from data.datasets.ratings import all_answers
+from data.datasets.rater_answers import all_answers
 from data.errors import UsageError
+from data.store.fingerprint import fingerprint_file
 from data.video import find_videos
 from data.video.decoder import probe
-from data.video.records import fingerprint_file
 from models.metrics import spearman
 from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from data.datasets import listing
-from data.datasets.awards import award_doubts
+from data.datasets.diving_scores import award_doubts
 from data.datasets.listing import KINDS, check_data, kind_of
 from data.errors import UsageError
 from data.video import Labels, Record

@@ -17,7 +17,8 @@ from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.listing import list_records
 from data.datasets.tables import read_bytes, read_table
 from data.errors import DataError, UsageError
-from data.video.records import Labels, find_videos
+from data.video.records import Labels
+from data.video.video_search import find_videos
 
 SAME_FOLDER = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

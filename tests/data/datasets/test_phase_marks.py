@@ -16,7 +16,7 @@ from data.datasets.jigsaws import list_jigsaws
 from data.datasets.phase_marks import phases_of, with_phases
 from data.errors import UsageError
 from data.video import Listing, Phase, Record
-from data.video.records import find_videos
+from data.video.video_search import find_videos
 from tests.helpers.object_store import Bucket
 
 FILES = Path(__file__).parent / "phase_files"

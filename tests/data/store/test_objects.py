@@ -23,9 +23,11 @@ import run_pipeline
 from data.errors import DataError, StorageError, UsageError
 from data.store import hdf5 as store
 from data.store.addresses import address, is_remote, local_path
+from data.store.fingerprint import fingerprint_file, fingerprint_remote
 from data.store.remote import RemoteFile, RemoteFolder, Storage
 from data.store.scratch import PREFIX, fetched
-from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
+from data.video.records import Record
+from data.video.video_search import find_videos
 from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.local_cache import Cache, open_cache

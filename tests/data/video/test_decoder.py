@@ -14,7 +14,7 @@ import pytest
 
 from data.errors import VideoError
 from data.video.decoder import decode, probe
-from data.video.media import playable_type
+from data.video.web_media import playable_type
 from data.video.writer import LOSSLESS, write_video
 
 

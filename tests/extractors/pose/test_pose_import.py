@@ -14,7 +14,8 @@ import pytest
 from data.errors import UsageError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
-from data.video.records import Record, find_videos
+from data.video.records import Record
+from data.video.video_search import find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from pipeline.settings.config import Config, load_config, validate

@@ -19,8 +19,8 @@ from data.errors import AimError, DataError, UsageError, VideoError, printable
 from data.keypoints import read_keypoints
 from data.splits import jigsaws_4fold
 from data.store import hdf5, read_regular, sha256_file
+from data.store.fingerprint import fingerprint_file
 from data.video import Record, probe
-from data.video.records import fingerprint_file
 from data.weights.weight_files import safetensors_metadata
 from pipeline.cache.failure import Failure
 from pipeline.cli import terminal

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from data.errors import CacheError, DataError, UsageError
 from data.store import hdf5 as store
-from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
+from data.video.video_search import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from pipeline import api
 from pipeline.cache import CacheFiles
 from pipeline.cache.housekeeping import (

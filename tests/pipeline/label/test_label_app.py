@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from data.datasets.ratings import all_answers
+from data.datasets.rater_answers import all_answers
 from data.video import embed_video
 from pipeline.label import find_session, video_copies
 from pipeline.label.label_app import create_label_app, kept_token

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.datasets.ratings import Answer, all_answers, append_answers, rater_file
+from data.datasets.rater_answers import Answer, all_answers, append_answers, rater_file
 from data.video import embed_video
 from data.video.writer import write_video
 from pipeline.label import find_session, video_copies

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from data.datasets.ratings import RATINGS, read_answers
+from data.datasets.rater_answers import RATINGS, read_answers
 from pipeline.label import find_session
 
 pytest.importorskip("uvicorn")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from data.datasets.folder import list_folder
-from data.datasets.ratings import Answer, append_answers, rater_file, read_answers
+from data.datasets.rater_answers import Answer, append_answers, rater_file, read_answers
 from data.errors import UsageError
+from data.store.fingerprint import fingerprint_file
 from data.video import Phase
-from data.video.records import fingerprint_file
 from pipeline.label import VideoLabel, find_session, label_summary, write_labels
 from tests.helpers.rated import mark_phases, rate_scores
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.datasets.folder import list_folder
-from data.datasets.ratings import all_answers
+from data.datasets.rater_answers import all_answers
 from data.errors import DataError, UsageError
 from pipeline import api
 from pipeline.label import find_session, import_pairs

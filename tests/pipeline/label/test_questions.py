@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.datasets.ratings import Answer, Answers
+from data.datasets.rater_answers import Answer, Answers
 from data.video import Record
 from pipeline.label.questions import RatingSession
 

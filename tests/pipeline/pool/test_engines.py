@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from data.errors import UsageError
-from data.video.records import find_videos
+from data.video.video_search import find_videos
 from pipeline.pool import local_pool
 from pipeline.pool.local_pool import ProcessPool, kind_of_end
 from pipeline.pool.worker_pool import run_items

@@ -17,7 +17,7 @@ import pytest
 
 from data.errors import UsageError
 from data.store import hdf5 as store
-from data.store.files import TEMPORARY
+from data.store.atomic_writes import TEMPORARY
 from pipeline.run import Summary, decode_pass
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films, outputs
 

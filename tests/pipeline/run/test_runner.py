@@ -16,7 +16,8 @@ from data.errors import CacheError, UsageError
 from data.store import hdf5 as store
 from data.store.arrays import StageOutput
 from data.video.decoder import probe
-from data.video.records import Record, find_videos
+from data.video.records import Record
+from data.video.video_search import find_videos
 from extractors.base import Source
 from pipeline.cache import input_hashes, readable
 from pipeline.cache.failure import Failure

@@ -25,7 +25,8 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from data.errors import CacheError, DataError, UsageError
-from data.video.records import Labels, Record, find_videos
+from data.video.records import Labels, Record
+from data.video.video_search import find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import api

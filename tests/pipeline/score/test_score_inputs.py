@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from data.errors import DataError, UsageError
-from data.video.records import CACHE_INDEX
+from data.video.video_search import CACHE_INDEX
 from pipeline import api
 from pipeline.api import evaluate, extract, report, status, train
 from pipeline.observer import Observer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from data.store import StageOutput
-from data.video.records import find_videos
+from data.video.video_search import find_videos
 from extractors.base import Extractor, Source
 from pipeline.run.costs import StageCost, expected_cost
 from pipeline.run.plan import Planner

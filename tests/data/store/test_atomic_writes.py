@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from data.store.files import ABANDONED_SECONDS, TEMPORARY, atomic_path, sweep, write_bytes
+from data.store.atomic_writes import ABANDONED_SECONDS, TEMPORARY, atomic_path, sweep, write_bytes
 from data.store.remote import Storage
 from data.store.scratch import PREFIX, sweep_scratch, working_folder
 
 WRITER = """
 import os, sys
 from pathlib import Path
-from data.store.files import atomic_path
+from data.store.atomic_writes import atomic_path
 with atomic_path(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), 9)

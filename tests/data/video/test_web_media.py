@@ -13,7 +13,7 @@ import pytest
 
 from data.errors import VideoError
 from data.video.decoder import decode, probe
-from data.video.media import as_uri, embed_video, jpeg, key_frames, playable_type, shrink
+from data.video.web_media import as_uri, embed_video, jpeg, key_frames, playable_type, shrink
 from data.video.writer import write_video
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from data.datasets.ratings import MARKED, Answer, all_answers, append_answers, rater_file, read_answers, refuses
+from data.datasets.rater_answers import MARKED, Answer, all_answers, append_answers, rater_file, read_answers, refuses
 from data.errors import UsageError
 from data.video import Phase
 
@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_read_is_named_and_left_out(
         path.symlink_to(rater_file(tmp_path, "ben"))
     else:
         path.write_text("x" * 2000)
-        monkeypatch.setattr("data.datasets.ratings.MAX_BYTES", 1000)
+        monkeypatch.setattr("data.datasets.rater_answers.MAX_BYTES", 1000)
     raters, problems = all_answers(tmp_path)
     assert list(raters) == ["ben"]
     assert len(problems) == 1
@@ -190,7 +190,7 @@ def test_the_whole_lines_of_a_damaged_file_count(tmp_path: Path, tail: bytes, mo
             raise csv.Error("line contains NUL")
         return parse(lines)
 
-    monkeypatch.setattr("data.datasets.ratings.csv.reader", of_python_3_10)
+    monkeypatch.setattr("data.datasets.rater_answers.csv.reader", of_python_3_10)
     path = rater_file(tmp_path, "anna")
     append_answers(path, scored(A, 1))
     with path.open("ab") as file:
@@ -213,7 +213,7 @@ def test_a_file_that_grows_while_it_is_read_gives_its_whole_lines(
         append_answers(path, scored(B, 1))
         return real(*given)
 
-    monkeypatch.setattr("data.datasets.ratings.os.fdopen", grown)
+    monkeypatch.setattr("data.datasets.rater_answers.os.fdopen", grown)
     assert frozenset((A,)) in read_answers(path)[0]
 
 

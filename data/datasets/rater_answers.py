@@ -4,11 +4,11 @@
     monday/anna_1.mp4,5f3a…,,,scored,7.5,,,,,14.2,2026-11-27T18:04:05+00:00
     monday/anna_1.mp4,5f3a…,monday/ben_1.mp4,09c1…,better,,,,,,9.8,2026-11-27T18:05:12+00:00
 
-`content` is the fingerprint of the file (`data.video.records.fingerprint_file`). It identifies the video; the name is
-for people. So a renamed video keeps its answers, and a replaced one has none. `seconds` is the time that the answer
-took. `when` is the last cell, so that a line that was cut off is recognised and does not count. The last answer of a
-rater to a question counts; scores and phases of a video are two questions. A pair with a video that is "no performance"
-for the rater does not count; an answer on such a pair that comes later takes "no performance" back.
+`content` is the fingerprint of the file (`data.store.fingerprint`). It identifies the video; the name is for people. So
+a renamed video keeps its answers, and a replaced one has none. `seconds` is the time that the answer took. `when` is
+the last cell, so that a line that was cut off is recognised and does not count. The last answer of a rater to a
+question counts; scores and phases of a video are two questions. A pair with a video that is "no performance" for the
+rater does not count; an answer on such a pair that comes later takes "no performance" back.
 
 The files come from people who share a folder, so they are opened without following links, and only if they are regular
 files.

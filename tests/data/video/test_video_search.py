@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.errors import UsageError
-from data.video.records import find_videos
+from data.video.video_search import find_videos
 
 
 def test_a_missing_file_is_meant_by_its_name_and_not_by_its_ending(make_video: Any, tmp_path: Path) -> None:

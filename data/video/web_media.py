@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from data.errors import VideoError
 from data.store import read_regular
 from data.video.containers import open_video, video_stream
 from data.video.decoder import Video, decode, decoded, probe
+from data.video.frame_times import frame_length, shown_at
 from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
@@ -148,32 +148,3 @@ def _encode(path: Video, times: NDArray[np.float64], copy: Path, long_side: int,
 
 def _copy_rate(times: NDArray[np.float64]) -> float:
     return min(MOST_RATE, 1 / frame_length(times))
-
-
-def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
-    """Row of the last of the ascending `times` that is not after `time`, such as that of the frame shown; else 0."""
-    return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))
-
-
-def frame_length(times: NDArray[np.float64]) -> float:
-    """Seconds that a typical frame is shown."""
-    return float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
-
-
-def trim_video(video: Path, start: float, end: float, out: Path) -> None:
-    """Write the frames from `start` to `end` in seconds as an H.264 video of a constant rate, without sound.
-
-    Raises VideoError: a damaged stream, or fewer than two frames in this span.
-    """
-    _, times = probe(video)
-    kept = np.flatnonzero((times >= start - 1e-3) & (times <= end + 1e-3))
-    if len(kept) < 2:
-        what = f"fewer than two frames from {start:.2f} s to {end:.2f} s"
-        raise VideoError(what, where=video, fix="Choose a longer part")
-
-    def pictures() -> Iterator[NDArray[np.uint8]]:
-        for frame in decode(video, kept):
-            height, width = (side // 2 * 2 for side in frame.image.shape[:2])  # H.264 has even sides
-            yield frame.image[:height, :width]
-
-    write_video(out, pictures(), 1 / frame_length(times[kept]), options={"crf": "12", "preset": "veryfast"})

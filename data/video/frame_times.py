@@ -1,0 +1,92 @@
+"""When frames are shown: the times of a stream's frames, and the frame that is shown at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import VideoError
+from data.video.containers import AGAIN, reason
+from data.video.damage import damaged_places, nominal_rate, require_whole, tolerated
+
+
+def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
+    """Row of the last of the ascending `times` that is not after `time`, such as that of the frame shown; else 0."""
+    return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))
+
+
+def frame_length(times: NDArray[np.float64]) -> float:
+    """Seconds that a typical frame is shown."""
+    return float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
+
+
+@dataclass(frozen=True)
+class FrameStamps:
+    """When the frames of a stream are shown."""
+
+    times: NDArray[np.float64]  # (N,) seconds from the first, ascending
+    pts: NDArray[np.int64] | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
+    damaged: int = 0  # packets that are damaged
+    hidden: int = 0  # frames of the file that are never shown
+
+    def index(self, position: int, pts: int | None) -> int | None:
+        """Index of the `position`-th decoded frame; None for one that the stream does not list."""
+        if self.pts is None:
+            return position if position < len(self.times) else None
+        if pts is None:
+            return None
+        place = int(np.searchsorted(self.pts, pts))
+        return place if place < len(self.pts) and self.pts[place] == pts else None
+
+    def since(self, path: Path, first: int | None) -> FrameStamps:
+        """The stamps from `first` on, that of the first decoded frame. Raises VideoError: most stamps are before it."""
+        place = self.index(0, first)
+        if self.pts is None or not place:
+            return self
+        if place > len(self.times) / 2:
+            what = f"the first {place} of {len(self.times)} frames cannot be decoded"
+            raise VideoError(what, where=path, fix=AGAIN)
+        return replace(self, times=self.times[place:] - self.times[place], pts=self.pts[place:])
+
+
+def packet_stamps(path: Path, container: Any, stream: Any) -> FrameStamps:
+    """When the frames of the stream are shown, from its packets.
+
+    AVI files have no times but the places of their pictures. FFmpeg guesses presentation stamps, wrongly for H.264 with
+    B-frames and for packed B-frames (DivX). The decoder yields the pictures in order, so the k-th belongs at the k-th
+    place.
+    """
+    import av
+
+    by_place = container.format.name == "avi"
+    stamps: list[int | None] = []
+    listed, end, damaged = 0, 0, 0
+    try:
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            listed += 1
+            damaged += packet.is_corrupt
+            end = max(end, (packet.pts or 0) + (packet.duration or 0))
+            if not packet.is_discard:
+                stamps.append(packet.dts if by_place else packet.pts)
+    except av.error.FFmpegError as error:
+        raise VideoError(f"damaged container ({reason(error)})", where=path, fix=AGAIN) from error
+    if not stamps:
+        raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
+    hidden = max(listed, int(stream.frames or 0)) - len(stamps)
+    hidden = hidden if hidden > tolerated(listed) else 0
+    distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
+    if len(distinct) == len(stamps) and stream.time_base:
+        if by_place:
+            listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
+        times = (distinct - distinct[0]) * stream.time_base.numerator / stream.time_base.denominator
+        pts = None if by_place else distinct
+    else:
+        times, pts = np.arange(len(stamps), dtype=np.float64) / nominal_rate(stream), None
+    require_whole(path, container, stream, listed, end)
+    return FrameStamps(times, pts, max(damaged, damaged_places(path, container.format.name, times)), hidden)

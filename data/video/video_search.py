@@ -1,0 +1,169 @@
+"""Finds the videos in files, folders and stores, and gives each a unique id: two of one id are refused."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+
+from data.errors import UsageError, printable
+from data.store import RemoteFolder, Storage, address, is_remote, local_path, refuse_ambiguous, refuse_unknown
+from data.video.frame_folder import IMAGE_SUFFIXES, FrameFolder, frame_fault
+from data.video.records import Listing, Record
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
+
+CACHE_MARKER = ".aim-cache"  # `extract` writes a file of this name into every cache
+CACHE_INDEX = ".index.sqlite"  # index of a cache
+PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds previews of this program
+
+
+def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
+    """Records for videos and directories (searched recursively), ids relative to each input's root.
+
+    Files in a directory are chosen by suffix (`VIDEO_SUFFIXES`). A file that is named directly may have any suffix; its
+    id is its name.
+
+    A directory of JPEG or PNG pictures, without videos and subfolders, is a folder of frames, and so one video. The
+    names of all its pictures must end in digits. Pictures in other directories are left out. They are reported if they
+    could be frames, or if the directory has nothing else.
+
+    Args:
+        inputs: paths, or addresses of objects and folders on a store (`data.store.remote`).
+        storage: how stores are reached.
+        frame_rate: frames per second of folders of frames; 0: unknown, and they are reported and left out.
+
+    Raises:
+        UsageError: an input does not exist, holds no video, or two inputs give the same id.
+        StorageError: a store does not answer or refuses.
+    """
+    records: dict[str, Record] = {}
+    problems: list[str] = []
+    for given in map(Path, inputs):
+        refuse_ambiguous(given)
+        if is_remote(given):
+            expanded = _expand_remote(given, storage or Storage(), problems)
+        else:
+            expanded = _expand(local_path(given), frame_rate, problems)
+        for record in expanded:
+            first = records.setdefault(record.id, record)
+            if first == record or (first.path and record.path and os.path.samefile(first.path, record.path)):
+                continue
+            shown = " and ".join(printable(one.path or one.remote["video"].url) for one in (first, record))
+            fix = "Give their common folder as the one input, so that the ids differ by folder"
+            raise UsageError(f"two inputs have the same id '{record.name}': {shown}", fix=fix)
+    return Listing(tuple(records[key] for key in sorted(records)), tuple(problems))
+
+
+def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]:
+    if given.is_dir():
+        records = list(_search(given, frame_rate, problems))
+        if not records:
+            raise _no_video(given, problems)
+        return records
+    if given.is_file():
+        return [Record(given.name, given)]
+    refuse_unknown(given)
+    if given.exists():
+        raise UsageError("not a regular file", where=given, fix="Name a video file or a folder of videos")
+    siblings = {path.stem: path for path in given.parent.iterdir()} if given.parent.is_dir() else {}
+    close = get_close_matches(given.stem, siblings, n=1)  # equal endings make no names alike
+    meant = f"; did you mean '{siblings[close[0]]}'?" if close else ""
+    raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
+
+
+def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Record]:
+    """Every video below `root`; unusable files and folders are reported."""
+    for folder, subfolders, names in walk(root, problems):
+        videos = [folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
+        for path in videos:
+            if _is_usable(path, problems):
+                yield Record(path.relative_to(root).as_posix(), path)
+        pictures = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        if not pictures or videos or (folder.name.startswith(".") and folder != root):
+            continue
+        fault = frame_fault(pictures, frame_rate)
+        if fault and not subfolders:
+            problems.append(f"{printable(folder)}: left out, {fault}")
+        elif subfolders and not fault:
+            problems.append(f"{printable(folder)}: its pictures are left out, a folder of frames has no subfolder")
+        elif not fault:
+            video_id = folder.relative_to(root).as_posix() if folder != root else root.resolve().name
+            yield Record(video_id, folder, frames=FrameFolder(folder, frame_rate))
+
+
+def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> list[Record]:
+    """The videos among the objects below an address; names that are no paths are reported and left out."""
+    objects = RemoteFolder(given, storage).files()
+    if not objects:
+        raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
+    records = []
+    for name, file in objects.items():
+        path = PurePosixPath(name)
+        if name and (path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".")):
+            continue
+        if name and (path.as_posix() != name or path.is_absolute() or ".." in path.parts or "\0" in name):
+            problems.append(f"{printable(file.url)}: left out, its name cannot be a path")
+        else:
+            records.append(Record(name or file.name, None, remote={"video": file}))
+    if not records:
+        raise _no_video(address(given))
+    return records
+
+
+def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
+    if problems:
+        fix = "Name a folder with video files, or with folders of numbered pictures: 00001.jpg, 00002.jpg ..."
+        return UsageError(f"no usable video in this folder ({'; '.join(problems[:3])})", where=given, fix=fix)
+    suffixes = " ".join(sorted(VIDEO_SUFFIXES))
+    fix = f"Name a folder with files that end in {suffixes}; a file that you name may have any. "
+    fix += "Files of features are named by --features FOLDER"
+    return UsageError("no video in this folder", where=given, fix=fix)
+
+
+def _is_usable(path: Path, problems: list[str]) -> bool:
+    """Whether a file can be an input; unusable ones are reported."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return True
+        fault = "not a regular file"
+    except FileNotFoundError:
+        fault = "the link leads nowhere"
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror or error})"
+    problems.append(f"{printable(path)}: left out, {fault}")
+    return False
+
+
+def walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
+
+    Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.
+    Caches of this program are not searched, unless `root` is one: previews in them are no inputs.
+    """
+
+    def report(error: OSError) -> None:
+        problems.append(f"{printable(error.filename)}: left out, the folder cannot be read ({error.strerror})")
+
+    for folder, subfolders, names in os.walk(root, followlinks=False, onerror=report):
+        marks = (CACHE_MARKER, CACHE_INDEX, PREVIEW_MARK)
+        if Path(folder) != root and any(mark in names for mark in marks):
+            subfolders.clear()
+            continue
+        subfolders.sort()
+        visible = [name for name in subfolders if not name.startswith(".")]
+        yield Path(folder), visible, sorted(name for name in names if not name.startswith("."))
+
+
+def unread_below(root: Path) -> list[str]:
+    """The folders below `root` that cannot be read, and the videos there whose link leads nowhere, a line for each."""
+    lines: list[str] = []
+    for folder, _, names in walk(root, lines):
+        for path in (folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES):
+            try:
+                path.stat()
+            except OSError as error:
+                lines.append(f"{printable(path)}: cannot be read ({error.strerror})")
+    return lines
