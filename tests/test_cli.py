@@ -280,8 +280,8 @@ def test_help_names_an_example_and_flags_take_no_value(aqa: Aqa) -> None:
 def test_the_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     code = """
 import os, signal, sys, threading, time
-from pipeline.cli.terminal import stop_on_interrupt
-stop = stop_on_interrupt()
+from pipeline.cli.interrupts import stop_on_interrupt
+stop = stop_on_interrupt(sys.stderr.write, sys.stderr.flush)
 threading.Thread(target=time.sleep, args=(600,)).start()
 sys.stdout.write("half a line")
 os.kill(os.getpid(), signal.SIGINT)

@@ -11,7 +11,8 @@ from typing import NoReturn
 
 from data.errors import PROGRAM, AimError, Cancelled, UsageError, install_line
 from pipeline.cli.command_tree import app, refuse_single_hyphens
-from pipeline.cli.terminal import INTERRUPTED, OK, SOME_FAILED, STOPPED, WRONG_USAGE, say
+from pipeline.cli.interrupts import INTERRUPTED, STOPPED
+from pipeline.cli.terminal import OK, SOME_FAILED, WRONG_USAGE, say
 from pipeline.settings.destinations import FULL, file_error
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from data.errors import counted, decimals, printable
+from pipeline.cli.interrupts import INTERRUPTED, STOPPED, stop_on_interrupt
 from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 Stream = Literal["stdout", "stderr"]
 
-OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes; docs/commands.md explains them."""
+OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+"""Exit codes beside `INTERRUPTED`; docs/commands.md explains them."""
 
 WIDE = None if "COLUMNS" in os.environ else 160
 """Width in characters of tables in a file or a pipe, which has no width of its own."""
@@ -47,9 +47,6 @@ SHOWN_FLAGGED, SHOWN_FIXES = 40, 5
 """Most rows of the table of flagged videos, and most fixes below that of failures."""
 
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
-
-STOPPED = threading.Event()
-"""Set once Ctrl-C has asked this process to stop."""
 
 
 @cache
@@ -68,7 +65,7 @@ class Terminal(Observer):
 
     def stop_event(self) -> threading.Event:
         """The event that Ctrl-C sets, from the first call on."""
-        self._interrupted = self._interrupted or stop_on_interrupt()
+        self._interrupted = self._interrupted or stop_on_interrupt(say, console("stderr").show_cursor)
         return self._interrupted
 
     def note(self, text: str) -> None:
@@ -147,29 +144,6 @@ class ShownProgress(Progress):
     def _lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
             say(str(self) if self.total else f"{self.what}: preparing")
-
-
-def stop_on_interrupt() -> threading.Event:
-    """Handle Ctrl-C from now on: the first sets the returned event, the second ends the process at once."""
-    import multiprocessing
-
-    stop, bars = threading.Event(), console("stderr")
-
-    def interrupted(number: int, frame: object) -> None:
-        if stop.is_set():  # an exception would wait for threads, or abort in those of libraries
-            with suppress(OSError, RuntimeError, ValueError):
-                bars.show_cursor()  # a bar hides it
-                sys.stdout.flush()
-                sys.stderr.flush()
-            for child in multiprocessing.active_children():
-                child.kill()
-            os._exit(INTERRUPTED)
-        stop.set()
-        STOPPED.set()
-        say("stopping after the current write; press Ctrl-C again to stop at once")
-
-    signal.signal(signal.SIGINT, interrupted)
-    return stop
 
 
 def say(text: str, style: str = "") -> None:

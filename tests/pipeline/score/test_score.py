@@ -593,7 +593,8 @@ def test_the_command_fails_where_a_video_has_no_score(
 ) -> None:
     import run_pipeline
 
-    monkeypatch.setattr("pipeline.cli.terminal.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    handler = "pipeline.cli.terminal.stop_on_interrupt"
+    monkeypatch.setattr(handler, lambda *_: threading.Event())  # leave pytest's Ctrl-C alone
     (tmp_path / "bad.mp4").write_text("no video")
     words = ["--model", trained[0], "--cache", tmp_path / "cache", "--workers", 0, "--out", tmp_path / "s.csv"]
     done = CliRunner().invoke(
