@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.evaluate.system_table import Cell, Table
 from pipeline.report.page_data import EvaluationSection, ReportData
+from pipeline.report.template_values import best_of, cell_text
 from pipeline.report.text import template_value
-from pipeline.report.view import best_of, cell_text
 from pipeline.score.score_tables import cell, csv_text
 
 SCORES = "scores.csv"

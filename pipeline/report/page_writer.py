@@ -19,7 +19,7 @@ from markupsafe import Markup
 from data.errors import UsageError
 from data.store import write_text
 from pipeline.checks.flag import worst_first
-from pipeline.report import payload, text, view
+from pipeline.report import chart_json, template_values, text
 from pipeline.report.comparison_section import pair_payload
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import downloads, tables_of
@@ -66,9 +66,9 @@ def render_report(data: ReportData) -> str:
     page = environment().get_template("page.html.j2")
     return page.render(
         data=data,
-        batch=view.batch_of(data),
+        batch=template_values.batch_of(data),
         files={name: content.split("\n") for name, content in downloads(data).items()},
-        scale=view.score_scale(data),
+        scale=template_values.score_scale(data),
         anchors=anchors,
         scripts=scripts,
         styles=[asset(name) for name in STYLES],
@@ -115,7 +115,12 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload, "performer_scores": performer_scores, "tables_of": tables_of}
+    made.globals |= {
+        "template_values": template_values,
+        "chart_json": chart_json,
+        "performer_scores": performer_scores,
+        "tables_of": tables_of,
+    }
     made.globals |= {"pairs_of": pair_payload}
     made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

@@ -67,3 +67,8 @@ def flow_output(pairs: int) -> StageOutput:
             "inliers": Array(np.full(pairs, 0.75, np.float32), ("pair",), "1"),
         }
     )
+
+
+def motion_of_camera(motion: np.ndarray, time: np.ndarray) -> StageOutput:
+    """The times (pair, 2) and the motion (pair, 4) of a `camera_flow` output."""
+    return StageOutput({"time": Array(time, ("pair", "2"), "s"), "motion": Array(motion, ("pair", "4"), "mixed")})

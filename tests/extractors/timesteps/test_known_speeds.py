@@ -12,7 +12,7 @@ from extractors.timesteps.motion_descriptors import PointTrack
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.trial_descriptors import pair_descriptors
-from pipeline.report.video_section import BODY_PARTS, body_speed
+from pipeline.report.motion_charts import BODY_PARTS, body_speed
 from pipeline.score.movement import movement
 from tests.helpers.made_outputs import STANDING, pose_of
 

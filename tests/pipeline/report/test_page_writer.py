@@ -22,7 +22,7 @@ from data.video import jpeg
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.evaluate.system_table import Cell, Table, TableRow
-from pipeline.report import ReportData, payload, render_report, text, view, write_report
+from pipeline.report import ReportData, chart_json, render_report, template_values, text, write_report
 from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
 from pipeline.score.score import Score, StepScore
@@ -214,12 +214,12 @@ def stepped(*scores: float) -> d.VideoSection:
 
 def test_steps_are_coloured_against_training_and_else_against_the_video() -> None:
     trained = replace(stepped(5.0, 7.5, 99.0), training=d.TrainingSteps(((7.0, 1.0),) * 3, (-1.0, -0.5)))
-    assert [s.quality for s in view.drawn_steps(trained)] == [-1.0, 0.2, 0.4]
+    assert [s.quality for s in template_values.drawn_steps(trained)] == [-1.0, 0.2, 0.4]
     steps = stepped(1.0, 3.0)
-    assert [s.quality for s in view.drawn_steps(steps)] == [-0.2, 0.2]
-    assert [(s.left, s.width) for s in view.drawn_steps(steps)] == [(0.0, 50.0), (50.0, 50.0)]
+    assert [s.quality for s in template_values.drawn_steps(steps)] == [-0.2, 0.2]
+    assert [(s.left, s.width) for s in template_values.drawn_steps(steps)] == [(0.0, 50.0), (50.0, 50.0)]
     same = stepped(2.0, 2.0)
-    assert [s.quality for s in view.drawn_steps(same)] == [0.0, 0.0]
+    assert [s.quality for s in template_values.drawn_steps(same)] == [0.0, 0.0]
 
 
 def test_the_best_of_a_column_follows_its_direction() -> None:
@@ -232,12 +232,12 @@ def test_the_best_of_a_column_follows_its_direction() -> None:
     )
     columns, better = ("rho", "MAE", "coverage", "rho 2"), ("high", "low", "neither", "high")
     table = Table("t", columns, rows, better=better)  # type: ignore[arg-type]
-    assert view.best_of(table) == {(1, 0), (2, 0), (0, 1)}
-    assert view.bold_note(table) == "Bold: the highest of a column; of MAE, the lowest."
+    assert template_values.best_of(table) == {(1, 0), (2, 0), (0, 1)}
+    assert template_values.bold_note(table) == "Bold: the highest of a column; of MAE, the lowest."
     plain = replace(table, better=())
-    assert (view.best_of(plain), view.bold_note(plain)) == (set(), "")
-    assert view.bold_note(replace(table, better=("high",))) == "Bold: the highest of a column."
-    assert view.bold_note(replace(table, better=("neither", "low"))) == "Bold: of MAE, the lowest."
+    assert (template_values.best_of(plain), template_values.bold_note(plain)) == (set(), "")
+    assert template_values.bold_note(replace(table, better=("high",))) == "Bold: the highest of a column."
+    assert template_values.bold_note(replace(table, better=("neither", "low"))) == "Bold: of MAE, the lowest."
 
 
 @pytest.mark.parametrize(
@@ -245,15 +245,15 @@ def test_the_best_of_a_column_follows_its_direction() -> None:
     [(0.5, 0.5), (None, ""), (math.nan, ""), ((-0.12, 0.4), -0.12), ((0.3, 0.4), 0.3), ("none", "none")],
 )
 def test_cells_of_results_sort_by_their_number(value: Cell, key: float | str) -> None:
-    assert view.sort_key(value) == key
+    assert template_values.sort_key(value) == key
 
 
 def test_axes_of_predictions_hold_every_score_and_interval() -> None:
     rows = (d.ScatterPoint("a", 10, 40, (-20, math.inf)), d.ScatterPoint("b", 30, math.nan))
-    low, high = payload.prediction_range(rows)
+    low, high = chart_json.prediction_range(rows)
     assert (low, high) == pytest.approx((-21.8, 41.8))
-    assert payload.prediction_range(()) == pytest.approx((-0.03, 1.03))
-    assert payload.prediction_range((d.ScatterPoint("a", 5, 5),)) == (4.5, 5.5)
+    assert chart_json.prediction_range(()) == pytest.approx((-0.03, 1.03))
+    assert chart_json.prediction_range((d.ScatterPoint("a", 5, 5),)) == (4.5, 5.5)
 
 
 def test_numbers_as_people_read_them() -> None:

@@ -10,9 +10,9 @@ import pytest
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag, Level
 from pipeline.checks.flag_checks import GUESSING
-from pipeline.report import ReportData, render_report, view
+from pipeline.report import ReportData, render_report, template_values
 from pipeline.report.page_data import BatchSection, Traces, TrainingSteps, VideoSection
-from pipeline.report.view import why
+from pipeline.report.template_values import why
 from pipeline.score.model_card import LIMITS
 from pipeline.score.score import NO_JUDGEMENT, Score, ScoreParts, StepScore
 from pipeline.score.score_tables import csv_text, scores_as_json
@@ -104,20 +104,20 @@ def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_car
 def test_only_a_step_that_the_words_call_unusual_has_the_full_colour() -> None:
     for gap in np.arange(-1.1, 1.1, 0.05).round(2):
         shown = video(0.1, 0.0, float(gap), -0.1, 0.0)
-        strongest = min(step.quality for step in view.drawn_steps(shown))
+        strongest = min(step.quality for step in template_values.drawn_steps(shown))
         assert ("unusual" in why(shown) or "below the mean" in why(shown)) == (strongest > -1.0), gap
-        assert strongest == -1.0 or strongest >= -view.PALE
+        assert strongest == -1.0 or strongest >= -template_values.PALE
 
 
 def test_colour_and_number_are_on_one_scale() -> None:
     """A step that is further below has never the paler colour, even where its deviation in training is larger."""
     training = replace(TRAINING, scores=((MEAN, 0.02), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5)))
-    steps = view.drawn_steps(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
+    steps = template_values.drawn_steps(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
     by_number = sorted(steps, key=lambda step: step.shown_gap)
     assert [step.quality for step in by_number] == sorted(step.quality for step in steps)
-    reach = view.colour_reach(video(0, 0, 0, 0, 0, training=training))
-    assert steps[0].quality == pytest.approx(-view.PALE * 0.05 / reach)
-    assert steps[4].quality == view.PALE
+    reach = template_values.colour_reach(video(0, 0, 0, 0, 0, training=training))
+    assert steps[0].quality == pytest.approx(-template_values.PALE * 0.05 / reach)
+    assert steps[4].quality == template_values.PALE
 
 
 def accurate(shown: VideoSection, within: float) -> VideoSection:
@@ -144,7 +144,7 @@ def test_the_scale_of_the_colours_ends_at_what_is_unusual() -> None:
 
 def test_attention_is_drawn_against_its_usual_range() -> None:
     shown = video(0, 0, 0, 0, 0)
-    strip = view.attention(shown, view.drawn_steps(shown))
+    strip = template_values.attention(shown, template_values.drawn_steps(shown))
     assert strip is not None
     axis, steps = strip
     assert 0.48 < axis.low < 0.5
@@ -152,11 +152,11 @@ def test_attention_is_drawn_against_its_usual_range() -> None:
     assert all(step.position == pytest.approx(50) for step in steps)
     assert all(step.usual == pytest.approx((100 / 12, 1000 / 12), abs=0.1) for step in steps)
     alone = video(0, 0, 0, 0, 0, training=None)
-    bare = view.attention(alone, view.drawn_steps(alone))
+    bare = template_values.attention(alone, template_values.drawn_steps(alone))
     assert bare is not None
     axis, steps = bare
     assert (axis.low, axis.high, steps[0].usual) == (0.0, 1.0, None)
-    assert view.attention(shown, []) is None
+    assert template_values.attention(shown, []) is None
 
 
 def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
@@ -175,7 +175,9 @@ def test_a_page_of_a_model_that_guesses_is_about_movement() -> None:
     assert page.count(">Videos</h2>") == 1
     assert not [word for word in (">31.7", 'class="steps"', 'id="distribution"', "Attention to the") if word in page]
     assert page.index("high.mp4") < page.index("low.mp4")
-    assert [name for _, name in view.comparable(data)] == ["low.mp4", "high.mp4"], "side by side, without scores"
+    assert [name for _, name in template_values.comparable(data)] == ["low.mp4", "high.mp4"], (
+        "side by side, without scores"
+    )
 
 
 def test_phases_sum_their_steps_and_name_them() -> None:
@@ -185,7 +187,7 @@ def test_phases_sum_their_steps_and_name_them() -> None:
     parts = ScoreParts.of(named.result, 2)
     assert parts is not None
     assert {name: float(share) for name, share in parts.phases.items()} == {"run": 4.1, "flight": 1.9, "entry": 2.3}
-    assert sum(parts.phases.values()) == sum(s.share or 0 for s in view.drawn_steps(named))
+    assert sum(parts.phases.values()) == sum(s.share or 0 for s in template_values.drawn_steps(named))
     assert why(named).startswith("Lowest against training: steps 3–4 (flight), 2.00–4.00 s")
     assert plain.result.phases == ()
     page = render_report(ReportData("t", videos=(named,)))

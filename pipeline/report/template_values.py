@@ -16,7 +16,7 @@ from pipeline.checks.flag import Flag
 from pipeline.checks.flag_checks import GUESSING
 from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
-from pipeline.report.payload import axis_seconds
+from pipeline.report.chart_json import axis_seconds
 from pipeline.report.text import steps_named, to_digits
 from pipeline.score.score import Score, StepScore
 

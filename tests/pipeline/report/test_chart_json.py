@@ -13,21 +13,21 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import PROGRAM, quoted
+from pipeline.report import chart_json, text
 from pipeline.report import page_data as d
-from pipeline.report import payload, text
 from pipeline.score.score import Score, StepScore
 
 
 @given(st.one_of(st.floats(), st.integers(-(10**9), 10**9)))
 @example(1.79769e308)
 def test_rounding_keeps_five_digits(value: float) -> None:
-    made = payload.rounded(value)
+    made = chart_json.rounded(value)
     if not math.isfinite(value) or abs(value) > 1.7976e308:
         assert made is None
     else:
         assert made == pytest.approx(value, rel=1e-4, abs=0)
         assert made is not None
-        assert payload.rounded(made) == made
+        assert chart_json.rounded(made) == made
 
 
 def video(**parts: object) -> d.VideoSection:
@@ -42,7 +42,9 @@ def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel() -> None:
     points = rng.uniform(0, 1, (6, 3, 17, 3)) * [640, 360, 1]
     points[2, 1] = np.nan
     points[3, 0, 5, 0] = np.nan
-    made = payload.video_payload(video(skeleton=d.Skeleton(np.arange(6) / 25, points, (640, 360), ("a",))))["skeleton"]
+    made = chart_json.video_payload(video(skeleton=d.Skeleton(np.arange(6) / 25, points, (640, 360), ("a",))))[
+        "skeleton"
+    ]
     assert made["names"] == ["a"]
     back = np.array(made["points"], float).reshape(6, 3, 17, 3) / [10, 10, 100]
     there = np.isfinite(points).all(axis=-1)
@@ -58,45 +60,45 @@ def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count: int, seed:
     if count > 2:
         values[count // 2] = np.nan  # the smallest gap
     traces = d.Traces("t", "m", np.arange(count) / 30, {"s": values})
-    (series,) = payload.video_payload(video(kinematics=(traces,)))["charts"][0]["series"]
-    assert len(series["t"]) == len(series["v"]) <= payload.MAX_POINTS
+    (series,) = chart_json.video_payload(video(kinematics=(traces,)))["charts"][0]["series"]
+    assert len(series["t"]) == len(series["v"]) <= chart_json.MAX_POINTS
     there = [value for value in series["v"] if value is not None]
-    assert (max(there), min(there)) == (payload.rounded(np.nanmax(values)), payload.rounded(np.nanmin(values)))
+    assert (max(there), min(there)) == (chart_json.rounded(np.nanmax(values)), chart_json.rounded(np.nanmin(values)))
     assert (None in series["v"]) == (count > 2)
-    assert (series["v"][0], series["v"][-1]) == (payload.rounded(values[0]), payload.rounded(values[-1]))
+    assert (series["v"][0], series["v"][-1]) == (chart_json.rounded(values[0]), chart_json.rounded(values[-1]))
     assert series["t"] == sorted(series["t"])
-    if count <= payload.MAX_POINTS:
-        assert series["v"] == [payload.rounded(value) for value in values]
+    if count <= chart_json.MAX_POINTS:
+        assert series["v"] == [chart_json.rounded(value) for value in values]
 
 
 def test_the_camera_is_shown_where_it_moves() -> None:
     time = np.arange(50) / 25
     still = d.CameraTrajectory(time, 0.001 * time, 0 * time, 1 + 0 * time, 0 * time)
     moved = d.CameraTrajectory(time, 0.3 * time, 0 * time, 1 + 0.1 * time, 2 * time)
-    assert payload.is_static(still)
-    assert not payload.is_static(moved)
-    assert payload.charts(video(camera=still)) == ()
-    assert [chart.title for chart in payload.charts(video(camera=moved))] == [
+    assert chart_json.is_static(still)
+    assert not chart_json.is_static(moved)
+    assert chart_json.charts(video(camera=still)) == ()
+    assert [chart.title for chart in chart_json.charts(video(camera=moved))] == [
         "Camera pan",
         "Camera zoom",
         "Camera rotation",
     ]
     unknown = d.CameraTrajectory(time, time * np.nan, time * np.nan, time * np.nan, time * np.nan)
-    assert payload.is_static(unknown)
-    assert payload.charts(video(camera=unknown)) == ()
+    assert chart_json.is_static(unknown)
+    assert chart_json.charts(video(camera=unknown)) == ()
 
 
 def test_a_video_lasts_until_its_last_step_curve_or_frame() -> None:
-    assert payload.axis_seconds(video()) == 2.5
-    assert payload.axis_seconds(video(duration=7.0)) == 7.0
+    assert chart_json.axis_seconds(video()) == 2.5
+    assert chart_json.axis_seconds(video(duration=7.0)) == 7.0
     late = d.Traces("t", "m", np.array([0.0, 9.5]), {"s": np.zeros(2)})
-    assert payload.axis_seconds(video(duration=7.0, kinematics=(late,))) == 9.5
-    assert payload.axis_seconds(video(duration=math.nan)) == 2.5
-    assert payload.axis_seconds(d.VideoSection("v", Score("v"))) == 1e-3
+    assert chart_json.axis_seconds(video(duration=7.0, kinematics=(late,))) == 9.5
+    assert chart_json.axis_seconds(video(duration=math.nan)) == 2.5
+    assert chart_json.axis_seconds(d.VideoSection("v", Score("v"))) == 1e-3
 
 
 def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
-    made = payload.video_payload(video())
+    made = chart_json.video_payload(video())
     assert made["scored"] == {
         "name": "v", "score": 5.0, "interval80": (4.0, 6.0), "interval95": None, "model": "m", "decimals": 2, "why": "",
         "within": None, "held_out": None, "known": False,
@@ -104,14 +106,14 @@ def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
     assert [(s["score"], s["interaction"]) for s in made["steps"]] == [(2.0, 0.6), (3.0, 0.5)]
     rows = (video(), d.VideoSection("failed", Score("failed")))
     training = (*np.random.default_rng(0).normal(size=20_000), math.nan)
-    batch = payload.batch_payload(d.BatchSection(rows, training_scores=training))
+    batch = chart_json.batch_payload(d.BatchSection(rows, training_scores=training))
     assert batch["scores"] == [5.0]
     assert len(batch["training"]) == 5000
     assert np.quantile(batch["training"], [0, 0.5, 1]) == pytest.approx(np.nanquantile(training, [0, 0.5, 1]), abs=0.01)
 
 
 def test_the_words_of_a_command_are_quoted_here_and_not_by_the_page() -> None:
-    made = payload.video_payload(d.VideoSection("-Anna's dive.mp4", Score("a")))
+    made = chart_json.video_payload(d.VideoSection("-Anna's dive.mp4", Score("a")))
     assert made["typed"] == {"program": PROGRAM, "video": quoted(Path("-Anna's dive.mp4"))}
     assert shlex.split(made["typed"]["video"]) == ["./-Anna's dive.mp4"]
 
@@ -120,15 +122,15 @@ def test_curves_and_bars_of_an_evaluation() -> None:
     epoch = np.arange(1, 2001)
     curve = d.TrainingCurve(epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)
     bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2, baseline=True)), "unit", "l", "r", "note")
-    made = payload.evaluation_payload(d.EvaluationSection(bars=bars, curve=curve))
+    made = chart_json.evaluation_payload(d.EvaluationSection(bars=bars, curve=curve))
     assert made["bars"]["bars"][1] == {"name": "y", "value": 0.2, "baseline": True, "low": None, "high": None}
     rows = made["curve"]
     assert (rows[0]["x"], rows[-1]["x"]) == (1, 2000)
-    assert len(rows) <= payload.MAX_POINTS
+    assert len(rows) <= chart_json.MAX_POINTS
     for row in rows:
-        assert row["y"] == payload.rounded(1 / row["x"])
-        assert row["low"] == payload.rounded(0.5 / row["x"])
-        assert row["high"] == payload.rounded(2 / row["x"])
+        assert row["y"] == chart_json.rounded(1 / row["x"])
+        assert row["low"] == chart_json.rounded(0.5 / row["x"])
+        assert row["high"] == chart_json.rounded(2 / row["x"])
 
 
 JSON = st.recursive(

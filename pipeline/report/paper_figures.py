@@ -27,10 +27,10 @@ from data.store import write_bytes
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
+from pipeline.report.chart_json import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
 from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoSection
-from pipeline.report.payload import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
+from pipeline.report.template_values import drawn_steps, plotted_tasks
 from pipeline.report.text import MINUS, to_digits
-from pipeline.report.view import drawn_steps, plotted_tasks
 from pipeline.score.score import StepScore, phases_of_steps
 from pipeline.settings.destinations import file_error
 

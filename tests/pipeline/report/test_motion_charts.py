@@ -1,0 +1,133 @@
+"""Charts of bodies, tools and the camera from planted motion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from data.store.arrays import Array, StageOutput
+from pipeline.report import motion_charts
+from tests.helpers.made_outputs import STANDING, motion_of_camera, pose_of
+
+TORSO = 45.0
+TIME = np.arange(60) / 25
+
+
+def pose(*people: np.ndarray) -> StageOutput:
+    """Pose outputs of (frame, 17, 2) people in pixels, all joints certain."""
+    return pose_of(people, score=1.0)
+
+
+def falling(scale: float = 1.0, place: float = 0.0) -> np.ndarray:
+    """(frame, 17, 2) a standing person who falls."""
+    fall = np.stack([np.full(60, 200.0), 60 + 80 * TIME**2], axis=1)
+    return scale * (STANDING + fall[:, None]) + [place, 0]
+
+
+def test_equal_bodies_differ_by_nothing_whatever_their_size_and_place() -> None:
+    made = motion_charts.pose_difference(pose(falling(), falling(place=150)))
+    assert made is not None
+    assert set(made.series) == {*motion_charts.BODY_PARTS, "hips"}
+    for values in made.series.values():
+        np.testing.assert_allclose(values, 0, atol=1e-9)
+    larger = motion_charts.pose_difference(pose(falling(), falling(2.0)))
+    assert larger is not None
+    for part in motion_charts.BODY_PARTS:
+        np.testing.assert_allclose(larger.series[part], 0, atol=1e-9)
+
+
+def test_a_raised_arm_and_a_late_fall_are_shown_where_they_are() -> None:
+    other = falling()
+    other[:, [7, 8, 9, 10]] += [0, -0.5 * TORSO]
+    made = motion_charts.pose_difference(pose(falling(), other))
+    assert made is not None
+    np.testing.assert_allclose(made.series["arms"], 0.5, atol=1e-9)
+    np.testing.assert_allclose(made.series["legs"], 0, atol=1e-9)
+    late = falling() + [0, 1] * (TIME * 0.3 * TORSO)[:, None, None]
+    apart = motion_charts.pose_difference(pose(falling(), late))
+    assert apart is not None
+    moved = 0.3 * (TIME - np.median(TIME[:5]))
+    np.testing.assert_allclose(apart.series["hips"][5:-5], moved[5:-5], atol=1e-6)
+
+
+def test_undetected_joints_leave_gaps_and_one_body_has_no_difference() -> None:
+    points = pose(falling(), falling())
+    points.arrays["keypoints"].values[20:30, 1, [13, 14, 15, 16], 2] = 0.01
+    made = motion_charts.pose_difference(points)
+    assert made is not None
+    assert np.isnan(made.series["legs"]).nonzero()[0].tolist() == list(range(20, 30))
+    assert np.isfinite(made.series["arms"]).all()
+    assert motion_charts.pose_difference(pose(falling())) is None
+    nobody = pose(falling(), falling() * np.nan)
+    assert motion_charts.pose_difference(nobody) is None
+    assert motion_charts.body_speed(pose(falling() * np.nan)) is None
+
+
+def test_the_speed_of_a_part_is_relative_to_the_hips() -> None:
+    waving = falling()
+    waving[:, [7, 8, 9, 10], 0] += (2.0 * TORSO * TIME)[:, None]
+    made = motion_charts.body_speed(pose(waving))
+    assert made is not None
+    np.testing.assert_allclose(made.series["arms"], 2.0, atol=1e-6)
+    np.testing.assert_allclose(made.series["legs"], 0, atol=1e-6)
+
+
+def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion() -> None:
+    rng = np.random.default_rng(0)
+    ends = np.cumsum(rng.uniform(0.02, 0.06, 31))
+    motion = rng.normal(size=(30, 4))
+    motion[7] = np.nan
+    made = motion_charts.camera_trajectory(motion_of_camera(motion, np.stack([ends[:-1], ends[1:]], axis=1)))
+    assert made is not None
+    x, y, zoom, turn = 0.0, 0.0, 1.0, 0.0
+    for row in range(30):
+        assert (made.x[row], made.y[row]) == pytest.approx((x, y))
+        assert (made.zoom[row], made.rotation[row]) == pytest.approx((zoom, turn))
+        seconds = ends[row + 1] - ends[row]
+        if row != 7:
+            x, y = x - motion[row, 0] * seconds, y - motion[row, 1] * seconds
+            zoom, turn = zoom * np.exp(motion[row, 2] * seconds), turn - np.degrees(motion[row, 3] * seconds)
+    assert made.time.tolist() == ends.tolist()
+    assert motion_charts.camera_trajectory(motion_of_camera(np.zeros((0, 4)), np.zeros((0, 2)))) is None
+
+
+def tools() -> StageOutput:
+    names = ("left_speed_m_s", "left_gripper_rad", "hands_distance_m")
+    master = np.random.default_rng(1).uniform(size=(60, 3))
+    rows = {"master": master, "slave": 0.5 * master}
+    arrays = {name: Array(values, ("row", "channel"), "mixed", names=names) for name, values in rows.items()}
+    return StageOutput({"time": Array(TIME, ("row",), "s"), **arrays})
+
+
+def test_charts_of_tools_are_the_channels_that_were_stored() -> None:
+    given = tools()
+    master, slave = (given.arrays[name].values for name in ("master", "slave"))
+    made = motion_charts.tool_difference(given)
+    assert made is not None
+    np.testing.assert_array_equal(made.series["left tool"], master[:, 0] - slave[:, 0])
+    speed, grip, apart = motion_charts.tool_traces(given)
+    assert set(speed.series) == {"left master", "left slave"}
+    np.testing.assert_array_equal(grip.series["left slave"], slave[:, 1])
+    np.testing.assert_array_equal(apart.series["distance"], slave[:, 2])
+    assert motion_charts.tool_difference(StageOutput({"time": Array(TIME, ("row",), "s")})) is None
+
+
+def test_smoothing_is_the_mean_of_the_known_values() -> None:
+    values = np.random.default_rng(2).normal(size=30)
+    values[[4, 5, 6, 7, 8, 9, 20]] = np.nan
+    made = motion_charts.smooth(values)
+    for row, value in enumerate(values):
+        window = values[max(0, row - 2) : row + 3]
+        assert made[row] == pytest.approx(np.nanmean(window)) if np.isfinite(value) else np.isnan(made[row])
+
+
+def test_a_skeleton_has_the_names_of_its_people() -> None:
+    made = motion_charts.skeleton(pose(falling()))
+    assert (made.names, made.size) == (("athlete",), (640.0, 360.0))
+    assert motion_charts.skeleton(pose(falling(), falling(place=150))).names == ("left athlete", "right athlete")
+    assert motion_charts.skeleton(pose(falling(place=150), falling())).names == ("right athlete", "left athlete")
+    assert motion_charts.skeleton(pose(falling(), falling(), falling())).names == (
+        "athlete 1",
+        "athlete 2",
+        "athlete 3",
+    )
