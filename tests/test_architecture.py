@@ -205,7 +205,7 @@ def test_one_place_runs_work() -> None:
             if (name := module.split(".")[0]) in starters:
                 starters[name].add(path.relative_to(ROOT).as_posix())
     assert starters["ray"] == {"pipeline/pool/ray_pool.py"}
-    assert starters["multiprocessing"] == {"pipeline/pool/local_pool.py", "pipeline/cli/terminal.py"}, "it kills"
+    assert starters["multiprocessing"] == {"pipeline/pool/local_pool.py", "pipeline/cli/interrupts.py"}, "it kills"
 
 
 def test_an_item_goes_back_only_after_a_lost_worker_and_a_record_only_after_an_output_that_cannot_be_read() -> None:

@@ -86,7 +86,7 @@ ABOUT_FIGURES = {
     "extractors.pose.stage",  # the stored name of a dim, older than the rule
     "models.aim_config", "pipeline.pack.motion_formats",  # figures of papers
     "pipeline.api.pages", "pipeline.cli.commands", "pipeline.cli.next_lines", "pipeline.evaluate.evaluation_results",
-    "pipeline.report.chart_json", "pipeline.report.paper_figures",
+    "pipeline.report.chart_json", "pipeline.report.paper_plots",
 }  # fmt: skip
 """Modules that draw, write or cite figures. Nothing else is a figure: numbers have names of their own."""
 
