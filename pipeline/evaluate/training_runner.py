@@ -18,7 +18,7 @@ import torch
 
 from data.errors import Cancelled
 from pipeline.observer import Progress
-from pipeline.pool import MOST_LOST, Message, RayPool, Tell, WorkerLost, pool_of, run_items, worker_threads
+from pipeline.pool import MOST_LOST, Message, Tell, WorkerLost, pool_of, run_items
 from pipeline.settings.machine import WorkConfig
 from pipeline.systems import Predictions, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl
@@ -52,12 +52,11 @@ class TrainingRunner:
         Raises as `run_training` does for the first training that fails. On a cluster also UsageError where it cannot
         be reached or has no room, and TrainingError where a training lost two workers.
         """
-        weights, cores = {number: one.weight for number, one in enumerate(trainings)}, torch.get_num_threads()
+        weights = {number: one.weight for number, one in enumerate(trainings)}
         self.progress.plan(weights)
         longest_first = sorted(weights, key=lambda number: -weights[number])  # so that all cores end together
-        count = max(1, min(cores, len(trainings)))
-        pool = pool_of(self.work, threads=count)
-        share = worker_threads(self.work) if isinstance(pool, RayPool) else cores // count
+        pool = pool_of(self.work, cores=torch.get_num_threads())
+        _, share = pool.split_cores(len(trainings))
         control = TrainingControl(self.folder, device=self.work.train_device, cores=share)
         start = partial(_start_training, features, control)
         items, finished = deque((number, trainings[number]) for number in longest_first), dict[int, Predictions]()

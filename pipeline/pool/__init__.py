@@ -1,7 +1,7 @@
 """Workers: threads, processes or actors of Ray that videos, trainings and stacks of networks are given to."""
 
 from pipeline.pool.local_pool import ProcessPool, ThreadPool
-from pipeline.pool.ray_pool import RayPool, pool_of, worker_threads
+from pipeline.pool.ray_pool import RayPool, pool_of
 from pipeline.pool.worker_pool import MOST_LOST, Message, Pool, Start, Tell, WorkerLost, run_items
 
 __all__ = [
@@ -16,5 +16,4 @@ __all__ = [
     "WorkerLost",
     "pool_of",
     "run_items",
-    "worker_threads",
 ]

@@ -50,9 +50,12 @@ Items = queue.SimpleQueue[Any]
 
 @dataclass(frozen=True)
 class ThreadPool(Pool):
-    """Threads of this process. None can be killed, so an item has no limit of time, and the end waits for it."""
+    """Threads of this process, at most one per core.
 
-    threads: int = 1
+    None can be killed, so an item has no limit of time, and the end waits for it.
+    """
+
+    cores: int = 1
     timeout_s: float = math.inf
 
     @contextmanager
@@ -60,11 +63,17 @@ class ThreadPool(Pool):
         self, start: Start[Any, Any], items: int
     ) -> Iterator[tuple[Callable[[], int], Callable[[], ThreadWorker]]]:
         """See `Pool`."""
-        yield lambda: self.threads, partial(ThreadWorker, start, threading.Event())
+        workers, _ = self.split_cores(items)
+        yield lambda: workers, partial(ThreadWorker, start, threading.Event())
 
-    def workers_for(self, items: int) -> tuple[int, str]:
+    def split_cores(self, items: int) -> tuple[int, int]:
         """See `Pool`."""
-        return self.threads, "this process"
+        workers = max(1, min(self.cores, items))
+        return workers, self.cores // workers
+
+    def where(self, items: int) -> str:
+        """See `Pool`."""
+        return "this process"
 
     def wait(self, workers: Sequence[ThreadWorker]) -> None:
         """See `Pool`."""
@@ -137,19 +146,19 @@ class ProcessPool(Pool):
         workers, threads = self.split_cores(items)
         yield lambda: workers, partial(ProcessWorker, threads, start)
 
-    def workers_for(self, items: int) -> tuple[int, str]:
-        """See `Pool`."""
-        workers, threads = self.split_cores(items)
-        each = f"1 process with {counted(threads, 'thread')}"
-        return workers, each if workers == 1 else f"{workers} processes with {counted(threads, 'thread')} each"
-
     def split_cores(self, items: int) -> tuple[int, int]:
-        """The number of processes for so many items, and of threads of each."""
+        """See `Pool`."""
         workers = self.work.workers
         if workers is None:
             workers = min(usable_cores(), items, int(psutil.virtual_memory().available / WORKER_BYTES))
         workers = max(1, workers)
         return workers, self.work.threads or max(1, usable_cores() // workers)
+
+    def where(self, items: int) -> str:
+        """See `Pool`."""
+        workers, threads = self.split_cores(items)
+        each = f"1 process with {counted(threads, 'thread')}"
+        return each if workers == 1 else f"{workers} processes with {counted(threads, 'thread')} each"
 
     def wait(self, workers: Sequence[ProcessWorker]) -> None:
         """See `Pool`."""

@@ -37,20 +37,15 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
 
 
-def pool_of(work: WorkConfig, threads: int = 0) -> Pool:
+def pool_of(work: WorkConfig, cores: int = 0) -> Pool:
     """Where work runs under these settings. Raises UsageError for "ray" without Ray.
 
     Args:
-        threads: of this process in place of processes, for items that share its memory and have no limit of time.
+        cores: for threads of this process in place of processes: items share its memory and have no limit of time.
     """
     if work.engine == "ray":
-        return RayPool(work, math.inf if threads else work.timeout_s)
-    return ThreadPool(threads or 1) if threads or work.workers == 0 else ProcessPool(work, work.timeout_s)
-
-
-def worker_threads(work: WorkConfig) -> int:
-    """Threads of one Ray worker: `work.threads`, else as many as it has cores."""
-    return work.threads or max(1, int(work.ray_cpus))
+        return RayPool(work, math.inf if cores else work.timeout_s)
+    return ThreadPool(cores or 1) if cores or work.workers == 0 else ProcessPool(work, work.timeout_s)
 
 
 class _Cluster:
@@ -134,7 +129,8 @@ class RayPool(Pool):
             self._connect()
         try:
             cluster = _Cluster(self.work)
-            yield cluster.room, partial(RayActor, cluster, ray.put(start))  # sent once to each machine
+            _, threads = self.split_cores(items)
+            yield cluster.room, partial(RayActor, threads, cluster, ray.put(start))  # sent once to each machine
         finally:
             if not connected:
                 ray.shutdown()
@@ -167,9 +163,13 @@ class RayPool(Pool):
             fix = fix if address else "Type the same again, or leave --engine ray out"
             raise UsageError(f"{what} ({_first_line(error)})", fix=fix) from None
 
-    def workers_for(self, items: int) -> tuple[int, str]:
+    def split_cores(self, items: int) -> tuple[int, int]:
         """See `Pool`; the cluster itself is not asked."""
-        return self.work.workers or 1, "Ray"
+        return self.work.workers or 1, self.work.threads or max(1, int(self.work.ray_cpus))
+
+    def where(self, items: int) -> str:
+        """See `Pool`."""
+        return "Ray"
 
 
 def greet(address: str) -> None:
@@ -190,12 +190,12 @@ def greet(address: str) -> None:
 class RayActor(Worker):
     """One actor. The time of an item counts from the first answer about it."""
 
-    def __init__(self, cluster: _Cluster, start: Any) -> None:
+    def __init__(self, threads: int, cluster: _Cluster, start: Any) -> None:
         import ray
 
         self.cluster, work = cluster, cluster.work
         path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(worker_threads(work)))}
+        variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
         options = {"num_cpus": work.ray_cpus, "num_gpus": work.ray_gpus, "runtime_env": {"env_vars": variables}}
         options["max_concurrency"] = 4  # `halt` and `state` answer beside `work`
         self.actor = ray.remote(RayWorker).options(**options).remote(os.getcwd(), start)

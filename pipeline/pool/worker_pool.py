@@ -112,8 +112,12 @@ class Pool(ABC):
         """A function that returns the number of workers for so many items at present, and one that starts a worker."""
 
     @abstractmethod
-    def workers_for(self, items: int) -> tuple[int, str]:
-        """The number of workers that the settings give for so many items, and in words where they run."""
+    def split_cores(self, items: int) -> tuple[int, int]:
+        """The number of workers that the settings give for so many items, and of threads of each."""
+
+    @abstractmethod
+    def where(self, items: int) -> str:
+        """Where so many items run, in words."""
 
     @abstractmethod
     def wait(self, workers: Sequence[Any]) -> None:

@@ -63,7 +63,8 @@ def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> Expe
         counts = (count for plan, count in zip(plans, frames, strict=True) if name in plan.todo)
         work = [stage_class(name).work(one.settings, count) for count in counts]
         stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(one.kind_of_work))
-    workers, where = pool_of(machine.work).workers_for(len(plans))
+    pool = pool_of(machine.work)
+    workers, _ = pool.split_cores(len(plans))
     seconds = None
     if sum(frames) and all(one.kind_of_work in measured for one in planned.values()):
         # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
@@ -73,7 +74,7 @@ def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> Expe
             for wave in plan.waves()
         )
         seconds = sum(waves) / min(workers, max(1, len(plans)))
-    return ExpectedCost(len(plans), sum(frames), seconds, workers, stages, where, tuple(frames))
+    return ExpectedCost(len(plans), sum(frames), seconds, workers, stages, pool.where(len(plans)), tuple(frames))
 
 
 def in_a_line(expected: ExpectedCost) -> str:

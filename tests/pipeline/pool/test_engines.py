@@ -67,8 +67,8 @@ def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 6)
     assert ProcessPool(WorkConfig()).split_cores(100) == (6, 1)
     assert ProcessPool(WorkConfig()).split_cores(2) == (2, 3), "two videos"
-    assert ProcessPool(WorkConfig()).workers_for(100) == (6, "6 processes with 1 thread each")
-    assert ProcessPool(WorkConfig()).workers_for(1) == (1, "1 process with 6 threads")
+    assert ProcessPool(WorkConfig()).where(100) == "6 processes with 1 thread each"
+    assert ProcessPool(WorkConfig()).where(1) == "1 process with 6 threads"
     assert ProcessPool(WorkConfig(workers=1, threads=2)).split_cores(100) == (1, 2)
     free.return_value.available = 4e9
     assert ProcessPool(WorkConfig()).split_cores(100) == (2, 3), "memory for two"

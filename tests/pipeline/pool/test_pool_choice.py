@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from data.errors import UsageError
@@ -18,3 +20,19 @@ def test_the_settings_choose_where_the_work_runs() -> None:
     if pytest.importorskip("ray"):
         far = WorkConfig(engine="ray", address="here:1")
         assert pool_of(far) == RayPool(far, far.timeout_s)
+        assert pool_of(far, cores=4) == RayPool(far, math.inf)
+
+
+def test_every_pool_says_how_many_threads_a_worker_has() -> None:
+    """Trainings take one of this process per core, and their stacks the rest; those of Ray have the cores of an actor.
+
+    Processes: `test_by_default_there_is_a_process_for_each_core`.
+    """
+    here = pool_of(WorkConfig(threads=7), cores=5)
+    assert [here.split_cores(items) for items in (0, 1, 2, 9)] == [(1, 5), (1, 5), (2, 2), (5, 1)]
+    assert pool_of(WorkConfig(workers=0)).split_cores(9) == (1, 1)
+    if pytest.importorskip("ray"):
+        far = WorkConfig(engine="ray", ray_cpus=3.5)
+        assert pool_of(far).split_cores(9) == (1, 3)
+        assert pool_of(far.model_copy(update={"threads": 2, "workers": 4})).split_cores(9) == (4, 2)
+        assert pool_of(far.model_copy(update={"ray_cpus": 0.5})).split_cores(9) == (1, 1)
