@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipeline.checks.held_out import HeldOut
-from pipeline.evaluate.rank_intervals import rank_agreement
+from pipeline.evaluate.rank_intervals import Units, rank_agreement
 from pipeline.evaluate.separation import compare_systems
 
 Values = NDArray[np.float64]
@@ -44,9 +44,9 @@ def drawn(rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float) -
     return np.asarray(true + shift[1]), np.asarray(r * true + np.sqrt(1 - np.square(r)) * noise + shift[0])
 
 
-def holds(rows: HeldOut, truth: float, **units: bool) -> bool:
+def holds(rows: HeldOut, truth: float, units: Units = "performances") -> bool:
     """Whether the interval of one simulated set holds the truth."""
-    found = rank_agreement([rows], **units)
+    found = rank_agreement([rows], units)
     return found.low is not None and found.high is not None and found.low <= truth <= found.high
 
 
@@ -72,7 +72,7 @@ def users(draws: int) -> list[dict[str, Any]]:
             hits = 0
             for _ in range(draws):
                 own = np.tanh(np.arctanh(r) + between * rng.normal(size=USERS))[fold]
-                hits += holds(HeldOut(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, users=True)
+                hits += holds(HeldOut(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, "folds")
             rows.append({"users": USERS, "trials": TRIALS, "r": r, "between": between, "coverage": hits / draws})
             print("users", rows[-1], flush=True)
     return rows
@@ -96,7 +96,7 @@ def together(draws: int) -> list[dict[str, Any]]:
             hits = 0
             for _ in range(draws):
                 true, predicted, fold = made(1)
-                hits += holds(HeldOut(true, predicted, fold, user), truth, groups=True)
+                hits += holds(HeldOut(true, predicted, fold, user), truth, "groups")
             rows.append({"users": USERS, "folds": FOLDS, "r": r, "between": between, "coverage": hits / draws})
             print("together", rows[-1], flush=True)
     return rows

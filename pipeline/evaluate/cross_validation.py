@@ -14,6 +14,7 @@ from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, ProtocolUsed
 from pipeline.evaluate.origin import origin
+from pipeline.evaluate.rank_intervals import Units
 from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_runner import TrainingRunner
@@ -76,6 +77,7 @@ def cross_validate(
     held = {system.name: _by_fold(system, task_folds, predicted, truth[:, 0]) for system in systems}
     scores = {name: as_many_networks([one.score for one in each]) for name, each in held.items()}
     users = protocol.name == "louo"
+    units: Units = "folds" if users else "performances"
     rows = [TaskRows.of(features, task_folds, task, truth[:, 0]) for task in tasks]
     ranked = {name: [one.held_out(each) for one in rows] for name, each in scores.items()}
     return EvaluationResults(
@@ -92,7 +94,7 @@ def cross_validate(
             if len(test) and len(train) < MIN_TRAIN
         ),
         tasks=tuple(tasks),
-        systems={one.name: system_result(features, one, task_folds, held[one.name], users=users) for one in systems},
+        systems={one.name: system_result(features, one, task_folds, held[one.name], units) for one in systems},
         against=against if against in scores else systems[0].name,
         comparison=compare_systems(ranked, against, users=users) if against in scores else None,
         predictions=predictions(features, task_folds, scores),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from data.store.arrays import Rows
 from models.metrics import FISHER_CLIP
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.evaluation_results import Estimate
+
+Units = Literal["performances", "folds", "groups"]
+"""What an interval is over: performances; folds, each of which is a user; or groups, each a user or the like, of whose
+performances folds hold several out together."""
 
 NORMAL = 1.959963984540054
 """Deviations of a 95 % interval."""
@@ -29,22 +34,21 @@ LEAST = 8
 of .85 hold in 82 and 91 of 100 simulated sets; of 8, in 96."""
 
 
-def rank_agreement(tasks: Sequence[HeldOut], *, users: bool = False, groups: bool = False) -> Estimate:
-    """The rank correlation of one task, or the average of several by Fisher's z, with its 95 % interval.
+def rank_agreement(tasks: Sequence[HeldOut], units: Units = "performances") -> Estimate:
+    """The rank correlation of one task, or the average of several by Fisher's z, with its 95 % interval over `units`.
 
-    Tasks without a correlation are left out of an average.
-
-    Args:
-        users: whether each fold is a user, and users are the units of the interval.
-        groups: whether each group is a user or the like, of whose performances folds hold several out together: all are
-            ranked, and groups are the units.
+    Tasks without a correlation are left out of an average. With groups, each of their performances is ranked; else
+    views and copies of one count once.
     """
-    ranked = [task for task in (one if groups else one.once() for one in tasks) if math.isfinite(task.rho)]
+    each = tasks if units == "groups" else [task.once() for task in tasks]
+    ranked = [task for task in each if math.isfinite(task.rho)]
     if not ranked:
         return Estimate(None)
     value = ranked[0].rho if len(ranked) == 1 else math.tanh(_mean_z(ranked))
-    units = [task.group if groups else task.fold for task in ranked]
-    reach = _over_units(ranked, units) if users or groups else _over_performances(ranked)
+    if units == "performances":
+        reach = _over_performances(ranked)
+    else:
+        reach = _over_users(ranked, [task.fold if units == "folds" else task.group for task in ranked])
     if not math.isfinite(reach):
         return Estimate(value)
     low, high = (math.tanh(_mean_z(ranked) + sign * reach) for sign in (-1, 1))
@@ -64,13 +68,13 @@ def _over_performances(tasks: Sequence[HeldOut]) -> float:
     return NORMAL * math.sqrt(sum(variances)) / len(tasks)
 
 
-def _over_units(tasks: Sequence[HeldOut], units: Sequence[Rows]) -> float:
-    """The same by the jackknife over units, such as users; infinite for two units, or where one decides alone."""
+def _over_users(tasks: Sequence[HeldOut], users: Sequence[Rows]) -> float:
+    """The same by the jackknife over users or the like; infinite for two of them, or where one decides alone."""
     from scipy.stats import t
 
-    numbers, pairs = np.unique(np.concatenate(units)), [*zip(tasks, units, strict=True)]
+    numbers, pairs = np.unique(np.concatenate(users)), [*zip(tasks, users, strict=True)]
     if len(numbers) < 3:
         return math.inf
-    each = np.array([_mean_z([task.take(unit != one) for task, unit in pairs]) for one in numbers])
+    each = np.array([_mean_z([task.take(user != one) for task, user in pairs]) for one in numbers])
     deviation = math.sqrt((len(each) - 1) * float(each.var()))
     return float(t.ppf(0.975, len(each) - 1)) * deviation if deviation > 0 else math.inf

@@ -28,7 +28,7 @@ from pipeline.evaluate.evaluation_results import (
     TaskResult,
     Uncertainty,
 )
-from pipeline.evaluate.rank_intervals import rank_agreement
+from pipeline.evaluate.rank_intervals import Units, rank_agreement
 from pipeline.systems import Predictions, ResultRow, TaskFold
 from pipeline.systems.deviation_ratios import errors_and_deviations
 from pipeline.systems.interface import as_many_networks
@@ -113,7 +113,7 @@ def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
     return FoldAverage(or_none(fisher.value), or_none(arithmetic.value), fisher.undefined, fisher.clipped)
 
 
-def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = False) -> TaskResult:
+def task_result(rows: TaskRows, predicted: Sequence[Floats], units: Units) -> TaskResult:
     """The result of one task, from predictions (networks, test rows) for the folds of all tasks."""
     task_folds, true, by_fold = rows.folds, rows.true, rows.each(predicted)
     folds = {}
@@ -123,7 +123,7 @@ def task_result(rows: TaskRows, predicted: Sequence[Floats], *, users: bool = Fa
     learned = true[np.concatenate([task_fold.train for task_fold in task_folds])]
     of_all = metric_values(whole.predicted, whole.truth, *_range(learned))
     return TaskResult(
-        rho=rank_agreement([whole], users=users),
+        rho=rank_agreement([whole], units),
         performances=len(np.unique(rows.performance)),
         per_fold=fold_average([one.spearman for one in folds.values()]),
         together=of_all.spearman,
@@ -143,14 +143,14 @@ def _of_network(rows: TaskRows, predicted: Sequence[Floats], network: int) -> Ne
     return NetworkCorrelations(or_none(rows.held_out(predicted, network).once().rho), fold_average(each))
 
 
-def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], *, users: bool = False) -> AverageResult:
+def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], units: Units) -> AverageResult:
     """Averages over the tasks."""
     each = [task.per_fold for task in tasks.values()]
     per_fold = FoldAverage(
         fold_average([one.fisher for one in each]).fisher, fold_average([one.arithmetic for one in each]).arithmetic
     )
     errors = [task.metrics.mae for task in tasks.values() if task.metrics.mae is not None]
-    return AverageResult(rank_agreement(ranked, users=users), per_fold, float(np.mean(errors)) if errors else None)
+    return AverageResult(rank_agreement(ranked, units), per_fold, float(np.mean(errors)) if errors else None)
 
 
 def system_result(
@@ -158,10 +158,9 @@ def system_result(
     system: ResultRow,
     task_folds: Sequence[TaskFold],
     held: Sequence[Predictions],
-    *,
-    users: bool = False,
+    units: Units,
 ) -> SystemResult:
-    """The results of one system, from its predictions for every fold."""
+    """The results of one system, from its predictions for every fold; intervals are over `units`."""
     truth = label_table(features.records)
     tasks = list(dict.fromkeys(task_fold.task for task_fold in task_folds))
 
@@ -173,7 +172,7 @@ def system_result(
         if values[0] is None or not np.isfinite(truth[:, column]).any():
             return None
         scores = as_many_networks(values)
-        return {task: task_result(rows, scores, users=users) for task, rows in rows_of(column).items() if rows.folds}
+        return {task: task_result(rows, scores, units) for task, rows in rows_of(column).items() if rows.folds}
 
     by_task, scores = results(0) or {}, as_many_networks([one.score for one in held])
     by_fold = {task_fold.fold: one for task_fold, one in zip(task_folds, held, strict=True)}
@@ -182,7 +181,7 @@ def system_result(
         kind=system.kind,
         epoch=system.epoch,
         tasks=by_task,
-        average=average_result(by_task, [rows.held_out(scores) for rows in rows_of(0).values()], users=users),
+        average=average_result(by_task, [rows.held_out(scores) for rows in rows_of(0).values()], units),
         execution=results(1),
         synchronisation=results(2),
         losses=_losses(list(by_fold.values())),

@@ -78,7 +78,7 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
     folds = [str(fold) for fold in calibration.fold]
     rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
     predictions = [page.ScatterPoint(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
-    rho = rank_agreement([calibration], groups=calibration.unit != "performance")
+    rho = rank_agreement([calibration], "performances" if calibration.unit == "performance" else "groups")
     about = f"{accuracy.held_out} in {counted(calibration.networks.parts, 'fold')}"
     return page.EvaluationSection(
         title="Held-out training videos",

@@ -68,7 +68,7 @@ def test_several_tasks_are_averaged_by_fishers_z() -> None:
 def test_users_are_the_units_of_their_interval() -> None:
     """The jackknife by hand: the deviation of z without each user, and Student's t."""
     given = noisy(40, 8)
-    found = rank_agreement([given], users=True)
+    found = rank_agreement([given], "folds")
     without = []
     for user in range(8):
         kept = given.fold != user
@@ -79,14 +79,14 @@ def test_users_are_the_units_of_their_interval() -> None:
         without.append(np.arctanh(stats.spearmanr(*(one[kept] for one in each)).statistic))
     reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
     assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
-    assert rank_agreement([noisy(40, 2)], users=True).interval is None, "two users"
+    assert rank_agreement([noisy(40, 2)], "folds").interval is None, "two users"
 
 
 def test_users_in_folds_of_several_are_the_units_of_their_interval() -> None:
     """Fold means leave the rows; the jackknife by hand leaves out one user, of whose fold the other stays."""
     user = np.repeat(np.arange(8), 5)
     given = replace(noisy(40, 1), fold=user % 5, group=user)
-    found = rank_agreement([given], groups=True)
+    found = rank_agreement([given], "groups")
     without = []
     for one in range(8):
         kept = user != one

@@ -154,5 +154,5 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
     headline = section_of_training_folds(users, run.train_ids).headline
     assert headline is not None
     assert (headline.value, headline.about) == (users.accuracy.rho, "10 held-out users in 5 folds")
-    assert headline.interval == rank_agreement([users], groups=True).interval
-    assert headline.interval != rank_agreement([users], users=True).interval, "folds are no users"
+    assert headline.interval == rank_agreement([users], "groups").interval
+    assert headline.interval != rank_agreement([users], "folds").interval, "folds are no users"
