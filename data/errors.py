@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 MOST_DIGITS = 6
 """Most digits after the point that a message shows."""
@@ -80,6 +81,18 @@ class StorageError(AimError, OSError):
 
 class Cancelled(Exception):  # noqa: N818 -- it is no error
     """The user asked to stop; nothing is wrong."""
+
+
+LossKind = Literal["crashed", "killed", "timeout"]
+"""How a worker was lost: by a crash of its own, by another process, or by its limit of time."""
+
+
+class WorkerLost(Exception):  # noqa: N818 -- it is an event, often no error
+    """A worker ended by itself, or was ended for its time; the message says how."""
+
+    def __init__(self, what: str, kind: LossKind = "killed") -> None:
+        super().__init__(what)
+        self.kind = kind
 
 
 def printable(text: str | Path) -> str:

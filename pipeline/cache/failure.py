@@ -18,6 +18,7 @@ from data.errors import (
     UsageError,
     VideoError,
     WeightsError,
+    WorkerLost,
     printable,
 )
 from data.video import Record
@@ -98,7 +99,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException, stage: str = "", record: Record | None = None) -> Failure:
-        """The failure of a stage, or of a whole video, that raised an error.
+        """The failure of a stage, or of a whole video, that raised an error or lost its worker.
 
         The cause names the file of the error, except the video of `record` where its content is at fault: the name of
         the video is beside its failure.
@@ -108,6 +109,8 @@ class Failure:
             return cls(kind, stage, f"not enough memory, threads or open files on this machine ({_short(error)})")
         if isinstance(error, AimError):
             what, place, fix = error.what, error.where, error.fix or ""
+        elif isinstance(error, WorkerLost):
+            return cls(kind, stage, str(error))
         elif isinstance(error, OSError) and is_full(error):
             return cls(kind, stage, "no space left on the disk of the cache", MAKE_ROOM)
         else:
@@ -126,7 +129,9 @@ def first_cause(failures: Iterable[Failure]) -> Failure:
 
 
 def failure_kind(error: BaseException) -> FailureKind:
-    """What is at fault for an error."""
+    """What is at fault for an error; a lost worker says it itself."""
+    if isinstance(error, WorkerLost):
+        return error.kind
     kind: FailureKind = next((kind for types, kind in KINDS if isinstance(error, types)), "program")
     if kind in BY_CLASS:
         return kind

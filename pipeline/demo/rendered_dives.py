@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from data.errors import DataError
+from data.errors import DataError, WorkerLost
 from pipeline.observer import Observer
-from pipeline.pool import Tell, WorkerLost, pool_of, run_items
+from pipeline.pool import Tell, pool_of, run_items
 from pipeline.settings.machine import WorkConfig
 from synthetic import plan_dives
 from synthetic.dives import Dive, render_dive, write_labels

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from data.errors import Cancelled
+from data.errors import Cancelled, WorkerLost
 from pipeline.observer import Progress
-from pipeline.pool import MOST_LOST, Message, Tell, WorkerLost, pool_of, run_items
+from pipeline.pool import MOST_LOST, Message, Tell, pool_of, run_items
 from pipeline.settings.machine import WorkConfig
 from pipeline.systems import Predictions, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl

@@ -2,7 +2,7 @@
 
 from pipeline.pool.local_pool import ProcessPool, ThreadPool
 from pipeline.pool.ray_pool import RayPool, pool_of
-from pipeline.pool.worker_pool import MOST_LOST, Message, Pool, Start, Tell, WorkerLost, run_items
+from pipeline.pool.worker_pool import MOST_LOST, Message, Pool, Start, Tell, run_items
 
 __all__ = [
     "MOST_LOST",
@@ -13,7 +13,6 @@ __all__ = [
     "Start",
     "Tell",
     "ThreadPool",
-    "WorkerLost",
     "pool_of",
     "run_items",
 ]

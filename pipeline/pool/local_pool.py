@@ -24,17 +24,15 @@ from typing import Any
 
 import psutil
 
-from data.errors import PROGRAM, UsageError, counted
+from data.errors import PROGRAM, LossKind, UsageError, WorkerLost, counted
 from pipeline.pool.worker_pool import (
     POLL_SECONDS,
     THREAD_VARIABLES,
     Done,
-    LossKind,
     Message,
     Pool,
     Start,
     Worker,
-    WorkerLost,
 )
 from pipeline.settings.machine import WorkConfig
 

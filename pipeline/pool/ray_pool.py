@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from data.errors import UsageError, install_line
+from data.errors import UsageError, WorkerLost, install_line
 from pipeline.pool.local_pool import ProcessPool, ThreadPool
-from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker, WorkerLost
+from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import WorkConfig
 

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
-from data.errors import UsageError
+from data.errors import UsageError, WorkerLost
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -45,18 +45,6 @@ kill a worker for memory that others took."""
 GRACE_SECONDS, EXIT_SECONDS = 60.0, 10.0
 """Workers have this long to finish their current write or epoch after a stop, and after an error; then they are
 killed."""
-
-
-LossKind = Literal["crashed", "killed", "timeout"]
-"""How a worker was lost: by a crash of its own, by another process, or by its limit of time."""
-
-
-class WorkerLost(Exception):  # noqa: N818 -- it is an event, often no error
-    """A worker ended by itself, or was ended for its time; the message says how."""
-
-    def __init__(self, what: str, kind: LossKind = "killed") -> None:
-        super().__init__(what)
-        self.kind = kind
 
 
 @dataclass(frozen=True)

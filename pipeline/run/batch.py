@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from data.errors import PROGRAM, UsageError
+from data.errors import PROGRAM, UsageError, WorkerLost
 from data.store import StageOutput, sweep_scratch
 from data.store.arrays import Measures
 from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer
-from pipeline.pool import Message, WorkerLost, pool_of, run_items
+from pipeline.pool import Message, pool_of, run_items
 from pipeline.run.costs import DryRun, dry_run, expected_cost, in_a_line
 from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import AimError, Cancelled, ChangedError, StorageError, printable
+from data.errors import AimError, Cancelled, ChangedError, StorageError, WorkerLost, printable
 from data.stage_files import StageFiles
 from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, input_hashes, readable, stamps, unusable
 from pipeline.cache.failure import KEPT, Failure
-from pipeline.pool import WorkerLost
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.plan import Plan, PlannedStage, needs
 from pipeline.settings.stages import stage_class
@@ -221,7 +220,7 @@ def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
         if cache.has(planned.name, plan.record.id, planned.parts.key):
             result.done[planned.name] = 0.0
             continue
-        failure = result.failed[planned.name] = Failure(loss.kind, planned.name, str(loss))
+        failure = result.failed[planned.name] = Failure.of(loss, planned.name)
         if not planned.parts.upstream and failure.kind in KEPT:
             with suppress(OSError):
                 cache.keep_failure(planned.parts, plan.record, failure)

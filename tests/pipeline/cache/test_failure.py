@@ -19,6 +19,7 @@ from data.errors import (
     UsageError,
     VideoError,
     WeightsError,
+    WorkerLost,
 )
 from data.video import Record
 from pipeline.cache.failure import KEPT, TIPS, Failure, failure_kind
@@ -94,6 +95,9 @@ def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseExcept
         (MemoryError(), "memory", "fewer --workers"),
         (UsageError("a package too many", fix="Remove one"), "set-up", "Remove one"),
         (ZeroDivisionError("x"), "program", "report the traceback"),
+        (WorkerLost("took longer than 9 s", "timeout"), "timeout", "work.timeout_s"),
+        (WorkerLost("the Ray worker does not answer"), "killed", "enough memory"),
+        (WorkerLost("was killed by SIGSEGV", "crashed"), "crashed", "--retry-failed"),
     ],
 )
 def test_the_tip_follows_the_kind(error: BaseException, kind: str, tip: str) -> None:
@@ -113,6 +117,7 @@ def test_the_tip_follows_the_kind(error: BaseException, kind: str, tip: str) -> 
         (StorageError("the object is gone", where="s3://b/in/a.mp4"), "s3://b/in/a.mp4: the object is gone"),
         (FileNotFoundError(2, "No such file", "/in/day/a.txt"), "/in/day/a.txt: FileNotFoundError: No such file"),
         (KeyError("x"), "KeyError: 'x'"),
+        (WorkerLost("the Ray worker does not answer"), "the Ray worker does not answer"),
     ],
 )
 def test_the_cause_names_every_file_but_a_video_at_fault(error: BaseException, cause: str) -> None:

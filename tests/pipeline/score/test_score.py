@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from data.errors import CacheError, DataError, UsageError
+from data.errors import CacheError, DataError, LossKind, UsageError, WorkerLost
 from data.video.records import Labels, Record
 from data.video.video_search import find_videos
 from data.video.writer import LOSSLESS, write_video
@@ -35,8 +35,7 @@ from pipeline.cache.failure import TIPS, Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.pool import ThreadPool, WorkerLost
-from pipeline.pool.worker_pool import LossKind
+from pipeline.pool import ThreadPool
 from pipeline.report import ReportData, ScoredVideos, render_report, write_scores_page
 from pipeline.report.report_pages import folder_page
 from pipeline.run import STOPPED, Plan, Planner
