@@ -226,8 +226,8 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
         folder: written by `train`.
         user: gives the machine, which no model has (`pipeline.score.stored_method`); default: that of a call
             without a configuration, and this process, so that a script needs no guard for worker processes.
-        observer: gets a line before each download of weights, and where the user's settings of stages are not those of
-            the model, which count. Without an observer that is a warning of Python.
+        observer: gets a line before each download of weights, and one where the user gave another method than that of
+            the model, which counts. Without an observer that is a warning of Python.
 
     Raises DataError if the folder holds no trained model or a damaged one. Raises UsageError as `Scorer`, and for
     settings of the model that this version does not have.

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import DESCRIPTION, TRAIN_AGAIN, no_model_fix
 from pipeline.score.setting_differences import differences_text, setting_differences
-from pipeline.settings.config import Config, load_config, read_recorded, validate
+from pipeline.settings.config import Config, merged_settings, read_recorded, validate
 from pipeline.settings.method import Method
-from pipeline.settings.stages import STAGES
 from pipeline.settings.videos import Videos
 
 CONFIG_FILE = "config.json"
@@ -48,22 +46,12 @@ def stored_settings(folder: Path) -> tuple[Method, Videos]:
     return read_recorded(values, path)
 
 
-def unused_settings(model: Method, given: Method) -> list[str]:
-    """A line that names settings of a user's method in whose place the model's own count; none for that of no user."""
-    theirs, here = _of_stages(model), _of_stages(given)
-    if here == _of_stages(load_config().method):
-        return []
-    own = given.with_upstream(given.stages)
-    shared = [name for name in model.with_upstream(model.stages) if name in own]
-    theirs, here = ({name: one[name] for name in shared} for one in (theirs, here))
-    if not (differing := setting_differences(theirs, here)):
+def unused_settings(model: Method, user: Method) -> list[str]:
+    """A line that names what a user gave of a method and the model has otherwise, since the model's counts."""
+    own, given = model.dump(), user.given() | {"name": model.name}
+    if not (differing := setting_differences(own, merged_settings(own, given))):
         return []
     return [f"note: the model keeps its settings: {differences_text(differing, 'the model')}"]
-
-
-def _of_stages(method: Method) -> dict[str, Any]:
-    whole = method.dump()
-    return {name: whole.get(name, {}) for name in STAGES}
 
 
 def scoring_config(folder: Path, user: Config) -> Config:
@@ -76,6 +64,5 @@ def scoring_config(folder: Path, user: Config) -> Config:
     Raises as `stored_settings`, and UsageError where the user's files do not fit the method.
     """
     method, videos = stored_settings(folder)
-    said = user.videos.model_dump(mode="json", exclude_unset=True)
-    videos = type(videos).model_validate({**videos.dump(), **said})
+    videos = type(videos).model_validate({**videos.dump(), **user.videos.given()})
     return validate(Config(method, user.machine, videos, user.dataset).dump())

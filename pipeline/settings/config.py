@@ -103,10 +103,9 @@ class Config:
         return merged_settings(self.method.dump(), self.videos.dump())
 
     def given(self) -> dict[str, Any]:
-        """What a file or an override gave, as JSON types, and all of the network; the other values are defaults."""
-        parts = (part.model_dump(mode="json", exclude_unset=True) for part in (self.method, self.machine, self.videos))
-        dataset = self.dataset.model_dump(mode="json", exclude_unset=True)
-        return merged_settings(*parts, {"dataset": dataset} if dataset else {})
+        """What a file or an override gave, as JSON types; the other values are defaults."""
+        dataset = {"dataset": given} if (given := self.dataset.given()) else {}
+        return merged_settings(self.method.given(), self.machine.given(), self.videos.given(), dataset)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to worker processes as plain values: the classes of the sections are made anew there."""

@@ -51,7 +51,7 @@ def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
     """One line for one of pydantic's errors."""
     *above, key = [str(part) for part in error["loc"]]
     name = ".".join([*above, key])
-    if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+    if error["type"] != "extra_forbidden":
         given = repr(error["input"])[:100]
         if error["type"] in ("tuple_type", "list_type"):
             example = f", such as [{error['input']}]" if isinstance(error["input"], (str, int, float)) else ""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any
+
+from pydantic import create_model
 
 from data.errors import UsageError
 from data.splits import PROTOCOLS
 from extractors.base import HASHED, METHOD, StageConfig, one_of, setting
 from extractors.timesteps import NO_AGENT, TimestepsConfig
 from models.aim_config import AimConfig
+from pipeline.settings.config_errors import keys_of
 from pipeline.settings.recipes import TrainConfig
 from pipeline.settings.section import Section, part_of_stage, with_sections
 from pipeline.settings.stages import STAGES, stage_class
@@ -23,8 +26,13 @@ class SplitConfig(Section):
     seed: int = setting(0, "seed of kfold, holdout and the inner validation")
 
 
+_FIELDS: dict[str, Any] = {name: (field.annotation, field) for name, field in keys_of(AimConfig).items()}
+_ModelConfig = create_model("_ModelConfig", __base__=Section, **_FIELDS)
+"""The settings of `AimConfig` as a section, which knows which of them were given."""
+
+
 class Method(Section):
-    """The method; `method_class` adds the sections of the stages."""
+    """The method; `method_class` adds the settings of the network and the sections of the stages."""
 
     name: str = setting(
         "unnamed", "name of this configuration, shown in reports; a file without one gives its own name"
@@ -34,7 +42,7 @@ class Method(Section):
         "kfold", f"how performances are split: {', '.join(PROTOCOLS)}"
     )
     split: SplitConfig = SplitConfig()
-    model: AimConfig = AimConfig()
+    model: Section = Section()
     train: TrainConfig = TrainConfig()
 
     def stage(self, name: str) -> StageConfig:
@@ -64,13 +72,20 @@ class Method(Section):
         return ordered
 
     @property
+    def system(self) -> str:
+        """What scores (`model.system`)."""
+        return str(self.model.dump()["system"])
+
+    @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:
         """The network and how it is trained (sections `model` and `train`).
 
         A combination trains AIM, or the network of the scene where there are no agents.
         """
-        network: Literal["scene", "aim"] = "scene" if self.without_agents else "aim"
-        return (replace(self.model, system=network) if self.combined else self.model), self.train
+        network = AimConfig(**self.model.dump())
+        if self.combined:
+            network = replace(network, system="scene" if self.without_agents else "aim")
+        return network, self.train
 
     @property
     def without_agents(self) -> bool:
@@ -86,10 +101,10 @@ class Method(Section):
     @property
     def combined(self) -> bool:
         """Whether the score is a combination of AIM with other systems (`model.system: combined`)."""
-        return self.model.system == "combined"
+        return self.system == "combined"
 
 
 def method_class() -> type[Method]:
     """The class of a method, with a section for each stage."""
     parts = {name: part_of_stage(stage_class(name).Config, METHOD, HASHED) for name in STAGES}
-    return with_sections(Method, parts)
+    return with_sections(Method, {"model": _ModelConfig, **parts})

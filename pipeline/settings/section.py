@@ -22,6 +22,10 @@ class Section(BaseModel):
         """All values as JSON types."""
         return self.model_dump(mode="json")
 
+    def given(self) -> dict[str, Any]:
+        """What a file or an override gave, as JSON types; the other values are defaults."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
 
 def with_sections(base: type[T], sections: Mapping[str, type[BaseModel]]) -> type[T]:
     """The class `base` with further sections by name, each with its defaults; equal arguments give one class."""

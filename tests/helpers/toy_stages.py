@@ -61,6 +61,5 @@ class Contrast(Extractor[StageConfig]):
 
 def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
     """Replace the table of stages by these: "module:class" by name."""
-    of_settings = ("stages", "config", "method", "machine", "videos")
-    for module in (*(f"settings.{name}" for name in of_settings), "score.stored_method"):
-        patch.setattr(f"pipeline.{module}.STAGES", places)
+    for module in ("stages", "config", "method", "machine", "videos"):
+        patch.setattr(f"pipeline.settings.{module}.STAGES", places)

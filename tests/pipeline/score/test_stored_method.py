@@ -69,11 +69,45 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
 def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
     """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
     run = load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method
+    assert unused_settings(run, load_config().method) == []
     assert unused_settings(run, load_config(None, {"frames.fps": 50, "work.workers": 0}).method) == []
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 4}).method) == []
     assert unused_settings(run, load_config(None, {"pose.stride": 2}).method), "a file need not list its stages"
     assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 2}).method) == [
         "note: the model keeps its settings: pose.stride: 4 in the model, 2 here"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "own", "given"),
+    [
+        ("stages", ["pose"], ["timesteps"]),
+        ("protocol", "louo", "kfold"),
+        ("split.folds", 4, 5),
+        ("model.system", "aim", "combined"),
+        ("model.width", 32, 64),
+        ("train.recipe", "tools", "fast"),
+        ("train.epochs", 5, 100),
+        ("camera_flow.stride", 2, 1),
+    ],
+)
+def test_what_is_given_is_named_for_every_part_of_the_method(tmp_path: Path, key: str, own: Any, given: Any) -> None:
+    """Also where it is the default; a default that nobody gave is not named, nor is the name of the configuration."""
+    model = load_config(None, {key: own, "name": "trained", "pose.stride": 3, "model.dropout": 0.5, "split.seed": 9})
+    user = load_config(None, {key: given, "name": "mine", "model.dropout": 0.5})
+    (line,) = unused_settings(model.method, user.method)
+    assert (
+        line == f"note: the model keeps its settings: {key}: {json.dumps(own)} in the model, {json.dumps(given)} here"
+    )
+    assert unused_settings(model.method, pickle.loads(pickle.dumps(user)).method) == [line]
+    assert unused_settings(model.method, load_config(None, {key: own}).method) == []
+
+
+def test_a_preset_named_for_its_cache_takes_one_short_line() -> None:
+    run = load_config("jigsaws", {"clips.layout": "dense", "model.width": 4, "protocol": "louo"}).method
+    assert unused_settings(run, load_config("jigsaws").method) == [
+        'note: the model keeps its settings: clips.layout: "dense" in the model, "uniform" here; '
+        "model.width: 4 in the model, 128 here and 1 more"
     ]
 
 

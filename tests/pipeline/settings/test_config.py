@@ -328,7 +328,7 @@ def test_another_recipe_replaces_what_the_first_one_filled_in() -> None:
     first = load_config(None, {"train.networks": 2, "model.width": 8})
     again = load_config(pickle.loads(pickle.dumps(first)), {"train.recipe": "paper"})
     assert again.method == load_config(None, {"train.networks": 2, "model.width": 8, "train.recipe": "paper"}).method
-    assert first.given()["train"] == {"networks": 2}
+    assert (first.given()["train"], first.given()["model"]) == ({"networks": 2}, {"width": 8})
 
 
 @pytest.mark.parametrize(
