@@ -172,7 +172,7 @@ def test_the_way_of_the_records_through_extract_is_short(tmp_path: Path) -> None
     with way() as steps:
         extract(tmp_path / "videos", config=tmp_path / "settings.yaml")
     modules = [file for file, _ in groupby(file for file, _ in steps)]
-    assert {"pipeline/run/plan.py", "pipeline/run/runner.py", "pipeline/cache/local_cache.py"} < set(modules)
+    assert {"pipeline/run/plan.py", "pipeline/run/runner.py", "pipeline/cache/output_cache.py"} < set(modules)
     assert len(modules) - len(set(modules)) <= MOST_RETURNS, modules
     names = {name for file, given in steps if file.startswith("pipeline/run/") for name in given}
     assert {"plans", "record", "result"} < names

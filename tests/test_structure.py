@@ -320,10 +320,11 @@ LIGHT = {
     "weights": ("import data.weights.weight_files", "torch safetensors h5py av"),
     "extraction of paths": (
         """
-import pathlib, run_pipeline, pipeline.run.batch, data.video.video_search, data.store.remote, pipeline.cache.local_cache
+import pathlib, run_pipeline, pipeline.run.batch, data.video.video_search, data.store.remote
+import pipeline.cache.output_cache
 import pipeline.checks
 data.video.video_search.find_videos([pathlib.Path("run_pipeline.py")], data.store.remote.Storage())
-pipeline.cache.local_cache.open_cache(pipeline.settings.machine.Machine())
+pipeline.cache.output_cache.open_cache(pipeline.settings.machine.Machine())
 """,
         "fsspec s3fs botocore torch sklearn",
     ),

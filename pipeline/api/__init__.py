@@ -72,7 +72,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.run import Result as Result
     from pipeline.run import Status as Status
     from pipeline.score import TrainedModel as TrainedModel
-    from pipeline.score.export import Exported as Exported
+    from pipeline.score.onnx_export import Exported as Exported
     from pipeline.score.score import Score as Score
     from pipeline.settings.environment import SetupCheck as SetupCheck
     from pipeline.settings.settings_table import SettingRow as SettingRow

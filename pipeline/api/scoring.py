@@ -19,7 +19,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
 
 if TYPE_CHECKING:
-    from pipeline.score.export import Exported
+    from pipeline.score.onnx_export import Exported
     from pipeline.score.score import Score
 
 

@@ -13,7 +13,7 @@ from pipeline.cache.housekeeping import (
 )
 from pipeline.cache.index import stamps
 from pipeline.cache.key_parts import KeyParts, StageDescription, read_stages, stages_as_json
-from pipeline.cache.local_cache import (
+from pipeline.cache.output_cache import (
     PREVIEWS,
     UNREADABLE,
     Cache,

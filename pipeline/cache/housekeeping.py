@@ -23,7 +23,7 @@ from data.store.atomic_writes import TEMPORARY
 from data.store.files import files_below
 from data.video.video_search import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
-from pipeline.cache.local_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, stem_of
+from pipeline.cache.output_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, stem_of
 from pipeline.observer import Observer
 
 YOUNG_SECONDS = 3600

@@ -46,7 +46,7 @@ from pipeline.label.label_summary import label_summary
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.video_copies import VideoCopies
 from pipeline.report.page_writer import asset
-from pipeline.serve.app import TOKEN_BYTES, guarded_app, sealed_page
+from pipeline.serve.request_guard import TOKEN_BYTES, guarded_app, sealed_page
 from pipeline.settings.destinations import is_full
 
 PACKAGE = "pipeline.label"

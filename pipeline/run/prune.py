@@ -11,7 +11,7 @@ from data.errors import UsageError
 from data.video.video_search import unread_below
 from pipeline.cache import UNREADABLE, Cache, CacheFiles, KeyParts, delete, marked_cache, readable
 from pipeline.cache.housekeeping import CacheFile, stored_files
-from pipeline.cache.local_cache import FAILURE, OUTPUT, stem_of
+from pipeline.cache.output_cache import FAILURE, OUTPUT, stem_of
 from pipeline.observer import Observer
 from pipeline.run.inputs import list_inputs
 from pipeline.run.plan import Plan, Planner

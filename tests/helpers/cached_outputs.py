@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.cache.local_cache import FAILURE, OUTPUT, has_key, stem_of
+from pipeline.cache.output_cache import FAILURE, OUTPUT, has_key, stem_of
 
 
 def outputs_of(cache: Path, stage: str, video_id: str, ending: str = OUTPUT) -> list[Path]:

@@ -43,7 +43,7 @@ IMPORTED = (
 """Modules that commands import only when they need them."""
 
 EXPORTING = ("torch.onnx", "torch._functorch.aot_autograd", "onnxscript.function_libs.torch_lib.ops")
-EXPORTING += ("pipeline.score.export",)
+EXPORTING += ("pipeline.score.onnx_export",)
 """Those that only `export` needs; the first one waits for them."""
 
 OWN = {"COLUMNS": "500", "OMP_NUM_THREADS": "1"}

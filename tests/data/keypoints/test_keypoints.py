@@ -19,7 +19,7 @@ import pytest
 
 from data.errors import DataError
 from data.keypoints import read_keypoints, read_motion
-from data.keypoints.locate import find_keypoints
+from data.keypoints.keypoint_search import find_keypoints
 from data.keypoints.reading import ImportedKeypoints
 from data.keypoints.skeletons import BEGINS_WITH_COCO17, COCO17, MEDIAPIPE, OPENPOSE, SAME_NUMBER, coco_joint
 from tests.helpers.pickled_calls import Calls

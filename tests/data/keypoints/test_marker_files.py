@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
 from data.keypoints import further_people, read_keypoints, read_motion
-from data.keypoints.locate import find_keypoints
+from data.keypoints.keypoint_search import find_keypoints
 from data.keypoints.skeletons import COCO17
 from data.stage_files import StageFiles
 from data.store.hdf5 import read

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
 from data.keypoints import read_keypoints, read_motion
-from data.keypoints.locate import find_keypoints
+from data.keypoints.keypoint_search import find_keypoints
 from data.keypoints.reading import ImportedKeypoints
 from data.keypoints.skeletons import COCO17
 

@@ -11,7 +11,7 @@ import pytest
 
 from data.errors import DataError
 from data.keypoints import read_keypoints
-from data.keypoints.locate import find_keypoints
+from data.keypoints.keypoint_search import find_keypoints
 from data.keypoints.reading import ImportedKeypoints
 
 SIZE, FRAMES = (640, 360), 4

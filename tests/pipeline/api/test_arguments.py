@@ -10,7 +10,7 @@ import pytest
 from data.errors import UsageError
 from pipeline import api
 from pipeline.api.arguments import config_of, on_data_set, settings_beside_model
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.output_cache import Cache
 from tests.helpers.watching import Watching
 
 

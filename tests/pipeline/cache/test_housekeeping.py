@@ -27,7 +27,7 @@ from pipeline.cache.housekeeping import (
     table_cells,
     verify_cache,
 )  # fmt: skip
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.output_cache import Cache
 from pipeline.cli.command_tree import app
 from pipeline.observer import Observer
 from pipeline.run.batch import status_rows
@@ -151,7 +151,7 @@ def test_prune_deletes_nothing_while_an_input_cannot_be_read(
     before = everything(cache.root).keys()
     video = tmp_path / "in/a.mp4"
     with monkeypatch.context() as patch:
-        patch.setattr("data.video.records.open_regular", Mock(side_effect=OSError(5, "Input/output error")))
+        patch.setattr("data.store.fingerprint.open_regular", Mock(side_effect=OSError(5, "Input/output error")))
         os.utime(video, (OLD, OLD))  # so that it is read again
         with pytest.raises(UsageError, match=r"nothing is deleted .*: a\.mp4: unreadable: Input/output error"):
             api.cache_prune(tmp_path / "in", config=config, yes=True)
@@ -185,7 +185,7 @@ def test_a_later_reading_is_noted_where_the_system_notes_the_first_one_only(
     filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, records, config = filled
-    monkeypatch.setattr("pipeline.cache.local_cache.USED_SECONDS", 0)
+    monkeypatch.setattr("pipeline.cache.output_cache.USED_SECONDS", 0)
     key, path = Planner(config, cache).plan(records[0]).keys()["contrast"], output_of(cache.root, "contrast", "a.mp4")
     times = []
     for _ in range(3):

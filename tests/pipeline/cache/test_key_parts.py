@@ -10,7 +10,7 @@ import pytest
 from data.store.files import safe_name
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.output_cache import Cache
 from pipeline.run.plan import Planner
 from pipeline.settings.config import validate
 

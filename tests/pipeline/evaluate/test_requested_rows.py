@@ -14,7 +14,7 @@ from data.datasets.listing import list_records
 from data.errors import DataError
 from data.splits import forbidden
 from models.metrics import fisher_average
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.output_cache import Cache
 from pipeline.evaluate import EvaluationResults, evaluate_features
 from pipeline.evaluate.evaluation_notes import evaluation_notes
 from pipeline.evaluate.leaderboard import OURS

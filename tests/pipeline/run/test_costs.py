@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.video.video_search import find_videos
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.output_cache import Cache
 from pipeline.run.costs import ExpectedCost, PlannedVideo, StageCost, dry_run, dry_run_tables, expected_cost, in_a_line
 from pipeline.run.plan import Planner
 from pipeline.settings.config import load_config, validate

@@ -21,7 +21,7 @@ from data.video.video_search import find_videos
 from extractors.base import Source
 from pipeline.cache import input_hashes, readable
 from pipeline.cache.failure import Failure
-from pipeline.cache.local_cache import Cache
+from pipeline.cache.output_cache import Cache
 from pipeline.run import decode_pass
 from pipeline.run.batch import run, run_extract
 from pipeline.run.costs import expected_cost

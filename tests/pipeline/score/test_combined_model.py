@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from data.weights.quiet_openvino import openvino as ov
-from pipeline.score.export import SHARE, export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_training import train_model
+from pipeline.score.onnx_export import SHARE, export_onnx
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config, validate
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE

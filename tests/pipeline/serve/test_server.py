@@ -249,7 +249,8 @@ def test_scores_that_cannot_be_compared_are_left_out(options: dict[str, Any]) ->
 
 def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
     testclient = pytest.importorskip("fastapi.testclient")
-    from pipeline.serve.app import Service, cookie_name, create_app
+    from pipeline.serve.app import Service, create_app
+    from pipeline.serve.request_guard import cookie_name
 
     over_time = partial(work.progress_page, model="now")
     app = create_app(tmp_path, Service(lambda *_: None, over_time=over_time), token="t")

@@ -15,8 +15,8 @@ from data.errors import DataError, UsageError
 from data.video import Labels
 from data.weights.quiet_openvino import openvino as ov
 from models.aim_config import AimConfig
-from pipeline.score import export
-from pipeline.score.export import TOLERANCE, export_onnx
+from pipeline.score import onnx_export
+from pipeline.score.onnx_export import TOLERANCE, export_onnx
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.features import FeatureSet
@@ -70,8 +70,8 @@ def test_parity_with_torch(name: str, tmp_path: Path) -> None:
 
 def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained(tmp_path / "run", "scene only")
-    right = export._scale
-    monkeypatch.setattr(export, "_scale", lambda normaliser, column: (right(normaliser, column)[0] * 1.001, 0.0))
+    right = onnx_export._scale
+    monkeypatch.setattr(onnx_export, "_scale", lambda normaliser, column: (right(normaliser, column)[0] * 1.001, 0.0))
     with pytest.raises(DataError, match="differs from torch"):
         export_onnx(tmp_path / "run", tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
@@ -93,11 +93,11 @@ def test_a_head_without_training_labels_is_no_output(tmp_path: Path) -> None:
             tmp_path / unlabelled
         )
         bundle = TrainedModel.load(tmp_path / unlabelled)
-        truth, net = bundle.predict(features), export._Ensemble(bundle)
+        truth, net = bundle.predict(features), onnx_export._Ensemble(bundle)
         assert getattr(truth, unlabelled) is None
         assert other in net.outputs
         assert unlabelled not in net.outputs
         with torch.no_grad():
-            outputs = net(*map(torch.from_numpy, export._arrays(net, features)))
+            outputs = net(*map(torch.from_numpy, onnx_export._arrays(net, features)))
         for name, values in zip(net.outputs, outputs, strict=True):
             np.testing.assert_allclose(values, getattr(truth, name), rtol=1e-4, atol=1e-4, err_msg=name)
