@@ -126,7 +126,7 @@ def predicted(name: str, train: FeatureSet, test: FeatureSet) -> Floats:
         train, test = (replace(part, scene=part.scene[..., :0]) for part in (train, test))
     if targets != "scores":
         train = with_targets(train, targets)
-    aim: System = AimSystem("AIM", load_config("jigsaws").method.scorer[0], TrainConfig(recipe="tools", networks=1))
+    aim: System = AimSystem("AIM", load_config("jigsaws").method.network, TrainConfig(recipe="tools", networks=1))
     return predicted_by(aim, train, test)
 
 

@@ -92,7 +92,7 @@ def compared(name: str, folder: Path, further: dict[str, Any], folds: int) -> di
     """Rank correlations of both kinds of steps, and their difference with its interval."""
     root, made = folder / "set", {}
     common = {"dataset.root": root, "dataset.phases": folder / "phases.csv", "cache": folder / "cache"} | further
-    common |= {"model.system": "aim", "split.folds": folds, "timesteps.steps": 9}
+    common |= {"combined": False, "split.folds": folds, "timesteps.steps": 9}
     for kind, bounds in (("equal", "equal"), ("phases", list(NAMES))):
         settings = common | {"timesteps.bounds": bounds}
         if failed := api.extract(config="skeletons", overrides=settings).summary.failed:
@@ -118,7 +118,7 @@ def alignment_error(folder: Path, further: dict[str, Any]) -> dict[str, Any]:
     marked = folder / "even.csv"
     marked.write_text("\n".join([header, *(line for line in lines if int(line[:3]) % 2 == 0)]) + "\n", "utf-8")
     ours = {"dataset.root": folder / "set", "dataset.phases": marked, "cache": folder / "cache"}
-    trained = {**ours, **further, "timesteps.bounds": list(NAMES), "model.system": "aim", "train.epochs": 2}
+    trained = {**ours, **further, "timesteps.bounds": list(NAMES), "combined": False, "train.epochs": 2}
     api.extract(config="skeletons", overrides=trained)
     api.train(config="skeletons", overrides=trained, out=folder / "run", folds=0)
     rows = [row for row in api.score(model=folder / "run", config="skeletons", overrides=ours) if row.carried]

@@ -19,14 +19,13 @@ class AimConfig:
     The defaults are ours: small, and chosen on rendered dives. `configs/jigsaws-paper.yaml` has the paper's.
     """
 
-    system: Literal["aim", "no_aim", "scene", "scene_agents", "combined"] = Field(
-        default="combined",
+    system: Literal["aim", "no_aim", "scene", "scene_agents"] = Field(
+        default="aim",
         description='"aim" is the full model (figure 2). "no_aim" replaces the asymmetric interaction module by one '
         'fully connected layer over both agents, without transformation, difference and LSTM (table 5, "w/o '
         'AIM"). "scene" scores the whole-scene feature only ("Baseline", tables 2, 4 and 5). "scene_agents" '
         'concatenates scene, primary and secondary before the encoder ("Baseline+Kinetic", "Baseline+Pose", '
-        'tables 2 and 4). "combined" is no network: AIM\'s score is averaged with those of regressions '
-        "(`pipeline.systems.combination`); not in the paper.",
+        "tables 2 and 4).",
     )
     fusion: Literal["attention", "halves"] = Field(
         default="attention", description='"attention" is equations 4-5; "halves" gives each stream one half (table 5).'
@@ -70,8 +69,6 @@ class AimConfig:
 
     def check(self, sizes: AimSizes) -> None:
         """Raise ValueError, which names the setting, if these sizes do not allow the configured parts."""
-        if self.system == "combined":
-            raise ValueError("system 'combined' is no network; its network is 'aim'")
         if self.system in ("scene", "scene_agents") and sizes.scene == 0:
             raise ValueError(f"system '{self.system}' needs a whole-scene feature, and these features have none")
         if self.system != "scene" and (sizes.primary == 0 or sizes.secondary == 0 or sizes.agents == 0):

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.aim import Aim, AimInputs, AimOutput
-from models.aim_config import AimConfig, AimSizes
+from models.aim import AimInputs, AimOutput
+from models.aim_config import AimSizes
+from models.comparisons import NetworkConfig, build_network
 from models.layers import Layers
 
 _UINT16 = 1 << 16
@@ -102,9 +103,9 @@ def predict_members(
     return AimOutput(**outputs)
 
 
-def double_network(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> Aim:
+def double_network(model: NetworkConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> nn.Module:
     """The networks of a stacked state (members, ...) in double precision, for predictions."""
-    net = Aim(model, sizes, Layers(len(next(iter(state.values())))))
+    net = build_network(model, sizes, Layers(len(next(iter(state.values())))))
     net.load_state_dict(dict(state))
     return net.double().eval()
 

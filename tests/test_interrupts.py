@@ -26,7 +26,7 @@ from tests.helpers.program_server import Done, Press, ProgramServer
 from tests.helpers.rated import rate_scores
 
 SET = "--config jigsaws --cache cache --set dataset.root=set --set stages=[kinematics,timesteps] --set timesteps.scene="
-SMALL = "--set work.workers=0 --set train.networks=1 --set model.width=8 --set model.system=aim"
+SMALL = "--set work.workers=0 --set train.networks=1 --set model.width=8 --set combined=false"
 SHORT, ENDLESS = "--set train.epochs=1", "--set train.epochs=1000000"
 VIDEOS = "set/Suturing/video/Suturing_B001_capture1.avi set/Suturing/video/Suturing_B002_capture1.avi"
 NEW = f"{VIDEOS} --model run --cache new"

@@ -64,7 +64,8 @@ cache: cache/surgery
 dataset: {kind: jigsaws, root: JIGSAWS, tasks: [Suturing]}
 timesteps: {primary: "kinematics:master", secondary: ["kinematics:slave"], scene: ""}
 train: {networks: 1, epochs: 1}
-model: {system: aim, width: 4}
+combined: false
+model: {width: 4}
 work: {workers: 0}
 """
 PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "width": 110}

@@ -95,7 +95,7 @@ def test_a_run_from_videos_to_scores(
     options = ["--config", "jigsaws", "--cache", "cache"]
     for setting in ("dataset.root=set", "stages=[kinematics,timesteps]", 'timesteps.scene=""', "work.workers=2"):
         options += ["--set", setting]
-    train = ["train.networks=1", "train.epochs=2", "model.width=8", "model.system=aim"]
+    train = ["train.networks=1", "train.epochs=2", "model.width=8", "combined=false"]
     for command in (
         ["extract", *options],
         ["train", *options, *(word for one in train for word in ("--set", one)), "--out", "run", "--folds", 0],

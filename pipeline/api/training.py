@@ -91,8 +91,8 @@ def evaluate(
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
-    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. With
-    `model.system=combined`, or under `protocol=louo`, the first row is AIM combined with regressions.
+    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. The first row is
+    what `train` makes: AIM combined with regressions, or alone with `combined=false`.
 
     Args:
         out: folder of results.json and the page.

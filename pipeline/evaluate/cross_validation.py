@@ -18,7 +18,7 @@ from pipeline.evaluate.rank_intervals import Units
 from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_runner import TrainingRunner
-from pipeline.systems import BestOnTest, InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
+from pipeline.systems import InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
 from pipeline.systems.chosen_epoch import by_epoch_of, latest_best
 from pipeline.systems.interface import as_many_networks
 from pipeline.train import label_table
@@ -148,12 +148,12 @@ def _by_fold(
         columns = passed[task_fold.fold] + np.arange(len(task_fold.test))
         passed[task_fold.fold] += len(task_fold.test)
         one = predicted[task_fold.fold, system.name].take(columns)
-        by_fold.append(_best_epoch(system, one, true[task_fold.test]) if isinstance(system, BestOnTest) else one)
+        by_fold.append(_best_epoch(one, true[task_fold.test]) if system.kind == "oracle" else one)
     return by_fold
 
 
-def _best_epoch(system: BestOnTest, predicted: Predictions, true: Floats) -> Predictions:
+def _best_epoch(predicted: Predictions, true: Floats) -> Predictions:
     """The scores of the epoch that ranks these performances best: the only choice by scores of a test part."""
     by_epoch = by_epoch_of(predicted)
     best = latest_best([spearman(scores.mean(0), true) for scores in by_epoch])
-    return Predictions(by_epoch[best], chosen=(system.epoch_name(best),))
+    return Predictions(by_epoch[best], chosen=(predicted.chosen[best],))

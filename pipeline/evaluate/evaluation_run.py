@@ -14,7 +14,7 @@ from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, Note
-from pipeline.evaluate.leaderboard import OURS, WHOLE_SCENE, chosen_systems
+from pipeline.evaluate.leaderboard import WHOLE_SCENE, chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.published_results import published_results
@@ -23,7 +23,6 @@ from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.provenance import without_folders_in
-from pipeline.systems import COMBINED
 from pipeline.train.features import FeatureSet
 
 QUICK_NETWORKS = 2
@@ -73,9 +72,7 @@ def evaluate_features(
     divided = config.dataset.score == "execution"
     chosen = [*requested.more, *protocol_systems(method, features, requested, divided=divided)]
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
-    names = {system.name for system in chosen}
-    trained = (COMBINED, OURS, WHOLE_SCENE) if method.combined else (OURS, WHOLE_SCENE)  # as `train` makes it
-    against = next((name for name in trained if name in names), OURS)
+    against = next((row.name for row in chosen if row.kind == "ours"), WHOLE_SCENE)  # as `train` makes it
     kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
         runner = TrainingRunner(work, progress, stop, kept)

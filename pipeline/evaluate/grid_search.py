@@ -70,9 +70,8 @@ def by_inner_validation(tried: Sequence[Candidate]) -> Selected:
     """AIM as a system that selects its settings inside each training part, so that its results are unbiased."""
     systems = []
     for one in tried:
-        model, recipe = one.method.scorer
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
-        systems.append(AimSystem(name, model, recipe))
+        systems.append(AimSystem(name, one.method.network, one.method.train))
     return Selected(CHOSEN, tuple(systems))
 
 

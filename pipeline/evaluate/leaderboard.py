@@ -16,7 +16,6 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
     PUBLISHED_ROWS,
     AimSystem,
-    NetworkRow,
     ResultRow,
     System,
     TimesDifficulty,
@@ -114,12 +113,7 @@ def chosen_systems(names: str, systems: Sequence[ResultRow]) -> list[ResultRow]:
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, possible)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
-    return [one for one in systems if one.kind == "baseline" or ({one.name} | _network(one)) & wanted]
-
-
-def _network(row: ResultRow) -> set[str]:
-    """The name of the network that a row is a further row of."""
-    return {row.network.name} if isinstance(row, NetworkRow) else set()
+    return [one for one in systems if one.kind == "baseline" or {one.name, one.network_name} & wanted]
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

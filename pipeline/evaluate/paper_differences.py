@@ -40,8 +40,8 @@ def paper_differences(method: Method, made: Made) -> list[str]:
     `made` describes the stages that made the features: a file of weights may replace those that the method names.
     """
     paper = load_config(PAPER_PRESET).method
-    networks = (asdict(one.scorer[0]) for one in (method, paper))
-    trainings = (one.scorer[1].model_dump(exclude={*NO_METHOD}) for one in (method, paper))
+    networks = (asdict(one.network) for one in (method, paper))
+    trainings = (one.train.model_dump(exclude={*NO_METHOD}) for one in (method, paper))
     settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper, made)]
     return [f"{name} {_plain(here)} ({_plain(theirs)})" for name, here, theirs in settings if here != theirs]
 

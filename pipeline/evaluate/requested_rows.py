@@ -26,7 +26,7 @@ from pipeline.systems import (
     watching,
 )
 from pipeline.systems.published_system import has_deviation
-from pipeline.systems.regressors import regressions_for
+from pipeline.systems.regressors import regressions_of
 from pipeline.train.features import FeatureSet
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
@@ -72,11 +72,11 @@ def protocol_systems(
 ) -> list[ResultRow]:
     """The systems of an evaluation, without `requested.more` and before `requested.only`.
 
-    AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
-    `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
-    chosen by inner validation (`pipeline.systems.combination.Combined`). `divided`: the labels are scores / difficulty.
+    The first row is what `train` makes: the combination (`pipeline.systems.combination.Combined`), or the network by
+    its last epoch. Networks have a further row for the epoch chosen by inner validation. `divided`: the labels are
+    scores / difficulty.
     """
-    model, recipe = method.scorer
+    model, recipe = method.network, method.train
     if requested.systems in TABLES:
         return [*table_systems(requested.systems, all_systems(features, model, recipe))]
 
@@ -95,8 +95,7 @@ def protocol_systems(
     network: NetworkSystem = AimSystem(WHOLE_SCENE if scene else OURS, model, recipe, kind="other" if scene else "ours")
     network = network if requested.quick else watching(network)
     ours: list[ResultRow] = with_epochs(network)
-    if method.combined or method.protocol == "louo":
-        regressions = regressions_for(forbidden(method.protocol))
+    if regressions := regressions_of(method):
         combined = Combined((network, *regressions), validated=not requested.quick)
         ours = [combined, *ours, *regressions]
     chosen = [*ours, *trivial_baselines(features)]

@@ -135,7 +135,7 @@ def _refuse_equal(records: Sequence[Record], where: Path | None) -> None:
 
 def _usable(features: FeatureSet, method: Method, observer: Observer) -> FeatureSet:
     """The same features; a note for each labelled score that the network cannot give. Raises as `refuse_empty`."""
-    for score, why in method.scorer[0].missing_heads(input_sizes(features)).items():
+    for score, why in method.network.missing_heads(input_sizes(features)).items():
         if any(getattr(record.labels, score, None) is not None for record in features.records):
             observer.note(f"note: no {score} score: {why}")
     return refuse_empty(features, method)
@@ -146,7 +146,7 @@ def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:
 
     The inputs are the primary and the secondary agents; a network of the scene alone has only the scene.
     """
-    if method.system == "scene":
+    if method.network.system == "scene":
         if features.scene.size and not features.scene.any():
             raise DataError("the scene feature is zero in every video", fix="Check timesteps.scene and its stage")
         return features

@@ -66,16 +66,13 @@ def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features
         "timesteps.secondary": list(secondary),
     }
     absent = [part for part, role in (("primary", primary), ("secondary", secondary[0])) if role == NO_AGENT]
-    no_agents, model = bool(absent), config.method.scorer[0].system
-    if beside_features and no_agents and not scene:
+    if beside_features and absent and not scene:
         fix = "Name features of the scene (--features FILE), or of both agents (primary=FILE, secondary=FILE)"
         raise UsageError("without videos, these features feed no network", fix=fix)
-    if no_agents and not config.method.combined:
-        changes["model.system"] = model = "scene"
     fewer = load_config(config, changes | {"stages": kept})
-    if {*fewer.method.with_upstream(kept)} & unusable or (model == "scene" and not scene):
+    if {*fewer.method.with_upstream(kept)} & unusable or (fewer.method.network.system == "scene" and not scene):
         return config
-    lost = "; only systems of the whole scene run" if no_agents else "; the rest is used"
+    lost = "; only systems of the whole scene run" if absent else "; the rest is used"
     if beside_features and len(absent) == 1:
         lost = f"; AIM needs both agents, so networks read the scene alone: add --features {absent[0]}=FILE"
     names = " and ".join(name for name in stages if name in unusable)

@@ -29,11 +29,11 @@ from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.prediction_intervals import LEVELS, cross_interval, group_weights
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
 from pipeline.score.movement import BetterRanges
-from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.systems.combination import Combination
-from pipeline.systems.stored_regressions import with_prefix
-from pipeline.train import SCORES
+from pipeline.train import SCORES, TrainedNetworks
+from pipeline.train.checkpoint import with_prefix
 from pipeline.train.features import FeatureSet
+from pipeline.train.trained_networks import read_networks
 
 HEADS = SCORES[1:]
 """Scores beside the final one: columns 1 and 2 of the labels."""
@@ -70,7 +70,7 @@ class Calibration(HeldOut):
         combinations: of each fold.
     """
 
-    networks: TrainedNetworks
+    networks: TrainedNetworks[AimConfig]
     steps: Floats
     duration: Floats
     novelty: Novelty
@@ -204,7 +204,7 @@ def _read(
         Combination.from_arrays(one, with_prefix(values, f"combination.{number}."))
         for number, one in enumerate(description["combinations"])
     )
-    networks = TrainedNetworks.from_tensors(network, sizes, tensors)
+    networks = read_networks(network, sizes, tensors)
     if len(combinations) != networks.parts:
         raise ValueError("a combination for each fold is missing")
     facts = _adapter().validate_python(description["facts"])

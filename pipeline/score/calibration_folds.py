@@ -9,8 +9,7 @@ regressions, train on the other folds and predict it, as in the inner validation
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,27 +19,16 @@ from data.store.arrays import Floats, Rows
 from models.aim_config import AimConfig
 from pipeline.cache import software
 from pipeline.checks.novelty import Novelty
-from pipeline.score.calibration import HEADS, Calibration, TrainingFacts
+from pipeline.score.calibration import Calibration, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
-from pipeline.score.trained_networks import TrainedNetworks
-from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import (
-    AimSystem,
-    FoldPredictions,
-    JoinedFold,
-    Predictions,
-    System,
-    TaskFold,
-    Training,
-    predict_inner,
-)
+from pipeline.systems import TaskFold
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
+from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.interface import without_scores
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
-from pipeline.train import SCORES, TrainingControl, label_table
+from pipeline.train import SCORES, TrainedNetworks, TrainingControl, label_table
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
-from pipeline.train.stack_training import NO_ROWS
 
 FOLDS, NETWORKS = 5, 2
 """Folds of the training part and networks per fold: together as many networks as a model has by default."""
@@ -71,98 +59,62 @@ def calibrate(
     recipe = model.recipe.model_copy(
         update={"networks": min(NETWORKS, model.recipe.networks), "seed": model.recipe.seed + 1}
     )
-    candidates = (AimSystem(NETWORK, model.networks.model, recipe), *systems)
-    fitted = _FittedFolds(part, inner, model.networks.model, recipe, control)
-    whole = JoinedFold("", np.arange(len(part)), NO_ROWS, inner, "subject" in kinds)
-    # A new video does not name its task, so that every system learns from all tasks as if they were one.
-    one_task = replace(part, records=tuple(replace(record, task="") for record in part.records))
-    held_out = replace(predict_inner(one_task, whole, candidates, fitted.run), train=part)
-    combination, *others = Combination.validated(held_out, candidates)
-    rules = [
-        replace(rule, regressions=tuple(own[system.name] for system in systems))
-        for rule, own in zip(others, fitted.regressions, strict=True)
-    ]
-    network = replace(model, combination=NETWORK_ALONE).predict(replace(part, stages=model.stages))
-    labels, fold = label_table(part.records), np.zeros(len(part), dtype=np.intp)
-    for number, one in enumerate(inner):
-        fold[one.test] = number
+    parts = [{"": one.train} for one in inner]
+    networks, _ = TrainedNetworks.fit(part, parts, model.networks.model, recipe, control)
+    with one_thread():
+        regressions = [tuple(system.fitted(part.take(one.train)) for system in systems) for one in inner]
+        held_out = _held_out(without_scores(part), inner, networks, regressions)
+    names, values = (NETWORK, *(system.name for system in systems)), held_out[:, :, 0]
+    by_fold = [values[:, one.test] for one in inner]
+    tested = InnerPredictions.gather(names, part, inner, by_fold, unseen_users="subject" in kinds)
+    number = np.repeat(np.arange(len(inner)), [len(one.test) for one in inner])
+    rules = tuple(
+        replace(Combination.fit(tested.take(number != fold)), regressions=regressions[fold])
+        for fold in range(len(inner))
+    )
+    combined, fold = np.zeros(len(part)), np.zeros(len(part), dtype=np.intp)
+    for place, (one, rule) in enumerate(zip(inner, rules, strict=True)):
+        combined[one.test], fold[one.test] = rule.predict([*by_fold[place]]), place
+    combination = replace(Combination.fit(tested), regressions=model.combination.regressions)
+    shown, labels = replace(model, combination=NETWORK_ALONE).predict(part), label_table(part.records)
     calibration = Calibration(
-        networks=fitted.networks,
+        networks=networks,
         truth=labels[:, 0],
-        predicted=_combined(held_out, candidates, rules),
+        predicted=combined,
         fold=fold,
         group=group,
-        steps=network.step_scores * combination.share(NETWORK),
+        steps=shown.step_scores * combination.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, [(one.train, one.test) for one in inner], group),
         facts=TrainingFacts(tuple(kinds), software()),
-        attention=network.attention[..., 1],
+        attention=shown.attention[..., 1],
         head_truth=labels[:, 1:],
-        head_predicted=np.stack([_of_folds(held_out, candidates[0], name) for name in HEADS], axis=-1),
-        combinations=tuple(rules),
+        head_predicted=held_out[0, :, 1:],
+        combinations=rules,
     )
-    return calibration, replace(combination, regressions=model.combination.regressions)
+    return calibration, combination
 
 
-@dataclass
-class _FittedFolds:
-    """Runs the trainings of the folds, and keeps what they fitted: it gives new performances their intervals.
+def _held_out(
+    features: FeatureSet,
+    inner: Sequence[TaskFold],
+    networks: TrainedNetworks[AimConfig],
+    regressions: Sequence[Sequence[FittedRegression]],
+) -> Floats:
+    """(systems, n, 3) the scores of `SCORES` by the system of the fold that holds a performance out; NaN without one.
 
-    Attributes:
-        networks: those of every fold, in the order of `inner`.
-        regressions: of every fold, by name.
+    The first system is the mean of a fold's networks.
     """
-
-    part: FeatureSet
-    inner: Sequence[TaskFold]
-    model: AimConfig
-    recipe: TrainConfig
-    control: TrainingControl | None
-    networks: TrainedNetworks = field(init=False)
-    regressions: list[dict[str, FittedRegression]] = field(init=False)
-
-    def run(self, trainings: Sequence[Training]) -> list[Predictions]:
-        """The predictions of the trainings; the networks of all folds train as one stack."""
-        parts = [one.train for one in self.inner]
-        self.networks, _ = TrainedNetworks.fit(self.part, parts, self.model, self.recipe, self.control)
-        self.regressions = [{} for _ in self.inner]
-        folds, unscored = {one.tobytes(): number for number, one in enumerate(parts)}, without_scores(self.part)
-        output, predicted = self._mean_outputs(unscored), list[Predictions]()
-        with one_thread():
-            for training in trainings:
-                fold, rows = folds[training.train.tobytes()], training.to_predict
-                if isinstance(training.system, RegressionSystem):
-                    fitted = training.system.fitted(self.part.take(training.train))
-                    self.regressions[fold][training.system.name] = fitted
-                    predicted.append(fitted.predict(unscored.take(rows)))
-                else:
-                    predicted.append(Predictions(**{name: one[None, fold, rows] for name, one in output.items()}))
-        return predicted
-
-    def _mean_outputs(self, features: FeatureSet) -> dict[str, Any]:
-        """(folds, n) means of each score over the networks of a fold."""
-        output, means = self.networks.output(features), dict[str, Any]()
-        for column, name in enumerate(SCORES):
-            if (values := getattr(output, name)) is not None:
-                means[name] = self.networks.mean(values, column)
-        return means
-
-
-def _of_folds(held_out: FoldPredictions, system: System, name: str) -> Floats:
-    """(n,) the held-out predictions of a score by a system; NaN where it has none."""
-    scores = np.full(len(held_out.train), np.nan)
-    for one, predicted in zip(held_out.inner, held_out.inside(system), strict=True):
-        if (values := getattr(predicted, name)) is not None:
-            scores[one.test] = values.mean(0)
-    return scores
-
-
-def _combined(held_out: FoldPredictions, systems: Sequence[System], rules: Sequence[Combination]) -> Floats:
-    """(n,) the held-out predictions by the combination of each fold."""
-    scores, combined = [_of_folds(held_out, system, "score") for system in systems], np.zeros(len(held_out.train))
-    for rule, one in zip(rules, held_out.inner, strict=True):
-        combined[one.test] = rule.predict([values[one.test] for values in scores])
-    return combined
+    predicted = np.full((1 + len(regressions[0]), len(features), len(SCORES)), np.nan)
+    output = networks.output(features)
+    for column, name in enumerate(SCORES):
+        if (scaled := getattr(output, name)) is not None:
+            for one, means in zip(inner, networks.mean(scaled, column), strict=True):
+                predicted[0, one.test, column] = means[one.test]
+    for one, fitted in zip(inner, regressions, strict=True):
+        for row, regression in enumerate(fitted, start=1):
+            predicted[row, one.test, 0] = regression.predict(features.take(one.test)).score[0]
+    return predicted
 
 
 def _folds(

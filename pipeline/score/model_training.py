@@ -33,7 +33,7 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
-from pipeline.systems.regressors import regressions_for
+from pipeline.systems.regressors import regressions_of
 from pipeline.train import TrainingControl
 from pipeline.train.features import FeatureSet
 
@@ -53,7 +53,7 @@ def train_model(
 ) -> TrainedModel:
     """Train and calibrate a model, and write it with its card into `folder` (`pipeline.score.trained_model`).
 
-    With `model.system: combined` the model has regressions of all training performances too. The calibration says which
+    Where the method combines, the model has regressions of all training performances too. The calibration says which
     of them count; without folds all do. A killed training resumes from `folder/checkpoints`.
 
     Args:
@@ -75,12 +75,11 @@ def train_model(
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
-    network, recipe = config.method.scorer
     kinds, stop = forbidden(config.method.protocol), observer.stop_event().is_set
-    device, systems = config.machine.work.train_device, regressions_for(kinds) if config.method.combined else ()
+    device, systems = config.machine.work.train_device, regressions_of(config.method)
     with observer.progress("epochs") as progress:
         control = TrainingControl(folder / "checkpoints", progress.advance, stop, device)
-        model = TrainedModel.fit(features, recipe, network, systems=systems, control=control)
+        model = TrainedModel.fit(features, config.method.train, config.method.network, systems=systems, control=control)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     unfinished, why_not = folder / "checkpoints" / "calibration", "calibration was skipped"

@@ -138,7 +138,7 @@ class _Ensemble(nn.Module):
 
     def __init__(self, model: TrainedModel) -> None:
         super().__init__()
-        sizes, (normaliser,) = model.networks.sizes, model.networks.normalisers
+        sizes, normaliser = model.networks.sizes, model.normaliser
         self.members = nn.ModuleList(Aim(model.networks.model, sizes, Layers()) for _ in range(model.networks.count))
         for number, member in enumerate(self.members):
             member.load_state_dict(member_state(model.networks.state, number))
@@ -204,7 +204,7 @@ def _steps(model: TrainedModel) -> int:
 def _probe(model: TrainedModel, steps: int) -> FeatureSet:
     """Random performances with the normaliser's statistics; some agents are unobserved in some steps."""
     rng = np.random.default_rng(0)
-    sizes, (n,) = model.networks.sizes, model.networks.normalisers
+    sizes, n = model.networks.sizes, model.normaliser
 
     def draw(statistics: Floats, *shape: int) -> NDArray[np.float32]:
         deviation = np.where(np.isfinite(statistics[1]), statistics[1], 0.0)

@@ -49,21 +49,23 @@ from pipeline.score.model_files import (
 )
 from pipeline.score.setting_differences import stage_differences
 from pipeline.score.stored_method import save_settings
-from pipeline.score.trained_networks import TrainedNetworks
 from pipeline.settings.config import Config
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.systems.stored_regressions import with_prefix
 from pipeline.train import (
     NO_LABELS_FIX,
+    Normaliser,
+    TrainedNetworks,
     TrainingControl,
     input_sizes,
     label_table,
     loss_epochs,
 )
+from pipeline.train.checkpoint import with_prefix
 from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
+from pipeline.train.trained_networks import read_networks
 
 FORMAT = 8
 
@@ -109,7 +111,7 @@ class TrainedModel:
         phases: annotated performances from which others get their phases; None where it does not cut time at phases.
     """
 
-    networks: TrainedNetworks
+    networks: TrainedNetworks[AimConfig]
     recipe: TrainConfig
     stages: Mapping[str, StageDescription]
     names: Mapping[str, tuple[str, ...]]
@@ -148,7 +150,7 @@ class TrainedModel:
         if len(chosen) < 2:
             what = f"training needs at least 2 labelled performances and has {len(chosen)}"
             raise DataError(what, fix=NO_LABELS_FIX)
-        networks, losses = TrainedNetworks.fit(features, [chosen], network, recipe, control)
+        networks, fitted = TrainedNetworks.fit(features, [{"": chosen}], network, recipe, control)
         part = features.take(chosen)
         with one_thread():
             combination = Combination.of_all((NETWORK, *(system.name for system in systems)))
@@ -160,10 +162,16 @@ class TrainedModel:
             names=part.names,
             train_ids=part.ids,
             train_labels=label_table(part.records),
-            losses=losses,
+            losses=fitted.losses,
             loss_epochs=loss_epochs(recipe.epochs),
             combination=combination,
         )
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """Scales features for the networks, and their scores to the unit of the labels."""
+        (of_tasks,) = self.networks.normalisers
+        return of_tasks[""]
 
     @property
     def network_share(self) -> float:
@@ -180,7 +188,7 @@ class TrainedModel:
         self.check(features)
         if len(features) == 0:
             raise UsageError("no performance to score", fix="Give at least one performance with features")
-        networks, (normaliser,) = self.networks, self.networks.normalisers
+        networks, normaliser = self.networks, self.normaliser
         output = networks.output(features)
 
         def head(name: str, column: int) -> Floats | None:
@@ -313,7 +321,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
     names, marked = description["phases"], {name: v.numpy() for name, v in with_prefix(tensors, "phases.").items()}
     network, sizes = AimConfig(**description["model"]), AimSizes(**description["sizes"])
     model = TrainedModel(
-        networks=TrainedNetworks.from_tensors(network, sizes, tensors),
+        networks=read_networks(network, sizes, tensors),
         recipe=TrainConfig(**description["train"]),
         stages=read_stages(description["settings"]),
         names={name: tuple(values) for name, values in description["names"].items()},

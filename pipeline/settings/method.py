@@ -42,6 +42,10 @@ class Method(Section):
         "kfold", f"how performances are split: {', '.join(PROTOCOLS)}"
     )
     split: SplitConfig = SplitConfig()
+    combined: bool = setting(
+        True,
+        "the score is the mean of the networks' and those of regressions (docs/scores.md); false: the networks alone",
+    )
     model: Section = Section()
     train: TrainConfig = TrainConfig()
 
@@ -72,20 +76,10 @@ class Method(Section):
         return ordered
 
     @property
-    def system(self) -> str:
-        """What scores (`model.system`)."""
-        return str(self.model.dump()["system"])
-
-    @property
-    def scorer(self) -> tuple[AimConfig, TrainConfig]:
-        """The network and how it is trained (sections `model` and `train`).
-
-        A combination trains AIM, or the network of the scene where there are no agents.
-        """
+    def network(self) -> AimConfig:
+        """The network: that of section `model`, or that of the scene alone where there are no agents."""
         network = AimConfig(**self.model.dump())
-        if self.combined:
-            network = replace(network, system="scene" if self.without_agents else "aim")
-        return network, self.train
+        return replace(network, system="scene") if self.without_agents else network
 
     @property
     def without_agents(self) -> bool:
@@ -97,11 +91,6 @@ class Method(Section):
         """The method with at most so many networks."""
         fewer = self.train.model_copy(update={"networks": min(most, self.train.networks)})
         return self.model_copy(update={"train": fewer})
-
-    @property
-    def combined(self) -> bool:
-        """Whether the score is a combination of AIM with other systems (`model.system: combined`)."""
-        return self.system == "combined"
 
 
 def method_class() -> type[Method]:

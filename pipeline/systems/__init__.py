@@ -6,7 +6,7 @@ from pipeline.systems.chosen_candidate import Selected
 from pipeline.systems.chosen_epoch import BestOnTest, ChosenEpoch, watching
 from pipeline.systems.combination import COMBINED, Combination, Combined
 from pipeline.systems.deviation_ratios import WithInnerRatios
-from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_inner, predict_rows
+from pipeline.systems.fold_predictions import JoinedFold, join_tasks, predict_rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
 from pipeline.systems.interface import (
     FoldPredictions,
@@ -48,7 +48,6 @@ __all__ = [
     "WithInnerRatios",
     "can_divide",
     "join_tasks",
-    "predict_inner",
     "predict_rows",
     "published_systems",
     "run_training",

@@ -10,17 +10,13 @@ import torch
 
 from data.store.arrays import Floats
 from data.video import Record
-from models.comparisons import NetworkConfig, build_network
-from models.layers import Layers
-from models.stacked import predict_members
+from models.comparisons import NetworkConfig
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
 from pipeline.train import (
     SCORES,
+    TrainedNetworks,
     TrainingControl,
-    fit_parts,
-    fold_data,
-    input_sizes,
     label_table,
     loss_epochs,
     task_rows,
@@ -41,18 +37,16 @@ class AimSystem(NetworkSystem):
     joins_tasks: bool = False
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
-        """See `System.train`. Raises as `fit_parts` too."""
-        watched, watch = (None, ()) if watched is None or not self.watch else (watched, self.watch)
-        (normalisers,), fitted = fit_parts(
-            train, [task_rows(train)], self.model, self.config, control, watched=watched, watch=watch
+        """See `System.train`. Raises as `TrainedNetworks.fit` too."""
+        watched = watched if self.watch else None
+        networks, fitted = TrainedNetworks.fit(
+            train, [task_rows(train)], self.model, self.config, control, watched=watched, watch=self.watch
         )
+        (normalisers,) = networks.normalisers
         by_epoch = torch.stack(fitted.watched, dim=1) if watched is not None else None  # (epochs watched, networks, m)
-        net = build_network(self.model, input_sizes(train), Layers(self.config.networks))
-        net.load_state_dict(fitted.state)
 
         def predict(features: FeatureSet) -> Predictions:
-            data = fold_data(features, [normalisers])
-            output = predict_members(net, data, torch.zeros(self.config.networks, dtype=torch.int64))
+            output = networks.output(features)
             scaled = {name: (getattr(output, name), column) for column, name in enumerate(SCORES)}
             scaled["by_epoch"] = (by_epoch, 0)
             made: dict[str, Any] = {

@@ -58,7 +58,8 @@ class ChosenEpoch(NetworkRow):
 class BestOnTest(NetworkRow):
     """A network at the epoch that ranks the test part best, for comparison with numbers published in this form.
 
-    The row itself reads no test score: it predicts `Predictions.by_epoch`, and `cross_validate` selects the epoch.
+    The row itself reads no test score: it has the scores of every epoch with their names, and `cross_validate`, which
+    knows the labels, chooses in rows of this kind.
     """
 
     ending, epoch, kind = f", {ORACLE}", "best on the test part", "oracle"
@@ -66,7 +67,8 @@ class BestOnTest(NetworkRow):
     def read(self, fold: FoldPredictions) -> Predictions:
         """See `ResultRow.read`."""
         one = fold.test(self.network)
-        return Predictions(one.score, by_epoch=one.by_epoch)
+        names = tuple(map(self.epoch_name, range(len(self.network.watch))))
+        return Predictions(one.score, by_epoch=one.by_epoch, chosen=names)
 
 
 def by_epoch_of(predicted: Predictions) -> Floats:

@@ -6,7 +6,7 @@ model folders fit, and predict with, the same `Combination`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from data.store.arrays import Floats
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
 from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_networks
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
-from pipeline.systems.stored_regressions import dump_regressions, load_regressions, with_prefix
+from pipeline.systems.stored_regressions import dump_regressions, load_regressions
+from pipeline.train.checkpoint import with_prefix
 from pipeline.train.features import FeatureSet
 
 COMBINED = "combined"
@@ -70,23 +71,6 @@ class Combination:
             values = np.stack([inner.true, *(inner.values[inner.names.index(name)] for name in used)])
             ranks = {task: np.sort(values.compress(tasks == task, axis=1)) for task in dict.fromkeys(tasks.tolist())}
         return cls(inner.names, used, tests, ranks)
-
-    @classmethod
-    def validated(
-        cls, fold: FoldPredictions, systems: Sequence[System], *, by_task: bool = False
-    ) -> Iterator[Combination]:
-        """The combination by all inner folds of a fold; then, for each, the one by the others. `by_task` as in `fit`.
-
-        `systems` are those that predicted the inner folds.
-        """
-        each = zip(*(fold.inside(system) for system in systems), strict=True)
-        means = [np.stack([one.score.mean(0) for one in predicted]) for predicted in each]
-        names, unseen = [system.name for system in systems], fold.unseen_users
-        given = InnerPredictions.gather(names, fold.train, fold.inner, means, unseen_users=unseen)
-        yield cls.fit(given, by_task=by_task)
-        number = np.repeat(np.arange(len(fold.inner)), [len(part.test) for part in fold.inner])
-        for one in range(len(fold.inner)):
-            yield cls.fit(given.take(number != one), by_task=by_task)
 
     def with_regressions(self, systems: Sequence[RegressionSystem], part: FeatureSet) -> Combination:
         """The same combination with its regressions, fitted to labelled performances."""
@@ -195,5 +179,8 @@ class Combined(ResultRow):
         scores = as_many_networks([fold.test(one).score for one in self.candidates])
         if not self.validated or not fold.inner:
             return Predictions(Combination.of_all(names).predict(scores))
-        fitted = next(Combination.validated(fold, self.inner_systems, by_task=True))
+        each = zip(*(fold.inside(system) for system in self.inner_systems), strict=True)
+        means = [np.stack([one.score.mean(0) for one in predicted]) for predicted in each]
+        inner = InnerPredictions.gather(names, fold.train, fold.inner, means, unseen_users=fold.unseen_users)
+        fitted = Combination.fit(inner, by_task=True)
         return Predictions(fitted.predict(scores, fold.test_tasks), chosen=fitted.used, tests=fitted.tests)

@@ -1,7 +1,6 @@
 """The predictions of one fold, and how they come about: a list of trainings, each run once, then reading.
 
-An evaluation runs the list on its workers and reads rows. `train` runs that of the inner folds alone, keeps what was
-fitted, and calibrates its model by the predictions (`pipeline.score.calibration_folds`).
+An evaluation runs the list on its workers and reads rows.
 """
 
 from __future__ import annotations
@@ -99,15 +98,6 @@ def predict_rows(
     picked = [(fold, row.picked(read[fold.name])) for fold in folds for row in rows]
     finished.finish([one for fold, systems in picked for one in _test_trainings(features, fold, systems)])
     return {(fold.name, row.name): row.read(read[fold.name]) for fold in folds for row in rows}
-
-
-def predict_inner(
-    features: FeatureSet, fold: JoinedFold, systems: Sequence[System], run: RunTrainings
-) -> FoldPredictions:
-    """One fold with the systems' predictions for its inner folds alone; `run` has their trainings as one list."""
-    finished = FinishedTrainings(features, run)
-    finished.finish(_inner_trainings(features, fold, systems))
-    return finished.of(fold)
 
 
 def _whole_rows(train: Rows, part: TaskFold) -> tuple[Rows, Rows]:

@@ -99,6 +99,11 @@ class ResultRow:
     epoch: str = ""
 
     @property
+    def network_name(self) -> str:
+        """The name of the network of which this is a further row; else its own."""
+        return self.name
+
+    @property
     def systems(self) -> tuple[System, ...]:
         """The systems whose predictions of the test part it reads."""
         raise NotImplementedError
@@ -206,6 +211,11 @@ class NetworkRow(ResultRow):
     def name(self) -> str:  # type: ignore[override]
         """The name of the row."""
         return f"{self.network.name}{self.ending}"
+
+    @property
+    def network_name(self) -> str:
+        """See `ResultRow.network_name`."""
+        return self.network.name
 
     @property
     def systems(self) -> tuple[System, ...]:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from data.splits import TIED, bundle_numbers
+from data.splits import TIED, bundle_numbers, forbidden
 from data.store.arrays import Floats, Rows
+from pipeline.settings.method import Method
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.interface import Predictions, Predictor, System
 from pipeline.train import TrainingControl, label_table
@@ -230,6 +231,11 @@ They are the four that a first course teaches. No result on JIGSAWS chose them, 
 
 FOR_NEW_USERS = RegressionSystem("descriptors, ridge within users", "whole", "ridge", within_users=True)
 """The regression beside them where users are unseen."""
+
+
+def regressions_of(method: Method) -> tuple[RegressionSystem, ...]:
+    """The regressions that the networks' score is averaged with; none where the method does not combine."""
+    return regressions_for(forbidden(method.protocol)) if method.combined else ()
 
 
 def regressions_for(kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:

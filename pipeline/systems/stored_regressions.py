@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.regressors import FittedRegression
-
-T = TypeVar("T")
 
 KERNELS = tuple(
     f"sklearn.gaussian_process.kernels.{name}" for name in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")
@@ -68,8 +66,3 @@ def _checked(given: Any) -> FittedRegression:
 def _classes(objects: Iterable[Any]) -> list[str]:
     """Names of the classes, "" for one that is not scikit-learn's."""
     return [type(one).__name__ if type(one).__module__.startswith("sklearn.") else "" for one in objects]
-
-
-def with_prefix(values: Mapping[str, T], prefix: str) -> dict[str, T]:
-    """The values whose names begin with `prefix`, by the rest of their names."""
-    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

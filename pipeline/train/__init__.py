@@ -5,16 +5,16 @@ from pipeline.train.features import task_rows
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
 from pipeline.train.stack_training import Stop, input_sizes, loss_epochs
-from pipeline.train.trainer import fit_parts, fold_data
+from pipeline.train.trained_networks import TrainedNetworks, fold_data
 
 __all__ = [
     "NO_LABELS_FIX",
     "SCORES",
     "Normaliser",
     "Stop",
+    "TrainedNetworks",
     "TrainingControl",
     "fit_members",
-    "fit_parts",
     "fold_data",
     "input_sizes",
     "label_table",

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from data.store import atomic_path
 from pipeline.settings.environment import installed_version
 
 Tensors = dict[str, Tensor]
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,3 +91,8 @@ def digest_of(description: Any, arrays: Iterable[Tensor | NDArray[Any]]) -> str:
         values = np.ascontiguousarray(array.cpu() if isinstance(array, Tensor) else array)
         digest.update(f"{values.dtype} {values.shape}".encode() + values.tobytes())
     return digest.hexdigest()
+
+
+def with_prefix(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """The values whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

@@ -174,12 +174,12 @@ def heads(files: dict[str, str]) -> tuple[tuple[str, ...], ...]:
 def evaluations(folder: Path) -> Outputs:
     """An evaluation of one task with a learning curve, and one of two tasks with a combination."""
     made = []
-    for features, model, curve in ((rated_features(24), "aim", True), (rated_features(24, "ab"), "combined", False)):
-        settings = [*QUICK, f"model.system={model}", f"cache={folder / 'cache'}"]
+    for features, combined, curve in ((rated_features(24), False, True), (rated_features(24, "ab"), True, False)):
+        settings = [*QUICK, f"combined={str(combined).lower()}", f"cache={folder / 'cache'}"]
         config = load_config("folder", settings)
         with open_cache(config.machine) as cache:
             asked = RequestedRows(curve=curve)
-            made.append(evaluate_features(features, config, cache, folder / model, asked).results)
+            made.append(evaluate_features(features, config, cache, folder / str(combined), asked).results)
     pages = [evaluation_page(results, "Evaluation") for results in made]
     return Outputs(
         tuple(map(render_report, pages)),

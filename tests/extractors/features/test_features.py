@@ -84,7 +84,7 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
     root, notes = own_data(tmp_path / "own"), list[str]()
     observer = Observer()
     observer.note = notes.append  # type: ignore[method-assign]
-    given = {"train.epochs": 20, "train.networks": 1, "split.folds": 2, "model.system": "combined", "work.workers": 0}
+    given = {"train.epochs": 20, "train.networks": 1, "split.folds": 2, "combined": True, "work.workers": 0}
     words = {"config": "aqa7", "cache": tmp_path / "cache", "features": [str(root / "vst")]}
     settings = {"dataset.kind": "folder", "protocol": "kfold", "dataset.root": root, **given}
     done = api.leaderboard(out=tmp_path / "board", quick=True, overrides=settings, observer=observer, **words)  # type: ignore[arg-type]

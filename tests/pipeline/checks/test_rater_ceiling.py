@@ -19,7 +19,7 @@ from pipeline.settings.config import load_config
 from pipeline.train.features import FeatureSet
 from tests.helpers.made_features import made_features
 
-QUICK = ["train.recipe=fast", "train.epochs=3", "train.networks=1", "model.system=aim"]
+QUICK = ["train.recipe=fast", "train.epochs=3", "train.networks=1", "combined=false"]
 
 
 def rated(count: int = 24) -> FeatureSet:

@@ -19,7 +19,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import make_lists
 from tests.pipeline.cli.test_commands import COMMANDS
 
-FAST = ["--set", "train.epochs=2", "--set", "train.networks=1", "--set", "model.system=aim", "--set", "work.workers=0"]
+FAST = ["--set", "train.epochs=2", "--set", "train.networks=1", "--set", "combined=false", "--set", "work.workers=0"]
 SET = ["--config", "jigsaws", "--set", "dataset.root=my set"]
 
 

@@ -86,7 +86,7 @@ def test_train_leaves_it_out_where_there_are_too_few_performances(tmp_path: Path
     features = made_features(9, trial=4)
     records = tuple(replace(record, task="") for record in features.records)
     write_pack(tmp_path / "pack.h5", replace(features, records=records))
-    quick = ["train.epochs=3", "train.networks=1", "model.system=aim"]
+    quick = ["train.epochs=3", "train.networks=1", "combined=false"]
     seen = Watching()
     api.train(pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, folds=0, curve=True, observer=seen)
     assert "note: no learning curve: 9 independent performances, and it needs 10" in seen.lines
@@ -98,7 +98,7 @@ def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
     features = made_features(12, trial=4)
     records = tuple(replace(record, task="") for record in features.records)
     write_pack(tmp_path / "pack.h5", replace(features, records=records))
-    quick = ["train.epochs=3", "train.networks=1", "model.system=aim"]
+    quick = ["train.epochs=3", "train.networks=1", "combined=false"]
     api.train(
         pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, curve=True, observer=(seen := Watching())
     )

@@ -300,7 +300,7 @@ class TestSearch:
 
     GRID: ClassVar = ["--grid", "train.input_noise=30,0", "--grid", "train.learning_rates=[1e-6],[1e-2]"]
     BASE: ClassVar = ["--set", "train.switch_epochs=[15]", "--set", "model.width=8", "--set", "train.epochs=15"]
-    BASE += ["--set", "model.system=aim"]
+    BASE += ["--set", "combined=false"]
 
     def made(self, folder: Path) -> FeatureSet:
         made = features(48, noise=0.0)
@@ -372,7 +372,7 @@ class TestSearch:
 
         assert len(candidates(grid, configure)) == 4
         for one in candidates(grid, configure):
-            assert one.method.scorer[0].width == one.settings["model.width"]
-            assert list(one.method.scorer[1].learning_rates) == one.settings["train.learning_rates"]
+            assert one.method.network.width == one.settings["model.width"]
+            assert list(one.method.train.learning_rates) == one.settings["train.learning_rates"]
         with pytest.raises(UsageError, match="one entry per learning rate"):
             candidates(grid, lambda more: load_config(None, more))

@@ -39,7 +39,7 @@ def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("system", "scene", "absent"),
-    [("aim", 4, []), ("aim", 0, ["execution"]), ("combined", 0, ["execution"]), ("scene", 4, ["synchronisation"])],
+    [("aim", 4, []), ("aim", 0, ["execution"]), ("scene", 4, ["synchronisation"])],
 )
 def test_a_labelled_score_without_its_head_is_noted(tmp_path: Path, system: str, scene: int, absent: list[str]) -> None:
     write_pack(tmp_path / "features.h5", made_features(20, channels=3, scene=scene))

@@ -52,7 +52,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
     (root / "phases.csv").write_text("\n".join(marks))
     settings: dict[str, object] = {
         "dataset.root": root / "set", "dataset.phases": root / "phases.csv", "cache": root / "cache", "work.workers": 0,
-        "timesteps.bounds": NAMES, "timesteps.steps": 7, "train.epochs": 2, "train.networks": 1, "model.system": "aim",
+        "timesteps.bounds": NAMES, "timesteps.steps": 7, "train.epochs": 2, "train.networks": 1, "combined": False,
     }  # fmt: skip
     done = api.extract(config="skeletons", overrides=settings)
     assert [result.record.name for result in done.summary.failed] == ["09.csv", "10.csv", "11.csv"]
@@ -163,7 +163,7 @@ def test_features_without_agents_and_without_a_data_set_have_phases(tmp_path: Pa
     settings = {
         "dataset.labels": tmp_path / "scores.csv", "dataset.phases": tmp_path / "phases.csv", "work.workers": 0,
         "cache": tmp_path / "cache", "timesteps.bounds": ["run", "entry"], "timesteps.steps": 4, "features.fps": 1,
-        "train.epochs": 2, "train.networks": 1, "model.system": "aim",
+        "train.epochs": 2, "train.networks": 1, "combined": False,
     }  # fmt: skip
     given = {"config": "folder", "overrides": settings, "features": [str(tmp_path / "features")]}
     done = api.extract(**given)

@@ -26,7 +26,7 @@ ROWS = range(48)
 
 def config_of(**sections: Any) -> Config:
     recipe = {"networks": 2, "epochs": 20, "switch_epochs": [8, 15, 20]}
-    model = {"system": "combined", "width": 8, "regression_width": 4}
+    model = {"width": 8, "regression_width": 4}
     return validate({"model": model, "train": recipe, **sections})
 
 
@@ -67,7 +67,7 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(
     assert np.allclose(made.score, np.mean([scores[name] for name in rule.used], axis=0))
     assert np.allclose(made.members.mean(0), made.score)
     assert made.other_share is not None
-    low = bundle.networks.normalisers[0].score_range[0, 0]
+    low = bundle.normaliser.score_range[0, 0]
     assert np.allclose(made.step_scores.sum(1) + made.other_share + low, made.score)
     assert np.allclose(made.step_scores, share * alone.step_scores)
     assert alone.other_share is None

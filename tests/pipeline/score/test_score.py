@@ -121,10 +121,10 @@ def calibration_of(scorer: Scorer) -> Calibration:
     return scorer.model.calibration
 
 
-def toy_config(cache: Path, **model: Any) -> Config:
+def toy_config(cache: Path) -> Config:
     train = {"recipe": "fast", "networks": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
     settings = {"stages": ["timesteps"], "cache": str(cache), "work": {"workers": 0}, "train": train}
-    return validate({**settings, "model": {"width": 8, "regression_width": 8, **model}})
+    return validate({**settings, "model": {"width": 8, "regression_width": 8}})
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_score_with_everything_beside_it(scorer: Scorer, trained: tuple[Path, 
     assert low95 <= low80 <= scored.score <= high80 <= high95
     assert 0 <= (scored.percentile or -1) <= 100
     assert len(scored.steps) == 4
-    low = scorer.model.networks.normalisers[0].score_range[0, 0]
+    low = scorer.model.normaliser.score_range[0, 0]
     assert scores_as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
     assert (scored.flags, scored.failure) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
@@ -161,7 +161,7 @@ def test_a_combination_is_scored_from_video_to_page(
 ) -> None:
     """The share that belongs to no step has a column in the tables and a line on the page."""
     run = tmp_path / "run"
-    config = toy_config(folder_of(labelled) / "cache", system="combined")
+    config = toy_config(folder_of(labelled) / "cache")
     with open_cache(config.machine) as cache:
         train_model(gather_features(labelled, config, cache, Observer()), config, run, cache, folds=3)
     scorer = load_scorer(run)

@@ -30,7 +30,7 @@ LACKS = "no kinematics file; this model reads video and kinematics. Name it with
 def settings_of(root: Path, cache: Path, **more: Any) -> dict[str, Any]:
     """Settings of a short training on kinematics."""
     settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "cache": cache}
-    network = {"model.width": 4, "model.system": "aim"}
+    network = {"model.width": 4, "combined": False}
     return {**settings, **network, "work.workers": 0, "train": {"networks": 1, "epochs": 1}, **more}
 
 

@@ -26,7 +26,7 @@ def test_a_model_of_phases_refuses_videos_without_them(
         "cache": tmp_path / "cache",
         "work.workers": 0,
     }
-    sets |= {"train.epochs": 1, "train.networks": 1, "model.width": 4, "model.system": "aim"}
+    sets |= {"train.epochs": 1, "train.networks": 1, "model.width": 4, "combined": False}
     assert api.extract(config="finediving", overrides=sets).ok
     api.train(config="finediving", overrides=sets, out=tmp_path / "run", folds=0)
     (row,) = api.score(make_video(tmp_path / "new.mp4"), model=tmp_path / "run", workers=0)

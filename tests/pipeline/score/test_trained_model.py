@@ -42,7 +42,7 @@ def test_shapes_and_sums(run: TrainedModel, features: FeatureSet) -> None:
     assert out.synchronisation is not None
     assert np.allclose(out.attention.sum(-1), 1)
     assert np.allclose(out.members.mean(0), out.score)
-    low = run.networks.normalisers[0].score_range[0, 0]
+    low = run.normaliser.score_range[0, 0]
     assert np.allclose(out.step_scores.sum(1) + low, out.score)
 
 

@@ -28,7 +28,7 @@ from pipeline.train.features import FeatureSet
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes
-from pipeline.train.trainer import fold_data
+from pipeline.train.trained_networks import fold_data
 from tests.conftest import ROOT
 from tests.helpers.made_features import made_features
 

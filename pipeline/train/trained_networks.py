@@ -1,0 +1,178 @@
+"""Networks trained on each of several training parts, as one stack: fitted, predicting, and as tensors to store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from data.errors import UsageError
+from data.store.arrays import Floats, Rows
+from models.aim import Aim, AimInputs, AimOutput
+from models.aim_config import AimConfig, AimSizes
+from models.comparisons import NetworkConfig
+from models.layers import Layers
+from models.stacked import FoldData, double_network, predict_members
+from pipeline.settings.recipes import TrainConfig
+from pipeline.train.augment import training_set
+from pipeline.train.checkpoint import with_prefix
+from pipeline.train.features import FeatureSet
+from pipeline.train.fit import Fitted, TrainingControl, fit_members
+from pipeline.train.normalise import SCORES, Normaliser, Normalisers, label_table, rows_of_tasks
+from pipeline.train.stack_training import Member, input_sizes
+
+MAX_SIZE = 1 << 24
+"""Greatest size of a layer that is read."""
+
+N = TypeVar("N", bound=NetworkConfig)
+
+
+@dataclass(frozen=True)
+class TrainedNetworks(Generic[N]):
+    """Equally many networks for each of one or more training parts, of one architecture.
+
+    Predictions are in double precision, each performance alone, so that a score is the same in every batch, in an
+    evaluation and in a model.
+
+    Attributes:
+        normalisers: of each training part, by task.
+        state: parameter name to stacked values (parts * networks, ...), parts outermost.
+    """
+
+    model: N
+    sizes: AimSizes
+    normalisers: tuple[Normalisers, ...]
+    state: Mapping[str, Tensor]
+
+    @classmethod
+    def fit(
+        cls,
+        features: FeatureSet,
+        parts: Sequence[Mapping[str, Rows]],
+        model: N,
+        config: TrainConfig,
+        control: TrainingControl | None = None,
+        *,
+        watched: FeatureSet | None = None,
+        watch: Sequence[int] = (),
+    ) -> tuple[TrainedNetworks[N], Fitted]:
+        """`config.networks` networks for each training part, and what their training left, members as in `state`.
+
+        Args:
+            parts: rows by task, or under "" those of all tasks as one.
+            watched: performances that every network scores after each of the epochs `watch`, counted from 1.
+
+        Raises UsageError if the network does not fit the features, and as `training_set` and `fit_members`.
+        """
+        _check_sizes(features, model)
+        learning = training_set(features, config)
+        learned = [{task: learning.rows(rows) for task, rows in part.items()} for part in parts]
+        normalisers = tuple(
+            {task: Normaliser.fit(learning.features, rows, config) for task, rows in part.items()} for part in learned
+        )
+        whole = learning.features if watched is None else learning.features.followed_by(watched)
+        test = np.arange(len(learning.features), len(whole))
+        members: list[Member] = []
+        for number, (part, given) in enumerate(zip(learned, normalisers, strict=True)):
+            rows, first = np.concatenate(list(part.values())), next(iter(given.values()))
+            members += _members(rows, number, first, config, test)
+        fitted = fit_members(fold_data(whole, normalisers), members, model, config, control, watch=watch)
+        return cls(model, input_sizes(features), normalisers, fitted.state), fitted
+
+    @property
+    def parts(self) -> int:
+        """Number of training parts."""
+        return len(self.normalisers)
+
+    @property
+    def count(self) -> int:
+        """Number of networks of each part."""
+        return len(next(iter(self.state.values()))) // self.parts
+
+    @cached_property
+    def _net(self) -> nn.Module:
+        return double_network(self.model, self.sizes, self.state)
+
+    def output(self, features: FeatureSet) -> AimOutput:
+        """What every network says, (parts * networks, m, ...), in the training scale."""
+        data = fold_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
+        return predict_members(self._net, data, torch.arange(self.parts).repeat_interleave(self.count), chunk=1)
+
+    def mean(self, scaled: Tensor, column: int = 0, *, shift: bool = True) -> Floats:
+        """(parts, m, ...) means over the networks, in the unit of label `column`; `shift` as in `Normaliser.unscale`.
+
+        `scaled` (parts * networks, m, ...) is a score of `output` by networks that count all tasks as one.
+        """
+        means = scaled.reshape(self.parts, self.count, *scaled.shape[1:]).mean(1).numpy()
+        given = zip(self.normalisers, means, strict=True)
+        return np.stack([of_tasks[""].unscale(one, column, shift=shift) for of_tasks, one in given])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """`state.<parameter>` (parts * networks, ...) and `normaliser.<field>` (parts, ...) of all tasks as one."""
+        each = [of_tasks[""].arrays() for of_tasks in self.normalisers]
+        stacked = {name: np.stack([one[name] for one in each]).astype(np.float64) for name in each[0]}
+        made = {f"normaliser.{name}": torch.from_numpy(values) for name, values in stacked.items()}
+        return made | {f"state.{name}": values.contiguous() for name, values in self.state.items()}
+
+
+def read_networks(model: AimConfig, sizes: AimSizes, tensors: Mapping[str, Tensor]) -> TrainedNetworks[AimConfig]:
+    """The networks of `TrainedNetworks.tensors`. Raises ValueError or LookupError where these are of other networks."""
+    each, state = with_prefix(tensors, "normaliser."), with_prefix(tensors, "state.")
+    parts = len(next(iter(each.values())))
+    arrays = [{name: values[part].numpy() for name, values in each.items()} for part in range(parts)]
+    _check_shapes(model, sizes, state)
+    return TrainedNetworks(model, sizes, tuple({"": Normaliser.from_arrays(one)} for one in arrays), state)
+
+
+def _check_shapes(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> None:
+    """Compare the weights with the network that the settings describe, before it takes memory. Raises ValueError."""
+    numbers = (model.width, model.regression_width, *asdict(sizes).values())
+    if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
+        raise ValueError("a size is no number, or too large")
+    members = len(next(iter(state.values()), ()))
+    with torch.device("meta"):
+        network = Aim(model, sizes, Layers(members))
+    expected = {name: values.shape for name, values in network.state_dict().items()}
+    if not members or {name: values.shape for name, values in state.items()} != expected:
+        raise ValueError("the weights are not those of this network")
+
+
+def _check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
+    """Raise UsageError if the network does not fit the features."""
+    try:
+        model.check(input_sizes(features))
+    except ValueError as error:
+        raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
+
+
+def _members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows) -> list[Member]:
+    """One member per network for the training rows of a fold; each has a seed of its own. `test`: see `Member`."""
+    mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
+    start = mean if config.start_at_mean else float("nan")
+    seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.networks)
+    return [Member(number, fold, rows, int(seed), start, test) for number, seed in enumerate(seeds)]
+
+
+def fold_data(features: FeatureSet, normalisers: Sequence[Normalisers]) -> FoldData:
+    """Features and labels as tensors (F, n, ...), normalised by the training part of each of F folds."""
+    labels, inputs = label_table(features.records), dict[str, NDArray[np.float32]]()
+    shape = len(normalisers), len(features)
+    scaled = np.empty((*shape, len(SCORES)))
+    for fold, given in enumerate(normalisers):
+        for task, rows in rows_of_tasks(features, given).items():
+            scaled[fold, rows] = given[task].scale_scores(labels[rows])
+            for name, values in given[task].apply(features.take(rows)).items():
+                whole = inputs.setdefault(name, np.zeros((*shape, *values.shape[1:]), dtype=np.float32))
+                whole[fold, rows] = values
+    labelled = np.isfinite(scaled)
+    return FoldData(
+        AimInputs(**{name: torch.from_numpy(values) for name, values in inputs.items()}),
+        torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32)),
+        torch.from_numpy(labelled.astype(np.float32)),
+    )
