@@ -18,7 +18,7 @@ from pipeline.evaluate.rank_intervals import Units
 from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, predictions, system_result
 from pipeline.evaluate.training_runner import TrainingRunner
-from pipeline.systems import InnerSplit, Predictions, ResultRow, TaskFold, join_tasks, predict_rows
+from pipeline.systems import InnerSplit, Predictions, ResultRow, TaskFold, Training, join_tasks, predict_rows
 from pipeline.systems.chosen_epoch import by_epoch_of, latest_best
 from pipeline.systems.interface import as_many_networks
 from pipeline.train import label_table
@@ -70,10 +70,14 @@ def cross_validate(
     truth = label_table(features.records)
     kinds = forbidden(protocol.name) if protocol.name else TIED
     split = InnerSplit(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
-    run = runner or TrainingRunner()
-    predicted = predict_rows(
-        features, join_tasks(features, task_folds, split), systems, lambda wanted: run(features, wanted)
-    )
+    runner, devices = runner or TrainingRunner(), set[str]()
+
+    def run(wanted: Sequence[Training]) -> list[Predictions]:
+        made = runner(features, wanted)
+        devices.update(one.device for one in made)
+        return made
+
+    predicted = predict_rows(features, join_tasks(features, task_folds, split), systems, run)
     held = {system.name: _by_fold(system, task_folds, predicted, truth[:, 0]) for system in systems}
     scores = {name: as_many_networks([one.score for one in each]) for name, each in held.items()}
     users = protocol.name == "louo"
@@ -81,7 +85,7 @@ def cross_validate(
     rows = [TaskRows.of(features, task_folds, task, truth[:, 0]) for task in tasks]
     ranked = {name: [one.held_out(each) for one in rows] for name, each in scores.items()}
     return EvaluationResults(
-        origin=origin(),
+        origin=origin(devices),
         protocol=ProtocolUsed(
             protocol.name, tuple(FoldSize(fold.name, len(fold.train), len(fold.test)) for fold in folds)
         ),

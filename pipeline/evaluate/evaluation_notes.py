@@ -55,11 +55,9 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, made:
         settings = counted(len(differing), "setting")
         yield Note("caution", f"{network} differs from the paper's method in {settings}: see Methods in the report")
     if 0 < results.users < FEW_USERS:
-        yield Note(
-            "caution",
-            f"with {results.users} users, fewer than {FEW_USERS}, AIM alone is not for new people: read the row "
-            "'combined'",
-        )
+        instead = f"read the row '{COMBINED}'" if COMBINED in results.systems else "add --set combined=true"
+        few = f"with {results.users} users, fewer than {FEW_USERS}"
+        yield Note("caution", f"{few}, AIM alone is not for new people: {instead}")
     if (recipe.recipe, kind) == ("tools", "jigsaws"):
         yield Note("caution", "optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
 
@@ -106,6 +104,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, mad
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
+            f"Trained on {' and '.join(one.upper() if one == 'cpu' else 'GPU' for one in origin.devices)}. "
             f"Software: {versions}{f'; commit {origin.commit}' if origin.commit else ''}; {origin.date[:10]}.",
             "AIM: Gao et al., An Asymmetric Modeling for Action Assessment, ECCV 2020.",
         ]

@@ -275,6 +275,7 @@ class Origin(StrictFields):
     date: str  # ISO 8601, UTC
     commit: str  # of the program's checkout; empty where there is none
     versions: Mapping[str, str]  # of the packages that compute
+    devices: tuple[str, ...]  # where trainings ran, "cpu" or "cuda", whose results differ
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
 from pipeline import __version__
@@ -10,7 +11,7 @@ from pipeline.evaluate.evaluation_results import Origin
 from pipeline.settings.provenance import command_line, commit
 
 
-def origin() -> Origin:
-    """The command, the time, the commit and the versions of this process."""
+def origin(devices: Iterable[str]) -> Origin:
+    """The command, the time, the commit and the versions of this process; `devices` are those of the trainings."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Origin(command_line(), now, commit(), {"aqa": __version__, **software()})
+    return Origin(command_line(), now, commit(), {"aqa": __version__, **software()}, tuple(sorted(devices)))

@@ -43,7 +43,7 @@ def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
         title,
         subtitle=counted(results.performances, "performance"),
         made=origin.date.replace("T", " ")[:16] + " UTC",
-        origin={"command": origin.command, "date": origin.date}
+        origin={"command": origin.command, "date": origin.date, "trained on": ", ".join(origin.devices)}
         | ({"commit": origin.commit} if origin.commit else {})
         | dict(origin.versions),
         config=json.dumps(results.method, indent=1, sort_keys=True) if results.method else "",

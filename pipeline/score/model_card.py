@@ -102,7 +102,8 @@ def _training(model: TrainedModel) -> Iterable[str]:
         f"inputs per time step: {sizes.primary} channels of the primary agent, {sizes.secondary} of each of "
         f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} trial-level descriptors"
     )
-    yield f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}; every setting is in `model.json`"
+    made = f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}, on {card_text(model.device)}"
+    yield f"{made}; every setting is in `model.json`"
     if not combination.regressions:
         yield "the score is the mean over the networks"
         return

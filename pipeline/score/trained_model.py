@@ -1,6 +1,6 @@
 """A trained model: fits networks, predicts, and is stored in a model folder that works on any machine.
 
-MODEL/model.json           versions, network, sizes, recipe, stages of the features, channel names, training
+MODEL/model.json           versions, device, network, sizes, recipe, stages of the features, channel names, training
                          ids, `calibration` (`pipeline.score.calibration.calibration_description`) or null, why not,
                          `contents`, SHA-256 of the input files that training read; null for packed features
 MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
@@ -67,7 +67,7 @@ from pipeline.train.features import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.trained_networks import read_networks
 
-FORMAT = 8
+FORMAT = 9
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ class TrainedModel:
         not_calibrated: why there is no calibration.
         contents: hashes of the input files of training; None where unknown, as for packed features.
         phases: annotated performances from which others get their phases; None where it does not cut time at phases.
+        device: where it was trained, "cpu" or "cuda", whose results differ.
     """
 
     networks: TrainedNetworks[AimConfig]
@@ -124,6 +125,7 @@ class TrainedModel:
     not_calibrated: str = "this model was not calibrated"
     contents: frozenset[str] | None = None
     phases: PhaseReferences | None = None
+    device: str = "cpu"
 
     @classmethod
     def fit(
@@ -165,6 +167,7 @@ class TrainedModel:
             losses=fitted.losses,
             loss_epochs=loss_epochs(recipe.epochs),
             combination=combination,
+            device=(control or TrainingControl()).torch_device().type,
         )
 
     @property
@@ -283,6 +286,7 @@ class TrainedModel:
             "versions": {"torch": torch.__version__, "numpy": np.__version__},
             "model": asdict(self.networks.model),
             "sizes": asdict(self.networks.sizes),
+            "device": self.device,
             "train": self.recipe.model_dump(mode="json"),
             "settings": stages_as_json(self.stages),
             "names": {name: list(values) for name, values in self.names.items()},
@@ -333,6 +337,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         not_calibrated=str(description["not_calibrated"]),
         contents=None if contents is None else frozenset(map(str, contents)),
         phases=None if names is None else PhaseReferences(tuple(map(str, names)), **marked),
+        device=str(description["device"]),
     )
     if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3:
         raise ValueError("the training labels are of another form")

@@ -37,6 +37,7 @@ class Predictions:
         chosen: what the row chose: an epoch, a candidate, or the systems that a combination averages.
         tests: of a combination, the test of every system by inner validation.
         inner_ratios: |error| / deviation of the training performances that inner validation held out, by id.
+        device: where the networks of a training trained, "cpu" or "cuda"; empty for a row.
     """
 
     score: Floats
@@ -49,6 +50,7 @@ class Predictions:
     chosen: tuple[str, ...] = ()
     tests: Mapping[str, InnerTest] = field(default_factory=dict)
     inner_ratios: Mapping[str, float] = field(default_factory=dict)
+    device: str = ""
 
     def take(self, columns: Rows) -> Predictions:
         """The predictions for the performances at `columns`."""

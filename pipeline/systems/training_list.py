@@ -95,11 +95,12 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
     """
     system, train, asked = training.system, features.take(training.train), features.take(training.to_predict)
     asked, identity, key, place = without_scores(asked), system.identity(), "", None
+    device = control.torch_device().type
     if control.checkpoints is not None and identity is not None:
-        key = digest_of([identity, control.torch_device().type], [*_content(train), *_content(asked)])
+        key = digest_of([identity, device], [*_content(train), *_content(asked)])
         place = control.checkpoints / key[:16]
         if (kept := _read(place, key)) is not None:
-            return kept
+            return replace(kept, device=device)
     try:
         predicted = system.train(train, asked, replace(control, checkpoints=place))(asked)
     except Cancelled:
@@ -113,7 +114,7 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
         raise TrainingError(what, where=where, fix=fix) from error
     if place is not None:
         _write(place, key, predicted)
-    return predicted
+    return replace(predicted, device=device)
 
 
 def gathered(trainings: Sequence[Training], predicted: Sequence[Predictions], test: Rows) -> Predictions:

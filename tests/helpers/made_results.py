@@ -23,7 +23,7 @@ from pipeline.evaluate.evaluation_results import (
 from pipeline.systems.interface import RowKind
 
 CLEAN = LeakAudit(("trial",), (), {}, True, ())
-ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"})
+ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"}, ("cpu",))
 
 
 def system(rho: Estimate, *, kind: RowKind = "other", per_fold: float = 0.5, mae: float = 1.0) -> SystemResult:

@@ -405,7 +405,9 @@ def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) ->
     plain = cross_validate(features, Protocol(folds), [ours]).systems["AIM"].tasks
     watched = watching(ours)
     rows = [watched, ChosenEpoch(watched), BestOnTest(watched)]
-    evaluated = cross_validate(features, Protocol(folds), rows).systems
+    results = cross_validate(features, Protocol(folds), rows, runner=TrainingRunner(WorkConfig(train_device="cpu")))
+    assert results.origin.devices == ("cpu",)
+    evaluated = results.systems
     assert list(evaluated) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
     assert evaluated["AIM"].tasks == plain
     assert "oracle" in ORACLE

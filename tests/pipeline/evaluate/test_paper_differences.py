@@ -21,7 +21,7 @@ OTHER: dict[str, Any] = {
 """Another value than the paper's, for settings that are neither a number nor a switch."""
 
 
-PAPER = load_config(PAPER_PRESET).method.scorer
+PAPER = load_config(PAPER_PRESET).method
 
 
 def said(config: Any = None, settings: Any = None) -> str:
@@ -41,14 +41,14 @@ def test_the_papers_own_method_differs_in_nothing() -> None:
 
 @pytest.mark.parametrize("name", [one.name for one in fields(AimConfig)])
 def test_every_setting_of_the_network_is_compared(name: str) -> None:
-    value = getattr(PAPER[0], name)
+    value = getattr(PAPER.network, name)
     other = OTHER[name] if name in OTHER else (not value) if isinstance(value, bool) else value // 2 or 0.5
     assert differences({f"model.{name}": other}) == [f"model.{name}"]
 
 
 @pytest.mark.parametrize("name", [name for name in TrainConfig.model_fields if name not in NO_METHOD])
 def test_every_setting_of_training_is_compared(name: str) -> None:
-    value = getattr(PAPER[1], name)
+    value = getattr(PAPER.train, name)
     number = 2 if value is None else value + 1 if name in ("epochs", "batch", "scene_components") else None
     default = (not value) if isinstance(value, bool) else 0.25 if number is None else number
     assert differences({f"train.{name}": OTHER.get(name, default)}) == [f"train.{name}"]
