@@ -21,6 +21,7 @@ from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, Fo
 from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.pack.pack_file import write_pack
 from pipeline.score.trained_model import TrainedModel
+from pipeline.settings.machine import WorkConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
