@@ -43,7 +43,7 @@ def build(sizes: AimSizes = SIZES, **changes: Any) -> Aim:
 
 
 def test_the_preset_of_the_paper_has_its_sizes() -> None:
-    paper = replace(load_config("jigsaws-paper").method.scorer[0], multi_task=True)
+    paper = replace(load_config("jigsaws-paper").method.network, multi_task=True)
     net = Aim(paper, AimSizes(primary=51, secondary=38, scene=400))
     shapes = {name: tuple(values.shape) for name, values in net.named_parameters()}
     assert shapes["encoder.weight"] == (512, 400)

@@ -82,7 +82,7 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
         f"{first}_capture1", f"{first}_capture2", f"{second}_capture1", f"{second}_capture2", f"{third}_capture1",
     ]  # fmt: skip
     assert notes.lines[0] == f"note: {second}: no kinematics file"
-    assert notes.lines[1].startswith('note: the model keeps its settings: model.system: "aim" in the model')
+    assert notes.lines[1].startswith('note: the model keeps its settings: combined: false in the model, true here')
     assert [row.failure is None for row in rows] == [True, True, False, False, True]
     assert all(str(row.failure).startswith(LACKS) for row in rows[2:4])
     expected = by_name(rows)
