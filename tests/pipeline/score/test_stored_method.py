@@ -84,7 +84,7 @@ def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
         ("stages", ["pose"], ["timesteps"]),
         ("protocol", "louo", "kfold"),
         ("split.folds", 4, 5),
-        ("combined", "false", "true"),
+        ("combined", False, True),
         ("model.width", 32, 64),
         ("train.recipe", "tools", "fast"),
         ("train.epochs", 5, 100),
