@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from data.datasets import DataCheck
     from data.weights import ListedWeights
     from pipeline.cache import Cache, CacheFiles, CacheListing
-    from pipeline.settings.environment import SetupCheck
     from pipeline.settings.settings_table import SettingRow
+    from pipeline.settings.setup_checks import SetupCheck
 
 
 def data_check(
@@ -204,6 +204,6 @@ def settings(section: str = "") -> list[SettingRow]:
 
 def doctor() -> list[SetupCheck]:
     """Check packages, weights and backends, and name the command that repairs each."""
-    from pipeline.settings.environment import setup_checks
+    from pipeline.settings.setup_checks import setup_checks
 
     return list(setup_checks())

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import environment
-from pipeline.settings.environment import CHECKOUT, OPTIONAL, setup_checks
+from pipeline.settings import setup_checks as doctor
+from pipeline.settings.environment import CHECKOUT
+from pipeline.settings.setup_checks import OPTIONAL, setup_checks
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "installed_version", lambda name: None)
-    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    monkeypatch.setattr(doctor, "installed_version", lambda name: None)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     missing = {
         check.what: check for check in setup_checks() if check.state == "missing" and "weights" not in check.what
     }
@@ -57,7 +58,7 @@ def test_wheels_of_opencv_have_one_version(
     installed: dict[str, str], state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No build is asked for: only tests and benchmarks use TV-L1 of a contrib build."""
-    monkeypatch.setattr(environment, "installed_version", installed.get)
+    monkeypatch.setattr(doctor, "installed_version", installed.get)
     (check,) = (check for check in setup_checks() if check.what == "opencv")
     assert check.state == state
     assert all(version in check.detail for version in installed.values())
