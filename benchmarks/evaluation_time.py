@@ -41,7 +41,7 @@ from pipeline.api import extract
 from pipeline.api import pack as pack_features
 from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 
 COMMANDS = {

@@ -39,7 +39,7 @@ from pipeline.systems import (
     watching,
 )
 from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 Cue = Literal["level", "time", "moment", "relation", "difficulty", "noise", "nothing"]
 

@@ -36,7 +36,7 @@ from pipeline.systems.inner_folds import inner_folds
 from pipeline.systems.interface import System
 from pipeline.systems.regressors import FOR_NEW_USERS
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from tests.helpers.made_features import made_features
 

@@ -1,10 +1,10 @@
 """Protocols: which performances train and which test, as folds of ids, never of positions in a list.
 
     folds = make_folds("louo", records)
-    audited = audit(folds, records, forbid=forbidden("louo"))
+    audited = audit(folds, records, forbid=unsplit_groups("louo"))
     audited.require()
 
-Every protocol keeps together what `forbidden` names; the audit (`data.leaks`) checks that independently.
+Every protocol keeps together what `unsplit_groups` names; the audit (`data.leaks`) checks that independently.
 Records of several tasks may be split at once: a surgeon held out is held out of every task, so that tasks can
 be pooled.
 """
@@ -113,8 +113,8 @@ def fixed(records: Sequence[Record]) -> list[Fold]:
     return [_fold("fixed", records, {r.id for r in records if r.split == "test"})]
 
 
-def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[str] = TIED) -> list[Fold]:
-    """`k` folds of about equal size, drawn by `seed`; records that share a group of any of `kinds` stay together.
+def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, unsplit: Iterable[str] = TIED) -> list[Fold]:
+    """`k` folds of about equal size, drawn by `seed`; records that share a group of any of `unsplit` stay together.
 
     The same records in another order give the same folds.
 
@@ -122,7 +122,7 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
     """
     if k < 2:
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Type --set split.folds=4, or another number from 2 on")
-    bundles = tied(records, kinds)
+    bundles = tied(records, unsplit)
     if len(bundles) < k:
         fewer = len(bundles) // 2 if len(bundles) > MIN_TRAIN + 1 else len(bundles)  # one performance has no ranks
         fix = f"Make fewer: --set split.folds={fewer}" if len(bundles) > MIN_TRAIN else MORE
@@ -150,12 +150,12 @@ def holdout(records: Sequence[Record], seed: int = 0) -> list[Fold]:
     return [_fold("holdout", records, test)]
 
 
-def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[str, ...]]:
-    """Bundles of ids that share, directly or through others, a group of any of `kinds`; in a stable order."""
+def tied(records: Sequence[Record], unsplit: Iterable[str] = TIED) -> list[tuple[str, ...]]:
+    """Bundles of ids that share, directly or through others, a group of any of `unsplit`; in a stable order."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    names, chosen = sorted({record.id for record in records}), tuple(kinds)
+    names, chosen = sorted({record.id for record in records}), tuple(unsplit)
     place = {name: row for row, name in enumerate(names)}
     first: dict[tuple[str, str], int] = {}
     links = [
@@ -172,9 +172,9 @@ def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[s
     return sorted(map(tuple, bundles.values()))
 
 
-def bundle_numbers(records: Sequence[Record], kinds: Iterable[str] = TIED) -> Rows:
+def bundle_numbers(records: Sequence[Record], unsplit: Iterable[str] = TIED) -> Rows:
     """(n,) number of the bundle that each record is in, in the order of `tied`."""
-    number = {name: index for index, bundle in enumerate(tied(records, kinds)) for name in bundle}
+    number = {name: index for index, bundle in enumerate(tied(records, unsplit)) for name in bundle}
     return np.array([number[record.id] for record in records], dtype=np.intp)
 
 
@@ -201,8 +201,8 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
     return _protocol(protocol)[0](records, **options)
 
 
-def forbidden(protocol: str) -> tuple[str, ...]:
-    """The group kinds that a protocol keeps on one side, for `audit`. Raises UsageError: unknown protocol."""
+def unsplit_groups(protocol: str) -> tuple[str, ...]:
+    """The kinds of groups that a protocol keeps on one side, for `audit`. Raises UsageError: unknown protocol."""
     return _protocol(protocol)[1]
 
 

@@ -22,7 +22,7 @@ from data.store.arrays import Floats, Rows
 from pipeline.checks.prediction_intervals import reach
 
 if TYPE_CHECKING:  # torch, which its package imports, would make `extract` slower
-    from pipeline.train.features import FeatureSet
+    from pipeline.train.feature_set import FeatureSet
 
 NEIGHBOURS = 5
 LEVEL = 0.99

@@ -9,7 +9,7 @@ import numpy as np
 
 from data.errors import DataError
 from data.leaks import LeakAudit
-from data.splits import MIN_TRAIN, MORE, TIED, Fold, forbidden
+from data.splits import MIN_TRAIN, MORE, TIED, Fold, unsplit_groups
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, ProtocolUsed
@@ -22,7 +22,7 @@ from pipeline.systems import InnerSplit, Predictions, ResultRow, TaskFold, Train
 from pipeline.systems.chosen_epoch import by_epoch_of, latest_best
 from pipeline.systems.interface import as_many_networks
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet, one_per_trial
+from pipeline.train.feature_set import FeatureSet, one_per_trial
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def cross_validate(
 ) -> EvaluationResults:
     """Train and test every system on every fold of every task.
 
-    Views of one trial that share their agents are trained on and scored once (`pipeline.train.features.one_per_trial`).
+    Views of one trial that share their agents are trained on and scored once (`one_per_trial`).
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
@@ -68,8 +68,8 @@ def cross_validate(
     task_folds = folds_by_task(features, folds)
     tasks = list(dict.fromkeys(task_fold.task for task_fold in task_folds))
     truth = label_table(features.records)
-    kinds = forbidden(protocol.name) if protocol.name else TIED
-    split = InnerSplit(kinds, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
+    unsplit = unsplit_groups(protocol.name) if protocol.name else TIED
+    split = InnerSplit(unsplit, protocol.seed, tuple(frozenset(fold.test) for fold in folds))
     runner, devices = runner or TrainingRunner(), set[str]()
 
     def run(wanted: Sequence[Training]) -> list[Predictions]:
@@ -106,7 +106,7 @@ def cross_validate(
 
 
 def distinct(features: FeatureSet, folds: Sequence[Fold]) -> tuple[FeatureSet, list[Fold]]:
-    """Every trial once (`pipeline.train.features.one_per_trial`), and the folds without the views that are left out."""
+    """Every trial once (`one_per_trial`), and the folds without the views that are left out."""
     features = one_per_trial(features)[0]
     ids = set(features.ids)
     return features, [

@@ -23,7 +23,7 @@ from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.provenance import without_folders_in
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 QUICK_NETWORKS = 2
 """Networks a fold of `evaluate --quick`."""

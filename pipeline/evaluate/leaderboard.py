@@ -26,7 +26,7 @@ from pipeline.systems import (
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 OURS = "AIM (ours)"
 

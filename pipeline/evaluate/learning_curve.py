@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError, counted, quoted
-from data.splits import bundle_numbers, forbidden, kfold
+from data.splits import bundle_numbers, kfold, unsplit_groups
 from data.store import write_text
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import distinct
@@ -26,7 +26,7 @@ from pipeline.evaluate.training_runner import TrainingRunner
 from pipeline.settings.method import Method
 from pipeline.systems import JoinedFold, ResultRow, predict_rows
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 CURVE_FILE = "curve.json"
 """Where `train --curve` writes it, in the folder of the model."""
@@ -52,7 +52,7 @@ def no_curve(features: FeatureSet, method: Method) -> str:
         return f"no learning curve: it is of one task; choose one with {quoted('--set', f'dataset.tasks=[{tasks[0]}]')}"
     features, _ = distinct(features, ())
     labelled = [record for record in features.records if record.labels is not None]
-    independent = len(np.unique(bundle_numbers(labelled, forbidden(method.protocol)))) if labelled else 0
+    independent = len(np.unique(bundle_numbers(labelled, unsplit_groups(method.protocol)))) if labelled else 0
     if independent < LEAST:
         return f"no learning curve: {counted(independent, 'independent performance')}, and it needs {LEAST}"
     return ""
@@ -78,12 +78,12 @@ def learning_curve(
         raise DataError(why, fix="Leave out --curve")
     features, _ = distinct(features, ())
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
-    kinds, seed = forbidden(method.protocol), method.split.seed
-    group, truth = bundle_numbers(features.records, kinds), label_table(features.records)[:, 0]
+    unsplit, seed = unsplit_groups(method.protocol), method.split.seed
+    group, truth = bundle_numbers(features.records, unsplit), label_table(features.records)[:, 0]
     chosen = system or curve_system(method, features)
     folds, places, sizes = list[JoinedFold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     held_out_by = np.zeros(len(features), dtype=np.intp)
-    for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, kinds=kinds)):
+    for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, unsplit=unsplit)):
         train, test = fold.indices(features.ids)
         held_out_by[test] = place
         for repeat in range(REPEATS):

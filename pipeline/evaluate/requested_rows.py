@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.leaks import audit
-from data.splits import Fold, forbidden, make_folds
+from data.splits import Fold, make_folds, unsplit_groups
 from data.store import RemoteFile
 from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol
@@ -25,9 +25,8 @@ from pipeline.systems import (
     trivial_baselines,
     watching,
 )
-from pipeline.systems.published_system import has_deviation
 from pipeline.systems.regressors import regressions_of
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols for claims about new people or trials: they refuse a leaking split."""
@@ -61,7 +60,7 @@ def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
     under a protocol that forbids it.
     """
     folds = protocol_folds(method, features)
-    audited = audit(folds, features.records, performance_hashes(features, cache), forbidden(method.protocol))
+    audited = audit(folds, features.records, performance_hashes(features, cache), unsplit_groups(method.protocol))
     if method.protocol in MUST_BE_CLEAN:
         audited.require()
     return Protocol(folds, method.protocol, method.split.seed, audited)
@@ -88,7 +87,7 @@ def protocol_systems(
         if requested.quick:
             return [network]
         network = watching(network)
-        last = WithInnerRatios(network) if has_deviation(network) else network
+        last = WithInnerRatios(network) if network.has_deviation else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if requested.oracle else [])]
 
     scene = model.system == "scene"

@@ -33,7 +33,7 @@ from pipeline.systems import Predictions, ResultRow, TaskFold
 from pipeline.systems.deviation_ratios import errors_and_deviations
 from pipeline.systems.interface import as_many_networks
 from pipeline.train import SCORES, label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 CLUSTERS = ("original", "trial")
 """Groups of one performance, whose views and copies count once."""

@@ -22,7 +22,7 @@ from pipeline.pool import MOST_LOST, Message, Tell, pool_of, run_items
 from pipeline.settings.machine import WorkConfig
 from pipeline.systems import Predictions, Training, TrainingError, run_training
 from pipeline.train import Stop, TrainingControl
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 
 

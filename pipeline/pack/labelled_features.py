@@ -20,7 +20,7 @@ from pipeline.run import Planner, feasible_config, list_inputs, run, run_extract
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.method import Method
 from pipeline.train import input_sizes
-from pipeline.train.features import FeatureSet, feature_set
+from pipeline.train.feature_set import FeatureSet, feature_set
 
 FEW = 20
 """Fewer independent performances give a warning."""

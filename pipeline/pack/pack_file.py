@@ -20,7 +20,7 @@ from data.store import hdf5 as store
 from data.video import Labels, Record
 from data.video.records import MAX_LABEL
 from pipeline.cache import read_stages, software, stages_as_json
-from pipeline.train.features import ARRAYS, FeatureSet
+from pipeline.train.feature_set import ARRAYS, FeatureSet
 
 PACK_VERSION = 2
 

@@ -95,7 +95,7 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
             "These are the training videos: the data set has no part for testing. Each prediction is by networks that "
             "were trained without that video.",
         ),
-        leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts.kinds),
+        leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts.unsplit),
     )  # fmt: skip
 
 

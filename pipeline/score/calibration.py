@@ -32,7 +32,7 @@ from pipeline.score.movement import BetterRanges
 from pipeline.systems.combination import Combination
 from pipeline.train import SCORES, TrainedNetworks
 from pipeline.train.checkpoint import with_prefix
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.trained_networks import read_networks
 
 HEADS = SCORES[1:]
@@ -46,7 +46,7 @@ UNITS = {"subject": "user", "supertrial": "supertrial"}
 class TrainingFacts:
     """What the training performances were, with which new ones are compared."""
 
-    kinds: tuple[str, ...]  # of groups that the folds keep together
+    unsplit: tuple[str, ...]  # of groups that the folds keep together
     software: Mapping[str, str]  # versions of the packages that compute
     quality: Ranges = field(default_factory=dict)
     movement: Mapping[str, BetterRanges] = field(default_factory=dict)  # by task
@@ -90,7 +90,7 @@ class Calibration(HeldOut):
     @property
     def unit(self) -> str:
         """What `group` numbers: a performance, or what the folds keep together beyond it."""
-        return next((UNITS[kind] for kind in self.facts.kinds if kind in UNITS), "performance")
+        return next((UNITS[kind] for kind in self.facts.unsplit if kind in UNITS), "performance")
 
     @property
     def ranked(self) -> HeldOut:

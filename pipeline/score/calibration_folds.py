@@ -27,7 +27,7 @@ from pipeline.systems.inner_tests import InnerPredictions
 from pipeline.systems.interface import without_scores
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.train import SCORES, TrainedNetworks, TrainingControl, label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 
 FOLDS, NETWORKS = 5, 2
@@ -39,7 +39,7 @@ def calibrate(
     model: TrainedModel,
     *,
     folds: int = FOLDS,
-    kinds: Sequence[str] = TIED,
+    unsplit: Sequence[str] = TIED,
     systems: Sequence[RegressionSystem] = (),
     control: TrainingControl | None = None,
 ) -> tuple[Calibration, Combination]:
@@ -48,14 +48,14 @@ def calibrate(
     Args:
         features: contain the performances that `model` was trained on.
         folds: number of folds, each of at most `NETWORKS` networks; fewer for fewer independent performances.
-        kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
+        unsplit: groups to keep together, such as `data.splits.unsplit_groups(protocol)`.
         systems: those of the model's regressions. A fold's combination follows from the predictions for the other
             folds, the model's from those for all folds.
 
     Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
     `control.stop`.
     """
-    part, group, inner = _folds(features, model, folds, kinds)
+    part, group, inner = _folds(features, model, folds, unsplit)
     recipe = model.recipe.model_copy(
         update={"networks": min(NETWORKS, model.recipe.networks), "seed": model.recipe.seed + 1}
     )
@@ -66,7 +66,7 @@ def calibrate(
         held_out = _held_out(without_scores(part), inner, networks, regressions)
     names, values = (NETWORK, *(system.name for system in systems)), held_out[:, :, 0]
     by_fold = [values[:, one.test] for one in inner]
-    tested = InnerPredictions.gather(names, part, inner, by_fold, unseen_users="subject" in kinds)
+    tested = InnerPredictions.gather(names, part, inner, by_fold, unseen_users="subject" in unsplit)
     number = np.repeat(np.arange(len(inner)), [len(one.test) for one in inner])
     rules = tuple(
         replace(Combination.fit(tested.take(number != fold)), regressions=regressions[fold])
@@ -86,7 +86,7 @@ def calibrate(
         steps=shown.step_scores * combination.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, [(one.train, one.test) for one in inner], group),
-        facts=TrainingFacts(tuple(kinds), software()),
+        facts=TrainingFacts(tuple(unsplit), software()),
         attention=shown.attention[..., 1],
         head_truth=labels[:, 1:],
         head_predicted=held_out[0, :, 1:],
@@ -118,7 +118,7 @@ def _held_out(
 
 
 def _folds(
-    features: FeatureSet, model: TrainedModel, folds: int, kinds: Sequence[str]
+    features: FeatureSet, model: TrainedModel, folds: int, unsplit: Sequence[str]
 ) -> tuple[FeatureSet, Rows, tuple[TaskFold, ...]]:
     """The training performances, the group of each, and the folds."""
     where = {name: row for row, name in enumerate(features.ids)}
@@ -129,11 +129,11 @@ def _folds(
             fix="Calibrate on the features that the model was trained on",
         )
     part = features.take([where[name] for name in model.train_ids])
-    group = bundle_numbers(part.records, kinds)
+    group = bundle_numbers(part.records, unsplit)
     if (independent := len(np.unique(group))) < 2:
         raise DataError(
             "all training performances are tied together, so none can be held out",
             fix="Check the groups of the records, or train with --folds 0, without intervals",
         )
-    made = kfold(part.records, k=min(folds, independent), seed=model.recipe.seed, kinds=kinds)
+    made = kfold(part.records, k=min(folds, independent), seed=model.recipe.seed, unsplit=unsplit)
     return part, group, tuple(TaskFold("", fold.name, *fold.indices(part.ids)) for fold in made)

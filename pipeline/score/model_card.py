@@ -14,7 +14,7 @@ from pipeline.pack.data_card import card_text, data_lines
 from pipeline.score.calibration import Calibration
 from pipeline.score.score import NO_JUDGEMENT
 from pipeline.score.trained_model import TrainedModel
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 FILE = "card.md"
 
@@ -122,7 +122,7 @@ def _results(model: TrainedModel) -> Iterable[str]:
     networks = calibration.networks
     yield (
         f"protocol: {networks.parts} folds, {networks.count} networks each, kept together: "
-        f"{', '.join(calibration.facts.kinds) or 'nothing'}; {len(calibration.truth)} performances, "
+        f"{', '.join(calibration.facts.unsplit) or 'nothing'}; {len(calibration.truth)} performances, "
         f"{calibration.groups} independent"
     )
     accuracy = calibration.accuracy

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError
-from data.splits import forbidden
+from data.splits import unsplit_groups
 from data.store import write_text
 from data.store.arrays import Quality
 from data.video import Record
@@ -35,7 +35,7 @@ from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES
 from pipeline.systems.regressors import regressions_of
 from pipeline.train import TrainingControl
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 MeasuredPlan = tuple[Plan, Quality]
 """A plan, and the quality values of outputs by stage."""
@@ -75,7 +75,7 @@ def train_model(
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
-    kinds, stop = forbidden(config.method.protocol), observer.stop_event().is_set
+    unsplit, stop = unsplit_groups(config.method.protocol), observer.stop_event().is_set
     device, systems = config.machine.work.train_device, regressions_of(config.method)
     with observer.progress("epochs") as progress:
         control = TrainingControl(folder / "checkpoints", progress.advance, stop, device)
@@ -88,7 +88,7 @@ def train_model(
             try:
                 control = TrainingControl(unfinished, progress.advance, stop, device)
                 calibration, combination = calibrate(
-                    features, model, folds=folds or FOLDS, kinds=kinds, systems=systems, control=control
+                    features, model, folds=folds or FOLDS, unsplit=unsplit, systems=systems, control=control
                 )
                 records = [record for record in features.records if record.id in learnt]
                 moved = {} if cache is None else better_ranges(trained_movement(plans, config, cache))

@@ -1,6 +1,6 @@
 """Exports the networks of a trained model as one ONNX file, with their normalisation, checked against torch.
 
-Inputs, as in `pipeline.train.features.FeatureSet` and in its units, batch first; those of size 0 are left out:
+Inputs, as in `pipeline.train.feature_set.FeatureSet` and in its units, batch first; those of size 0 are left out:
 
     primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc),
     trial (B, K), all float32; masks are 1 where observed
@@ -44,7 +44,7 @@ from pipeline.score.calibration import HEADS
 from pipeline.score.trained_model import TrainedModel
 from pipeline.systems.combination import NETWORK_ALONE
 from pipeline.train import Normaliser
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 TOLERANCE = 1e-5
 """Greatest allowed difference between the file and torch, relative to outputs above 1."""

@@ -38,7 +38,7 @@ from pipeline.score.stored_method import scoring_config, unused_settings
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.stages import fetch_weights, needed_inputs
-from pipeline.train.features import FeatureSet, feature_set
+from pipeline.train.feature_set import FeatureSet, feature_set
 
 OWN_WEIGHTS = "Give the file of weights that training had, if any: --set {}.weights_file=FILE"
 

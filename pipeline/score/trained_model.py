@@ -63,7 +63,7 @@ from pipeline.train import (
     loss_epochs,
 )
 from pipeline.train.checkpoint import with_prefix
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.trained_networks import read_networks
 

@@ -125,8 +125,8 @@ def given_settings(overrides: Overrides) -> list[tuple[str, Any]]:
 @cache
 def _text_keys() -> frozenset[str]:
     """The dotted keys of names, paths and other texts."""
-    kinds = setting_classes()
-    return frozenset(key for kind in kinds for key in all_keys(kind) if _is_text(section_class(kind, key.split("."))))
+    classes = setting_classes()
+    return frozenset(key for kind in classes for key in all_keys(kind) if _is_text(section_class(kind, key.split("."))))
 
 
 def _is_text(annotation: Any) -> bool:
@@ -171,8 +171,8 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     """
     if (key := next(_with_null(values), None)) is not None:
         raise UsageError(f"'{key}' holds a null character, which no name has", where=where, fix=f"Type {key} again")
-    kinds, errors = setting_classes(), list[Any]()
-    method, machine, videos, data = _validated(kinds, values, where, overrides or {})
+    classes, errors = setting_classes(), list[Any]()
+    method, machine, videos, data = _validated(classes, values, where, overrides or {})
     config = Config(method, machine, videos, data.dataset)
     for name in STAGES:
         try:
@@ -180,7 +180,7 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
         except ValidationError as error:
             errors += [{**one, "loc": (name, *one["loc"])} for one in error.errors()]
     if errors:
-        raise usage_error(kinds, errors, where, overrides or {})
+        raise usage_error(classes, errors, where, overrides or {})
     return config
 
 
@@ -191,17 +191,17 @@ def read_recorded(values: Mapping[str, Any], where: Path) -> tuple[Method, Video
 
 
 def _validated(
-    kinds: Sequence[type[BaseModel]], values: Mapping[str, Any], where: Path | None, overrides: Mapping[str, Any]
+    classes: Sequence[type[BaseModel]], values: Mapping[str, Any], where: Path | None, overrides: Mapping[str, Any]
 ) -> list[Any]:
     """An object of each class, from the values that it knows."""
     made, errors = list[Any](), list[Any]()
-    for kind, own in zip(kinds, _by_class(values, kinds), strict=True):
+    for kind, own in zip(classes, _by_class(values, classes), strict=True):
         try:
             made.append(kind.model_validate(own))
         except ValidationError as error:
             errors += error.errors()
     if errors:
-        raise usage_error(kinds, errors, where, overrides)
+        raise usage_error(classes, errors, where, overrides)
     return made
 
 
@@ -228,10 +228,10 @@ def _with_null(values: Any, key: str = "") -> Iterator[str]:
         yield key
 
 
-def _by_class(values: Mapping[str, Any], kinds: Sequence[type[BaseModel]]) -> list[dict[str, Any]]:
+def _by_class(values: Mapping[str, Any], classes: Sequence[type[BaseModel]]) -> list[dict[str, Any]]:
     """The values of each class; what no class knows is with the first, which refuses it."""
-    parts: list[dict[str, Any]] = [{} for _ in kinds]
-    fields = [{field.alias or name: field.annotation for name, field in kind.model_fields.items()} for kind in kinds]
+    parts: list[dict[str, Any]] = [{} for _ in classes]
+    fields = [{field.alias or name: field.annotation for name, field in kind.model_fields.items()} for kind in classes]
     for key, value in values.items():
         owners = [number for number, known in enumerate(fields) if key in known] or [0]
         if len(owners) == 1 or not isinstance(value, Mapping):

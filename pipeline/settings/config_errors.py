@@ -16,13 +16,13 @@ LOOK_UP = f"Type: {PROGRAM} settings, which describes every key, or {PROGRAM} se
 
 
 def usage_error(
-    kinds: Sequence[type[BaseModel]], errors: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]
+    classes: Sequence[type[BaseModel]], errors: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]
 ) -> UsageError:
     """The error that a user reads; each wrong key is blamed on the override that set it, else on the file `where`.
 
-    `errors` are pydantic's, of the classes `kinds`.
+    `errors` are pydantic's, of these classes.
     """
-    problems = [(_blamed(e["loc"], where, overrides), explain(kinds, e)) for e in errors[:MOST_ERRORS]]
+    problems = [(_blamed(e["loc"], where, overrides), explain(classes, e)) for e in errors[:MOST_ERRORS]]
     blamed = list(dict.fromkeys(one for one, _ in problems))
     if len(blamed) == 1:
         return UsageError("; ".join(text for _, text in problems), where=blamed[0], fix=LOOK_UP)
@@ -47,7 +47,7 @@ NEEDED = {
 """By pydantic's type of error, or its beginning (`int_parsing`, `int_type`, `int_from_float`), what the key takes."""
 
 
-def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
+def explain(classes: Sequence[type[BaseModel]], error: Any) -> str:
     """One line for one of pydantic's errors."""
     *above, key = [str(part) for part in error["loc"]]
     name = ".".join([*above, key])
@@ -61,8 +61,8 @@ def explain(kinds: Sequence[type[BaseModel]], error: Any) -> str:
         fault = error["msg"].removeprefix("Value error, ")
         whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them
         return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {given}")
-    keys = [one for kind in kinds for one in all_keys(kind)]
-    known = sorted({one for kind in kinds for one in keys_of(section_class(kind, above))})
+    keys = [one for kind in classes for one in all_keys(kind)]
+    known = sorted({one for kind in classes for one in keys_of(section_class(kind, above))})
     same = [one for one in keys if one.rpartition(".")[2] == key]  # the key of another section
     close = closest(key, known if above else [*keys, *known])
     options = same or ([".".join([*above, close])] if close else known)

@@ -44,7 +44,7 @@ class Method(Section):
     split: SplitConfig = SplitConfig()
     combined: bool = setting(
         True,
-        "the score is the mean of the networks' and those of regressions (docs/scores.md); false: the networks alone",
+        "average the networks' score with those of regressions that rank better than chance; false: networks alone",
     )
     model: Section = Section()
     train: TrainConfig = TrainConfig()

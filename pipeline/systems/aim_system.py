@@ -21,7 +21,7 @@ from pipeline.train import (
     loss_epochs,
     task_rows,
 )
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import Normalisers, rows_of_tasks
 
 

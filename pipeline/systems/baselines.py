@@ -10,7 +10,7 @@ import numpy as np
 from data.store.arrays import Floats
 from pipeline.systems.interface import SimplePredictor, SimpleSystem, System
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 
 def training_mean(train: FeatureSet) -> SimplePredictor:

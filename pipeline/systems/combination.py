@@ -19,7 +19,7 @@ from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, 
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train.checkpoint import with_prefix
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 COMBINED = "combined"
 """Name of the row."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 COEFFICIENTS = 5
 """Number of lowest cosine or Fourier coefficients that are kept of each channel."""

@@ -14,7 +14,7 @@ from data.store.arrays import Rows
 from pipeline.systems.inner_folds import InnerSplit, TaskFold
 from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, System
 from pipeline.systems.training_list import Training, gathered, trainings_of
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 RunTrainings = Callable[[Sequence[Training]], Sequence[Predictions]]
 """Runs trainings, each once, and returns their predictions in the same order."""
@@ -44,7 +44,7 @@ def join_tasks(features: FeatureSet, parts: Sequence[TaskFold], split: InnerSpli
         mine = [part for part in parts if part.fold == name]
         train, test = (np.concatenate([getattr(part, side) for part in mine]) for side in ("train", "test"))
         inner = tuple(split.inner(features.take(train)))
-        folds.append(JoinedFold(name, train, test, inner, "subject" in split.kinds))
+        folds.append(JoinedFold(name, train, test, inner, "subject" in split.unsplit))
     return folds
 
 

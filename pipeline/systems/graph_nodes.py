@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from extractors.timesteps.pose_points import POINTS
 from models.comparisons import Nodes
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 SIDES = ("left", "right")
 

@@ -12,7 +12,7 @@ from data.splits import MIN_TRAIN, TIED, kfold, tied
 from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.train import label_table, task_rows
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 INNER_FOLDS = 3
 """Number of random inner folds, where the protocol's folds are not the inner ones (`InnerSplit.inner`)."""
@@ -41,12 +41,12 @@ class InnerSplit:
     """How the training parts of an evaluation are cut into inner folds.
 
     Attributes:
-        kinds: groups that no inner fold splits, as in the protocol (("subject",) for leave-one-user-out).
+        unsplit: groups that no inner fold splits, as in the protocol (("subject",) for leave-one-user-out).
         seed: of random inner folds.
         folds: the ids that each fold of the protocol holds out; empty where there is no protocol.
     """
 
-    kinds: tuple[str, ...] = TIED
+    unsplit: tuple[str, ...] = TIED
     seed: int = 0
     folds: tuple[frozenset[str], ...] = ()
 
@@ -60,17 +60,17 @@ class InnerSplit:
         held = [np.isin(train.ids, list(ids)) for ids in folds]
         others = [number for number, rows in enumerate(held) if rows.any()]
         if len(others) < 2 or not (np.sum(held, axis=0) == 1).all():
-            return inner_folds(train, self.kinds, self.seed)
+            return inner_folds(train, self.unsplit, self.seed)
         # The folds after the held-out one come first: folds that run in parallel then begin with different trainings.
         first = next((number for number in range(len(held)) if number not in others), 0)
         others.sort(key=lambda number: number < first)
         return _parts(train, {str(number): held[number] for number in others})
 
 
-def inner_folds(train: FeatureSet, kinds: Sequence[str] = TIED, seed: int = 0) -> list[TaskFold]:
-    """Random inner folds over all tasks of a training part, which split no group of `kinds`; none if impossible."""
-    folds = min(INNER_FOLDS, len(tied(train.records, kinds)))
-    made = kfold(train.records, k=folds, seed=seed, kinds=kinds) if folds > 1 else ()
+def inner_folds(train: FeatureSet, unsplit: Sequence[str] = TIED, seed: int = 0) -> list[TaskFold]:
+    """Random inner folds over all tasks of a training part, which split no group of `unsplit`; none if impossible."""
+    folds = min(INNER_FOLDS, len(tied(train.records, unsplit)))
+    made = kfold(train.records, k=folds, seed=seed, unsplit=unsplit) if folds > 1 else ()
     return _parts(train, {fold.name: np.isin(train.ids, fold.test) for fold in made})
 
 

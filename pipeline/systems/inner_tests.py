@@ -13,7 +13,7 @@ from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
 from pipeline.systems.inner_folds import TaskFold
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.inner_folds import TaskFold
 from pipeline.systems.inner_tests import InnerTest
 from pipeline.train import TrainingControl
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,11 @@ class NetworkSystem(System):
     config: TrainConfig
     watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predictions.by_epoch`
     kind: RowKind = "other"
+
+    @property
+    def has_deviation(self) -> bool:
+        """Whether it predicts the deviation of its scores."""
+        return False
 
     @property
     def passes(self) -> int:

@@ -37,7 +37,7 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
 from pipeline.train import Normaliser, Stop, TrainingControl, fold_data, label_table, loss_epochs, training_set
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import SCALE
 from pipeline.train.stack_training import Member, draw_batches
 
@@ -111,16 +111,16 @@ def has_judges(features: FeatureSet) -> bool:
     return bool(judges.size and np.isfinite(judges).all(axis=1).mean() >= JUDGED)
 
 
-def has_deviation(system: NetworkSystem) -> bool:
-    """Whether a system predicts the deviation of its scores."""
-    return isinstance(system.model, PublishedConfig) and system.model.kind == "rica2"
-
-
 @dataclass(frozen=True)
 class PublishedSystem(NetworkSystem):
     """A method as a system; the module's docstring says which settings of the recipe it uses."""
 
     model: PublishedConfig
+
+    @property
+    def has_deviation(self) -> bool:
+        """See `NetworkSystem.has_deviation`."""
+        return self.model.kind == "rica2"
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`. A stopped training leaves no checkpoint."""

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from data.splits import TIED, bundle_numbers, forbidden
+from data.splits import TIED, bundle_numbers, unsplit_groups
 from data.store.arrays import Floats, Rows
 from pipeline.settings.method import Method
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.interface import Predictions, Predictor, System
 from pipeline.train import TrainingControl, label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 # A Gaussian process with constants at an end of their bounds is fine. Set before threads start: one that ends a filter
 # of its own takes back those that others set meanwhile.
@@ -89,7 +89,7 @@ class RegressionSystem(System):
         model: key of `FITS`.
         in_range: scale scores to 0..1 as the paper does, not to deviations from their mean.
         within_users: learn ranks within each user, from descriptors relative to the user's mean.
-        kinds: groups that no inner fold splits.
+        unsplit: groups that no inner fold splits.
     """
 
     name: str
@@ -97,7 +97,7 @@ class RegressionSystem(System):
     model: str
     in_range: bool = False
     within_users: bool = False
-    kinds: tuple[str, ...] = TIED
+    unsplit: tuple[str, ...] = TIED
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`."""
@@ -126,7 +126,7 @@ class RegressionSystem(System):
         if self.within_users:
             x, y = _within_users(x, labels, trials)
         x = scale.fit_transform(x)
-        tied = Tied(*(bundle_numbers(trials.records, kinds) for kinds in (self.kinds, COPIES)))
+        tied = Tied(*(bundle_numbers(trials.records, unsplit) for unsplit in (self.unsplit, COPIES)))
         model = FITS[self.model](x, y, tied)
         return FittedRegression(self.describe, columns, make_pipeline(cut, scale), model, scores)
 
@@ -235,13 +235,13 @@ FOR_NEW_USERS = RegressionSystem("descriptors, ridge within users", "whole", "ri
 
 def regressions_of(method: Method) -> tuple[RegressionSystem, ...]:
     """The regressions that the networks' score is averaged with; none where the method does not combine."""
-    return regressions_for(forbidden(method.protocol)) if method.combined else ()
+    return regressions_for(unsplit_groups(method.protocol)) if method.combined else ()
 
 
-def regressions_for(kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
-    """The regressions of a combination, where folds keep groups of `kinds` together."""
-    systems = (*REGRESSIONS, FOR_NEW_USERS) if "subject" in kinds else REGRESSIONS
-    return tuple(RegressionSystem(**vars(one) | {"kinds": tuple(kinds)}) for one in systems)
+def regressions_for(unsplit: Sequence[str]) -> tuple[RegressionSystem, ...]:
+    """The regressions of a combination, where folds keep groups of `unsplit` together."""
+    systems = (*REGRESSIONS, FOR_NEW_USERS) if "subject" in unsplit else REGRESSIONS
+    return tuple(RegressionSystem(**vars(one) | {"unsplit": tuple(unsplit)}) for one in systems)
 
 
 def regression_systems(features: FeatureSet) -> list[RegressionSystem]:

@@ -26,7 +26,7 @@ from data.store.arrays import Rows
 from pipeline.systems.interface import BY_PERFORMANCE, Predictions, System, joined, without_scores
 from pipeline.train import TrainingControl, task_rows
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
-from pipeline.train.features import ARRAYS, FeatureSet
+from pipeline.train.feature_set import ARRAYS, FeatureSet
 
 NO_CONTROL = TrainingControl()
 

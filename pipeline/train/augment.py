@@ -18,7 +18,7 @@ from data.store.arrays import Rows
 from extractors.timesteps import exchange_map, mirror_map
 from extractors.timesteps.mirror import ChannelMap
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.features import FeatureSet, one_per_trial
+from pipeline.train.feature_set import FeatureSet, one_per_trial
 from pipeline.train.normalise import same_channels
 
 NO_EXCHANGE = "Add --set train.exchange_copies=false"
@@ -37,7 +37,7 @@ class TrainingSet:
 
 
 def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
-    """Every trial once (`pipeline.train.features.one_per_trial`), followed by the copies that the recipe asks for.
+    """Every trial once (`pipeline.train.feature_set.one_per_trial`), followed by the copies that the recipe asks for.
 
     Raises as `with_exchanged` and `with_mirrored`.
     """

@@ -14,7 +14,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from data.video.records import MAX_LABEL
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.features import FeatureSet, task_rows
+from pipeline.train.feature_set import FeatureSet, task_rows
 
 SCORES = ("score", "execution", "synchronisation")
 """The label columns, in their order."""

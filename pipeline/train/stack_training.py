@@ -22,7 +22,7 @@ from models.losses import aim_loss
 from models.stacked import FoldData, MemberDropout, predict_members
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 Stop = Callable[[], bool]
 """Called after every epoch; true ends training after a checkpoint."""

@@ -22,7 +22,7 @@ from models.stacked import FoldData, double_network, predict_members
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.checkpoint import with_prefix
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import Fitted, TrainingControl, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, Normalisers, label_table, rows_of_tasks
 from pipeline.train.stack_training import Member, input_sizes

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from data.errors import DataError, UsageError
 from data.leaks import audit
-from data.splits import JIGSAWS_4FOLD, Fold, forbidden, holdout, kfold, make_folds, tied
+from data.splits import JIGSAWS_4FOLD, Fold, holdout, kfold, make_folds, tied, unsplit_groups
 from data.video.records import Record
 
 
@@ -57,7 +57,7 @@ def test_jigsaws_protocols_cover_everything_once_and_do_not_leak(protocol: str, 
     assert len(folds) == count
     tested = [name for fold in folds for name in fold.test]
     assert sorted(tested) == sorted(record.id for record in records)
-    report = audit(folds, records, forbid=forbidden(protocol))
+    report = audit(folds, records, forbid=unsplit_groups(protocol))
     report.require()
     assert report.untested == ()
     assert "view" not in report.shared

@@ -20,7 +20,7 @@ from pipeline.systems import (
     run_training,
 )
 from pipeline.train import Stop, TrainingControl, label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 
 def predict_folds(

@@ -8,7 +8,7 @@ import numpy as np
 
 from data.video import Labels, Record
 from pipeline.cache import StageDescription
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 
 
 def stages(**settings: dict[str, Any]) -> dict[str, StageDescription]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from data.video.records import Labels
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 DESCRIPTORS, USEFUL = 24, 6

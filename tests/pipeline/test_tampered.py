@@ -31,7 +31,7 @@ from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.regressors import regressions_for
-from pipeline.train.features import ARRAYS, FeatureSet, feature_set
+from pipeline.train.feature_set import ARRAYS, FeatureSet, feature_set
 from tests.helpers.made_features import made_features
 from tests.helpers.tampering import damaged_bytes, retyped
 

@@ -17,7 +17,7 @@ from pipeline.checks.novelty import (
     neighbour_distances,
     trial_level,
 )
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 FOLDS = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]

@@ -16,7 +16,7 @@ from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.score import train_model
 from pipeline.settings.config import load_config
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 QUICK = ["train.recipe=fast", "train.epochs=3", "train.networks=1", "combined=false"]

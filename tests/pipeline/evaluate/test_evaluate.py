@@ -34,7 +34,7 @@ from pipeline.systems.interface import ResultRow, SimplePredictor, SimpleSystem
 from pipeline.systems.regressors import regressions_for
 from pipeline.systems.training_list import run_training, trainings_of
 from pipeline.train import TrainingControl, label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.doc_pages import code_of
 from tests.helpers.folds import knowing, predict_folds, predict_part
 from tests.helpers.made_features import made_features
@@ -313,7 +313,7 @@ def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
 
 def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -> None:
     """If these test every performance once. The folds after the held-out one come first."""
-    folds = kfold(features.records, k=4, kinds=("trial",))
+    folds = kfold(features.records, k=4, unsplit=("trial",))
     held = tuple(frozenset(fold.test) for fold in folds)
 
     def inner(split: InnerSplit, rows: np.ndarray) -> list[set[str]]:

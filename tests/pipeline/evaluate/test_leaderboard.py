@@ -21,7 +21,7 @@ from pipeline.pack.pack_file import write_pack
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
 from pipeline.systems.combination import COMBINED
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws

@@ -17,7 +17,7 @@ from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.systems import SimpleSystem
 from pipeline.systems.interface import SimplePredictor
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.helpers.watching import Watching
 

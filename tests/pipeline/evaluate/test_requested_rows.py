@@ -12,7 +12,7 @@ import pytest
 
 from data.datasets.listing import list_records
 from data.errors import DataError
-from data.splits import forbidden
+from data.splits import unsplit_groups
 from models.metrics import fisher_average
 from pipeline.cache.output_cache import Cache
 from pipeline.evaluate import EvaluationResults, evaluate_features
@@ -31,7 +31,7 @@ from pipeline.settings.config import Config, load_config, validate
 from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
 from pipeline.systems.combination import COMBINED
 from pipeline.systems.inner_folds import InnerSplit
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 
 
@@ -222,7 +222,7 @@ def test_the_protocol_and_the_seed_cut_the_inner_folds(
         with pytest.raises(StopIteration):
             run_protocol(given, features)
         held = tuple(frozenset(fold.test) for fold in protocol_folds(given.method, features))
-        assert splits[-1] == InnerSplit(forbidden("kfold"), seed, held)
+        assert splits[-1] == InnerSplit(unsplit_groups("kfold"), seed, held)
     at_random = [[part.test.tolist() for part in replace(one, folds=()).inner(features)] for one in splits]
     assert at_random[0] != at_random[1]
     split = load_config(config, {"protocol": "holdout"})

@@ -39,7 +39,7 @@ from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.training_list import Training, TrainingError, run_training, trainings_of
 from pipeline.train import TrainingControl
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from run_pipeline import app

@@ -19,7 +19,7 @@ from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import model_card
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
 
@@ -147,7 +147,7 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
     calibration: Calibration, run: TrainedModel
 ) -> None:
     """A group of several performances is no performance: the page ranks what the card ranks."""
-    facts = replace(calibration.facts, kinds=(*calibration.facts.kinds, "subject"))
+    facts = replace(calibration.facts, unsplit=(*calibration.facts.unsplit, "subject"))
     users = replace(calibration, facts=facts, group=calibration.fold * 2 + np.arange(40) % 2)
     assert str(users.accuracy).count("(10 held-out users)") == 1
     assert users.accuracy.rho == calibration.accuracy.rho

@@ -18,7 +18,7 @@ from pipeline.settings.config import Config, validate
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE
 from pipeline.systems.inner_tests import InnerTest
 from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 ROWS = range(48)

@@ -19,7 +19,7 @@ from pipeline.score import onnx_export
 from pipeline.score.onnx_export import TOLERANCE, export_onnx
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 pytest.importorskip("onnxscript")

@@ -13,7 +13,7 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import AimSystem
 from pipeline.systems.regressors import REGRESSIONS
 from pipeline.train import TrainingControl
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 

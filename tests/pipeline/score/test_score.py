@@ -52,7 +52,7 @@ from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, validate
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.cached_outputs import damage
 from tests.helpers.extracting import cached_in
 from tests.helpers.made_features import made_features

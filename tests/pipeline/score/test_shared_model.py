@@ -31,7 +31,7 @@ from pipeline.score.model_files import HASHES, model_sha256
 from pipeline.score.shared_model import README, local_model, push_model
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.helpers.object_store import Bucket
 

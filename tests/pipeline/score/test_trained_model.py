@@ -14,7 +14,7 @@ from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features, stages
 
 

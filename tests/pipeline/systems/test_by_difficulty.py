@@ -16,7 +16,7 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import AimSystem, TaskFold, TimesDifficulty, can_divide, trivial_baselines
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import label_table
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 

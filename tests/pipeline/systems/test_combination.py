@@ -24,7 +24,7 @@ from pipeline.systems.inner_folds import InnerSplit
 from pipeline.systems.inner_tests import InnerPredictions, better_than_chance
 from pipeline.systems.interface import SimplePredictor, SimpleSystem
 from pipeline.systems.regressors import regressions_for
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import knowing, predict_folds
 from tests.helpers.planted_people import people
 

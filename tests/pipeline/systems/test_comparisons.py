@@ -19,7 +19,7 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.descriptors import approximate_entropy
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.models.test_aim import inputs
 

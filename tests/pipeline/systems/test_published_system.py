@@ -33,7 +33,7 @@ from pipeline.systems.chosen_epoch import CHOSEN
 from pipeline.systems.deviation_ratios import errors_and_deviations
 from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.systems.training_list import Training, run_training
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import label_table
 from pipeline.train.stack_training import Member
 from tests.helpers.folds import predict_part

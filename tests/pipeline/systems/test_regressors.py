@@ -31,7 +31,7 @@ from pipeline.systems.regressors import (
     regression_systems,
 )
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
@@ -62,7 +62,7 @@ def predicted(system: RegressionSystem, features: FeatureSet) -> np.ndarray:
 
 def test_nearest_neighbours_ridge_and_vectors_are_scikit_learns(features: FeatureSet) -> None:
     x, y = standardised(features)
-    groups = bundle_numbers(features.take(range(30)).records, VECTORS.kinds)
+    groups = bundle_numbers(features.take(range(30)).records, VECTORS.unsplit)
     search = GridSearchCV(SVR(), GRID, scoring="neg_mean_squared_error", cv=GroupKFold(3))
     theirs = {
         NEAREST: KNeighborsRegressor(NEIGHBOURS, weights="distance").fit(x[:30], y[:30]),

@@ -18,7 +18,7 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
-from pipeline.train.features import FeatureSet, one_per_trial
+from pipeline.train.feature_set import FeatureSet, one_per_trial
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 

@@ -24,7 +24,7 @@ from models.stacked import FoldData, MemberDropout, member_state
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train import checkpoint, stack_training
-from pipeline.train.features import FeatureSet
+from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes

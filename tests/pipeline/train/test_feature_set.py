@@ -8,7 +8,7 @@ import pytest
 from data.errors import DataError
 from data.store import Array, StageOutput
 from data.video import Record
-from pipeline.train.features import ARRAYS, feature_set
+from pipeline.train.feature_set import ARRAYS, feature_set
 from tests.helpers.made_features import made_features
 
 
