@@ -15,7 +15,7 @@ from data.features import PARTS, kind_of_part, read_features
 from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.video import Record
-from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.base import VIDEOS, Extractor, Source, StageConfig, setting
 
 FIX = "Name the files of features: --features FOLDER"
 
@@ -26,6 +26,7 @@ class FeaturesConfig(StageConfig):
     fps: float = setting(
         0.0,
         "frames per second of the videos behind the features; 0: unknown, rows are equal shares of a performance",
+        belongs_to=VIDEOS,
         ge=0,
         le=10_000,
     )

@@ -229,7 +229,10 @@ def _with_null(values: Any, key: str = "") -> Iterator[str]:
 
 
 def _by_class(values: Mapping[str, Any], classes: Sequence[type[BaseModel]]) -> list[dict[str, Any]]:
-    """The values of each class; what no class knows is with the first, which refuses it."""
+    """The values of each class; what no class knows is with the first, which refuses it.
+
+    A section is only with classes that have a key of it: a section of videos replaces that of a model.
+    """
     parts: list[dict[str, Any]] = [{} for _ in classes]
     fields = [{field.alias or name: field.annotation for name, field in kind.model_fields.items()} for kind in classes]
     for key, value in values.items():
@@ -239,5 +242,6 @@ def _by_class(values: Mapping[str, Any], classes: Sequence[type[BaseModel]]) -> 
             continue
         sections: Any = [fields[number][key] for number in owners]  # of one stage
         for number, own in zip(owners, _by_class(value, sections), strict=True):
-            parts[number][key] = own
+            if own:
+                parts[number][key] = own
     return parts

@@ -68,8 +68,9 @@ def test_the_key_holds_content_and_place_but_no_path(tmp_path: Path) -> None:
     np.savez(tmp_path / "all.npz", **arrays)
     cache, given = tmp_path / "cache", {"dataset.root": root, **PLAIN}
 
-    def run(features: Path) -> tuple[int, int]:
-        done = api.extract(features=[str(features)], config="folder", overrides=given, cache=cache, workers=0)
+    def run(features: Path, **settings: object) -> tuple[int, int]:
+        overrides = given | settings
+        done = api.extract(features=[str(features)], config="folder", overrides=overrides, cache=cache, workers=0)
         return sum(bool(one.done) for one in done.summary.results), done.summary.fresh
 
     assert run(root / "vst") == (2, 0)
@@ -78,6 +79,7 @@ def test_the_key_holds_content_and_place_but_no_path(tmp_path: Path) -> None:
     np.save(root / "moved/00.npy", arrays["00"] + 1)
     assert run(root / "moved") == (1, 1)
     assert run(tmp_path / "all.npz") == (2, 0)
+    assert run(tmp_path / "all.npz", **{"features.fps": 25}) == (2, 0)
 
 
 def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp_path: Path) -> None:

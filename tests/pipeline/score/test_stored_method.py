@@ -12,6 +12,7 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import write_text
 from extractors.base import StageConfig
+from pipeline.api.arguments import settings_beside_model
 from pipeline.score.stored_method import CONFIG_FILE, save_settings, scoring_config, stored_settings, unused_settings
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import machine_class
@@ -155,6 +156,19 @@ def test_a_region_of_the_user_replaces_the_tracks_of_the_model_which_would_overr
     assert (pose["tracks"], pose["region"], scoring.videos.frames.fps) == ((), (0.5, 0, 1, 1), 12)
 
 
+def test_the_rate_of_features_is_that_of_the_users_videos(tmp_path: Path) -> None:
+    save_settings(load_config(None, {"features.fps": 25, "features.clip_frames": 32}), tmp_path)
+    user = settings_beside_model(None, {"features.fps": 50})
+    assert scoring_config(tmp_path, user).stage("features").model_dump() == {"fps": 50, "clip_frames": 32}
+
+
+def test_settings_of_the_method_leave_what_the_model_says_of_its_videos(tmp_path: Path) -> None:
+    """Also in a section that has settings of both."""
+    save_settings(load_config(None, {"pose.tracks": [3], "features.fps": 25}), tmp_path)
+    scoring = scoring_config(tmp_path, load_config(None, {"pose.stride": 2, "features.clip_frames": 32}))
+    assert (scoring.stage("pose").model_dump()["tracks"], scoring.stage("features").model_dump()["fps"]) == ((3,), 25)
+
+
 def test_a_network_of_another_name_beside_a_model_is_named() -> None:
     model, given = (load_config(DEFAULT, {"clips.weights": name}).method for name in ("i3d-kinetics400", "random"))
     (line,) = unused_settings(model, given)
@@ -189,7 +203,7 @@ def of_stages(kind: Any) -> dict[str, Any]:
 def test_a_setting_belongs_to_the_method_the_machine_or_the_videos() -> None:
     method, machine, videos = (of_stages(kind()) for kind in (method_class, machine_class, videos_class))
     assert not method.keys() & machine.keys()
-    assert videos.keys() == {"pose.region", "pose.tracks"}
+    assert videos.keys() == {"pose.region", "pose.tracks", "features.fps"}
     assert not videos.keys() & (method.keys() | machine.keys())
     assert {"pose.stride", "clips.weights", "pose.mmpose.alias"} <= method.keys()
     assert {"pose.device", "clips.weights_file", "pose.mmpose.config", "pose.import.dir"} <= machine.keys()
