@@ -59,8 +59,7 @@ def settings_beside_model(
 ) -> Config:
     """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest.
 
-    Raises UsageError where overrides name more than the data set, what describes its videos; else as
-    `config_of`.
+    Raises UsageError where overrides name more than the data set and what describes videos; else as `config_of`.
     """
     from pipeline.settings.config import given_settings, load_config, setting_classes
     from pipeline.settings.config_errors import all_keys

@@ -395,7 +395,7 @@ def open_cache(machine: Machine) -> Cache:
     Raises UsageError for an address of a kind that is not read.
     """
     refuse_unknown(machine.cache)
-    return Cache(local_path(machine.cache), machine.storage.reach())
+    return Cache(local_path(machine.cache), machine.storage.as_storage())
 
 
 def has_key(path: Path) -> bool:

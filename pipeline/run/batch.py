@@ -153,7 +153,7 @@ def run(
             fresh += not result.failed
             yield result, value
     if remote:
-        sweep_scratch(machine.storage.reach(), machine.work.timeout_s)
+        sweep_scratch(machine.storage.as_storage(), machine.work.timeout_s)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if not reader.waiting:
         return

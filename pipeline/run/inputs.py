@@ -43,7 +43,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
     """
     if inputs:
         try:
-            listing = find_videos(list(inputs), config.machine.storage.reach(), config.videos.frames.fps)
+            listing = find_videos(list(inputs), config.machine.storage.as_storage(), config.videos.frames.fps)
         except UsageError as error:
             if config.dataset.kind != "folder" and (folders := [place for place in inputs if place.is_dir()]):
                 fix = f"Name the folder of a data set as a setting: {quoted('--set', f'dataset.root={folders[0]}')}"
@@ -64,7 +64,7 @@ def completed(listing: Listing, config: Config, rate: float, place: Path | None 
     Raises UsageError: no such file of features or phases; StorageError: the store does not answer or refuses.
     """
     listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))
-    return with_phases(listing, config.dataset.phases, place, config.machine.storage.reach())
+    return with_phases(listing, config.dataset.phases, place, config.machine.storage.as_storage())
 
 
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
@@ -89,7 +89,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     listing = list_records(
         dataset.kind,
         dataset.root,
-        config.machine.storage.reach(),
+        config.machine.storage.as_storage(),
         unscored=unscored,
         frame_rate=config.videos.frames.fps,
         unfilmed=names_of(features),

@@ -38,7 +38,7 @@ def find_performances(
     Raises UsageError for nothing to score, a missing input, or files of different trials; DataError where the data
     set's own files cannot be used.
     """
-    storage, dataset, rate = config.machine.storage.reach(), config.dataset, config.videos.frames.fps
+    storage, dataset, rate = config.machine.storage.as_storage(), config.dataset, config.videos.frames.fps
     if kinematics is not None:
         listing = Listing(one_trial(inputs, kinematics, storage))
     elif inputs:

@@ -55,7 +55,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class ServerLimits:
     """Limits of uploads and waiting submissions."""
 
-    file_bytes: int = 512 << 20  # largest upload
+    file_bytes: int = uploads.MOST_BYTES
     waiting: int = 50  # most queued or running submissions, with the uploads under way
     spare_bytes: int = 256 << 20  # space that must stay free on the disk
     uploads: int = 8  # most uploads at the same time; a browser sends at most six to one server

@@ -31,6 +31,9 @@ NAME_LENGTH = 200
 KINEMATICS = "kinematics.txt"
 """Name of the kinematics file in a submission's folder."""
 
+MOST_BYTES = 512 << 20
+"""Most bytes of an upload."""
+
 MOST_KINEMATICS = 64 << 20
 """Most bytes of a kinematics file, which is read whole; an hour of surgery has fewer."""
 

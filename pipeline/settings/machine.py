@@ -58,7 +58,7 @@ class StorageConfig(Section):
         None, "folder of local copies; null: the system's temporary folder", belongs_to=MACHINE
     )
 
-    def reach(self) -> Storage:
+    def as_storage(self) -> Storage:
         """These settings for the data layer."""
         return Storage(self.endpoint_url, self.anonymous, self.scratch)
 

@@ -138,7 +138,7 @@ def test_stages_without_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.
 
 def test_local_copies_are_removed_and_old_ones_swept(filled: Bucket) -> None:
     config = filled.config()
-    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], config.machine.storage.reach()).records
+    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], config.machine.storage.as_storage()).records
     assert [record.id for record in records] == ["a.mp4"]
     assert extract(records, config).ok
     with fetched(records[0].remote) as copies:
