@@ -69,6 +69,15 @@ def owner(field: FieldInfo) -> str:
     return str(extra.get("belongs_to", METHOD)) if isinstance(extra, dict) else METHOD
 
 
+def needs_weights(text: str) -> PydanticCustomError:
+    """The error of settings of a stage that lack a file of weights, which the user's machine has: `weights_file`."""
+    return PydanticCustomError(NEEDS_WEIGHTS, "{text}", {"text": text})
+
+
+NEEDS_WEIGHTS = "needs_weights"
+"""Pydantic's type of the error of `needs_weights`."""
+
+
 def one_of(names: Collection[str]) -> AfterValidator:
     """A validator that refuses a text outside `names`, the keys of the table that acts on it."""
 

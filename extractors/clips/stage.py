@@ -20,7 +20,7 @@ from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.video import Picture
 from data.weights.registry import REGISTRY, Announce
-from extractors.base import HASHED, MACHINE, Extractor, Source, StageConfig, one_of, setting
+from extractors.base import HASHED, MACHINE, Extractor, Source, StageConfig, needs_weights, one_of, setting
 from extractors.clips.backbones import (
     BACKBONES,
     HUB,
@@ -83,7 +83,7 @@ class ClipsConfig(StageConfig):
             raise ValueError(str(error)) from error
         if entry.library == "transformers":
             if not self.weights_file:
-                raise ValueError(
+                raise needs_weights(
                     "transformers needs weights_file: the folder of a model, or a name such as owner/model"
                 )
             if self.runtime == "openvino":
@@ -94,7 +94,9 @@ class ClipsConfig(StageConfig):
         if self.short_side is not None and self.short_side < entry.size:
             raise ValueError(f"short_side must be at least the {entry.size} pixels of {self.backbone}'s input")
         if self.used_weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
-            raise ValueError(f"{self.backbone} needs weights of its own: set weights to hub or random, or weights_file")
+            raise needs_weights(
+                f"{self.backbone} needs weights of its own: set weights to hub or random, or weights_file"
+            )
         if self.used_weights == HUB and entry.library == "aim":
             raise ValueError(
                 f"no library has weights of {self.backbone}: set weights to i3d-kinetics400, or weights_file"

@@ -61,8 +61,8 @@ def scoring_config(folder: Path, user: Config) -> Config:
         user: gives the machine, the data set, and what it says about its videos. Of a section that it names, such as
             that of the person to follow, nothing of the model counts.
 
-    Raises as `stored_settings`, and UsageError where the user's files do not fit the method.
+    Raises as `stored_settings`, and UsageError where the user's files do not fit the method, or lack its own weights.
     """
     method, videos = stored_settings(folder)
     videos = type(videos).model_validate({**videos.dump(), **user.videos.given()})
-    return validate(Config(method, user.machine, videos, user.dataset).dump())
+    return validate(Config(method, user.machine, videos, user.dataset).dump(), where=folder)

@@ -10,8 +10,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from data.errors import PROGRAM, UsageError, closest, nearest
+from extractors.base import NEEDS_WEIGHTS
 
 MOST_ERRORS = 5
+ADD_WEIGHTS = "Add: --set {}.weights_file=FILE"
 LOOK_UP = f"Type: {PROGRAM} settings, which describes every key, or {PROGRAM} settings SECTION"
 
 
@@ -24,9 +26,10 @@ def usage_error(
     """
     problems = [(_blamed(e["loc"], where, overrides), explain(classes, e)) for e in errors[:MOST_ERRORS]]
     blamed = list(dict.fromkeys(one for one, _ in problems))
+    fix = next((ADD_WEIGHTS.format(e["loc"][0]) for e in errors if e["type"] == NEEDS_WEIGHTS), LOOK_UP)
     if len(blamed) == 1:
-        return UsageError("; ".join(text for _, text in problems), where=blamed[0], fix=LOOK_UP)
-    return UsageError("; ".join(f"{one}: {text}" if one else text for one, text in problems), fix=LOOK_UP)
+        return UsageError("; ".join(text for _, text in problems), where=blamed[0], fix=fix)
+    return UsageError("; ".join(f"{one}: {text}" if one else text for one, text in problems), fix=fix)
 
 
 def _blamed(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:

@@ -175,6 +175,25 @@ def test_a_network_of_another_name_beside_a_model_is_named() -> None:
     assert line == 'note: the model keeps its settings: clips.weights: "i3d-kinetics400" in the model, "random" here'
 
 
+@pytest.mark.parametrize(
+    ("method", "needs"),
+    [
+        ({"clips.backbone": "transformers"}, "transformers needs weights_file"),
+        ({"clips.backbone": "r3d_18"}, "r3d_18 needs weights of its own"),
+    ],
+    ids=["transformers", "torchvision"],
+)
+def test_weights_that_a_model_does_not_store_are_asked_for(tmp_path: Path, method: dict[str, Any], needs: str) -> None:
+    given = {"clips.weights_file": "owner/model"}
+    save_settings(load_config(None, method | given), tmp_path)
+    with pytest.raises(UsageError, match=rf"{needs}.* Add: --set clips\.weights_file=FILE$") as caught:
+        scoring_config(tmp_path, load_config())
+    assert caught.value.where == str(tmp_path)
+    assert (
+        scoring_config(tmp_path, load_config(None, given)).stage("clips").model_dump()["weights_file"] == "owner/model"
+    )
+
+
 def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
     write_text(tmp_path / CONFIG_FILE, "[]")
     with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
