@@ -71,6 +71,7 @@ KINDS: Mapping[str, DataSetKind] = {
         {"all": 606, "SyncDiving-3m": 238, "SyncDiving-10m": 368},
         ("tasd2.csv",),
     ),
+    "rendered": DataSetKind(list_tasd2, "the demo renders them, in the layout of TASD-2: aqa demo"),
     "mtl-aqa": DataSetKind(
         partial(list_dives, MTL_AQA),
         "annotations and Video_List.xlsx: github.com/ParitoshParmar/MTL-AQA; the videos are on YouTube, and"

@@ -25,26 +25,27 @@ SETTING_OF = {
     "engine": "work.engine",
     "address": "work.address",
     "features": "dataset.features",
+    "folds": "split.calibration_folds",
 }
 """The setting that an argument of a call names."""
 
 
-def config_of(config: Configuration, overrides: Overrides = (), **machine: Any) -> Config:
+def config_of(config: Configuration, overrides: Overrides = (), **arguments: Any) -> Config:
     """The settings of a call; without `config` those of the preset of plain folders.
 
-    `machine` has arguments of `SETTING_OF`; None and () leave a setting as it is. Raises as `load_config`, and
+    `arguments` are those of `SETTING_OF`; None and () leave a setting as it is. Raises as `load_config`, and
     UsageError for a setting that an argument and an override give.
     """
     from pipeline.settings.config import given_settings, load_config
     from pipeline.settings.yaml_values import DEFAULT
 
     given = given_settings(overrides)
-    named = {name: value for name, value in machine.items() if value is not None and value != ()}
+    named = {name: value for name, value in arguments.items() if value is not None and value != ()}
     for name, key in SETTING_OF.items():
         if name in named and any(key == override for override, _ in given):
             raise UsageError(f"--{name} and --set {key} are both given", fix="Give one of them")
-    arguments = [(SETTING_OF[name], value) for name, value in named.items()]
-    return load_config(DEFAULT if config is None else config, [*given, *arguments])
+    said = [(SETTING_OF[name], value) for name, value in named.items()]
+    return load_config(DEFAULT if config is None else config, [*given, *said])
 
 
 def note_default(config: Configuration, settings: Config, observer: Observer) -> None:

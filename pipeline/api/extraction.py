@@ -174,7 +174,7 @@ def pack(
             feature_set = gather_features(records, settings, opened, observer)
             with writing(path):
                 write_pack(path, feature_set)
-            made = [name for name in settings.method.stages if name in feature_set.stages]
+            made = [name for name in settings.with_upstream() if name in feature_set.stages]
             packed = Packed(path, feature_set.records, 1, path.stat().st_size)
         else:
             outputs = stage_outputs(records, settings, opened, stage, observer)

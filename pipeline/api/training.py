@@ -50,7 +50,7 @@ def train(
     from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
     from pipeline.evaluate.training_runner import TrainingRunner
 
-    settings = config_of(config, on_data_set(overrides, root, pack), features=features, cache=cache)
+    settings = config_of(config, on_data_set(overrides, root, pack), features=features, cache=cache, folds=folds)
     note_default(config, settings, observer)
     with open_cache(settings.machine) as opened:
         feature_set, settings = training_features(settings, opened, one_path(pack), observer)
@@ -58,7 +58,7 @@ def train(
         if curve and (why := no_curve(feature_set, settings.method)):
             observer.note(f"note: {why}")
             curve = False
-        done = train_model(feature_set, settings, Path(out), outputs, folds=folds, strict=strict, observer=observer)
+        done = train_model(feature_set, settings, Path(out), outputs, strict=strict, observer=observer)
     (Path(out) / CURVE_FILE).unlink(missing_ok=True)  # of an earlier model
     if curve:
         unfinished = Path(out) / "checkpoints" / "curve"
@@ -92,7 +92,7 @@ def evaluate(
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
     Values are those of the last epoch; a further row takes the epoch that inner validation chooses. The first row is
-    what `train` makes: AIM combined with regressions, or alone with `combined=false`.
+    the method that `train` fits: AIM combined with regressions, or alone with `combined=false`. Each task trains alone.
 
     Args:
         out: folder of results.json and the page.

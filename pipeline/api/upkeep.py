@@ -192,7 +192,8 @@ def settings(section: str = "") -> list[SettingRow]:
     """Every key of a configuration: default, whom it belongs to, meaning.
 
     A setting of the method changes a result: it is in the cache key, and a model stores it. For names of published
-    networks the key holds the hash of the content. A setting of the machine changes no result, and no model stores it.
+    networks the key holds the hash of the content. A setting of the machine is in neither; results name the device of
+    their trainings.
 
     Args:
         section: only this section, such as pose or pose.mmpose, or this key; default: all.

@@ -74,7 +74,7 @@ def cross_validate(
 
     def run(wanted: Sequence[Training]) -> list[Predictions]:
         made = runner(features, wanted)
-        devices.update(one.device for one in made)
+        devices.update(one.device for one in made if one.device)
         return made
 
     predicted = predict_rows(features, join_tasks(features, task_folds, split), systems, run)

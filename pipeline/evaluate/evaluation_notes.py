@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from data.errors import counted
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
-from pipeline.evaluate.leaderboard import OURS, PUBLISHED, WHOLE_SCENE
+from pipeline.evaluate.leaderboard import NETWORK_ROWS, OURS, PUBLISHED
 from pipeline.evaluate.paper_differences import Made, paper_differences
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.requested_rows import RequestedRows
@@ -45,7 +45,7 @@ def evaluation_notes(
 
 def _training_notes(results: EvaluationResults, method: Method, kind: str, made: Made) -> Iterator[Note]:
     """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
-    if not (network := _network(results)):
+    if not (network := _network(results, method)):
         return
     recipe = method.train
     yield Note("fact", f"{network}: {recipe.networks} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
@@ -62,9 +62,10 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, made:
         yield Note("caution", "optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
 
 
-def _network(results: EvaluationResults) -> str:
-    """The network that the recipe trains, AIM or that of the whole scene; "" where the rows have neither."""
-    return next((text for name, text in ((OURS, "AIM"), (WHOLE_SCENE, WHOLE_SCENE)) if name in results.systems), "")
+def _network(results: EvaluationResults, method: Method) -> str:
+    """The network that the recipe trains: the method's, else AIM; "" where the rows have neither."""
+    name = next((one for one in (NETWORK_ROWS[method.network.system], OURS) if one in results.systems), "")
+    return "AIM" if name == OURS else name
 
 
 def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator[Note]:
@@ -104,7 +105,11 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, mad
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
-            f"Trained on {' and '.join(one.upper() if one == 'cpu' else 'GPU' for one in origin.devices)}. "
+            *(
+                [f"Networks trained on {' and '.join({'cpu': 'CPUs', 'cuda': 'GPUs'}[one] for one in origin.devices)}."]
+                if origin.devices
+                else []
+            ),
             f"Software: {versions}{f'; commit {origin.commit}' if origin.commit else ''}; {origin.date[:10]}.",
             "AIM: Gao et al., An Asymmetric Modeling for Action Assessment, ECCV 2020.",
         ]
@@ -116,11 +121,11 @@ def _has_interval(results: EvaluationResults) -> bool:
 
 
 def _system_sentences(results: EvaluationResults, method: Method, made: Made, quick: bool) -> list[str]:
-    if not (network := _network(results)):
+    if not (network := _network(results, method)):
         return [f"The system is {results.against}."]
     recipe, differing = method.train, paper_differences(method, made)
     chosen = "" if quick else " that inner validation on the training part finds better than chance"
-    mean = "mean of the ranks" if results.users else "mean"
+    mean = "mean of the ranks" if results.users and not quick else "mean"
     combined = [f"The score is the {mean} of {network} and regressions{chosen}."] if results.against == COMBINED else []
     return [
         *combined,

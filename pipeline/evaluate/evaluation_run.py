@@ -14,7 +14,7 @@ from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, Note
-from pipeline.evaluate.leaderboard import WHOLE_SCENE, chosen_systems
+from pipeline.evaluate.leaderboard import chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.published_results import published_results
@@ -72,13 +72,15 @@ def evaluate_features(
     divided = config.dataset.score == "execution"
     chosen = [*requested.more, *protocol_systems(method, features, requested, divided=divided)]
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
-    against = next((row.name for row in chosen if row.kind == "ours"), WHOLE_SCENE)  # as `train` makes it
+    of_kind = {row.kind: row.name for row in reversed(chosen)}  # the first of each
+    against = of_kind.get("ours") or of_kind.get("other") or chosen[0].name
     kept, stop = folder / "checkpoints", observer.stop_event().is_set
     with observer.progress("trainings") as progress:
         runner = TrainingRunner(work, progress, stop, kept)
         results = cross_validate(features, protocol, chosen, against=against, runner=runner)
     table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
-    if len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
+    learns = results.systems[results.against].kind != "baseline"
+    if learns and len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
         (ours,) = results.systems[results.against].tasks.values()
         ceiling = ceiling_line(agreed, ours.rho.value, ours.metrics.mae or 0.0)
     if requested.curve:
@@ -91,7 +93,7 @@ def evaluate_features(
     results = replace(
         results,
         kind="evaluation" if requested.systems == "aim" else "leaderboard",
-        paper=paper_rows(kind, method.protocol, table) if table or method.name != "demo" else {},
+        paper=paper_rows(kind, method.protocol, table),
         published=published_results(kind, config.dataset.score, method.protocol),
         ceiling=ceiling,
         curve=curve,

@@ -24,6 +24,7 @@ from pipeline.systems import (
     trivial_baselines,
 )
 from pipeline.systems.graph_nodes import graph
+from pipeline.systems.interface import RowKind
 from pipeline.systems.regressors import regression_systems
 from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
@@ -35,6 +36,9 @@ WHOLE_SCENE = "whole scene (baseline)"
 
 TIMES_DIFFICULTY = "AIM times difficulty"
 """Row of AIM trained on score / difficulty."""
+
+NETWORK_ROWS = {"aim": OURS, "scene": WHOLE_SCENE, "no_aim": "w/o AIM", "scene_agents": "scene + agents"}
+"""The row of each network, by `model.system`."""
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "w/o AIM": {"system": "no_aim"},
@@ -51,8 +55,9 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
 
     Args:
         features: decides which systems are possible.
-        model: our network; ablations and the networks of the other systems take its width.
+        model: gives the networks their settings, except those that tell the rows apart, such as `system`.
     """
+    model = replace(model, system="aim")
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
     systems += [*_compared(features, model, config), *published_systems(features, config)]
     has_scene = features.scene.shape[-1] > 0
@@ -61,7 +66,8 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_scene:
-        systems.append(AimSystem(WHOLE_SCENE, replace(model, system="scene"), config))
+        kind: RowKind = "other" if has_agents else "ours"
+        systems.append(AimSystem(WHOLE_SCENE, replace(model, system="scene"), config, kind=kind))
     if has_agents:
         systems.append(AimSystem(OURS, model, config, kind="ours"))
         tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are the same

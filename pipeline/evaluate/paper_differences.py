@@ -53,10 +53,11 @@ def _section(name: str, here: dict[str, Any], theirs: dict[str, Any]) -> Iterato
 
 def _stages(method: Method, paper: Method, made: Made) -> Iterator[tuple[str, Any, Any]]:
     """Settings of the stages that both methods have; weights are those that made the features."""
-    for stage in method.stages:
+    stages = method.with_upstream(method.stages)
+    for stage in stages:
         if stage in paper.stages:
             theirs = paper.stage(stage).model_dump()
-            if "kinematics" not in method.stages:
+            if "kinematics" not in stages:
                 theirs |= OF_FILMS.get(stage, {})
             here = {name: value for name, value in method.stage(stage).model_dump().items() if name not in AGENTS}
             if "weights" in here:

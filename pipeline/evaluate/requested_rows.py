@@ -10,7 +10,7 @@ from data.splits import Fold, make_folds, unsplit_groups
 from data.store import RemoteFile
 from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol
-from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, WHOLE_SCENE, all_systems, table_systems
+from pipeline.evaluate.leaderboard import NETWORK_ROWS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.settings.method import Method
 from pipeline.systems import (
@@ -90,8 +90,7 @@ def protocol_systems(
         last = WithInnerRatios(network) if network.has_deviation else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if requested.oracle else [])]
 
-    scene = model.system == "scene"
-    network: NetworkSystem = AimSystem(WHOLE_SCENE if scene else OURS, model, recipe, kind="other" if scene else "ours")
+    network: NetworkSystem = AimSystem(NETWORK_ROWS[model.system], model, recipe, kind="ours")
     network = network if requested.quick else watching(network)
     ours: list[ResultRow] = with_epochs(network)
     if regressions := regressions_of(method):
@@ -104,7 +103,7 @@ def protocol_systems(
             possible.pop(TIMES_DIFFICULTY, None)
         names = {system.name for system in chosen}
         for name, system in possible.items():
-            if name not in names and (name != OURS or model.system == "scene"):
+            if name not in names:
                 chosen += with_epochs(system) if isinstance(system, PublishedSystem) else [system]
     return chosen
 

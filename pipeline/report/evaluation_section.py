@@ -43,7 +43,8 @@ def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
         title,
         subtitle=counted(results.performances, "performance"),
         made=origin.date.replace("T", " ")[:16] + " UTC",
-        origin={"command": origin.command, "date": origin.date, "trained on": ", ".join(origin.devices)}
+        origin={"command": origin.command, "date": origin.date}
+        | ({"trained on": ", ".join(origin.devices)} if origin.devices else {})
         | ({"commit": origin.commit} if origin.commit else {})
         | dict(origin.versions),
         config=json.dumps(results.method, indent=1, sort_keys=True) if results.method else "",

@@ -30,15 +30,15 @@ from pipeline.train import SCORES, TrainedNetworks, TrainingControl, label_table
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 
-FOLDS, NETWORKS = 5, 2
-"""Folds of the training part and networks per fold: together as many networks as a model has by default."""
+NETWORKS = 2
+"""Networks of a fold: with five folds together as many as a model has by default."""
 
 
 def calibrate(
     features: FeatureSet,
     model: TrainedModel,
     *,
-    folds: int = FOLDS,
+    folds: int,
     unsplit: Sequence[str] = TIED,
     systems: Sequence[RegressionSystem] = (),
     control: TrainingControl | None = None,

@@ -23,7 +23,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import phases_of_model
 from pipeline.run import Plan, Planner, run
 from pipeline.score.calibration import TrainingFacts
-from pipeline.score.calibration_folds import FOLDS, calibrate
+from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
@@ -47,7 +47,6 @@ def train_model(
     folder: Path,
     cache: Cache | None,
     *,
-    folds: int | None = None,
     strict: bool = False,
     observer: Observer = SILENT,
 ) -> TrainedModel:
@@ -59,7 +58,6 @@ def train_model(
     Args:
         cache: has the stages' outputs of these features, whose hashes, quality measures and movement are stored for
             comparison; None for packed features.
-        folds: of the calibration; 0: none, so scores have no intervals, and a flag says so.
         strict: refuse to train if a video is flagged.
 
     Raises Cancelled after a stop, and UsageError if the folder cannot be written. Raises DataError if the features
@@ -84,11 +82,11 @@ def train_model(
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     unfinished, why_not = folder / "checkpoints" / "calibration", "calibration was skipped"
     with writing(folder), observer.progress("epochs of the calibration") as progress:
-        if folds != 0:
+        if folds := config.method.split.calibration_folds:
             try:
                 control = TrainingControl(unfinished, progress.advance, stop, device)
                 calibration, combination = calibrate(
-                    features, model, folds=folds or FOLDS, unsplit=unsplit, systems=systems, control=control
+                    features, model, folds=folds, unsplit=unsplit, systems=systems, control=control
                 )
                 records = [record for record in features.records if record.id in learnt]
                 moved = {} if cache is None else better_ranges(trained_movement(plans, config, cache))

@@ -24,6 +24,9 @@ class SplitConfig(Section):
 
     folds: int = setting(5, "folds of kfold", ge=2)
     seed: int = setting(0, "seed of kfold, holdout and the inner validation")
+    calibration_folds: int = setting(
+        5, "folds that calibrate a model's intervals and choose what it averages; 0: none", ge=0
+    )
 
 
 _FIELDS: dict[str, Any] = {name: (field.annotation, field) for name, field in keys_of(AimConfig).items()}

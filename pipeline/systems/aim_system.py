@@ -36,6 +36,10 @@ class AimSystem(NetworkSystem):
     model: NetworkConfig
     joins_tasks: bool = False
 
+    def device(self, control: TrainingControl) -> str:
+        """See `System.device`."""
+        return control.torch_device().type
+
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`. Raises as `TrainedNetworks.fit` too."""
         watched = watched if self.watch else None
@@ -64,6 +68,10 @@ class TimesDifficulty(NetworkSystem):
     """AIM trained on score / difficulty; the score is its prediction times the announced difficulty."""
 
     model: NetworkConfig
+
+    def device(self, control: TrainingControl) -> str:
+        """See `System.device`."""
+        return control.torch_device().type
 
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`."""

@@ -37,7 +37,7 @@ class Predictions:
         chosen: what the row chose: an epoch, a candidate, or the systems that a combination averages.
         tests: of a combination, the test of every system by inner validation.
         inner_ratios: |error| / deviation of the training performances that inner validation held out, by id.
-        device: where the networks of a training trained, "cpu" or "cuda"; empty for a row.
+        device: where the networks of a training trained, "cpu" or "cuda"; empty without networks, and for a row.
     """
 
     score: Floats
@@ -159,8 +159,12 @@ class System(ResultRow):
         """
         raise NotImplementedError
 
+    def device(self, control: TrainingControl) -> str:
+        """Where its networks train, "cpu" or "cuda"; empty without networks."""
+        return ""
+
     def identity(self) -> Any:
-        """JSON types that determine the predictions together with the data; None where predictions are not kept."""
+        """JSON types that determine the predictions with the data and the device; None where they are not kept."""
         return None
 
     def inner(self) -> System:

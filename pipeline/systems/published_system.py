@@ -122,6 +122,10 @@ class PublishedSystem(NetworkSystem):
         """See `NetworkSystem.has_deviation`."""
         return self.model.kind == "rica2"
 
+    def device(self, control: TrainingControl) -> str:
+        """See `System.device`."""
+        return "cpu"
+
     def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
         """See `System.train`. A stopped training leaves no checkpoint."""
         learning = training_set(train, self.config)

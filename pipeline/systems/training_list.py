@@ -3,8 +3,8 @@
     FOLDER/<key>.safetensors    predictions of a finished training of a system with an identity
     FOLDER/<key>/               checkpoints of an unfinished one
 
-The key is a hash of the system, the performances and the device, so later calls and other evaluations find them. Those
-of other code are not used (`pipeline.train.checkpoint`).
+The key is a hash of the system, the performances and the device of networks, so later calls and other evaluations find
+them. Those of other code are not used (`pipeline.train.checkpoint`).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
     """
     system, train, asked = training.system, features.take(training.train), features.take(training.to_predict)
     asked, identity, key, place = without_scores(asked), system.identity(), "", None
-    device = control.torch_device().type
+    device = system.device(control)
     if control.checkpoints is not None and identity is not None:
         key = digest_of([identity, device], [*_content(train), *_content(asked)])
         place = control.checkpoints / key[:16]

@@ -208,11 +208,13 @@ def scores(folder: Path) -> Outputs:
     records = films(folder / "films", 24)
     settings = {"stages": ["timesteps"], "cache": str(folder / "cache"), "work": {"workers": 0}}
     train = {"recipe": "fast", "networks": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
-    config = validate({**settings, "train": train, "model": {"width": 8, "regression_width": 8}})
+    config = validate(
+        {**settings, "split": {"calibration_folds": 4}, "train": train, "model": {"width": 8, "regression_width": 8}}
+    )
     learn, unseen = records[:20], records[20:]
     with open_cache(config.machine) as cache:
         assert run_extract(Planner(config, cache).plan_all(records), config.machine, cache).ok
-        trained = train_model(gather_features(learn, config, cache, Observer()), config, folder / "run", cache, folds=4)
+        trained = train_model(gather_features(learn, config, cache, Observer()), config, folder / "run", cache)
     scorer = load_scorer(folder / "run", config)
     rows, truth = tuple(scorer.score_records(unseen)), tuple(float(one.labels.score) for one in unseen if one.labels)
     pose = PoseAgreement(700, found_all=0.9, found=0.95, swaps=0, pck20=0.8, pck50=0.95)

@@ -92,6 +92,9 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
     assert "jackknife over 8 users" in users
     combined = methods_paragraph(replace(results(), against="combined"), method, "folder", {}, quick=False)
     assert "regressions that inner validation" in combined
+    new_users = replace(results(folds=8, protocol="louo"), against="combined")
+    assert "mean of the ranks" in methods_paragraph(new_users, method, "folder", {}, quick=False)
+    assert "mean of the ranks" not in methods_paragraph(new_users, method, "folder", {}, quick=True)
 
 
 def test_the_labels_and_difficulties_that_were_chosen_are_named() -> None:

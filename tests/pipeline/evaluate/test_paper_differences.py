@@ -29,7 +29,7 @@ def said(config: Any = None, settings: Any = None) -> str:
 
 
 def differences(settings: Any) -> list[str]:
-    """Names of what differs under the paper's network and training with these settings, without kinematics."""
+    """Names of what differs under the paper's network and training with these settings, of stages that time steps need."""
     own = {"stages": ["timesteps"], **settings}
     return [text.split(" ")[0] for text in said(PAPER_PRESET, own).split(", ") if text]
 
@@ -66,7 +66,8 @@ def test_the_defaults_name_what_they_change_of_equation_1() -> None:
 def test_settings_of_stages_count_where_the_stage_runs() -> None:
     assert "kinematics.rotation 6d (matrix)" in said("jigsaws")
     assert "kinematics.speed on (off)" in said("jigsaws")
-    assert "kinematics.rotation" not in differences({"kinematics.rotation": "6d"})
+    assert "kinematics.rotation" in differences({"kinematics.rotation": "6d"}), "timesteps need the stage"
+    assert "kinematics." not in said("tasd2", {"kinematics.rotation": "6d"})
     assert "timesteps.scene" in differences({"timesteps.scene": ""})
 
 

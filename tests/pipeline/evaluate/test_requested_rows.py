@@ -13,11 +13,12 @@ import pytest
 from data.datasets.listing import list_records
 from data.errors import DataError
 from data.splits import unsplit_groups
+from models.aim_config import AimConfig
 from models.metrics import fisher_average
 from pipeline.cache.output_cache import Cache
 from pipeline.evaluate import EvaluationResults, evaluate_features
 from pipeline.evaluate.evaluation_notes import evaluation_notes
-from pipeline.evaluate.leaderboard import OURS
+from pipeline.evaluate.leaderboard import OURS, all_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.requested_rows import RequestedRows, protocol_folds
 from pipeline.evaluate.results_file import results_as_json
@@ -28,6 +29,8 @@ from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config, validate
+from pipeline.settings.recipes import TrainConfig
+from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
 from pipeline.systems.combination import COMBINED
 from pipeline.systems.inner_folds import InnerSplit
@@ -89,6 +92,26 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     assert page.leaks
     assert all(check.passed for check in page.leaks if "equal files" not in check.name)
     assert f"the protocol {protocol} " in results.methods_text
+
+
+def test_the_headline_is_of_a_system_that_learns(made: tuple[Config, FeatureSet]) -> None:
+    config, features = made
+    config = load_config(config, {"protocol": "kfold", "split.folds": 2, "combined": False, "train.epochs": 1})
+    methods = run_protocol(config, features, systems="all", only="USDL", quick=True)
+    assert methods.against == "USDL"
+    assert "The system is USDL." in methods.methods_text
+    scene = run_protocol(load_config(config, {"model.system": "no_aim"}), features, quick=True)
+    assert scene.against == "w/o AIM"
+    assert OURS not in scene.systems
+
+
+def test_rows_of_the_paper_keep_their_networks(made: tuple[Config, FeatureSet]) -> None:
+    for system in ("aim", "no_aim", "scene"):
+        rows = all_systems(made[1], AimConfig(system=system, width=4), TrainConfig())
+        networks = {name: row.model.system for name, row in rows.items() if isinstance(row, AimSystem)
+                    and isinstance(row.model, AimConfig)}  # fmt: skip
+        assert networks[OURS] == networks["exchanged roles"] == "aim"
+        assert networks["w/o AIM"] == "no_aim"
 
 
 def test_new_users_have_their_correlations_and_the_papers_row(made: tuple[Config, FeatureSet]) -> None:

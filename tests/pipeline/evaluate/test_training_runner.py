@@ -86,6 +86,14 @@ def without_time(results: EvaluationResults) -> EvaluationResults:
     return replace(results, origin=replace(results.origin, date=""))
 
 
+def test_only_networks_say_where_they_trained_and_published_ones_stay_on_the_processor() -> None:
+    given, elsewhere = features(), TrainingControl(device="cuda")
+    published = next(one for one in all_systems(given, MODEL, RECIPE).values() if isinstance(one, PublishedSystem))
+    for system, device in ((trivial_baselines(given)[0], ""), (regression_systems(given)[0], ""), (published, "cpu")):
+        assert run_training(given, training_of(system, given), elsewhere).device == device
+    assert AimSystem("AIM", MODEL, RECIPE).device(elsewhere) == "cuda"
+
+
 @dataclass(frozen=True)
 class Killer(System):
     """Kills the worker that it runs in, `times` times; then predicts the number of its tries."""

@@ -39,7 +39,7 @@ def run(features: FeatureSet) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def calibration(features: FeatureSet, run: TrainedModel) -> Calibration:
-    return calibrate(features, run)[0]
+    return calibrate(features, run, folds=5)[0]
 
 
 def test_intervals_of_the_network_cover(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:
@@ -123,14 +123,14 @@ def test_a_distance_does_not_depend_on_the_batch(calibration: Calibration, featu
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_tiny_training_parts(features: FeatureSet, count: int) -> None:
     small = TrainedModel.fit(features, RECIPE.model_copy(update={"epochs": 2}), MODEL, rows=range(count))
-    intervals = calibrate(features, small)[0].intervals(features.take([9]))
+    intervals = calibrate(features, small, folds=5)[0].intervals(features.take([9]))
     assert (intervals[0.8] is None, intervals[0.95] is None) == (count < 4, True)
 
 
 def test_all_tied_is_one_message(features: FeatureSet, run: TrainedModel) -> None:
     tied = replace(features, records=tuple(replace(r, groups={"group": "one"}) for r in features.records))
     with pytest.raises(DataError, match="tied together"):
-        calibrate(tied, run)
+        calibrate(tied, run, folds=5)
 
 
 def test_the_card_says_what_was_measured(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:

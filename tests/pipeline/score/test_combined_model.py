@@ -14,7 +14,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_training import train_model
 from pipeline.score.onnx_export import SHARE, export_onnx
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import Config, validate
+from pipeline.settings.config import Config, load_config, validate
 from pipeline.systems.combination import NETWORK, NETWORK_ALONE
 from pipeline.systems.inner_tests import InnerTest
 from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
@@ -31,8 +31,8 @@ def config_of(**sections: Any) -> Config:
 
 
 def train_on(features: FeatureSet, folder: Path, config: Config | None = None, folds: int = 4) -> TrainedModel:
-    settings = config or config_of()
-    return train_model(features, settings, folder, None, folds=folds)
+    settings = load_config(config or config_of(), {"split.calibration_folds": folds})
+    return train_model(features, settings, folder, None)
 
 
 @pytest.fixture(scope="module")

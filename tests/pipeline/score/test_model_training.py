@@ -66,7 +66,7 @@ def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
             train_model(features, config, tmp_path, None)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
     monkeypatch.setattr(StackTraining, "epoch", None)  # the networks of the run are not trained again
-    done = train_model(features, config, tmp_path, None, folds=0)
+    done = train_model(features, load_config(config, {"split.calibration_folds": 0}), tmp_path, None)
     assert TrainedModel.load(tmp_path).train_ids == done.train_ids
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"checkpoints", "model.json", "model.safetensors", "config.json", "sha256.json", "card.md"}

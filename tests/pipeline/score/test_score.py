@@ -98,7 +98,7 @@ def trained(labelled: list[Record]) -> tuple[Path, Path]:
     config = toy_config(root / "cache")
     with open_cache(config.machine) as cache:
         assert run_extract(Planner(config, cache).plan_all(labelled), config.machine, cache).ok
-        done = train_model(gather_features(labelled, config, cache, Observer()), config, root / "run", cache, folds=4)
+        done = train_model(gather_features(labelled, config, cache, Observer()), config, root / "run", cache)
     assert (done.calibration is not None, done.not_calibrated) == (True, "")
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
         film(root / f"new/{name}.mp4", grey)
@@ -121,9 +121,10 @@ def calibration_of(scorer: Scorer) -> Calibration:
     return scorer.model.calibration
 
 
-def toy_config(cache: Path) -> Config:
+def toy_config(cache: Path, folds: int = 4) -> Config:
     train = {"recipe": "fast", "networks": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
     settings = {"stages": ["timesteps"], "cache": str(cache), "work": {"workers": 0}, "train": train}
+    settings |= {"split": {"calibration_folds": folds}}
     return validate({**settings, "model": {"width": 8, "regression_width": 8}})
 
 
@@ -161,9 +162,9 @@ def test_a_combination_is_scored_from_video_to_page(
 ) -> None:
     """The share that belongs to no step has a column in the tables and a line on the page."""
     run = tmp_path / "run"
-    config = toy_config(folder_of(labelled) / "cache")
+    config = toy_config(folder_of(labelled) / "cache", folds=3)
     with open_cache(config.machine) as cache:
-        train_model(gather_features(labelled, config, cache, Observer()), config, run, cache, folds=3)
+        train_model(gather_features(labelled, config, cache, Observer()), config, run, cache)
     scorer = load_scorer(run)
     films, combination = find_videos([trained[1]]).records, scorer.model.combination
     names = combination.names

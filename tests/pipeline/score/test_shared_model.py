@@ -145,9 +145,15 @@ def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) 
     places = {"cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}}
     model = {"width": 8, "regression_width": 4, "multi_task": True}
     config = validate(
-        {"name": "dives", "train": {"recipe": "fast", "networks": 2, "epochs": 4}, "model": model, **places}
+        {
+            "name": "dives",
+            "split": {"calibration_folds": 3},
+            "train": {"recipe": "fast", "networks": 2, "epochs": 4},
+            "model": model,
+            **places,
+        }
     )
-    train_model(features, config, folder, None, folds=3)
+    train_model(features, config, folder, None)
     return folder
 
 
