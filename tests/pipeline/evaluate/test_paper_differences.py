@@ -29,7 +29,7 @@ def said(config: Any = None, settings: Any = None) -> str:
 
 
 def differences(settings: Any) -> list[str]:
-    """Names of what differs under the paper's network and training with these settings, of stages that time steps need."""
+    """What differs under the paper's network and training with these settings, also of stages upstream."""
     own = {"stages": ["timesteps"], **settings}
     return [text.split(" ")[0] for text in said(PAPER_PRESET, own).split(", ") if text]
 
