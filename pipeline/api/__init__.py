@@ -22,8 +22,8 @@ Args:
         secondary=PATH for an agent. May be repeated.
     cache: folder of the stages' outputs.
     stages: only these, comma separated; those they need are added.
-    workers: processes side by side; default: one per core, as memory allows; 0: this process. On Ray the default and 0
-        are as many as fit.
+    workers: processes side by side, in an evaluation trainings; default: one per core, as memory allows; 0: this
+        process. For trainings and on Ray, the default and 0 are as many as fit.
     engine: local (this machine) or ray; the results are the same.
     address: a running Ray cluster; default: one here.
     pack: features from a packed file instead of the cache.

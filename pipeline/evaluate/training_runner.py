@@ -45,9 +45,9 @@ class TrainingRunner:
     def __call__(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predictions]:
         """The predictions of each training.
 
-        As many trainings run at once as there are cores or places. Where there are more cores, a training runs several
-        of its stacks of networks at once. A training whose worker is lost runs once more, and resumes from a folder
-        that all machines see.
+        As many trainings run at once as there are cores or places, at most `work.workers`. Where there are more cores,
+        a training runs several of its stacks of networks at once, at most `work.threads`. A training whose worker is
+        lost runs once more, and resumes from a folder that all machines see.
 
         Raises as `run_training` does for the first training that fails. On a cluster also UsageError where it cannot
         be reached or has no room, and TrainingError where a training lost two workers.

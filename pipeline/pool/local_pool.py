@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -48,13 +48,15 @@ Items = queue.SimpleQueue[Any]
 
 @dataclass(frozen=True)
 class ThreadPool(Pool):
-    """Threads of this process, at most one per core.
+    """Threads of this process, at most one per core, each with its share of the cores.
 
-    None can be killed, so an item has no limit of time, and the end waits for it.
+    None can be killed, so an item has no limit of time, and the end waits for it. `work.workers` and `work.threads`
+    are further bounds; 0: none.
     """
 
     cores: int = 1
     timeout_s: float = math.inf
+    work: WorkConfig = field(default_factory=WorkConfig)
 
     @contextmanager
     def opened(
@@ -66,8 +68,9 @@ class ThreadPool(Pool):
 
     def split_cores(self, items: int) -> tuple[int, int]:
         """See `Pool`."""
-        workers = max(1, min(self.cores, items))
-        return workers, self.cores // workers
+        workers = max(1, min(self.cores, items, self.work.workers or items))
+        share = self.cores // workers
+        return workers, min(share, self.work.threads or share)
 
     def where(self, items: int) -> str:
         """See `Pool`."""

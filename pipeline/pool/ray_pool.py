@@ -45,7 +45,9 @@ def pool_of(work: WorkConfig, cores: int = 0) -> Pool:
     """
     if work.engine == "ray":
         return RayPool(work, math.inf if cores else work.timeout_s)
-    return ThreadPool(cores or 1) if cores or work.workers == 0 else ProcessPool(work, work.timeout_s)
+    if cores:
+        return ThreadPool(cores, work=work)
+    return ThreadPool() if work.workers == 0 else ProcessPool(work, work.timeout_s)
 
 
 class _Cluster:

@@ -23,8 +23,8 @@ class WorkConfig(Section):
 
     workers: int | None = setting(
         None,
-        "processes side by side; null: one per core, as memory and videos allow, on Ray as many as fit; "
-        "0: in this process, on Ray as many as fit",
+        "processes side by side, in an evaluation trainings; null: one per core, as memory and videos allow; "
+        "0: in this process; for trainings and on Ray, null and 0 are as many as fit",
         belongs_to=MACHINE,
         ge=0,
     )
@@ -34,7 +34,7 @@ class WorkConfig(Section):
     address: str | None = setting(
         None, "of a running Ray cluster; null: that of RAY_ADDRESS, else one here", belongs_to=MACHINE
     )
-    threads: int = setting(0, "threads per process; 0: cores / workers", belongs_to=MACHINE, ge=0)
+    threads: int = setting(0, "threads per process or training; 0: cores / workers", belongs_to=MACHINE, ge=0)
     timeout_s: float = setting(
         3600.0, "seconds that one video may take; the next run tries it again", belongs_to=MACHINE, gt=0
     )

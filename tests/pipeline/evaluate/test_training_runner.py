@@ -40,7 +40,7 @@ from pipeline.systems.regressors import regression_systems
 from pipeline.systems.training_list import Training, TrainingError, run_training, trainings_of
 from pipeline.train import TrainingControl
 from pipeline.train.feature_set import FeatureSet
-from pipeline.train.fit import one_thread
+from pipeline.train.fit import one_thread, torch_threads
 from pipeline.train.normalise import label_table
 from run_pipeline import app
 from tests.helpers.local_ray import local_ray
@@ -235,8 +235,26 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
     with one_thread():
         for cores in (1, 3):
             results.append([run_training(made, one, TrainingControl(cores=cores)) for one in wanted])
-    results.append(TrainingRunner()(made, wanted))
+    results += [TrainingRunner(WorkConfig(workers=workers))(made, wanted) for workers in (None, 1)]
     assert all(same(results[0], more) for more in results[1:])
+
+
+def test_workers_bound_how_many_trainings_run_side_by_side() -> None:
+    made, running, most = features(), list[int](), list[int]()
+
+    def watched(train: FeatureSet) -> SimplePredictor:
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.2)
+        running.pop()
+        return predicted(train)
+
+    wanted = [training_of(SimpleSystem(name, watched), made) for name in "abc"]
+    with torch_threads(3):
+        for workers, bound in ((None, 3), (0, 3), (2, 2), (1, 1)):
+            most.clear()
+            TrainingRunner(WorkConfig(workers=workers))(made, wanted)
+            assert max(most) == bound
 
 
 def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) -> None:

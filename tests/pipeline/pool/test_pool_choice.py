@@ -30,6 +30,9 @@ def test_every_pool_says_how_many_threads_a_worker_has() -> None:
     """
     here = pool_of(WorkConfig(threads=7), cores=5)
     assert [here.split_cores(items) for items in (0, 1, 2, 9)] == [(1, 5), (1, 5), (2, 2), (5, 1)]
+    limited = [pool_of(WorkConfig(workers=workers, threads=2), cores=16) for workers in (None, 0, 1, 4, 40)]
+    assert [pool.split_cores(40) for pool in limited] == [(16, 1), (16, 1), (1, 2), (4, 2), (16, 1)]
+    assert pool_of(WorkConfig(workers=4), cores=16).split_cores(40) == (4, 4)
     assert pool_of(WorkConfig(workers=0)).split_cores(9) == (1, 1)
     if pytest.importorskip("ray"):
         far = WorkConfig(engine="ray", ray_cpus=3.5)
