@@ -166,8 +166,8 @@ class RayPool(Pool):
             raise UsageError(f"{what} ({_first_line(error)})", fix=fix) from None
 
     def split_cores(self, items: int) -> tuple[int, int]:
-        """See `Pool`; the cluster itself is not asked."""
-        return self.work.workers or 1, self.work.threads or max(1, int(self.work.ray_cpus))
+        """See `Pool`; 0 workers: as many as the cluster has room for, which is not asked."""
+        return self.work.workers or 0, self.work.threads or max(1, int(self.work.ray_cpus))
 
     def where(self, items: int) -> str:
         """See `Pool`."""

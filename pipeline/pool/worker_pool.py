@@ -101,7 +101,7 @@ class Pool(ABC):
 
     @abstractmethod
     def split_cores(self, items: int) -> tuple[int, int]:
-        """The number of workers that the settings give for so many items, and of threads of each."""
+        """The number of workers that the settings give for so many items (0: unknown), and of threads of each."""
 
     @abstractmethod
     def where(self, items: int) -> str:

@@ -2,7 +2,7 @@
 
 A stage defines its unit of work (`Extractor.work`): frames, pairs of frames, frames of clips. Measurements are in the
 cache's index. They are wall-clock seconds of one worker and depend on the machine, the settings and the number of
-workers. Where a stage was never measured with the same networks, no time is given.
+workers. Where a stage was never measured with the same networks, or the number of workers is unknown, no time is given.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class ExpectedCost:
 
     videos: int  # with something to do
     frames: int  # of those videos, counted or scaled from a counted sample
-    seconds: float | None  # wall clock, with `workers` workers; None without measured stages and frames
-    workers: int
+    seconds: float | None  # wall clock, with `workers` workers; None without these, measured stages and frames
+    workers: int  # 0: as many as a cluster has room for
     stages: Mapping[str, StageCost]  # of those that run
     where: str  # in words, where the workers run
     lengths: tuple[int, ...] = ()  # of each video in frames
@@ -66,7 +66,7 @@ def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> Expe
     pool = pool_of(machine.work)
     workers, _ = pool.split_cores(len(plans))
     seconds = None
-    if sum(frames) and all(one.kind_of_work in measured for one in planned.values()):
+    if workers and sum(frames) and all(one.kind_of_work in measured for one in planned.values()):
         # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
         waves = (
             max(stage_class(s.name).work(s.settings, count) * measured[planned[s.name].kind_of_work] for s in wave)
@@ -147,7 +147,8 @@ def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[t
         )
         for stage, about in cost.stages.items()
     ]
-    frames, workers = counted(cost.frames, "frame"), counted(cost.workers, "worker")
+    frames = counted(cost.frames, "frame")
+    workers = counted(cost.workers, "worker") if cost.workers else "as many workers as fit"
     yield f"{_time(cost)}{frames} with {workers}", ("stage", "videos", "work", "seconds a unit"), costs
 
 

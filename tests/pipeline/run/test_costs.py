@@ -92,6 +92,13 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     assert in_a_line(estimated) == (
         "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
     )
+    pytest.importorskip("ray")
+    far = load_config(config, {"work.engine": "ray", "work.workers": None}).machine
+    assert expected_cost(plans, far, cache).seconds is None, "a cluster says later how many workers it has room for"
+    title, _, _ = [*dry_run_tables(dry_run(plans, far, cache))][1]
+    assert title == "30 frames with as many workers as fit"
+    two = load_config(config, {"work.engine": "ray", "work.workers": 2}).machine
+    assert expected_cost(plans, two, cache).seconds == pytest.approx(30 * 0.3 / 2)
     (config.machine.cache / ".index.sqlite").unlink()
     assert expected_cost(plans, config.machine, Cache(config.machine.cache)).seconds is None
 
