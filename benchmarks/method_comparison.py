@@ -159,7 +159,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
         methods += [
             replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
         ]
-    networks = [AimSystem(OURS, AimConfig(system="aim"), config), *methods]
+    networks = [AimSystem(OURS, AimConfig(), config), *methods]
     systems: list[ResultRow] = []
     for one in map(watching, networks):
         systems.append(WithInnerRatios(one) if one.name == UNCERTAIN else one)

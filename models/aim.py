@@ -92,7 +92,7 @@ class Interaction(nn.Module):
         super().__init__()
         self.config = config
         kept = sizes.agents if config.agents == "concat" else 1
-        if config.system == "no_aim":
+        if config.variant == "no_aim":
             self.joined = layers.linear(sizes.primary + kept * sizes.secondary, config.width)
             return
         latent = sizes.primary if config.transformation else sizes.secondary
@@ -102,7 +102,7 @@ class Interaction(nn.Module):
 
     def forward(self, x: AimInputs) -> Tensor:
         """Y (..., B, T, d)."""
-        if self.config.system == "no_aim":
+        if self.config.variant == "no_aim":
             agents = torch.cat([x.primary, self._join(x.secondary, x.secondary_mask)], dim=-1)
             return torch.relu(self.joined(agents))  # (..., B, T, d)
         secondary = x.secondary  # (..., B, T, A, Ns)
@@ -139,11 +139,11 @@ class Aim(nn.Module):
             sizes = AimSizes(sizes.secondary, sizes.primary, 1, sizes.scene, sizes.trial)
         self.config, self.sizes = config, sizes
         self.uses_scene = sizes.scene > 0
-        self.uses_agents = config.system in ("aim", "no_aim")
+        self.uses_agents = config.variant in ("aim", "no_aim")
         if self.uses_agents:
             self.interaction = Interaction(config, sizes, layers)
         if self.uses_scene:
-            extra = sizes.primary + sizes.agents * sizes.secondary if config.system == "scene_agents" else 0
+            extra = sizes.primary + sizes.agents * sizes.secondary if config.variant == "scene_agents" else 0
             self.encoder = layers.linear(sizes.scene + extra, config.width)
         if self.uses_scene and self.uses_agents and config.fusion == "attention":
             self.key = layers.linear(sizes.scene, config.width)
@@ -187,7 +187,7 @@ class Aim(nn.Module):
         The last layer's bias starts at `scores` (M,), those of one time step; NaN leaves it as drawn.
         """
         start_values(self, generators)
-        if self.config.system == "aim" and self.config.identity_start and self.config.transformation:
+        if self.config.variant == "aim" and self.config.identity_start and self.config.transformation:
             weight, bias = (self.get_parameter(f"interaction.transformation.{name}") for name in ("weight", "bias"))
             if weight.shape[-1] == weight.shape[-2]:
                 weight.copy_(torch.eye(weight.shape[-1]).expand_as(weight))
@@ -196,7 +196,7 @@ class Aim(nn.Module):
 
     def _scene(self, x: AimInputs) -> Tensor:
         inputs = x.scene  # (..., B, T, Nc)
-        if self.config.system == "scene_agents":
+        if self.config.variant == "scene_agents":
             inputs = torch.cat([inputs, x.primary, x.secondary.flatten(-2)], dim=-1)
         return torch.relu(self.encoder(inputs))  # (..., B, T, d)
 

@@ -19,7 +19,7 @@ class AimConfig:
     The defaults are ours: small, and chosen on rendered dives. `configs/jigsaws-paper.yaml` has the paper's.
     """
 
-    system: Literal["aim", "no_aim", "scene", "scene_agents"] = Field(
+    variant: Literal["aim", "no_aim", "scene", "scene_agents"] = Field(
         default="aim",
         description='"aim" is the full model (figure 2). "no_aim" replaces the asymmetric interaction module by one '
         'fully connected layer over both agents, without transformation, difference and LSTM (table 5, "w/o '
@@ -69,13 +69,15 @@ class AimConfig:
 
     def check(self, sizes: AimSizes) -> None:
         """Raise ValueError, which names the setting, if these sizes do not allow the configured parts."""
-        if self.system in ("scene", "scene_agents") and sizes.scene == 0:
-            raise ValueError(f"system '{self.system}' needs a whole-scene feature, and these features have none")
-        if self.system != "scene" and (sizes.primary == 0 or sizes.secondary == 0 or sizes.agents == 0):
-            raise ValueError("these features have no primary or no secondary agent: only system 'scene' can use them")
+        if self.variant in ("scene", "scene_agents") and sizes.scene == 0:
+            raise ValueError(f"variant '{self.variant}' needs a whole-scene feature, and these features have none")
+        if self.variant != "scene" and (sizes.primary == 0 or sizes.secondary == 0 or sizes.agents == 0):
+            raise ValueError(
+                "these features have no primary or no secondary agent: only the variant 'scene' can use them"
+            )
         if self.exchange and sizes.agents != 1:
             raise ValueError(f"exchange needs one secondary agent, and these features have {sizes.agents}")
-        plain = self.system == "aim" and not self.transformation
+        plain = self.variant == "aim" and not self.transformation
         if plain and self.difference != "none" and sizes.primary != sizes.secondary:
             given = f"{sizes.primary} and {sizes.secondary}"
             raise ValueError(f"a difference without transformation needs equal sizes, these are {given}")
@@ -87,8 +89,8 @@ class AimConfig:
         absent: dict[str, str] = {}
         if self.multi_task and not sizes.scene:
             absent["execution"] = "its head reads the whole scene, and these features have none"
-        if self.multi_task and self.system not in ("aim", "no_aim"):
-            absent["synchronisation"] = f"its head reads the interaction, and the network '{self.system}' has none"
+        if self.multi_task and self.variant not in ("aim", "no_aim"):
+            absent["synchronisation"] = f"its head reads the interaction, and the network '{self.variant}' has none"
         return absent
 
 

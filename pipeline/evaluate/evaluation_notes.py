@@ -64,7 +64,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, made:
 
 def _network(results: EvaluationResults, method: Method) -> str:
     """The network that the recipe trains: the method's, else AIM; "" where the rows have neither."""
-    name = next((one for one in (NETWORK_ROWS[method.network.system], OURS) if one in results.systems), "")
+    name = next((one for one in (NETWORK_ROWS[method.network.variant], OURS) if one in results.systems), "")
     return "AIM" if name == OURS else name
 
 

@@ -38,10 +38,10 @@ TIMES_DIFFICULTY = "AIM times difficulty"
 """Row of AIM trained on score / difficulty."""
 
 NETWORK_ROWS = {"aim": OURS, "scene": WHOLE_SCENE, "no_aim": "w/o AIM", "scene_agents": "scene + agents"}
-"""The row of each network, by `model.system`."""
+"""The row of each network, by `model.variant`."""
 
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "w/o AIM": {"system": "no_aim"},
+    "w/o AIM": {"variant": "no_aim"},
     "w/o attention fusion": {"fusion": "halves"},
     "exchanged roles": {"exchange": True},
     "w/o transformation": {"transformation": False},
@@ -57,7 +57,7 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
         features: decides which systems are possible.
         model: gives the networks their settings, except those that tell the rows apart, such as `system`.
     """
-    model = replace(model, system="aim")
+    model = replace(model, variant="aim")
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
     systems += [*_compared(features, model, config), *published_systems(features, config)]
     has_scene = features.scene.shape[-1] > 0
@@ -67,7 +67,7 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_scene:
         kind: RowKind = "other" if has_agents else "ours"
-        systems.append(AimSystem(WHOLE_SCENE, replace(model, system="scene"), config, kind=kind))
+        systems.append(AimSystem(WHOLE_SCENE, replace(model, variant="scene"), config, kind=kind))
     if has_agents:
         systems.append(AimSystem(OURS, model, config, kind="ours"))
         tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are the same
@@ -78,7 +78,7 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
             if possible and (equal or name != "w/o transformation"):
                 systems.append(AimSystem(name, replace(model, **changes), config))
         if has_scene:
-            systems.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
+            systems.append(AimSystem("scene + agents", replace(model, variant="scene_agents"), config))
         if can_divide(features):
             systems.append(TimesDifficulty(TIMES_DIFFICULTY, model, config))
         if len({record.task for record in features.records}) > 1:

@@ -19,9 +19,9 @@ from pipeline.systems import (
     ChosenEpoch,
     Combined,
     NetworkSystem,
-    PublishedSystem,
     ResultRow,
     WithInnerRatios,
+    published_systems,
     trivial_baselines,
     watching,
 )
@@ -90,7 +90,7 @@ def protocol_systems(
         last = WithInnerRatios(network) if network.has_deviation else network
         return [last, ChosenEpoch(network), *([BestOnTest(network)] if requested.oracle else [])]
 
-    network: NetworkSystem = AimSystem(NETWORK_ROWS[model.system], model, recipe, kind="ours")
+    network: NetworkSystem = AimSystem(NETWORK_ROWS[model.variant], model, recipe, kind="ours")
     network = network if requested.quick else watching(network)
     ours: list[ResultRow] = with_epochs(network)
     if regressions := regressions_of(method):
@@ -102,9 +102,10 @@ def protocol_systems(
         if divided:
             possible.pop(TIMES_DIFFICULTY, None)
         names = {system.name for system in chosen}
+        methods = {method.name: method for method in published_systems(features, recipe)}
         for name, system in possible.items():
             if name not in names:
-                chosen += with_epochs(system) if isinstance(system, PublishedSystem) else [system]
+                chosen += with_epochs(methods[name]) if name in methods else [system]
     return chosen
 
 

@@ -146,7 +146,7 @@ def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:
 
     The inputs are the primary and the secondary agents; a network of the scene alone has only the scene.
     """
-    if method.network.system == "scene":
+    if method.network.variant == "scene":
         if features.scene.size and not features.scene.any():
             raise DataError("the scene feature is zero in every video", fix="Check timesteps.scene and its stage")
         return features

@@ -70,7 +70,7 @@ def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features
         fix = "Name features of the scene (--features FILE), or of both agents (primary=FILE, secondary=FILE)"
         raise UsageError("without videos, these features feed no network", fix=fix)
     fewer = load_config(config, changes | {"stages": kept})
-    if {*fewer.method.with_upstream(kept)} & unusable or (fewer.method.network.system == "scene" and not scene):
+    if {*fewer.method.with_upstream(kept)} & unusable or (fewer.method.network.variant == "scene" and not scene):
         return config
     lost = "; only systems of the whole scene run" if absent else "; the rest is used"
     if beside_features and len(absent) == 1:

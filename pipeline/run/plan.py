@@ -221,6 +221,12 @@ class Planner:
             stages.append(PlannedStage(parts, settings, freshness, wanted, due))
         return Plan(record, tuple(stages))
 
+    def with_quality(self, plan: Plan) -> Plan:
+        """The plan, which also runs stages whose quality values are gone: flags that withhold a score need them."""
+        made = {stage: key for stage, key in plan.keys().items() if stage not in plan.todo}
+        lost = made.keys() - self._cache.qualities(plan.record.id, made)  # which deletes outputs that are damaged
+        return self.plan(plan.record).wanting(lost) if lost else plan
+
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The stages of many records, in their order; records on a store are planned in parallel."""
         plan = partial(self.plan, siblings=self._cache.siblings(len(records) * len(self.stages)))

@@ -68,14 +68,11 @@ def calibrate(
     by_fold = [values[:, one.test] for one in inner]
     tested = InnerPredictions.gather(names, part, inner, by_fold, unseen_users="subject" in unsplit)
     number = np.repeat(np.arange(len(inner)), [len(one.test) for one in inner])
-    rules = tuple(
-        replace(Combination.fit(tested.take(number != fold)), regressions=regressions[fold])
-        for fold in range(len(inner))
-    )
+    rules = tuple(Combination.fit(tested.take(number != fold), own) for fold, own in enumerate(regressions))
     combined, fold = np.zeros(len(part)), np.zeros(len(part), dtype=np.intp)
     for place, (one, rule) in enumerate(zip(inner, rules, strict=True)):
         combined[one.test], fold[one.test] = rule.predict([*by_fold[place]]), place
-    combination = replace(Combination.fit(tested), regressions=model.combination.regressions)
+    combination = Combination.fit(tested, model.combination.regressions)
     shown, labels = replace(model, combination=NETWORK_ALONE).predict(part), label_table(part.records)
     calibration = Calibration(
         networks=networks,

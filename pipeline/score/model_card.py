@@ -96,7 +96,9 @@ def _data(model: TrainedModel, features: FeatureSet, kind: str) -> Iterable[str]
 
 def _training(model: TrainedModel) -> Iterable[str]:
     sizes, recipe, combination = model.networks.sizes, model.recipe, model.combination
-    network = f"system `{model.networks.model.system}`, width {model.networks.model.width}, {recipe.networks} networks"
+    network = (
+        f"variant `{model.networks.model.variant}`, width {model.networks.model.width}, {recipe.networks} networks"
+    )
     yield f"AIM (Gao et al., ECCV 2020), {network}"
     yield (
         f"inputs per time step: {sizes.primary} channels of the primary agent, {sizes.secondary} of each of "

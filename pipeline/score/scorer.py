@@ -28,7 +28,7 @@ from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag_checks import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import CarriedPhases, carried_phases
-from pipeline.run import STOPPED, Outputs, Plan, Planner, run
+from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.score import Score, StepScore
@@ -97,7 +97,7 @@ class Scorer:
             else:
                 carried[record.id] = found
         marked = (replace(one, phases=carried[one.id].phases) if one.id in carried else one for one in ready)
-        plans = map(self._measured, self.planner.plan_all([one for one in marked if one.id not in failures]))
+        plans = map(self.planner.with_quality, self.planner.plan_all([one for one in marked if one.id not in failures]))
         for result, outputs in run(plans, self.config.machine, self.cache, observer, read=("timesteps",)):
             record = result.record
             if isinstance(outputs, Failure):
@@ -106,12 +106,6 @@ class Scorer:
                 rows[record.id] = self._scored(record, outputs["timesteps"], result.keys, carried.get(record.id))
         made = [rows.get(one.id) or Score(one.id, one.path, failure=failures.get(one.id, STOPPED)) for one in records]
         return [replace(row, model=self.model_sha256) for row in made]
-
-    def _measured(self, plan: Plan) -> Plan:
-        """The plan, which also runs stages whose quality values are gone: flags that withhold a score need them."""
-        made = {stage: key for stage, key in plan.keys().items() if stage not in plan.todo}
-        lost = made.keys() - self.cache.qualities(plan.record.id, made)  # which deletes outputs that are damaged
-        return self.planner.plan(plan.record).wanting(lost) if lost else plan
 
     def lacking(self, record: Record) -> Failure | None:
         """The failure of a performance that lacks inputs of the model, and how to give them; None where it has all."""

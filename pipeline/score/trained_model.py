@@ -155,8 +155,8 @@ class TrainedModel:
         networks, fitted = TrainedNetworks.fit(features, [{"": chosen}], network, recipe, control)
         part = features.take(chosen)
         with one_thread():
-            combination = Combination.of_all((NETWORK, *(system.name for system in systems)))
-            combination = combination.with_regressions(systems, part)
+            regressions = [system.fitted(part) for system in systems]
+        names = (NETWORK, *(system.name for system in systems))
         return cls(
             networks=networks,
             recipe=recipe,
@@ -166,7 +166,7 @@ class TrainedModel:
             train_labels=label_table(part.records),
             losses=fitted.losses,
             loss_epochs=loss_epochs(recipe.epochs),
-            combination=combination,
+            combination=Combination.of_all(names, regressions),
             device=(control or TrainingControl()).torch_device().type,
         )
 

@@ -82,7 +82,7 @@ class Method(Section):
     def network(self) -> AimConfig:
         """The network: that of section `model`, or that of the scene alone where there are no agents."""
         network = AimConfig(**self.model.dump())
-        return replace(network, system="scene") if self.without_agents else network
+        return replace(network, variant="scene") if self.without_agents else network
 
     @property
     def without_agents(self) -> bool:

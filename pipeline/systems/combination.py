@@ -7,7 +7,7 @@ model folders fit, and predict with, the same `Combination`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from pipeline.systems.inner_tests import InnerPredictions, InnerTest
 from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_networks
-from pipeline.systems.regressors import FittedRegression, RegressionSystem
+from pipeline.systems.regressors import FittedRegression
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet
@@ -51,12 +51,14 @@ class Combination:
     regressions: tuple[FittedRegression, ...] = ()
 
     @classmethod
-    def of_all(cls, names: Sequence[str]) -> Combination:
+    def of_all(cls, names: Sequence[str], regressions: Sequence[FittedRegression] = ()) -> Combination:
         """The mean of all systems, without inner validation."""
-        return cls(tuple(names), tuple(names))
+        return cls(tuple(names), tuple(names), regressions=tuple(regressions))
 
     @classmethod
-    def fit(cls, inner: InnerPredictions, *, by_task: bool = False) -> Combination:
+    def fit(
+        cls, inner: InnerPredictions, regressions: Sequence[FittedRegression] = (), *, by_task: bool = False
+    ) -> Combination:
         """The mean of the systems that are better than chance, else the one with the lowest p-value.
 
         Where users are unseen and several systems are averaged, it is the mean of ranks: systems differ in how far they
@@ -70,11 +72,7 @@ class Combination:
             tasks = inner.tasks if by_task else np.full(len(inner.true), "")
             values = np.stack([inner.true, *(inner.values[inner.names.index(name)] for name in used)])
             ranks = {task: np.sort(values.compress(tasks == task, axis=1)) for task in dict.fromkeys(tasks.tolist())}
-        return cls(inner.names, used, tests, ranks)
-
-    def with_regressions(self, systems: Sequence[RegressionSystem], part: FeatureSet) -> Combination:
-        """The same combination with its regressions, fitted to labelled performances."""
-        return replace(self, regressions=tuple(system.fitted(part) for system in systems))
+        return cls(inner.names, used, tests, ranks, tuple(regressions))
 
     def share(self, name: str) -> float:
         """The weight of a system in the mean."""

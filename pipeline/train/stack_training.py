@@ -225,7 +225,7 @@ def input_sizes(inputs: FeatureSet | AimInputs) -> AimSizes:
 
 def _narrow(data: FoldData, model: NetworkConfig) -> FoldData:
     """The data without the last scene entries that are 0 in all rows (`scene_components`), if the network allows it."""
-    if isinstance(model, AimConfig) and model.system == "scene_agents":
+    if isinstance(model, AimConfig) and model.variant == "scene_agents":
         return data
     used = data.inputs.scene.flatten(0, -2).any(0).nonzero()
     width = int(used.max()) + 1 if len(used) else min(1, data.inputs.scene.shape[-1])

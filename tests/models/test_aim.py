@@ -16,9 +16,7 @@ from models.losses import aim_loss, mean_squared_error, pairwise_logistic
 from models.stacked import member_state
 from pipeline.settings.config import load_config
 
-SMALL = AimConfig(
-    system="aim", width=16, regression_width=8, identity_start=False, difference="signed", feature_dropout=0.0
-)
+SMALL = AimConfig(width=16, regression_width=8, identity_start=False, difference="signed", feature_dropout=0.0)
 """Small, and in all else the paper's."""
 SIZES = AimSizes(primary=6, secondary=5, agents=1, scene=7, trial=3)
 
@@ -82,15 +80,15 @@ def test_forward_follows_the_equations() -> None:
 
 SWITCHES: list[dict[str, Any]] = [
     {},
-    {"system": "no_aim"},
-    {"system": "scene"},
-    {"system": "scene_agents"},
+    {"variant": "no_aim"},
+    {"variant": "scene"},
+    {"variant": "scene_agents"},
     {"fusion": "halves"},
     {"difference": "none"},
     {"difference": "absolute"},
     {"exchange": True},
     {"multi_task": True},
-    {"system": "scene", "multi_task": True},
+    {"variant": "scene", "multi_task": True},
     {"trial": "linear"},
     {"trial": "mlp"},
     {"feature_dropout": 0.5},
@@ -175,11 +173,11 @@ def test_without_scene_only_the_interaction_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "scene"), [("aim", 0), ("aim", 6), ("no_aim", 0), ("no_aim", 6), ("scene", 6), ("scene_agents", 6)]
+    ("variant", "scene"), [("aim", 0), ("aim", 6), ("no_aim", 0), ("no_aim", 6), ("scene", 6), ("scene_agents", 6)]
 )
-def test_a_head_is_built_unless_its_absence_has_a_reason(system: str, scene: int) -> None:
+def test_a_head_is_built_unless_its_absence_has_a_reason(variant: str, scene: int) -> None:
     sizes = replace(SIZES, scene=scene)
-    net = build(sizes, system=system, multi_task=True)
+    net = build(sizes, variant=variant, multi_task=True)
     absent = net.config.missing_heads(sizes)
     assert {name: hasattr(net, name) for name in ("execution", "synchronisation")} == {
         name: name not in absent for name in ("execution", "synchronisation")
@@ -234,7 +232,7 @@ def test_identity_start() -> None:
 @pytest.mark.parametrize(
     ("changes", "sizes"),
     [
-        ({"system": "scene"}, replace(SIZES, scene=0)),
+        ({"variant": "scene"}, replace(SIZES, scene=0)),
         ({"transformation": False}, SIZES),
         ({"exchange": True}, replace(SIZES, agents=2)),
         ({"trial": "linear"}, replace(SIZES, trial=0)),
@@ -248,10 +246,10 @@ def test_impossible_networks_are_refused(changes: dict[str, Any], sizes: AimSize
 
 def test_config_is_strict_inside_pydantic() -> None:
     class Outer(BaseModel):
-        model: AimConfig = AimConfig(system="aim")
+        model: AimConfig = AimConfig()
 
     assert Outer.model_validate({"model": {"width": 8}}).model.width == 8
-    for wrong in ({"widht": 8}, {"system": "other"}, {"dropout": 1.5}):
+    for wrong in ({"widht": 8}, {"variant": "other"}, {"dropout": 1.5}):
         with pytest.raises(ValidationError):
             Outer.model_validate({"model": wrong})
 

@@ -53,7 +53,7 @@ def features() -> FeatureSet:
 def models(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A calibrated run `alone`, and `combined` with a regression, which takes most of the time to read."""
     folder = tmp_path_factory.mktemp("models")
-    recipe, network = TrainConfig(networks=2, epochs=4), AimConfig(system="aim", width=4, regression_width=4)
+    recipe, network = TrainConfig(networks=2, epochs=4), AimConfig(width=4, regression_width=4)
     for name, systems in (("alone", ()), ("combined", regressions_for(())[:1])):
         run = TrainedModel.fit(features, recipe, network, systems=systems)
         calibration, combination = calibrate(features, run, folds=2, systems=systems)
@@ -258,6 +258,4 @@ def test_labels_too_large_to_compute_with_are_named(features: FeatureSet) -> Non
     labels = replace(features.records[0].labels, score=1e308)  # type: ignore[type-var]
     records = (replace(features.records[0], labels=labels), *features.records[1:])
     with pytest.raises(DataError, match="too large for a score"):
-        TrainedModel.fit(
-            replace(features, records=records), TrainConfig(networks=1, epochs=4), AimConfig(system="aim", width=4)
-        )
+        TrainedModel.fit(replace(features, records=records), TrainConfig(networks=1, epochs=4), AimConfig(width=4))

@@ -241,7 +241,7 @@ def test_training_packing_and_scoring_from_a_store(
     assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"
     recipe = TrainConfig(networks=1, epochs=3, switch_epochs=(1, 2, 3))
-    TrainedModel.fit(features, recipe, AimConfig(system="aim", width=8, regression_width=8)).save(run)
+    TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)
     save_settings(config, run)
     far = load_scorer(run, config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
     near = load_scorer(run, cached_in(bucket.home / "cache")).score(bucket.home / "in/3.mp4")

@@ -39,7 +39,7 @@ from tests.helpers.doc_pages import code_of
 from tests.helpers.folds import knowing, predict_folds, predict_part
 from tests.helpers.made_features import made_features
 
-MODEL = AimConfig(system="aim", width=10, regression_width=5, multi_task=True)
+MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 
 
 def two_tasks(count: int = 32) -> FeatureSet:

@@ -65,7 +65,7 @@ def test_without_part_scores_there_is_no_row_of_the_multi_task_network() -> None
 
     def named(**parts: float) -> set[str]:
         records = tuple(replace(record, labels=Labels(score=1.0, **parts)) for record in features.records)
-        possible = all_systems(replace(features, records=records), AimConfig(system="aim", width=4), TrainConfig())
+        possible = all_systems(replace(features, records=records), AimConfig(width=4), TrainConfig())
         return {system.name for system in table_systems("4", possible)}
 
     assert named(execution=2.0) - named() == {"multi-task"}

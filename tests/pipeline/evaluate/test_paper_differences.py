@@ -15,7 +15,7 @@ from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
 
 OTHER: dict[str, Any] = {
-    "system": "no_aim", "fusion": "halves", "difference": "none", "agents": "concat", "trial": "linear",
+    "variant": "no_aim", "fusion": "halves", "difference": "none", "agents": "concat", "trial": "linear",
     "learning_rates": [1.0, 1e-5, 1e-6], "switch_epochs": [1, 2, 3],
 }  # fmt: skip
 """Another value than the paper's, for settings that are neither a number nor a switch."""

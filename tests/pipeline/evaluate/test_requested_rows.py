@@ -100,15 +100,15 @@ def test_the_headline_is_of_a_system_that_learns(made: tuple[Config, FeatureSet]
     methods = run_protocol(config, features, systems="all", only="USDL", quick=True)
     assert methods.against == "USDL"
     assert "The system is USDL." in methods.methods_text
-    scene = run_protocol(load_config(config, {"model.system": "no_aim"}), features, quick=True)
+    scene = run_protocol(load_config(config, {"model.variant": "no_aim"}), features, quick=True)
     assert scene.against == "w/o AIM"
     assert OURS not in scene.systems
 
 
 def test_rows_of_the_paper_keep_their_networks(made: tuple[Config, FeatureSet]) -> None:
     for system in ("aim", "no_aim", "scene"):
-        rows = all_systems(made[1], AimConfig(system=system, width=4), TrainConfig())
-        networks = {name: row.model.system for name, row in rows.items() if isinstance(row, AimSystem)
+        rows = all_systems(made[1], AimConfig(variant=system, width=4), TrainConfig())
+        networks = {name: row.model.variant for name, row in rows.items() if isinstance(row, AimSystem)
                     and isinstance(row.model, AimConfig)}  # fmt: skip
         assert networks[OURS] == networks["exchanged roles"] == "aim"
         assert networks["w/o AIM"] == "no_aim"

@@ -46,7 +46,7 @@ from run_pipeline import app
 from tests.helpers.local_ray import local_ray
 from tests.helpers.made_features import made_features
 
-MODEL = AimConfig(system="aim", width=8, regression_width=8)
+MODEL = AimConfig(width=8, regression_width=8)
 RECIPE = TrainConfig(networks=2, epochs=3)
 
 
@@ -230,7 +230,7 @@ def test_the_longest_training_starts_first_and_reports_its_share(
 
 def test_nothing_depends_on_the_number_of_cores() -> None:
     made = features(120)
-    system = AimSystem("one network", AimConfig(system="aim", width=32), TrainConfig(networks=3, epochs=2, batch=0))
+    system = AimSystem("one network", AimConfig(width=32), TrainConfig(networks=3, epochs=2, batch=0))
     wanted, results = [training_of(system, made), training_of(replace(system, name="again"), made)], []
     with one_thread():
         for cores in (1, 3):
@@ -287,7 +287,7 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
 
 def test_settings_that_do_not_fit_the_features_are_an_error_of_use() -> None:
     made = features()
-    absent = AimSystem("w/o transformation", AimConfig(system="aim", transformation=False), RECIPE)
+    absent = AimSystem("w/o transformation", AimConfig(transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
         cross_validate(uneven, Protocol(make_folds("kfold", made.records, k=2)), [absent])

@@ -38,15 +38,17 @@ def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "scene", "absent"),
+    ("variant", "scene", "absent"),
     [("aim", 4, []), ("aim", 0, ["execution"]), ("scene", 4, ["synchronisation"])],
 )
-def test_a_labelled_score_without_its_head_is_noted(tmp_path: Path, system: str, scene: int, absent: list[str]) -> None:
+def test_a_labelled_score_without_its_head_is_noted(
+    tmp_path: Path, variant: str, scene: int, absent: list[str]
+) -> None:
     write_pack(tmp_path / "features.h5", made_features(20, channels=3, scene=scene))
     for multi_task in (True, False):
         notes, observer = list[str](), Observer()
         observer.note = notes.append  # type: ignore[method-assign]
-        config = load_config("folder", {"model.system": system, "model.multi_task": multi_task})
+        config = load_config("folder", {"model.variant": variant, "model.multi_task": multi_task})
         for features in (training_features, all_features):
             features(config, Cache(tmp_path / "cache"), tmp_path / "features.h5", observer)
             assert [note.split()[2] for note in notes] == (absent if multi_task else [])
@@ -60,4 +62,4 @@ def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
     empty = replace(made, **{f"{part}_mask": np.zeros_like(getattr(made, f"{part}_mask"))})
     with pytest.raises(DataError, match=f"no {part} agent was detected in any of 3 videos"):
         refuse_empty(empty, method)
-    assert refuse_empty(empty, load_config(None, ["model.system=scene"]).method) is empty
+    assert refuse_empty(empty, load_config(None, ["model.variant=scene"]).method) is empty

@@ -40,7 +40,7 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None
     assert feasible_config([tools, filmed], config, SILENT) is config
     assert feasible_config([], config, SILENT) is config
     assert feasible_config([tools], fewer, SILENT) is fewer
-    for needed in ("model.system=scene", "timesteps.primary=pose:0", "stages=[clips]"):
+    for needed in ("model.variant=scene", "timesteps.primary=pose:0", "stages=[clips]"):
         needing = load_config(config, [needed])
         assert feasible_config([tools], needing, SILENT) is needing, (
             "an agent, the network or every stage needs a video"

@@ -24,7 +24,7 @@ from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
 
 RECIPE = TrainConfig(networks=2, epochs=30, switch_epochs=(15, 25, 30))
-MODEL = AimConfig(system="aim", width=12, regression_width=8, identity_start=True, difference="absolute")
+MODEL = AimConfig(width=12, regression_width=8, identity_start=True, difference="absolute")
 
 
 @pytest.fixture(scope="module")

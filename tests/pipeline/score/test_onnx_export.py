@@ -26,17 +26,17 @@ pytest.importorskip("onnxscript")
 
 MODELS: dict[str, tuple[AimConfig, dict[str, Any], dict[str, Any]]] = {
     "multi-task": (
-        AimConfig(system="aim", width=8, regression_width=4, multi_task=True, difference="absolute"),
+        AimConfig(width=8, regression_width=4, multi_task=True, difference="absolute"),
         {"agents": 2},
         {},
     ),
-    "scene only": (AimConfig(width=8, regression_width=4, system="scene"), {}, {"clip": None}),
+    "scene only": (AimConfig(width=8, regression_width=4, variant="scene"), {}, {"clip": None}),
     "no scene, trial-level features": (
-        AimConfig(system="aim", width=8, regression_width=4, trial="mlp"),
+        AimConfig(width=8, regression_width=4, trial="mlp"),
         {"scene": 0, "trial": 3},
         {},
     ),
-    "without AIM": (AimConfig(width=8, regression_width=4, system="no_aim", agents="concat"), {"agents": 2}, {}),
+    "without AIM": (AimConfig(width=8, regression_width=4, variant="no_aim", agents="concat"), {"agents": 2}, {}),
 }
 
 

@@ -37,9 +37,7 @@ def test_a_calibration_counts_all_tasks_as_one() -> None:
     """A task that one fold holds out whole gets predictions too."""
     features = in_two_tasks(made_features(12, channels=3, scene=4), 1)
     recipe = TrainConfig(networks=2, epochs=2, switch_epochs=(2,), learning_rates=(1e-3,))
-    model = TrainedModel.fit(
-        features, recipe, AimConfig(system="aim", width=4, regression_width=4), systems=REGRESSIONS[:1]
-    )
+    model = TrainedModel.fit(features, recipe, AimConfig(width=4, regression_width=4), systems=REGRESSIONS[:1])
     made, combination = calibrate(features, model, folds=3, systems=REGRESSIONS[:1])
     assert np.isfinite(made.predicted).all()
     assert combination.regressions == model.combination.regressions

@@ -346,7 +346,7 @@ def test_the_calibration_keeps_held_out_executions(tmp_path: Path) -> None:
     run = TrainedModel.fit(
         features,
         TrainConfig(networks=1, epochs=4),
-        AimConfig(system="aim", width=8, regression_width=8, multi_task=True),
+        AimConfig(width=8, regression_width=8, multi_task=True),
     )
     calibration = calibrate(features, run, folds=3)[0]
     replace(run, calibration=calibration).save(tmp_path)

@@ -28,7 +28,7 @@ def run(features: FeatureSet) -> TrainedModel:
     return TrainedModel.fit(
         features,
         TrainConfig(networks=3, epochs=4),
-        AimConfig(system="aim", width=8, regression_width=4, multi_task=True),
+        AimConfig(width=8, regression_width=4, multi_task=True),
     )
 
 
@@ -50,9 +50,7 @@ def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: 
     """A set in the layout of TASD-2 may have no parts of the score; the model folder still loads and scores."""
     records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(features.records))
     unlabelled = replace(features, records=records)
-    TrainedModel.fit(
-        unlabelled, TrainConfig(networks=2, epochs=2), AimConfig(system="aim", width=8, multi_task=True)
-    ).save(tmp_path)
+    TrainedModel.fit(unlabelled, TrainConfig(networks=2, epochs=2), AimConfig(width=8, multi_task=True)).save(tmp_path)
     out = TrainedModel.load(tmp_path).predict(unlabelled)
     assert np.isfinite(out.score).all()
     assert (out.execution, out.synchronisation) == (None, None)
@@ -109,7 +107,7 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
     other = TrainedModel.fit(
         features,
         TrainConfig(networks=3, epochs=2, seed=7),
-        AimConfig(system="aim", width=8, regression_width=4, multi_task=True),
+        AimConfig(width=8, regression_width=4, multi_task=True),
     )
 
     def die(*_: object) -> None:

@@ -22,7 +22,7 @@ from tests.helpers.made_features import made_features
 
 TRAIN, TEST = np.arange(40), np.arange(40, 60)
 LEVELS = np.random.default_rng(0).choice([1.5, 2.5, 3.5], 60)
-MODEL = AimConfig(system="aim", width=16, regression_width=16)
+MODEL = AimConfig(width=16, regression_width=16)
 
 
 def relabelled(features: FeatureSet, labels: Callable[[int, Labels], Labels | None]) -> FeatureSet:

@@ -156,9 +156,7 @@ def test_regressions_learn() -> None:
 
 def test_impossible_rows_are_left_out() -> None:
     features = made_features(20, channels=4, scene=0, agents=2)
-    systems = all_systems(
-        features, AimConfig(system="aim", width=6, regression_width=4), TrainConfig(networks=1, epochs=1)
-    )
+    systems = all_systems(features, AimConfig(width=6, regression_width=4), TrainConfig(networks=1, epochs=1))
     assert OURS in systems
     assert not {"I3D-SVR-L", "C3D-LSTM", "exchanged roles", "whole scene (baseline)"} & set(systems)
     assert "w/o difference" in systems

@@ -180,7 +180,7 @@ def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
 
 
 def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
-    systems = list(all_systems(judged, AimConfig(system="aim", width=4), TrainConfig()).values())
+    systems = list(all_systems(judged, AimConfig(width=4), TrainConfig()).values())
     systems += [ChosenEpoch(one) for one in systems if isinstance(one, PublishedSystem)]
     baselines = {system.name for system in systems if system.kind == "baseline"}
 
@@ -196,5 +196,5 @@ def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
     with pytest.raises(UsageError, match="cannot feed MUSDL"):
         chosen_systems(
             "musdl",
-            list(all_systems(replace(judged, records=plain), AimConfig(system="aim", width=4), TrainConfig()).values()),
+            list(all_systems(replace(judged, records=plain), AimConfig(width=4), TrainConfig()).values()),
         )

@@ -22,7 +22,7 @@ from pipeline.train.feature_set import FeatureSet, one_per_trial
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 
-TINY = AimConfig(system="aim", width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
+TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 BOTH = TrainConfig(networks=1, epochs=3, exchange_copies=True, mirror_copies=True)
 BODY = (
     "place.vx.mean",

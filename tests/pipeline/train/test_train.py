@@ -33,7 +33,7 @@ from tests.conftest import ROOT
 from tests.helpers.made_features import made_features
 
 paper = partial(TrainConfig, recipe="paper")
-TINY = AimConfig(system="aim", width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
+TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
 def test_it_learns_the_planted_asymmetry() -> None:
     features = made_features(90, channels=8, scene=12, lag=False, noise=0.05)
     rows, held_out = np.arange(60), np.arange(60, 90)
-    config, model = TrainConfig(networks=3, epochs=150), AimConfig(system="aim", width=32, multi_task=True)
+    config, model = TrainConfig(networks=3, epochs=150), AimConfig(width=32, multi_task=True)
     run = TrainedModel.fit(features, config, model, rows=rows)
     predicted = run.predict(features.take(held_out))
     true = label_table(features.records)[held_out]
