@@ -20,6 +20,7 @@ import yaml
 from data.video import Listing, Record
 from pipeline import api
 from pipeline.api import extract, train
+from pipeline.api.arguments import SETTING_OF
 from pipeline.run import Plan, Result
 from pipeline.run.plan import PlannedStage
 from pipeline.score import load_scorer
@@ -243,3 +244,5 @@ def test_there_is_one_way_to_say_a_call() -> None:
             assert given[argument].kind == inspect.Parameter.KEYWORD_ONLY, f"{name}({argument})"
         if {"workers", "engine", "address"} & given.keys():
             assert {"config", "overrides", "cache"} <= given.keys(), f"{name}: a place of work without its settings"
+        if {"config", *SETTING_OF} & given.keys():
+            assert {"config", "overrides"} <= given.keys(), f"{name}: a setting that cannot be given"

@@ -69,9 +69,10 @@ def score(
 def serve(
     model: Place,
     *,
-    config: Configuration = None,
     folder: Place = "runs/serve",
     port: int = 8765,
+    config: Configuration = None,
+    overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> None:
     """A local web page on this machine only: drop a video, watch the stages, read the report.
@@ -79,8 +80,9 @@ def serve(
     A model that reads kinematics asks for both files of a trial.
 
     Args:
-        config: your own paths, devices and limits, which a model folder does not set.
-        folder: uploads, pages and history.
+        config: your own cache, paths, devices and limits, which a model folder does not set.
+        folder: uploads, pages and history; without a cache of your own also features, in FOLDER/cache.
+        overrides: of these settings, --set work.threads=2.
         port: 0: any free port.
     """
     from pipeline.score import load_scorer, local_model
@@ -88,7 +90,9 @@ def serve(
 
     model, folder = local_model(model), Path(folder)
     check_folder(folder)
-    user = settings_beside_model(config, (), cache=folder / "cache", workers=1)
+    user = settings_beside_model(config, overrides)
+    if "cache" not in user.machine.given():
+        user = settings_beside_model(user, (), cache=folder / "cache")
     with load_scorer(model, user, observer) as scorer:
         run_server(folder, scorer, port, observer)
 

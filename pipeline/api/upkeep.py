@@ -98,7 +98,9 @@ def weights_rm(
     return remove_weights(names, all, yes, observer)
 
 
-def cache_ls(*, stage: str = "", config: Configuration = None, cache: Place | None = None) -> CacheListing:
+def cache_ls(
+    *, stage: str = "", config: Configuration = None, overrides: Overrides = (), cache: Place | None = None
+) -> CacheListing:
     """The content of a cache: per stage and setting, or every output of one stage.
 
     Args:
@@ -106,17 +108,21 @@ def cache_ls(*, stage: str = "", config: Configuration = None, cache: Place | No
     """
     from pipeline.cache import list_cache
 
-    with _cache_of(config, cache) as opened:
+    with _cache_of(config, overrides, cache) as opened:
         return list_cache(opened, stage)
 
 
 def cache_verify(
-    *, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
+    *,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    observer: Observer = SILENT,
 ) -> CacheFiles:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline.cache import verify_cache
 
-    with _cache_of(config, cache) as opened:
+    with _cache_of(config, overrides, cache) as opened:
         return verify_cache(opened, observer)
 
 
@@ -141,7 +147,7 @@ def cache_prune(
     from pipeline.settings.config import given_settings
 
     given, names = given_settings(overrides), split_names(stages)
-    with _cache_of(config, cache, given) as opened:
+    with _cache_of(config, given, cache) as opened:
         users = [config_of(one, given, cache=cache) for one in (config, *keep)]
         return prune(users, opened, names, many_paths(inputs), yes, observer)
 
@@ -151,6 +157,7 @@ def cache_gc(
     max_gb: float | None = None,
     yes: bool = False,
     config: Configuration = None,
+    overrides: Overrides = (),
     cache: Place | None = None,
     observer: Observer = SILENT,
 ) -> CacheFiles:
@@ -162,12 +169,17 @@ def cache_gc(
     """
     from pipeline.cache import collect_garbage
 
-    with _cache_of(config, cache) as opened:
+    with _cache_of(config, overrides, cache) as opened:
         return collect_garbage(opened, max_gb, yes, observer)
 
 
 def cache_rm(
-    *, yes: bool = False, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
+    *,
+    yes: bool = False,
+    config: Configuration = None,
+    overrides: Overrides = (),
+    cache: Place | None = None,
+    observer: Observer = SILENT,
 ) -> CacheFiles:
     """Delete a whole cache after asking: outputs, previews and index; files that this program did not write stay.
 
@@ -176,11 +188,11 @@ def cache_rm(
     """
     from pipeline.cache import remove_cache
 
-    with _cache_of(config, cache) as opened:
+    with _cache_of(config, overrides, cache) as opened:
         return remove_cache(opened, yes, observer)
 
 
-def _cache_of(config: Configuration, cache: Place | None, overrides: Overrides = ()) -> Cache:
+def _cache_of(config: Configuration, overrides: Overrides, cache: Place | None) -> Cache:
     """The cache that a configuration or the argument `cache` names; the caller closes it."""
     from pipeline.cache import open_cache
 

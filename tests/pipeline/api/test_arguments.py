@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,9 @@ from data.errors import UsageError
 from pipeline import api
 from pipeline.api.arguments import config_of, on_data_set, settings_beside_model
 from pipeline.cache.output_cache import Cache
+from pipeline.observer import Observer
+from pipeline.settings.config import Config
+from pipeline.settings.machine import Machine
 from tests.helpers.watching import Watching
 
 
@@ -60,10 +65,32 @@ def test_settings_that_the_model_fixes_are_refused_in_every_way(
         lambda **given: api.report(tmp_path, tmp_path, **given),
         lambda **given: api.compare("a", "b", model=tmp_path, **given),
         lambda **given: api.plot(tmp_path, out=tmp_path / "figures", **given),
+        lambda **given: api.serve(tmp_path, folder=tmp_path / "serve", **given),
     )
     for call in calls:
         with pytest.raises(UsageError, match=r"'pose\.stride' is fixed by the model"):
             call(config=config, overrides=overrides)
+
+
+def test_a_server_works_as_its_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a cache of the user, its folder has one."""
+    machines: list[Machine] = []
+
+    def load(folder: Path, user: Config, observer: Observer) -> AbstractContextManager[None]:
+        machines.append(user.machine)
+        return nullcontext()
+
+    monkeypatch.setattr("pipeline.score.load_scorer", load)
+    monkeypatch.setattr("pipeline.serve.run_server", lambda *_: None)
+    (tmp_path / "own.yaml").write_text(f"{{cache: {tmp_path / 'own'}, work: {{workers: 3}}}}")
+    given: tuple[dict[str, Any], ...] = (
+        {}, {"config": tmp_path / "own.yaml"}, {"overrides": {"work.threads": 2}}, {"overrides": [f"cache={tmp_path}"]},
+    )  # fmt: skip
+    for one in given:
+        api.serve(tmp_path, folder=tmp_path / "serve", **one)
+    used = [(machine.cache, machine.work.workers, machine.work.threads) for machine in machines]
+    inside = tmp_path / "serve/cache"
+    assert used == [(inside, None, 0), (tmp_path / "own", 3, 0), (inside, None, 2), (tmp_path, None, 0)]
 
 
 def test_beside_a_model_the_data_set_needs_a_configuration() -> None:
