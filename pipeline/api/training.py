@@ -96,8 +96,8 @@ def evaluate(
 
     Args:
         out: folder of results.json and the page.
-        grids: values of one setting of model or train; repeated: all combinations. One row takes, for each
-            fold, the combination that is best by inner validation.
+        grids: values of one setting of model or train; repeated: all values with all. One row takes, for each
+            fold, the values that are best by inner validation.
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances.
     """

@@ -1,6 +1,6 @@
 """`evaluate --grid`: settings of the network and the recipe chosen by inner validation, on training parts only.
 
-A candidate is one combination of a grid, as a whole method. The row `CHOSEN` selects one inside the training
+A candidate is one value of each setting of a grid, as a whole method. The row `CHOSEN` selects one inside the training
 part of each fold of the protocol (`pipeline.systems.chosen_candidate.Selected`).
 """
 
@@ -29,7 +29,7 @@ CHOSEN = "AIM, settings by inner validation"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One combination of settings, and the whole method with it."""
+    """One value of each setting, and the whole method with them."""
 
     settings: Mapping[str, Any]
     method: Method
@@ -57,7 +57,7 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], Config]) -> list[Candidate]:
-    """Every combination of the grid.
+    """Every value of the grid with every other.
 
     `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
     """
