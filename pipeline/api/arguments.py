@@ -51,7 +51,7 @@ def config_of(config: Configuration, overrides: Overrides = (), **arguments: Any
 def note_default(config: Configuration, settings: Config, observer: Observer) -> None:
     """Tell the observer which preset is taken where the call names no configuration."""
     if config is None:
-        stages = ", ".join(settings.method.stages)
+        stages = ", ".join(settings.with_upstream())
         observer.note(f"note: no --config, so the preset folder: {stages} in {settings.machine.cache}")
 
 

@@ -148,7 +148,7 @@ def run_demo(
     render(out / "dives", size.dives, config.machine.work, observer)
     lap("render")
     records = dataset_records(config).records
-    observer.note(f"{next(parts)} {', '.join(config.method.stages)} into {config.machine.cache}")
+    observer.note(f"{next(parts)} {', '.join(config.with_upstream())} into {config.machine.cache}")
     with open_cache(config.machine) as cache:
         extraction = run_extract(Planner(config, cache).plan_all(records), config.machine, cache, observer)
         if extraction.cancelled:

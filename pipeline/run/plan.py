@@ -155,7 +155,7 @@ class Planner:
     """Works out what records need under one configuration.
 
     Args:
-        stages: only these stages (those they need are added); default: the configuration's.
+        stages: only these stages (those they need are added); default: the configuration's, and those that these need.
         force: run the wanted stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
 
@@ -174,7 +174,7 @@ class Planner:
     ) -> None:
         self.stages = config.with_upstream(stages)
         self.descriptions = {name: _described(name, settings) for name, settings in self.stages.items()}
-        self._wanted = tuple(stages) or config.method.stages
+        self._wanted = tuple(stages) or tuple(self.stages)
         self._cache, self._force, self._retry_failed = cache, force, retry_failed
         self._upstream = {name: stage_class(name).upstream(settings) for name, settings in self.stages.items()}
 

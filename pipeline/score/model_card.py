@@ -84,9 +84,9 @@ def _data(model: TrainedModel, features: FeatureSet, kind: str) -> Iterable[str]
     records = [record for record in features.records if record.id in chosen]
     lengths = features.duration[[i for i, name in enumerate(features.ids) if name in chosen]]
     yield from data_lines(kind, records, "labelled performances")
-    for kind in sorted({kind for record in records for kind in record.groups}):
-        values = {record.groups[kind] for record in records if kind in record.groups}
-        yield f"groups of kind {card_text(kind)}: {len(values)}"
+    for group in sorted({name for record in records for name in record.groups}):
+        values = {record.groups[group] for record in records if group in record.groups}
+        yield f"groups of kind {card_text(group)}: {len(values)}"
     if np.isfinite(lengths).all():
         yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
     for name, stage in sorted(model.stages.items()):

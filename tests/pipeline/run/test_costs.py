@@ -53,7 +53,7 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     extract(find_videos([videos]).records, config)
     cache = Cache(config.machine.cache)
     records = find_videos([videos]).records
-    planner = Planner(config, cache, force=True)
+    planner = Planner(config, cache, stages=("contrast",), force=True)
     plans = [plan for plan in planner.plan_all(records) if plan.todo]
     assert dry_run(plans, config.machine, cache).plan[0].todo == {"contrast": "fresh, run again by --force"}
     planner = Planner(config, cache, retry_failed=True)

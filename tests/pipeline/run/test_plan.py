@@ -21,7 +21,7 @@ def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(make_video,
     config = configured(tmp_path / "cache")
     assert extract(records, config).ok
     with opened(config) as cache:
-        (plan,) = Planner(config, cache, force=True).plan_all(records)
+        (plan,) = Planner(config, cache, stages=("contrast",), force=True).plan_all(records)
         assert plan.todo == ("contrast",)
         assert plan.again(cache, "contrast", done={"contrast": 1.0}).todo == (), "a forced stage runs once"
         output_of(cache.root, "brightness", "a.mp4").unlink()
@@ -30,6 +30,17 @@ def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(make_video,
         output_of(cache.root, "contrast", "a.mp4").unlink()
         assert plan.idle().again(cache, "contrast").todo == ("brightness", "contrast")
         assert plan.keys() == plan.again(cache, "contrast").keys()
+
+
+def test_a_configuration_wants_the_stages_that_its_own_need_too(make_video, tmp_path: Path) -> None:
+    """So a file without `stages` has the outputs of the preset of plain folders, which names none either."""
+    records, config = find_videos([make_video(tmp_path / "a.mp4")]).records, configured(tmp_path / "cache")
+    assert config.method.stages == ("contrast",)
+    assert extract(records, config).ok
+    with opened(config) as cache:
+        output_of(cache.root, "brightness", "a.mp4").unlink()
+        assert Planner(config, cache).plan(records[0]).todo == ("brightness",)
+        assert Planner(config, cache, stages=("contrast",)).plan(records[0]).todo == ()
 
 
 def test_what_failed_before_the_run_stays_failed(make_video, tmp_path: Path) -> None:
