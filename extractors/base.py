@@ -45,7 +45,7 @@ class StageConfig(BaseModel):
 METHOD, VIDEOS, HASHED, MACHINE, DATA_SET = "method", "videos", "hashed", "machine", "data set"
 """Whom a setting belongs to. The method changes a result and is in the cache key; so is what describes the videos of a
 call. The method also has names of published networks, for which the key holds a hash of the content. The machine cannot
-change a result by more than 1e-4: device, runtime, threads, batch size; or it has the path of a file, for which the key
+change outputs by more than 1e-4: device, runtime, threads, batch size; or it has the path of a file, for which the key
 holds a hash of the content, or says how such a file is read, which is in the key. The data set is an input of a
 call."""
 
