@@ -16,7 +16,7 @@ pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
 @pytest.mark.slow
 def test_storage_settings_reach_ray_workers(bucket: Bucket, make_video: Callable[..., Path]) -> None:
     bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4").read_bytes())
-    config = bucket.config(stages=["camera_flow"], run={"workers": 1, "engine": "ray"})
+    config = bucket.config(stages=["camera_flow"], work={"workers": 1, "engine": "ray"})
     assert extract(bucket.videos(), config).ok
     assert extract(bucket.videos(), config).fresh == 1
     assert not list((bucket.home / "scratch").glob("*")), "a copy of the video was left"
