@@ -38,7 +38,7 @@ def train(
 
     Args:
         out: folder of the trained model.
-        folds: folds that calibrate the intervals; 0: no intervals.
+        folds: folds that calibrate the intervals and choose what is averaged; 0: no intervals, all is averaged.
         strict: stop before training, with exit code 2, where a training video is flagged.
         curve: also show the error by number of training performances; OUT then has it as curve.json.
     """

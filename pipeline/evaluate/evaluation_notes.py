@@ -55,7 +55,11 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, made:
         settings = counted(len(differing), "setting")
         yield Note("caution", f"{network} differs from the paper's method in {settings}: see Methods in the report")
     if 0 < results.users < FEW_USERS:
-        instead = f"read the row '{COMBINED}'" if COMBINED in results.systems else "add --set combined=true"
+        instead = (
+            f"read the row '{COMBINED}'" if COMBINED in results.systems
+            else f"evaluate shows the row '{COMBINED}'" if method.combined
+            else "add --set combined=true"
+        )  # fmt: skip
         few = f"with {results.users} users, fewer than {FEW_USERS}"
         yield Note("caution", f"{few}, AIM alone is not for new people: {instead}")
     if (recipe.recipe, kind) == ("tools", "jigsaws"):

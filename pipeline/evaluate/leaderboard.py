@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import UsageError, nearest
+from data.splits import TIED
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig
 from pipeline.evaluate.paper_tables import TABLES
@@ -50,15 +51,18 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 """Rows of table 5 as changes of the network; beside them `WHOLE_SCENE`."""
 
 
-def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> dict[str, System]:
+def all_systems(
+    features: FeatureSet, model: AimConfig, config: TrainConfig, unsplit: Sequence[str] = TIED
+) -> dict[str, System]:
     """Every system that these features allow, by name, baselines first.
 
     Args:
         features: decides which systems are possible.
-        model: gives the networks their settings, except those that tell the rows apart, such as `system`.
+        model: gives the networks their settings, except those that tell the rows apart, such as `variant`.
+        unsplit: groups that inner folds of the regressions do not split.
     """
     model = replace(model, variant="aim")
-    systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
+    systems: list[System] = [*trivial_baselines(features), *regression_systems(features, unsplit)]
     systems += [*_compared(features, model, config), *published_systems(features, config)]
     has_scene = features.scene.shape[-1] > 0
     has_agents = min(features.primary.shape[-1], features.secondary.shape[-1]) > 0

@@ -53,9 +53,9 @@ def _section(name: str, here: dict[str, Any], theirs: dict[str, Any]) -> Iterato
 
 def _stages(method: Method, paper: Method, made: Made) -> Iterator[tuple[str, Any, Any]]:
     """Settings of the stages that both methods have; weights are those that made the features."""
-    stages = method.with_upstream(method.stages)
+    stages, of_paper = (one.with_upstream(one.stages) for one in (method, paper))
     for stage in stages:
-        if stage in paper.stages:
+        if stage in of_paper:
             theirs = paper.stage(stage).model_dump()
             if "kinematics" not in stages:
                 theirs |= OF_FILMS.get(stage, {})

@@ -75,9 +75,9 @@ def protocol_systems(
     its last epoch. Networks have a further row for the epoch chosen by inner validation. `divided`: the labels are
     scores / difficulty.
     """
-    model, recipe = method.network, method.train
+    model, recipe, unsplit = method.network, method.train, unsplit_groups(method.protocol)
     if requested.systems in TABLES:
-        return [*table_systems(requested.systems, all_systems(features, model, recipe))]
+        return [*table_systems(requested.systems, all_systems(features, model, recipe, unsplit))]
 
     def with_epochs(network: NetworkSystem) -> list[ResultRow]:
         """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
@@ -98,7 +98,7 @@ def protocol_systems(
         ours = [combined, *ours, *regressions]
     chosen = [*ours, *trivial_baselines(features)]
     if requested.systems == "all":
-        possible = all_systems(features, model, recipe)
+        possible = all_systems(features, model, recipe, unsplit)
         if divided:
             possible.pop(TIMES_DIFFICULTY, None)
         names = {system.name for system in chosen}

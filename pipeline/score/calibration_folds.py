@@ -1,6 +1,6 @@
 """Calibrates a trained model by held-out predictions inside the training part.
 
-    calibration, combination = calibrate(features, model)
+    calibration, combination = calibrate(features, model, folds=5)
 
 The training part is split into folds that keep tied performances together. A few networks per fold, and the model's
 regressions, train on the other folds and predict it, as in the inner validation of an evaluation.
@@ -39,6 +39,7 @@ def calibrate(
     model: TrainedModel,
     *,
     folds: int,
+    seed: int = 0,
     unsplit: Sequence[str] = TIED,
     systems: Sequence[RegressionSystem] = (),
     control: TrainingControl | None = None,
@@ -48,6 +49,7 @@ def calibrate(
     Args:
         features: contain the performances that `model` was trained on.
         folds: number of folds, each of at most `NETWORKS` networks; fewer for fewer independent performances.
+        seed: of the folds.
         unsplit: groups to keep together, such as `data.splits.unsplit_groups(protocol)`.
         systems: those of the model's regressions. A fold's combination follows from the predictions for the other
             folds, the model's from those for all folds.
@@ -55,7 +57,7 @@ def calibrate(
     Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
     `control.stop`.
     """
-    part, group, inner = _folds(features, model, folds, unsplit)
+    part, group, inner = _folds(features, model, folds, seed, unsplit)
     recipe = model.recipe.model_copy(
         update={"networks": min(NETWORKS, model.recipe.networks), "seed": model.recipe.seed + 1}
     )
@@ -115,7 +117,7 @@ def _held_out(
 
 
 def _folds(
-    features: FeatureSet, model: TrainedModel, folds: int, unsplit: Sequence[str]
+    features: FeatureSet, model: TrainedModel, folds: int, seed: int, unsplit: Sequence[str]
 ) -> tuple[FeatureSet, Rows, tuple[TaskFold, ...]]:
     """The training performances, the group of each, and the folds."""
     where = {name: row for row, name in enumerate(features.ids)}
@@ -132,5 +134,5 @@ def _folds(
             "all training performances are tied together, so none can be held out",
             fix="Check the groups of the records, or train with --folds 0, without intervals",
         )
-    made = kfold(part.records, k=min(folds, independent), seed=model.recipe.seed, unsplit=unsplit)
+    made = kfold(part.records, k=min(folds, independent), seed=seed, unsplit=unsplit)
     return part, group, tuple(TaskFold("", fold.name, *fold.indices(part.ids)) for fold in made)

@@ -19,7 +19,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.flag_checks import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
 from pipeline.checks.video_flags import announce_flags, still_camera_advice
-from pipeline.observer import SILENT, Observer
+from pipeline.observer import SILENT, Observer, Progress
 from pipeline.phases.alignment import phases_of_model
 from pipeline.run import Plan, Planner, run
 from pipeline.score.calibration import TrainingFacts
@@ -74,19 +74,23 @@ def train_model(
     else:
         observer.notes(_pack_notes(features, config))
     unsplit, stop = unsplit_groups(config.method.protocol), observer.stop_event().is_set
-    device, systems = config.machine.work.train_device, regressions_of(config.method)
+    systems, where = regressions_of(config.method), config.machine.work
+
+    def control(checkpoints: Path, progress: Progress) -> TrainingControl:
+        return TrainingControl(checkpoints, progress.advance, stop, where.train_device, cores=where.threads)
+
     with observer.progress("epochs") as progress:
-        control = TrainingControl(folder / "checkpoints", progress.advance, stop, device)
-        model = TrainedModel.fit(features, config.method.train, config.method.network, systems=systems, control=control)
+        run_by = control(folder / "checkpoints", progress)
+        model = TrainedModel.fit(features, config.method.train, config.method.network, systems=systems, control=run_by)
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     unfinished, why_not = folder / "checkpoints" / "calibration", "calibration was skipped"
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         if folds := config.method.split.calibration_folds:
             try:
-                control = TrainingControl(unfinished, progress.advance, stop, device)
+                run_by, seed = control(unfinished, progress), config.method.split.seed
                 calibration, combination = calibrate(
-                    features, model, folds=folds, unsplit=unsplit, systems=systems, control=control
+                    features, model, folds=folds, seed=seed, unsplit=unsplit, systems=systems, control=run_by
                 )
                 records = [record for record in features.records if record.id in learnt]
                 moved = {} if cache is None else better_ranges(trained_movement(plans, config, cache))

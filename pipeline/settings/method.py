@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import create_model
+from pydantic import create_model, field_validator
 
 from data.errors import UsageError
 from data.splits import PROTOCOLS
@@ -23,10 +23,17 @@ class SplitConfig(Section):
     """Numbers of the protocol."""
 
     folds: int = setting(5, "folds of kfold", ge=2)
-    seed: int = setting(0, "seed of kfold, holdout and the inner validation")
+    seed: int = setting(0, "seed of kfold, holdout, the inner validation and the calibration")
     calibration_folds: int = setting(
-        5, "folds that calibrate a model's intervals and choose what it averages; 0: none", ge=0
+        5, "folds that calibrate a model's intervals and choose what it averages, at least 2; 0: neither", ge=0
     )
+
+    @field_validator("calibration_folds")
+    @classmethod
+    def _holds_out(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("one fold holds nothing out; 0 or at least 2 are needed")
+        return value
 
 
 _FIELDS: dict[str, Any] = {name: (field.annotation, field) for name, field in keys_of(AimConfig).items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -241,11 +241,11 @@ def regressions_of(method: Method) -> tuple[RegressionSystem, ...]:
 def regressions_for(unsplit: Sequence[str]) -> tuple[RegressionSystem, ...]:
     """The regressions of a combination, where folds keep groups of `unsplit` together."""
     systems = (*REGRESSIONS, FOR_NEW_USERS) if "subject" in unsplit else REGRESSIONS
-    return tuple(RegressionSystem(**vars(one) | {"unsplit": tuple(unsplit)}) for one in systems)
+    return tuple(replace(one, unsplit=tuple(unsplit)) for one in systems)
 
 
-def regression_systems(features: FeatureSet) -> list[RegressionSystem]:
-    """The regressions of the paper's tables that these features allow, and ours."""
+def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> list[RegressionSystem]:
+    """The regressions of the paper's tables that these features allow, and ours; `unsplit` as in `regressions_for`."""
 
     def of_paper(name: str, describe: str, model: str) -> RegressionSystem:
         return RegressionSystem(name, describe, model, in_range=True)
@@ -258,7 +258,8 @@ def regression_systems(features: FeatureSet) -> list[RegressionSystem]:
     if features.primary.shape[-1]:
         systems.append(of_paper("Pose+DCT", "cosines", "svr linear"))
         systems.append(of_paper("DCT+DFT+ApEn", "frequencies", "nearest"))
-    return [*systems, *REGRESSIONS, *((FOR_NEW_USERS,) if _has_users(features) else ())]
+    ours = (*REGRESSIONS, FOR_NEW_USERS) if _has_users(features) else REGRESSIONS
+    return [*systems, *(replace(one, unsplit=tuple(unsplit)) for one in ours)]
 
 
 def _has_users(features: FeatureSet) -> bool:

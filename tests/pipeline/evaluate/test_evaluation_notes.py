@@ -56,6 +56,10 @@ def test_with_few_users_aim_alone_is_not_for_new_people() -> None:
         return "AIM alone is not for new people" in notes(results(folds=users, protocol="louo"), "aim")
 
     assert said(8)
+    few = results(folds=8, protocol="louo")
+    assert "new people: evaluate shows the row 'combined'" in notes(few, "3")
+    assert "new people: add --set combined=true" in notes(few, "3", {"combined": False})
+    assert "new people: read the row 'combined'" in notes(results((AIM, "combined"), folds=8, protocol="louo"), "aim")
     assert not said(FEW_USERS)
     assert "new people" not in notes(results(), "aim"), "users are not kept apart"
 

@@ -20,7 +20,7 @@ from pipeline.evaluate import EvaluationResults, evaluate_features
 from pipeline.evaluate.evaluation_notes import evaluation_notes
 from pipeline.evaluate.leaderboard import OURS, all_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.requested_rows import RequestedRows, protocol_folds
+from pipeline.evaluate.requested_rows import RequestedRows, protocol_folds, protocol_systems
 from pipeline.evaluate.results_file import results_as_json
 from pipeline.evaluate.results_tables import SINGLE_NETWORKS, inner_table, main_table
 from pipeline.observer import Observer
@@ -103,6 +103,18 @@ def test_the_headline_is_of_a_system_that_learns(made: tuple[Config, FeatureSet]
     scene = run_protocol(load_config(config, {"model.variant": "no_aim"}), features, quick=True)
     assert scene.against == "w/o AIM"
     assert OURS not in scene.systems
+
+
+def test_a_regression_is_the_same_system_beside_a_combination_and_alone(made: tuple[Config, FeatureSet]) -> None:
+    """Its constants are chosen on folds that keep apart what the protocol keeps apart."""
+    asked, identities = RequestedRows("all", quick=True), []
+    for combined in (True, False):
+        method = load_config(made[0], {"protocol": "louo", "combined": combined}).method
+        rows = {row.name: row for row in protocol_systems(method, made[1], asked)}
+        (system,) = rows["descriptors, SVR"].systems
+        identities.append(system.identity())
+    assert identities[0] == identities[1]
+    assert "subject" in identities[0][1]["unsplit"]
 
 
 def test_rows_of_the_paper_keep_their_networks(made: tuple[Config, FeatureSet]) -> None:

@@ -42,6 +42,15 @@ def calibration(features: FeatureSet, run: TrainedModel) -> Calibration:
     return calibrate(features, run, folds=5)[0]
 
 
+def test_the_seed_of_the_split_draws_the_folds(features: FeatureSet, run: TrainedModel) -> None:
+    def folds(model: TrainedModel, seed: int) -> np.ndarray:
+        return calibrate(features, model, folds=3, seed=seed)[0].fold
+
+    other = replace(run, recipe=RECIPE.model_copy(update={"seed": 7}))
+    assert np.array_equal(folds(run, 1), folds(other, 1)), "not that of the networks"
+    assert not np.array_equal(folds(run, 1), folds(run, 2))
+
+
 def test_intervals_of_the_network_cover(calibration: Calibration, features: FeatureSet, run: TrainedModel) -> None:
     new = features.take(range(40, 240))
     truth = label_table(new.records)[:, 0]

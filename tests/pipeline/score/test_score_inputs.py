@@ -82,7 +82,7 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
         f"{first}_capture1", f"{first}_capture2", f"{second}_capture1", f"{second}_capture2", f"{third}_capture1",
     ]  # fmt: skip
     assert notes.lines[0] == f"note: {second}: no kinematics file"
-    assert notes.lines[1].startswith("note: the model keeps its settings: combined: false in the model, true here")
+    assert notes.lines[1].startswith("note: the model keeps its settings: model.width: 4 in the model, 128 here")
     assert [row.failure is None for row in rows] == [True, True, False, False, True]
     assert all(str(row.failure).startswith(LACKS) for row in rows[2:4])
     expected = by_name(rows)
@@ -97,7 +97,7 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
     assert str(score(moved, model=surgery)[0].failure).startswith(LACKS)
     assert score(moved, kinematics=kinematics, model=surgery)[0].score == expected[video.name]
     assert load_scorer(str(surgery)).score(str(moved), str(kinematics)).score == expected[video.name]
-    with pytest.warns(UserWarning, match=r"^the model keeps its settings: combined"):
+    with pytest.warns(UserWarning, match=r"^the model keeps its settings: model.width"):
         load_scorer(surgery, load_config("jigsaws", {"cache": tmp_path / "cache"}))
     page = report(surgery, new, out=tmp_path / "page.html", workers=0)
     assert f"{first}_capture1" in page.read_text("utf-8")

@@ -44,6 +44,7 @@ def test_every_preset_loads(path: Path) -> None:
         ("pose.zzz=2", "unknown key 'pose.zzz', known: agents, backend"),
         ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
         ("pose.stride=0", "'pose.stride'"),
+        ("split.calibration_folds=1", "'split.calibration_folds': one fold holds nothing out"),
         ("pose.agents=two", "'pose.agents': a whole number is needed, not 'two'"),
         ("pose.min_score=low", "'pose.min_score': a number is needed, not 'low'"),
         ("dataset.difficulty=awards", "'dataset.difficulty': input should be '', 'published' or 'from_awards', not"),
