@@ -199,7 +199,7 @@ def test_one_place_runs_work() -> None:
     }  # fmt: skip
     assert using("PlanRunner") == {"pipeline/run/batch.py"}
     in_a_message = "pipeline/evaluate/training_runner.py"
-    assert using("MOST_LOST") == {"pipeline/pool/worker_pool.py", in_a_message}
+    assert using("MOST_LOST") == {"pipeline/pool/item_retries.py", in_a_message}
     starters = {"multiprocessing": set[str](), "ray": set[str]()}
     for path in sources(ROOT, "pipeline"):
         for module, _ in imported(path):
@@ -210,7 +210,7 @@ def test_one_place_runs_work() -> None:
 
 
 def test_an_item_goes_back_only_after_a_lost_worker_and_a_record_only_after_an_output_that_cannot_be_read() -> None:
-    for method, file in {"appendleft": "pipeline/pool/worker_pool.py", "again": "pipeline/run/batch.py"}.items():
+    for method, file in {"appendleft": "pipeline/pool/item_retries.py", "again": "pipeline/run/batch.py"}.items():
         callers = {
             path.relative_to(ROOT).as_posix()
             for path in sources(ROOT, "pipeline")
