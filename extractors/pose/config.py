@@ -36,9 +36,7 @@ class RTMLibConfig(StageConfig):
     mode: Literal["", "lightweight", "balanced", "performance"] = _name("Row of rtmlib's table, downloaded once.")
     model: str = _file("In place of mode: RTMO (one-stage) or RTMPose (top-down) .onnx file.")
     detector: str = _file("YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.")
-    detector_kind: Literal["", "yolox", "rtmdet"] = setting(
-        "", "How the file `detector` is read, which goes with it; in the key.", belongs_to=MACHINE
-    )
+    detector_kind: Literal["", "yolox", "rtmdet"] = _file("How the file `detector` is read; in the key.")
 
 
 class ImportConfig(StageConfig):
