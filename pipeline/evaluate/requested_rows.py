@@ -71,9 +71,9 @@ def protocol_systems(
 ) -> list[ResultRow]:
     """The systems of an evaluation, without `requested.more` and before `requested.only`.
 
-    The first row is what `train` makes: the combination (`pipeline.systems.combination.Combined`), or the network by
-    its last epoch. Networks have a further row for the epoch chosen by inner validation. `divided`: the labels are
-    scores / difficulty.
+    The first row is the method that `train` fits: the combination (`pipeline.systems.combination.Combined`), or the
+    network by its last epoch. Networks have a further row for the epoch chosen by inner validation. `divided`: the
+    labels are scores / difficulty.
     """
     model, recipe, unsplit = method.network, method.train, unsplit_groups(method.protocol)
     if requested.systems in TABLES:

@@ -21,7 +21,7 @@ Tell = Callable[..., None]
 Start = Callable[[threading.Event, Tell], Callable[[J], R]]
 """Called once in every worker, with an event that asks to stop; returns the work on one item. It must be picklable."""
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "AIM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Environment variables that give a worker its number of threads."""
 
 POLL_SECONDS = 0.2

@@ -16,6 +16,7 @@ from data.video import Record
 from extractors.base import StageConfig
 from pipeline.cache import Cache, Freshness, KeyParts, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
+from pipeline.observer import Observer
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, stage_class
 
@@ -221,10 +222,16 @@ class Planner:
             stages.append(PlannedStage(parts, settings, freshness, wanted, due))
         return Plan(record, tuple(stages))
 
-    def with_quality(self, plan: Plan) -> Plan:
-        """The plan, which also runs stages whose quality values are gone: flags that withhold a score need them."""
+    def with_quality(self, plan: Plan, observer: Observer) -> Plan:
+        """The plan, which also runs stages whose quality values are gone, with a note to the observer.
+
+        Flags that withhold a score need them.
+        """
         made = {stage: key for stage, key in plan.keys().items() if stage not in plan.todo}
+        stored = made.keys() & plan.stored().keys()
         lost = made.keys() - self._cache.qualities(plan.record.id, made)  # which deletes outputs that are damaged
+        if damaged := sorted(lost & stored):
+            observer.note(f"{plan.record.name} is extracted again: its {' and '.join(damaged)} cannot be read")
         return self.plan(plan.record).wanting(lost) if lost else plan
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:

@@ -97,7 +97,8 @@ class Scorer:
             else:
                 carried[record.id] = found
         marked = (replace(one, phases=carried[one.id].phases) if one.id in carried else one for one in ready)
-        plans = map(self.planner.with_quality, self.planner.plan_all([one for one in marked if one.id not in failures]))
+        wanted = self.planner.plan_all([one for one in marked if one.id not in failures])
+        plans = (self.planner.with_quality(plan, observer) for plan in wanted)
         for result, outputs in run(plans, self.config.machine, self.cache, observer, read=("timesteps",)):
             record = result.record
             if isinstance(outputs, Failure):

@@ -34,9 +34,12 @@ class WorkConfig(Section):
     address: str | None = setting(
         None, "of a running Ray cluster; null: that of RAY_ADDRESS, else one here", belongs_to=MACHINE
     )
-    threads: int = setting(0, "threads per process or training; 0: cores / workers", belongs_to=MACHINE, ge=0)
+    threads: int = setting(0, "threads per worker process or training; 0: cores / workers", belongs_to=MACHINE, ge=0)
     timeout_s: float = setting(
-        3600.0, "seconds that one video may take; the next run tries it again", belongs_to=MACHINE, gt=0
+        3600.0,
+        "seconds that a worker process may take for a video; the next run tries it again",
+        belongs_to=MACHINE,
+        gt=0,
     )
     ray_cpus: float = setting(1.0, "cores that one worker takes on a Ray cluster", belongs_to=MACHINE, gt=0)
     ray_gpus: float = setting(

@@ -38,7 +38,7 @@ class TrainingControl:
     progress: CountDone | None = None  # called with the epochs done and to do
     stop: Stop | None = None
     device: Device = "auto"
-    cores: int = 0  # stacks that train side by side on a CPU; 0: torch's number of threads
+    cores: int = 0  # of a CPU, each for a stack, or for the threads of a single one; 0: torch's number of threads
 
     def torch_device(self) -> torch.device:
         """The device; "auto" takes a GPU where there is one."""
@@ -77,11 +77,11 @@ def fit_members(
     parts = split_members(members, input_sizes(data.inputs), model, config.batch, device)
     inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
-    workers = 1
+    cores, workers = control.cores or torch.get_num_threads(), 1
     if device.type == "cpu":
         _keep_memory()
-        workers = min(control.cores or torch.get_num_threads(), len(parts))
-    threads = max(1, torch.get_num_threads() // workers)  # with one each, no core waits for another within a step
+        workers = min(cores, len(parts))
+    threads = max(1, min(cores, torch.get_num_threads()) // workers)  # with one each, no core waits for another
 
     def start(halted: threading.Event, tell: Tell) -> Callable[[int], Fitted]:
         torch.set_num_threads(threads)

@@ -25,7 +25,7 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train import checkpoint, stack_training
 from pipeline.train.feature_set import FeatureSet
-from pipeline.train.fit import TrainingControl, fit_members
+from pipeline.train.fit import TrainingControl, fit_members, torch_threads
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes
 from pipeline.train.trained_networks import fold_data
@@ -134,6 +134,21 @@ def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(StackTraining, "epoch", epoch)
     return run
+
+
+def test_a_training_of_one_core_has_one_thread(features: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, real = set[int](), StackTraining.epoch
+
+    def epoch(self: StackTraining, number: int) -> torch.Tensor:
+        threads.add(torch.get_num_threads())
+        return real(self, number)
+
+    monkeypatch.setattr(StackTraining, "epoch", epoch)
+    with torch_threads(3):
+        TrainedModel.fit(features, TrainConfig(networks=4, epochs=2), TINY, control=TrainingControl(cores=1))
+        assert threads == {1}
+        TrainedModel.fit(features, TrainConfig(networks=1, epochs=2), TINY, control=TrainingControl(cores=2))
+        assert threads == {1, 2}
 
 
 @pytest.fixture(scope="module")
