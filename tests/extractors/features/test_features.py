@@ -175,7 +175,7 @@ def test_the_scene_beside_one_agent_says_that_networks_need_the_other(given: str
 def test_features_leave_the_agents_of_videos_in_place() -> None:
     filmed = Record("a", Path("a.mp4"), sidecars={"scene features": Path("a.npy")})
     method = feasible_config([filmed], load_config("aqa7"), SILENT).method
-    assert method.stages == ("pose", "camera_flow", "timesteps")
+    assert method.with_upstream(method.stages) == ("pose", "camera_flow", "features", "timesteps")
     assert method.stage("timesteps").scene == "features/scene"  # type: ignore[attr-defined]
 
 
