@@ -100,6 +100,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, mad
     units = f"the jackknife over {counted(users, 'user')}" if users else "the variance of Bonett and Wright (2000)"
     average = "; tasks are averaged by Fisher's z" if len(results.tasks) > 1 else ""
     versions = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
+    trained_on = " and ".join({"cpu": "CPUs", "cuda": "GPUs"}[device] for device in origin.devices)
     return " ".join(
         [
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
@@ -109,11 +110,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, mad
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
-            *(
-                [f"Networks trained on {' and '.join({'cpu': 'CPUs', 'cuda': 'GPUs'}[one] for one in origin.devices)}."]
-                if origin.devices
-                else []
-            ),
+            *([f"Networks trained on {trained_on}."] if trained_on else []),
             f"Software: {versions}{f'; commit {origin.commit}' if origin.commit else ''}; {origin.date[:10]}.",
             "AIM: Gao et al., An Asymmetric Modeling for Action Assessment, ECCV 2020.",
         ]

@@ -102,7 +102,7 @@ def protocol_systems(
         if divided:
             possible.pop(TIMES_DIFFICULTY, None)
         names = {system.name for system in chosen}
-        methods = {method.name: method for method in published_systems(features, recipe)}
+        methods = {one.name: one for one in published_systems(features, recipe)}
         for name, system in possible.items():
             if name not in names:
                 chosen += with_epochs(methods[name]) if name in methods else [system]

@@ -61,6 +61,7 @@ def calibrate(
     recipe = model.recipe.model_copy(
         update={"networks": min(NETWORKS, model.recipe.networks), "seed": model.recipe.seed + 1}
     )
+    # A new video does not name its task, so every system learns from all tasks as if they were one.
     parts = [{"": one.train} for one in inner]
     networks, _ = TrainedNetworks.fit(part, parts, model.networks.model, recipe, control)
     with one_thread():
