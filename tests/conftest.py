@@ -1,4 +1,4 @@
-"""Fixtures that several tests share: small videos, running programs, an S3 server, and places for a cache."""
+"""Fixtures that several tests share: the world, small videos, running programs, an S3 server, places for a cache."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.helpers.extracting import Place
     from tests.helpers.object_store import Bucket
     from tests.helpers.program_server import Aqa, ProgramServer
+    from tests.helpers.world import World
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -56,6 +57,23 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Films, a model, an evaluation and a label session, which all processes of the run share."""
+    from tests.helpers.world import World
+
+    own = tmp_path_factory.getbasetemp()
+    return World((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "world")
+
+
+@pytest.fixture
+def toy_timesteps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time steps come from brightness, as in the films of `world`: a test that scores films needs no network."""
+    from tests.helpers.world import toy_timesteps
+
+    toy_timesteps(monkeypatch)
 
 
 @pytest.fixture(scope="session")
