@@ -64,18 +64,6 @@ def torsos_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.nan_to_num(np.hypot(*_spines(keypoints).T)), dtype=np.float64)
 
 
-def body_chains_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P,) pixels from mid-shoulders to mid-hips and down the longer leg to its ankle; NaN where that was not detected.
-
-    It follows the joints, so a bent body is as long as a straight one. A body that leans to the camera looks shorter.
-    """
-    points = np.where(keypoints[..., 2:] > INTERPOLATED_SCORE, keypoints[..., :2], np.nan).astype(np.float64)
-    legs = np.linalg.norm(points[:, 13:15] - points[:, 11:13], axis=2) + np.linalg.norm(
-        points[:, 15:17] - points[:, 13:15], axis=2
-    )
-    return np.asarray(np.hypot(*_spines(points).T) + np.fmax(legs[:, 0], legs[:, 1]), dtype=np.float64)
-
-
 def pose_distances(poses: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
     """(2, ...) mean distance of the joints of poses and others (..., 17, 3) without the head, in body sizes of `poses`.
 

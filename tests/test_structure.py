@@ -84,7 +84,7 @@ OPENING |= {"loadtxt", "savetxt", "tofile", "save_model", "VideoCapture"}
 
 ABOUT_FIGURES = {
     "extractors.pose.stage",  # the stored name of a dim, older than the rule
-    "models.aim_config", "pipeline.pack.motion_formats",  # figures of papers
+    "models.aim_config",  # figures of papers
     "pipeline.api.pages", "pipeline.cli.commands", "pipeline.cli.next_lines", "pipeline.evaluate.evaluation_results",
     "pipeline.report.chart_json", "pipeline.report.paper_plots",
 }  # fmt: skip

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import UsageError, quoted
 from pipeline.api.arguments import (
     Configuration,
     Overrides,
@@ -128,7 +127,6 @@ def pack(
     format: str = "",
     stage: str = "",
     per_video: bool = False,
-    height: float | None = None,
     features: Sequence[str] = (),
     config: Configuration = None,
     overrides: Overrides = (),
@@ -138,38 +136,30 @@ def pack(
     """Gather the features of a data set into one file, for sharing, for training elsewhere and for other programs.
 
     The HDF5 file of time steps is what `--pack` of other commands reads. The other formats come with a data dictionary.
-    The joints of each agent are written as trc or c3d, its joint angles as mot or angles.csv, one file an agent.
     A data card is beside all of them.
 
     Args:
-        out: the file, default features.FORMAT; with --per-video, and for joints, the folder, default features.
-        format: h5, npz, csv, parquet, trc, c3d, mot or angles.csv; default: by the ending of --out, else h5.
-        stage: the stage whose arrays are written, such as clips; default timesteps, for joints pose or skeleton.
+        out: the file, default features.FORMAT; with --per-video the folder, default features.
+        format: h5, npz, csv or parquet; default: by the ending of --out, else h5.
+        stage: the stage whose arrays are written, such as clips; default timesteps.
         per_video: one file per video, so that one video at a time is in memory.
-        height: of the first agent in metres, for trc and c3d of 2-D joints; without it the unit is the torso length.
     """
     from pipeline.cache import open_cache
     from pipeline.pack.data_card import card_place, write_data_card
     from pipeline.pack.labelled_features import gather_features
-    from pipeline.pack.motion_formats import MOTIONS, check_height, stage_of_joints, write_motions
     from pipeline.pack.pack_file import write_pack
-    from pipeline.pack.pack_formats import FORMATS, Packed, chosen_format, stage_outputs, write_features
+    from pipeline.pack.pack_formats import Packed, chosen_format, stage_outputs, write_features
     from pipeline.run import list_inputs
 
-    form = chosen_format(format, None if out is None or per_video else Path(out), {**FORMATS, **MOTIONS})
-    if form in MOTIONS and not format and out is not None:
-        fix = f"Name a folder: {quoted('--format', form, '--out', Path(Path(out).stem))}"
-        raise UsageError("joints are one file an agent", where=out, fix=fix)
-    check_height(height, form)
-    several = per_video or form in MOTIONS
-    stage = stage or ("" if form in MOTIONS else "timesteps")
-    path = Path(out or ("features" if several else f"features.{form}"))
-    check_file(path / f"{stage}.dictionary.json" if several else path)
+    form = chosen_format(format, None if out is None or per_video else Path(out))
+    stage = stage or "timesteps"
+    path = Path(out or ("features" if per_video else f"features.{form}"))
+    check_file(path / f"{stage}.dictionary.json" if per_video else path)
     settings = config_of(config, on_data_set(overrides, root), features=features, cache=cache)
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs((), settings, observer)
         note_default(config, settings, observer)
-        records, made = listing.records, [stage := stage or stage_of_joints(settings)]
+        records, made = listing.records, [stage]
         if (form, stage, per_video) == ("h5", "timesteps", False):
             feature_set = gather_features(records, settings, opened, observer)
             with writing(path):
@@ -179,10 +169,7 @@ def pack(
         else:
             outputs = stage_outputs(records, settings, opened, stage, observer)
             with writing(path):
-                if form in MOTIONS:
-                    packed = write_motions(path, form, outputs, height, observer)
-                else:
-                    packed = write_features(path, form, stage, outputs, records, per_video=per_video)
+                packed = write_features(path, form, stage, outputs, records, per_video=per_video)
         with writing(path):
-            write_data_card(card_place(path, per_video=several), settings, packed.records, made)
+            write_data_card(card_place(path, per_video=per_video), settings, packed.records, made)
     return packed

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,6 @@ from pipeline.settings.stages import stage_class
 
 Column = tuple[str, NDArray[Any]]
 
-PACKAGES = {"parquet": ("pyarrow", "csv"), "c3d": ("c3d", "trc")}
-"""The package that a format needs beside the installed ones, in the extra of its name, and the format without it."""
-
 Group = list[tuple[Record, StageOutput]]
 """The performances of one file, each with its output."""
 
@@ -56,19 +52,17 @@ class Packed:
         return len(self.records)
 
 
-def chosen_format(name: str, out: Path | None, formats: Collection[str]) -> str:
+def chosen_format(name: str, out: Path | None) -> str:
     """The format by its name, else by the ending of `out`, else h5. Raises UsageError where it cannot be written."""
     chosen = name or (out.suffix.lstrip(".").lower() if out is not None else "") or "h5"
-    if chosen not in formats:
-        raise UsageError(f"unknown format '{printable(chosen)}'", fix=nearest(chosen, formats))
-    package, instead = PACKAGES.get(chosen, ("", ""))
-    try:
-        import_module(package or "csv")
-    except ImportError:
-        raise UsageError(
-            f"{chosen} needs the package '{package}', which is not installed",
-            fix=f"Type: {install_line(chosen)}, or add --format {instead}",
-        ) from None
+    if chosen not in FORMATS:
+        raise UsageError(f"unknown format '{printable(chosen)}'", fix=nearest(chosen, FORMATS))
+    if chosen == "parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            what = "parquet needs the package 'pyarrow', which is not installed"
+            raise UsageError(what, fix=f"Type: {install_line('parquet')}, or add --format csv") from None
     return chosen
 
 
@@ -110,7 +104,8 @@ def write_features(
         return Packed(out, [record for record, _ in group], 1, out.stat().st_size)
     written, size = list[Record](), 0
     for record, output in outputs:
-        path = place_of(out, record, form)
+        parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
+        path = out.joinpath(*parts[:-1], f"{parts[-1]}.{form}")
         columns = _write(path, form, stage, [(record, output)])
         if not written:
             write_text(out / f"{stage}.dictionary.json", _dictionary(stage, form, output, columns))
@@ -118,12 +113,6 @@ def write_features(
         size += path.stat().st_size
     _require(written, stage)
     return Packed(out, sorted(written, key=lambda record: place[record.id]), len(written), size)
-
-
-def place_of(folder: Path, record: Record, ending: str) -> Path:
-    """The file of a video in a folder of one file a video."""
-    parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
-    return folder.joinpath(*parts[:-1], f"{parts[-1]}.{ending}")
 
 
 def _require(outputs: Sequence[object], stage: str) -> None:

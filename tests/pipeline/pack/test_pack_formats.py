@@ -15,7 +15,6 @@ from data.errors import DataError, UsageError
 from data.store import hdf5 as store
 from pipeline import api
 from pipeline.cli.command_options import OPTIONS
-from pipeline.pack.motion_formats import MOTIONS
 from pipeline.pack.pack_formats import FORMATS
 from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.cached_outputs import output_of
@@ -117,7 +116,7 @@ def test_one_file_a_video(extracted: dict[str, str], tmp_path: Path, form: str) 
 
 
 def test_the_help_names_every_format() -> None:
-    assert OPTIONS["format"][1].metavar == "|".join([*FORMATS, *MOTIONS])
+    assert OPTIONS["format"][1].metavar == "|".join(FORMATS)
 
 
 def test_what_cannot_be_written_says_so(
