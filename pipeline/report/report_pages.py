@@ -28,9 +28,9 @@ from pipeline.report.video_section import ModelFacts, batch_row, section_of_vide
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.model_files import DESCRIPTION, no_model_fix
+from pipeline.score.path_redaction import redact_score
 from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.shareable import shareable
 from pipeline.score.stored_method import scoring_config
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import command_line
@@ -186,10 +186,10 @@ def scores_page(
 
     def section(row: Score, record: Record, name: str, facts: ModelFacts) -> VideoSection:
         outputs = scored.following.get(row.id, scorer).outputs(row, record)
-        return section_of_video(shareable(row), record, outputs, page=path, name=name, facts=facts)
+        return section_of_video(redact_score(row), record, outputs, page=path, name=name, facts=facts)
 
     videos = [section(row, by_id[row.id], shown[row.id], facts) for row in good[:sections]]
-    lines = [*videos, *(batch_row(shareable(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
+    lines = [*videos, *(batch_row(redact_score(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])]
     beside = [
         section(
             row,
@@ -209,7 +209,7 @@ def scores_page(
     batch = BatchSection(
         rows=tuple(lines),
         failures=tuple(
-            FailedVideo(shown[row.id], row.failure) for row in map(shareable, rows) if row.failure is not None
+            FailedVideo(shown[row.id], row.failure) for row in map(redact_score, rows) if row.failure is not None
         ),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )

@@ -2,9 +2,9 @@
 
 from pipeline.score.calibration import Calibration
 from pipeline.score.model_training import train_model
+from pipeline.score.model_upload import local_model, push_model
 from pipeline.score.onnx_export import export_onnx
 from pipeline.score.scorer import Scorer, load_scorer, score_videos
-from pipeline.score.shared_model import local_model, push_model
 from pipeline.score.trained_model import TrainedModel
 
 __all__ = [

@@ -17,8 +17,8 @@ from data.datasets.tables import spreadsheet_text
 from data.errors import printable
 from data.store import write_text
 from pipeline.checks.accuracy import as_printed
+from pipeline.score.path_redaction import redact_score
 from pipeline.score.score import Score, ScoreParts
-from pipeline.score.shareable import shareable
 
 CSV_DECIMALS, JSON_DECIMALS = 6, 9
 
@@ -37,7 +37,7 @@ def csv_text(rows: Sequence[Score]) -> str:
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
-    each = [(row, ScoreParts.of(row, CSV_DECIMALS)) for row in map(shareable, rows)]
+    each = [(row, ScoreParts.of(row, CSV_DECIMALS)) for row in map(redact_score, rows)]
     steps = max((len(parts.steps) for _, parts in each if parts), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -87,7 +87,7 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     Paths, flags and errors name no folders of this machine.
     """
     shown = []
-    for row in map(shareable, rows):
+    for row in map(redact_score, rows):
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
         content = {**asdict(row), **safe, "flags": flags, "constant": None}

@@ -14,8 +14,8 @@ from pathlib import Path
 from data.errors import AimError, Cancelled
 from data.video.records import Record
 from pipeline.cache.failure import Failure
+from pipeline.score.path_redaction import redact_failure
 from pipeline.score.score import Score
-from pipeline.score.shareable import shareable_failure
 from pipeline.serve.history import History, Submission
 
 log = logging.getLogger(__name__)
@@ -171,5 +171,5 @@ class Queue:
             self._fail(submission, FAULT if failure.kind == "program" else failure)
 
     def _fail(self, submission: Submission, failure: Failure) -> None:
-        shown = shareable_failure(failure)
+        shown = redact_failure(failure)
         self.history.update(submission.id, state="failed", finished=time.time(), failure=shown)

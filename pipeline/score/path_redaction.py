@@ -13,16 +13,16 @@ from pipeline.score.score import Score
 from pipeline.settings.provenance import without_folders
 
 
-def shareable(row: Score) -> Score:
+def redact_score(row: Score) -> Score:
     """The score with no folder of this machine in its texts and path."""
     return replace(
         row,
         path=None if row.path is None else Path(without_folders(str(row.path))),
         flags=tuple(replace(flag, detail=without_folders(flag.detail)) for flag in row.flags),
-        failure=row.failure and shareable_failure(row.failure),
+        failure=row.failure and redact_failure(row.failure),
     )
 
 
-def shareable_failure(failure: Failure) -> Failure:
+def redact_failure(failure: Failure) -> Failure:
     """The failure with no folder of this machine in its texts."""
     return replace(failure, cause=without_folders(failure.cause), fix=without_folders(failure.fix))

@@ -28,7 +28,7 @@ from data.weights import cache_dir
 from pipeline.score import train_model
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import HASHES, model_sha256
-from pipeline.score.shared_model import README, local_model, push_model
+from pipeline.score.model_upload import README, local_model, push_model
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.train.feature_set import FeatureSet
@@ -321,7 +321,7 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
 
 ON_A_HUB = """
 import sys
-from pipeline.score.shared_model import *
+from pipeline.score.model_upload import *
 run = Path(sys.argv[1])
 print(push_model(run, "hf://user/dives"))
 print(local_model(Path("hf:/user/dives")))
