@@ -81,7 +81,7 @@ def serve(
 
     Args:
         config: your own cache, paths, devices and limits, which a model folder does not set.
-        folder: uploads, pages and history; without a cache of your own also features, in FOLDER/cache.
+        folder: uploads and pages; without a cache of your own also features, in FOLDER/cache.
         overrides: of these settings, --set work.threads=2.
         port: 0: any free port.
     """

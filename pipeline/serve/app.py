@@ -9,7 +9,6 @@ import math
 import re
 import secrets
 import shutil
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -30,9 +29,9 @@ from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import csv_of
 from pipeline.report.page_writer import asset, render_report
 from pipeline.serve import uploads
-from pipeline.serve.history import ChosenPart, History, Submission
 from pipeline.serve.request_guard import guarded_app, sealed_page
 from pipeline.serve.submission_queue import Queue, Work
+from pipeline.serve.submissions import RECORD, REPORT, ChosenPart, Submission, Submissions
 
 NAME_HEADER, KINEMATICS_HEADER = "x-file-name", "x-kinematics-name"
 """Percent-encoded names of an uploaded video and of the kinematics file that precedes it in the body."""
@@ -83,26 +82,26 @@ class Service:
 
 
 def create_app(folder: Path, service: Service, limits: ServerLimits | None = None, token: str | None = None) -> FastAPI:
-    """The application; `folder` holds uploads, reports and the history; for `token` see `guarded_app`.
+    """The application; `folder` holds the submissions; for `token` see `guarded_app`.
 
-    Raises UsageError where another server uses the folder, CacheError where its history cannot be used.
+    Raises as `Submissions`.
     """
     bounds = limits or ServerLimits()
-    history = History(folder / "history.sqlite")
-    queue = Queue(history, folder / "submissions", service.work)
+    kept = Submissions(folder)
+    queue = Queue(kept, service.work)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         queue.start()
         yield
         queue.close()
-        history.close()
+        kept.close()
 
     app = guarded_app(lifespan, token)
     app.state.queue = queue
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
-    app.add_exception_handler(sqlite3.OperationalError, _unwritable)
+    app.add_exception_handler(OSError, _unwritable)
     _pages(app, queue, bounds, service)
     _api(app, queue, bounds, service)
     return app
@@ -120,13 +119,14 @@ def _pages(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -
         submission = _submission(queue, submission_id)
         if submission.state != "done":
             raise HTTPException(404, "no report yet")
-        if not queue.report(submission).is_file():
+        page = queue.submissions.place / submission.id / REPORT
+        if not page.is_file():
             raise HTTPException(404, "this report was deleted; upload the video again")
-        return FileResponse(queue.report(submission), media_type="text/html; charset=utf-8")
+        return FileResponse(page, media_type="text/html; charset=utf-8")
 
     @app.get("/progress.html")
     def progress() -> HTMLResponse:
-        page = service.over_time(queue.history.latest())
+        page = service.over_time(queue.submissions.latest())
         if page is None:
             fix = "name videos by athlete and day, such as anna_2026-05-31.mp4"
             raise HTTPException(404, f"no athlete has scores of two days; {fix}")
@@ -134,13 +134,13 @@ def _pages(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -
 
     @app.get("/scores.csv")
     def scores() -> PlainTextResponse:
-        return PlainTextResponse(scores_csv(queue.history.latest()), media_type="text/csv; charset=utf-8")
+        return PlainTextResponse(scores_csv(queue.submissions.latest()), media_type="text/csv; charset=utf-8")
 
     @app.get("/submissions/{submission_id}/{name}")
     def video(submission_id: str, name: str) -> FileResponse:
         """The video of a submission, to which its report links where it is too large to embed."""
         submission = _submission(queue, submission_id)
-        path = queue.folder / submission.id / submission.file
+        path = queue.submissions.place / submission.id / submission.file
         if name != path.name or not path.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(path)
@@ -205,7 +205,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
 
     @app.get("/api/submissions")
     def submissions() -> dict[str, Any]:
-        latest = queue.history.latest()
+        latest = queue.submissions.latest()
         return {
             "submissions": [_shown(queue, submission) for submission in latest],
             "progress": service.over_time(latest) is not None,
@@ -221,7 +221,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         if under_way >= bounds.uploads:
             raise uploads.UploadError(429, f"{bounds.uploads} uploads are under way; upload this one after them")
         announced = _length(request.headers.get("content-length"))
-        if shutil.disk_usage(queue.folder.parent).free - (announced or 0) < bounds.spare_bytes:
+        if shutil.disk_usage(queue.submissions.place).free - (announced or 0) < bounds.spare_bytes:
             raise uploads.UploadError(507, uploads.DISK_FULL)
         name, kinematics = (request.headers.get(header) for header in (NAME_HEADER, KINEMATICS_HEADER))
         if name is None and kinematics is None:
@@ -231,12 +231,12 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         under_way += 1
         try:
             body = uploads.timely(content, bounds.stall_s, bounds.upload_s)
-            received = await uploads.receive(body, headers, announced, queue.folder, bounds.file_bytes)
+            received = await uploads.receive(body, headers, announced, queue.submissions.place, bounds.file_bytes)
         except ClientDisconnect as error:
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
             under_way -= 1
-        known = ChosenPart(phases=queue.history.phases_of(received.content))
+        known = ChosenPart(phases=queue.submissions.phases_of(received.content))
         return _shown(queue, _submit(queue, replace(received, choice=known), bounds.waiting))
 
     @app.post("/api/videos", status_code=201)
@@ -259,7 +259,6 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         _refuse_when_full(queue, under_way, bounds.waiting)
         name = f"{pair[0].title} beside {pair[1].title}"
         submission = Submission(secrets.token_hex(16), name, "", 0, "", pair=tuple(pair))
-        (queue.folder / submission.id).mkdir()
         return _shown(queue, _submit(queue, submission, bounds.waiting))
 
     @app.post("/api/submissions/{submission_id}/again", status_code=201)
@@ -283,8 +282,8 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
             raise HTTPException(409, "parts and people can be chosen in single videos only")
         files = (old.name, old.suffix, old.size, old.content)
         new = Submission(secrets.token_hex(16), *files, pair=old.pair, choice=choice)
-        unwanted = shutil.ignore_patterns("report.html", "*.trimmed.mp4")
-        shutil.copytree(queue.folder / old.id, queue.folder / new.id, ignore=unwanted)
+        unwanted = shutil.ignore_patterns(RECORD, REPORT, "*.trimmed.mp4")
+        shutil.copytree(queue.submissions.place / old.id, queue.submissions.place / new.id, ignore=unwanted)
         return _shown(queue, _submit(queue, new, bounds.waiting))
 
     @app.post("/api/submissions/{submission_id}/cancel")
@@ -301,7 +300,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
 
 
 def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
-    if queue.history.waiting() + under_way >= most:
+    if queue.submissions.waiting() + under_way >= most:
         raise uploads.UploadError(429, f"{most} videos are waiting; upload this one after a score has appeared")
 
 
@@ -311,13 +310,13 @@ def _submit(queue: Queue, submission: Submission, most: int) -> Submission:
         _refuse_when_full(queue, 0, most)
         return queue.submit(submission)
     except BaseException:
-        shutil.rmtree(queue.folder / submission.id, ignore_errors=True)
+        shutil.rmtree(queue.submissions.place / submission.id, ignore_errors=True)
         raise
 
 
 def _submission(queue: Queue, submission_id: str) -> Submission:
     """The submission of an identifier, which is never part of a path. Raises HTTPException 404 where there is none."""
-    submission = queue.history.get(submission_id) if _ID.fullmatch(submission_id) else None
+    submission = queue.submissions.get(submission_id) if _ID.fullmatch(submission_id) else None
     if submission is None:
         raise HTTPException(404, "no such submission")
     return submission
@@ -357,4 +356,5 @@ def _aim_error(_: Request, error: Exception) -> JSONResponse:
 
 def _unwritable(_: Request, error: Exception) -> JSONResponse:
     fix = "Free space on the server's disk, and try again"
-    return JSONResponse({"detail": f"the history cannot be used ({error}). {fix}"}, 503)
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return JSONResponse({"detail": f"the submission cannot be kept ({reason}). {fix}"}, 503)

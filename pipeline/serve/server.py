@@ -18,8 +18,8 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.observer import Observer, Progress
 from pipeline.score.score import Score
-from pipeline.serve.history import Submission
-from pipeline.serve.submission_queue import REPORT, RunningSubmission
+from pipeline.serve.submission_queue import RunningSubmission
+from pipeline.serve.submissions import REPORT, Submission
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
     over_time = partial(progress_page, model=scorer.model_sha256)
     # The folder comes before the port: where both are in use, another port would not help.
     app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, judged(scorer), over_time))
-    with closing(app.state.queue.history):
+    with closing(app.state.queue.submissions):
         run_app(app, port, observer)
 
 

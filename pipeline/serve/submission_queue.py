@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,12 +14,9 @@ from data.video.records import Record
 from pipeline.cache.failure import Failure
 from pipeline.score.path_redaction import redact_failure
 from pipeline.score.score import Score
-from pipeline.serve.history import History, Submission
+from pipeline.serve.submissions import Submission, Submissions
 
 log = logging.getLogger(__name__)
-
-REPORT = "report.html"
-"""Name of a submission's page in its folder."""
 
 FAULT = Failure("program", "", "an error of the program", "Details are in the server's terminal")
 
@@ -55,11 +50,10 @@ cannot be used, `Cancelled` after `stop`.
 
 
 class Queue:
-    """Runs the queued submissions of a history, each in a folder of its own below `folder`; `work` scores one video."""
+    """Runs the queued submissions; `work` scores one video."""
 
-    def __init__(self, history: History, folder: Path, work: Work) -> None:
-        self.history = history
-        self.folder = folder
+    def __init__(self, submissions: Submissions, work: Work) -> None:
+        self.submissions = submissions
         self._work = work
         self._wake = threading.Event()
         self._closing = threading.Event()
@@ -68,8 +62,7 @@ class Queue:
         self._thread = threading.Thread(target=self._loop, name="submissions", daemon=True)
 
     def start(self) -> None:
-        """Clean up after an earlier server and start the thread."""
-        self._sweep()
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
@@ -84,13 +77,13 @@ class Queue:
 
     def submit(self, submission: Submission) -> Submission:
         """Queue a submission."""
-        kept = self.history.add(submission)
+        kept = self.submissions.add(submission)
         self._wake.set()
         return kept
 
     def cancel(self, submission_id: str) -> bool:
         """Cancel a queued or running submission; returns False for any other."""
-        if self.history.update(submission_id, only_from=("queued",), state="cancelled", finished=time.time()):
+        if self.submissions.update(submission_id, only_from=("queued",), state="cancelled", finished=time.time()):
             return True
         with self._lock:
             if self._running is None or self._running.id != submission_id:
@@ -107,35 +100,18 @@ class Queue:
 
     def remove(self, submission: Submission) -> bool:
         """Delete a finished submission and its files; returns False for an unfinished one."""
-        current = self.history.get(submission.id)
+        current = self.submissions.get(submission.id)
         if current is None or current.state in ("queued", "running"):
             return False
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / submission.id)
-        self.history.remove(submission.id)
+        self.submissions.remove(submission.id)
         return True
-
-    def report(self, submission: Submission) -> Path:
-        """Path of a submission's report."""
-        return self.folder / submission.id / REPORT
-
-    def _sweep(self) -> None:
-        """Delete folders of uploads that never became submissions, since the server was killed.
-
-        Such a folder holds only uploaded files. A folder with a report stays: it belongs to a submission whose history
-        was moved away.
-        """
-        for place in self.folder.glob("[0-9a-f]" * 32):
-            only_uploads = {path.stem for path in place.glob("*")} <= {"video", "kinematics"}
-            if only_uploads and self.history.get(place.name) is None:
-                shutil.rmtree(place, ignore_errors=True)
 
     def _loop(self) -> None:
         while True:
             self._wake.clear()
             if self._closing.is_set():
                 return
-            submission = self.history.next_queued()
+            submission = self.submissions.next_queued()
             if submission is None:
                 self._wake.wait()
             else:
@@ -145,7 +121,7 @@ class Queue:
         running = RunningSubmission(submission.id)
         with self._lock:
             self._running = running
-        if self.history.update(submission.id, only_from=("queued",), state="running", started=time.time()):
+        if self.submissions.update(submission.id, only_from=("queued",), state="running", started=time.time()):
             self._end(submission, running)
         with self._lock:
             self._running = None
@@ -153,18 +129,18 @@ class Queue:
     def _end(self, submission: Submission, running: RunningSubmission) -> None:
         """Run the work and store its result. No error ends the thread, which all further submissions need."""
         try:
-            result = self._work(submission, self.folder / submission.id, running)
+            result = self._work(submission, self.submissions.place / submission.id, running)
             if isinstance(result, Failure):
                 self._fail(submission, result)
             else:
-                self.history.update(submission.id, state="done", finished=time.time(), result=result)
+                self.submissions.update(submission.id, state="done", finished=time.time(), result=result)
         except Cancelled:
             if self._closing.is_set():
-                self.history.update(submission.id, state="queued")
+                self.submissions.update(submission.id, state="queued")
             else:
-                self.history.update(submission.id, state="cancelled", finished=time.time())
+                self.submissions.update(submission.id, state="cancelled", finished=time.time())
         except Exception as error:
-            video = Record(submission.name, self.folder / submission.id / submission.file)
+            video = Record(submission.name, self.submissions.place / submission.id / submission.file)
             failure = Failure.of(error, record=video)
             if not isinstance(error, AimError):
                 log.exception("submission %s failed", submission.id)
@@ -172,4 +148,4 @@ class Queue:
 
     def _fail(self, submission: Submission, failure: Failure) -> None:
         shown = redact_failure(failure)
-        self.history.update(submission.id, state="failed", finished=time.time(), failure=shown)
+        self.submissions.update(submission.id, state="failed", finished=time.time(), failure=shown)

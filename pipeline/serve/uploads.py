@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect
 from data.datasets import trial_of
 from data.errors import printable
 from data.video import VIDEO_SUFFIXES
-from pipeline.serve.history import Submission
+from pipeline.serve.submissions import Submission
 
 NAME_LENGTH = 200
 """Characters of a client's file name that are kept for display."""

@@ -34,7 +34,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     yield listener.getsockname()[1]
     server.should_exit = True
     thread.join()
-    app.state.queue.history.close()
+    app.state.queue.submissions.close()
 
 
 def ask(port: int, request: str = "GET /api/submissions", headers: str = "", body: bytes = b"") -> bytes:

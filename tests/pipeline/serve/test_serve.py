@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
-import secrets
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,10 +26,11 @@ from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
 from pipeline.score.score import Score
 from pipeline.serve import app as serve_app
+from pipeline.serve import submissions
 from pipeline.serve.app import ServerLimits, Service
-from pipeline.serve.history import INTERRUPTED, ChosenPart, History, Submission
 from pipeline.serve.server import _listen, run_server
-from pipeline.serve.submission_queue import REPORT, Queue, RunningSubmission
+from pipeline.serve.submission_queue import RunningSubmission
+from pipeline.serve.submissions import INTERRUPTED, RECORD, REPORT, ChosenPart, Submission, Submissions
 from pipeline.settings.config import load_config
 from tests.pipeline.report.test_page_writer import HOSTILE
 
@@ -114,9 +114,9 @@ def wait(client: Any, submission: str, *states: str) -> dict[str, Any]:
 
 
 def files(folder: Path) -> set[str]:
-    """Files below the submission folders."""
+    """Files below the submission folders, beside the records."""
     submissions = folder / "serve" / "submissions"
-    return {str(p.relative_to(submissions)) for p in submissions.rglob("*") if p.is_file()}
+    return {str(p.relative_to(submissions)) for p in submissions.rglob("*") if p.is_file() and p.name != RECORD}
 
 
 def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
@@ -152,10 +152,10 @@ def test_a_part_and_a_person_are_chosen_for_another_score(client: Any, tmp_path:
     made = client.post(f"/api/submissions/{first['id']}/again?start=1.2&end=3.4&region=0.1,0.2,0.5,0.9").json()
     assert made["name"] == "a.mp4 (1.20 to 3.40 s, chosen person)"
     wait(client, made["id"], "done")
-    history = client.app.state.queue.history
-    assert history.get(made["id"]).choice == ChosenPart((1.2, 3.4), (0.1, 0.2, 0.5, 0.9))
+    kept = client.app.state.queue.submissions
+    assert kept.get(made["id"]).choice == ChosenPart((1.2, 3.4), (0.1, 0.2, 0.5, 0.9))
     once_more = client.post(f"/api/submissions/{made['id']}/again").json()
-    assert history.get(once_more["id"]).choice.part == (1.2, 3.4)
+    assert kept.get(once_more["id"]).choice.part == (1.2, 3.4)
     other = client.post(f"/api/submissions/{made['id']}/again?start=0&end=1").json()
     assert other["name"] == "a.mp4 (1.20 to 2.20 s)", "the seconds are those of the page, which shows a part"
     for wrong in ("start=3&end=1", "start=nan&end=1", "start=1", "region=0,0,1", "region=.5,0,.2,1", "region=0,0,2,1"):
@@ -169,15 +169,15 @@ def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_und
     made = client.post(f"/api/submissions/{first['id']}/again", params={"phases": text}).json()
     made = wait(client, made["id"], "done")
     assert (made["name"], made["activity"]) == ("a.mp4", "shaking camera; by the phases of the page")
-    history = client.app.state.queue.history
+    kept = client.app.state.queue.submissions
     marked = tuple(Phase(*edge) for edge in edges)
-    assert history.get(made["id"]).choice.phases == marked
+    assert kept.get(made["id"]).choice.phases == marked
     renamed = wait(client, send(client, "b.mp4").json()["id"], "done")
-    assert history.get(renamed["id"]).choice.phases == marked
+    assert kept.get(renamed["id"]).choice.phases == marked
     other = wait(client, send(client, "c.mp4", MP4 + b"other").json()["id"], "done")
-    assert history.get(other["id"]).choice.phases == ()
+    assert kept.get(other["id"]).choice.phases == ()
     part = client.post(f"/api/submissions/{made['id']}/again?start=1&end=2").json()
-    assert history.get(part["id"]).choice == ChosenPart((1.0, 2.0)), "a part has a clock of its own"
+    assert kept.get(part["id"]).choice == ChosenPart((1.0, 2.0)), "a part has a clock of its own"
     for wrong in ("[]", "x", '[{"name": "a", "start": 1, "end": 0}]', '[{"name": "a", "start": 1, "end": Infinity}]'):
         answer = client.post(f"/api/submissions/{first['id']}/again", params={"phases": wrong})
         assert answer.status_code == 422
@@ -210,7 +210,7 @@ def test_a_model_gets_the_files_that_it_reads(
     given: list[dict[str, bytes]] = []
 
     def score(submission: Submission, folder: Path, _: RunningSubmission) -> Score:
-        given.append({path.name: path.read_bytes() for path in folder.iterdir()})
+        given.append({path.name: path.read_bytes() for path in folder.iterdir() if path.name != RECORD})
         write_report(folder / REPORT, ReportData(submission.name))
         return Score("x", score=1.0)
 
@@ -313,8 +313,8 @@ def test_no_name_of_a_client_reaches_the_disk(client: Any, tmp_path: Path, name:
 @pytest.mark.parametrize(
     "path",
     [
-        "/submissions/../history.sqlite",
-        "/submissions/%2e%2e/history.sqlite",
+        "/submissions/../server.lock",
+        "/submissions/%2e%2e/server.lock",
         "/submissions/x/report.html",
         "/api/submissions/..%2f..",
         "/submissions//video.mp4",
@@ -328,7 +328,7 @@ def test_only_the_files_of_a_submission_are_served(client: Any, tmp_path: Path) 
     submission = send(client).json()["id"]
     wait(client, submission, "done")
     (tmp_path / "serve" / "submissions" / submission / "other.txt").write_text("x")
-    for name in ("other.txt", "video.avi", "..%2fhistory.sqlite", "report.html%00"):
+    for name in ("other.txt", "video.avi", "..%2fserver.lock", "report.html%00"):
         assert client.get(f"/submissions/{submission}/{name}").status_code == 404
 
 
@@ -348,7 +348,7 @@ def test_only_visitors_with_the_link_are_admitted(tmp_path: Path, work: FakeWork
     app, other = (serve_app.create_app(tmp_path / name, Service(work)) for name in ("serve", "other"))
     assert app.state.token != other.state.token
     assert len(app.state.token) >= 40
-    other.state.queue.history.close()
+    other.state.queue.submissions.close()
     ours = {name: value for name, value in OURS.items() if name != "cookie"}
     with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=ours) as client:
         submission = "0" * 32
@@ -401,26 +401,6 @@ def test_every_answer_has_the_security_headers(client: Any) -> None:
     assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
 
 
-def test_history_survives_and_submissions_that_ran_are_called_interrupted(tmp_path: Path) -> None:
-    history = History(tmp_path / "h.sqlite")
-    for index, state in enumerate(("running", "queued", "done")):
-        history.add(Submission(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
-    history.close()
-    again = History(tmp_path / "h.sqlite")
-    interrupted = again.get(f"{0:032x}")
-    assert interrupted is not None
-    assert interrupted.failure == INTERRUPTED
-    assert {submission.name: submission.state for submission in again.latest()} == {
-        "running.mp4": "failed",
-        "queued.mp4": "queued",
-        "done.mp4": "done",
-    }
-    queued = again.next_queued()
-    assert queued is not None
-    assert queued.name == "queued.mp4"
-    again.close()
-
-
 def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) -> None:
     work.hold.clear()
     with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
@@ -432,42 +412,32 @@ def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) 
         wait(client, second, "done")
 
 
-def has_ended(history: History, submission_id: str) -> bool:
-    """Whether a submission's work is over."""
-    submission = history.get(submission_id)
-    return submission is not None and submission.state not in ("queued", "running")
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Lets every record of a submission fail to be written, or not."""
+
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write = submissions.write_bytes
+    return lambda full: monkeypatch.setattr(submissions, "write_bytes", fail if full else write)
 
 
-def eventually(reached: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
-    end = time.monotonic() + 30
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_a_full_disk_costs_no_result(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    history = History(tmp_path / "h.sqlite")
-    (pages,) = history._db.execute("pragma page_count").fetchone()
-
+def test_a_full_disk_costs_no_result(
+    tmp_path: Path, full_disk: Callable[[bool], None], caplog: pytest.LogCaptureFixture
+) -> None:
     def work(submission: Submission, *_: Any) -> Score:
-        history._db.execute(f"pragma max_page_count = {pages if 'first' in submission.name else 1000}")
-        return Score("x", score=71.25, flags=(Flag("warn", "too long for the pages that are there " * 1000),))
+        full_disk("first" in submission.name)
+        return Score("x", score=71.25)
 
-    queue = Queue(history, tmp_path / "submissions", work)
-    queue.start()
-    for name in ("first.mp4", "second.mp4"):
-        submission = queue.submit(Submission(secrets.token_hex(16), name, ".mp4", 1, "c"))
-        eventually(partial(has_ended, history, submission.id))
-        eventually(lambda: "the history cannot be written (database or disk is full)" in caplog.text)
-    queue.close()
-    history.close()
-    again = History(tmp_path / "h.sqlite")
-    assert [(one.name, one.state, one.result and one.result.score) for one in again.latest()] == [
-        ("second.mp4", "done", 71.25),
-        ("first.mp4", "done", 71.25),
-    ]
-    again.close()
+    with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
+        wait(client, send(client, "first.mp4").json()["id"], "done")
+        assert "a submission cannot be written ([Errno 28] No space left on device)" in caplog.text
+        full_disk(False)
+        wait(client, send(client, "second.mp4").json()["id"], "done")
+    with closing(Submissions(tmp_path)) as kept:
+        results = [(one.name, one.state, one.result and one.result.score) for one in kept.latest()]
+    assert results == [("second.mp4", "done", 71.25), ("first.mp4", "done", 71.25)]
 
 
 def test_a_result_that_cannot_be_kept_fails_its_submission(tmp_path: Path) -> None:
@@ -504,7 +474,7 @@ def test_uploads_under_way_count_as_waiting(tmp_path: Path, work: FakeWork) -> N
     assert refused == [415] * 3  # refused uploads do not count below
     assert send_together(app, *(slow() for _ in range(20))) == [201] * 3 + [429] * 17
     assert len(files(tmp_path)) == 3
-    app.state.queue.history.close()
+    app.state.queue.submissions.close()
 
 
 def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) -> None:
@@ -523,10 +493,10 @@ def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) ->
     assert send_together(app, stalled(), dripping()) == [408, 408]
     assert time.monotonic() - start < 50, "the sender would go on for a minute"
     assert list((tmp_path / "serve" / "submissions").iterdir()) == []
-    app.state.queue.history.close()
+    app.state.queue.submissions.close()
     app = create_app(tmp_path / "few", work, ServerLimits(spare_bytes=0, stall_s=1.0, uploads=2))
     assert send_together(app, stalled(), stalled(), stalled()) == [408, 408, 429]
-    app.state.queue.history.close()
+    app.state.queue.submissions.close()
 
 
 def test_the_limit_is_checked_again_when_the_file_is_complete(tmp_path: Path, work: FakeWork) -> None:
@@ -537,51 +507,48 @@ def test_the_limit_is_checked_again_when_the_file_is_complete(tmp_path: Path, wo
         app.state.queue.submit(Submission("a" * 32, "x.mp4", ".mp4", 1, "c"))
 
     assert send_together(app, overtaken()) == [429]
-    assert list((tmp_path / "serve" / "submissions").iterdir()) == []
-    app.state.queue.history.close()
+    assert files(tmp_path) == set()
+    app.state.queue.submissions.close()
 
 
-def test_an_upload_that_cannot_be_queued_leaves_nothing(client: Any, tmp_path: Path) -> None:
-    database = client.app.state.queue.history._db
-    database.execute("pragma query_only = on")
+def test_an_upload_that_cannot_be_queued_leaves_nothing(
+    client: Any, tmp_path: Path, full_disk: Callable[[bool], None]
+) -> None:
+    full_disk(True)
     answer = send(client)
     assert answer.status_code == 503
-    assert "the history cannot be used" in answer.json()["detail"]
+    assert "the submission cannot be kept (No space left on device)" in answer.json()["detail"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert list((tmp_path / "serve" / "submissions").iterdir()) == []
     assert client.get("/api/submissions").json()["submissions"] == []
-    database.execute("pragma query_only = off")
+    full_disk(False)
     assert send(client).status_code == 201
 
 
-def test_a_start_sweeps_uploads_that_never_became_a_submission(tmp_path: Path, work: FakeWork) -> None:
-    submissions = tmp_path / "serve" / "submissions"
-    with testclient.TestClient(
-        create_app(submissions.parent, work), base_url="http://localhost", headers=OURS
-    ) as client:
-        done = send(client).json()["id"]
-        wait(client, done, "done")
-    for name in ("a" * 32 + "/video.mp4", "b" * 32 + "/report.html", "d" * 32 + "/thesis.txt", "notes/video.mp4"):
-        (submissions / name).parent.mkdir()
-        (submissions / name).write_bytes(MP4)
-    (submissions / ("c" * 32)).mkdir()
-    with testclient.TestClient(create_app(submissions.parent, work), base_url="http://localhost", headers=OURS):
-        # A page without a submission belongs to a history that was moved away. Other names are not the server's.
-        assert {path.name for path in submissions.iterdir()} == {done, "b" * 32, "d" * 32, "notes"}
-
-
-HOLDER = """
+KILLED = """
 import sys, time
 from pathlib import Path
-from pipeline.serve.history import History
-history = History(Path(sys.argv[1]) / "history.sqlite")
+from pipeline.score.score import Score
+from pipeline.serve.submissions import Submission, Submissions
+kept = Submissions(Path(sys.argv[1]))
+for number, state in enumerate(("queued", "running", "done")):
+    submission = Submission(f"{number:032x}", f"{state}.mp4", ".mp4", 1, "c")
+    (kept.place / submission.id).mkdir()
+    (kept.place / submission.id / "video.mp4").write_bytes(b"x")
+    kept.add(submission)
+    kept.update(submission.id, state=state, result=Score("x", score=1.0) if state == "done" else None)
+half = kept.place / ("f" * 32)
+half.mkdir()
+(half / "video.mp4").write_bytes(b"x")
+(kept.place / f"{2:032x}" / ".writing-a-1-ab").write_bytes(b"half a record")
 print("held", flush=True)
 time.sleep(600)
 """
 
 
-def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+def test_a_killed_server_leaves_whole_submissions_and_no_lock(tmp_path: Path) -> None:
+    """One server uses a folder. What ran when it was killed has failed; an upload without a record is deleted."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -591,23 +558,30 @@ def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
         process.kill()
         process.wait()
         process.communicate()
-    app = create_app(tmp_path, work)  # a killed server holds no lock
-    with pytest.raises(UsageError, match="another server"):
-        create_app(tmp_path, work)
-    app.state.queue.history.close()
+    for name in ("a" * 32 + "/report.html", "d" * 32 + "/thesis.txt", "notes/video.mp4", "e" * 32 + f"/{RECORD}"):
+        (tmp_path / "submissions" / name).parent.mkdir()
+        (tmp_path / "submissions" / name).write_bytes(b"not a record")
+    with closing(Submissions(tmp_path)) as kept:
+        shown = {one.name: (one.state, one.failure, one.result and one.result.score) for one in kept.latest()}
+        assert shown == {
+            "queued.mp4": ("queued", None, None),
+            "running.mp4": ("failed", INTERRUPTED, None),
+            "done.mp4": ("done", None, 1.0),
+        }
+        assert (kept.next_queued() or kept.latest()[0]).name == "queued.mp4"
+        left = {place.name.lstrip("0") for place in kept.place.iterdir()}
+        assert left == {"", "1", "2", "d" * 32, "e" * 32, "notes"}, "other files are not the server's to delete"
+        with pytest.raises(UsageError, match="another server"):
+            Submissions(tmp_path)
 
 
-def test_an_unusable_history_does_not_lock_the_folder(tmp_path: Path) -> None:
-    path = tmp_path / "history.sqlite"
-    path.write_bytes(b"no database" * 100)
-    with pytest.raises(CacheError, match="Move this file away"):
-        History(path)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(CacheError, match="unable to open"):
-        History(path)
-    path.rmdir()
-    History(path).close()
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/history.sqlite").write_bytes(b"SQLite format 3")
+    (tmp_path / "file").write_bytes(b"")
+    for name, said in (("old", "of an earlier version"), ("file", "cannot be used")):
+        with pytest.raises(CacheError, match=said):
+            Submissions(tmp_path / name)
 
 
 def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., dict[str, Any]]) -> None:
@@ -615,4 +589,4 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., dic
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UsageError, match="cannot be used"):
             run_server(tmp_path, SCORER, taken.getsockname()[1], Observer())
-    create_app(tmp_path, work).state.queue.history.close()  # a failed start does not lock the folder
+    create_app(tmp_path, work).state.queue.submissions.close()  # a failed start does not lock the folder

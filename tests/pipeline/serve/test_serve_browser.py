@@ -17,9 +17,9 @@ from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import VideoSection
 from pipeline.score.score import Score
-from pipeline.serve.history import Submission
 from pipeline.serve.server import UploadProgress
-from pipeline.serve.submission_queue import REPORT, RunningSubmission
+from pipeline.serve.submission_queue import RunningSubmission
+from pipeline.serve.submissions import REPORT, Submission
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, drag_begin, now, opened, served, wait_for
 

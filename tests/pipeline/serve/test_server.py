@@ -25,8 +25,8 @@ from pipeline.report import ReportData, ScoredVideos, render_report
 from pipeline.report.page_data import VideoSection
 from pipeline.score.score import Score
 from pipeline.serve import server as work
-from pipeline.serve.history import ChosenPart, Submission
 from pipeline.serve.submission_queue import RunningSubmission
+from pipeline.serve.submissions import ChosenPart, Submission
 from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
 from tests.helpers import report_samples
@@ -256,12 +256,12 @@ def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
     app = create_app(tmp_path, Service(lambda *_: None, over_time=over_time), token="t")
     headers = {"cookie": f"{cookie_name('127.0.0.1:1')}=t"}
     with testclient.TestClient(app, base_url="http://127.0.0.1:1", headers=headers) as client:
-        history = app.state.queue.history
-        history.add(submission("anna_2026-05-31.mp4", 71.0, accuracy=None))
+        kept = app.state.queue.submissions
+        kept.add(submission("anna_2026-05-31.mp4", 71.0, accuracy=None))
         assert client.get("/api/submissions").json()["progress"] is False
         assert client.get("/progress.html").status_code == 404
         assert "anna_2026-05-31.mp4" in client.get("/progress.html").json()["detail"]
-        history.add(submission("anna_2026-03-01.mp4", 62.0, accuracy=None))
+        kept.add(submission("anna_2026-03-01.mp4", 62.0, accuracy=None))
         assert client.get("/api/submissions").json()["progress"] is True
         page = client.get("/progress.html").text
         assert "anna: 62.00 on 2026-03-01, 71.00 on 2026-05-31" in page

@@ -1,20 +1,22 @@
-"""Submissions in SQLite: uploads, their state and their results, kept after the server ends."""
+"""Submissions as folders: uploads, their state and their results, kept after the server ends."""
 
 from __future__ import annotations
 
 import logging
-import sqlite3
+import shutil
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
 from data.errors import CacheError, UsageError
+from data.store.atomic_writes import TEMPORARY, write_bytes
 from data.video import Phase
 from pipeline.cache.failure import Failure
 from pipeline.score.score import Score
@@ -25,7 +27,11 @@ SubmissionState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 INTERRUPTED = Failure("stopped", "", "the server stopped during this submission", "Upload the video again")
 
-_PUT = "insert into submission (id, created, body) values (?, ?, ?) on conflict (id) do update set body = excluded.body"
+RECORD, REPORT = "submission.json", "report.html"
+"""Names of a submission's record, the JSON form of `Submission`, and of its page in its folder."""
+
+FILES = ("video", "kinematics", REPORT, TEMPORARY)
+"""How the names of the other files begin that this program writes into the folder of a submission."""
 
 
 @dataclass(frozen=True)
@@ -84,36 +90,43 @@ def _adapter() -> TypeAdapter[Submission]:
     return TypeAdapter(Submission)
 
 
-class History:
-    """The submissions of one folder, locked for this process until closed. Safe to use from several threads.
+class Submissions:
+    """The submissions of a server's folder, which is locked for this process until `close`. Safe for several threads.
 
-    The file has a row per submission, and is read once: no other process can change it. Submissions that an earlier
-    server left running become failed. Raises UsageError where another server uses the folder, since each would fail the
-    other's submissions; CacheError where the file is no usable database.
+    A submission is a folder below `place`, named by its id, with its files and `RECORD`, which is written atomically
+    after them. The records are read once: no other process can change them. Submissions that an earlier server left
+    running become failed, and uploads that never got a record are deleted. Raises UsageError where another server uses
+    the folder, since each would fail the other's submissions; CacheError where it cannot be written or is of an earlier
+    version.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, threading.RLock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._unsaved: dict[str, tuple[Any, ...]] = {}
+    def __init__(self, folder: Path) -> None:
+        self.place, self._lock = folder / "submissions", threading.RLock()
+        self._unsaved = dict[str, bytes]()
+        if (old := folder / "history.sqlite").exists():
+            fix = "Name another folder with --folder, or move this one away"
+            raise CacheError("its submissions are of an earlier version of this program", where=old, fix=fix)
+        self._folder_lock = FileLock(folder / "server.lock", thread_local=False)
         try:
-            self._db = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
-            self._submissions = {submission.id: submission for submission in _locked_and_read(self._db)}
-        except (sqlite3.DatabaseError, ValueError) as error:
-            if "locked" in str(error):  # Python 3.10 gives no code
-                fix = "Use that server's page, stop it, or name another folder with --folder"
-                raise UsageError("another server uses this folder", where=path.parent, fix=fix) from error
-            fix = "Move this file away (the server makes a new one), or name a folder that can be written with --folder"
-            raise CacheError(f"the history cannot be used ({error})", where=path, fix=fix) from error
+            self.place.mkdir(parents=True, exist_ok=True)
+            self._folder_lock.acquire(timeout=0)
+        except Timeout:
+            fix = "Use that server's page, stop it, or name another folder with --folder"
+            raise UsageError("another server uses this folder", where=folder, fix=fix) from None
+        except (OSError, NotImplementedError) as error:
+            fix = "Name a folder that can be written and locked with --folder"
+            raise CacheError(f"the folder cannot be used ({error})", where=folder, fix=fix) from error
+        self._submissions = {one.id: one for one in sorted(self._stored(), key=lambda one: one.created)}
+        self._sweep()
         for submission in self._all():
             ended = time.time()
             self.update(submission.id, only_from=("running",), state="failed", failure=INTERRUPTED, finished=ended)
 
     def add(self, submission: Submission) -> Submission:
-        """Store a new submission. Raises sqlite3.OperationalError where it cannot be written, as on a full disk."""
+        """Keep a new submission, whose files are there. Raises OSError where it cannot be written."""
         submission = replace(submission, created=submission.created or time.time())
         with self._lock:
-            self._db.execute(_PUT, _row(submission))
+            self._write(submission.id, _adapter().dump_json(submission))
             self._submissions[submission.id] = submission
         return submission
 
@@ -148,51 +161,49 @@ class History:
             if submission is None or (only_from and submission.state not in only_from):
                 return False
             submission = replace(submission, **values)
-            self._unsaved[submission_id] = _row(submission)
-            self._submissions[submission_id] = submission
+            self._unsaved[submission_id] = _adapter().dump_json(submission)
             self._save()
+            self._submissions[submission_id] = submission
         return True
 
     def remove(self, submission_id: str) -> None:
-        """Delete a submission. Raises sqlite3.OperationalError where the file cannot be changed."""
+        """Delete a submission with its folder. Raises OSError where that cannot be changed."""
         with self._lock:
-            self._db.execute("delete from submission where id = ?", (submission_id,))
+            (self.place / submission_id / RECORD).unlink(missing_ok=True)
             self._unsaved.pop(submission_id, None)
             self._submissions.pop(submission_id, None)
+        shutil.rmtree(self.place / submission_id, ignore_errors=True)
 
     def close(self) -> None:
-        """Close the database and unlock the folder."""
-        with self._lock, closing(self._db):
+        """Unlock the folder."""
+        with self._lock:
             self._save()
+            self._folder_lock.release()
 
     def _all(self) -> list[Submission]:
         with self._lock:
             return list(self._submissions.values())
 
+    def _stored(self) -> Iterator[Submission]:
+        for path in self.place.glob(f"{'[0-9a-f]' * 32}/{RECORD}"):
+            try:
+                yield replace(_adapter().validate_json(path.read_bytes()), id=path.parent.name)
+            except (OSError, ValueError) as error:
+                log.warning("%s: this submission is left out, since its record cannot be read (%s)", path, error)
+
+    def _sweep(self) -> None:
+        """Delete folders with nothing but this program's files and no record: uploads or deletions that were killed."""
+        for place in self.place.glob("[0-9a-f]" * 32):
+            if all(path.name.startswith(FILES) for path in place.glob("*")):
+                shutil.rmtree(place, ignore_errors=True)
+
+    def _write(self, submission_id: str, record: bytes) -> None:
+        write_bytes(self.place / submission_id / RECORD, record)
+
     def _save(self) -> None:
-        if not self._unsaved:
-            return
         try:
-            self._db.executemany(_PUT, list(self._unsaved.values()))
-            self._unsaved.clear()
-        except sqlite3.Error as error:
-            log.warning("%s: the history cannot be written (%s). Free space on that disk", self._path, error)
-
-
-def _row(submission: Submission) -> tuple[str, float, str]:
-    return submission.id, submission.created, _adapter().dump_json(submission).decode()
-
-
-def _locked_and_read(db: sqlite3.Connection) -> list[Submission]:
-    """The submissions, the oldest first. The file is locked until it is closed; the lock ends with a killed process."""
-    try:
-        db.execute("pragma locking_mode = exclusive")
-        db.execute("begin exclusive")
-        db.execute("create table if not exists submission (id text primary key, created real, body text)")
-        rows = db.execute("select body from submission order by created, rowid")
-        submissions = [_adapter().validate_json(body) for (body,) in rows]
-        db.execute("commit")
-    except (sqlite3.DatabaseError, ValueError):
-        db.close()
-        raise
-    return submissions
+            for submission_id in list(self._unsaved):
+                self._write(submission_id, self._unsaved[submission_id])
+                del self._unsaved[submission_id]
+        except OSError as error:
+            log.warning("%s: a submission cannot be written (%s). Free space on that disk", self.place, error)
