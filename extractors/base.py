@@ -79,12 +79,17 @@ NEEDS_WEIGHTS = "needs_weights"
 """Pydantic's type of the error of `needs_weights`."""
 
 
-def one_of(names: Collection[str]) -> AfterValidator:
-    """A validator that refuses a text outside `names`, the keys of the table that acts on it."""
+def one_of(names: Collection[str], *, outside: bool = False) -> AfterValidator:
+    """A validator that refuses a text outside `names`, the keys of the table that acts on it.
+
+    Args:
+        outside: `module:name` is accepted too.
+    """
 
     def check(name: str) -> str:
-        if name not in names:
-            raise PydanticCustomError("one_of", "should be one of {names}", {"names": ", ".join(names)})
+        if name not in names and not (outside and ":" in name):
+            shown = ", ".join([*names, *(["module:name"] if outside else [])])
+            raise PydanticCustomError("one_of", "should be one of {names}", {"names": shown})
         return name
 
     return AfterValidator(check)

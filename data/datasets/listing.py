@@ -22,6 +22,7 @@ from data.datasets.tables import clip, read_bytes
 from data.datasets.tasd2 import list_tasd2
 from data.datasets.ui_prmd import list_ui_prmd
 from data.errors import DataError, UsageError, nearest, printable
+from data.outside import imported, is_outside
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
 from data.video import Listing, Record
 
@@ -39,7 +40,7 @@ class DataSetKind:
     """One kind of data set; a new one is a function (root, **options) -> Listing and an entry of `KINDS`."""
 
     lister: Callable[..., Listing]
-    access: str  # where to get the set
+    access: str = "its author"  # where to get the set
     counts: Mapping[str, int] = field(default_factory=dict)  # performances: "all", "train", "test" and by task
     marks: tuple[str, ...] = ()  # glob patterns below the root; one match shows that a folder is this set
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -161,6 +162,21 @@ KINDS: Mapping[str, DataSetKind] = {
 """By name. Counts and hashes come from the publishers' files or papers, which the sections of docs/datasets.md name."""
 
 
+def data_set_kind(name: str) -> DataSetKind:
+    """The kind of data set: an entry of `KINDS`, or a function or `DataSetKind` that `module:name` names.
+
+    Raises UsageError for an unknown kind, or an import that fails.
+    """
+    if not is_outside(name):
+        if name not in KINDS:
+            raise UsageError(f"unknown kind of data set '{clip(name)}'", fix=nearest(name, KINDS))
+        return KINDS[name]
+    kind = imported(name)
+    if not callable(kind) and not isinstance(kind, DataSetKind):
+        raise UsageError(f"'{clip(name)}' does not list a data set", fix="Name a function (root) -> Listing")
+    return kind if isinstance(kind, DataSetKind) else DataSetKind(kind)
+
+
 def list_records(
     kind: str,
     root: Path,
@@ -174,7 +190,7 @@ def list_records(
     """The records of a data set, and one line about each problem.
 
     Args:
-        kind: a key of `KINDS`.
+        kind: a key of `KINDS`, or `module:name`.
         root: the data set's folder; for kind "folder" also an address on a store.
         storage: how stores are reached.
         unscored: also list performances without a score, where the kind can.
@@ -186,8 +202,6 @@ def list_records(
         UsageError: unknown kind or option, no such folder, or nothing of that kind in it.
         DataError: a damaged or contradicting label file.
     """
-    if kind not in KINDS:
-        raise UsageError(f"unknown kind of data set '{clip(kind)}'", fix=nearest(kind, KINDS))
     accepted = options_of(kind)
     for name in options:
         if name not in accepted:
@@ -204,12 +218,14 @@ def list_records(
     refuse_unknown(root)
     if not root.is_dir():
         raise UsageError("no such folder", where=root, fix="Check dataset.root; names are case sensitive")
-    return KINDS[kind].lister(root, **options)
+    return data_set_kind(kind).lister(root, **options)
 
 
 def options_of(kind: str) -> list[str]:
     """The options of `list_records` that a kind of data set has."""
-    return [name for name in inspect.signature(KINDS[kind].lister).parameters if name not in ("root", "storage")]
+    return [
+        name for name in inspect.signature(data_set_kind(kind).lister).parameters if name not in ("root", "storage")
+    ]
 
 
 @dataclass(frozen=True)
@@ -266,7 +282,7 @@ def check_data(
         options: as in `list_records`.
         joined: gives the performances what is not in the set's own files, such as features.
     """
-    entry, here, problems, doubts = KINDS[kind], Counter[str](), list[str](), list[str]()
+    entry, here, problems, doubts = data_set_kind(kind), Counter[str](), list[str](), list[str]()
     try:
         listing = joined(list_records(kind, root, **options))
         problems += listing.problems

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from data.errors import UsageError, printable
+from data.outside import code_file, is_outside
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
     from pipeline.observer import Observer
@@ -49,10 +50,14 @@ def config_of(config: Configuration, overrides: Overrides = (), **arguments: Any
 
 
 def note_default(config: Configuration, settings: Config, observer: Observer) -> None:
-    """Tell the observer which preset is taken where the call names no configuration."""
+    """Tell the observer which preset is taken where the call names no configuration, and which code from outside."""
+    from pipeline.settings.stages import outside_stages
+
     if config is None:
         stages = ", ".join(settings.with_upstream())
         observer.note(f"note: no --config, so the preset folder: {stages} in {settings.machine.cache}")
+    for name in (*outside_stages().values(), *([settings.dataset.kind] if is_outside(settings.dataset.kind) else [])):
+        observer.note(f"note: {name} is {code_file(name)}")
 
 
 def settings_beside_model(
@@ -60,13 +65,22 @@ def settings_beside_model(
 ) -> Config:
     """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest.
 
+    An override `stages=[module:class]` allows a model that uses these stages from outside this program.
+
     Raises UsageError where overrides name more than the data set and what describes videos; else as `config_of`.
     """
     from pipeline.settings.config import given_settings, load_config, setting_classes
     from pipeline.settings.config_errors import all_keys
+    from pipeline.settings.stages import stage_name
     from pipeline.settings.videos import videos_class
 
-    given = given_settings(overrides)
+    given, allowed = list[tuple[str, Any]](), list[str]()
+    for key, value in given_settings(overrides):
+        code = key == "stages" and isinstance(value, (list, tuple)) and all(is_outside(str(one)) for one in value)
+        allowed += value if code else ()
+        given += [] if code else [(key, value)]
+    for name in allowed:
+        stage_name(name)
     settings = config_of(load_config() if config is None else config, given, **machine)  # refuses unknown keys first
     _, *others = setting_classes()
     free = {key for kind in others for key in all_keys(kind)}

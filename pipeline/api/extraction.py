@@ -60,16 +60,16 @@ def extract(
     from pipeline.cache import open_cache
     from pipeline.pool import pool_of
     from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, shard_of
-    from pipeline.settings.stages import fetch_weights
+    from pipeline.settings.stages import fetch_weights, stage_name
 
-    part = shard_of(shard)
+    part, names = shard_of(shard), list(map(stage_name, split_names(stages)))
     settings = config_of(
         config, overrides, features=features, cache=cache, workers=workers, engine=engine, address=address
     )
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
-        records, names = listing.records[part], split_names(stages)
+        records = listing.records[part]
         if preview:
             from pipeline.preview import refuse_remote
 
@@ -111,12 +111,14 @@ def status(
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline.cache import open_cache
     from pipeline.run import Planner, Status, list_inputs, status_rows
+    from pipeline.settings.stages import stage_name
 
+    names = list(map(stage_name, split_names(stages)))
     settings = config_of(config, overrides, features=features, cache=cache)
     with open_cache(settings.machine) as opened:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_default(config, settings, observer)
-        plans = Planner(settings, opened, stages=split_names(stages)).plan_all(listing.records)
+        plans = Planner(settings, opened, stages=names).plan_all(listing.records)
         return Status(opened.place, tuple(status_rows(plans, opened)))
 
 

@@ -19,7 +19,7 @@ from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.settings.destinations import check_folder
 from pipeline.settings.machine import Machine
-from pipeline.settings.stages import stage_class
+from pipeline.settings.stages import outside_stages, stage_class
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
 """The failure of a record that a stopped run did not reach."""
@@ -168,7 +168,7 @@ def run(
             if announce:
                 observer.note(in_a_line(expected))
         progress.plan({plan.record.id: max(1, count) for plan, count in zip(todo, lengths, strict=True)}, fresh)
-        start = partial(PlanRunner, cache)
+        start = partial(PlanRunner, cache, stages=(*outside_stages().values(),))
         for plan, answer in run_items(pool, start, reader.waiting, stop.is_set):
             if isinstance(answer, Message):
                 progress.inside(plan.record.id, *answer.progress)

@@ -18,7 +18,7 @@ from pipeline.cache import Cache, Freshness, KeyParts, StageDescription, State, 
 from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
 from pipeline.settings.config import Config
-from pipeline.settings.stages import needed_inputs, stage_class
+from pipeline.settings.stages import needed_inputs, outside_stages, stage_class
 
 REMOTE_THREADS = 8
 """Number of records that are planned in parallel where the cache or inputs are on a store."""
@@ -248,4 +248,6 @@ class Planner:
 def _described(name: str, settings: StageConfig) -> StageDescription:
     """Version, settings and identity of a stage, on which its outputs depend."""
     stage = stage_class(name)
-    return StageDescription(stage.version, settings.result_settings(), dict(stage.identity(settings, StageFiles())))
+    place = outside_stages().get(name)
+    identity = {**stage.identity(settings, StageFiles()), **({} if place is None else {"stage": place})}
+    return StageDescription(stage.version, settings.result_settings(), identity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from pipeline.cache import UNREADABLE, Cache, input_hashes, readable, stamps, un
 from pipeline.cache.failure import KEPT, Failure
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.plan import Plan, PlannedStage, needs
-from pipeline.settings.stages import stage_class
+from pipeline.settings.stages import stage_class, stage_name
 
 AGAIN = "Type the same command again"
 
@@ -97,10 +97,14 @@ class PlanRunner:
     """Runs one plan after the other. Holds one extractor per stage, so that models load once.
 
     `stop` ends the work. `tell` is called with (frames done, frames to do, stages at work); with 0 frames to do, these
-    stages begin.
+    stages begin. `stages` are those of `outside_stages`, which a worker process imports too.
     """
 
-    def __init__(self, cache: Cache, stop: threading.Event, tell: Callable[..., None]) -> None:
+    def __init__(
+        self, cache: Cache, stop: threading.Event, tell: Callable[..., None], stages: Collection[str] = ()
+    ) -> None:
+        for name in stages:
+            stage_name(name)
         self.cache, self.stop, self.tell = cache, stop, tell
         self._extractors: dict[str, Extractor[Any]] = {}
 

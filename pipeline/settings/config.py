@@ -18,13 +18,14 @@ from pydantic import BaseModel, ValidationError
 
 from data.datasets import KINDS
 from data.datasets.diving_frames import Difficulty
-from data.errors import UsageError
+from data.errors import UsageError, printable, quoted
+from data.outside import is_outside
 from extractors.base import DATA_SET, StageConfig, one_of, setting
 from pipeline.settings.config_errors import all_keys, section_class, usage_error
 from pipeline.settings.machine import Machine, machine_class
 from pipeline.settings.method import Method, method_class
 from pipeline.settings.section import Section
-from pipeline.settings.stages import STAGES, stage_class
+from pipeline.settings.stages import STAGES, outside_stages, stage_class, stage_name
 from pipeline.settings.videos import Videos, videos_class
 from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
@@ -32,8 +33,8 @@ from pipeline.settings.yaml_values import Overrides, config_path, parse_override
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Annotated[str, one_of(KINDS)] = setting(
-        "folder", f"layout of its files: {', '.join(KINDS)}", belongs_to=DATA_SET
+    kind: Annotated[str, one_of(KINDS, outside=True)] = setting(
+        "folder", f"layout of its files: {', '.join(KINDS)}, or module:function", belongs_to=DATA_SET
     )
     root: Path | None = setting(None, "data set root; `extract` and `score` take inputs instead", belongs_to=DATA_SET)
     labels: Path | None = setting(None, "CSV of scores; null: the one that the layout names", belongs_to=DATA_SET)
@@ -100,7 +101,9 @@ class Config:
 
     def recorded(self) -> dict[str, Any]:
         """What a model stores, as JSON types: the method and what describes its videos."""
-        return merged_settings(self.method.dump(), self.videos.dump())
+        unused = outside_stages().keys() - self.method.with_upstream(self.method.stages)
+        values = merged_settings(self.method.dump(), self.videos.dump())
+        return {key: value for key, value in values.items() if key not in unused}
 
     def given(self) -> dict[str, Any]:
         """What a file or an override gave, as JSON types; the other values are defaults."""
@@ -119,12 +122,12 @@ def setting_classes() -> tuple[type[Method], type[Machine], type[Videos], type[D
 
 def given_settings(overrides: Overrides) -> list[tuple[str, Any]]:
     """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read."""
-    return parse_overrides(overrides, _text_keys())
+    return parse_overrides(overrides, _text_keys(tuple(STAGES)))
 
 
 @cache
-def _text_keys() -> frozenset[str]:
-    """The dotted keys of names, paths and other texts."""
+def _text_keys(stages: tuple[str, ...]) -> frozenset[str]:
+    """The dotted keys of names, paths and other texts, with sections of these stages."""
     classes = setting_classes()
     return frozenset(key for kind in classes for key in all_keys(kind) if _is_text(section_class(kind, key.split("."))))
 
@@ -171,6 +174,10 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     """
     if (key := next(_with_null(values), None)) is not None:
         raise UsageError(f"'{key}' holds a null character, which no name has", where=where, fix=f"Type {key} again")
+    for name in _stages_of(values):
+        if stage_name(name) in _SECTIONS:
+            what = f"stage '{printable(name)}' has the name of another section"
+            raise UsageError(what, where=where, fix="Change the name of its class")
     classes, errors = setting_classes(), list[Any]()
     method, machine, videos, data = _validated(classes, values, where, overrides or {})
     config = Config(method, machine, videos, data.dataset)
@@ -185,9 +192,30 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
 
 
 def read_recorded(values: Mapping[str, Any], where: Path) -> tuple[Method, Videos]:
-    """Method and videos from what `Config.recorded` gave. Raises UsageError for other keys and wrong values."""
+    """Method and videos from what `Config.recorded` gave.
+
+    Raises UsageError for other keys and wrong values, and for stages from outside this program that the user has not
+    named: who made the values must not choose code that runs here.
+    """
+    for name in _stages_of(values):
+        if is_outside(name) and name not in outside_stages().values():
+            raise UsageError(
+                f"it uses the stage {printable(name)}, which is code from outside this program",
+                where=where,
+                fix=f"If you have that code and trust it, add: {quoted('--set', f'stages=[{name}]')}",
+            )
     method, videos = _validated((method_class(), videos_class()), values, where, {})
     return method, videos
+
+
+_SECTIONS = {name for kind in (Method, Machine, Videos, Data) for name in kind.model_fields}
+"""Keys that no stage may have as its name."""
+
+
+def _stages_of(values: Mapping[str, Any]) -> list[str]:
+    """The texts of the list `stages`, which is not checked yet."""
+    given = values.get("stages")
+    return [name for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
 
 
 def _validated(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import create_model, field_validator
+from pydantic import create_model, field_serializer, field_validator
 
 from data.errors import UsageError
 from data.splits import PROTOCOLS
@@ -16,7 +16,7 @@ from models.aim_config import AimConfig
 from pipeline.settings.config_errors import keys_of
 from pipeline.settings.recipes import TrainConfig
 from pipeline.settings.section import Section, part_of_stage, with_sections
-from pipeline.settings.stages import STAGES, stage_class
+from pipeline.settings.stages import STAGES, outside_stages, stage_class
 
 
 class SplitConfig(Section):
@@ -47,7 +47,9 @@ class Method(Section):
     name: str = setting(
         "unnamed", "name of this configuration, shown in reports; a file without one gives its own name"
     )
-    stages: tuple[str, ...] = setting(("timesteps",), "stages to run; those they need are added", min_length=1)
+    stages: tuple[str, ...] = setting(
+        ("timesteps",), "stages to run, by name or module:class; those they need are added", min_length=1
+    )
     protocol: Annotated[str, one_of(PROTOCOLS)] = setting(
         "kfold", f"how performances are split: {', '.join(PROTOCOLS)}"
     )
@@ -59,6 +61,17 @@ class Method(Section):
     model: Section = Section()
     train: TrainConfig = TrainConfig()
 
+    @field_validator("stages")
+    @classmethod
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = {place: name for name, place in outside_stages().items()}
+        return tuple(names.get(one, one) for one in value)
+
+    @field_serializer("stages")
+    def _placed(self, value: tuple[str, ...]) -> tuple[str, ...]:
+        outside = outside_stages()
+        return tuple(outside.get(name, name) for name in value)
+
     def stage(self, name: str) -> StageConfig:
         """The settings of a stage that belong to the method. Raises UsageError for an unknown stage."""
         stage_class(name)
@@ -68,22 +81,22 @@ class Method(Section):
     def with_upstream(self, names: Iterable[str]) -> tuple[str, ...]:
         """`names` and every stage they need, each once, in an order in which they can run.
 
-        Raises UsageError for an unknown stage, or one that needs a stage listed after it.
+        Raises UsageError for an unknown stage, and for stages that need each other.
         """
-        needed: dict[str, tuple[str, ...]] = {}
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in needed:
-                needed[name] = stage_class(name).upstream(self.stage(name))
-                waiting += needed[name]
-        ordered = tuple(name for name in STAGES if name in needed)
-        for position, name in enumerate(ordered):
-            if late := set(needed[name]) - set(ordered[:position]):
-                raise UsageError(
-                    f"stage '{name}' needs '{late.pop()}', which is later in STAGES", fix="Exchange them there"
-                )
-        return ordered
+        ordered, table = dict[str, None](), list(STAGES)
+
+        def add(needed: Iterable[str], by: tuple[str, ...]) -> None:
+            stages = {name: stage_class(name) for name in needed}
+            for name in sorted(stages, key=table.index):
+                if name in by:
+                    circle = " -> ".join((*by, name))
+                    raise UsageError(f"stages need each other: {circle}", fix="Change a role, or `upstream` of a stage")
+                if name not in ordered:
+                    add(stages[name].upstream(self.stage(name)), (*by, name))
+                    ordered[name] = None
+
+        add(names, ())
+        return tuple(ordered)
 
     @property
     def network(self) -> AimConfig:

@@ -1,4 +1,4 @@
-"""The ordered table of stages. A new stage is one package in `extractors/` and one line here."""
+"""The table of stages: those of this program, and those that a user adds by `module:class`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import Any
 
-from data.errors import UsageError, nearest
+from data.errors import UsageError, nearest, printable
+from data.outside import imported, is_outside
 from data.stage_files import StageFiles
 from data.weights.registry import Announce
 from extractors.base import Extractor, StageConfig
@@ -21,7 +22,32 @@ STAGES: dict[str, str] = {
     "features": "extractors.features.stage:Features",
     "timesteps": "extractors.timesteps.stage:Timesteps",
 }
-"""Stage name -> "module:class"; a stage comes after the stages it needs."""
+"""Stage name -> "module:class". Stages that do not need each other run and are listed in this order."""
+
+OWN = frozenset(STAGES)
+"""The stages of this program; `stage_name` adds those of a user."""
+
+
+def stage_name(given: str) -> str:
+    """The name of a stage that is given by it, or by `module:class`, which is imported and joins `STAGES`.
+
+    Raises UsageError where the import fails, gives no stage, or gives one with the name of another.
+    """
+    if not is_outside(given) or given in STAGES.values():
+        return next((name for name, place in STAGES.items() if place == given), given)
+    stage, shown = imported(given), printable(given)
+    if not (isinstance(stage, type) and issubclass(stage, Extractor)):
+        raise UsageError(f"'{shown}' is not a stage", fix="Name a subclass of Extractor in extractors.base")
+    if stage.name in STAGES:
+        fix = f"Change the name of the class {stage.__name__}"
+        raise UsageError(f"'{shown}' has the name of the stage '{stage.name}'", fix=fix)
+    STAGES[stage.name] = given
+    return stage.name
+
+
+def outside_stages() -> dict[str, str]:
+    """The stages that a user added: "module:class" by name."""
+    return {name: place for name, place in STAGES.items() if name not in OWN}
 
 
 def stage_class(name: str) -> type[Extractor[Any]]:

@@ -48,7 +48,7 @@ def test_every_preset_loads(path: Path) -> None:
         ("pose.agents=two", "'pose.agents': a whole number is needed, not 'two'"),
         ("pose.min_score=low", "'pose.min_score': a number is needed, not 'low'"),
         ("dataset.difficulty=awards", "'dataset.difficulty': input should be '', 'published' or 'from_awards', not"),
-        ("dataset.kind=jigsaw", f"'dataset.kind': should be one of {', '.join(KINDS)}, not 'jigsaw'"),
+        ("dataset.kind=jigsaw", f"'dataset.kind': should be one of {', '.join(KINDS)}, module:name, not 'jigsaw'"),
         ("stages=camera_flow", "'stages': a list is needed, such as [camera_flow], not 'camera_flow'"),
         ("stages=[]", "'stages': a longer list is needed, not []"),
         ("pose.region=[0, 0, 1, 1, 1]", "'pose.region': a shorter list is needed, not [0, 0, 1, 1, 1]"),

@@ -1,0 +1,38 @@
+"""Names of the form `module:name`, by which a user adds a stage, a data set or a system from outside this program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pkgutil import resolve_name
+from typing import Any
+
+from data.errors import UsageError, printable
+
+
+def is_outside(name: str) -> bool:
+    """Whether a name is of the form `module:name`."""
+    return ":" in name
+
+
+def imported(name: str) -> Any:
+    """What `module:name` names. Its module is imported and so runs; the working folder is searched last.
+
+    Raises UsageError where the import fails.
+    """
+    if (folder := os.getcwd()) not in sys.path:
+        sys.path.append(folder)
+    try:
+        return resolve_name(name)
+    except Exception as error:  # somebody else's module may raise anything
+        top = printable(name.partition(":")[0].partition(".")[0])
+        raise UsageError(
+            f"'{printable(name)}' cannot be imported ({type(error).__name__}: {error})",
+            fix=f"Work in the folder that holds {top}, or install the package that has it",
+        ) from error
+
+
+def code_file(name: str) -> str:
+    """The file of the module of `module:name`, printable; "" where it has none, or is not imported."""
+    module = sys.modules.get(name.partition(":")[0])
+    return printable(getattr(module, "__file__", None) or "")
