@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pathlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +35,21 @@ PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthChe
 settings.register_profile("repeatable", derandomize=True, **PATIENT)
 settings.register_profile("explore", derandomize=False, print_blob=True, **PATIENT)
 settings.load_profile("repeatable")
+
+
+ARRAYS_ONLY = (str(ROOT / "extractors"), str(ROOT / "models"))
+
+
+def _refuse_opened_file(event: str, _: tuple[object, ...]) -> None:
+    """Extractors and networks open no file: functions of data/ give contents."""
+    if event == "open":
+        frame: FrameType | None = sys._getframe(1)
+        while frame and frame.f_code.co_filename == pathlib.__file__:
+            frame = frame.f_back
+        assert not (frame and frame.f_code.co_filename.startswith(ARRAYS_ONLY)), f"a file is opened in {frame}"
+
+
+sys.addaudithook(_refuse_opened_file)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

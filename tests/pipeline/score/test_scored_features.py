@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,6 @@ from pipeline.api import extract, report, score, train
 from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.score.score import Score
 from pipeline.score.score_tables import scores_as_json
-from tests.helpers.walked_outputs import PageTexts
 
 
 def write_features(folder: Path, names: list[str], seed: int) -> None:
@@ -45,7 +46,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Score], str]:
     new = [str(folder / "new")]
     rows = score(model=folder / "run", features=new, workers=0, **cache)
     page = report(folder / "run", features=new, workers=0, out=folder / "page.html", **cache)
-    return rows, "\n".join(text for _, text in PageTexts(page.read_text(encoding="utf-8")).blocks)
+    hidden_or_tag = r"<(script|style|template)\b.*?</\1>|<[^>]+>"
+    return rows, unescape(re.sub(hidden_or_tag, "\n", page.read_text(encoding="utf-8"), flags=re.DOTALL))
 
 
 def test_training_performances_are_found_by_their_features(scored: tuple[list[Score], str]) -> None:
