@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 IN_BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
 """Marks of a module of such tests."""
 
+
+WIDE = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "is_mobile": True, "has_touch": True}
+
+IN_VIEWS = pytest.mark.parametrize("view", [WIDE, PHONE], ids=["wide", "phone"])
+"""Each flow is seen twice: wide and light, and on a phone in the dark."""
 
 PATIENCE_S = 60.0
 """A state that is not reached after so long on a busy machine never comes."""
@@ -105,17 +111,54 @@ def wait_for(page: Any, script: str, seconds: float = PATIENCE_S) -> None:
         page.wait_for_timeout(30)
 
 
+def fits(page: Any, view: Mapping[str, Any]) -> None:
+    """Fail unless the page is as wide as its window and has the colours of its scheme."""
+    width = view["viewport"]["width"]
+    assert page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (int(background[4:].split(",")[0]) < 100) == (view["color_scheme"] == "dark")
+
+
+def painted(page: Any, canvas: str = "#video-0 .stage canvas", *, marks: bool = False) -> int:
+    """Pixels of the first such canvas that are not transparent; with `marks` those in the colour of drawn marks."""
+    script = """(canvas, marks) => { if (!canvas.width) return 0;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const yellow = (i) => data[i] > 200 && data[i + 1] > 180 && data[i + 2] < 140 && data[i + 3] > 40;
+        let count = 0;
+        for (let i = 0; i < data.length; i += 4) count += marks ? yellow(i) : data[i + 3] > 0;
+        return count; }"""
+    return int(page.eval_on_selector(canvas, script, marks))
+
+
+def saved(page: Any, button: str) -> tuple[str, Path]:
+    """The suggested name and the place of the file that a button saves."""
+    with page.expect_download() as made:
+        page.locator(button).first.click()
+    return made.value.suggested_filename, Path(made.value.path())
+
+
+def box(page: Any, selector: str) -> dict[str, float]:
+    """The box of the first such element, in px of the window."""
+    return dict(page.locator(selector).first.bounding_box())
+
+
+def drag(page: Any, *places: tuple[float, float]) -> None:
+    """Press at the first place of the window and release at the last one."""
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+
+
+def drag_begin(page: Any, phase: int, share: float) -> None:
+    """Drag the begin of a phase, by its number, to a share of the strip of phases."""
+    page.locator(f".phases button >> nth={phase}").scroll_into_view_if_needed()
+    begin, whole = box(page, f".phases button >> nth={phase}"), box(page, ".phases")
+    y = begin["y"] + 5
+    drag(page, (begin["x"] + 3, y), (whole["x"] + whole["width"] * share, y))
+
+
 def now(page: Any, index: int = 0) -> float:
     """Playback time of a section's video, in s."""
     return float(page.evaluate(f"document.querySelector('#video-{index} video').currentTime"))
-
-
-def drag_begin(page: Any, phase: int, place: float) -> None:
-    """Drag the begin of a phase, by its number, to a place between 0 and 1 of the strip of phases."""
-    button = page.locator(f".phases button >> nth={phase}")
-    button.scroll_into_view_if_needed()
-    box, whole = button.bounding_box(), page.locator(".phases").bounding_box()
-    page.mouse.move(box["x"] + 3, box["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(whole["x"] + whole["width"] * place, box["y"] + 5)
-    page.mouse.up()

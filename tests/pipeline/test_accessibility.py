@@ -89,19 +89,17 @@ def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, st
 def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path: Path) -> None:
     pytest.importorskip("uvicorn")
     pytest.importorskip("fastapi")
-    from tests.pipeline.serve.test_serve_browser import GO_ON, running, state, upload
+    from tests.pipeline.serve.test_serve_flow import GO_ON, reached, running, upload
 
     clip = report_samples.dive_video(tmp_path / "dive.mp4")
     GO_ON.clear()
     with running(tmp_path / "serve") as address:
         for width, tab in enumerate(views(browser, address)):
             if width == 0:
-                upload(tab, clip, "a.mp4", "broken.mp4")
-                wait_for(tab, f"{state('a.mp4')}?.startsWith('done') && {state('broken.mp4')} === 'failed'")
-                upload(tab, clip, "slow.mp4")
-                wait_for(tab, f"{state('slow.mp4')} === 'running'")
-                upload(tab, clip, "slow too.mp4")
-            wait_for(tab, f"{state('slow.mp4')} === 'running' && {state('slow too.mp4')} === 'queued'")
+                upload(tab, clip, "a.mp4", "broken.mp4", "slow.mp4", "slow too.mp4")
+            for name, state in (("a.mp4", "done"), ("broken.mp4", "failed"), ("slow.mp4", "running")):
+                reached(tab, name, state)
+            reached(tab, "slow too.mp4", "queued")
             assert faults(tab, axe) == []
         GO_ON.set()
 

@@ -12,13 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError, counted
-from data.video import jpeg
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.evaluate.system_table import Cell, Table, TableRow
@@ -27,18 +25,7 @@ from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
-
-HOSTILE = [
-    "<script>alert(1)</script>.mp4",
-    '"><img src=x onerror=alert(1)>.mp4',
-    "new\nline\r\ttab\x00\x1b[31m.mp4",
-    "non-utf8-\udcff\udc80.mp4",
-    "</script><script>alert(1)//.mp4",
-    "right-to-left\u202egpj.mp4",
-    "{{ 7 * 7 }}{% raw %}.mp4",
-    "'; DROP TABLE videos; --",
-    "line\u2028separator",
-]
+from tests.helpers.hostile_pages import HOSTILE, hostile_report
 
 
 class Parsed(html.parser.HTMLParser):
@@ -63,39 +50,6 @@ class Parsed(html.parser.HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._code = False
-
-
-def hostile_report(name: str) -> ReportData:
-    """A page in which every text is `name`."""
-    flag, bad = Flag("warn", name, name), Flag("bad", name, name)
-    trace = d.Traces(name, name, np.arange(3.0), {name: np.arange(3.0)}, name)
-    video = d.VideoSection(
-        name,
-        Score(name, score=1.0, flags=(flag,), quality={name: {name: name}}, steps=(StepScore(0, 1, 1.0),)),
-        truth={name: 1.0},
-        task=name,
-        media=d.Media(None, name, 4, 3, name),
-        key_frames=(d.KeyFrame(0.0, jpeg(np.zeros((2, 2, 3), np.uint8))),),
-        difference=(trace,),
-        skeleton=d.Skeleton(np.arange(2.0), np.zeros((2, 1, 17, 3)), (4, 3), (name,)),
-    )
-    batch = d.BatchSection(
-        (d.VideoSection(name, Score(name, score=1.0, flags=(bad,)), task=name),),
-        (d.FailedVideo(name, Failure("video", name, name, name)),),
-    )
-    evaluation = d.EvaluationSection(
-        name,
-        d.Headline(1.0, None, name, name),
-        (d.ScatterPoint(name, 1.0, 2.0, task=name, fold=name),),
-        Table(name, (name,), (TableRow(name, (name,)),), note=name, head=name),
-        (Table(name, (name,), (TableRow(name, (name,)),), note=name),),
-        d.BarChart(name, (d.Bar(name, 1.0),), name, name, name, name),
-        d.TrainingCurve(*np.ones((4, 2))),
-        (name,),
-        leaks=(d.LeakCheck(name, False, name),),
-        methods_text=name,
-    )
-    return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)
 
 
 def harmless(page_text: str) -> None:

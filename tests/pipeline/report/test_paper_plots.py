@@ -17,7 +17,7 @@ from pipeline.report import page_data as d
 from pipeline.report.template_values import drawn_steps
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
-from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
+from tests.helpers.hostile_pages import HOSTILE, hostile_report
 
 mpl = pytest.importorskip("matplotlib")
 

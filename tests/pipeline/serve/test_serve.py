@@ -32,7 +32,7 @@ from pipeline.serve.server import _listen, run_server
 from pipeline.serve.submission_queue import RunningSubmission
 from pipeline.serve.submissions import INTERRUPTED, RECORD, REPORT, ChosenPart, Submission, Submissions
 from pipeline.settings.config import load_config
-from tests.pipeline.report.test_page_writer import HOSTILE
+from tests.helpers.hostile_pages import HOSTILE
 
 testclient = pytest.importorskip("fastapi.testclient")
 httpx = pytest.importorskip("httpx")
