@@ -31,15 +31,30 @@ class StageConfig(BaseModel):
     )
 
     def result_settings(self) -> dict[str, Any]:
-        """The settings that the cache key holds, ready for JSON."""
-        kept: dict[str, Any] = {}
-        for name, field in type(self).model_fields.items():
-            if owner(field) not in IN_KEY:
-                continue
-            value, written = getattr(self, name), field.alias or name
-            dumped = self.model_dump(mode="json", include={name})[written]
-            kept[written] = value.result_settings() if isinstance(value, StageConfig) else dumped
-        return kept
+        """The settings that the cache key holds, ready for JSON. Those with their default are left out.
+
+        So a new setting whose default changes no result leaves every key as it is.
+        """
+        return _in_key(type(self), self.model_dump(mode="json", exclude_defaults=True))
+
+    @classmethod
+    def default_settings(cls) -> dict[str, Any]:
+        """The defaults of the settings that `result_settings` may hold."""
+        return _in_key(cls, cls.model_construct().model_dump(mode="json"))
+
+
+def _in_key(kind: type[StageConfig], written: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of written settings that the cache key holds."""
+    kept: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        key, inner = field.alias or name, field.annotation
+        if key not in written or owner(field) not in IN_KEY:
+            continue
+        if not (isinstance(inner, type) and issubclass(inner, StageConfig)):
+            kept[key] = written[key]
+        elif section := _in_key(inner, written[key]):
+            kept[key] = section
+    return kept
 
 
 METHOD, VIDEOS, HASHED, MACHINE, DATA_SET = "method", "videos", "hashed", "machine", "data set"

@@ -12,7 +12,7 @@ from pipeline.cache.housekeeping import (
     verify_cache,
 )
 from pipeline.cache.index import stamps
-from pipeline.cache.key_parts import KeyParts, StageDescription, read_stages, stages_as_json
+from pipeline.cache.cache_key import KeyParts, StageDescription, read_stages, stages_as_json
 from pipeline.cache.output_cache import (
     PREVIEWS,
     UNREADABLE,

@@ -25,6 +25,7 @@ from data.video.video_search import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
 from pipeline.cache.output_cache import FAILURE, NAME, OUTPUT, PREVIEWS, UNREADABLE, Cache, stem_of
 from pipeline.observer import Observer
+from pipeline.settings.stages import with_defaults
 
 YOUNG_SECONDS = 3600
 """Outputs used more recently may belong to a run in progress."""
@@ -155,7 +156,7 @@ def _count_files(cache: Cache, stage: str) -> Iterator[StoredSetting]:
         except UNREADABLE:
             header = {}
         version = {"version": header.get("stage_version")}
-        of_file = flattened({**version, **header.get("settings", {}), **header.get("identity", {})})
+        of_file = flattened({**version, **with_defaults(stage, header.get("settings", {})), **header.get("identity", {})})
         name = json.dumps(of_file, sort_keys=True)
         settings[name] = of_file
         groups.setdefault(name, []).append(file)

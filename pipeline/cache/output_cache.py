@@ -48,7 +48,7 @@ from data.video.video_search import CACHE_MARKER
 from data.weights import cache_dir
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
-from pipeline.cache.key_parts import KeyParts, NoContent
+from pipeline.cache.cache_key import KeyParts, NoContent
 from pipeline.settings.environment import installed_version
 from pipeline.settings.machine import Machine
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from data.datasets import options_of
 from data.errors import UsageError
 from pipeline.cache import Cache
-from pipeline.cache.key_parts import stages_as_json
+from pipeline.cache.cache_key import stages_as_json
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from data.weights.registry import REGISTRY
-from pipeline.cache.key_parts import StageDescription
+from pipeline.cache.cache_key import StageDescription
 from pipeline.settings.config import load_config
 from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import PRESETS

@@ -14,7 +14,7 @@ from data.errors import printable
 from data.store import write_text
 from data.video import LABELS, Labels, Record
 from pipeline.settings.config import Config
-from pipeline.settings.stages import stage_class
+from pipeline.settings.stages import stage_class, with_defaults
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 """Size classes of the Hugging Face Hub, each with the number of records that it does not reach."""
@@ -69,6 +69,7 @@ def card_text(value: Any) -> str:
 def _stages(config: Config, stages: Sequence[str]) -> list[str]:
     rows = []
     for name in stages:
-        settings = ", ".join(f"{key} {value}" for key, value in sorted(config.stage(name).result_settings().items()))
+        values = with_defaults(name, config.stage(name).result_settings())
+        settings = ", ".join(f"{key} {value}" for key, value in sorted(values.items()))
         rows.append(f"stage `{name}`, version {stage_class(name).version}: {printable(settings)}")
     return rows

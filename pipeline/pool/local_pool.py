@@ -85,7 +85,7 @@ class ThreadPool(Pool):
 class ThreadWorker(Worker):
     """One thread of this process. An error of its work is raised in the parent."""
 
-    there = True
+    ready = True
 
     def __init__(self, start: Start[Any, Any], answered: threading.Event) -> None:
         self.answered = answered  # shared by the workers of a run
@@ -195,13 +195,13 @@ class ProcessWorker(Worker):
         try:
             while self.pipe.poll() and not (answers and isinstance(answers[-1], Done)):
                 answers.append(self.pipe.recv())
-                self.there = True
+                self.ready = True
         except (EOFError, OSError):
             self.process.join(timeout=5)
             code = self.process.exitcode
             by = signal.Signals(-code).name if code and code < 0 else ""
             cause = f"was killed by {by}" if by else f"ended with code {code}"
-            if not self.there and code is not None and code >= 0:  # the next one would end so too
+            if not self.ready and code is not None and code >= 0:  # the next one would end so too
                 raise UsageError(
                     f"a worker process cannot start: it {cause}",
                     fix=f"Its error is printed above; type: {PROGRAM} doctor",

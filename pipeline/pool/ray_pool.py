@@ -201,15 +201,15 @@ class RayActor(Worker):
         options = {"num_cpus": work.ray_cpus, "num_gpus": work.ray_gpus, "runtime_env": {"env_vars": variables}}
         options["max_concurrency"] = 4  # `halt` and `state` answer beside `work`
         self.actor = ray.remote(RayWorker).options(**options).remote(os.getcwd(), start)
-        self.ready = self.actor.state.remote()  # the first answer says that it has started
+        self.first_answer = self.actor.state.remote()  # the first answer says that it has started
         self.result: Any = None
         self.state: Any = None
-        self.halted, self.answer_due = self.ready, math.inf
+        self.halted, self.answer_due = self.first_answer, math.inf
 
     @property
     def awaited(self) -> Any:
         """What tells that there is something to take."""
-        return self.result if self.there else self.ready
+        return self.result if self.ready else self.first_answer
 
     def give(self, item: Any) -> None:
         """See `Worker`."""
@@ -220,9 +220,9 @@ class RayActor(Worker):
         """See `Worker`. Raises WorkerLost where the actor has ended, UsageError where none can start."""
         import ray
 
-        if not self.there and ray.wait([self.ready], timeout=0)[0]:
+        if not self.ready and ray.wait([self.first_answer], timeout=0)[0]:
             self._require_start()
-            self.there = True
+            self.ready = True
         if ray.wait([self.result], timeout=0)[0]:
             try:
                 return [Done(ray.get(self.result))]
@@ -249,7 +249,7 @@ class RayActor(Worker):
         """See `Worker`; temporaries that an actor was writing are swept later."""
         import ray
 
-        if seconds and self.there and self.result is not None:
+        if seconds and self.ready and self.result is not None:
             self.halt()
             ray.wait([self.result], timeout=seconds)
         ray.kill(self.actor)
@@ -259,7 +259,7 @@ class RayActor(Worker):
         import ray
 
         try:
-            ray.get(self.ready)
+            ray.get(self.first_answer)
         except ray.exceptions.RayError as error:
             if not isinstance(error, ray.exceptions.ActorDiedError) or "creation task" not in str(error):
                 raise _lost(error) from None

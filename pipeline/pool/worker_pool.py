@@ -1,6 +1,6 @@
 """What pools of workers have in common: threads, processes, and actors of Ray, which each load their models once.
 
-`local_pool` has the workers of this machine, `ray_pool` those of a cluster. `item_retries` gives them their items.
+`local_pool` has the workers of this machine, `ray_pool` those of a cluster. `run_on_workers` gives them their items.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Worker(ABC):
 
     since: float = 0.0  # `time.monotonic()` when it was given the item
     started: float | None = None  # when it began the item; None: the worker itself starts, or no limit of time ends it
-    there: bool = False  # whether it has started
+    ready: bool = False  # whether it has started
 
     @abstractmethod
     def give(self, item: Any) -> None:

@@ -32,7 +32,7 @@ from pipeline.score.setting_differences import differences_text, setting_differe
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
-from pipeline.settings.stages import STAGES
+from pipeline.settings.stages import STAGES, with_defaults
 from pipeline.systems.regressors import regressions_of
 from pipeline.train import TrainingControl
 from pipeline.train.feature_set import FeatureSet
@@ -149,8 +149,8 @@ def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache
 
 def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
-    packed = {name: stage.settings for name, stage in features.stages.items() if name in STAGES}
-    here = {name: config.stage(name).result_settings() for name in packed}
+    packed = {name: with_defaults(name, stage.settings) for name, stage in features.stages.items() if name in STAGES}
+    here = {name: with_defaults(name, config.stage(name).result_settings()) for name in packed}
     if not (differing := without_videos(setting_differences(packed, here))):
         return []
     return [

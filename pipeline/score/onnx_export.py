@@ -42,6 +42,7 @@ from models.layers import Layers
 from models.stacked import member_state
 from pipeline.score.calibration import HEADS
 from pipeline.score.trained_model import TrainedModel
+from pipeline.settings.stages import with_defaults
 from pipeline.systems.combination import NETWORK_ALONE
 from pipeline.train import Normaliser
 from pipeline.train.feature_set import FeatureSet
@@ -198,7 +199,7 @@ def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
 
 def _steps(model: TrainedModel) -> int:
     timesteps = model.stages.get("timesteps")
-    return 10 if timesteps is None else int(timesteps.settings.get("steps", 10))
+    return int(with_defaults("timesteps", timesteps.settings if timesteps else {})["steps"])
 
 
 def _probe(model: TrainedModel, steps: int) -> FeatureSet:

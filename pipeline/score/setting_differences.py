@@ -9,8 +9,9 @@ from typing import Any
 
 from data.errors import printable
 from pipeline.cache import StageDescription
-from pipeline.cache.key_parts import ABSENT, differences
+from pipeline.cache.cache_key import ABSENT, differences
 from pipeline.settings.config_errors import all_keys
+from pipeline.settings.stages import with_defaults
 from pipeline.settings.videos import videos_class
 
 MOST_SHOWN = 2
@@ -45,11 +46,11 @@ def stage_differences(
     stored: Mapping[str, StageDescription], here: Mapping[str, StageDescription]
 ) -> list[SettingDifference]:
     """Where the descriptions of two sets of stages differ: in settings, and in `version` and `identity`."""
-    return setting_differences(*({name: _flat(one) for name, one in stages.items()} for stages in (stored, here)))
+    return setting_differences(*({name: _flat(name, one) for name, one in stages.items()} for stages in (stored, here)))
 
 
-def _flat(stage: StageDescription) -> dict[str, Any]:
-    return {"version": stage.version, "identity": stage.identity, **stage.settings}
+def _flat(name: str, stage: StageDescription) -> dict[str, Any]:
+    return {"version": stage.version, "identity": stage.identity, **with_defaults(name, stage.settings)}
 
 
 def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> list[SettingDifference]:

@@ -17,8 +17,9 @@ from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
 from pipeline.score.model_files import DESCRIPTION, TRAIN_AGAIN, no_model_fix
 from pipeline.score.setting_differences import differences_text, setting_differences
-from pipeline.settings.config import Config, merged_settings, read_recorded, validate
+from pipeline.settings.config import Config, read_recorded, validate
 from pipeline.settings.method import Method
+from pipeline.settings.stages import merged_settings
 from pipeline.settings.videos import Videos
 
 CONFIG_FILE = "config.json"

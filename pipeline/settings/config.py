@@ -25,7 +25,7 @@ from pipeline.settings.config_errors import all_keys, section_class, usage_error
 from pipeline.settings.machine import Machine, machine_class
 from pipeline.settings.method import Method, method_class
 from pipeline.settings.section import Section
-from pipeline.settings.stages import STAGES, outside_stages, stage_class, stage_name
+from pipeline.settings.stages import STAGES, merged_settings, outside_stages, stage_class, stage_name
 from pipeline.settings.videos import Videos, videos_class
 from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
@@ -122,13 +122,12 @@ def setting_classes() -> tuple[type[Method], type[Machine], type[Videos], type[D
 
 def given_settings(overrides: Overrides) -> list[tuple[str, Any]]:
     """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read."""
-    return parse_overrides(overrides, _text_keys(tuple(STAGES)))
+    return parse_overrides(overrides, _text_keys(setting_classes()))
 
 
 @cache
-def _text_keys(stages: tuple[str, ...]) -> frozenset[str]:
-    """The dotted keys of names, paths and other texts, with sections of these stages."""
-    classes = setting_classes()
+def _text_keys(classes: tuple[type[BaseModel], ...]) -> frozenset[str]:
+    """The dotted keys of names, paths and other texts."""
     return frozenset(key for kind in classes for key in all_keys(kind) if _is_text(section_class(kind, key.split("."))))
 
 
@@ -231,17 +230,6 @@ def _validated(
     if errors:
         raise usage_error(classes, errors, where, overrides)
     return made
-
-
-def merged_settings(*values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested mappings as one; a later value replaces an earlier one."""
-    together: dict[str, Any] = {}
-    for one in values:
-        for key, value in one.items():
-            inner = together.get(key)
-            nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
-            together[key] = merged_settings(inner or {}, value) if nested else value
-    return together
 
 
 def _with_null(values: Any, key: str = "") -> Iterator[str]:

@@ -64,6 +64,22 @@ def _loaded(place: str) -> type[Extractor[Any]]:
     return extractor
 
 
+def with_defaults(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What `StageConfig.result_settings` gave for a stage, with the defaults that it left out."""
+    return merged_settings(stage_class(name).Config.default_settings() if name in STAGES else {}, settings)
+
+
+def merged_settings(*values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings as one; a later value replaces an earlier one."""
+    together: dict[str, Any] = {}
+    for one in values:
+        for key, value in one.items():
+            inner = together.get(key)
+            nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
+            together[key] = merged_settings(inner or {}, value) if nested else value
+    return together
+
+
 def fetch_weights(stages: Mapping[str, StageConfig], announce: Announce) -> None:
     """Download the weights that stages of these settings lack; `announce` gets a sentence before each download."""
     for name, settings in stages.items():

@@ -23,7 +23,7 @@ from data.video import Record
 from extractors.timesteps.stage import Timesteps
 from models.aim_config import AimConfig
 from pipeline.cache import Cache
-from pipeline.cache.key_parts import KeyParts
+from pipeline.cache.cache_key import KeyParts
 from pipeline.cache.output_cache import FAILURE
 from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.score.calibration_folds import calibrate

@@ -163,7 +163,7 @@ def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> N
     assert config.dump()["pose"]["import"] == {"dir": "poses", "layout": ""}
     assert validate(config.dump()).dump() == config.dump()
     assert load_config(None, ["pose.import.dir=x"]).dump()["pose"]["import"] == {"dir": "x", "layout": ""}
-    assert given.result_settings()["import"] == {}
+    assert given.result_settings() == {"backend": "import"}
     assert Pose.identity(given, FILES) == {}
     named = load_config(tmp_path / "c.yaml", ["pose.import.layout=ap10k"]).stage("pose")
     assert isinstance(named, PoseConfig)

@@ -9,7 +9,7 @@ import pytest
 
 from data.weights.registry import REGISTRY
 from models.aim_config import AimConfig
-from pipeline.cache.key_parts import StageDescription
+from pipeline.cache.cache_key import StageDescription
 from pipeline.evaluate.paper_differences import NO_METHOD, PAPER_PRESET, paper_differences
 from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig

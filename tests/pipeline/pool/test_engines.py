@@ -20,7 +20,7 @@ import pytest
 from data.errors import UsageError
 from data.video.video_search import find_videos
 from pipeline.pool import local_pool
-from pipeline.pool.item_retries import run_items
+from pipeline.pool.run_on_workers import run_items
 from pipeline.pool.local_pool import ProcessPool, kind_of_end
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract, extract_flow, flow_config, moving_films

@@ -29,6 +29,7 @@ from data.video.records import Labels, Record
 from data.video.video_search import find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
+from extractors.base import setting
 from pipeline import api
 from pipeline.cache import open_cache
 from pipeline.cache.failure import TIPS, Failure
@@ -50,6 +51,7 @@ from pipeline.score.score_tables import csv_text, score_rows, scores_as_json, wr
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, validate
+from pipeline.settings.method import Method, SplitConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.combination import NETWORK
 from pipeline.train.feature_set import FeatureSet
@@ -57,7 +59,7 @@ from tests.helpers.cached_outputs import damage
 from tests.helpers.extracting import cached_in
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_stages import use_stages
-from tests.helpers.toy_timesteps import ToyTimesteps
+from tests.helpers.toy_timesteps import ToyTimesteps, ToyTimestepsConfig
 from tests.helpers.watching import Watching
 
 COUNT = 22
@@ -250,6 +252,37 @@ def test_other_settings_are_refused_with_what_to_type(
     monkeypatch.setattr(ToyTimesteps, "version", 2)
     with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here.*Train it again: .* train ROOT"):
         load_scorer(trained[0], cached_in(tmp_path))
+
+
+class LaterTimesteps(ToyTimestepsConfig):
+    """The settings of a stage in a later version of the program."""
+
+    halves: bool = setting(False, "whether")
+
+
+class LaterSplit(SplitConfig):
+    """Those of a section of the method."""
+
+    by_year: bool = setting(False, "whether")
+
+
+class LaterMethod(Method):
+    """The method with that section."""
+
+    split: LaterSplit = LaterSplit()
+
+
+def test_a_new_setting_with_a_default_leaves_a_trained_model_as_it_is(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video, user = trained[1] / "a.mp4", cached_in(tmp_path)
+    before = load_scorer(trained[0], user).score(video)
+    monkeypatch.setattr(ToyTimesteps, "Config", LaterTimesteps)
+    monkeypatch.setattr("pipeline.settings.method.Method", LaterMethod)
+    after = load_scorer(trained[0], cached_in(tmp_path))
+    assert after.config.dump()["split"]["by_year"] is after.config.dump()["timesteps"]["halves"] is False
+    assert after.score(video) == before
+    assert after.planner.plan(find_videos([video]).records[0]).todo == ()
 
 
 def test_other_weights_are_refused_with_the_setting_that_names_a_file(run_copy: Path, tmp_path: Path) -> None:

@@ -220,6 +220,7 @@ def other_value(annotation: Any, value: Any) -> Any:
 def test_every_field_changes_the_key_or_is_declared_not_to(stage: str) -> None:
     config = stage_class(stage).Config()
     before = config.result_settings()
+    assert before == {}, "a default is not in the key"
     listed = fields(config)
     assert listed
     for name, field, affects in listed:

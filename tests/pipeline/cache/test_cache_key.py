@@ -9,10 +9,14 @@ import pytest
 
 from data.store.files import safe_name
 from data.video.records import Record
+from extractors.base import setting
 from extractors.kinematics.stage import Kinematics
 from pipeline.cache.output_cache import Cache
 from pipeline.run.plan import Planner
 from pipeline.settings.config import validate
+from tests.helpers.extracting import configured, extract, states
+from tests.helpers.toy_stages import Brightness, BrightnessConfig
+from tests.pipeline.cache.conftest import Filled
 
 
 def place(path: Path, content: bytes) -> str:
@@ -47,3 +51,25 @@ def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
     assert told.identity == {**plain.identity, "phases": "1, 2"}
     notes.write_bytes(b"another")
     assert parts().key != told.key != plain.key
+
+
+class CroppedConfig(BrightnessConfig):
+    """The settings of a later version of the program."""
+
+    crop: int | None = setting(None, "pixels")
+
+
+def test_a_new_setting_with_a_default_makes_nothing_stale(
+    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reasons name the default of a setting that is left out."""
+    before = states(filled.records, filled.config)
+    monkeypatch.setattr(Brightness, "Config", CroppedConfig)
+    cache = filled.config.machine.cache
+    assert states(filled.records, configured(cache)) == before
+    cropped = configured(cache, brightness={"crop": 8, "stride": 2})
+    stale = ("stale", "brightness.crop null -> 8; brightness.stride 1 -> 2")
+    assert states(filled.records, cropped)["a.mp4/brightness"] == stale
+    extract(filled.records, configured(tmp_path / "other", brightness={"crop": 8, "stride": 2}))
+    back = ("stale", "brightness.crop 8 -> null; brightness.stride 2 -> 1")
+    assert states(filled.records, configured(tmp_path / "other"))["a.mp4/brightness"] == back

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from pipeline.settings.stages import with_defaults
+
 
 class NoContent(str):
     """The part of a key that stands for a file that cannot be read. It says why, and is compared with no content."""
@@ -22,7 +24,7 @@ class KeyParts:
 
     Attributes:
         stage, version: the extractor's name and version.
-        settings: every setting that can change the result.
+        settings: those that can change the result and differ from their defaults.
         identity: other things that the result depends on, such as {"weights": sha256}.
         inputs: SHA-256 of the content of each input file, by kind.
         upstream: key of each upstream output, by stage.
@@ -44,7 +46,8 @@ class KeyParts:
     def differences(self, header: Mapping[str, Any]) -> list[str]:
         """One line per part in which a stored header differs from this one."""
         lines = []
-        for path, *values in differences(header.get("settings", {}), self.settings, self.stage):
+        settings = (with_defaults(self.stage, one) for one in (header.get("settings", {}), self.settings))
+        for path, *values in differences(*settings, self.stage):
             old, new = (json.dumps(None if value is ABSENT else value) for value in values)
             lines += [f"{path} {old} -> {new}"] if old != new else []
         if header.get("stage_version") != self.version:

@@ -44,7 +44,7 @@ def run_items(
     with pool.opened(start, len(items)) as (room, new_worker):
         crew = _Crew[J, R](room, new_worker, pool.timeout_s)
         try:
-            while crew.staff(items) if not stop() else crew.halt():
+            while crew.assign_items(items) if not stop() else crew.halt():
                 pool.wait([*crew.at_work])
                 for worker in [*crew.at_work]:
                     yield from crew.collect(worker, items)
@@ -71,7 +71,7 @@ class _Crew(Generic[J, R]):
         """Whether the time to stop is over."""
         return time.monotonic() > self.deadline
 
-    def staff(self, items: deque[J]) -> bool:
+    def assign_items(self, items: deque[J]) -> bool:
         """Give every waiting item that has room a worker; returns whether an item is in work."""
         idle = [worker for worker in self.workers if worker not in self.at_work]
         while idle and items:
@@ -79,7 +79,7 @@ class _Crew(Generic[J, R]):
         while items and len(self.workers) < self.room():
             self.workers.append(self.new_worker())
             self._give(self.workers[-1], items.popleft())
-        unstarted = [worker for worker in self.at_work if not worker.there]
+        unstarted = [worker for worker in self.at_work if not worker.ready]
         for worker, other in zip(idle, unstarted, strict=False):  # a worker that is there takes over
             self._give(worker, self._drop(other))
         if unstarted and len(unstarted) == len(self.workers):
@@ -103,7 +103,7 @@ class _Crew(Generic[J, R]):
         if self.deadline == math.inf:
             self.deadline = time.monotonic() + GRACE_SECONDS
             for worker in [*self.at_work]:
-                if worker.there:
+                if worker.ready:
                     worker.halt()
                 else:
                     self._drop(worker)
