@@ -1,5 +1,6 @@
 """The cache of stage outputs: keys, freshness, local and remote stores, housekeeping."""
 
+from pipeline.cache.cache_key import KeyParts, StageDescription, read_stages, stages_as_json
 from pipeline.cache.housekeeping import (
     CacheFiles,
     CacheListing,
@@ -12,7 +13,6 @@ from pipeline.cache.housekeeping import (
     verify_cache,
 )
 from pipeline.cache.index import stamps
-from pipeline.cache.cache_key import KeyParts, StageDescription, read_stages, stages_as_json
 from pipeline.cache.output_cache import (
     PREVIEWS,
     UNREADABLE,

@@ -156,7 +156,9 @@ def _count_files(cache: Cache, stage: str) -> Iterator[StoredSetting]:
         except UNREADABLE:
             header = {}
         version = {"version": header.get("stage_version")}
-        of_file = flattened({**version, **with_defaults(stage, header.get("settings", {})), **header.get("identity", {})})
+        of_file = flattened(
+            {**version, **with_defaults(stage, header.get("settings", {})), **header.get("identity", {})}
+        )
         name = json.dumps(of_file, sort_keys=True)
         settings[name] = of_file
         groups.setdefault(name, []).append(file)

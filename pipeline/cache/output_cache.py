@@ -46,9 +46,9 @@ from data.video import FrameFolder, Record
 from data.video.frame_folder import fingerprint_frames
 from data.video.video_search import CACHE_MARKER
 from data.weights import cache_dir
+from pipeline.cache.cache_key import KeyParts, NoContent
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
-from pipeline.cache.cache_key import KeyParts, NoContent
 from pipeline.settings.environment import installed_version
 from pipeline.settings.machine import Machine
 

@@ -16,8 +16,8 @@ from data.store import following
 from data.store import hdf5 as store
 from data.video import Record, find_videos
 from pipeline.cache import open_cache
-from pipeline.cache.failure import Failure
 from pipeline.cache.cache_key import KeyParts
+from pipeline.cache.failure import Failure
 from pipeline.cache.output_cache import Cache
 from pipeline.run.batch import StatusRow, status_rows
 from pipeline.run.plan import Planner

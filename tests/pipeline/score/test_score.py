@@ -28,8 +28,8 @@ from data.errors import CacheError, DataError, LossKind, UsageError, WorkerLost
 from data.video.records import Labels, Record
 from data.video.video_search import find_videos
 from data.video.writer import LOSSLESS, write_video
-from models.aim_config import AimConfig
 from extractors.base import setting
+from models.aim_config import AimConfig
 from pipeline import api
 from pipeline.cache import open_cache
 from pipeline.cache.failure import TIPS, Failure
