@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -77,6 +78,24 @@ class StorageError(AimError, OSError):
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what, where=where, fix=fix)
         self.strerror = self.what
+
+
+@contextmanager
+def out_of_memory() -> Iterator[None]:
+    """Raise MemoryError for an error by which torch, OpenVINO or ONNX says in words alone that memory is short.
+
+    It is for calls that get numbers and no file: a file may have the name "out of memory.mp4".
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(words in str(error).lower() for words in ALLOCATION):
+            raise
+        raise MemoryError(str(error).splitlines()[0][:200]) from error
+
+
+ALLOCATION = ("not enough memory", "out of memory", "allocate memory", "to allocate", "bad_alloc", "bad alloc")
+"""What those libraries say, in lower case; types of errors vary, and have no code."""
 
 
 class Cancelled(Exception):  # noqa: N818 -- it is no error

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import WeightsError
+from data.errors import WeightsError, out_of_memory
 
 IN_ITS_SOURCE = re.compile(r"Exception from |Check .* failed at ")
 """Lines of OpenVINO's errors that name a place in its source."""
@@ -18,6 +18,7 @@ IN_ITS_SOURCE = re.compile(r"Exception from |Check .* failed at ")
 Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 
 
+@out_of_memory()
 def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> Any:
     """An `openvino.CompiledModel` of an `openvino.Model`, for one inference at a time.
 
@@ -60,6 +61,7 @@ def forward_on_cpu(model: Any, *, threads: int, where: str | Path) -> Forward:
         what, fix = f"this network does not run here ({cause_of(error)})", "Update openvino, or set pose.backend"
         raise WeightsError(what, where=where, fix=fix) from error
 
+    @out_of_memory()
     def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         request.infer([np.ascontiguousarray(batch)], share_inputs=True)
         return [np.array(request.get_output_tensor(row).data) for row in range(len(request.model_outputs))]

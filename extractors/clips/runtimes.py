@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import UsageError
+from data.errors import UsageError, out_of_memory
 from data.stage_files import StageFiles
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
@@ -107,10 +107,12 @@ def running(network: Network, files: StageFiles) -> StartInference:
     return partial(_start_torch, compiled, network)
 
 
+@out_of_memory()
 def _start_openvino(request: Any, clips: ClipBatch) -> Callable[[], LogitsAndFeatures]:
     """Start a batch of one clip; the caller decodes the next one meanwhile."""
     request.start_async([clips])
 
+    @out_of_memory()
     def result() -> LogitsAndFeatures:
         request.wait()
         return request.get_output_tensor(0).data.copy(), request.get_output_tensor(1).data.copy()
@@ -118,6 +120,7 @@ def _start_openvino(request: Any, clips: ClipBatch) -> Callable[[], LogitsAndFea
     return result
 
 
+@out_of_memory()
 def _start_torch(module: torch.nn.Module, network: Network, clips: ClipBatch) -> Callable[[], LogitsAndFeatures]:
     """Start a batch. A GPU gets it from pinned memory, and the caller continues while it computes."""
     import torch
@@ -143,7 +146,8 @@ def _place_torch(network: Network, files: StageFiles) -> torch.nn.Module:
         # Nondeterministic algorithms give other last bits on every run.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cudnn.deterministic = True
-    module.to(network.device)
+    with out_of_memory():
+        module.to(network.device)
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[network.precision]
     module.network.to(kind)  # the normalisation before it stays in fp32
     if network.device != "cpu" and network.precision != "fp32":
@@ -175,6 +179,6 @@ def _trace(network: Network, files: StageFiles) -> Any:
     size = backbones.backbone(network.backbone).size
     module = backbones.build(network.backbone, network.weights, network.seed, files)
     shape = (1, network.frames, size, size, 3)
-    with warnings.catch_warnings(), torch.inference_mode():
+    with warnings.catch_warnings(), torch.inference_mode(), out_of_memory():
         warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant, which is wanted
         return openvino.convert_model(module, example_input=torch.zeros(shape, dtype=torch.uint8), input=[shape])

@@ -46,8 +46,8 @@ class KeyParts:
     def differences(self, header: Mapping[str, Any]) -> list[str]:
         """One line per part in which a stored header differs from this one."""
         lines = []
-        settings = (with_defaults(self.stage, one) for one in (header.get("settings", {}), self.settings))
-        for path, *values in differences(*settings, self.stage):
+        stored, wanted = (with_defaults(self.stage, one) for one in (header.get("settings", {}), self.settings))
+        for path, *values in differences(stored, wanted, self.stage):
             old, new = (json.dumps(None if value is ABSENT else value) for value in values)
             lines += [f"{path} {old} -> {new}"] if old != new else []
         if header.get("stage_version") != self.version:

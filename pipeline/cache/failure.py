@@ -71,14 +71,11 @@ TIPS: dict[FailureKind, str] = {
 }
 """What to do about a failure that does not say it itself."""
 
-ALLOCATION = (
-    "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
-    "failed to allocate", "failed to map", "bad_alloc", "bad alloc", "start new thread", "too many open files",
-)  # fmt: skip
-"""What libraries say, in lower case, when the machine has no room: types of errors vary, and have no code."""
-
 NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 """The last is what FFmpeg reports when it cannot start its threads."""
+
+OPENCV_NO_ROOM = -4
+"""`code` of OpenCV's error where memory is short."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +154,11 @@ def _short(error: BaseException) -> str:
 
 
 def _no_room(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
-        return True
-    text = str(error).lower()
-    return any(words in text for words in ALLOCATION)
+    """Whether memory, threads or open files were short. Libraries that say so in words alone run in `out_of_memory`."""
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM
+    of_opencv = type(error).__module__ == "cv2" and getattr(error, "code", None) == OPENCV_NO_ROOM
+    return of_opencv or isinstance(error, MemoryError)
 
 
 def _of_a_disk(error: BaseException) -> bool:

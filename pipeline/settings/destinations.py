@@ -18,7 +18,7 @@ MAKE_ROOM = "Make room on that disk, then type the same command again"
 
 def is_full(error: Exception) -> bool:
     """Whether an error says that the disk is full."""
-    return getattr(error, "errno", None) in FULL or "No space left" in str(error)
+    return getattr(error, "errno", None) in FULL
 
 
 def check_file(out: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import UsageError
+from data.errors import UsageError, out_of_memory
 from data.keypoints.skeletons import COCO17
 from data.stage_files import StageFiles
 from data.video import Picture
@@ -44,6 +44,7 @@ class MMPose:
             fix = "Set pose.mmpose.alias, which brings one, or the configuration of a one-stage model such as RTMO"
             raise UsageError("this top-down model needs a detector", fix=fix)
 
+    @out_of_memory()
     def detect(self, image: Picture) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
         from mmdet.apis import inference_detector

@@ -1,12 +1,12 @@
-"""Which failures are kept: those that the video's own content explains, and no others."""
+"""What is at fault follows from the class of an error and its number, and only what the video explains is kept."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from pathlib import Path
 
 import av.error
+import cv2
 import numpy as np
 import pytest
 
@@ -20,114 +20,102 @@ from data.errors import (
     VideoError,
     WeightsError,
     WorkerLost,
+    out_of_memory,
 )
-from data.video import Record
-from pipeline.cache.failure import KEPT, TIPS, Failure, failure_kind
+from data.video import Record, find_videos
+from pipeline.cache.failure import KEPT, TIPS, Failure
+from tests.helpers.extracting import configured, extract
 
 
-def caused(error: AimError, cause: BaseException) -> BaseException:
-    """An error as `raise error from cause` leaves it."""
-    error.__cause__ = cause
+def caused(error: AimError, cause: BaseException, *, hidden: bool = False) -> BaseException:
+    """An error as `raise error from cause` leaves it, or `raise error from None` inside of an `except`."""
+    error.__cause__, error.__context__ = (None, cause) if hidden else (cause, None)
     return error
 
 
-def hidden(error: AimError, cause: BaseException) -> BaseException:
-    """An error as `raise error from None` leaves it inside of an `except`."""
-    error.__context__, error.__suppress_context__ = cause, True
-    return error
+def opencv_without_memory() -> BaseException:
+    """OpenCV's own error for a picture of eleven terabytes."""
+    try:
+        cv2.resize(np.zeros((10, 10, 3), np.uint8), (2_000_000, 2_000_000))
+    except cv2.error as error:
+        return error
+    raise AssertionError
+
+
+RECORD = Record("day/a.mp4", Path("/in/day/a.mp4"))
+SHORT = "not enough memory, threads or open files on this machine"
+LOST = WorkerLost("was killed by SIGSEGV", "crashed")
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "kind", "cause", "fix"),
     [
-        MemoryError(),
-        np._core._exceptions._ArrayMemoryError((1 << 50,), np.dtype(float)),  # type: ignore[attr-defined]
-        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"),
-        RuntimeError("Exception from src/inference: std::bad_alloc"),
-        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("can't start new thread"),
-        OSError(errno.ENOMEM, "Cannot allocate memory"),
-        OSError(errno.ENOSPC, "No space left on device"),
-        ImportError("libonnx.so: failed to map segment from shared object"),
-        CacheError("damaged cache file"),
-        ChangedError("the input changed"),
-        StorageError("the store does not answer"),
-        caused(
-            WeightsError("not a MoveNet MultiPose .tflite file", where="/w/movenet.tflite"), RuntimeError("bad_alloc")
-        ),
-        hidden(DataError("cannot read", where="/in/day/a.txt"), MemoryError()),
-        caused(VideoError("cannot be opened (Too many open files)"), OSError(errno.EMFILE, "Too many open files")),
-        caused(VideoError("damaged video stream"), av.error.BlockingIOError(errno.EAGAIN, "temporarily unavailable")),
-        caused(VideoError("cannot be opened"), PermissionError(errno.EACCES, "Permission denied")),
-        WeightsError("cannot read tensors from this file", where="/w/i3d.safetensors"),
-        WeightsError("torchvision could not bring its weights"),
+        (VideoError("out of memory", where="/in/day/a.mp4"), "video", "out of memory", "Play the video"),
+        (caused(VideoError("no"), av.error.InvalidDataError(1, "out of memory")), "video", "no", "Play"),
+        (caused(VideoError("no"), av.error.OSError(errno.EIO, "No space left")), "video", "no", "Play"),
+        (DataError("3 rows", where="day/a.mp4"), "input", "3 rows", "correct the file"),
+        (DataError("3 rows", where="/in/a.txt:3"), "input", "/in/a.txt:3: 3 rows", "correct the file"),
+        (KeyError("bad_alloc"), "program", "KeyError: 'bad_alloc'", "report the traceback"),
+        (LOST, "crashed", "was killed by SIGSEGV", "--retry-failed"),
+        (MemoryError(), "memory", f"{SHORT} (MemoryError)", "fewer --workers"),
+        (OSError(errno.ENOMEM, "x"), "memory", f"{SHORT} ([Errno 12] x)", "fewer --workers"),
+        (opencv_without_memory(), "memory", SHORT, "fewer --workers"),
+        (caused(VideoError("no"), OSError(errno.EMFILE, "x")), "memory", f"{SHORT} ([Errno 24] x)", ""),
+        (caused(VideoError("no"), av.error.BlockingIOError(errno.EAGAIN, "x")), "memory", SHORT, ""),
+        (caused(DataError("no"), MemoryError(), hidden=True), "memory", SHORT, ""),
+        (caused(WeightsError("no", where="/w/i3d"), MemoryError("x")), "memory", f"{SHORT} (x)", ""),
+        (caused(VideoError("no"), PermissionError(errno.EACCES, "x")), "disk", "no", "can be written"),
+        (OSError(errno.EROFS, "x"), "disk", "OSError: x", "can be written"),
+        (OSError(errno.ENOSPC, "x"), "disk", "no space left on the disk of the cache", "Make room"),
+        (FileNotFoundError(2, "x", "/No space left"), "disk", "/No space left: FileNotFoundError: x", "can be"),
+        (CacheError("damaged"), "damaged", "damaged", "same command"),
+        (ChangedError("it changed", where="/in/day/a.mp4"), "changed", "/in/day/a.mp4: it changed", "same command"),
+        (StorageError("gone", where="s3://b/a.mp4"), "store", "s3://b/a.mp4: gone", "store answers"),
+        (ImportError("libonnx.so: failed to map"), "set-up", "ImportError: libonnx.so: failed to map", "doctor"),
+        (UsageError("a package too many", fix="Remove one"), "set-up", "a package too many", "Remove one"),
+        (WeightsError("no such file", where="/w/i3d"), "weights", "/w/i3d: no such file", "weights list"),
+        (WorkerLost("took longer than 9 s", "timeout"), "timeout", "took longer than 9 s", "work.timeout_s"),
+        (WorkerLost("does not answer"), "killed", "does not answer", "enough memory"),
     ],
 )
-def test_failures_of_the_moment_are_not_kept(error: BaseException) -> None:
-    assert failure_kind(error) not in KEPT
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: VideoError("not a readable video", where="/in/day/a.mp4"),
-        lambda: caused(VideoError("not a readable video"), av.error.InvalidDataError(1, "Invalid data found")),
-        lambda: caused(VideoError("damaged video stream"), av.error.OSError(errno.EIO, "Input/output error")),
-        lambda: DataError("row 3 has 12 numbers", where="/in/day/a.txt:3"),
-        lambda: DataError("no kinematics file", where="day/a.mp4"),
-        lambda: DataError("no such joint", where="/in/keypoints/a_keypoints/000.json"),
-        lambda: ZeroDivisionError("a bug is kept with its traceback"),
-    ],
-)
-def test_failures_that_the_video_explains_are_kept(make: Callable[[], BaseException]) -> None:
-    assert failure_kind(make()) in KEPT
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "tip"),
-    [
-        (VideoError("not a readable video"), "video", "Play the video"),
-        (WeightsError("no such file", where="/w/i3d.safetensors"), "weights", "weights"),
-        (DataError("row 3 has 12 numbers"), "input", "correct the file"),
-        (OSError(errno.EROFS, "Read-only file system"), "disk", "can be written"),
-        (OSError(errno.ENOSPC, "No space left on device"), "disk", "Make room"),
-        (StorageError("the store does not answer"), "store", "store answers"),
-        (MemoryError(), "memory", "fewer --workers"),
-        (UsageError("a package too many", fix="Remove one"), "set-up", "Remove one"),
-        (ZeroDivisionError("x"), "program", "report the traceback"),
-        (WorkerLost("took longer than 9 s", "timeout"), "timeout", "work.timeout_s"),
-        (WorkerLost("the Ray worker does not answer"), "killed", "enough memory"),
-        (WorkerLost("was killed by SIGSEGV", "crashed"), "crashed", "--retry-failed"),
-    ],
-)
-def test_the_tip_follows_the_kind(error: BaseException, kind: str, tip: str) -> None:
-    failure = Failure.of(error, "pose")
+def test_an_error_says_what_is_at_fault(error: BaseException, kind: str, cause: str, fix: str) -> None:
+    failure = Failure.of(error, "pose", RECORD)
     assert failure.kind == kind
-    assert tip in failure.fix
-    assert ("Play the video" in failure.fix) == (kind == "video")
+    assert failure.cause.startswith(cause)
+    assert fix in failure.fix
+    assert str(failure) == f"{failure.cause}. {failure.fix}"
+    assert (kind in KEPT) == (kind in ("video", "input", "program", "crashed"))
+    if isinstance(error, AimError) and kind != "memory":
+        assert Failure.of(error).cause == (f"{error.where}: {error.what}" if error.where else error.what)
 
 
 @pytest.mark.parametrize(
-    ("error", "cause"),
+    "text",
     [
-        (VideoError("not a readable video", where="/in/day/a.mp4"), "not a readable video"),
-        (DataError("'gaze' has shape (2,), others (3,)", where="day/a.mp4"), "'gaze' has shape (2,), others (3,)"),
-        (DataError("row 3 has 12 numbers", where="/in/day/a.txt:3"), "/in/day/a.txt:3: row 3 has 12 numbers"),
-        (ChangedError("it changed", where="/in/day/a.mp4"), "/in/day/a.mp4: it changed"),
-        (StorageError("the object is gone", where="s3://b/in/a.mp4"), "s3://b/in/a.mp4: the object is gone"),
-        (FileNotFoundError(2, "No such file", "/in/day/a.txt"), "/in/day/a.txt: FileNotFoundError: No such file"),
-        (KeyError("x"), "KeyError: 'x'"),
-        (WorkerLost("the Ray worker does not answer"), "the Ray worker does not answer"),
+        "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried",
+        "Exception from src/inference: std::bad_alloc\nCheck failed",
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
     ],
 )
-def test_the_cause_names_every_file_but_a_video_at_fault(error: BaseException, cause: str) -> None:
-    record = Record("day/a.mp4", Path("/in/day/a.mp4"))
-    assert Failure.of(error, "pose", record).cause == cause
-    if isinstance(error, AimError):
-        assert Failure.of(error).cause == f"{error.where}: {error.what}", "no video is beside it"
+def test_a_library_that_says_in_words_that_memory_is_short(text: str) -> None:
+    with pytest.raises(MemoryError, match=text.partition("\n")[0][-20:]), out_of_memory():
+        raise RuntimeError(text)
+    with pytest.raises(RuntimeError, match="shape"), out_of_memory():
+        raise RuntimeError("a wrong shape")
 
 
-def test_one_text_says_what_to_do() -> None:
-    assert str(Failure("timeout", "", "took longer than 9 s")) == f"took longer than 9 s. {TIPS['timeout']}"
-    assert str(Failure("timeout", "", "x", "Wait")) == "x. Wait"
+def test_the_name_of_a_video_is_not_its_failure(toy_stages: None, tmp_path: Path) -> None:
+    videos = tmp_path / "in"
+    videos.mkdir()
+    names = ("plain", "out of memory", "bad_alloc", "No space left on device", "too many open files")
+    for name in names:
+        (videos / f"{name}.mp4").touch()
+    config, records = configured(tmp_path / "cache", stages=["brightness"]), find_videos([videos]).records
+    failed = [result.failed["brightness"] for result in extract(records, config).failed]
+    assert {(failure.kind, failure.cause) for failure in failed} == {("video", "the file is empty")}
+    assert len(failed) == len([*(tmp_path / "cache").rglob("*.failed.json")]) == len(names)
+
+
+def test_a_failure_without_a_tip_is_one_sentence() -> None:
+    assert "upstream" not in TIPS
     assert str(Failure("upstream", "pose", "needs clips, which failed")) == "needs clips, which failed"
