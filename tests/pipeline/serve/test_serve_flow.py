@@ -17,7 +17,7 @@ from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, write_report
 from pipeline.score.score import Score
 from pipeline.serve.server import UploadProgress
-from pipeline.serve.submission_queue import REPORT
+from pipeline.serve.submissions import REPORT
 from tests.helpers import report_samples
 from tests.helpers.browsing import (
     IN_BROWSER,
