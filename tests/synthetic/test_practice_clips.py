@@ -96,21 +96,14 @@ def test_a_clip_has_the_same_bytes_each_time(folder: Path, tmp_path: Path, monke
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_the_command_makes_the_answers(
+def test_commands_name_the_next_one(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     videos = Path(shutil.copytree(folder / "videos", tmp_path / "videos"))
     assert printed_by("answers", str(videos)) == [f"{videos}/ratings: 84 answers of the synthetic raters eva and finn"]
-    monkeypatch.setattr("sys.argv", ["synthetic", "answers", str(tmp_path)])
+    made = str(tmp_path / "JIGSAWS")
+    printed = printed_by("jigsaws", made, "--kinematics-only", "--count", "1")
+    assert printed == [made, f"evaluate it: aqa evaluate {made} --config jigsaws"]
     with pytest.raises(SystemExit):
-        command.main()
+        printed_by("answers", str(tmp_path))
     assert "python -m synthetic clips ." in capsys.readouterr().err
-
-
-def test_a_synthetic_data_set_names_the_command_that_evaluates_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = str(tmp_path / "JIGSAWS")
-    monkeypatch.setattr("sys.argv", ["synthetic", "jigsaws", folder, "--kinematics-only", "--count", "1"])
-    command.main()
-    assert capsys.readouterr().out.splitlines() == [folder, f"evaluate it: aqa evaluate {folder} --config jigsaws"]

@@ -70,13 +70,6 @@ def test_synthetic_aqa7(tmp_path: Path) -> None:
     assert len(probe(record.path)[1]) == 5
 
 
-def test_the_same_seed_makes_the_same_bytes(tmp_path: Path) -> None:
-    first, second = (make_aqa7(tmp_path / name, count=2, frames=3) for name in ("a", "b"))
-    names = sorted(p.relative_to(first) for p in first.rglob("*.avi"))
-    assert names
-    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
-
-
 def planted(symmetric: bool, count: int = 200) -> tuple[NDArray[np.float64], ...]:
     """Mean leader and follower (performance, channel) and quality of many performances."""
     relation = Relation.draw(6, 0, symmetric=symmetric)

@@ -76,26 +76,6 @@ def test_a_held_out_interval_comes_from_the_other_folds_alone(seed: int, folds: 
     assert pairs == [None] * 8  # one independent performance in the other fold is too few
 
 
-def split_intervals(rng: np.random.Generator, n: int, m: int, level: float) -> float:
-    """Share of m new values in the intervals from n residuals of a fixed predictor, with heavy tails."""
-    residuals = np.abs(rng.standard_t(3, n))
-    ends = cross_interval(np.zeros((n, m)), residuals, group_weights(np.arange(n)), level)
-    assert ends is not None
-    new = rng.standard_t(3, m)
-    return float(((ends[:, 0] <= new) & (new <= ends[:, 1])).mean())
-
-
-@pytest.mark.parametrize(("n", "level"), [(4, 0.8), (7, 0.8), (19, 0.95), (33, 0.8), (60, 0.95)])
-def test_coverage_of_exchangeable_residuals(n: int, level: float) -> None:
-    """With a predictor that does not depend on the data CV+ is split conformal: exactly ceil((n+1) level)/(n+1)."""
-    rng = np.random.default_rng(n)
-    covered = np.array([split_intervals(rng, n, 50, level) for _ in range(3000)])
-    expected = np.ceil((n + 1) * level - 1e-9) / (n + 1)
-    error = covered.std() / np.sqrt(len(covered))
-    assert abs(covered.mean() - expected) < 4 * error
-    assert expected >= level - 1e-9
-
-
 def test_coverage_with_views_of_one_performance() -> None:
     """Views share their error: intervals that count them as independent would cover too little."""
     rng, hits = np.random.default_rng(2), []
