@@ -18,13 +18,14 @@ from data.store import Array, StageOutput
 from data.video import Picture
 from extractors import keypoint_geometry as geometry
 from extractors import signals
+from extractors.contract import MadeSource
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.pose.shot_people import People
 from extractors.pose.stage import Pose, VideoAgents
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
-from tests.helpers.drawn_people import ColourReader, MemoryClip, person, picture
+from tests.helpers.drawn_people import ColourReader, person, picture
 
 FILES = StageFiles()
 
@@ -138,7 +139,7 @@ def test_detections_of_a_shot_are_freed_when_it_ends(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("extractors.pose.stage.People", Counted)
     pose = Pose(PoseConfig(agents=1), FILES)
     pose._backend = ColourReader()
-    output = pose.extract(MemoryClip([picture(person(160, 120))] * 100))
+    output = pose.extract(MadeSource([picture(person(160, 120))] * 100))
     assert output.quality["cuts"] == 3
     assert output.quality["found_rate"] == 1
     assert counts == [1, 2, 2, 2]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats, StageOutput
 from data.video import Picture
-from data.video.decoder import Frame, VideoInfo
-from data.video.records import Record
 from extractors.pose.detections import Detections
 from extractors.pose.shot_people import People, Track, people_of
 
@@ -85,26 +81,3 @@ class ColourReader:
         if tilt > self.max_tilt:
             return Detections.none()
         return Detections(pose[None], np.array([0.9 * (1 - 0.2 * tilt)]))
-
-
-class MemoryClip:
-    """Frames in memory as a stage's source; with more times than images it is a stream that ends early.
-
-    Attributes:
-        asked: numbers of the frames that were given, in order.
-    """
-
-    def __init__(self, images: Sequence[Picture], rate: float = 25.0, times: Sequence[float] | Floats = ()) -> None:
-        self.images, self.times = images, np.array(times) if len(times) else np.arange(len(images)) / rate
-        self.asked: list[int] = []
-        self.record = Record("clip", Path("clip"))
-        self.info = VideoInfo(images[0].shape[1], images[0].shape[0])
-        self.upstream: dict[str, StageOutput] = {}
-
-    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        """As `extractors.base.Source` says."""
-        for i in range(len(self.times)) if indices is None else indices:
-            if i >= len(self.images):
-                return
-            self.asked.append(i)
-            yield Frame(i, float(self.times[i]), self.images[i])

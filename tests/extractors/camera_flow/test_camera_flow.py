@@ -17,18 +17,18 @@ from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
+from extractors.contract import MadeSource
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT
-from tests.helpers.drawn_people import MemoryClip
 
 FILES = StageFiles()
 
 RATE = 25.0
 
 
-def shown(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> MemoryClip:
+def shown(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> MadeSource:
     """A video of grey pictures."""
-    return MemoryClip([np.repeat(grey[..., None], 3, axis=2) for grey in frames], RATE, times)
+    return MadeSource([np.repeat(grey[..., None], 3, axis=2) for grey in frames], RATE, times)
 
 
 def run(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> StageOutput:

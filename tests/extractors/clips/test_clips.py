@@ -24,8 +24,8 @@ from extractors.clips import stage as clips
 from extractors.clips.layouts import plan_clips
 from extractors.clips.runtimes import Network
 from extractors.clips.stage import Clips, ClipsConfig
+from extractors.contract import MadeSource
 from extractors.openvino_cpu import compile_for_cpu
-from tests.helpers.drawn_people import MemoryClip
 
 FILES = StageFiles()
 
@@ -69,7 +69,7 @@ def means(monkeypatch: pytest.MonkeyPatch) -> Means:
 @pytest.mark.parametrize("count", [1, 10, 30, 102])
 def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, count: int) -> None:
     config = ClipsConfig(layout=layout, steps=5, frames_per_clip=8, device="cpu")
-    source = MemoryClip(numbered(count))
+    source = MadeSource(numbered(count))
     output = Clips(config, FILES).extract(source)
     plan = plan_clips(count, layout=layout, steps=5, frames=8)
     expected = [plan.clips[first:end].mean() for first, end in plan.spans]
@@ -83,18 +83,19 @@ def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, cou
 
 def test_padding_is_reported(means: Means) -> None:
     config = ClipsConfig(steps=2, frames_per_clip=16, device="cpu")
-    assert Clips(config, FILES).extract(MemoryClip(numbered(1))).quality["repeated_frames"] == 1.0
-    assert Clips(config, FILES).extract(MemoryClip(numbered(40))).quality["repeated_frames"] == 0.0
-    assert Clips(config, FILES).extract(MemoryClip(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
+    assert Clips(config, FILES).extract(MadeSource(numbered(1))).quality["repeated_frames"] == 1.0
+    assert Clips(config, FILES).extract(MadeSource(numbered(40))).quality["repeated_frames"] == 0.0
+    assert Clips(config, FILES).extract(MadeSource(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
 
 
-def test_a_source_that_ends_early_is_an_error(means: Means) -> None:
+def test_a_source_that_ends_early_is_an_error(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MadeSource, "frames", lambda *_: iter(()))
     with pytest.raises(VideoError, match="ended before its last clip"):
-        Clips(ClipsConfig(device="cpu"), FILES).extract(MemoryClip(numbered(30), times=np.arange(40) / 25))
+        Clips(ClipsConfig(device="cpu"), FILES).extract(MadeSource(numbered(30)))
 
 
 def test_a_gpu_would_get_batches(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
-    output = Clips(ClipsConfig(device="cuda", batch=4), FILES).extract(MemoryClip(numbered(102)))
+    output = Clips(ClipsConfig(device="cuda", batch=4), FILES).extract(MadeSource(numbered(102)))
     assert means.batches == [4, 4, 2]
     assert np.allclose(output.arrays["logits"].values[0, 0], 7.5)
 
@@ -163,16 +164,16 @@ def test_networks_are_shared_and_a_kept_model_gives_the_same_numbers_without_tor
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(clip_runtimes, "_RUNNING", {})
-    first = Clips(ClipsConfig(**TINY), FILES).extract(MemoryClip(noise(8))).arrays["logits"].values
+    first = Clips(ClipsConfig(**TINY), FILES).extract(MadeSource(noise(8))).arrays["logits"].values
     kept = [*clip_runtimes._RUNNING.values()]
-    again = Clips(ClipsConfig(**TINY), FILES).extract(MemoryClip(noise(8))).arrays["logits"].values
+    again = Clips(ClipsConfig(**TINY), FILES).extract(MadeSource(noise(8))).arrays["logits"].values
     assert [one is other for one, other in zip(clip_runtimes._RUNNING.values(), kept, strict=True)] == [True]
     assert first.dtype == np.float32
     assert first.std() > 0
     code = (
         "import sys; from tests.extractors.clips.test_clips import *\n"
         "before = 'torch' in sys.modules\n"
-        "arrays = Clips(ClipsConfig(**TINY), FILES).extract(MemoryClip(noise(8))).arrays\n"
+        "arrays = Clips(ClipsConfig(**TINY), FILES).extract(MadeSource(noise(8))).arrays\n"
         "print(before, 'torch' in sys.modules, arrays['logits'].values.tobytes().hex())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -261,6 +262,6 @@ def test_the_default_stage_gives_the_published_numbers() -> None:
     reference = np.load(REFERENCE)
     for runtime in ("openvino", "torch"):
         config = ClipsConfig(steps=1, device="cpu", runtime=runtime)
-        arrays = Clips(config, FILES).extract(MemoryClip(framed)).arrays
+        arrays = Clips(config, FILES).extract(MadeSource(framed)).arrays
         assert np.abs(arrays["logits"].values - reference["logits_16"]).max() < 1e-4
         assert np.abs(arrays["features"].values - reference["features_16"]).max() < 1e-4

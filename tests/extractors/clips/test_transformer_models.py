@@ -18,8 +18,8 @@ from data.weights import weights_dir
 from data.weights.network_folders import PROCESSORS
 from extractors.clips import backbones
 from extractors.clips.stage import Clips, ClipsConfig
+from extractors.contract import MadeSource
 from tests.extractors.clips.test_clips import noise
-from tests.helpers.drawn_people import MemoryClip
 
 transformers = pytest.importorskip("transformers", reason="needs the extra transformers")
 torch = pytest.importorskip("torch")
@@ -64,7 +64,7 @@ def config(folder: Path | str, **more: Any) -> ClipsConfig:
 def test_the_numbers_are_those_of_the_library(tmp_path: Path, kind: str) -> None:
     """Its own processor makes the input; pictures have its short side, so that only the cut and the scale matter."""
     pictures = noise(2 * FRAMES)[:, :36, :50]
-    output = Clips(config(saved(tmp_path / "m", kind), layout="uniform"), FILES).extract(MemoryClip(pictures))
+    output = Clips(config(saved(tmp_path / "m", kind), layout="uniform"), FILES).extract(MadeSource(pictures))
     made = processor(kind)(list(pictures[:FRAMES]), return_tensors="pt")
     pixels = next(iter(made.values())).reshape(1, FRAMES, 3, 32, 32)
     network = model(kind)
@@ -115,7 +115,7 @@ def test_clips_are_of_the_rate_at_which_the_processor_samples(tmp_path: Path) ->
     """Its own sampling of the same video gives the same frames."""
     kind, rate, count = "VJEPA2Model", 30.0, 24
     folder = sampled(saved(tmp_path / "m", kind), fps=10, do_sample_frames=True)
-    clip = MemoryClip(noise(count)[:, :36, :50], rate)
+    clip = MadeSource(noise(count)[:, :36, :50], rate)
     output = Clips(config(folder, layout="windows"), FILES).extract(clip)
     metadata = transformers.video_utils.VideoMetadata(total_num_frames=count, fps=rate)
     library = np.asarray(transformers.VJEPA2VideoProcessor.from_pretrained(folder).sample_frames(metadata, fps=10))

@@ -15,13 +15,14 @@ from data.errors import DataError, UsageError, WeightsError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video import Picture
+from extractors.contract import MadeSource
 from extractors.keypoint_geometry import INTERPOLATED_SCORE, body_sizes
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.chosen_agents import TRACK_COLUMNS
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
+from tests.helpers.drawn_people import SIZE, ColourReader, person, picture
 
 FILES = StageFiles()
 
@@ -34,7 +35,7 @@ RAW: dict[str, Any] = {"cleaning": {"fix_sides": False, "max_gap_s": 0, "smoothi
 def extract(images: Sequence[Picture], **settings: Any) -> StageOutput:
     stage = Pose(PoseConfig(**{"agents": 1, "views": 4, **settings}), FILES)
     stage._backend = ColourReader(READABLE)
-    return stage.extract(MemoryClip(images))
+    return stage.extract(MadeSource(images))
 
 
 def somersault(count: int = 30, speed: float = 0.35) -> list[np.ndarray]:
@@ -61,7 +62,7 @@ def test_every_frame_gets_its_views_and_a_top_down_network_the_upright_frame_alo
     stage = Pose(PoseConfig(agents=1, views=views), FILES)
     stage._backend = ColourReader()
     stage._backend.max_views = most
-    assert stage.extract(MemoryClip([picture(person(160, 120))] * 3)).quality["views"] == got
+    assert stage.extract(MadeSource([picture(person(160, 120))] * 3)).quality["views"] == got
     assert len(stage._backend.inputs) == 3 * got
     assert stage._backend.inputs[::got] == [(240, 320, 3)] * 3
 
@@ -213,7 +214,7 @@ def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_p
     render_dives(tmp_path, 1, seed=5)
     path = next((tmp_path / "videos").glob("*.mp4"))
     images = [frame.image for frame in decode(path)]
-    output = Pose(PoseConfig(weights_file=str(movenet), agents=2), FILES).extract(MemoryClip(images))
+    output = Pose(PoseConfig(weights_file=str(movenet), agents=2), FILES).extract(MadeSource(images))
     truth = read_truth(tmp_path / "truth" / f"{path.stem}.npz")
     measured = compare_keypoints(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
     assert output.quality["found_rate_all"] >= 0.95

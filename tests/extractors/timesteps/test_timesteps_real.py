@@ -10,9 +10,9 @@ import pytest
 from data.stage_files import StageFiles
 from data.video.decoder import decode, probe
 from extractors.camera_flow.stage import CameraFlow
+from extractors.contract import MadeSource
 from extractors.pose.stage import Pose
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
-from tests.helpers.drawn_people import MemoryClip
 
 FILES = StageFiles()
 
@@ -23,12 +23,13 @@ FRAMES = 16
 @pytest.mark.weights
 @pytest.mark.skipif(not CLIP.exists(), reason="needs ../shared/clips")
 def test_two_people_and_the_camera_of_a_real_clip():
-    source = MemoryClip([frame.image for frame in decode(CLIP, range(FRAMES))], times=probe(CLIP)[1][:FRAMES])
-    source.upstream = {
-        "pose": Pose(Pose.Config(agents=2), FILES).extract(source),
-        "camera_flow": CameraFlow(CameraFlow.Config(), FILES).extract(source),
+    pictures, times = [frame.image for frame in decode(CLIP, range(FRAMES))], probe(CLIP)[1][:FRAMES]
+    upstream = {
+        "pose": Pose(Pose.Config(agents=2), FILES).extract(MadeSource(pictures, times)),
+        "camera_flow": CameraFlow(CameraFlow.Config(), FILES).extract(MadeSource(pictures, times)),
     }
-    still = source.upstream["camera_flow"].quality
+    source = MadeSource(upstream=upstream)
+    still = upstream["camera_flow"].quality
     assert still["static_share"] == 1.0
     assert still["inliers_mean"] > 0.9
     people = Timesteps(TimestepsConfig(secondary=("pose:1",), scene=""), FILES).extract(source)
