@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from data.datasets.score_lists import LAYOUTS, UNLV
-from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD
+from data.keypoints.kinect_tables import PARENTS
+from data.keypoints.skeletons import SKELETONS
 from data.store import write_bytes
 from data.store.arrays import Floats
 from data.video import Picture, write_video
@@ -142,11 +143,11 @@ def make_unlv(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -
 def _body(quality: float, frames: int, seed: int, number: int) -> Floats:
     """(frame, 22, 3) centimetres of UI-PRMD's joints, y up: the arms rise, less steadily at lower quality."""
     rng = np.random.default_rng([seed, 17, number])
-    rest = np.array([BODY[name] for name in UI_PRMD], dtype=np.float64)
+    rest = np.array([BODY[name] for name in SKELETONS["UI-PRMD"]], dtype=np.float64)
     rise = 30 * np.sin(np.linspace(0, np.pi, frames)) + 8 * (1 - quality) * rng.normal(size=frames)
     joints = np.repeat(rest[None], frames, axis=0)
     for name, share in (("ElbowLeft", 0.5), ("WristLeft", 1.0), ("ElbowRight", 0.5), ("WristRight", 1.0)):
-        joints[:, UI_PRMD.index(name), 1] += share * rise
+        joints[:, SKELETONS["UI-PRMD"].index(name), 1] += share * rise
     return joints
 
 
@@ -198,9 +199,11 @@ def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) 
                 scores[f"clinical {name} Ex#{exercise}"] = score
             body = _body(quality, frames, seed, 10 * number + exercise) * 0.01
             joints = np.zeros((frames, 25, 4))
-            for place, name in enumerate(KIMORE):
-                if name in UI_PRMD:
-                    joints[:, place] = np.concatenate([body[:, UI_PRMD.index(name)], np.full((frames, 1), 2)], axis=1)
+            for place, name in enumerate(SKELETONS["KIMORE"]):
+                if name in SKELETONS["UI-PRMD"]:
+                    joints[:, place] = np.concatenate(
+                        [body[:, SKELETONS["UI-PRMD"].index(name)], np.full((frames, 1), 2)], axis=1
+                    )
             path = root / group / person / f"Es{exercise}/Raw/JointPosition010101.csv"
             _write_rows(path, joints.reshape(frames, -1), tail=",", joined=number == 0)
             stamps = 333_333.0 * (np.arange(frames) + 21 * (number == 1) * (np.arange(frames) >= frames // 2))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,69 +20,148 @@ AGAIN = "Export the keypoints again"
 
 MAX_BYTES = 1 << 30  # larger files, or folders, are refused
 
+MAX_FRAME = 10**15  # larger frame numbers are refused
+
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
-
-@dataclass
-class Person:
-    """One person in one frame, in the layout's joints."""
-
-    points: NDArray[np.float64]  # (K, 3) x, y, score, or (K, 4) x, y, z, score
-    score: float | None = None  # of the person, where the file has one
-    id: str = ""  # name or number of the person, likewise
+Points = NDArray[np.floating]
+Frames = NDArray[np.int64]
+Skeleton = tuple[str, tuple[str, ...]]
+"""Name of a layout, and of its joints."""
 
 
-@dataclass
-class Entries:
-    """The frames of a file, in its own joints."""
+@dataclass(frozen=True)
+class Keypoints:
+    """The bodies of a file as one array: a row for each person in each frame, in named joints.
+
+    People who are not in a frame take no memory there, however many people and frames a file names.
+    """
 
     path: Path  # file or folder, for messages
-    layout: str = ""  # name of the layout, empty until the first person is read
-    joints: tuple[str, ...] = ()  # (K,) names of the joints, likewise
+    layout: str  # name of the layout, empty where the file shows none; after reading also which joints became which
+    joints: tuple[str, ...]  # (joint,) names
+    points: Points  # (row, joint, axes + 1) coordinates and score
+    frames: Frames  # (row,) frame number
+    people: Sequence[str]  # (row,) name or number of the person, empty where the file has none
+    scores: Points  # (row,) of the person, NaN where the file has none
+    entries: Frames  # (entry,) numbers of the frames that the file has, also of those without people
+    times: Floats | None = None  # (entry,) seconds, where the file has them
     complete: bool = False  # whether the layout has an entry for every frame, also for those without people
     normalised: bool = False  # whether x and y are parts of the picture's width and height
     in_metres: bool = False  # whether three coordinates are in metres, since the file names its unit
-    frames: dict[int, list[Person]] = field(default_factory=dict)  # people by frame index
-    times: dict[int, float] = field(default_factory=dict)  # seconds by frame index, where the file has them
-    people: tuple[str, ...] = ()  # `Person.id` in order, where the files decide it; else in order of appearance
 
-    def everybody(self) -> Iterator[Person]:
-        """The people of all frames."""
-        return (person for group in self.frames.values() for person in group)
+    @classmethod
+    def of_bodies(
+        cls,
+        path: Path,
+        skeleton: Skeleton,
+        points: Any,
+        frames: Any,
+        people: Sequence[str] | None = None,
+        scores: Any = np.nan,
+        entries: Any = None,
+        **form: Any,
+    ) -> Keypoints:
+        """The rows of bodies that a reader has in any order; entries are their frames, unless they are given.
 
-    def new_frame(self, index: int, field: Field) -> list[Person]:
-        """The empty list of people of a frame that has not been read yet; `field` names the frame."""
-        if index in self.frames:
-            raise refuse(field.path, f"{field.where}: frame {index} appears twice", "Keep one entry a frame")
-        return self.frames.setdefault(index, [])
+        Raises DataError: a frame number that no video has.
+        """
+        numbers, count = frame_numbers(path, frames), len(frames)
+        return cls(
+            path,
+            *skeleton,
+            np.asarray(points, dtype=np.float64) if count else np.zeros((0, len(skeleton[1]), 3)),
+            numbers,
+            [""] * count if people is None else people,
+            np.array(np.broadcast_to(np.array(scores, dtype=np.float64), count)),
+            np.unique(numbers) if entries is None else frame_numbers(path, entries),
+            **form,
+        )
 
-    def use(self, layout: str, joints: tuple[str, ...], field: Field) -> None:
-        """Set the file's skeleton. Raises DataError: the person in `field` has another one than those before."""
-        if self.joints and (self.layout, self.joints) != (layout, joints):
-            raise field.refuse(f"is {layout}, other people of the file are {self.layout}")
-        self.layout, self.joints = layout, joints
+    @classmethod
+    def of_tracks(
+        cls, path: Path, layout: str, tracks: Mapping[str, Mapping[str, Floats]], entries: Frames, **form: Any
+    ) -> Keypoints:
+        """The rows of joints over time: (entry, axes + 1) coordinates and score, by person and joint.
+
+        A person is in the frames that have one of its joints. Raises DataError: no joints.
+        """
+        series = {(who, joint): values for who, joints in tracks.items() for joint, values in joints.items()}
+        if not series:
+            raise keypoint_error(path, "has no joints")
+        joints = tuple(dict.fromkeys(joint for _, joint in series))
+        absent = np.full_like(next(iter(series.values())), np.nan)
+        points = np.array([[series.get((who, joint), absent) for joint in joints] for who in tracks])
+        person, entry = np.isfinite(points[..., 0]).any(axis=1).nonzero()
+        people = [[*tracks][number] for number in person]
+        points = points.swapaxes(1, 2)[person, entry]
+        return cls.of_bodies(path, (layout, joints), points, entries[entry], people, entries=entries, **form)
+
+    def at(self, rows: NDArray[np.intp], **changes: Any) -> Keypoints:
+        """These rows alone."""
+        given = {name: getattr(self, name)[rows] for name in ("points", "frames", "scores")}
+        return replace(self, **{**given, "people": [self.people[row] for row in rows], **changes})
+
+    def in_frame(self, number: int) -> slice:
+        """The rows of a frame, where rows are in the order of frames."""
+        return slice(*np.searchsorted(self.frames, [number, number + 1]).tolist())
+
+    def over_time(self, count: int) -> Floats:
+        """(entry, person, joint, axes + 1) the first `count` people; NaN and score 0 where one is missing."""
+        order = {name: number for number, name in enumerate(dict.fromkeys(self.people))}
+        person = np.array([order[name] for name in self.people], dtype=np.intp)
+        points = np.full((len(self.entries), count, *self.points.shape[1:]), np.nan)
+        points[..., -1] = 0
+        rows = np.flatnonzero(person < count)
+        points[np.searchsorted(self.entries, self.frames[rows]), person[rows]] = self.points[rows]
+        return points
 
 
-def refuse(path: Path, what: str, fix: str = AGAIN) -> DataError:
-    """The error for a file."""
+class Bodies:
+    """Collects the bodies of a file one after another; `complete` and `normalised` as in `Keypoints`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.complete, self.normalised = path, False, False
+        self._skeleton: Skeleton = ("", ())
+        self._entries: dict[int, None] = {}
+        self._rows: list[tuple[Floats, int, str, float]] = []
+
+    def begin(self, frame: int, field: Field) -> None:
+        """Begin a frame. Raises DataError, which names `field`: it has been read before."""
+        if frame in self._entries:
+            raise keypoint_error(field.path, f"{field.where}: frame {frame} appears twice", "Keep one entry a frame")
+        self._entries[frame] = None
+
+    def add(
+        self, frame: int, skeleton: Skeleton, points: Floats, field: Field, person: str = "", score: float = math.nan
+    ) -> None:
+        """Add a body. Raises DataError, which names `field`: others of the file have another skeleton."""
+        if self._rows and self._skeleton != skeleton:
+            raise field.error(f"is {skeleton[0]}, other people of the file are {self._skeleton[0]}")
+        self._skeleton = skeleton
+        self._entries.setdefault(frame)
+        self._rows.append((points, frame, person, score))
+
+    def keypoints(self) -> Keypoints:
+        """All bodies."""
+        points, frames, people, scores = zip(*self._rows, strict=True) if self._rows else [()] * 4
+        form: Any = {"entries": list(self._entries), "complete": self.complete, "normalised": self.normalised}
+        return Keypoints.of_bodies(self._path, self._skeleton, points, frames, people, scores, **form)
+
+
+def keypoint_error(path: Path, what: str, fix: str = AGAIN) -> DataError:
+    """The error for a keypoint file."""
     return DataError(what[:300], where=path, fix=fix)
 
 
-def of_series(path: Path, layout: str, people: Mapping[str, Mapping[str, Floats]], frames: Sequence[int]) -> Entries:
-    """The entries of joints over time: (frame, axes + 1) coordinates and score, by person and joint.
-
-    A person is in the frames that have one of its joints. Raises DataError: a frame number appears twice.
-    """
-    joints = tuple(dict.fromkeys(joint for one in people.values() for joint in one))
-    entries = Entries(path, layout, joints)
-    for frame in frames:
-        entries.new_frame(frame, Field(frame, path, "frames"))
-    for person, series in people.items():
-        absent = np.full_like(next(iter(series.values())), np.nan)
-        points = np.stack([series.get(joint, absent) for joint in joints], axis=1)
-        for row in np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1)).tolist():
-            entries.frames[frames[row]].append(Person(points[row], id=person))
-    return entries
+def frame_numbers(path: Path, numbers: Sequence[int], *, once: bool = False) -> Frames:
+    """Frame numbers as an array. Raises DataError: one that no video has; `once`: one appears twice."""
+    if once and (twice := [number for number, count in Counter(numbers).items() if count > 1]):
+        raise keypoint_error(path, f"frame {twice[0]} appears twice", "Keep one entry a frame")
+    beyond = next((number for number in numbers if abs(number) > MAX_FRAME), None)
+    if beyond is not None:
+        raise keypoint_error(path, f"has frame {str(beyond)[:30]}", "Number the frames from 0")
+    return np.array(numbers, dtype=np.int64)
 
 
 class Field(NamedTuple):
@@ -91,14 +171,14 @@ class Field(NamedTuple):
     path: Path
     where: str = ""  # such as "[3].keypoints", empty for the whole file
 
-    def refuse(self, what: str) -> DataError:
+    def error(self, what: str) -> DataError:
         """The error for this field."""
-        return refuse(self.path, f"{self.where}: {what}")
+        return keypoint_error(self.path, f"{self.where}: {what}")
 
     def object(self) -> dict[str, Any]:
         """The value, a JSON object."""
         if not isinstance(self.value, dict):
-            raise self.refuse("is no object")
+            raise self.error("is no object")
         return self.value
 
     def has(self, name: str) -> bool:
@@ -114,7 +194,7 @@ class Field(NamedTuple):
     def items(self) -> list[Field]:
         """The fields of a list."""
         if not isinstance(self.value, list):
-            raise self.refuse("is no list")
+            raise self.error("is no list")
         return [Field(value, self.path, f"{self.where}[{row}]") for row, value in enumerate(self.value)]
 
     def number(self) -> float:
@@ -124,14 +204,14 @@ class Field(NamedTuple):
     def numbers(self) -> NDArray[np.float64]:
         """A list of numbers, each as in `number`."""
         if not isinstance(self.value, list):
-            raise self.refuse("is no list of numbers")
+            raise self.error("is no list of numbers")
         return np.array([self._number(value) for value in self.value], dtype=np.float64)
 
     def _number(self, value: Any) -> float:
         if value is None:
             return math.nan
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.refuse(f"{str(value)[:40]!r} is no number")
+            raise self.error(f"{str(value)[:40]!r} is no number")
         try:
             return float(value)
         except OverflowError:
@@ -142,7 +222,7 @@ class Field(NamedTuple):
         try:
             return float(self.value) if self.value.strip() else math.nan
         except ValueError:
-            raise self.refuse(f"{self.value[:40]!r} is no number") from None
+            raise self.error(f"{self.value[:40]!r} is no number") from None
 
     def frame(self) -> int:
         """A frame index: a whole number, or the last digits of a file's name."""
@@ -153,5 +233,5 @@ class Field(NamedTuple):
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise refuse(self.path, f"{self.where}: names no frame", "Number the frames from 0")
+            raise keypoint_error(self.path, f"{self.where}: names no frame", "Number the frames from 0")
         return value

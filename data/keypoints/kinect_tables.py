@@ -12,20 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
+from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error
+from data.keypoints.skeletons import SKELETONS
 from data.store import read_regular
 from data.store.arrays import Floats
 
-KIMORE = (
-    *("SpineBase", "SpineMid", "Neck", "Nose", "ShoulderLeft", "ElbowLeft", "WristLeft", "Hand_L", "ShoulderRight"),
-    *("ElbowRight", "WristRight", "Hand_R", "HipLeft", "KneeLeft", "AnkleLeft", "Foot_L", "HipRight", "KneeRight"),
-    *("AnkleRight", "Foot_R", "SpineShoulder", "HandTip_L", "Thumb_L", "HandTip_R", "Thumb_R"),
-)  # joints of a Kinect v2; the head counts as the nose
-UI_PRMD = (
-    *("Waist", "Spine", "Chest", "Neck", "Nose", "HeadTip", "Collar_L", "ShoulderLeft", "ElbowLeft", "WristLeft"),
-    *("Collar_R", "ShoulderRight", "ElbowRight", "WristRight", "HipLeft", "KneeLeft", "AnkleLeft", "Toes_L"),
-    *("HipRight", "KneeRight", "AnkleRight", "Toes_R"),
-)  # the publisher names each joint after the body part that begins there, such as forearm or lower leg
 PARENTS = (-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20)
 """Parent of each joint of UI-PRMD."""
 
@@ -45,37 +36,39 @@ def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
     return True
 
 
-def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
-    """The entries of the rows of a JointPosition file of KIMORE.
+def kimore_keypoints(path: Path, rows: Sequence[Sequence[str]]) -> Keypoints:
+    """The bodies in the rows of a JointPosition file of KIMORE.
 
     An empty cell is a missing joint. A row may hold several frames, one after another. A row with any other number of
     cells counts as missing frames: one for each 100 cells, rounded, and at least one. So later rows keep their time.
     """
-    entries = Entries(path, "KIMORE", KIMORE, complete=True)
+    blocks: list[Floats] = []
     for line, row in enumerate(rows):
         cells = row[:-1] if not row[-1].strip() and len(row) % 100 == 1 else row
         if len(cells) % 100 == 0:
             values = _numbers(path, [cell if cell.strip() else "nan" for cell in cells], line)
         else:
             values = np.full(100 * max(1, round(len(cells) / 100)), np.nan)
-        for points in values.reshape(-1, 25, 4):
-            points[:, 3] /= 2
-            entries.frames[len(entries.frames)] = [Person(points)]
-    return entries
+        blocks.append(values.reshape(-1, 25, 4))
+    return _alone(path, "KIMORE", np.concatenate(blocks) / [1, 1, 1, 2])
 
 
-def ui_prmd_entries(path: Path, angles: Path | None) -> Entries:
-    """The entries of UI-PRMD's positions and angles, in metres. Raises DataError: no angles, or fewer or more rows."""
+def ui_prmd_keypoints(path: Path, angles: Path | None) -> Keypoints:
+    """The bodies in UI-PRMD's positions and angles, in metres. Raises DataError: no angles, or fewer or more rows."""
     if angles is None:
-        raise refuse(path, "has relative positions, but no file of angles", "Add the folder Angles")
+        raise keypoint_error(path, "has relative positions, but no file of angles", "Add the folder Angles")
     places, degrees = (_table(name) for name in (path, angles))
     if places.shape != degrees.shape:
-        raise refuse(angles, f"has {len(degrees)} rows, the positions have {len(places)}", "Get both files again")
-    entries = Entries(path, "UI-PRMD", UI_PRMD, complete=True)
+        raise keypoint_error(
+            angles, f"has {len(degrees)} rows, the positions have {len(places)}", "Get both files again"
+        )
     points = absolute_positions(places.reshape(-1, 22, 3), degrees.reshape(-1, 22, 3)) * 0.01
-    for index, frame in enumerate(points):
-        entries.frames[index] = [Person(np.column_stack([frame, np.ones(22)]))]
-    return entries
+    return _alone(path, "UI-PRMD", np.pad(points, ((0, 0), (0, 0), (0, 1)), constant_values=1))
+
+
+def _alone(path: Path, skeleton: str, points: Floats) -> Keypoints:
+    """One person without a name in every frame."""
+    return Keypoints.of_bodies(path, (skeleton, SKELETONS[skeleton]), points, range(len(points)), complete=True)
 
 
 def absolute_positions(places: Floats, degrees: Floats) -> Floats:
@@ -99,13 +92,15 @@ def _table(path: Path) -> Floats:
     try:
         text = read_regular(path, MAX_BYTES).decode("ascii")
     except UnicodeDecodeError:
-        raise refuse(path, "is no table of numbers") from None
+        raise keypoint_error(path, "is no table of numbers") from None
     rows = [line.split(",") for line in text.splitlines() if line.strip()]
     for line, row in enumerate(rows):
         if len(row) != 66:
-            raise refuse(path, f"row {line + 1}: {len(row)} numbers, not 66", "Give the Kinect's files, not Vicon's")
+            raise keypoint_error(
+                path, f"row {line + 1}: {len(row)} numbers, not 66", "Give the Kinect's files, not Vicon's"
+            )
     if not rows:
-        raise refuse(path, "is empty")
+        raise keypoint_error(path, "is empty")
     return np.array([_numbers(path, row, line) for line, row in enumerate(rows)])
 
 
@@ -113,4 +108,4 @@ def _numbers(path: Path, row: Sequence[str], line: int) -> Floats:
     try:
         return np.array([float(cell) for cell in row])
     except ValueError as error:
-        raise refuse(path, f"row {line + 1}: {str(error)[:60]}") from None
+        raise keypoint_error(path, f"row {line + 1}: {str(error)[:60]}") from None

@@ -15,31 +15,31 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import UsageError, install_line, printable
-from data.keypoints.entries import MAX_BYTES, METRES, Entries, Field, of_series, refuse
+from data.keypoints.entries import MAX_BYTES, METRES, Field, Keypoints, frame_numbers, keypoint_error
 from data.store import read_regular
 from data.store.arrays import Floats
 
 
-def of_trc(path: Path) -> Entries:
-    """The entries of a TRC file. Raises DataError: another form, or a line of another length than the header says."""
+def of_trc(path: Path) -> Keypoints:
+    """The bodies of a TRC file. Raises DataError: another form, or a line of another length than the header says."""
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise refuse(path, "is no text") from None
+        raise keypoint_error(path, "is no text") from None
     lines = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if len(lines) < 5 or lines[0][1][0] != "PathFileType":
-        raise refuse(path, "is no TRC file: it has no PathFileType and five lines of header")
+        raise keypoint_error(path, "is no TRC file: it has no PathFileType and five lines of header")
     values = dict(zip(lines[1][1], lines[2][1], strict=False))
     names = [name.strip() for name in lines[3][1][2::3] if name.strip()]
     width, rows = 2 + 3 * len(names), list[list[float]]()
     for number, cells in lines[5:]:
         field = Field(cells, path, f"line {number}")
         if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            raise field.refuse(f"{len(cells)} cells, not {width} for {len(names)} markers")
+            raise field.error(f"{len(cells)} cells, not {width} for {len(names)} markers")
         rows.append([Field(cell, path, field.where).cell() for cell in cells[:width]])
     table = np.array(rows).reshape(-1, width)
     if not len(table) or not np.isfinite(table[:, :2]).all():
-        raise refuse(path, "has no frames, or a frame without number and time")
+        raise keypoint_error(path, "has no frames, or a frame without number and time")
     rate = Field(values.get("DataRate", ""), path, "DataRate").cell()
     first = round(table[0, 1] * rate) if np.isfinite(rate) else 0
     unit = "px" if "_px_" in path.stem else values.get("Units", "")
@@ -47,8 +47,8 @@ def of_trc(path: Path) -> Entries:
     return _of_markers(path, "TRC", unit, names, table[:, 2:].reshape(-1, len(names), 3), frames, table[:, 1])
 
 
-def of_c3d(path: Path) -> Entries:
-    """The entries of a C3D file. Raises UsageError: the extra is missing; DataError: damaged."""
+def of_c3d(path: Path) -> Keypoints:
+    """The bodies of a C3D file. Raises UsageError: the extra is missing; DataError: damaged."""
     try:
         import c3d
     except ImportError:
@@ -64,9 +64,11 @@ def of_c3d(path: Path) -> Entries:
         expected, rate, first = reader.frame_count, float(reader.point_rate), int(reader.first_frame) - 1
         unit = (reader.get("POINT").get_string("UNITS") if "UNITS" in reader.get("POINT") else "").strip()
     except Exception as error:  # noqa: BLE001 -- a damaged file raises nearly any exception
-        raise refuse(path, f"is no readable C3D file ({type(error).__name__})") from None
+        raise keypoint_error(path, f"is no readable C3D file ({type(error).__name__})") from None
     if not rows or len(rows) != expected or rows[0].shape[0] != len(names) or not rate > 0:
-        raise refuse(path, f"has {len(rows)} frames of {expected}, {len(names)} names of markers, rate {rate:g}")
+        raise keypoint_error(
+            path, f"has {len(rows)} frames of {expected}, {len(names)} names of markers, rate {rate:g}"
+        )
     points = np.stack(rows).astype(np.float64)
     points[points[..., 3] < 0, :3] = np.nan
     numbers = range(first, first + len(points))
@@ -75,21 +77,19 @@ def of_c3d(path: Path) -> Entries:
 
 def _of_markers(
     path: Path, layout: str, unit: str, names: Sequence[str], places: Floats, frames: Sequence[int], times: Floats
-) -> Entries:
-    """Entries of (frame, marker, 3) places. A marker at 0, 0, 0 is missing; `Anna:LKnee` is a marker of Anna."""
+) -> Keypoints:
+    """The bodies of (frame, marker, 3) places. A marker at 0, 0, 0 is missing; `Anna:LKnee` is a marker of Anna."""
     places = np.where((places == 0).all(axis=2, keepdims=True), np.nan, places)
     flat = not np.nan_to_num(places[..., 2]).any()
     if not flat and unit.lower() not in METRES:
         fix = f"Write one of {', '.join(METRES)} as its unit"
-        raise refuse(path, f"has three coordinates in the unit '{printable(unit)[:20]}'", fix)
+        raise keypoint_error(path, f"has three coordinates in the unit '{printable(unit)[:20]}'", fix)
     places = places[..., :2] * (1.0 if unit == "px" else [1.0, -1.0]) if flat else places * METRES[unit.lower()]
     people: dict[str, dict[str, Floats]] = {}
     for marker, name in enumerate(names):
         person, _, joint = name.rpartition(":")
         if joint in people.setdefault(person, {}):
-            raise refuse(path, f"the marker '{printable(name)[:40]}' appears twice", "Rename one of them")
+            raise keypoint_error(path, f"the marker '{printable(name)[:40]}' appears twice", "Rename one of them")
         people[person][joint] = np.column_stack([places[:, marker], np.ones(len(places))])
-    entries = of_series(path, layout, people, frames)
-    entries.in_metres = True
-    entries.times = dict(zip(frames, times.tolist(), strict=True))
-    return entries
+    entries = frame_numbers(path, frames, once=True)
+    return Keypoints.of_tracks(path, layout, people, entries, times=times, in_metres=True)

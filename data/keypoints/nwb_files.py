@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from data.keypoints.entries import MAX_BYTES, Entries, of_series, refuse
+from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error
 from data.store import open_regular
 from data.store.arrays import Floats
 
 AGAIN = "Write the file again, by pynwb and ndx-pose"
 
 
-def of_nwb(path: Path) -> Entries:
-    """The entries of every `PoseEstimation` of an NWB file, each one person. Time 0 is frame 0.
+def of_nwb(path: Path) -> Keypoints:
+    """The bodies of every `PoseEstimation` of an NWB file, each one person. Time 0 is frame 0.
 
     Raises DataError: damaged, without poses, or with times that give two rows to one frame.
     """
@@ -33,25 +33,23 @@ def of_nwb(path: Path) -> Entries:
         with h5py.File(path, "r", locking=False) as file:
             file.visititems(visit)
     except Exception as error:  # noqa: BLE001 -- a damaged HDF5 file raises nearly any exception
-        raise refuse(path, f"is no readable NWB file ({type(error).__name__})", AGAIN) from None
+        raise keypoint_error(path, f"is no readable NWB file ({type(error).__name__})", AGAIN) from None
     clocks = [times for joints in series.values() for times, _ in joints.values()]
     union = np.unique(np.concatenate(clocks)) if clocks else np.zeros(0)
     if not union.size:
-        raise refuse(path, "no PoseEstimationSeries in this file", AGAIN)
+        raise keypoint_error(path, "no PoseEstimationSeries in this file", AGAIN)
     period = float(np.median(np.diff(union))) if len(union) > 1 else 1.0
     frames = np.rint(union / period).astype(int)
     if all(np.array_equal(times, union) for times in clocks):  # a row for every frame, also at an uneven rate
         frames = frames[0] + np.arange(len(union))
     if (np.diff(frames) <= 0).any():
-        raise refuse(path, "two times of its series belong to one frame", AGAIN)
+        raise keypoint_error(path, "two times of its series belong to one frame", AGAIN)
     people: dict[str, dict[str, Floats]] = {person: {} for person in series}
     for person, joints in series.items():
         for joint, (times, points) in joints.items():
             people[person][joint] = np.full((len(union), points.shape[1]), np.nan)
             people[person][joint][np.searchsorted(union, times)] = points
-    entries = of_series(path, "NWB", people, frames.tolist())
-    entries.times = dict(zip(frames.tolist(), union.tolist(), strict=True))
-    return entries
+    return Keypoints.of_tracks(path, "NWB", people, frames, times=union)
 
 
 def _series(group: Any) -> tuple[Floats, Floats]:

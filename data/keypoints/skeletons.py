@@ -4,47 +4,52 @@ from __future__ import annotations
 
 import re
 
-COCO17 = (
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
-    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
-    *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-)  # COCO's joints in their order
-_ARMS = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist")
-_FACE = ("REye", "LEye", "REar", "LEar")
-
-OPENPOSE = {
-    25: (
-        *_ARMS,
-        *("MidHip", "RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle", *_FACE),
-        *("LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel"),
-    ),
-    18: (*_ARMS, *("RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle"), *_FACE),
-}  # OpenPose's BODY_25 and COCO-18 by their number of joints
-MEDIAPIPE = (
-    *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer"),
-    *("left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow"),
-    *("right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index"),
-    *("left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-    *("left_heel", "right_heel", "left_foot_index", "right_foot_index"),
-)  # MediaPipe Pose's 33 landmarks
-BEGINS_WITH_COCO17 = {17: "COCO-17", 26: "Halpe-26", 133: "COCO-WholeBody-133", 136: "Halpe-136"}
-"""Skeletons whose first 17 joints are COCO's, by their number of joints."""
-
-SAME_NUMBER = {
-    "body_25b": ("OpenPose BODY_25", (*COCO17, "UpperNeck", "HeadTop", *OPENPOSE[25][19:])),
-    "ap10k": (
-        "OpenPose COCO-17",
-        (
-            *("left_eye", "right_eye", "nose", "neck", "tail"),
-            *("left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
-            *("left_hip", "left_knee", "left_ankle", "right_hip", "right_knee", "right_ankle"),
-        ),
-    ),
-}
-"""Skeletons with the number of joints of another one: the layout that the number is taken for, and their joints.
-
-OpenPose's BODY_25B, and the animals of AP-10K, whose paws are wrists and ankles.
+_COCO17 = """
+    nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist
+    right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle
 """
+_ARMS, _FACE = "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist", "REye LEye REar LEar"
+_LEGS, _FEET = "RHip RKnee RAnkle LHip LKnee LAnkle", "LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel"
+_NAMES = {
+    "COCO-17": _COCO17,
+    "COCO-18": f"{_ARMS} {_LEGS} {_FACE}",
+    "BODY_25": f"{_ARMS} MidHip {_LEGS} {_FACE} {_FEET}",
+    "Halpe-26": _COCO17,
+    "COCO-WholeBody-133": _COCO17,
+    "Halpe-136": _COCO17,
+    "body_25b": f"{_COCO17} UpperNeck HeadTop {_FEET}",
+    "ap10k": """
+        left_eye right_eye nose neck tail left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist
+        left_hip left_knee left_ankle right_hip right_knee right_ankle
+    """,  # animals, whose paws are wrists and ankles
+    "MediaPipe": """
+        nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear
+        mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky
+        right_pinky left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle
+        right_ankle left_heel right_heel left_foot_index right_foot_index
+    """,
+    "KIMORE": """
+        SpineBase SpineMid Neck Nose ShoulderLeft ElbowLeft WristLeft Hand_L ShoulderRight ElbowRight WristRight
+        Hand_R HipLeft KneeLeft AnkleLeft Foot_L HipRight KneeRight AnkleRight Foot_R SpineShoulder HandTip_L Thumb_L
+        HandTip_R Thumb_R
+    """,  # of a Kinect v2, whose head counts as the nose
+    "UI-PRMD": """
+        Waist Spine Chest Neck Nose HeadTip Collar_L ShoulderLeft ElbowLeft WristLeft Collar_R ShoulderRight ElbowRight
+        WristRight HipLeft KneeLeft AnkleLeft Toes_L HipRight KneeRight AnkleRight Toes_R
+    """,  # the publisher names each joint after the body part that begins there, such as forearm or lower leg
+}
+
+SKELETONS = {name: tuple(joints.split()) for name, joints in _NAMES.items()}
+"""The joints of each known skeleton in their order; of those that begin with COCO-17, only these."""
+
+COCO17 = SKELETONS["COCO-17"]
+"""COCO's joints in their order."""
+
+BY_NUMBER = {25: "BODY_25", 18: "COCO-18", 17: "COCO-17", 26: "Halpe-26", 133: "COCO-WholeBody-133", 136: "Halpe-136"}
+"""The skeleton that a number of joints stands for where a file does not name it."""
+
+SAME_NUMBER = {"body_25b": "BODY_25", "ap10k": "COCO-17"}
+"""Further skeletons of OpenPose's files, and the one that their number of joints stands for."""
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _PARTS = frozenset(name.removeprefix("left_") for name in COCO17 if name.startswith("left_"))

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from data.errors import UsageError, install_line
-from data.keypoints.entries import Entries, Person, refuse
+from data.keypoints.entries import Keypoints, keypoint_error
 from data.store import open_regular
+from data.store.arrays import Floats
 
 AS_CSV = "Export the joints again, or as a CSV with the columns <joint>_x, <joint>_y"
 
 
-def of_sleap(path: Path) -> Entries:
-    """The entries of SLEAP's labels: a user's, and the predictions that none replaces.
+def of_sleap(path: Path) -> Keypoints:
+    """The bodies of SLEAP's labels: a user's, and the predictions that none replaces.
 
     Raises UsageError: the extra is missing; DataError: damaged, or of several videos.
     """
@@ -25,34 +26,37 @@ def of_sleap(path: Path) -> Entries:
         fix = f"Type: {install_line('sleap')}"
         raise UsageError("SLEAP needs the package 'sleap-io', which is not installed", where=path, fix=fix) from None
     open_regular(path).close()  # refuses a pipe, which would never end
-    entries = Entries(path)
     try:
         if path.suffix.lower() == ".slp":
             labels = sleap_io.load_slp(str(path), open_videos=False)
         else:  # with a video that is not opened, in place of the one that the file names
             labels = sleap_io.load_analysis_h5(str(path), sleap_io.Video(path.name, open_backend=False))
         videos, skeletons = len(labels.videos), [tuple(one.node_names) for one in labels.skeletons]
-        for frame in labels.labeled_frames:
-            people = [*frame.user_instances, *frame.unused_predictions]
-            entries.frames[int(frame.frame_idx)] = [_instance(one) for one in people]
+        entries = list(dict.fromkeys(int(frame.frame_idx) for frame in labels.labeled_frames))
+        instances = [
+            (int(frame.frame_idx), instance)
+            for frame in labels.labeled_frames
+            for instance in (*frame.user_instances, *frame.unused_predictions)
+        ]
+        points = [_points(instance) for _, instance in instances]
+        people = [instance.track.name if instance.track else "" for _, instance in instances]
+        scores = [getattr(instance, "score", None) for _, instance in instances]
     except Exception as error:  # noqa: BLE001 -- a damaged file raises nearly any exception
-        raise refuse(path, f"is no readable file of SLEAP ({type(error).__name__})", AS_CSV) from None
+        raise keypoint_error(path, f"is no readable file of SLEAP ({type(error).__name__})", AS_CSV) from None
     if videos > 1 or len(set(skeletons)) != 1:
         what = f"has {videos} videos and {len(skeletons)} skeletons"
-        raise refuse(path, what, "Export a file of one skeleton for each video")
-    entries.layout, entries.joints = "SLEAP", skeletons[0]
-    return entries
+        raise keypoint_error(path, what, "Export a file of one skeleton for each video")
+    frames = [frame for frame, _ in instances]
+    return Keypoints.of_bodies(path, ("SLEAP", skeletons[0]), points, frames, people, scores, entries)
 
 
-def _instance(one: Any) -> Person:
-    """A person; joints that a user placed have no score, or NaN, and count fully."""
-    points = np.asarray(one.numpy(), dtype=np.float64)
+def _points(instance: Any) -> Floats:
+    """(joint, 3) of a person; joints that a user placed have no score, or NaN, and count fully."""
+    points = np.asarray(instance.numpy(), dtype=np.float64)
     scores = np.ones(len(points))
-    if "score" in (one.points.dtype.names or ()):
-        scores = np.nan_to_num(np.asarray(one.points["score"], dtype=np.float64), nan=1.0)
-    score = getattr(one, "score", None)
-    person_score = None if score is None or np.isnan(score) else float(score)
-    return Person(np.column_stack([points, scores]), person_score, one.track.name if one.track else "")
+    if "score" in (instance.points.dtype.names or ()):
+        scores = np.nan_to_num(np.asarray(instance.points["score"], dtype=np.float64), nan=1.0)
+    return np.column_stack([points, scores])
 
 
 def is_sleap(path: Path) -> bool:

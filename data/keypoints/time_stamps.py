@@ -5,12 +5,11 @@ A row has the stamp of a frame in units of 100 ns, as the Kinect counts; a row m
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from data.keypoints.entries import Entries, Person, refuse
+from data.keypoints.entries import Keypoints, keypoint_error
 from data.store import read_regular
 from data.store.arrays import Floats
 
@@ -34,18 +33,18 @@ def read_stamps(path: Path) -> Floats:
         cells = read_regular(path, MAX_BYTES).decode("ascii").replace("\n", ",").split(",")
         ticks = np.array([float(cell) for cell in cells if cell.strip()])
     except ValueError:  # also a byte that is no ASCII
-        raise refuse(path, "is no table of time stamps", AGAIN) from None
+        raise keypoint_error(path, "is no table of time stamps", AGAIN) from None
     except OSError as error:
-        raise refuse(path, f"cannot be read ({error.strerror})", AGAIN) from None
+        raise keypoint_error(path, f"cannot be read ({error.strerror})", AGAIN) from None
     if len(ticks) < 2 or not np.isfinite(ticks).all():
-        raise refuse(path, f"has {len(ticks)} time stamps, or one that is not finite", AGAIN)
+        raise keypoint_error(path, f"has {len(ticks)} time stamps, or one that is not finite", AGAIN)
     seconds = (ticks - ticks[0]) * TICK_S
     if (np.diff(seconds) < 0).any():
         row = int(np.argmax(np.diff(seconds) < 0)) + 2
-        raise refuse(path, f"time stamp {row} is before the one above it", AGAIN)
+        raise keypoint_error(path, f"time stamp {row} is before the one above it", AGAIN)
     if not PERIODS_S[0] <= median_step(seconds) <= PERIODS_S[1]:
         what = f"the median step of its time stamps is {median_step(seconds):g} s, so their unit is not 100 ns"
-        raise refuse(path, what, AGAIN)
+        raise keypoint_error(path, what, AGAIN)
     return np.asarray(seconds, dtype=np.float64)
 
 
@@ -55,23 +54,20 @@ def median_step(seconds: Floats) -> float:
     return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
 
 
-def on_clock(entries: Entries, seconds: Floats) -> Entries:
+def on_clock(keypoints: Keypoints, seconds: Floats) -> Keypoints:
     """The frames of a complete layout at their stamps, in order: the k-th frame has the k-th stamp.
 
     Frames beyond the last stamp, and those that repeat a stamp, are left out. A gap (`GAP_PERIODS`), however long, gets
     two frames without people: one period after its begin and one before its end. So nobody is observed there.
     """
-    given = [entries.frames[index] for index in sorted(entries.frames)]
-    steps = np.diff(seconds, prepend=-1.0)
-    placed = [(time, people) for time, people, step in zip(seconds, given, steps, strict=False) if step > 0]
-    period = median_step(seconds)
-    timed: list[tuple[float, list[Person]]] = placed[:1]
-    for (before, _), (time, people) in pairwise(placed):
-        if time - before > GAP_PERIODS * period:
-            timed += [(before + period, []), (time - period, [])]
-        timed.append((time, people))
-    entries.frames = {index: people for index, (_, people) in enumerate(timed)}
-    entries.times = {index: float(time) for index, (time, _) in enumerate(timed)}
-    if beyond := max(len(given) - len(seconds), 0):
-        entries.layout += f" without {beyond} frames that have no time stamp"
-    return entries
+    count = len(keypoints.entries)
+    kept = np.flatnonzero(np.diff(seconds[:count], prepend=-1.0) > 0)
+    period, times = median_step(seconds), seconds[kept]
+    gaps = np.flatnonzero(np.diff(times) > GAP_PERIODS * period)
+    clock = np.insert(times, np.repeat(gaps + 1, 2), np.ravel([times[gaps] + period, times[gaps + 1] - period], "F"))
+    numbers = np.full(count, -1)
+    numbers[kept] = np.arange(len(kept)) + 2 * np.searchsorted(gaps, np.arange(len(kept)))
+    frames = numbers[np.searchsorted(keypoints.entries, keypoints.frames)]
+    rows, beyond = np.flatnonzero(frames >= 0), max(count - len(seconds), 0)
+    layout = keypoints.layout + (f" without {beyond} frames that have no time stamp" if beyond else "")
+    return keypoints.at(rows, layout=layout, frames=frames[rows], entries=np.arange(len(clock)), times=clock)

@@ -8,6 +8,7 @@ the confidence, and tracking a whole number. Frames count from 1; one without pe
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError
-from data.keypoints.entries import Entries, Field, Person
+from data.keypoints.entries import Bodies, Field, Keypoints
 from data.keypoints.skeletons import COCO17
+
+ULTRALYTICS = "Ultralytics, COCO-17", COCO17
+"""Name and joints of the only skeleton that is read."""
 
 BOX, LEAST = 5, 5 + 3 * len(COCO17)
 """Columns of the class and the box, and with the joints."""
@@ -24,28 +28,26 @@ BOX, LEAST = 5, 5 + 3 * len(COCO17)
 _FRAME = re.compile(r"(.*)_([0-9]{1,9})", re.DOTALL)
 
 
-def of_texts(folder: Path, stem: str, files: Sequence[Path]) -> Entries:
-    """The entries of the files `<stem>_<frame>.txt`. Raises DataError, which names the file and the line."""
-    entries = Entries(folder, normalised=True)
-    for path in files:
-        named = _FRAME.fullmatch(path.stem)
-        if named is None or named[1] != stem:
-            continue
-        group = entries.new_frame(int(named[2]) - 1, Field(None, path, "file name"))
+def of_texts(folder: Path, stem: str, files: Sequence[Path]) -> Keypoints:
+    """The bodies in the files `<stem>_<frame>.txt`. Raises DataError, which names the file and the line."""
+    bodies = Bodies(folder)
+    bodies.normalised = True
+    named = [(path, match) for path in files if (match := _FRAME.fullmatch(path.stem)) and match[1] == stem]
+    for path, match in named:
+        frame = int(match[2]) - 1
+        bodies.begin(frame, Field(None, path, "file name"))
         for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
-            field = Field(line.split(), path, f"line {number}")
-            entries.use("Ultralytics, COCO-17", COCO17, field)
-            group.append(_person(field))
-    if not entries.frames:
+            _add(bodies, frame, Field(line.split(), path, f"line {number}"))
+    if not named:
         raise DataError(f"no file {stem}_<frame>.txt in this folder", where=folder, fix="Put one file a frame there")
-    return entries
+    return bodies.keypoints()
 
 
-def _person(field: Field) -> Person:
+def _add(bodies: Bodies, frame: int, field: Field) -> None:
     cells = [Field(cell, field.path, field.where).cell() for cell in field.value]
     if not LEAST <= len(cells) <= LEAST + 2:
-        raise field.refuse(f"{len(cells)} numbers, not {LEAST} to {LEAST + 2}: box, 17 joints, confidence, track")
-    points = np.array(cells[BOX:LEAST]).reshape(-1, 3)
+        raise field.error(f"{len(cells)} numbers, not {LEAST} to {LEAST + 2}: box, 17 joints, confidence, track")
     more = cells[LEAST:]
     track = more.pop() if len(more) == 2 or (more and more[0] >= 1 and "." not in field.value[LEAST]) else None
-    return Person(points, more[0] if more else None, "" if track is None else f"{track:.0f}")
+    person, score = "" if track is None else f"{track:.0f}", more[0] if more else math.nan
+    bodies.add(frame, ULTRALYTICS, np.array(cells[BOX:LEAST]).reshape(-1, 3), field, person, score)

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.keypoints import read_keypoints
-from data.keypoints.reading import ImportedKeypoints
+from data.keypoints import Keypoints, read_keypoints
 from data.stage_files import StageFiles
 from data.store.arrays import ArraySpec, StageOutput
 from data.video import Picture
@@ -107,17 +106,18 @@ class Pose(Extractor[PoseConfig]):
                 people = People(views, scale)
             video.taken.append(frame.time)
             if imported:
-                in_file = imported.frames[frame.index]
-                people.add(number, [Detections(in_file.keypoints, in_file.scores).best(config.min_score)])
+                rows = imported.in_frame(frame.index)
+                in_file = Detections(imported.points[rows], imported.scores[rows])
+                people.add(number, [in_file.best(config.min_score)])
             else:
                 people.add(number, detected(self._backend, image, turns_of(views, number)))
         video.end_shot(people)
         values, quality = video.output()
-        quality |= {"views": views} | ({"joint_map": imported.summary} if imported else {})
+        quality |= {"views": views} | ({"joint_map": imported.layout} if imported else {})
         return StageOutput.of(self.arrays, values, quality)
 
 
-def _imported(source: Source, size: tuple[int, int], layout: str) -> ImportedKeypoints:
+def _imported(source: Source, size: tuple[int, int], layout: str) -> Keypoints:
     """The keypoint file of a video whose pictures have this size (width, height); `layout` as in the settings."""
     if "keypoints" not in source.record.sidecars:
         fix = "Name its folder (pose.import.dir) and the file like the video"

@@ -83,12 +83,12 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
 
         record = source.record
         angles, time_stamps = (record.sidecars.get(kind) for kind in BESIDE)
-        reader = partial(read_motion, agents=self.config.agents, angles=angles, time_stamps=time_stamps)
+        reader = partial(read_motion, angles=angles, time_stamps=time_stamps)
         reader = partial(reader, others=record.further("keypoints"), unit=self.config.unit)
         motion = source.opened("keypoints", reader)
-        count = len(motion.keypoints)
+        count = len(motion.entries)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
-        points = self._oriented(motion.keypoints)
+        points = self._oriented(motion.over_time(self.config.agents))
         detected = np.asarray(np.isfinite(points[..., 0]).any(axis=2))
         for agent in range(points.shape[1]):
             self._clean(time, points[:, agent])
@@ -102,7 +102,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         found_rate = round(float(detected.all(axis=1).mean()), 4)
         channels = {"keypoints": names, "centre": tuple(f"centre_{axis}" for axis in names[:-1])}
         counts = {"found_rate": found_rate, "dimensions": len(names) - 1}
-        return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.summary}, channels)
+        return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.layout}, channels)
 
     def _oriented(self, keypoints: Floats) -> Floats:
         """The keypoints, 3-D ones with y up; 2-D ones as they are."""
