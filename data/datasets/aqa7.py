@@ -36,11 +36,11 @@ ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_divi
 MAX_POINTS = 150.0  # a list with a larger score is in hundredths; the largest score in points is 104.88
 
 
-def list_aqa7(root: Path, *, frame_rate: float = 0.0, unfilmed: Sequence[str] = ()) -> Listing:
+def list_aqa7(root: Path, *, frame_rate: float = 0.0, feature_names: Sequence[str] = ()) -> Listing:
     """The samples of an AQA-7 copy below `root`, each with its fixed split and the score in points.
 
     Ids are paths such as "Actions/diving/001.avi" or "diving-out/001"; the task is the action. `frame_rate` is that of
-    folders of frames (0: `FRAME_RATE`), `unfilmed` as for `join_lists`.
+    folders of frames (0: `FRAME_RATE`), `feature_names` as for `join_lists`.
 
     Raises:
         UsageError: no lists in `root`.
@@ -66,7 +66,7 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0, unfilmed: Sequence[str] = 
             labels = Labels(score / divisor)
             listed.append((path, Record(name, None, task=name.partition("/")[0], labels=labels, split=side)))
     videos = _videos(root, frame_rate or FRAME_RATE)
-    listing = join_lists(root, listed, videos, "Actions, one folder an action", unfilmed)
+    listing = join_lists(root, listed, videos, "Actions, one folder an action", feature_names)
     return Listing(listing.records, (*problems, *listing.problems))
 
 

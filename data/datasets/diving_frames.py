@@ -184,14 +184,14 @@ def list_dives(
     score: str = "",
     difficulty: Difficulty = "",
     frame_rate: float = 0.0,
-    unfilmed: Sequence[str] = (),
+    feature_names: Sequence[str] = (),
 ) -> Listing:
     """The dives of one layout with their official split; a listed dive without frames is a problem line.
 
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
     `score` is "final" (default) or "execution", `difficulty` "published" (default) or "from_awards": where awards and
     score agree on another one, that, with a doubt for each such dive. `frame_rate` is in frames per second (0:
-    `FRAME_RATE`). `unfilmed`: as `join_lists`.
+    `FRAME_RATE`). `feature_names`: as `join_lists`.
 
     Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting file,
     or none of the dives has frames.
@@ -232,7 +232,7 @@ def list_dives(
             folder_of = place if frames else None
             record = Record(name, folder_of, {}, "diving", labels, groups, side, {}, frames, phases)
             listed.append((list_file, record))
-    listing = join_lists(root, listed, {}, layout.frames[0], unfilmed)
+    listing = join_lists(root, listed, {}, layout.frames[0], feature_names)
     return replace(listing, problems=(*problems, *listing.problems), doubts=tuple(doubts))
 
 

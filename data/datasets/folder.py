@@ -50,7 +50,7 @@ def list_folder(
     labels: str | Path | None = None,
     storage: Storage | None = None,
     frame_rate: float = 0.0,
-    unfilmed: Sequence[str] = (),
+    feature_names: Sequence[str] = (),
 ) -> Listing:
     """The videos below `root` with the labels of its CSV; without a CSV, plain records.
 
@@ -59,27 +59,29 @@ def list_folder(
         labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" where there is one.
         storage: how a store is reached where `root` is an address.
         frame_rate: frames per second of folders of frames; 0: unknown, and they are left out.
-        unfilmed: names of features; where the folder has no video, they are the performances.
+        feature_names: names of features; where the folder has no video, they are the performances.
 
     Raises:
         UsageError: no video, no such label file, or two of them and none named.
         DataError: a damaged table or an impossible cell; names the file and the line.
     """
     table = find_labels(root, labels, CANDIDATES, storage)
-    listing = videos_or(unfilmed, root, storage, frame_rate)
+    listing = videos_or(feature_names, root, storage, frame_rate)
     if table is not None:
         return join_listing(listing, table, COLUMNS, _build)
     return replace(listing, problems=(*listing.problems, *_spreadsheets(root)))
 
 
-def videos_or(unfilmed: Sequence[str], root: Path, storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
+def videos_or(
+    feature_names: Sequence[str], root: Path, storage: Storage | None = None, frame_rate: float = 0.0
+) -> Listing:
     """The videos below a folder; without one, performances of these names. Raises UsageError: neither."""
     try:
         return find_videos([root], storage, frame_rate)
     except UsageError:
-        if not unfilmed:
+        if not feature_names:
             raise
-    return list_unfilmed(unfilmed)
+    return list_unfilmed(feature_names)
 
 
 def list_unfilmed(names: Iterable[str], labels: str | Path | None = None) -> Listing:
@@ -101,10 +103,10 @@ def _spreadsheets(root: Path) -> list[str]:
     ]
 
 
-def list_skeletons(root: Path, *, labels: str | Path | None = None, unfilmed: Sequence[str] = ()) -> Listing:
+def list_skeletons(root: Path, *, labels: str | Path | None = None, feature_names: Sequence[str] = ()) -> Listing:
     """The keypoint files below `root` with the labels of its CSV. Arguments and errors are those of `list_folder`.
 
-    `unfilmed`: names of features; where the folder has no keypoint file, they are the performances.
+    `feature_names`: names of features; where the folder has no keypoint file, they are the performances.
     """
     table, problems = find_labels(root, labels, CANDIDATES), list[str]()
     tables = {root / name for name in (*CANDIDATES, BESIDE)} | ({table[0]} if table else set())
@@ -114,7 +116,7 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None, unfilmed: Se
         for path in paths
         if path.suffix.lower() in SUFFIXES and path.is_file() and path not in tables
     ]
-    records = records or [*list_unfilmed(unfilmed).records]
+    records = records or [*list_unfilmed(feature_names).records]
     if not records:
         fix = f"Keypoint files end in {' '.join(SUFFIXES)}"
         raise UsageError("no keypoint file in this folder", where=root, fix=fix)

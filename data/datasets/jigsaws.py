@@ -35,7 +35,7 @@ _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def list_jigsaws(
-    root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = False, unfilmed: Sequence[str] = ()
+    root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = False, feature_names: Sequence[str] = ()
 ) -> Listing:
     """The scored trials of a JIGSAWS copy.
 
@@ -47,8 +47,8 @@ def list_jigsaws(
     Args:
         root: the folder that holds the task folders.
         unscored: also list the trials without a score, and expect neither a meta file nor both views.
-        unfilmed: names of features that take the place of files; with any, a scored trial without files is one record,
-            "Suturing/Suturing_B001".
+        feature_names: names of features that take the place of files; with any, a scored trial without files is one
+            record, "Suturing/Suturing_B001".
 
     Raises:
         UsageError: an unknown task, or no task folder in `root`.
@@ -67,7 +67,7 @@ def list_jigsaws(
     records = [
         record
         for task in present
-        for record in _list_task(root / task, problems, doubts, unscored=unscored, unfilmed=bool(unfilmed))
+        for record in _list_task(root / task, problems, doubts, unscored=unscored, from_features=bool(feature_names))
     ]
     if not records:
         why = clip("; ".join(problems), 300) or "empty"
@@ -104,7 +104,7 @@ def trial_of(stem: str) -> str:
 
 
 def _list_task(
-    folder: Path, problems: list[str], doubts: list[str], *, unscored: bool, unfilmed: bool
+    folder: Path, problems: list[str], doubts: list[str], *, unscored: bool, from_features: bool
 ) -> Iterator[Record]:
     task, meta = folder.name, folder / f"meta_file_{folder.name}.txt"
     if not meta.is_file() and not unscored:
@@ -120,8 +120,8 @@ def _list_task(
     if unscored:
         scores |= dict.fromkeys(sorted({trial_of(stem) for stems in unlisted.values() for stem in stems}))
     for trial, labels in scores.items():
-        sidecars = _sidecars(folder, trial, [] if unfilmed else problems)
-        records = list(_trial_records(folder, trial, labels, videos, sidecars, unfilmed=unfilmed))
+        sidecars = _sidecars(folder, trial, [] if from_features else problems)
+        records = list(_trial_records(folder, trial, labels, videos, sidecars, from_features=from_features))
         yield from records
         if not unscored:
             absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
@@ -161,11 +161,11 @@ def _trial_records(
     videos: dict[str, Path],
     sidecars: dict[str, Path],
     *,
-    unfilmed: bool,
+    from_features: bool,
 ) -> Iterator[Record]:
     names = {view: f"{trial}_{view}" for view in VIEWS} | {"none": trial}
     inputs: dict[str, Path | None] = {view: videos[name] for view, name in names.items() if name in videos}
-    if not inputs and (unfilmed or "kinematics" in sidecars):
+    if not inputs and (from_features or "kinematics" in sidecars):
         inputs = {"none": None}
     groups = {"trial": trial}
     if match := TRIAL.fullmatch(trial):

@@ -89,12 +89,12 @@ class _Workbook:
         return f"the total is {total:g}, but PO + CF are {outcomes + factors:g}"
 
 
-def list_kimore(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -> Listing:
+def list_kimore(root: Path, *, score: str = "", feature_names: Sequence[str] = ()) -> Listing:
     """The recordings of a KIMORE copy that have joints and a clinical score.
 
     Groups: "subject" and "group", the person, and "population", such as "GPP/Stroke". `score` is one of `SCORES`
-    (default: the total). `unfilmed`: names of features; with any, a scored exercise without joints is a record, such
-    as "CG/Expert/E_ID1/Es1".
+    (default: the total). `feature_names`: names of features; with any, a scored exercise without joints is a record,
+    such as "CG/Expert/E_ID1/Es1".
 
     Raises UsageError: neither CG nor GPP, or an unknown score; DataError: a damaged assessment, or no recording with
     joints and score.
@@ -106,7 +106,7 @@ def list_kimore(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) ->
             exercise.doubt(f"is left out, scores are of {PUBLISHED[0]} to {PUBLISHED[-1]}")
             continue
         try:
-            records.append(_record(root, exercise, score, unfilmed=bool(unfilmed)))
+            records.append(_record(root, exercise, score, from_features=bool(feature_names)))
         except _LeftOutError as reason:
             note = exercise.doubt if exercise.name in EMPTY else exercise.problem
             note(str(reason))
@@ -146,9 +146,9 @@ def _exercises(root: Path) -> list[_Exercise]:
     return [_Exercise(path, path.parent.relative_to(root).as_posix()) for path in folders]
 
 
-def _record(root: Path, exercise: _Exercise, score: str, *, unfilmed: bool) -> Record:
+def _record(root: Path, exercise: _Exercise, score: str, *, from_features: bool) -> Record:
     """The recording of an exercise. Raises _LeftOutError: the score is missing, or joints that no features replace."""
-    has_joints = not unfilmed or any((exercise.folder / "Raw").glob(f"{_POSITION}*.csv"))
+    has_joints = not from_features or any((exercise.folder / "Raw").glob(f"{_POSITION}*.csv"))
     path, files = _recording(exercise) if has_joints else (exercise.folder, {})
     books = _files(exercise, "Label", "ClinicalAssessment*.xlsx")
     value = _score(exercise, _workbooks(exercise, books), score)

@@ -184,7 +184,7 @@ def list_records(
     *,
     unscored: bool = False,
     frame_rate: float = 0.0,
-    unfilmed: Sequence[str] = (),
+    feature_names: Sequence[str] = (),
     **options: Any,
 ) -> Listing:
     """The records of a data set, and one line about each problem.
@@ -195,7 +195,7 @@ def list_records(
         storage: how stores are reached.
         unscored: also list performances without a score, where the kind can.
         frame_rate: frames per second of folders of frames, where the kind does not state it; 0: unknown.
-        unfilmed: names of features (`data.features`), so that performances without a video are listed too.
+        feature_names: names of features (`data.features`), so that performances without a video are listed too.
         options: those of the kind, such as labels="scores.csv" for a folder, or score="execution" for several scores.
 
     Raises:
@@ -208,7 +208,7 @@ def list_records(
             raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
     options |= {"unscored": True} if unscored and "unscored" in accepted else {}
     options |= {"frame_rate": frame_rate} if frame_rate and "frame_rate" in accepted else {}
-    options |= {"unfilmed": unfilmed} if unfilmed and "unfilmed" in accepted else {}
+    options |= {"feature_names": feature_names} if feature_names and "feature_names" in accepted else {}
     refuse_ambiguous(root)
     root = local_path(root)
     if is_remote(root):

@@ -62,10 +62,10 @@ LAYOUTS: Mapping[str, ListLayout] = {
 }
 
 
-def list_scores(layout: ListLayout, root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -> Listing:
+def list_scores(layout: ListLayout, root: Path, *, score: str = "", feature_names: Sequence[str] = ()) -> Listing:
     """The performances of a layout, each with its official side; `score` is the column that is the label.
 
-    `unfilmed`: as `join_lists`.
+    `feature_names`: as `join_lists`.
 
     Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
     performances has a video.
@@ -81,7 +81,7 @@ def list_scores(layout: ListLayout, root: Path, *, score: str = "", unfilmed: Se
     ]
     people, doubts = _people(root, layout)
     listed = [(path, replace(record, groups=people.get(record.id, {}))) for path, record in listed]
-    listing = join_lists(root, listed, _videos(root, layout.videos), layout.videos[0], unfilmed)
+    listing = join_lists(root, listed, _videos(root, layout.videos), layout.videos[0], feature_names)
     return replace(listing, doubts=tuple(doubts))
 
 
@@ -142,18 +142,18 @@ UNLV = {
 }  # by task: folder, scores, folder of the split, folder of the videos
 
 
-def list_unlv(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -> Listing:
+def list_unlv(root: Path, *, score: str = "", feature_names: Sequence[str] = ()) -> Listing:
     """UNLV-Dive and UNLV-Vault (Parmar and Morris, CVPRW 2017); either may be missing. Raises as `list_scores`.
 
     `score` is "final" (default), or "execution", final / difficulty, which only the dives have.
-    `unfilmed`: as `join_lists`.
+    `feature_names`: as `join_lists`.
     """
     score = checked_score(score or "final", ["final", "execution"])
     records: list[Record] = []
     problems: list[str] = []
     for task, (folder, *_) in UNLV.items():
         if (root / folder).is_dir() and not (task == "vault" and score == "execution"):
-            listing = _list_unlv_task(root, task, score, unfilmed)
+            listing = _list_unlv_task(root, task, score, feature_names)
             records += listing.records
             problems += listing.problems
     if not records:
@@ -161,7 +161,7 @@ def list_unlv(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -> L
     return Listing(tuple(records), tuple(problems))
 
 
-def _list_unlv_task(root: Path, task: str, score: str, unfilmed: Sequence[str]) -> Listing:
+def _list_unlv_task(root: Path, task: str, score: str, feature_names: Sequence[str]) -> Listing:
     folder, scores, split, videos = UNLV[task]
     place = root / folder
     final = _matrix(place / scores, "overall_scores")
@@ -176,7 +176,7 @@ def _list_unlv_task(root: Path, task: str, score: str, unfilmed: Sequence[str]) 
             labels = Labels(value / level if level and score == "execution" else value, difficulty=level)
             listed.append((path, Record(f"{index:03d}", None, task=task, labels=labels, split=side)))
     inside = f"{folder}/{videos}"
-    return join_lists(root, listed, _videos(root, [inside]), inside, unfilmed)
+    return join_lists(root, listed, _videos(root, [inside]), inside, feature_names)
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
@@ -209,7 +209,7 @@ def join_lists(
     listed: Iterable[tuple[Path, Record]],
     videos: Mapping[str, Record],
     expected: str,
-    unfilmed: Sequence[str] = (),
+    feature_names: Sequence[str] = (),
 ) -> Listing:
     """The performances of official lists that have a video.
 
@@ -219,7 +219,7 @@ def join_lists(
             and frames of its video.
         videos: by plain name, with id, path and frames.
         expected: where the videos should be.
-        unfilmed: names of features that take the place of videos; with any, performances without a video stay.
+        feature_names: names of features that take the place of videos; with any, performances without a video stay.
 
     A listed performance without video, and a video that no list names, become problem lines.
 
@@ -233,7 +233,7 @@ def join_lists(
             raise DataError(f"'{clip(record.id)}' is listed {again}", where=file, fix="Get the lists again")
         sides[name] = record.split
         video = videos.get(name, record)
-        if video.path is None and not unfilmed:
+        if video.path is None and not feature_names:
             of_side = f" for {record.split}" if record.split else ""
             problems.append(f"{clip(record.id)}: listed{of_side}, but has no video")
         else:

@@ -31,12 +31,12 @@ EVENTS = {"3m": "SyncDiving-3m", "10m": "SyncDiving-10m"}
 _EVENT = re.compile(r"(?:sync(?:hroni[sz]ed)?[ ._-]*diving[ ._-]*)?(3|10)[ ._-]*m", re.IGNORECASE | re.ASCII)
 
 
-def list_tasd2(root: Path, *, labels: str | Path | None = None, unfilmed: Sequence[str] = ()) -> Listing:
+def list_tasd2(root: Path, *, labels: str | Path | None = None, feature_names: Sequence[str] = ()) -> Listing:
     """The samples of a TASD-2 folder; groups: "original" (an original and its copies) and "event".
 
     Args:
         labels: the CSV, below `root` or anywhere; None takes "labels.csv" or "tasd2.csv".
-        unfilmed: names of features; where the folder has no video, they are the performances.
+        feature_names: names of features; where the folder has no video, they are the performances.
 
     Raises:
         UsageError: no video or no label file.
@@ -46,7 +46,7 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None, unfilmed: Sequen
     if table is None:
         fix = "Write it with the columns video, final and others, or name yours: --set dataset.labels=FILE"
         raise UsageError("no labels.csv", where=root, fix=fix)
-    listing = join_listing(videos_or(unfilmed, root), table, COLUMNS, _build)
+    listing = join_listing(videos_or(feature_names, root), table, COLUMNS, _build)
     records, missing = _with_origin(listing.records)
     return Listing(tuple(records), (*listing.problems, *missing))
 

@@ -22,10 +22,10 @@ _SEGMENT = re.compile(r"(m\d\d)_(s\d\d)_e\d\d_positions(_inc)?\.txt", re.ASCII)
 _SEGMENT_OF_FEATURES = re.compile(r"(m\d\d)_(s\d\d)_e\d\d(?:_positions|_angles)?(_inc)?", re.ASCII)
 
 
-def list_ui_prmd(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -> Listing:
+def list_ui_prmd(root: Path, *, score: str = "", feature_names: Sequence[str] = ()) -> Listing:
     """The segmented movements of the Kinect, correct and incorrect; the only `score` is "correct".
 
-    `unfilmed`: names of features; where the folder has no movement, they are the movements.
+    `feature_names`: names of features; where the folder has no movement, they are the movements.
 
     Raises UsageError: an unknown score; DataError: no movement with both files.
     """
@@ -48,7 +48,7 @@ def list_ui_prmd(root: Path, *, score: str = "", unfilmed: Sequence[str] = ()) -
             positions = angles.name.replace("_angles", "_positions")
             if not (places / "Positions" / positions).is_file():
                 problems.append(f"{clip(angles.name)}: has no file {clip(positions)}")
-    for called in () if records else unfilmed:
+    for called in () if records else feature_names:
         if name := _SEGMENT_OF_FEATURES.fullmatch(PurePosixPath(called).name):
             records.append(_record(called, {}, name))
         else:

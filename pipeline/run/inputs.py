@@ -92,7 +92,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         config.machine.storage.as_storage(),
         unscored=unscored,
         frame_rate=config.videos.frames.fps,
-        unfilmed=names_of(features),
+        feature_names=names_of(features),
         **options,
     )
     listing = completed(listing, config, config.videos.frames.fps, dataset.root)

@@ -9,9 +9,9 @@ import pytest
 
 from data.datasets.listing import check_data, list_records
 from data.errors import DataError
-from data.keypoints import read_motion
 from data.video import Labels
 from synthetic.tiny_published import write_book
+from tests.helpers.people_of_frames import read_motion
 
 NAME, PLACE = "280914_103748", "CG/Expert/E_ID1/Es1"
 ROW = ",".join(["0.5,0.25,2.0,2"] * 25)

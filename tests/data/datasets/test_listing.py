@@ -18,13 +18,13 @@ from data.datasets import listing
 from data.datasets.jigsaws_kinematics import parse_kinematics
 from data.datasets.listing import KINDS, check_data, list_records
 from data.errors import DataError, UsageError
-from data.keypoints import read_motion
 from data.splits import jigsaws_4fold
 from data.store import write_text
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_kimore, make_ui_prmd
 from tests.helpers.doc_pages import code_of
+from tests.helpers.people_of_frames import read_motion
 
 
 def folder_set(root: Path) -> Path:

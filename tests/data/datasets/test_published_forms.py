@@ -17,12 +17,12 @@ import pytest
 
 from data.datasets.listing import check_data, kind_of, list_records
 from data.errors import AimError, DataError, UsageError
-from data.keypoints import read_motion
 from data.leaks import audit
 from data.splits import fixed, kfold
 from data.video import FrameFolder, Labels, Phase
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa, make_unlv
+from tests.helpers.people_of_frames import read_motion
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -340,7 +340,7 @@ def test_lists_without_videos_name_both_ways_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="none of the listed performances has a video") as caught:
         list_records("fis-v", tmp_path)
     assert caught.value.fix == "Expected them in videos; features in their place: --features PATH"
-    assert len(list_records("fis-v", tmp_path, unfilmed=["train"]).records) == 2
+    assert len(list_records("fis-v", tmp_path, feature_names=["train"]).records) == 2
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_impossible_annotations_are_refused(tmp_path: Path, name: str, value: ob
 
 
 def test_names_of_features_are_the_movements_of_ui_prmd_without_files(tmp_path: Path) -> None:
-    listing = list_records("ui-prmd", tmp_path, unfilmed=["a/m01_s02_e03_positions_inc", "m01_s01_e01", "mine"])
+    listing = list_records("ui-prmd", tmp_path, feature_names=["a/m01_s02_e03_positions_inc", "m01_s01_e01", "mine"])
     scores = {record.id: record.labels.score for record in listing.records if record.labels}
     assert scores == {"a/m01_s02_e03_positions_inc": 0, "m01_s01_e01": 1}
     assert [record.groups["subject"] for record in listing.records] == ["s02", "s01"]

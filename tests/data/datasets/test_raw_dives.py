@@ -77,7 +77,7 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         dive(19, 3, 8, 9, "48..6", PANEL), dive(19, 4, 8, 9, None, PANEL), dive(19, 5, "x", 9, 60, PANEL),
         dive(19, 6, 8, 9, "nan", PANEL),
     )  # fmt: skip
-    listing = list_records("mtl-aqa", tmp_path, unfilmed=["any"])
+    listing = list_records("mtl-aqa", tmp_path, feature_names=["any"])
     assert [record.id for record in listing.records] == ["19/001"]
     assert [line.partition(": left out, ")[::2] for line in listing.doubts] == [
         ("19/1", "the number of another dive"),
@@ -95,10 +95,10 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 def test_damaged_workbooks_are_named(tmp_path: Path) -> None:
     path = workbook(tmp_path, 15, dive(15, 1, 2, 5, 72, PANEL), header=["Sr. No.", "View"])
     with pytest.raises(DataError, match=r"15\.xlsx: has no column of final scores"):
-        list_records("mtl-aqa", tmp_path, unfilmed=["any"])
+        list_records("mtl-aqa", tmp_path, feature_names=["any"])
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(DataError, match=r"15\.xlsx: is no readable workbook"):
-        list_records("mtl-aqa", tmp_path, unfilmed=["any"])
+        list_records("mtl-aqa", tmp_path, feature_names=["any"])
 
 
 def test_the_listed_set_does_not_change_beside_workbooks_of_its_own(tmp_path: Path) -> None:

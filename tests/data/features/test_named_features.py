@@ -89,7 +89,7 @@ def test_a_list_names_performances_without_videos(tmp_path: Path) -> None:
         lines = [f"Ball_{n:03d} 1.5 7.25 8.75 0 0" for n in names]
         (tmp_path / f"{side}.txt").write_text("\n".join(["Video D E T a b", *lines]))
     sources = named_features([files(tmp_path / "vst", "Ball_001", "Ball_003")])
-    listing = list_records("rhythmic-gymnastics", tmp_path, unfilmed=names_of(sources))
+    listing = list_records("rhythmic-gymnastics", tmp_path, feature_names=names_of(sources))
     listing = with_features(listing, sources)
     assert [(record.id, record.split, record.path) for record in listing.records] == [
         ("Ball_001", "train", None),
@@ -101,7 +101,7 @@ def test_a_list_names_performances_without_videos(tmp_path: Path) -> None:
 def test_own_data_need_the_table_of_scores_alone(tmp_path: Path) -> None:
     (tmp_path / "scores.csv").write_text("video,score\na,1\nsub/b.mp4,2\n")
     sources = named_features([files(tmp_path / "vst", "a", "sub/b")])
-    listing = list_records("folder", tmp_path, unfilmed=names_of(sources))
+    listing = list_records("folder", tmp_path, feature_names=names_of(sources))
     assert [(record.id, record.labels and record.labels.score) for record in listing.records] == [
         ("a", 1),
         ("sub/b", 2),

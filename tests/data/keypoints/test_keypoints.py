@@ -18,10 +18,9 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.keypoints import read_keypoints, read_motion
 from data.keypoints.keypoint_search import find_keypoints
-from data.keypoints.reading import ImportedKeypoints
-from data.keypoints.skeletons import BEGINS_WITH_COCO17, COCO17, MEDIAPIPE, OPENPOSE, SAME_NUMBER, coco_joint
+from data.keypoints.skeletons import BY_NUMBER, COCO17, SAME_NUMBER, SKELETONS, coco_joint
+from tests.helpers.people_of_frames import ImportedKeypoints, read_keypoints, read_motion
 from tests.helpers.pickled_calls import Calls
 from tests.helpers.tampering import damaged_bytes, retyped
 
@@ -106,7 +105,7 @@ def put_h5(path: Path, rows: list[list[str]], names: bytes | None = None, protoc
 
 
 def marks(scale: tuple[int, int] = SIZE) -> list[dict[str, float]]:
-    rows = np.array(of_joints(MEDIAPIPE))
+    rows = np.array(of_joints(SKELETONS["MediaPipe"]))
     return [{"x": x / scale[0], "y": y / scale[1], "z": 0.0, "visibility": v} for x, y, v in rows.tolist()]
 
 
@@ -115,7 +114,7 @@ def wide(names: str, frames: Iterable[int] | None, scale: tuple[int, int] = SIZE
     axes = {"x": "x", "y": "y", "z": "z", "v": "visibility"}
     head = [
         f"{joint}_{name}" if names == "joint" else f"{axis}{place + int(names)}"
-        for place, joint in enumerate(MEDIAPIPE)
+        for place, joint in enumerate(SKELETONS["MediaPipe"])
         for axis, name in axes.items()
     ]
     row = [repr(mark[name]) for mark in marks(scale) for name in axes.values()]
@@ -131,7 +130,8 @@ def long(frames: Iterable[int], first: int = 0, scale: tuple[int, int] = SIZE) -
 
 def openpose(count: int = 25, name: str = "dive_{:012d}_keypoints.json", first: int = 0) -> dict[str, Any]:
     """OpenPose's three files by name; nobody is in the second."""
-    joints = OPENPOSE.get(count) or (*COCO17, *(["other"] * (count - 17)))
+    joints = SKELETONS[BY_NUMBER[count]]
+    joints += ("other",) * (count - len(joints))
     person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(joints)), "face_keypoints_2d": []}
     people = ([person], [], [person])
     return {name.format(frame): {"version": 1.3, "people": each} for frame, each in enumerate(people, start=first)}
@@ -145,7 +145,8 @@ LAYOUTS: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "OpenPose BODY_25, Pose2Sim from 1": ("files", openpose(25, "dive.{:04d}.json", 1), (1, 0, 1)),
     **{
         f"OpenPose {name}, as Pose2Sim writes rtmlib's": ("files", openpose(count, "dive_{:06d}.json"), (1, 0, 1))
-        for count, name in BEGINS_WITH_COCO17.items()
+        for count, name in BY_NUMBER.items()
+        if count not in (18, 25)
     },
     "COCO results": ("json", [result(0), result(2), result(2)], (1, 0, 2)),
     **{
@@ -231,7 +232,7 @@ def test_every_layout_gives_the_people_of_every_frame(tmp_path: Path, layout: st
 
 @pytest.mark.parametrize("layout", SAME_NUMBER)
 def test_a_skeleton_with_the_number_of_joints_of_another_is_named(tmp_path: Path, layout: str) -> None:
-    _, joints = SAME_NUMBER[layout]
+    joints = SKELETONS[layout]
     person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(joints))}
     path = placed(tmp_path, "files", {f"dive_{i:012d}_keypoints.json": {"people": [person]} for i in range(3)})
     named = read_keypoints(path, "dive", SIZE, 3, layout=layout)
@@ -401,7 +402,7 @@ def test_which_file_belongs_to_a_video(tmp_path: Path) -> None:
 
 
 SOUND = {
-    "openpose": {"people": [{"pose_keypoints_2d": flat(of_joints(OPENPOSE[25]))}]},
+    "openpose": {"people": [{"pose_keypoints_2d": flat(of_joints(SKELETONS["BODY_25"]))}]},
     "coco": [result(frame) for frame in range(3)],
     "mmpose": [{"frame_id": i, "instances": [instance()]} for i in range(3)],
     "mediapipe": [{"frame": i, "landmarks": marks()} for i in range(3)],

@@ -9,9 +9,10 @@ import pytest
 
 from data.datasets.listing import list_records
 from data.errors import DataError
-from data.keypoints import read_motion
-from data.keypoints.kinect_tables import KIMORE, PARENTS, absolute_positions
+from data.keypoints.kinect_tables import PARENTS, absolute_positions
+from data.keypoints.skeletons import SKELETONS
 from synthetic.tiny_published import make_kimore, make_ui_prmd
+from tests.helpers.people_of_frames import read_motion
 
 HIP = 11
 
@@ -66,7 +67,7 @@ def test_small_and_missing_numbers_do_not_hide_the_layout(kimore: Path, tmp_path
 def test_an_empty_cell_is_a_missing_joint(kimore: Path, tmp_path: Path) -> None:
     lines = kimore.read_text().splitlines()
     cells = lines[1].split(",")
-    cells[4 * KIMORE.index("HipLeft") + 1] = " "
+    cells[4 * SKELETONS["KIMORE"].index("HipLeft") + 1] = " "
     (tmp_path / "k.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]))
     motion = read_motion(tmp_path / "k.csv", 1)
     assert np.isnan(motion.keypoints[:, 0, HIP, 0]).nonzero()[0].tolist() == [1]

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
-from data.keypoints import further_people, read_keypoints, read_motion
+from data.keypoints import further_people
 from data.keypoints.keypoint_search import find_keypoints
 from data.keypoints.skeletons import COCO17
 from data.stage_files import StageFiles
@@ -20,6 +20,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from pipeline import api
 from tests.helpers.cached_outputs import output_of
+from tests.helpers.people_of_frames import read_keypoints, read_motion
 
 NAMES = [
     "Hip",

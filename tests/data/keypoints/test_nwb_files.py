@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.keypoints import read_keypoints, read_motion
 from tests.data.keypoints.test_sleap_files import FRAMES, JOINTS, SIZE, labels, points
+from tests.helpers.people_of_frames import read_keypoints, read_motion
 
 
 def nwb(path: Path, *, rate: float | None = None, times: NDArray[np.float64] | None = None, people: int = 2) -> Path:

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.keypoints import read_keypoints
+from tests.helpers.people_of_frames import read_keypoints
 
 FILES = Path(__file__).parent / "pose2sim"
 SIZE = (640, 360)

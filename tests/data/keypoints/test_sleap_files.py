@@ -12,10 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
-from data.keypoints import read_keypoints, read_motion
 from data.keypoints.keypoint_search import find_keypoints
-from data.keypoints.reading import ImportedKeypoints
 from data.keypoints.skeletons import COCO17
+from tests.helpers.people_of_frames import ImportedKeypoints, read_keypoints, read_motion
 
 JOINTS = ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip", "tail")
 SIZE, FRAMES = (640, 360), 4

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.keypoints import read_motion
-from data.keypoints.kinect_tables import KIMORE
+from data.keypoints.skeletons import SKELETONS
 from data.keypoints.time_stamps import read_stamps
+from tests.helpers.people_of_frames import read_motion
 
 TICKS = 333_333
 DAY = 86_400 * 10_000_000
@@ -23,7 +23,7 @@ def recording(folder: Path, ticks: list[int], frames: int | None = None) -> tupl
     rows = []
     for frame in range(len(ticks) if frames is None else frames):
         row = np.tile([0.5, 0.25, 2.0, 2.0], (25, 1))
-        row[KIMORE.index("KneeRight"), 0] = frame
+        row[SKELETONS["KIMORE"].index("KneeRight"), 0] = frame
         rows.append(",".join(f"{value:g}" for value in row.ravel()) + ",\n")
     joints, stamps = folder / "JointPosition1.csv", folder / "TimeStamp1.csv"
     joints.write_text("".join(rows))

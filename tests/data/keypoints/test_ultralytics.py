@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.keypoints import read_keypoints
 from data.keypoints.keypoint_search import find_keypoints
-from data.keypoints.reading import ImportedKeypoints
+from tests.helpers.people_of_frames import ImportedKeypoints, read_keypoints
 
 SIZE, FRAMES = (640, 360), 4
 PEOPLE = np.stack(

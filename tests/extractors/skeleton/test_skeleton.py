@@ -13,7 +13,6 @@ from scipy.stats import spearmanr
 
 from data.datasets import list_records
 from data.errors import DataError
-from data.keypoints import read_keypoints, read_motion
 from data.keypoints.skeletons import COCO17
 from data.store import hdf5 as store
 from extractors.timesteps.pose_channels import pose_channels
@@ -22,6 +21,7 @@ from pipeline import api
 from synthetic.tiny_published import make_kimore
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.made_outputs import skeleton_of
+from tests.helpers.people_of_frames import read_keypoints, read_motion
 
 FORMS = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
 STANDING = np.array(
@@ -113,7 +113,7 @@ def test_kinect_names_and_a_hole(tmp_path: Path) -> None:
         ({"frame": [0, 1, 1, 2], "person": ["a", "a", "a", "a"]}, "2 people without distinct names"),
         ({"time": [0, 1, 1, 2]}, "the times do not ascend"),
         ({"time": [0, 1, "nan", 2]}, "the times do not ascend"),
-        ({"frame": [0, 1, 2, 10**12]}, "has frame 1000000000000"),
+        ({"frame": [0, 1, 2, 10**12]}, "has 4 frames from 0 to 1000000000000"),
     ],
 )
 def test_impossible_files_are_refused(tmp_path: Path, columns: dict[str, list[object]], what: str) -> None:

@@ -128,7 +128,7 @@ def without_videos(kind: str, root: Path, **options: int) -> list[tuple[str, flo
             path.unlink()
     for name in ("videos", "video", "Actions"):
         shutil.rmtree(root / name, ignore_errors=True)
-    listed = list_records(kind, root, unfilmed=["any"]).records
+    listed = list_records(kind, root, feature_names=["any"]).records
     assert len(listed) >= len(filmed)
     return [(one.id, one.labels.score or 0.0) for one in listed if one.labels]
 
@@ -265,7 +265,7 @@ def test_features_feed_sets_whose_recordings_are_no_videos(
 )
 def test_features_beside_recordings_change_no_record(tmp_path: Path, kind: str, make: Callable[[Path], Path]) -> None:
     make(tmp_path)
-    assert list_records(kind, tmp_path, unfilmed=["any"]).records == list_records(kind, tmp_path).records
+    assert list_records(kind, tmp_path, feature_names=["any"]).records == list_records(kind, tmp_path).records
 
 
 def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: Path) -> None:
