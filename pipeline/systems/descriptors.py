@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,33 +13,10 @@ from pipeline.train.feature_set import FeatureSet
 COEFFICIENTS = 5
 """Number of lowest cosine or Fourier coefficients that are kept of each channel."""
 
-_SKILL = re.compile(
-    r"log_duration_s|secondary\.hands\.(speed_correlation|log_speed_ratio)|(primary|secondary)\.(left|right)\."
-    r"(log_(path_m|speed_m_s|turning_rad_s|acceleration_m_s2|jerk_m_s3|travel_rad|volume)|speed_variation|slow_share"
-    r"|reversals_s|centroid_hz)"
-)
-
 
 def trial_descriptors(features: FeatureSet) -> Floats:
     """(n, K) trial-level descriptors."""
     return np.asarray(np.nan_to_num(features.trial), dtype=np.float64)
-
-
-def skill_descriptors(features: FeatureSet) -> Floats:
-    """(n, K) the trial-level descriptors that carry over between surgeons; all of them where no tools are recorded.
-
-    They are the duration, the correlation and the ratio of the slaves' speeds, and for each of four tools: path length,
-    speeds, acceleration, jerk, gripper travel, workspace, variation and centroid of the speed, slow share and gripper
-    reversals.
-    """
-    columns = skill_columns(features.names.get("trial", ()))
-    return trial_descriptors(features)[:, columns] if columns else trial_descriptors(features)
-
-
-def skill_columns(names: Sequence[str]) -> list[int]:
-    """Columns of `skill_descriptors` in the trial-level descriptors; none where no tools are recorded."""
-    columns = [place for place, name in enumerate(names) if _SKILL.fullmatch(name)]
-    return columns if len(columns) > 1 else []  # every performance has a duration
 
 
 def whole_descriptors(features: FeatureSet) -> Floats:
@@ -83,7 +59,6 @@ def frequency_and_entropy(features: FeatureSet) -> Floats:
 
 DESCRIPTORS: Mapping[str, Callable[[FeatureSet], Floats]] = {
     "trial": trial_descriptors,
-    "skill": skill_descriptors,
     "whole": whole_descriptors,
     "scene": scene_mean,
     "scene_unit": scene_unit,
