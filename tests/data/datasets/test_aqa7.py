@@ -97,7 +97,7 @@ def test_impossible_lists_are_refused(root: Path, rows: object) -> None:
 
 
 def test_wrong_variable_wrong_file_and_wrong_folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with pytest.raises(DataError, match="no variable"):
+    with pytest.raises(DataError, match="no real numeric matrix"):
         read_list(save(root, "train", np.array(TRAIN), name="other"), "consolidated_train_list")
     path = root / "Split_4" / "split_4_train_list.mat"
     path.write_bytes(b"MATLAB 7.3 MAT-file, not really")
