@@ -1,15 +1,15 @@
 """Data sets: each official layout of labels and files becomes a list of records."""
 
 from data.datasets.folder import list_unfilmed
-from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
-from data.datasets.listing import KINDS, DataCheck, check_data, kind_of, list_records, options_of
+from data.datasets.jigsaws import kinematics_of, trial_of
+from data.datasets.listing import KINDS, DataCheck, check_data, data_set_in, kind_of, list_records, options_of
 from data.datasets.phase_marks import with_phases
 
 __all__ = [
     "KINDS",
     "DataCheck",
     "check_data",
-    "jigsaws_folder",
+    "data_set_in",
     "kind_of",
     "kinematics_of",
     "list_records",

@@ -77,20 +77,6 @@ def list_jigsaws(
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems), tuple(doubts))
 
 
-def jigsaws_folder(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
-    """(root, tasks) of a JIGSAWS copy, if `folder` is its root or one of its task folders; None for other folders."""
-    tasks = tuple(task for task in TASKS if _is_task(folder / task))
-    if tasks:
-        return folder, tasks
-    folder = folder.resolve()
-    return (folder.parent, (folder.name,)) if folder.name in TASKS and _is_task(folder) else None
-
-
-def _is_task(folder: Path) -> bool:
-    inside = ("video", "kinematics/AllGestures", f"meta_file_{folder.name}.txt")
-    return any((folder / name).exists() for name in inside)
-
-
 def kinematics_of(video: Path) -> Path | None:
     """The kinematics file of a view in the official layout, None where there is none."""
     path = video.parent.parent / "kinematics" / "AllGestures" / f"{trial_of(video.stem)}.txt"

@@ -15,7 +15,7 @@ from data.datasets.aqa7 import list_aqa7
 from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
 from data.datasets.diving_scores import award_doubts
 from data.datasets.folder import list_folder, list_skeletons
-from data.datasets.jigsaws import length_doubts, list_jigsaws
+from data.datasets.jigsaws import TASKS, length_doubts, list_jigsaws
 from data.datasets.kimore import clock_doubts, list_kimore
 from data.datasets.score_lists import LAYOUTS, list_scores, list_unlv
 from data.datasets.tables import clip, read_bytes
@@ -24,7 +24,7 @@ from data.datasets.ui_prmd import list_ui_prmd
 from data.errors import DataError, UsageError, nearest, printable
 from data.outside import imported, is_outside
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
-from data.video import Listing, Record
+from data.video import Listing, Record, find_videos
 
 FINE_GRAINED = (
     "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
@@ -56,7 +56,7 @@ KINDS: Mapping[str, DataSetKind] = {
         list_jigsaws,
         "request it from the Johns Hopkins University, cirl.lcsr.jhu.edu (form; non-commercial use)",
         {"all": 206, "Suturing": 78, "Needle_Passing": 56, "Knot_Tying": 72},
-        ("Suturing", "Needle_Passing", "Knot_Tying"),
+        tuple(f"{t}/{name}" for t in TASKS for name in ("video", "kinematics/AllGestures", f"meta_file_{t}.txt")),
         doubts=length_doubts,
     ),
     "aqa7": DataSetKind(
@@ -262,6 +262,27 @@ def kind_of(folder: Path) -> tuple[str, Path]:
     what = f"could be {' or '.join(names)}" if names else "shows no known layout"
     fix = "Name the set: --config PRESET, such as --config fis-v; your own videos are --config folder"
     raise UsageError(f"this folder {what}", where=folder, fix=fix)
+
+
+def data_set_in(kind: str, folder: Path) -> tuple[Path, tuple[str, ...]] | None:
+    """(root, tasks) where a folder has the layout of a kind of data set, or is its folder of one task; else None.
+
+    Of kinds whose layout is not known, it is the folder itself where no video is in it.
+    """
+    entry, above = data_set_kind(kind), folder.resolve().parent
+    marks = entry.marks or [f"{inner}/{name}".lstrip("/") for inner in entry.folders for name in entry.hashes]
+    if any(next(folder.glob(mark), None) for mark in marks) or not (marks or _has_videos(folder)):
+        return folder, ()
+    task = folder.resolve().name
+    of_task = task in entry.counts and any(next(above.glob(mark), None) for mark in marks)
+    return (above, (task,)) if of_task else None
+
+
+def _has_videos(folder: Path) -> bool:
+    try:
+        return bool(find_videos([folder]).records)
+    except UsageError:
+        return False
 
 
 def _shown(root: Path) -> list[str]:

@@ -15,7 +15,7 @@ from pipeline.run.batch import (
 )
 from pipeline.run.costs import DryRun
 from pipeline.run.feasible_stages import feasible_config
-from pipeline.run.inputs import completed, dataset_records, list_inputs, shard_of
+from pipeline.run.inputs import completed, data_set_at, dataset_records, list_inputs, shard_of
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.runner import Result
@@ -33,6 +33,7 @@ __all__ = [
     "StatusRow",
     "Summary",
     "completed",
+    "data_set_at",
     "dataset_records",
     "feasible_config",
     "list_inputs",

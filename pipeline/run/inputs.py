@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets import list_records, list_unfilmed, with_phases
-from data.errors import UsageError, nearest, quoted
+from data.datasets import data_set_in, list_records, list_unfilmed, with_phases
+from data.errors import UsageError, nearest
 from data.features import named_features, names_of, with_features
+from data.store import is_remote
 from data.video import Listing, find_videos
 from pipeline.observer import Observer
 from pipeline.run.feasible_stages import feasible_config
@@ -38,22 +39,35 @@ def shard_of(text: str) -> slice:
 def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> tuple[Listing, Config]:
     """The videos of the inputs, else of the configuration's data set, and the configuration that they can feed.
 
+    An input may be the folder of that data set: see `data_set_at`.
+
     Raises as `feasible_config`, UsageError for a missing input or data set, DataError where the data set's own files
     cannot be used.
     """
-    if inputs:
-        try:
-            listing = find_videos(list(inputs), config.machine.storage.as_storage(), config.videos.frames.fps)
-        except UsageError as error:
-            if config.dataset.kind != "folder" and (folders := [place for place in inputs if place.is_dir()]):
-                fix = f"Name the folder of a data set as a setting: {quoted('--set', f'dataset.root={folders[0]}')}"
-                raise UsageError(error.what, where=error.where, fix=fix) from error
-            raise
-        listing = completed(listing, config, config.videos.frames.fps, inputs[0])
+    data_set = data_set_at(inputs, config) if inputs else config
+    if data_set is not None:
+        listing, config = dataset_records(data_set), data_set
     else:
-        listing = dataset_records(config)
+        rate = config.videos.frames.fps
+        listing = find_videos(list(inputs), config.machine.storage.as_storage(), rate)
+        listing = completed(listing, config, rate, inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
     return listing, feasible_config(listing.records, config, observer)
+
+
+def data_set_at(inputs: Sequence[Path], config: Config, kind: str = "") -> Config | None:
+    """The configuration with the data set that a call names by its folder; None where the call names plain videos.
+
+    The folder has the layout of the configuration's data set, or of `kind`.
+    """
+    kind = kind or config.dataset.kind
+    if kind == "folder" or len(inputs) != 1 or is_remote(inputs[0]) or not inputs[0].is_dir():
+        return None
+    if (data_set := data_set_in(kind, inputs[0])) is None:
+        return None
+    root, tasks = data_set
+    values = {"kind": kind, "root": root, "tasks": tasks or config.dataset.tasks}
+    return replace(config, dataset=config.dataset.model_copy(update=values))
 
 
 def completed(listing: Listing, config: Config, rate: float, place: Path | None = None) -> Listing:

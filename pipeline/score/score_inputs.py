@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
+from data.datasets import kinematics_of, trial_of
 from data.errors import PROGRAM, UsageError, counted, printable
 from data.store import Storage, absence, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.observer import Observer
-from pipeline.run import completed, dataset_records
+from pipeline.run import completed, data_set_at, dataset_records
 from pipeline.settings.config import Config
 
 NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --config jigsaws --set dataset.root=FOLDER"
@@ -28,7 +28,8 @@ def find_performances(
     """The performances to score; the observer gets a line about each problem and about a recognised data set.
 
     Args:
-        inputs: videos or folders. In the layout of JIGSAWS, a video comes with the kinematics file of its trial.
+        inputs: videos or folders, or the folder of a data set (`data_set_at`): the configuration's, or JIGSAWS. In the
+            layout of JIGSAWS, a video comes with the kinematics file of its trial.
         kinematics: the file of one trial; `inputs` are the trial's views, if it has any.
         config: says how stores are reached and the rate of folders of frames, and names files of features and phases,
             and the data set to score where there are no inputs.
@@ -40,15 +41,19 @@ def find_performances(
     """
     storage, dataset, rate = config.machine.storage.as_storage(), config.dataset, config.videos.frames.fps
     if kinematics is not None:
-        listing = Listing(one_trial(inputs, kinematics, storage))
+        listing = completed(
+            Listing(one_trial(inputs, kinematics, storage)), config, file_rate, [*inputs, kinematics][0]
+        )
+    elif data_set := data_set_at(inputs, config) or data_set_at(inputs, config, "jigsaws"):
+        listing = dataset_records(data_set, unscored=True).at_rate(file_rate)
+        count = counted(len(listing.records), "performance")
+        observer.note(f"recognised {printable(inputs[0])}: {data_set.dataset.kind}, {count}")
     elif inputs:
-        listing = _recognised(inputs, observer) or find_videos(inputs, storage, rate)
+        listing = completed(find_videos(inputs, storage, rate), config, file_rate, inputs[0])
     elif dataset.root is not None or dataset.features:
         listing = dataset_records(config, unscored=True)
     else:
         raise UsageError("nothing to score", fix=NOTHING)
-    if inputs:
-        listing = completed(listing, config, file_rate, inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = []
     for record in listing.records:
@@ -81,18 +86,3 @@ def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None 
         raise UsageError(f"the videos are not of the trial {printable(kinematics.stem)}", where=kinematics, fix=fix)
     records = find_videos(videos, storage).records if videos else (Record(kinematics.name, None),)
     return tuple(replace(record, sidecars={"kinematics": kinematics}) for record in records)
-
-
-def _recognised(inputs: Sequence[Path], observer: Observer) -> Listing | None:
-    """The trials of the one input that is a JIGSAWS copy or one of its task folders, else None."""
-    place = jigsaws_folder(inputs[0]) if len(inputs) == 1 and not is_remote(inputs[0]) else None
-    if place is None:
-        return None
-    root, tasks = place
-    listing = list_records("jigsaws", root, unscored=True, tasks=tasks)
-    trials = {record.groups["trial"]: "kinematics" in record.sidecars for record in listing.records}
-    videos = sum(record.path is not None for record in listing.records)
-    counts = {"trial": len(trials), "video": videos, "kinematics file": sum(trials.values())}
-    text = ", ".join(counted(count, noun) for noun, count in counts.items())
-    observer.note(f"recognised {printable(inputs[0])}: JIGSAWS ({', '.join(tasks)}), {text}")
-    return listing

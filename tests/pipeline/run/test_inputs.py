@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from data.errors import UsageError
 from data.video.records import Record
+from pipeline.api import status
+from pipeline.cli.command_tree import app
 from pipeline.observer import SILENT, Observer
 from pipeline.run.feasible_stages import feasible_config
-from pipeline.run.inputs import list_inputs, shard_of
+from pipeline.run.inputs import shard_of
 from pipeline.settings.config import load_config
+from synthetic.tiny_jigsaws import make_jigsaws
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -60,13 +64,32 @@ def test_an_array_of_slurm_is_no_shard_by_itself(monkeypatch: pytest.MonkeyPatch
     assert records[shard_of("")] == records
 
 
-def test_a_data_set_as_an_input_is_named_with_its_setting(tmp_path: Path) -> None:
-    (tmp_path / "J/Suturing/kinematics").mkdir(parents=True)
-    (tmp_path / "J/Suturing/kinematics/a.txt").touch()
-    with pytest.raises(UsageError, match=r"no video in this folder.*--set dataset\.root=.*/J$"):
-        list_inputs([tmp_path / "J"], load_config("jigsaws"), SILENT)
-    with pytest.raises(UsageError, match="a file that you name may have any"):
-        list_inputs([tmp_path / "J"], load_config("folder"), SILENT)
+@pytest.mark.parametrize("videos", [True, False])
+def test_a_folder_of_a_data_set_is_that_data_set_in_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, videos: bool
+) -> None:
+    """Also where it has no videos."""
+    monkeypatch.chdir(tmp_path)
+    make_jigsaws(Path("J"), trials=4, tasks=["Suturing", "Knot_Tying"], rows=45, videos=videos)
+    options = ["--config", "jigsaws", "--set", "timesteps.scene=", "--set", "work.workers=0"]
+
+    def printed(*words: str) -> Any:
+        done = CliRunner().invoke(app, [*words, *options, "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    def rows(*words: str) -> set[tuple[str, str, str]]:
+        return {(row["video"], row["stage"], row["state"]) for row in printed("status", *words)["rows"]}
+
+    (tmp_path / "plain").mkdir()
+    named = ("--set", "dataset.root=J")
+    assert all(not row["failed"] for row in printed("extract", "J")["results"])
+    assert rows("J") == rows(*named) != set()
+    assert {state for _, _, state in rows("J")} == {"fresh"}
+    assert rows("J/Suturing") == {row for row in rows("J") if "Suturing" in row[0]} != set()
+    assert printed("cache", "prune", "J")["files"] == []
+    with pytest.raises(UsageError, match="no video in this folder"):
+        status("plain", config="jigsaws")
 
 
 @pytest.mark.slow

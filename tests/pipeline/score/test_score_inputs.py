@@ -89,7 +89,7 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
     for folder in (new, new / "Suturing"):
         notes = Watching()
         assert by_name(score(folder, model=surgery, observer=notes)) == expected
-        assert notes.lines[0] == f"recognised {folder}: JIGSAWS (Suturing), 3 trials, 5 videos, 2 kinematics files"
+        assert notes.lines[0] == f"recognised {folder}: jigsaws, 5 performances"
     video, kinematics = rows[0].path, new / f"Suturing/kinematics/AllGestures/{first}.txt"
     assert video is not None
     assert by_name(score(video, model=surgery)) == {video.name: expected[video.name]}, "the layout names its kinematics"
