@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from data.errors import UsageError, printable
 from data.outside import code_file, is_outside
 
 if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
+    from data.video import Listing
+    from pipeline.cache import Cache
     from pipeline.observer import Observer
     from pipeline.settings import yaml_values
     from pipeline.settings.config import Config
 
 Place = str | Path
 Places = Place | Iterable[Place]
+Names = str | Sequence[str]
+"""A list, or a text separated by commas."""
+
 Configuration: TypeAlias = "Place | Config | None"
 Overrides: TypeAlias = "yaml_values.Overrides"
+
+
+class Settings(TypedDict, total=False):
+    """The arguments of calls that read settings."""
+
+    config: Configuration
+    overrides: Overrides
+    cache: Place | None
+
+
+class DataSettings(Settings, total=False):
+    """Those of calls that also read a data set."""
+
+    features: Sequence[str]
+
+
+class LocalSettings(DataSettings, total=False):
+    """Those of calls that also run stages."""
+
+    workers: int | None
+
+
+class WorkSettings(LocalSettings, total=False):
+    """Those of calls that also run on several machines."""
+
+    engine: str | None
+    address: str | None
+
 
 SETTING_OF = {
     "cache": "cache",
@@ -31,7 +65,7 @@ SETTING_OF = {
 """The setting that an argument of a call names."""
 
 
-def config_of(config: Configuration, overrides: Overrides = (), **arguments: Any) -> Config:
+def config_of(config: Configuration = None, overrides: Overrides = (), **arguments: Any) -> Config:
     """The settings of a call; without `config` those of the preset of plain folders.
 
     `arguments` are those of `SETTING_OF`; None and () leave a setting as it is. Raises as `load_config`, and
@@ -49,19 +83,32 @@ def config_of(config: Configuration, overrides: Overrides = (), **arguments: Any
     return load_config(DEFAULT if config is None else config, [*given, *said])
 
 
-def note_default(config: Configuration, settings: Config, observer: Observer) -> None:
+def note_settings(given: Mapping[str, Any], settings: Config, observer: Observer) -> None:
     """Tell the observer which preset is taken where the call names no configuration, and which code from outside."""
     from pipeline.settings.stages import outside_stages
 
-    if config is None:
+    if given.get("config") is None:
         stages = ", ".join(settings.with_upstream())
         observer.note(f"note: no --config, so the preset folder: {stages} in {settings.machine.cache}")
-    for name in (*outside_stages().values(), *([settings.dataset.kind] if is_outside(settings.dataset.kind) else [])):
+    for name in filter(is_outside, (*outside_stages().values(), settings.dataset.kind)):
         observer.note(f"note: {name} is {code_file(name)}")
 
 
+@contextmanager
+def listed(inputs: Places, given: Mapping[str, Any], observer: Observer) -> Iterator[tuple[Listing, Config, Cache]]:
+    """The records of a call, its settings and its cache, which is closed at the end. Raises as `config_of`."""
+    from pipeline.cache import open_cache
+    from pipeline.run import list_inputs
+
+    settings = config_of(**given)
+    with open_cache(settings.machine) as cache:
+        listing, settings = list_inputs(many_paths(inputs), settings, observer)
+        note_settings(given, settings, observer)
+        yield listing, settings, cache
+
+
 def settings_beside_model(
-    config: Configuration, overrides: Overrides, inputs: Sequence[Path] = (), **machine: Any
+    inputs: Sequence[Path] = (), *, config: Configuration = None, overrides: Overrides = (), **machine: Any
 ) -> Config:
     """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest.
 
@@ -97,17 +144,17 @@ def settings_beside_model(
     return settings
 
 
-def on_data_set(overrides: Overrides, root: Place | None, pack: Place | None = None) -> list[tuple[str, Any]]:
-    """The overrides, and the data set's folder. Raises UsageError where an override or a pack names another one."""
+def on_data_set(given: Mapping[str, Any], root: Place | None, pack: Place | None = None) -> dict[str, Any]:
+    """The arguments with the data set's folder. Raises UsageError where an override or a pack names another one."""
     from pipeline.settings.config import given_settings
 
-    given = given_settings(overrides)
-    if root is None:
-        return given
-    if pack is not None or any(key == "dataset.root" for key, _ in given):
-        other = "--pack" if pack is not None else "--set dataset.root"
-        raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
-    return [*given, ("dataset.root", os.fspath(root))]
+    overrides = given_settings(given.get("overrides", ()))
+    if root is not None:
+        if pack is not None or any(key == "dataset.root" for key, _ in overrides):
+            other = "--pack" if pack is not None else "--set dataset.root"
+            raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
+        overrides.append(("dataset.root", os.fspath(root)))
+    return {**given, "overrides": overrides}
 
 
 def one_path(place: Place | None) -> Path | None:
@@ -122,7 +169,14 @@ def many_paths(places: Places) -> list[Path]:
     return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]
 
 
-def split_names(texts: str | Sequence[str]) -> list[str]:
-    """Names, of a list or separated by commas, without empty ones."""
+def stage_names(texts: Names) -> list[str]:
+    """Names of stages; those of the form `module:class` are imported. Raises as `stage_name`."""
+    from pipeline.settings.stages import stage_name
+
+    return list(map(stage_name, split_names(texts)))
+
+
+def split_names(texts: Names) -> list[str]:
+    """Names without empty ones."""
     given = texts.split(",") if isinstance(texts, str) else texts
     return [name.strip() for name in given if name.strip()]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.api.arguments import (
-    Configuration,
-    Overrides,
+    DataSettings,
+    Names,
     Place,
     Places,
-    config_of,
-    many_paths,
-    note_default,
+    WorkSettings,
+    listed,
     on_data_set,
-    split_names,
+    stage_names,
 )
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, writing
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from pipeline.pack.pack_formats import Packed
     from pipeline.run import ExtractRun, Status
 
@@ -28,21 +28,15 @@ if TYPE_CHECKING:
 def extract(
     inputs: Places = (),
     *,
-    stages: str | Sequence[str] = (),
+    stages: Names = (),
     force: bool = False,
     retry_failed: bool = False,
     shard: str = "",
     dry_run: bool = False,
     preview: bool = False,
     strict: bool = False,
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str | None = None,
-    address: str | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[WorkSettings],
 ) -> ExtractRun:
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration.
 
@@ -57,18 +51,12 @@ def extract(
     Returns:
         The outcome of each video; those that failed are listed there.
     """
-    from pipeline.cache import open_cache
     from pipeline.pool import pool_of
-    from pipeline.run import ExtractRun, Planner, list_inputs, plan_costs, run_extract, shard_of
-    from pipeline.settings.stages import fetch_weights, stage_name
+    from pipeline.run import ExtractRun, Planner, plan_costs, run_extract, shard_of
+    from pipeline.settings.stages import fetch_weights
 
-    part, names = shard_of(shard), list(map(stage_name, split_names(stages)))
-    settings = config_of(
-        config, overrides, features=features, cache=cache, workers=workers, engine=engine, address=address
-    )
-    with open_cache(settings.machine) as opened:
-        listing, settings = list_inputs(many_paths(inputs), settings, observer)
-        note_default(config, settings, observer)
+    part, names = shard_of(shard), stage_names(stages)
+    with listed(inputs, given, observer) as (listing, settings, opened):
         records = listing.records[part]
         if preview:
             from pipeline.preview import refuse_remote
@@ -94,30 +82,22 @@ def extract(
             stored, sheets = summary.stored, opened.place if preview else ""
             measured = ((record.name, opened.qualities(record.id, stored.get(record.id, {}))) for record in records)
             flagged = announce_flags(measured, len(records), observer, strict=strict, sheets=sheets)
-        flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
+        flags = {name: [flag.title for flag in found] for name, found in flagged.items()}
         return ExtractRun(opened.place, summary, preview=drawn, flags=flags)
 
 
 def status(
     inputs: Places = (),
     *,
-    stages: str | Sequence[str] = (),
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
+    stages: Names = (),
     observer: Observer = SILENT,
+    **given: Unpack[DataSettings],
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
-    from pipeline.cache import open_cache
-    from pipeline.run import Planner, Status, list_inputs, status_rows
-    from pipeline.settings.stages import stage_name
+    from pipeline.run import Planner, Status, status_rows
 
-    names = list(map(stage_name, split_names(stages)))
-    settings = config_of(config, overrides, features=features, cache=cache)
-    with open_cache(settings.machine) as opened:
-        listing, settings = list_inputs(many_paths(inputs), settings, observer)
-        note_default(config, settings, observer)
+    names = stage_names(stages)
+    with listed(inputs, given, observer) as (listing, settings, opened):
         plans = Planner(settings, opened, stages=names).plan_all(listing.records)
         return Status(opened.place, tuple(status_rows(plans, opened)))
 
@@ -129,11 +109,8 @@ def pack(
     format: str = "",
     stage: str = "",
     per_video: bool = False,
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[DataSettings],
 ) -> Packed:
     """Gather the features of a data set into one file, for sharing, for training elsewhere and for other programs.
 
@@ -146,21 +123,16 @@ def pack(
         stage: the stage whose arrays are written, such as clips; default timesteps.
         per_video: one file per video, so that one video at a time is in memory.
     """
-    from pipeline.cache import open_cache
     from pipeline.pack.data_card import card_place, write_data_card
     from pipeline.pack.labelled_features import gather_features
     from pipeline.pack.pack_file import write_pack
     from pipeline.pack.pack_formats import Packed, chosen_format, stage_outputs, write_features
-    from pipeline.run import list_inputs
 
     form = chosen_format(format, None if out is None or per_video else Path(out))
-    stage = stage or "timesteps"
+    (stage,) = stage_names(stage) or ("timesteps",)
     path = Path(out or ("features" if per_video else f"features.{form}"))
     check_file(path / f"{stage}.dictionary.json" if per_video else path)
-    settings = config_of(config, on_data_set(overrides, root), features=features, cache=cache)
-    with open_cache(settings.machine) as opened:
-        listing, settings = list_inputs((), settings, observer)
-        note_default(config, settings, observer)
+    with listed((), on_data_set(given, root), observer) as (listing, settings, opened):
         records, made = listing.records, [stage]
         if (form, stage, per_video) == ("h5", "timesteps", False):
             feature_set = gather_features(records, settings, opened, observer)

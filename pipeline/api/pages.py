@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import DataError, UsageError
 from pipeline.api.arguments import (
-    Configuration,
+    LocalSettings,
+    Names,
     Overrides,
     Place,
     Places,
@@ -20,6 +20,8 @@ from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from pipeline.demo.demo_run import DemoResult
     from pipeline.label import LabelSummary
 
@@ -48,12 +50,8 @@ def report(
     *,
     out: Place | None = None,
     sections: int = 12,
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[LocalSettings],
 ) -> Path:
     """Write the offline page of an evaluation, or of a model's scores of INPUT (default: the held-out videos).
 
@@ -72,7 +70,7 @@ def report(
     page = Path(out) if out is not None else Path(model if Path(model) == folder else "") / "report.html"
     check_file(page)
     places = many_paths(inputs)
-    user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
+    user = settings_beside_model(places, **given)
     with writing(page):
         data = folder_page(folder, places, page, sections, user, observer)
         observer.raise_if_stopped()
@@ -86,12 +84,8 @@ def compare(
     *,
     model: Place,
     out: Place = "compare.html",
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[LocalSettings],
 ) -> Path:
     """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
 
@@ -106,7 +100,7 @@ def compare(
 
     page = Path(out)
     check_file(page)
-    user = settings_beside_model(config, overrides, features=features, cache=cache, workers=workers)
+    user = settings_beside_model(**given)
     with writing(page):
         compare_videos(local_model(model), (str(a), str(b)), page, user, observer)
     return page
@@ -117,13 +111,9 @@ def plot(
     inputs: Places = (),
     *,
     out: Place = "figures",
-    formats: str | Sequence[str] = "pdf,svg,png",
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
+    formats: Names = "pdf,svg,png",
     observer: Observer = SILENT,
+    **given: Unpack[LocalSettings],
 ) -> list[Path]:
     """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
 
@@ -141,7 +131,7 @@ def plot(
     out = Path(out)
     check_folder(out)
     places = many_paths(inputs)
-    user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
+    user = settings_beside_model(places, **given)
     data = folder_page(local_model(model), places, out / "report.html", 12, user, observer)
     with writing(out):
         written = plot_report(data, out, split_names(formats), observer)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.api.arguments import (
-    Configuration,
-    Overrides,
-    Place,
-    Places,
-    many_paths,
-    one_path,
-    settings_beside_model,
-)
+from pipeline.api.arguments import LocalSettings, Place, Places, Settings, many_paths, one_path, settings_beside_model
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from pipeline.score.onnx_export import Exported
     from pipeline.score.score import Score
 
@@ -28,13 +21,9 @@ def score(
     *,
     model: Place,
     kinematics: Place | None = None,
-    features: Sequence[str] = (),
     out: Place | None = None,
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[LocalSettings],
 ) -> list[Score]:
     """Score raw performances with a trained model: every stage is run or taken from the cache.
 
@@ -57,7 +46,7 @@ def score(
     if out is not None:
         check_file(Path(out))
     places, trial = many_paths(inputs), one_path(kinematics)
-    user = settings_beside_model(config, overrides, places, features=features, cache=cache, workers=workers)
+    user = settings_beside_model(places, **given)
     rows = score_videos(places, local_model(model), user, observer, kinematics=trial)
     stopped = observer.stop_event().is_set() and any(row.failure is not None for row in rows)
     if out is not None and not stopped:
@@ -67,13 +56,12 @@ def score(
 
 
 def serve(
-    model: Place,
     *,
+    model: Place,
     folder: Place = "runs/serve",
     port: int = 8765,
-    config: Configuration = None,
-    overrides: Overrides = (),
     observer: Observer = SILENT,
+    **given: Unpack[Settings],
 ) -> None:
     """A local web page on this machine only: drop a video, watch the stages, read the report.
 
@@ -90,9 +78,9 @@ def serve(
 
     model, folder = local_model(model), Path(folder)
     check_folder(folder)
-    user = settings_beside_model(config, overrides)
+    user = settings_beside_model(**given)
     if "cache" not in user.machine.given():
-        user = settings_beside_model(user, (), cache=folder / "cache")
+        user = settings_beside_model(config=user, cache=folder / "cache")
     with load_scorer(model, user, observer) as scorer:
         run_server(folder, scorer, port, observer)
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import UsageError
-from pipeline.api.arguments import Configuration, Overrides, Place, config_of, note_default, on_data_set, one_path
+from pipeline.api.arguments import DataSettings, Place, WorkSettings, config_of, note_settings, on_data_set, one_path
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_folder
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from pipeline.evaluate import Evaluation, RequestedRows
     from pipeline.score import TrainedModel
     from pipeline.settings.config import Config
@@ -26,11 +28,8 @@ def train(
     folds: int | None = None,
     strict: bool = False,
     curve: bool = False,
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[DataSettings],
 ) -> TrainedModel:
     """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
 
@@ -50,8 +49,8 @@ def train(
     from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
     from pipeline.evaluate.training_runner import TrainingRunner
 
-    settings = config_of(config, on_data_set(overrides, root, pack), features=features, cache=cache, folds=folds)
-    note_default(config, settings, observer)
+    settings = config_of(**on_data_set(given, root, pack), folds=folds)
+    note_settings(given, settings, observer)
     with open_cache(settings.machine) as opened:
         feature_set, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
@@ -80,14 +79,8 @@ def evaluate(
     oracle: bool = False,
     quick: bool = False,
     curve: bool = False,
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str | None = None,
-    address: str | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[WorkSettings],
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
@@ -106,10 +99,14 @@ def evaluate(
 
     if quick and (grids or oracle):
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
-    given = on_data_set(overrides, root, pack)
-    settings = config_of(config, given, features=features, cache=cache, workers=workers, engine=engine, address=address)
-    note_default(config, settings, observer)
-    tried = candidates(parse_grid(grids), lambda one: config_of(config, [*given, *one])) if grids else []
+    arguments = on_data_set(given, root, pack)
+    settings = config_of(**arguments)
+    note_settings(given, settings, observer)
+    tried = (
+        candidates(parse_grid(grids), lambda one: config_of(given.get("config"), [*arguments["overrides"], *one]))
+        if grids
+        else []
+    )
     more = [by_inner_validation(tried)] if grids else []
     requested = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     return _evaluated(settings, pack, Path(out), requested, observer)
@@ -124,14 +121,8 @@ def leaderboard(
     table: str = "",
     oracle: bool = False,
     quick: bool = False,
-    features: Sequence[str] = (),
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
-    workers: int | None = None,
-    engine: str | None = None,
-    address: str | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[WorkSettings],
 ) -> Evaluation:
     """Every system of the paper's tables and the published methods beside AIM, on the same features and protocol.
 
@@ -149,11 +140,11 @@ def leaderboard(
         raise UsageError("--quick makes no choice of epochs", fix="Leave out --quick or --oracle")
     if table and oracle:
         raise UsageError("the paper's tables have no oracle", fix="Leave out --oracle or --table")
-    given = on_data_set(overrides, root, pack)
-    settings = config_of(config, given, features=features, cache=cache, workers=workers, engine=engine, address=address)
-    note_default(config, settings, observer)
+    arguments = on_data_set(given, root, pack)
+    settings = config_of(**arguments)
+    note_settings(given, settings, observer)
     kind, protocol = table_protocol(table) if table else ("", "")
-    if settings.dataset.kind == kind and all(key != "protocol" for key, _ in given):
+    if settings.dataset.kind == kind and all(key != "protocol" for key, _ in arguments["overrides"]):
         settings = load_config(settings, {"protocol": protocol})
     requested = RequestedRows(table or "all", only=systems, oracle=oracle, quick=quick)
     return _evaluated(settings, pack, Path(out), requested, observer)

@@ -8,10 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import UsageError
-from pipeline.api.arguments import Configuration, Overrides, Place, Places, config_of, many_paths, split_names
+from pipeline.api.arguments import (
+    Configuration,
+    Names,
+    Overrides,
+    Place,
+    Places,
+    Settings,
+    config_of,
+    many_paths,
+    stage_names,
+)
 from pipeline.observer import SILENT, Observer
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from data.datasets import DataCheck
     from data.weights import ListedWeights
     from pipeline.cache import Cache, CacheFiles, CacheListing
@@ -98,9 +110,7 @@ def weights_rm(
     return remove_weights(names, all, yes, observer)
 
 
-def cache_ls(
-    *, stage: str = "", config: Configuration = None, overrides: Overrides = (), cache: Place | None = None
-) -> CacheListing:
+def cache_ls(*, stage: str = "", **given: Unpack[Settings]) -> CacheListing:
     """The content of a cache: per stage and setting, or every output of one stage.
 
     Args:
@@ -108,34 +118,30 @@ def cache_ls(
     """
     from pipeline.cache import list_cache
 
-    with _cache_of(config, overrides, cache) as opened:
-        return list_cache(opened, stage)
+    with _cache_of(**given) as opened:
+        return list_cache(opened, *stage_names(stage))
 
 
 def cache_verify(
     *,
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[Settings],
 ) -> CacheFiles:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline.cache import verify_cache
 
-    with _cache_of(config, overrides, cache) as opened:
+    with _cache_of(**given) as opened:
         return verify_cache(opened, observer)
 
 
 def cache_prune(
     inputs: Places = (),
     *,
-    stages: str | Sequence[str] = (),
+    stages: Names = (),
     keep: Sequence[str] = (),
     yes: bool = False,
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[Settings],
 ) -> CacheFiles:
     """Delete outputs that no configuration uses: of other videos, settings, versions or inputs.
 
@@ -144,11 +150,12 @@ def cache_prune(
         yes: really delete; without it the files are only listed.
     """
     from pipeline.run import prune
-    from pipeline.settings.config import given_settings
 
-    given, names = given_settings(overrides), split_names(stages)
-    with _cache_of(config, given, cache) as opened:
-        users = [config_of(one, given, cache=cache) for one in (config, *keep)]
+    names = stage_names(stages)
+    with _cache_of(**given) as opened:
+        users = [
+            config_of(one, given.get("overrides", ()), cache=given.get("cache")) for one in (given.get("config"), *keep)
+        ]
         return prune(users, opened, names, many_paths(inputs), yes, observer)
 
 
@@ -156,10 +163,8 @@ def cache_gc(
     *,
     max_gb: float | None = None,
     yes: bool = False,
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[Settings],
 ) -> CacheFiles:
     """Delete temporary files older than a day, and keep the cache below a size.
 
@@ -169,17 +174,15 @@ def cache_gc(
     """
     from pipeline.cache import collect_garbage
 
-    with _cache_of(config, overrides, cache) as opened:
+    with _cache_of(**given) as opened:
         return collect_garbage(opened, max_gb, yes, observer)
 
 
 def cache_rm(
     *,
     yes: bool = False,
-    config: Configuration = None,
-    overrides: Overrides = (),
-    cache: Place | None = None,
     observer: Observer = SILENT,
+    **given: Unpack[Settings],
 ) -> CacheFiles:
     """Delete a whole cache after asking: outputs, previews and index; files that this program did not write stay.
 
@@ -188,16 +191,15 @@ def cache_rm(
     """
     from pipeline.cache import remove_cache
 
-    with _cache_of(config, overrides, cache) as opened:
+    with _cache_of(**given) as opened:
         return remove_cache(opened, yes, observer)
 
 
-def _cache_of(config: Configuration, overrides: Overrides, cache: Place | None) -> Cache:
-    """The cache that a configuration or the argument `cache` names; the caller closes it."""
+def _cache_of(**given: Unpack[Settings]) -> Cache:
+    """The cache that these arguments name; the caller closes it."""
     from pipeline.cache import open_cache
 
-    machine = config_of(config, overrides, cache=cache).machine
-    return open_cache(machine)
+    return open_cache(config_of(**given).machine)
 
 
 def settings(section: str = "") -> list[SettingRow]:

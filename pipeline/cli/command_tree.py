@@ -10,40 +10,36 @@ import typer
 
 from data.errors import PROGRAM, UsageError
 from pipeline import __version__
-from pipeline.cli import commands
-from pipeline.cli.command_options import PlainGroup
+from pipeline.cli.command import PlainGroup
+from pipeline.cli.commands import cache_commands, data_command, weights_commands
+from pipeline.cli.commands.demo_command import DEMO
+from pipeline.cli.commands.evaluate_commands import EVALUATE, LEADERBOARD
+from pipeline.cli.commands.extract_command import EXTRACT
+from pipeline.cli.commands.label_command import LABEL
+from pipeline.cli.commands.model_commands import EXPORT, PUSH, SERVE
+from pipeline.cli.commands.pack_command import PACK
+from pipeline.cli.commands.page_commands import COMPARE, PLOT, REPORT
+from pipeline.cli.commands.score_command import SCORE
+from pipeline.cli.commands.setup_commands import DOCTOR, SETTINGS
+from pipeline.cli.commands.status_command import STATUS
+from pipeline.cli.commands.train_command import TRAIN
 
 TOP = (
-    commands.demo,
-    commands.label,
-    commands.extract,
-    commands.status,
-    commands.train,
-    commands.evaluate,
-    commands.leaderboard,
-    commands.report,
-    commands.compare,
-    commands.plot,
-    commands.serve,
-    commands.score,
-    commands.export,
-    commands.push,
-    commands.pack,
-    commands.settings,
-    commands.doctor,
-)
+    DEMO, LABEL, EXTRACT, STATUS, TRAIN, EVALUATE, LEADERBOARD, REPORT, COMPARE, PLOT, SERVE, SCORE, EXPORT, PUSH, PACK,
+    SETTINGS, DOCTOR,
+)  # fmt: skip
 GROUPS = {
     "data": (
         "Published data sets: what a copy holds, what is missing, and where to request it.",
-        (commands.data_check,),
+        (data_command.CHECK,),
     ),
     "weights": (
         "Published weights: where they come from, their licence, hash, size and place.",
-        (commands.weights_list, commands.weights_fetch, commands.weights_path, commands.weights_rm),
+        (weights_commands.LIST, weights_commands.FETCH, weights_commands.PATH, weights_commands.RM),
     ),
     "cache": (
         "Manage a cache: list its content, find damaged files, delete what is no longer needed.",
-        (commands.cache_ls, commands.cache_verify, commands.cache_prune, commands.cache_gc, commands.cache_rm),
+        (cache_commands.LS, cache_commands.VERIFY, cache_commands.PRUNE, cache_commands.GC, cache_commands.RM),
     ),
 }
 NO_COMMANDS = {
@@ -102,12 +98,12 @@ def _options_of(command: Any) -> set[str]:
     return {option for parameter in command.params for option in parameter.opts}.union(*below)
 
 
-for add in TOP:
-    add(app)
+for command in TOP:
+    command.add_to(app)
 for word, instead in NO_COMMANDS.items():
     _answer(word, f"Type: {instead}")
 for name, (about, members) in GROUPS.items():
     group = typer.Typer(cls=PlainGroup, help=about)
-    for add in members:
-        add(group)
+    for command in members:
+        command.add_to(group)
     app.add_typer(group, name=name)

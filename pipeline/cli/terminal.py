@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from data.errors import counted, decimals, printable
-from pipeline.cli.interrupts import INTERRUPTED, STOPPED, stop_on_interrupt
+from data.errors import decimals, printable
+from pipeline.cli.interrupts import stop_on_interrupt
 from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from pipeline.cache import CacheFiles
     from pipeline.cache.failure import Failure
-    from pipeline.cache.housekeeping import CacheFile
     from pipeline.evaluate.system_table import Cell
     from pipeline.evaluate.system_table import Table as SystemsTable
     from pipeline.run import StatusRow
@@ -242,26 +240,3 @@ def _cell(value: Any) -> str:
 def print_json(content: Any) -> None:
     """Print one JSON document on standard output."""
     sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=True, default=str) + "\n")
-
-
-def finish(ok: bool) -> None:
-    """End the command with exit code 0, with 1 where something failed, or with 130 where Ctrl-C stopped it."""
-    raise typer.Exit(OK if ok else INTERRUPTED if STOPPED.is_set() else SOME_FAILED)
-
-
-def _finding_as_json(file: CacheFile) -> dict[str, str | int]:
-    path = printable(file.path)
-    return {"path": path, "stage": file.stage, "video": file.video, "why": file.why, "bytes": file.size}
-
-
-def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:
-    """Print at most `most` files of a cache, each with the reason, and the summary."""
-    if as_json:
-        print_json({"summary": listed.summary, "files": [_finding_as_json(file) for file in listed.files]})
-        return
-    if listed.files:
-        rows = [(f.stage, f.video or f.path, f.why, f.size) for f in listed.files[:most]]
-        table("", ("stage", "video", "why", "bytes"), rows)
-    if (more := len(listed.files) - most) > 0:
-        say(f"and {counted(more, 'more file')}")
-    say(listed.summary)

@@ -1,0 +1,49 @@
+"""The command `data check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline import api
+from pipeline.cli.command import Command, Line, Typed, plain
+from pipeline.cli.terminal import table
+
+SHOWN_PROBLEMS = 10
+"""Most problems of a data set that are listed; the rest is only counted."""
+
+
+def show(checked: api.DataCheck, _: Typed) -> None:
+    """Print counts, hashes and what is missing."""
+    rows = [
+        (name, here, *(("", "") if published is None else (published, "agrees" if here == published else "differs")))
+        for name, here, published in checked.counts
+    ]
+    table(f"{checked.kind}: {checked.root}", ("performances", "here", "published", ""), rows)
+    if checked.files:
+        table("published files", ("file", "SHA-256"), checked.files)
+    for line in checked.problems[:SHOWN_PROBLEMS]:
+        print(line)
+    if len(checked.problems) > SHOWN_PROBLEMS:
+        print(f"and {len(checked.problems) - SHOWN_PROBLEMS} more")
+    for line in checked.doubts:
+        print(line)
+    print("complete, as far as known" if checked.ok else f"where to request it: {checked.access}")
+
+
+def document(checked: api.DataCheck, typed: Typed) -> dict[str, Any]:
+    """Counts, hashes and what is missing."""
+    return {**plain(checked, typed), "ok": checked.ok}
+
+
+def following(checked: api.DataCheck, typed: Typed) -> Line:
+    """Use a complete copy."""
+    config = () if typed.config else ("--config", checked.kind)
+    if checked.ok and typed.features:
+        return ("evaluate on them", "evaluate", Path(checked.root), *config, *typed.settings)
+    if checked.ok:
+        return ("make its features", "extract", *config, *typed.settings, "--set", f"dataset.root={checked.root}")
+    return ("when it is complete", *typed.words)
+
+
+CHECK = Command(api.data_check, "data check datasets/MTL-AQA", following, show, document, lambda checked: checked.ok)

@@ -1,0 +1,24 @@
+"""The command `demo`."""
+
+from __future__ import annotations
+
+from pipeline import api
+from pipeline.cli.command import NEW_VIDEOS, Command, Line, Typed
+from pipeline.cli.terminal import say, table
+
+
+def show(result: api.DemoResult, _: Typed) -> None:
+    """Print the metrics and the times."""
+    for title, columns, rows in result.tables():
+        table(title, columns, rows)
+    for line in result.leaks.lines:
+        say(line)
+    say(f"the report page: {result.page}")
+
+
+def following(_: api.DemoResult, __: Typed) -> Line:
+    """Videos of the user."""
+    return ("judge videos of your own", "label", NEW_VIDEOS, "--pairs")
+
+
+DEMO = Command(api.demo, "demo", following, show, lambda result, _: result.as_json())

@@ -1,0 +1,70 @@
+"""The command `extract`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from data.errors import counted
+from pipeline import api
+from pipeline.cli.command import Command, Line, Typed, after_features
+from pipeline.cli.terminal import Terminal, say, table
+
+
+def show(done: api.ExtractRun, _: Typed) -> None:
+    """Print what was extracted, or what would be."""
+    summary, videos = done.summary, counted(done.summary.videos, "video")
+    if done.costs is not None:
+        from pipeline.run.costs import dry_run_tables
+
+        count = len(done.costs.plan)
+        for title, columns, rows in dry_run_tables(done.costs) if count else ():
+            table(title, columns, rows)
+        say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}")
+        return
+    ran = sum(bool(result.done) for result in summary.results)
+    if summary.failed:
+        Terminal().failures(summary.failed)
+    if not ran and not summary.failed and not summary.cancelled:
+        say(f"nothing to do: {videos} fresh in {done.cache}")
+        return
+    stopped = "; stopped" if summary.cancelled else ""
+    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
+    say(f"{counts} in {done.cache}{stopped}")
+
+
+def document(done: api.ExtractRun, _: Typed) -> dict[str, Any]:
+    """The outcome of each video, or the expected costs."""
+    summary = done.summary
+    head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
+    if done.costs is not None:
+        costs = asdict(done.costs)
+        del costs["estimate"]["lengths"]
+        return head | costs
+    results = [
+        {
+            "video": r.record.name,
+            "done": r.done,
+            "failed": {stage: asdict(why) for stage, why in r.failed.items()},
+            "skipped": list(r.skipped),
+        }
+        for r in summary.results
+    ]
+    head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
+    return head | {"flags": done.flags} | ({"preview": asdict(done.preview)} if done.preview else {})
+
+
+def following(done: api.ExtractRun, typed: Typed) -> Line:
+    """Run it, go on, or use the features."""
+    if done.costs is not None:
+        return ("run it", *typed.without("--dry-run"))
+    if done.summary.cancelled:
+        return ("go on", *typed.words)
+    if len(done.summary.failed) == done.summary.videos:
+        return ("when they are mended", *typed.with_option("--retry-failed"))
+    return after_features(typed)
+
+
+EXTRACT = Command(
+    api.extract, "extract videos/ --config folder --workers 2", following, show, document, lambda done: done.ok
+)

@@ -1,0 +1,47 @@
+"""The command `label`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import api
+from pipeline.cli.command import Command, Line, Typed
+from pipeline.cli.terminal import say, table
+
+
+def show(summary: api.LabelSummary, _: Typed) -> None:
+    """Print the agreement of the raters, the verdict first."""
+    for line in (*summary.lines, summary.counts):
+        say(line)
+    if summary.disputed:
+        columns = ("video", "difference", "lowest", "highest")
+        table("videos on which the raters differ most", columns, summary.disputed)
+    if summary.fit is not None and (raters := [one for one in summary.fit.misfits if one.kind == "rater"]):
+        rows = [(one.name, one.infit) for one in raters]
+        table("raters whose answers contradict the scale of all", ("rater", "infit"), rows)
+    for line in summary.problems:
+        say(line)
+
+
+def document(summary: api.LabelSummary, _: Typed) -> Any:
+    """The agreement of the raters."""
+    from pipeline.label import summary_as_json
+
+    return summary_as_json(summary)
+
+
+def following(summary: api.LabelSummary, typed: Typed) -> Line:
+    """Train on what the raters gave, if they gave something."""
+    train = ("train", "--config", "folder", "--set", f"dataset.root={typed.root}")
+    if typed.phases and summary.answers:
+        most = max(summary.answers, key=lambda name: summary.answers[name])
+        marked = ("--set", f"dataset.phases={typed.root / 'phases' / f'{most}.csv'}")
+        cut = ("--set", f"timesteps.bounds=[{typed.phases}]")
+        return ("train on these phases", *train, *marked, *cut, "--out", "runs/mine")
+    if any(value is not None for row in summary.rows for value in row.scores.values()):
+        labels = () if typed.out is None else ("--set", f"dataset.labels={typed.out.absolute()}")
+        return ("train on these labels", *train, *labels, "--out", "runs/mine")
+    return ("judge on the page", *typed.without("--summary"))
+
+
+LABEL = Command(api.label, "label videos/ --pairs", following, show, document)

@@ -1,0 +1,51 @@
+"""The command `score`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from data.errors import printable
+from pipeline import api
+from pipeline.cli.command import NEW_VIDEOS, Command, Line, Typed, as_typed
+from pipeline.cli.commands.page_commands import page_of
+from pipeline.cli.terminal import alarm, say, table
+
+
+def show(rows: Sequence[api.Score], typed: Typed) -> None:
+    """Print one row per video."""
+    from data.store import address
+    from pipeline.score.score_tables import score_rows
+
+    table(f"scores by {address(typed.model)}", *score_rows(rows))
+    for row in rows:
+        if row.why and row.failure is None:
+            alarm(f"{printable(row.id)}: no score: {printable(row.why)}")
+    accuracy = next((row.accuracy for row in rows if row.accuracy), None)
+    if accuracy is not None:
+        (say if accuracy.better else alarm)(str(accuracy))
+
+
+def document(rows: Sequence[api.Score], typed: Typed) -> dict[str, Any]:
+    """The scores, and the model without folders of this machine."""
+    from data.store import address, is_shared
+    from pipeline.score.score_tables import scores_as_json
+    from pipeline.settings.provenance import without_folders
+
+    name = address(typed.model) if is_shared(typed.model) else without_folders(str(typed.model))
+    return {"model": name, "videos": scores_as_json(rows)}
+
+
+def following(rows: Sequence[api.Score], typed: Typed) -> Line:
+    """The page that explains the scores."""
+    if all(row.failure is not None for row in rows):
+        return ("when they are mended", *typed.words)
+    if typed.kinematics is not None:
+        return ("score others", "score", NEW_VIDEOS, "--model", as_typed(typed.model))
+    return page_of("see why", typed)
+
+
+SCORE = Command(
+    api.score, "score new_videos/ --model runs/tasd2 --out scores.csv", following, show, document,
+    lambda rows: all(row.failure is None for row in rows),
+)  # fmt: skip
