@@ -33,6 +33,6 @@ def imported(name: str) -> Any:
 
 
 def code_file(name: str) -> str:
-    """The file of the module of `module:name`, printable; "" where it has none, or is not imported."""
-    module = sys.modules.get(name.partition(":")[0])
-    return printable(getattr(module, "__file__", None) or "")
+    """The file of the module of `module:name`, printable; "" where it has none. Raises as `imported`."""
+    imported(name)
+    return printable(getattr(sys.modules[name.partition(":")[0]], "__file__", None) or "")

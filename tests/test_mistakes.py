@@ -1,15 +1,18 @@
-"""Commands that people mistype, each run for real: every answer says what to type next."""
+"""Commands that people mistype, and those of hostile people: the answers, which are approved in `__snapshots__`.
+
+`pytest tests/test_mistakes.py --snapshot-update` approves changed answers; read the diff.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,47 +20,115 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
 
-MISTAKES: tuple[tuple[str, str], ...] = (
-    ("The folder is misspelt", "aqa extract vidoes/ --config folder"),
-    ("The folder holds no video", "aqa extract photos/ --config folder"),
-    ("No folder is named", "aqa extract --config folder"),
-    ("A file is no video", "aqa extract broken/ --config folder --stages camera_flow --workers 0"),
-    ("The command is misspelt", "aqa extrct videos/ --config folder"),
-    ("An option is misspelt", "aqa extract videos/ --config folder --worker 2"),
-    ("The preset is misspelt", "aqa extract videos/ --config foldr"),
-    ("A setting without its section", "aqa extract videos/ --config folder --set stride=2"),
-    ("A misspelt setting", "aqa extract videos/ --config folder --set pose.strid=2"),
-    ("A value of the wrong kind", "aqa extract videos/ --config folder --set pose.stride=two"),
-    ("A blank in place of =", "aqa extract videos/ --config folder --set pose.stride 2"),
-    ("A stage is misspelt", "aqa status videos/ --config folder --stages poze"),
-    ("The videos have no scores", "aqa train --config folder --set dataset.root=videos"),
-    ("The table of scores is missing", "aqa train --config tasd2 --set dataset.root=videos"),
-    ("A score is no number", "aqa train --config folder --set dataset.root=words"),
-    ("The table names other videos", "aqa train --config folder --set dataset.root=renamed"),
-    ("The preset of another data set", "aqa evaluate --config jigsaws --set dataset.root=videos"),
-    ("Training before extracting", "aqa train --config folder --set dataset.root=scored"),
-    ("Other settings than those of the extraction", "aqa train --config surgery.yaml --set timesteps.steps=5"),
-    ("A protocol without its column", "aqa evaluate --config surgery.yaml --set protocol=fixed"),
-    ("More folds than performances", "aqa evaluate --config surgery.yaml --set split.folds=9"),
-    (
-        "A pack of other settings",
-        "aqa train --config folder --pack surgery.h5 --folds 0 --set train.networks=1 --set train.epochs=1",
-    ),
-    ("No model is named", "aqa score videos/"),
-    ("The model is not there", "aqa score videos/ --model runs/mine"),
-    ("A model of another data set, without its kinematics", "aqa score videos/ --model runs/surgery"),
-    ("A report of a folder that is no run", "aqa report videos/"),
-    ("The output cannot be written there", "aqa score videos/ --model runs/surgery --out videos"),
-    ("Weights are misspelt", "aqa weights fetch i3d"),
-    ("A folder that is no cache", "aqa cache rm --cache videos"),
-)
+from data.video import write_video
+from pipeline.cli import cli_main, terminal
+from synthetic.tiny_jigsaws import make_jigsaws
 
-PREPARED = (
-    "aqa extract --config surgery.yaml",
-    "aqa train --config surgery.yaml --folds 0 --out runs/surgery",
-    "aqa pack --config surgery.yaml --out surgery.h5",
-)
+PREPARED = """
+extract --config surgery.yaml
+train --config surgery.yaml --folds 0 --out runs/surgery
+pack --config surgery.yaml --out surgery.h5
+"""
+MISTAKES = """
+extract vidoes/ --config folder
+extract photos/ --config folder
+extract --config folder
+extract
+extract /nowhere
+extract broken/ --config folder --stages camera_flow --workers 0
+extrct videos/ --config folder
+preview videos/ --set pose.stride=2
+help
+extract videos/ --config folder --worker 2
+extract -config folder videos/
+extract videos/ --config foldr
+extract videos/ --config configs/fodler.yaml
+extract videos/ --config folder --set stride=2
+extract videos/ --config folder --set pose.strid=2
+extract videos/ --config folder --set pose.stride=two
+extract videos/ --config folder --set pose.stride 2
+extract videos/ --set nonsense
+extract videos/ --stride 2
+evaluate videos --protocol louo --quick
+train videos --protocol=fixed
+status videos/ --config folder --stages poze
+status videos/ --config folder --stages mylab.none:Stage
+extract videos/ --shard 3/2
+extract pipe
+train --config folder --set dataset.root=videos
+train --config tasd2 --set dataset.root=videos
+train --config folder --set dataset.root=words
+train --config folder --set dataset.root=renamed
+train --config folder --set dataset.kind=mylab.none:list_marks --set dataset.root=scored
+train --pack none.h5
+evaluate --config jigsaws --set dataset.root=videos
+train --config folder --set dataset.root=scored
+train --config surgery.yaml --set timesteps.steps=5
+evaluate --config surgery.yaml --set protocol=fixed
+evaluate --config surgery.yaml --set split.folds=9
+train --config folder --pack surgery.h5 --folds 0 --set train.networks=1 --set train.epochs=1
+score videos/
+score videos/ --model runs/mine
+score videos/a.mp4 --model videos
+score videos/a.mp4 --model demo
+score --kinematics pipe --model runs/surgery
+score videos/ --model runs/surgery
+report videos/
+report videos/a.mp4
+report demo
+weights fetch i3d
+weights path i3d
+cache rm --cache videos
+cache ls --cache typo
+cache verify --cache videos/a.mp4
+cache prune videos --cache typo
+cache gc --cache typo
+cache gc --cache cache/surgery --max-gb inf
+cache gc --cache cache/surgery --max-gb 1e300
+cache gc --cache cache/surgery --max-gb nan --yes
+score videos/ --model runs/surgery --out videos
+train --out videos/a.mp4/x
+pack --out videos/a.mp4/x
+serve --model none --folder videos/a.mp4
+export none --out /proc/x.onnx
+report none --out videos
+"""
+HOSTILE = r"""
+extract '.' --shard '\u00b2/4'
+extract '.' --cache ''
+extract /dev/zero
+extract '\u001b[2J'
+extract . --set =1
+extract . --set a.b.c.d=1
+extract . --set 'pose.stride=[[['
+extract . --set 'pose.stride=!!python/name:os.system'
+extract . --set 'stages=[os:system]'
+extract . --stages ../x
+extract . --workers -1
+extract . --engine x
+extract s3://
+extract . --config ../../etc/passwd
+score . --model ''
+score . --model /dev/zero
+report ''
+cache gc --cache '' --max-gb 0 --yes
+cache gc --cache / --max-gb 0 --yes
+train --set dataset.root=/dev/zero
+train --out /dev/null
+evaluate --grid x=1
+evaluate --grid '[[['
+leaderboard --table '\u00b2'
+plot . --formats exe
+weights path ../../etc/passwd
+weights rm --yes '[bold]a[/x]'
+weights rm --yes 'a\n\u001b[31mb'
+weights rm --yes ../../etc/passwd
+compare '\udcff' - --model videos
+status . --stages 'pose,\u001b[2J'
+--nothing
+"""
 SURGERY = """name: surgery
 stages: [timesteps]
 cache: cache/surgery
@@ -68,87 +139,72 @@ combined: false
 model: {width: 4}
 work: {workers: 0}
 """
+FILES = {
+    "photos/a.jpg": "",
+    "broken/a.mp4": "no video",
+    "scored/scores.csv": "video,score\na.mp4,7.5\nb.mp4,6\n",
+    "words/scores.csv": "video,score\na.mp4,seven\n",
+    "renamed/scores.csv": "video,score\nA.mp4,7.5\n",
+    "demo/model/model.json": "",
+    "weights/mine.tflite": "",
+    "surgery.yaml": SURGERY,
+}
 PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "width": 110}
 
 
-def prepare(folder: Path) -> None:
-    """The folder in which the commands run."""
-    from data.video import write_video
-    from synthetic.tiny_jigsaws import make_jigsaws
-
-    grey = [np.full((96, 128, 3), 90, np.uint8)] * 12
-    for name in ("videos/a.mp4", "videos/b.mp4", "scored/a.mp4", "scored/b.mp4", "words/a.mp4", "renamed/a.mp4"):
-        write_video(folder / name, grey, 25)
-    texts = {
-        "photos/a.jpg": "",
-        "broken/a.mp4": "no video",
-        "scored/scores.csv": "video,score\na.mp4,7.5\nb.mp4,6\n",
-        "words/scores.csv": "video,score\na.mp4,seven\n",
-        "renamed/scores.csv": "video,score\nA.mp4,7.5\n",
-        "surgery.yaml": SURGERY,
-    }
-    for name, text in texts.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    make_jigsaws(folder / "JIGSAWS", trials=4, tasks=["Suturing"], rows=30, videos=False)
+def lines(text: str) -> list[str]:
+    return text.strip().splitlines()
 
 
 def run(command: str) -> tuple[int, str]:
-    """Exit code and output of one command line, run in this process and in the working folder."""
-    from pipeline.cli import cli_main
-
+    """Exit code and output of a command line, run in this process, without colours and the frames of boxes."""
     written = io.StringIO()
     with (
-        patch.object(sys, "argv", shlex.split(command)),
+        patch.object(sys, "argv", ["aqa", *(json.loads(f'"{word}"') for word in shlex.split(command))]),
         redirect_stdout(written),
         redirect_stderr(written),
+        pytest.raises(SystemExit) as ended,
     ):
-        try:
-            cli_main.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return code, plain(written.getvalue())
+        cli_main.main()
+    text = re.sub(r"[╭╰].*[╮╯]\n", "", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.getvalue()))
+    plain = "\n".join(line.strip("│ ") for line in text.splitlines() if line.strip())
+    return int(ended.value.code or 0), plain
 
 
-def plain(text: str) -> str:
-    """Output without colours, the frames of boxes, and blanks at the ends of lines."""
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
-    text = re.sub(
-        r"^╭.*?\n(.*?)^╰.*?$", lambda box: re.sub("[│ ]*│$|^│ ", "", box[1], flags=re.M), text, flags=re.M | re.S
-    )
-    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
-
-
-@contextmanager
-def prepared() -> Iterator[None]:
-    """The working folder is one in which every command of the list fails."""
-    from pipeline.cli import terminal
-
-    consoles = {name: Console(stderr=name == "stderr", **PLAIN) for name in ("stdout", "stderr")}
-    shown = patch.multiple(terminal, console=consoles.__getitem__, LINE_SECONDS=1e6)
-    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, COLUMNS=str(PLAIN["width"])), shown:
-        prepare(Path(folder))
-        before = os.getcwd()
-        os.chdir(folder)
-        try:
-            for command in PREPARED:
-                code, output = run(command)
-                if code:
-                    raise RuntimeError(f"{command}: {output}")
-            yield
-        finally:
-            os.chdir(before)
+def state() -> set[str]:
+    return {str(path) for path in Path().rglob("*") if not path.is_relative_to("cache")}
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[None]:
-    with prepared():
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The working folder: videos, tables, a data set with its model and pack."""
+    consoles = {name: Console(stderr=name == "stderr", **PLAIN) for name in ("stdout", "stderr")}
+    with pytest.MonkeyPatch.context() as given:
+        given.chdir(tmp_path_factory.mktemp("mistakes"))
+        given.setenv("COLUMNS", str(PLAIN["width"]))
+        given.setenv("AIM_WEIGHTS_DIR", "weights")
+        given.setattr(terminal, "console", consoles.__getitem__)
+        given.setattr(terminal, "LINE_SECONDS", 1e6)
+        grey = [np.full((96, 128, 3), 90, np.uint8)] * 12
+        for name in ("videos/a", "videos/b", "scored/a", "scored/b", "words/a", "renamed/a"):
+            write_video(Path(f"{name}.mp4"), grey, 25)
+        for name, text in FILES.items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(text)
+        os.mkfifo("pipe")
+        make_jigsaws(Path("JIGSAWS"), trials=4, tasks=["Suturing"], rows=30, videos=False)
+        assert [run(command)[0] for command in lines(PREPARED)] == [0, 0, 0]
         yield
 
 
-@pytest.mark.parametrize(("title", "command"), MISTAKES, ids=[title for title, _ in MISTAKES])
-def test_a_mistyped_command_answers_what_to_type(folder: None, title: str, command: str) -> None:
+@pytest.mark.parametrize("command", [*lines(MISTAKES), *lines(HOSTILE)])
+def test_a_mistake_is_one_printable_answer_that_says_what_to_type(
+    folder: None, command: str, snapshot: SnapshotAssertion
+) -> None:
+    before = state()
     code, answer = run(command)
-    assert code in {0, 1, 2}, answer
+    assert (code, answer) == snapshot
     assert "Traceback" not in answer
+    assert "".join(answer.split("\n")).isprintable()
     assert re.search(r"-> |[Dd]id you mean|--help' for help|give the --config|[Nn]ame it with", answer), answer
+    assert state() == before or code < 2, "nothing is written"

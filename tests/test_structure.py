@@ -6,16 +6,12 @@ setup.cfg has the contracts of import-linter: which package imports which, and w
 from __future__ import annotations
 
 import configparser
-import inspect
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-from pipeline import api
-from pipeline.api.arguments import SETTING_OF
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data", "models", "extractors", "pipeline", "synthetic", "benchmarks")
@@ -74,21 +70,3 @@ def test_every_folder_of_modules_is_a_package_that_setup_cfg_finds() -> None:
     listed = set(find_packages(str(ROOT), include=parser["options.packages.find"]["include"].split()))
     folders = {path.parent for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
     assert listed == {str(folder.relative_to(ROOT)).replace("/", ".") for folder in folders} | {"configs"}
-
-
-DEFAULTS = {"config": None, "overrides": (), "cache": None, "workers": None, "engine": None, "address": None}
-"""Arguments that give settings, with the default that they have in every call."""
-
-
-@pytest.mark.parametrize("name", api.__all__)
-def test_there_is_one_way_to_say_a_call(name: str) -> None:
-    arguments = inspect.signature(getattr(api, name)).parameters
-    kinds = {argument.kind for argument in arguments.values()}
-    assert not kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
-    for argument in DEFAULTS.keys() & arguments.keys():
-        assert arguments[argument].default == DEFAULTS[argument]
-        assert arguments[argument].kind == inspect.Parameter.KEYWORD_ONLY
-    if {"workers", "engine", "address"} & arguments.keys():
-        assert {"config", "overrides", "cache"} <= arguments.keys(), "a place of work without its settings"
-    if {"config", *SETTING_OF} & arguments.keys():
-        assert {"config", "overrides"} <= arguments.keys(), "a setting that cannot be given"

@@ -74,6 +74,8 @@ def config_of(config: Configuration = None, overrides: Overrides = (), **argumen
     from pipeline.settings.config import given_settings, load_config
     from pipeline.settings.yaml_values import DEFAULT
 
+    if unknown := arguments.keys() - SETTING_OF.keys():
+        raise TypeError(f"unexpected argument '{unknown.pop()}'")
     given = given_settings(overrides)
     named = {name: value for name, value in arguments.items() if value is not None and value != ()}
     for name, key in SETTING_OF.items():

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def demo(
-    out: Place = "demo", *, full: bool = False, overrides: Overrides = (), observer: Observer = SILENT
+    *, out: Place = "demo", full: bool = False, overrides: Overrides = (), observer: Observer = SILENT
 ) -> DemoResult:
     """Render labelled dives, extract all stages, train, score new dives, write the report page.
 
@@ -59,7 +59,7 @@ def report(
         model: folder that `train` or `evaluate` wrote.
         inputs: videos or folders to show.
         config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
-        out: the page; default: FOLDER/report.html.
+        out: the page; default: MODEL/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
     """

@@ -36,23 +36,25 @@ def test_arguments_and_overrides_come_after_the_configuration(tmp_path: Path) ->
     assert (settings.method.name, settings.machine.cache, settings.machine.work.workers) == ("jigsaws", tmp_path, 3)
     assert config_of(settings, workers=2).machine.work.workers == 2
     assert config_of(None).method.name == "folder"
+    with pytest.raises(TypeError, match="unexpected argument 'wokers'"):
+        api.status(tmp_path, wokers=2)  # type: ignore[call-arg]
 
 
 def test_a_call_without_a_configuration_works_where_the_default_preset_does() -> None:
     """Beside a model too: videos that were extracted for training are not extracted again."""
     default = config_of(None)
     assert default.machine.cache == Path("cache/folder")
-    beside = settings_beside_model(None, ())
+    beside = settings_beside_model()
     assert (beside.machine, beside.dataset) == (default.machine, default.dataset)
 
 
 def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:
-    assert on_data_set({"pose.stride": 2}, None) == [("pose.stride", 2)]
-    assert on_data_set((), tmp_path) == [("dataset.root", str(tmp_path))]
+    assert on_data_set({"overrides": {"pose.stride": 2}}, None) == {"overrides": [("pose.stride", 2)]}
+    assert on_data_set({"config": "x"}, tmp_path) == {"config": "x", "overrides": [("dataset.root", str(tmp_path))]}
     with pytest.raises(UsageError, match=r"a folder and --set dataset\.root are both given"):
-        on_data_set(["dataset.root=x"], tmp_path)
+        on_data_set({"overrides": ["dataset.root=x"]}, tmp_path)
     with pytest.raises(UsageError, match="a folder and --pack are both given"):
-        on_data_set((), tmp_path, "features.h5")
+        on_data_set({}, tmp_path, "features.h5")
 
 
 @pytest.mark.parametrize("config", [None, "folder", config_of("folder")], ids=["none", "preset", "object"])
@@ -65,7 +67,7 @@ def test_settings_that_the_model_fixes_are_refused_in_every_way(
         lambda **given: api.report(tmp_path, tmp_path, **given),
         lambda **given: api.compare("a", "b", model=tmp_path, **given),
         lambda **given: api.plot(tmp_path, out=tmp_path / "figures", **given),
-        lambda **given: api.serve(tmp_path, folder=tmp_path / "serve", **given),
+        lambda **given: api.serve(model=tmp_path, folder=tmp_path / "serve", **given),
     )
     for call in calls:
         with pytest.raises(UsageError, match=r"'pose\.stride' is fixed by the model"):
@@ -87,7 +89,7 @@ def test_a_server_works_as_its_settings_say(tmp_path: Path, monkeypatch: pytest.
         {}, {"config": tmp_path / "own.yaml"}, {"overrides": {"work.threads": 2}}, {"overrides": [f"cache={tmp_path}"]},
     )  # fmt: skip
     for one in given:
-        api.serve(tmp_path, folder=tmp_path / "serve", **one)
+        api.serve(model=tmp_path, folder=tmp_path / "serve", **one)
     used = [(machine.cache, machine.work.workers, machine.work.threads) for machine in machines]
     inside = tmp_path / "serve/cache"
     assert used == [(inside, None, 0), (tmp_path / "own", 3, 0), (inside, None, 2), (tmp_path, None, 0)]
@@ -95,10 +97,10 @@ def test_a_server_works_as_its_settings_say(tmp_path: Path, monkeypatch: pytest.
 
 def test_beside_a_model_the_data_set_needs_a_configuration() -> None:
     with pytest.raises(UsageError, match="--set needs a data set"):
-        settings_beside_model(None, {"dataset.root": "x"})
+        settings_beside_model(overrides={"dataset.root": "x"})
     with pytest.raises(UsageError, match="videos and --set of a data set are both given"):
-        settings_beside_model("folder", {"dataset.root": "x"}, [Path("a.mp4")])
-    assert settings_beside_model("jigsaws", {"dataset.root": "x"}).dataset.root == Path("x")
+        settings_beside_model([Path("a.mp4")], config="folder", overrides={"dataset.root": "x"})
+    assert settings_beside_model(config="jigsaws", overrides={"dataset.root": "x"}).dataset.root == Path("x")
 
 
 def test_the_default_is_noted_once_the_inputs_are_found(make_video: Callable[..., Path], tmp_path: Path) -> None:

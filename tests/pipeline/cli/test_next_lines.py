@@ -19,22 +19,68 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import make_lists
 from tests.pipeline.cli.test_commands import COMMANDS
 
-FAST = ["--set", "train.epochs=2", "--set", "train.networks=1", "--set", "combined=false", "--set", "work.workers=0"]
-SET = ["--config", "jigsaws", "--set", "dataset.root=my set"]
+SHORT = {
+    "SET": "--config jigsaws --set 'dataset.root=my set'",
+    "FAST": "--set train.epochs=2 --set train.networks=1 --set combined=false --set work.workers=0",
+    "MODEL": "'runs/my model'",
+}
+"""What stands for words of the lines below."""
+
+MADE = """
+extract SET FAST                                => train SET FAST
+train SET FAST --folds 0 --out MODEL            => score NEW_VIDEOS --model MODEL
+evaluate SET FAST --quick --out runs/evaluation => plot runs/evaluation
+"""
+FOLLOWING = """
+score 'my set' --model MODEL                    => report MODEL 'my set'
+report MODEL 'my set'                           => compare VIDEO_A VIDEO_B --model MODEL
+report MODEL 'my set' --cache cache/jigsaws     => compare VIDEO_A VIDEO_B --model MODEL --cache cache/jigsaws
+status SET FAST                                 => train SET FAST
+leaderboard SET FAST --quick --systems AIM      => plot runs/leaderboard
+plot runs/evaluation --formats svg              => report runs/evaluation
+report runs/evaluation                          => plot runs/evaluation
+score --model MODEL SET                         => report MODEL SET
+push MODEL there                                => score NEW_VIDEOS --model there
+pack SET --out all.h5                           => evaluate --pack all.h5 SET
+settings pose.stride                            => extract NEW_VIDEOS --dry-run --set pose.stride=VALUE
+data check 'my set'                             => data check 'my set'
+weights list                                    => weights fetch
+cache ls -c jigsaws                             => cache verify --config jigsaws
+cache verify -c jigsaws                         => cache ls --config jigsaws
+cache prune SET                                 => cache prune SET --yes
+cache gc -c jigsaws --yes                       => cache ls --config jigsaws
+cache rm -c jigsaws                             => cache rm -c jigsaws --yes
+demo                                            => label NEW_VIDEOS --pairs
+export MODEL --out m.onnx                       => push MODEL ADDRESS
+serve -m MODEL --port 0                         => serve -m MODEL --port 0
+weights fetch                                   => extract NEW_VIDEOS
+weights path i3d-kinetics400                    => weights list
+weights rm --all --yes                          => weights fetch
+doctor                                          => demo
+"""
 
 
-def last_line(*words: str, code: int = 0) -> list[str]:
-    """The words of the command in the last line on standard error; the program takes them."""
-    done = CliRunner().invoke(app, [*words])
-    assert done.exit_code == code, done.output
-    what_for, _, command = done.stderr.splitlines()[-1].partition(f": {PROGRAM} ")
+def split(line: str) -> tuple[str, ...]:
+    """A line of the tables: what is typed, and what follows."""
+    for name, words in SHORT.items():
+        line = line.replace(name, words)
+    return tuple(part.strip() for part in line.split("=>"))
+
+
+MADE_LINES, LINES = (list(map(split, table.strip().splitlines())) for table in (MADE, FOLLOWING))
+
+
+def after(command: str, code: int | None = 0) -> str:
+    """The command in the last line on standard error; the program takes it."""
+    done = CliRunner().invoke(app, shlex.split(command))
+    assert code in (None, done.exit_code), done.output
+    what_for, _, following = done.stderr.splitlines()[-1].partition(f": {PROGRAM} ")
     assert what_for, done.stderr
-    line = shlex.split(command)
-    group, rest = typer.main.get_command(app), line
+    group, rest = typer.main.get_command(app), shlex.split(following)
     while hasattr(group, "commands"):
         group, rest = group.commands[rest[0]], rest[1:]
     group.make_context(group.name, [*rest])  # raises for an unknown option or a missing argument
-    return line
+    return following
 
 
 @pytest.fixture(scope="module")
@@ -44,55 +90,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.chdir(tmp_path_factory.mktemp("next"))
         patch.setenv("XDG_CACHE_HOME", str(Path("home").absolute()))
         make_jigsaws(Path("my set"), trials=4, tasks=["Suturing"], rows=45, videos=False)
-        SAID["extract"] = last_line("extract", *SET, *FAST)
-        SAID["train"] = last_line("train", *SET, *FAST, "--folds", "0", "--out", "runs/my model")
-        SAID["evaluate"] = last_line("evaluate", *SET, *FAST, "--quick", "--out", "runs/evaluation")
+        for typed, following in MADE_LINES:
+            assert after(typed) == following
         yield
 
 
-SAID: dict[str, list[str]] = {}
-"""The lines of the commands that made the folder."""
+@pytest.fixture
+def replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that needs the network or minutes; what commands print is under test."""
+    demo = SimpleNamespace(tables=list, leaks=SimpleNamespace(lines=()), page="demo/report.html")
+    for place, answer in (
+        ("demo.demo_run.run_demo", demo),
+        ("serve.run_server", None),
+        ("score.export_onnx", SimpleNamespace(text=lambda: "written")),
+        ("settings.setup_checks.setup_checks", ()),
+    ):
+        monkeypatch.setattr(f"pipeline.{place}", lambda *_, answer=answer, **__: answer)
+    for place in ("fetch", "locate"):
+        monkeypatch.setattr(f"data.weights.{place}", lambda *_: tmp_path)
 
 
-def test_a_newcomer_is_led_from_videos_to_a_report(folder: None) -> None:
-    assert SAID["extract"] == ["train", *SET, *FAST]
-    assert SAID["train"] == ["score", "NEW_VIDEOS", "--model", "runs/my model"]
-    assert SAID["evaluate"] == ["plot", "runs/evaluation"]
-    line = last_line(*["my set" if word == "NEW_VIDEOS" else word for word in SAID["train"]])
-    assert line == ["report", "runs/my model", "my set"]
-    compare = ["compare", "VIDEO_A", "VIDEO_B", "--model", "runs/my model"]
-    assert last_line(*line) == compare
-    assert last_line(*line, "--cache", "cache/jigsaws") == [*compare, "--cache", "cache/jigsaws"]
+@pytest.mark.parametrize(("typed", "following"), LINES)
+def test_a_command_ends_with_the_line_to_type_next(folder: None, replaced: None, typed: str, following: str) -> None:
+    assert after(typed, None if typed.startswith("data") else 0) == following
 
 
-MODEL = "runs/my model"
-CASES: dict[str, tuple[list[str], list[str]]] = {
-    "status": (["status", *SET, *FAST], ["train", *SET, *FAST]),
-    "leaderboard": (["leaderboard", *SET, *FAST, "--quick", "--systems", "AIM"], ["plot", "runs/leaderboard"]),
-    "plot": (["plot", "runs/evaluation", "--formats", "svg"], ["report", "runs/evaluation"]),
-    "report": (["report", "runs/evaluation"], ["plot", "runs/evaluation"]),
-    "score": (["score", "--model", MODEL, *SET], ["report", MODEL, *SET]),
-    "push": (["push", MODEL, "there"], ["score", "NEW_VIDEOS", "--model", "there"]),
-    "pack": (["pack", *SET, "--out", "all.h5"], ["evaluate", "--pack", "all.h5", *SET]),
-    "settings": (["settings", "pose.stride"], ["extract", "NEW_VIDEOS", "--dry-run", "--set", "pose.stride=VALUE"]),
-    "data_check": (["data", "check", "my set"], ["data", "check", "my set"]),
-    "weights_list": (["weights", "list"], ["weights", "fetch"]),
-    "cache_ls": (["cache", "ls", *SET[:2]], ["cache", "verify", *SET[:2]]),
-    "cache_verify": (["cache", "verify", *SET[:2]], ["cache", "ls", *SET[:2]]),
-    "cache_prune": (["cache", "prune", *SET], ["cache", "prune", *SET, "--yes"]),
-    "cache_gc": (["cache", "gc", "-c", "jigsaws", "--yes"], ["cache", "ls", *SET[:2]]),
-    "cache_rm": (["cache", "rm", *SET[:2]], ["cache", "rm", *SET[:2], "--yes"]),
-}
-"""What is typed, and the line that follows."""
-
-INCOMPLETE = ("data_check",)
-"""Commands of `CASES` that end with code 1: four trials are not the published set."""
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_a_command_ends_with_the_line_to_type_next(folder: None, name: str) -> None:
-    typed, following = CASES[name]
-    assert last_line(*typed, code=int(name in INCOMPLETE)) == following
+def test_every_command_is_tested() -> None:
+    typed = " ".join([*(line for line, _ in (*MADE_LINES, *LINES)), "label", "compare"])
+    assert [name for name in COMMANDS if name.replace("_", " ") not in typed] == []
 
 
 def test_a_complete_copy_has_features_made_or_is_evaluated_on_those_it_has(
@@ -103,81 +128,44 @@ def test_a_complete_copy_has_features_made_or_is_evaluated_on_those_it_has(
     for side in ("train", "val"):
         path = Path(f"FS/{side}_fs800.txt")
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
-    made = ["--config", "fs1000", "--set", "dataset.root=FS"]
-    assert last_line("data", "check", "FS") == last_line("data", "check", "FS", *made[:2]) == ["extract", *made]
-    chosen = [*made[:2], "--set", "dataset.score=pcs"]
-    assert last_line("data", "check", "FS", *chosen) == ["extract", *chosen, *made[2:]]
+    made = "extract --config fs1000 --set dataset.root=FS"
+    assert after("data check FS") == after("data check FS --config fs1000") == made
+    chosen = "--config fs1000 --set dataset.score=pcs"
+    assert after(f"data check FS {chosen}") == f"extract {chosen} --set dataset.root=FS"
     np.savez("vst.npz", **{path.stem: np.ones((5, 3)) for path in Path("FS/videos").iterdir()})
-    typed = ["FS", *made[:2], "--features", "vst.npz"]
-    assert last_line("data", "check", *typed) == ["evaluate", *typed]
+    words = "FS --config fs1000 --features vst.npz"
+    assert after(f"data check {words}") == f"evaluate {words}"
 
 
 def test_two_trials_are_compared_and_each_is_seen_by_itself(folder: None) -> None:
-    rows = json.loads(CliRunner().invoke(app, ["status", *SET, "--json"]).stdout)["rows"]
+    given, model = SHORT["SET"], SHORT["MODEL"]
+    rows = json.loads(CliRunner().invoke(app, shlex.split(f"status {given} --json")).stdout)["rows"]
     a, b, *_ = dict.fromkeys(row["video"] for row in rows)
-    assert last_line("compare", a, b, "--model", MODEL, *SET) == ["report", MODEL, *SET]
+    assert after(f"compare {a} {b} --model {model} {given}") == f"report {model} {given}"
 
 
 def test_videos_are_judged_before_a_model_is_trained(
     make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("a.mp4", "b.mp4"):
-        make_video(Path("clips", name))
-    assert last_line("label", "clips", "--pairs", "--summary") == ["label", "clips", "--pairs"]
-    following = ["extract", "clips", "--config", "person"]
-    assert last_line("extract", "clips", "--config", "person", "--dry-run") == following
-    assert last_line("status", "clips", "--config", "person") == following
-    monkeypatch.setattr("pipeline.run.run_extract", lambda *_, **__: done)
+    for folder in ("clips", "-clips"):
+        for name in ("a.mp4", "b.mp4"):
+            make_video(Path(folder, name))
+    assert after("label clips --pairs --summary") == "label clips --pairs"
+    assert after("extract clips --config person --dry-run") == "extract clips --config person"
+    assert after("status clips --config person") == "extract clips --config person"
+    assert after("extract --dry-run -- -clips") == "extract -- -clips"
     done = SimpleNamespace(results=[], fresh=2, failed=[], cancelled=False, videos=2, ok=True, outputs={})
-    assert last_line("extract", "clips") == ["label", "clips", "--pairs"]
-    Path("clips/scores.csv").write_text("video,score\na.mp4,1\n")
-    assert last_line("extract", "clips") == ["train", "clips"]
-    done.cancelled, done.ok = True, False
-    assert last_line("extract", "clips", code=1) == ["extract", "clips"]
-
-
-def test_a_folder_whose_name_looks_like_an_option_is_none_in_the_next_line(
-    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_video(Path("-clips", "a.mp4"))
-    done = SimpleNamespace(results=[], fresh=1, failed=[], cancelled=False, videos=1, ok=True, outputs={})
-    monkeypatch.setattr("pipeline.run.run_extract", lambda *_, **__: done)
-    assert last_line("extract", "./-clips") == ["label", "./-clips", "--pairs"]
-    assert last_line("extract", "--dry-run", "--", "-clips") == ["extract", "--", "-clips"]
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.run.run_extract", lambda *_, **__: done)
+        assert after("extract clips") == "label clips --pairs"
+        assert after("extract ./-clips") == "label ./-clips --pairs"
+        Path("clips/scores.csv").write_text("video,score\na.mp4,1\n")
+        assert after("extract clips") == "train clips"
+        done.cancelled, done.ok = True, False
+        assert after("extract clips", 1) == "extract clips"
     Path("-clips/a.mp4").write_bytes(b"no video")
-    flow = ["extract", "--stages", "camera_flow", "--set", "work.workers=0"]
-    assert last_line(*flow, "--", "-clips", code=1) == [*flow, "--retry-failed", "--", "-clips"]
-    make_video(Path("-clips", "b.mp4"))
-    on = last_line(*flow, "--", "-clips", code=1)
-    assert on == ["label", "./-clips", "--pairs"], "one broken video of two stops nobody"
-
-
-def test_commands_that_need_the_network_or_minutes(
-    folder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Their work is replaced; what they print is under test."""
-    done = SimpleNamespace(tables=list, leaks=SimpleNamespace(lines=()), page="demo/report.html")
-    monkeypatch.setattr("pipeline.demo.demo_run.run_demo", lambda *_, **__: done)
-    monkeypatch.setattr("pipeline.serve.run_server", lambda *_: None)
-    monkeypatch.setattr("data.weights.fetch", lambda *_: tmp_path)
-    monkeypatch.setattr("data.weights.locate", lambda *_: tmp_path)
-    assert last_line("demo") == ["label", "NEW_VIDEOS", "--pairs"]
-    monkeypatch.setattr("pipeline.score.export_onnx", lambda *_: SimpleNamespace(text=lambda: "written"))
-    assert last_line("export", MODEL, "--out", "m.onnx") == ["push", MODEL, "ADDRESS"]
-    assert last_line("serve", "-m", MODEL, "--port", "0") == ["serve", "-m", MODEL, "--port", "0"]
-    assert last_line("weights", "fetch") == ["extract", "NEW_VIDEOS"]
-    assert last_line("weights", "path", "i3d-kinetics400") == ["weights", "list"]
-    assert last_line("weights", "rm", "--all", "--yes") == ["weights", "fetch"]
-    assert CliRunner().invoke(app, ["doctor"]).stderr.splitlines()[-1].endswith((f"{PROGRAM} demo", "doctor"))
-
-
-def test_no_command_is_without_a_line() -> None:
-    from pipeline.cli.next_lines import NEXT
-
-    assert NEXT.keys() == COMMANDS.keys()
-    further = "extract train evaluate compare label demo serve export doctor weights_fetch weights_path weights_rm"
-    assert {*CASES, *further.split()} == COMMANDS.keys(), "each one is read by a test"
+    flow = "extract --stages camera_flow --set work.workers=0"
+    assert after(f"{flow} -- -clips", 1) == "label ./-clips --pairs", "one broken video of two stops nobody"
+    Path("-clips/b.mp4").unlink()
+    assert after(f"{flow} -- -clips", 1) == f"{flow} --retry-failed -- -clips"

@@ -11,7 +11,7 @@ from pipeline.cli.terminal import systems_table
 from pipeline.evaluate.system_table import Table, TableRow
 
 PROGRAM = """
-from pipeline.cli.commands import show_evaluation
+from pipeline.cli.commands.evaluate_commands import EVALUATE
 from pipeline.evaluate import Evaluation
 from pipeline.evaluate.evaluation_results import Leads, Estimate, Lead
 from pipeline.settings.config import load_config
@@ -24,12 +24,12 @@ rows = {name: system(rho, kind=kind, mae=123.456) for name, rho, kind in zip(nam
 lead = Lead(Estimate(0.9, 0.5, 1.2), 0.001)
 comparison = Leads("combined", 60, {name: lead for name in names if name != "combined"})
 results = made_results(rows, against="combined", comparison=comparison)
-show_evaluation(Evaluation(results, Path("runs/x"), load_config(None, {})), False)
+EVALUATE.show(Evaluation(results, Path("runs/x"), load_config(None, {})), None)
 """
 
 PUBLISHED = """
 from dataclasses import replace
-from pipeline.cli.commands import show_evaluation
+from pipeline.cli.commands.evaluate_commands import EVALUATE
 from pipeline.evaluate import Evaluation
 from pipeline.evaluate.evaluation_results import Estimate
 from pipeline.evaluate.published_results import published_results
@@ -42,7 +42,7 @@ one = replace(one, tasks=dict.fromkeys(tasks, one.tasks[""]))
 results = made_results({"ridge": one}, protocol="fixed", folds=1, published=given, tasks=tasks)
 held_out = tuple(replace(one, task=task) for task in tasks for one in results.predictions[:2])
 results = replace(results, predictions=held_out)
-show_evaluation(Evaluation(results, Path("runs/x"), load_config(None, {})), False)
+EVALUATE.show(Evaluation(results, Path("runs/x"), load_config(None, {})), None)
 """
 
 

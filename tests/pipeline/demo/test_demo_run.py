@@ -45,7 +45,7 @@ def test_the_announcement_and_the_first_part_come_before_any_work(
     monkeypatch.setattr(demo_run, "fetch", lambda name, say: None)
     notes = Watching()
     with pytest.raises(Cancelled):
-        api.demo(tmp_path / "demo", full=full, overrides=["work.workers=1"], observer=notes)
+        api.demo(out=tmp_path / "demo", full=full, overrides=["work.workers=1"], observer=notes)
     size = FULL if full else QUICK
     first = f"1/5 rendering {size.dives} synchronised dives into {tmp_path / 'demo/dives'}"
     assert notes.lines == [announcement(size, tmp_path / "demo"), first]

@@ -14,7 +14,6 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import hdf5 as store
 from pipeline import api
-from pipeline.cli.command_options import OPTIONS
 from pipeline.pack.pack_formats import FORMATS
 from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.cached_outputs import output_of
@@ -113,10 +112,6 @@ def test_one_file_a_video(extracted: dict[str, str], tmp_path: Path, form: str) 
     assert (packed.path, packed.files) == (tmp_path / "out", 2)
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
     assert names == [f"=b.csv.{form}", f"a.csv.{form}", "card.md", "skeleton.dictionary.json"]
-
-
-def test_the_help_names_every_format() -> None:
-    assert OPTIONS["format"][1].metavar == "|".join(FORMATS)
 
 
 def test_what_cannot_be_written_says_so(

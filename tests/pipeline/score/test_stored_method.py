@@ -158,7 +158,7 @@ def test_a_region_of_the_user_replaces_the_tracks_of_the_model_which_would_overr
 
 def test_the_rate_of_features_is_that_of_the_users_videos(tmp_path: Path) -> None:
     save_settings(load_config(None, {"features.fps": 25, "features.clip_frames": 32}), tmp_path)
-    user = settings_beside_model(None, {"features.fps": 50})
+    user = settings_beside_model(overrides={"features.fps": 50})
     assert scoring_config(tmp_path, user).stage("features").model_dump() == {"fps": 50, "clip_frames": 32}
 
 

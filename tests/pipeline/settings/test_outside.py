@@ -63,7 +63,7 @@ def test_a_model_imports_no_code_that_the_user_has_not_named(lab: Path) -> None:
     ):
         read_recorded(stored, lab)
     assert "lab_mine" not in sys.modules
-    user = settings_beside_model(None, ["stages=[lab_mine:Mine]"])
+    user = settings_beside_model(overrides=["stages=[lab_mine:Mine]"])
     assert "stages" not in user.given(), "the model keeps its own stages"
     assert read_recorded(stored, lab)[0].stages == ("mine",)
 
