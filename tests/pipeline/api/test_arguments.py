@@ -36,8 +36,8 @@ def test_arguments_and_overrides_come_after_the_configuration(tmp_path: Path) ->
     assert (settings.method.name, settings.machine.cache, settings.machine.work.workers) == ("jigsaws", tmp_path, 3)
     assert config_of(settings, workers=2).machine.work.workers == 2
     assert config_of(None).method.name == "folder"
-    with pytest.raises(TypeError, match="unexpected argument 'wokers'"):
-        api.status(tmp_path, wokers=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected argument 'frames'"):
+        api.status(tmp_path, frames=2)  # type: ignore[call-arg]
 
 
 def test_a_call_without_a_configuration_works_where_the_default_preset_does() -> None:
