@@ -111,10 +111,16 @@ def wait_for(page: Any, script: str, seconds: float = PATIENCE_S) -> None:
         page.wait_for_timeout(30)
 
 
+SMALL_TEXTS = """[...document.querySelectorAll("body :not(svg *, script, option)")].filter((one) => one.offsetParent
+    && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
+    && parseFloat(getComputedStyle(one).fontSize) < 10.9).map((one) => one.outerHTML.slice(0, 99))"""
+
+
 def fits(page: Any, view: Mapping[str, Any]) -> None:
-    """Fail unless the page is as wide as its window and has the colours of its scheme."""
+    """Fail unless the page is as wide as its window, has the colours of its scheme, and no text below 11 px."""
     width = view["viewport"]["width"]
     assert page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
+    assert page.evaluate(SMALL_TEXTS) == []
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (int(background[4:].split(",")[0]) < 100) == (view["color_scheme"] == "dark")
 

@@ -21,6 +21,7 @@ A test that scores films also asks for the fixture `toy_timesteps`.
 from __future__ import annotations
 
 import fcntl
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,7 @@ import pytest
 from data.video.writer import LOSSLESS, write_video
 from pipeline import api
 from pipeline.score import train_model
+from pipeline.score.model_files import cover
 from pipeline.score.score import Score
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config, load_config
@@ -165,9 +167,24 @@ class World:
         learned = self.planted.take(range(TRAINED))
         return self._part("planted_model", lambda folder: train_model(learned, config, folder, None))
 
+    @cached_property
     def planted_bundle(self) -> TrainedModel:
         """The loaded `planted_model`."""
         return TrainedModel.load(self.planted_model)
+
+    @cached_property
+    def bundle(self) -> TrainedModel:
+        """The loaded `model`."""
+        return TrainedModel.load(self.model)
+
+    def copy_of_model(self, folder: Path, **changes: Any) -> Path:
+        """A copy of `model` with these entries of its description changed, and hashes that fit; in `folder`/run."""
+        run = Path(shutil.copytree(self.model, folder / "run", dirs_exist_ok=True))
+        if changes:
+            described = json.loads((run / "model.json").read_text())
+            (run / "model.json").write_text(json.dumps({**described, **changes}))
+            cover(run)
+        return run
 
 
 def scores_of_films() -> dict[str, float]:

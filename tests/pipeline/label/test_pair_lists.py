@@ -14,7 +14,7 @@ from pipeline import api
 from pipeline.label import find_session, import_pairs
 from pipeline.settings.config import load_config
 from tests.helpers.toy_stages import use_stages
-from tests.pipeline.score.test_score import film
+from tests.helpers.world import film
 
 CLIPS = ("18_VID1_7242_7427", "18_VID2_290_455", "18_VID3_10_90", "06_VID1_1_80")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ from data.datasets.folder import list_folder
 from data.errors import DataError
 from data.video import Record
 from pipeline.checks.accuracy import Accuracy
-from pipeline.checks.flag import Flag
-from pipeline.report import ReportData, render_report
-from pipeline.report.page_data import BatchSection, VideoSection
+from pipeline.report.page_data import VideoSection
 from pipeline.report.video_section import batch_row
 from pipeline.score.score import Score
 
@@ -39,30 +36,6 @@ def row(name: str, score: float, **options: object) -> VideoSection:
 def test_a_file_name_says_who_and_when(name: str, subject: str, day: str) -> None:
     made = row(name, 1.0)
     assert (made.subject, made.day) == (subject, day)
-
-
-def test_the_page_says_how_a_performer_changed_and_whether_that_is_more_than_the_error() -> None:
-    bad = (Flag("bad", "unlike the training performances"),)
-    rows = (
-        row("anna_2026-05-31.mp4", 71.0),
-        row("anna_2026-03-01.mp4", 62.0),
-        row("ben_2026-03-01.mp4", 40.0),
-        row("ben_2026-04-01.mp4", 60.0),
-        row("ben_2026-05-01.mp4", 99.0, flags=bad),
-        row("carl_2026-05-01.mp4", 50.0),
-    )
-    page = render_report(ReportData("t", batch=BatchSection(rows)))
-    shown = [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: .*?)</li>", page)]
-    assert [line.replace("&#39;", "'") for line in shown] == [
-        "anna: 62 on 2026-03-01, 71 on 2026-05-31 (+9; 2 videos). This is smaller than the model's usual error of "
-        "±14.6: no sign of progress.",
-        "ben: 40 on 2026-03-01, 60 on 2026-04-01 (+20; 2 videos).",
-    ]
-
-
-def test_a_page_without_days_has_no_progress() -> None:
-    page = render_report(ReportData("t", batch=BatchSection((row("a.mp4", 1.0), row("b.mp4", 2.0)))))
-    assert "Progress over time" not in page
 
 
 def test_labels_have_a_day(tmp_path: Path) -> None:

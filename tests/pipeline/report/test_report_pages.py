@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data.errors import DataError, UsageError
+from data.video import find_videos
 from pipeline import api
 from pipeline.cache.failure import Failure
-from pipeline.evaluate import EvaluationResults, write_results
 from pipeline.observer import Observer
-from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.report.page_data import ReportData, VideoSection
 from pipeline.report.report_pages import _records, folder_page, refuse_failed, refuse_incomparable
+from pipeline.score import load_scorer
 from pipeline.score.score import Score, StepScore
 from pipeline.score.stored_method import save_settings
 from pipeline.settings.config import load_config
-from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
-from tests.pipeline.score.test_score import film, labelled, toy_table, trained  # noqa: F401 -- fixtures
+from tests.helpers.cached_outputs import damage
+from tests.helpers.extracting import cached_in
+from tests.helpers.watching import Watching
+from tests.helpers.world import FILMS, World, film
+
+pytestmark = pytest.mark.usefixtures("toy_timesteps")
 
 
 @pytest.fixture(autouse=True)
@@ -49,70 +57,106 @@ def test_the_data_set_of_a_page_is_named_by_the_user(tmp_path: Path) -> None:
     assert [record.id for record in _records(run, (), config, Observer())] == ["a.mp4"]
 
 
-def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: EvaluationResults, tmp_path: Path) -> None:  # noqa: F811
-    write_results(evaluated, tmp_path / "results.json")
-    page = page_of(tmp_path)
-    assert page.title == f"Evaluation: {tmp_path.name}"
+def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(world: World, tmp_path: Path) -> None:
+    page = page_of(world.evaluation)
+    assert page.title == "Evaluation: evaluation"
     assert page.batch is None
     assert page.evaluation is not None
-    assert page.evaluation == section_of_evaluation(evaluated)
-    assert page.origin["command"] == evaluated.origin.command
-    assert page.origin["date"] == evaluated.origin.date
+    assert len(page.evaluation.predictions) == FILMS
     with pytest.raises(UsageError, match="no results and no model in this folder"):
         page_of(tmp_path / "empty")
 
 
-def test_two_files_are_one_page_with_their_numbers(trained: tuple[Path, Path], tmp_path: Path) -> None:  # noqa: F811
-    run, new = trained
-    page = api.compare(str(new / "b.mp4"), str(new / "a.mp4"), model=run, out=tmp_path / "page.html", workers=0)
-    assert page == tmp_path / "page.html"
+def test_two_videos_are_one_page_with_their_numbers(world: World, tmp_path: Path) -> None:
+    """By file, and one by its id in the data set of the configuration; A is the first one."""
+    config = world.config(**{"dataset.root": world.new, "cache": tmp_path / "cache"})
+    page = api.compare("b.mp4", str(world.new / "a.mp4"), model=world.model, config=config, out=tmp_path / "page.html")
     written = page.read_text("utf-8")
-    held = re.findall(r'class="video-data">(.*?)</script>', written)
-    scored = {row.id: row for row in api.score(new, model=run, workers=0)}
-    for text, name in zip(held, ("b.mp4", "a.mp4"), strict=True):  # A is the first one
-        data, row = json.loads(text), scored[name]
+    held = [json.loads(text) for text in re.findall(r'class="video-data">(.*?)</script>', written)]
+    scored = {row.id: row for row in world.scores}
+    for data, name in zip(held, ("b.mp4", "a.mp4"), strict=True):
+        row = scored[name]
         assert data["scored"]["name"] == name
         assert data["scored"]["score"] == row.score
         assert data["scored"]["model"] == row.model != ""
-        assert [step["score"] for step in data["steps"]] == [step.score for step in row.steps]
-        assert [step["interaction"] for step in data["steps"]] == [step.interaction for step in row.steps]
-    assert '<section id="compare" aria-labelledby="compare-title">' in written
+        for part in ("score", "interaction"):
+            assert [step[part] for step in data["steps"]] == [getattr(step, part) for step in row.steps]
     assert written.count("data:video/mp4;base64,") == 2
 
 
-def test_a_video_is_named_by_its_id(toy_table: None, tmp_path: Path) -> None:  # noqa: F811
-    greys = (40, 70, 100, 130, 160, 190)
-    for grey in greys:
-        film(tmp_path / f"in/{grey}.mp4", grey)
-    lines = [f"{grey}.mp4,{grey / 2}" for grey in greys]
-    (tmp_path / "in/scores.csv").write_text("video,score\n" + "\n".join(lines) + "\n")
-    sets = {"dataset.root": tmp_path / "in", "dataset.kind": "folder", "work.workers": 0, "stages": ["timesteps"]}
-    sets |= {"train.epochs": 2, "train.networks": 1, "model.width": 8, "cache": tmp_path / "cache"}
-    config = load_config(None, sets)
-    api.extract(config=config)
-    run, page = tmp_path / "run", tmp_path / "page.html"
-    api.train(config=config, out=run, folds=0)
-    other = film(tmp_path / "other.mp4", 90)
-    api.compare("100.mp4", str(other), model=run, config=config, out=page, workers=0)
-    assert "<h1>100.mp4 and other.mp4</h1>" in page.read_text("utf-8")
-    with pytest.raises(UsageError, match=r"^10: no such file, and no such id .*such as '1\d0\.mp4'"):
-        api.compare("100.mp4", "10", model=run, config=config, out=page)
-    with pytest.raises(UsageError, match=r"a folder of 6 videos. Name one video"):
-        api.compare("100.mp4", str(tmp_path / "in"), model=run, config=config, out=page)
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ("a.mp4", "a.mp4", r"A and B are both the video 'a\.mp4'"),
+        ("a.mp4", "nothing", r"nothing: no such file, and no such id"),
+        ("a.mp4", "c", r"^c: no such file, and no such id .*such as '.\.mp4'"),
+        ("a.mp4", ".", r"a folder of 3 videos. Name one video"),
+        ("a.mp4", "broken.mp4", r"broken\.mp4: this video failed: .*not a readable video"),
+    ],
+)
+def test_a_pair_that_cannot_be_compared_is_refused_by_name(
+    world: World, tmp_path: Path, a: str, b: str, said: str
+) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    config = world.config(**{"dataset.root": world.new, "cache": tmp_path / "cache"})
+    other = str(tmp_path / b if b == "broken.mp4" else world.new) if b in (".", "broken.mp4") else b
+    with pytest.raises((UsageError, DataError), match=said):
+        api.compare(a, other, model=world.model, config=config, out=tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
 
 
-def test_what_is_no_pair_is_refused_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:  # noqa: F811
-    run, new = trained
-    one, page = str(new / "a.mp4"), tmp_path / "page.html"
-    with pytest.raises(UsageError, match=r"A and B are both the video 'a\.mp4'"):
-        api.compare(one, one, model=run, out=page)
-    with pytest.raises(UsageError, match=r"nothing: no such file. Name two video files, or two ids and its data set"):
-        api.compare(one, "nothing", model=run, out=page)
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"no video")
-    with pytest.raises(DataError, match=r"broken\.mp4: this video failed: .*not a readable video"):
-        api.compare(one, str(broken), model=run, out=page, workers=0)
-    assert not page.exists()
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_training_videos_are_shown_by_their_held_out_predictions(
+    world: World, tmp_path: Path, calibrated: bool
+) -> None:
+    """Or the page says that it is no test; a new video of the same name is not taken for a training video."""
+    run = world.copy_of_model(tmp_path, **({} if calibrated else {"calibration": None}))
+    data = folder_page(run, (), tmp_path / "page.html", 2, world.config(), Observer())
+    assert (
+        data.title == ("Training videos, held-out predictions" if calibrated else "Training videos: no test") + " (run)"
+    )
+    assert data.batch is not None
+    rows = {row.name: row for row in data.batch.rows}
+    assert len(rows) == FILMS
+    calibration = world.bundle.calibration
+    assert calibration is not None
+    held_out = dict(zip(world.bundle.train_ids, calibration.predicted.tolist(), strict=True))
+    for name, row in rows.items():
+        assert row.held_out_score == (held_out[name] if calibrated else None) != row.result.score
+    if calibrated:
+        assert data.evaluation is not None
+        assert {point.id: point.predicted for point in data.evaluation.predictions} == held_out
+    film(tmp_path / "new/00.mp4", 100)
+    new = folder_page(
+        run, (), tmp_path / "page.html", 2, world.config(**{"dataset.root": tmp_path / "new"}), Observer()
+    )
+    assert (new.title, new.evaluation) == ("run", None)
+    assert new.batch is not None
+    assert [row.held_out_score for row in new.batch.rows] == [None]
+
+
+def test_every_command_gives_the_same_notes(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notes are about inputs that are left out, and about outputs that are extracted again."""
+    notes: dict[str, list[str]] = {}
+    shutil.copytree(world.new, tmp_path / "in")
+    (tmp_path / "in/gone.mp4").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "in/pipe.mp4")
+    videos, model = tmp_path / "in", world.model
+    calls: dict[str, Callable[[Path, Observer], Any]] = {
+        "score": lambda cache, observer: api.score(videos, model=model, cache=cache, workers=0, observer=observer),
+        "report": lambda cache, observer: api.report(model, videos, cache=cache, workers=0, observer=observer),
+        "plot": lambda cache, observer: api.plot(model, videos, cache=cache, workers=0, observer=observer),
+    }
+    for command, call in calls.items():
+        cache = tmp_path / command
+        with load_scorer(model, cached_in(cache)) as scorer:
+            scorer.score_records(find_videos([videos]).records)
+        damage(cache, "timesteps", "a.mp4")
+        call(cache, watching := Watching())
+        notes[command] = [line.replace(str(cache), "") for line in watching.lines]
+    assert notes["score"] == notes["report"] == notes["plot"]
+    for text, line in zip(("leads nowhere", "not a regular file", "extracted again"), notes["score"], strict=True):
+        assert text in line
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Texts for approval files: the words, tables and data of a page, without what differs between days and machines."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+BLOCKS = {"p", "li", "h1", "h2", "h3", "h4", "figcaption", "dt", "dd", "summary", "button", "option", "title"}
+BLOCKS |= {"label", "pre", "tr", "output", "footer", "caption", "nav", "select"}
+VOID = {"meta", "link", "img", "input", "br", "source"}
+
+VARYING = (
+    (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d[:\d.]*( UTC|\+00:00)?", "TIME"),
+    (r"\b[0-9a-f]{12,64}\b", "HASH"),
+    (r"\b\d+\.\d+\.\d+\S*", "VERSION"),
+    (r"(data:\w+/[\w+]+;base64,)[\w+/=]+", r"\1…"),
+    (r"/\S*/(pytest-|tmp|world/)\S*", "PATH"),
+)
+
+
+def steady(text: str, *, trained: bool = False) -> str:
+    """The text without dates, versions, hashes and paths; decimals have two digits.
+
+    With `trained`, every number is `#`: those of a trained network may differ between machines in the last shown digit.
+    """
+    for pattern, name in VARYING:
+        text = re.sub(pattern, name, text)
+    if trained:
+        return re.sub(r"[-+\N{MINUS SIGN}±]?\d[\d.]*", "#", text)
+    return re.sub(r"\d+\.\d+(e[-+]?\d+)?", lambda number: f"{float(number[0]):.2g}", text)
+
+
+def shape(value: Any, *, trained: bool = False) -> Any:
+    """JSON with the first of each list and its length, and steady texts and numbers."""
+    if isinstance(value, dict):
+        return {key: shape(one, trained=trained) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [*(shape(one, trained=trained) for one in value[:1]), *([f"… {len(value)}"] if len(value) > 1 else [])]
+    if isinstance(value, str):
+        return steady(value, trained=trained)
+    if isinstance(value, bool) or value is None:
+        return value
+    return "#" if trained else float(f"{value:.2g}")
+
+
+def document_text(value: Any, *, trained: bool = False) -> str:
+    """The `shape` of a JSON document as text."""
+    return json.dumps(shape(json.loads(json.dumps(value)), trained=trained), indent=1, ensure_ascii=False)
+
+
+def page_text(page: str, *, trained: bool = False) -> str:
+    """Each block of text in a line with its kind, cells divided by bars, and the shape of embedded data."""
+    outline = _Outline(trained)
+    outline.feed(page)
+    return "\n".join(outline.lines)
+
+
+class _Outline(HTMLParser):
+    def __init__(self, trained: bool) -> None:
+        super().__init__(convert_charrefs=True)
+        self.lines: list[str] = []
+        self._trained = trained
+        self._open: list[tuple[str, str, list[str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("td", "th"):
+            self.handle_data(" | ")
+        if tag == "strong":
+            self.handle_data("*")
+        if tag in VOID:
+            return
+        kind = "data" if given.get("type") == "application/json" else f"{tag} #{given['id']}" if "id" in given else tag
+        if tag in ("section", "details"):
+            self.lines.append(kind)
+        self._open.append((tag, kind, []))
+
+    def handle_data(self, data: str) -> None:
+        for tag, kind, texts in reversed(self._open):
+            if tag in ("svg", "style") or (tag == "script" and kind != "data"):
+                return
+            if tag in BLOCKS or kind == "data":
+                texts.append(data)
+                return
+        if data.strip():
+            self._say("text", data)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open:
+            name, kind, texts = self._open.pop()
+            if kind == "data":
+                self._say(
+                    kind, json.dumps(shape(json.loads("".join(texts)), trained=self._trained), ensure_ascii=False)
+                )
+            elif texts:
+                self._say(name, "".join(texts))
+            if name == tag:
+                return
+
+    def _say(self, kind: str, text: str) -> None:
+        if words := " ".join(text.split()):
+            self.lines.append(f"{kind}: {words if kind == 'data' else steady(words, trained=self._trained)}")
