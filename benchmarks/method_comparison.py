@@ -27,18 +27,10 @@ from data.video import Labels, Record
 from models.aim_config import AimConfig
 from pipeline.evaluate import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import OURS
+from pipeline.folds import Row, best_on_test, calibrated_deviation, chosen_epoch, last_epoch, watching
+from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import (
-    PUBLISHED_ROWS,
-    AimSystem,
-    BestOnTest,
-    ChosenEpoch,
-    ResultRow,
-    WithInnerRatios,
-    published_systems,
-    watching,
-)
-from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
+from pipeline.systems import PUBLISHED_ROWS, AimSystem, published_systems
 from pipeline.train.feature_set import FeatureSet
 
 Cue = Literal["level", "time", "moment", "relation", "difficulty", "noise", "nothing"]
@@ -160,10 +152,10 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
             replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
         ]
     networks = [AimSystem(OURS, AimConfig(), config), *methods]
-    systems: list[ResultRow] = []
+    systems: list[Row] = []
     for one in map(watching, networks):
-        systems.append(WithInnerRatios(one) if one.name == UNCERTAIN else one)
-        systems += [ChosenEpoch(one), BestOnTest(one)] if cue == CHOICE else []
+        systems.append(calibrated_deviation(one) if one.name == UNCERTAIN else last_epoch(one))
+        systems += [chosen_epoch(one), best_on_test(one)] if cue == CHOICE else []
     started = time.process_time()
     folds = [Fold("fixed", features.ids[:count], features.ids[count:])]
     if cue == CHOICE:

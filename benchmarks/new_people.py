@@ -29,13 +29,12 @@ from scipy.stats import rankdata
 from data.store.arrays import Floats
 from data.video import Labels
 from models.metrics import spearman
+from pipeline.folds import inner_folds
 from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import AimSystem, JoinedFold, predict_rows, run_training
-from pipeline.systems.inner_folds import inner_folds
-from pipeline.systems.interface import System
+from pipeline.systems import AimSystem, System
 from pipeline.systems.regressors import FOR_NEW_USERS
-from pipeline.train import label_table
+from pipeline.train import TrainingControl, label_table
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from tests.helpers.made_features import made_features
@@ -111,10 +110,7 @@ def with_targets(features: FeatureSet, kind: str) -> FeatureSet:
 
 def predicted_by(system: System, train: FeatureSet, test: FeatureSet) -> Floats:
     """The scores (m,) that a system gives the test part."""
-    both, count = train.followed_by(test), len(train)
-    fold = JoinedFold("users", np.arange(count), count + np.arange(len(test)))
-    (made,) = predict_rows(both, [fold], [system], lambda wanted: [run_training(both, one) for one in wanted]).values()
-    return np.asarray(made.score.mean(0))
+    return np.asarray(system.fit(train, None, TrainingControl())(test).score.mean(0))
 
 
 def predicted(name: str, train: FeatureSet, test: FeatureSet) -> Floats:
@@ -145,7 +141,7 @@ def one_set(seed: int, *, related: bool) -> dict[str, tuple[float, float]]:
         for name in (*CHANGES, RIDGE):
             scores_of[name][mine] = predicted(name, train, test)
         inside: dict[str, list[float]] = {name: [] for name in CHANGES}
-        for part in inner_folds(train, ("subject",)):
+        for part in inner_folds(train, np.arange(len(train)), ("subject",)):
             inner_train, inner_test = train.take(part.train), train.take(part.test)
             for name, rhos in inside.items():
                 rhos += within_users(inner_test, predicted(name, inner_train, inner_test))

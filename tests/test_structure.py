@@ -46,8 +46,8 @@ pipeline.cache.output_cache.open_cache(pipeline.settings.machine.Machine())
         "fsspec s3fs botocore torch sklearn",
     ),
     "evaluation without a cluster": (
-        "import pipeline.evaluate.requested_rows\nfrom pipeline.pool import pool_of\n"
-        "from pipeline.evaluate import training_runner\nfrom pipeline.settings.machine import WorkConfig\n"
+        "import pipeline.evaluate.evaluation_plan\nfrom pipeline.pool import pool_of\n"
+        "from pipeline.folds import training_runner\nfrom pipeline.settings.machine import WorkConfig\n"
         "training_runner.TrainingRunner(), pool_of(WorkConfig())",
         "ray",
     ),

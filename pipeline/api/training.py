@@ -47,7 +47,7 @@ def train(
 
     check_folder(Path(out))
     from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
-    from pipeline.evaluate.training_runner import TrainingRunner
+    from pipeline.folds.training_runner import TrainingRunner
 
     settings = config_of(**on_data_set(given, root, pack), folds=folds)
     note_settings(given, settings, observer)

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 from data.errors import counted
+from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import NETWORK_ROWS, OURS, PUBLISHED
 from pipeline.evaluate.paper_differences import Made, paper_differences
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.requested_rows import RequestedRows
 from pipeline.evaluate.separation import separation_line
+from pipeline.folds import COMBINED
 from pipeline.settings.method import Method
-from pipeline.systems import COMBINED
 
 FEW_USERS = 20
 """With fewer users AIM learns who they are: on JIGSAWS (8 users) it ranks new people's trials at chance."""

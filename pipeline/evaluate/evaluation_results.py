@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 from data.errors import decimals
 from data.leaks import LeakAudit
 from data.store.arrays import Floats
-from pipeline.systems.inner_tests import InnerTest
-from pipeline.systems.interface import RowKind
+from models.chance_test import InnerTest
+from pipeline.systems.system import RowKind
 
 FEW = 5
 """With fewer held-out performances a fold, a correlation within a fold is mostly noise."""

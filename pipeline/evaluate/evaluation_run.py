@@ -13,13 +13,13 @@ from pipeline.cache.cache_key import stages_as_json
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate.cross_validation import cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
+from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_of, protocol_systems
 from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, Note
 from pipeline.evaluate.leaderboard import chosen_systems
 from pipeline.evaluate.learning_curve import learning_curve, no_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.published_results import published_results
-from pipeline.evaluate.requested_rows import RequestedRows, protocol_of, protocol_systems
-from pipeline.evaluate.training_runner import TrainingRunner
+from pipeline.folds.training_runner import TrainingRunner
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.config import Config, DatasetConfig
 from pipeline.settings.provenance import without_folders_in
@@ -62,7 +62,7 @@ def evaluate_features(
         folder: has the checkpoints.
         requested: the rows; default: AIM.
 
-    Raises as `pipeline.evaluate.requested_rows.protocol_of`, and Cancelled after a stop.
+    Raises as `pipeline.evaluate.evaluation_plan.protocol_of`, and Cancelled after a stop.
     """
     requested, work = requested or RequestedRows(), config.machine.work
     if requested.quick:

@@ -1,7 +1,7 @@
 """`evaluate --grid`: settings of the network and the recipe chosen by inner validation, on training parts only.
 
 A candidate is one value of each setting of a grid, as a whole method. The row `CHOSEN` selects one inside the training
-part of each fold of the protocol (`pipeline.systems.chosen_candidate.Selected`).
+part of each fold of the protocol (`pipeline.folds.rows.best_candidate`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UsageError
+from pipeline.folds import Row, best_candidate
 from pipeline.settings.config import Config
 from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import parse_values
-from pipeline.systems import AimSystem, Selected
+from pipeline.systems import AimSystem
 
 SECTIONS = ("model", "train")
 
@@ -66,13 +67,13 @@ def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]
     return [Candidate(one, configure(overrides).method) for one, overrides in zip(every, given, strict=True)]
 
 
-def by_inner_validation(tried: Sequence[Candidate]) -> Selected:
-    """AIM as a system that selects its settings inside each training part, so that its results are unbiased."""
+def by_inner_validation(tried: Sequence[Candidate]) -> Row:
+    """AIM as a row that selects its settings inside each training part, so that its results are unbiased."""
     systems = []
     for one in tried:
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
         systems.append(AimSystem(name, one.method.network, one.method.train))
-    return Selected(CHOSEN, tuple(systems))
+    return best_candidate(CHOSEN, systems)
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:

@@ -13,11 +13,11 @@ from data.splits import TIED
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig
 from pipeline.evaluate.paper_tables import TABLES
+from pipeline.folds import Row
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import (
     PUBLISHED_ROWS,
     AimSystem,
-    ResultRow,
     System,
     TimesDifficulty,
     can_divide,
@@ -25,8 +25,8 @@ from pipeline.systems import (
     trivial_baselines,
 )
 from pipeline.systems.graph_nodes import graph
-from pipeline.systems.interface import RowKind
 from pipeline.systems.regressors import regression_systems
+from pipeline.systems.system import RowKind
 from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
 
@@ -105,7 +105,7 @@ PUBLISHED = "methods"
 """Means all methods of `pipeline.systems.published_system` in a choice of systems."""
 
 
-def chosen_systems(names: str, systems: Sequence[ResultRow]) -> list[ResultRow]:
+def chosen_systems(names: str, systems: Sequence[Row]) -> list[Row]:
     """The trivial baselines and what is asked for; further rows of a network come with it.
 
     `names` are names or their beginnings, separated by commas, in any case, and `PUBLISHED`. Raises UsageError for
@@ -123,7 +123,7 @@ def chosen_systems(names: str, systems: Sequence[ResultRow]) -> list[ResultRow]:
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, possible)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
-    return [one for one in systems if one.kind == "baseline" or {one.name, one.network_name} & wanted]
+    return [one for one in systems if one.kind == "baseline" or {one.name, one.network} & wanted]
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

@@ -20,11 +20,10 @@ from data.splits import bundle_numbers, kfold, unsplit_groups
 from data.store import write_text
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import distinct
+from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_systems
 from pipeline.evaluate.evaluation_results import CurvePoint, MeanAndEnds
-from pipeline.evaluate.requested_rows import RequestedRows, protocol_systems
-from pipeline.evaluate.training_runner import TrainingRunner
+from pipeline.folds import Fold, Row, TrainingRunner, predict_folds
 from pipeline.settings.method import Method
-from pipeline.systems import JoinedFold, ResultRow, predict_rows
 from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
 
@@ -41,7 +40,7 @@ LEAST = 10
 """Independent performances, below which there is no curve."""
 
 
-def curve_system(method: Method, features: FeatureSet) -> ResultRow:
+def curve_system(method: Method, features: FeatureSet) -> Row:
     """The system of a method with few networks and without inner validation."""
     return protocol_systems(method.with_networks(NETWORKS), features, RequestedRows(quick=True))[0]
 
@@ -62,7 +61,7 @@ def learning_curve(
     features: FeatureSet,
     method: Method,
     *,
-    system: ResultRow | None = None,
+    system: Row | None = None,
     runner: TrainingRunner | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Train on nested subsets and predict the rest: the errors by size, the smallest first.
@@ -81,7 +80,7 @@ def learning_curve(
     unsplit, seed = unsplit_groups(method.protocol), method.split.seed
     group, truth = bundle_numbers(features.records, unsplit), label_table(features.records)[:, 0]
     chosen = system or curve_system(method, features)
-    folds, places, sizes = list[JoinedFold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
+    folds, places, sizes = list[Fold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     held_out_by = np.zeros(len(features), dtype=np.intp)
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, unsplit=unsplit)):
         train, test = fold.indices(features.ids)
@@ -94,11 +93,10 @@ def learning_curve(
                 if share == 1 and repeat:
                     continue  # all repeats have the same whole training part
                 rows = train[np.isin(group[train], subset)]
-                folds.append(JoinedFold(str(len(folds)), rows, test))
+                folds.append(Fold(str(len(folds)), rows, test))
                 places.append((step, repeat, test))
     predicted = np.full((len(SHARES), REPEATS, len(features)), math.nan)
-    run = runner or TrainingRunner()
-    made = predict_rows(features, folds, [chosen], lambda wanted: run(features, wanted))
+    made = predict_folds(features, folds, [chosen], runner or TrainingRunner())
     for fold_predicted, (step, repeat, test) in zip(made.values(), places, strict=True):
         predicted[step, repeat, test] = fold_predicted.score.mean(0)
     predicted[-1, 1:] = predicted[-1, 0]

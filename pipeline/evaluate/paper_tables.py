@@ -1,7 +1,7 @@
 """The results tables of the paper (Gao et al., ECCV 2020, tables 2 to 7), in per cent, with our task names.
 
 Our tables show them for comparison; nothing is computed from them. The averages that the paper prints follow from these
-entries by Fisher's z (`tests/pipeline/evaluate/test_requested_rows.py`).
+entries by Fisher's z (`tests/pipeline/evaluate/test_evaluation_plan.py`).
 """
 
 from __future__ import annotations

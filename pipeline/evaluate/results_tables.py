@@ -13,7 +13,7 @@ from models.metrics import fisher_average
 from pipeline.evaluate.evaluation_results import CurvePoint, Estimate, EvaluationResults, FoldAverage, SystemResult
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, by_result
-from pipeline.systems import COMBINED
+from pipeline.folds import COMBINED
 
 INTERVAL, ERROR = "95 % interval", "MAE"
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -29,9 +28,10 @@ from pipeline.evaluate.evaluation_results import (
     Uncertainty,
 )
 from pipeline.evaluate.rank_intervals import Units, rank_agreement
-from pipeline.systems import Predictions, ResultRow, TaskFold
-from pipeline.systems.deviation_ratios import errors_and_deviations
-from pipeline.systems.interface import as_many_networks
+from pipeline.folds import Fold, Row
+from pipeline.folds.rows import by_epoch_of, latest_best
+from pipeline.systems import Predictions
+from pipeline.systems.system import as_many_networks
 from pipeline.train import SCORES, label_table
 from pipeline.train.feature_set import FeatureSet
 
@@ -51,47 +51,87 @@ def performance(record: Record) -> str:
 
 @dataclass(frozen=True)
 class TaskRows:
-    """The m labelled test rows of one task, from which its metrics are computed.
+    """The m test rows of one task, one fold after the other.
 
     Attributes:
-        folds: those with labelled test rows, and these rows.
-        columns: for each fold, its number among the folds of all tasks, and which of its test rows have labels.
-        true: (n,) labels of all rows of the feature set.
-        performance: (m,) number of the performance that each row shows, equal for its views and copies.
-        fold: (m,) number of each row's fold, equal in all tasks for folds of one name.
+        folds: the rows of this task in each fold that tests it.
+        numbers: of these folds, equal in all tasks for folds of one name.
+        columns: of each fold, the places of its test rows among those of all tasks.
     """
 
-    folds: tuple[TaskFold, ...]
-    columns: tuple[tuple[int, Any], ...]
-    true: Floats
-    performance: Rows
-    fold: Rows
+    name: str
+    features: FeatureSet
+    folds: tuple[Fold, ...]
+    numbers: tuple[int, ...]
+    columns: tuple[Rows, ...]
 
     @classmethod
-    def of(cls, features: FeatureSet, task_folds: Sequence[TaskFold], task: str, true: Floats) -> TaskRows:
-        """The rows of a task, from the folds of all tasks; `true` (n,) is NaN where a label is missing."""
-        marks = [np.isfinite(true[task_fold.test]) for task_fold in task_folds]
-        columns = tuple((i, mark) for i, mark in enumerate(marks) if task_folds[i].task == task and mark.any())
-        mine = tuple(replace(task_folds[i], test=task_folds[i].test[mark]) for i, mark in columns)
-        names = [performance(features.records[row]) for task_fold in mine for row in task_fold.test]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        folds = {name: number for number, name in enumerate(dict.fromkeys(task_fold.fold for task_fold in task_folds))}
-        fold = np.repeat([folds[task_fold.fold] for task_fold in mine], [len(task_fold.test) for task_fold in mine])
-        return cls(mine, columns, true, np.array([numbers[name] for name in names], dtype=np.intp), fold)
+    def of(cls, features: FeatureSet, folds: Sequence[Fold]) -> list[TaskRows]:
+        """Those of every task that a fold tests, by name."""
+        tasks = np.array([record.task for record in features.records])
+        made = []
+        for name in sorted({str(task) for fold in folds for task in tasks[fold.test]}):
+            parts = [
+                (Fold(fold.name, *(rows[tasks[rows] == name] for rows in (fold.train, fold.test))),
+                 number, np.flatnonzero(tasks[fold.test] == name))
+                for number, fold in enumerate(folds)
+                if (tasks[fold.test] == name).any()
+            ]  # fmt: skip
+            made.append(cls(name, features, *zip(*parts, strict=True)))
+        return made
 
-    def each(self, predicted: Sequence[Floats]) -> list[Floats]:
-        """(networks, m of the fold) by fold, from predictions (networks, test rows) for the folds of all tasks."""
-        return [predicted[number][:, mark] for number, mark in self.columns]
+    @cached_property
+    def rows(self) -> Rows:
+        """(m,) rows of the features."""
+        return np.concatenate([fold.test for fold in self.folds])
 
-    def held_out(self, predicted: Sequence[Floats], network: int | None = None) -> HeldOut:
-        """The rows with the mean of such predictions over the networks, or with those of one."""
-        by_fold = [values.mean(0) if network is None else values[network] for values in self.each(predicted)]
-        return HeldOut(self.labels, np.concatenate(by_fold), self.fold, self.performance)
+    @cached_property
+    def fold(self) -> Rows:
+        """(m,) number of the fold."""
+        return np.repeat(self.numbers, [len(fold.test) for fold in self.folds])
 
     @cached_property
     def labels(self) -> Floats:
-        """(m,) labels of the rows."""
-        return np.asarray(self.true[np.concatenate([task_fold.test for task_fold in self.folds])])
+        """(n, 3) labels of all rows of the features."""
+        return label_table(self.features.records)
+
+    @cached_property
+    def performance(self) -> Rows:
+        """(m,) number of the performance, equal for its views and copies."""
+        names = [performance(self.features.records[row]) for row in self.rows]
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        return np.array([numbers[name] for name in names], dtype=np.intp)
+
+    def held_out(self, predicted: Floats, column: int = 0) -> HeldOut:
+        """Predictions (m,) of label `column`, without the rows that lack it."""
+        truth = self.labels[self.rows, column]
+        given = HeldOut(truth, predicted, self.fold, self.performance)
+        return given.take(np.isfinite(truth))
+
+    def parts(self, row: Row, by_fold: Sequence[Predictions]) -> list[Predictions]:
+        """The predictions of a row for each of `folds`, from those for all folds and tasks."""
+        parts = [by_fold[number].take(columns) for number, columns in zip(self.numbers, self.columns, strict=True)]
+        if row.kind != "oracle":
+            return parts
+        true = self.labels[:, 0]
+        return [_best_epoch(one, true[fold.test]) for one, fold in zip(parts, self.folds, strict=True)]
+
+
+def joined_scores(
+    tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predictions], name: str = SCORES[0]
+) -> list[Floats]:
+    """(networks, m) a score of each task, from the predictions of a row for all folds."""
+    each = [task.parts(row, by_fold) for task in tasks]
+    scores = iter(as_many_networks([getattr(one, name) for parts in each for one in parts]))
+    # The networks of a performance are contiguous: the bits of their mean depend on the order in memory.
+    return [np.asfortranarray(np.concatenate([next(scores) for _ in parts], axis=1)) for parts in each]
+
+
+def _best_epoch(predicted: Predictions, true: Floats) -> Predictions:
+    """The scores of the epoch that ranks these performances best: the only choice by scores of a test part."""
+    by_epoch = by_epoch_of(predicted)
+    best = latest_best([metrics.spearman(scores.mean(0), true) for scores in by_epoch])
+    return Predictions(by_epoch[best], chosen=(predicted.chosen[best],))
 
 
 def metric_values(predicted: Floats, true: Floats, low: float, high: float) -> MetricValues:
@@ -113,23 +153,26 @@ def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
     return FoldAverage(or_none(fisher.value), or_none(arithmetic.value), fisher.undefined, fisher.clipped)
 
 
-def task_result(rows: TaskRows, predicted: Sequence[Floats], units: Units) -> TaskResult:
-    """The result of one task, from predictions (networks, test rows) for the folds of all tasks."""
-    task_folds, true, by_fold = rows.folds, rows.true, rows.each(predicted)
+def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> TaskResult:
+    """The result of one task, from predictions (networks, m) of label `column`."""
+    whole, labels = task.held_out(scores.mean(0), column), task.labels[:, column]
+    learnt = {number: labels[fold.train] for number, fold in zip(task.numbers, task.folds, strict=True)}
+    names = {number: fold.name for number, fold in zip(task.numbers, task.folds, strict=True)}
     folds = {}
-    for task_fold, values in zip(task_folds, by_fold, strict=True):
-        folds[task_fold.fold] = metric_values(values.mean(0), true[task_fold.test], *_range(true[task_fold.train]))
-    whole = rows.held_out(predicted)
-    learned = true[np.concatenate([task_fold.train for task_fold in task_folds])]
-    of_all = metric_values(whole.predicted, whole.truth, *_range(learned))
+    for number in dict.fromkeys(whole.fold.tolist()):
+        part = whole.take(whole.fold == number)
+        folds[names[number]] = metric_values(part.predicted, part.truth, *_range(learnt[number]))
+    of_all = metric_values(
+        whole.predicted, whole.truth, *_range(np.concatenate([learnt[number] for number in set(whole.fold.tolist())]))
+    )
     return TaskResult(
         rho=rank_agreement([whole], units),
-        performances=len(np.unique(rows.performance)),
+        performances=len(np.unique(whole.group)),
         per_fold=fold_average([one.spearman for one in folds.values()]),
         together=of_all.spearman,
         metrics=of_all,
         folds=folds,
-        networks=tuple(_of_network(rows, predicted, one) for one in range(len(by_fold[0]))),
+        networks=tuple(_of_network(task.held_out(one, column)) for one in scores),
     )
 
 
@@ -137,10 +180,10 @@ def _range(labels: Floats) -> tuple[float, float]:
     return float(np.nanmin(labels)), float(np.nanmax(labels))
 
 
-def _of_network(rows: TaskRows, predicted: Sequence[Floats], network: int) -> NetworkCorrelations:
-    pairs = zip(rows.folds, rows.each(predicted), strict=True)
-    each = [metrics.spearman(values[network], rows.true[task_fold.test]) for task_fold, values in pairs]
-    return NetworkCorrelations(or_none(rows.held_out(predicted, network).once().rho), fold_average(each))
+def _of_network(network: HeldOut) -> NetworkCorrelations:
+    parts = [network.take(network.fold == number) for number in dict.fromkeys(network.fold.tolist())]
+    each = [metrics.spearman(part.predicted, part.truth) for part in parts]
+    return NetworkCorrelations(or_none(network.once().rho), fold_average(each))
 
 
 def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], units: Units) -> AverageResult:
@@ -153,71 +196,63 @@ def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], u
     return AverageResult(rank_agreement(ranked, units), per_fold, float(np.mean(errors)) if errors else None)
 
 
-def system_result(
-    features: FeatureSet,
-    system: ResultRow,
-    task_folds: Sequence[TaskFold],
-    held: Sequence[Predictions],
-    units: Units,
-) -> SystemResult:
-    """The results of one system, from its predictions for every fold; intervals are over `units`."""
-    truth = label_table(features.records)
-    tasks = list(dict.fromkeys(task_fold.task for task_fold in task_folds))
-
-    def rows_of(column: int) -> dict[str, TaskRows]:
-        return {task: TaskRows.of(features, task_folds, task, truth[:, column]) for task in tasks}
+def system_result(tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predictions], units: Units) -> SystemResult:
+    """The results of one row, from its predictions for every fold; intervals are over `units`."""
 
     def results(column: int) -> dict[str, TaskResult] | None:
-        values = [getattr(one, SCORES[column]) for one in held]
-        if values[0] is None or not np.isfinite(truth[:, column]).any():
+        if getattr(by_fold[0], SCORES[column]) is None or not np.isfinite(tasks[0].labels[:, column]).any():
             return None
-        scores = as_many_networks(values)
-        return {task: task_result(rows, scores, units) for task, rows in rows_of(column).items() if rows.folds}
+        scores = zip(tasks, joined_scores(tasks, row, by_fold, SCORES[column]), strict=True)
+        return {
+            task.name: task_result(task, values, column, units)
+            for task, values in scores
+            if np.isfinite(task.labels[task.rows, column]).any()
+        }
 
-    by_task, scores = results(0) or {}, as_many_networks([one.score for one in held])
-    by_fold = {task_fold.fold: one for task_fold, one in zip(task_folds, held, strict=True)}
-    deviations = held[0].deviation is not None
+    by_task = results(0) or {}
+    ranked = [
+        task.held_out(values.mean(0)) for task, values in zip(tasks, joined_scores(tasks, row, by_fold), strict=True)
+    ]
+    chosen = [
+        Choice(task.name, fold.name, one.chosen, one.tests)
+        for task in tasks
+        for fold, one in zip(task.folds, task.parts(row, by_fold), strict=True)
+        if one.chosen
+    ]
+    uncertain = by_fold[0].deviation is not None
     return SystemResult(
-        kind=system.kind,
-        epoch=system.epoch,
+        kind=row.kind,
+        epoch=row.epoch,
         tasks=by_task,
-        average=average_result(by_task, [rows.held_out(scores) for rows in rows_of(0).values()], units),
+        average=average_result(by_task, ranked, units),
         execution=results(1),
         synchronisation=results(2),
-        losses=_losses(list(by_fold.values())),
-        chosen=tuple(
-            Choice(task_fold.task, task_fold.fold, one.chosen, one.tests)
-            for task_fold, one in zip(task_folds, held, strict=True)
-            if one.chosen
-        ),
-        uncertainty={task: _uncertainty(features, task_folds, held, truth[:, 0], task) for task in tasks}
-        if deviations
-        else None,
+        losses=_losses(by_fold),
+        chosen=tuple(chosen),
+        uncertainty={task.name: _uncertainty(task, task.parts(row, by_fold)) for task in tasks} if uncertain else None,
     )
 
 
-def _losses(folds: Sequence[Predictions]) -> Losses | None:
+def _losses(by_fold: Sequence[Predictions]) -> Losses | None:
     """Mean, least and greatest training loss of all networks of all folds, by epoch."""
-    given = [one.losses for one in folds if one.losses is not None]
+    given = [one.losses for one in by_fold if one.losses is not None]
     if not given:
         return None
     losses = np.concatenate(given, axis=1)
     ends = (losses.mean(1), losses.min(1), losses.max(1))
-    return Losses(tuple(folds[0].loss_epochs), *(tuple(or_none(value) for value in values) for values in ends))
+    return Losses(tuple(by_fold[0].loss_epochs), *(tuple(or_none(value) for value in values) for values in ends))
 
 
-def _uncertainty(
-    features: FeatureSet, task_folds: Sequence[TaskFold], held: Sequence[Predictions], true: Floats, task: str
-) -> Uncertainty:
+def _uncertainty(task: TaskRows, parts: Sequence[Predictions]) -> Uncertainty:
     """How the predicted deviations of a task agree with the errors.
 
     A calibrated interval extends as many deviations as cover 90 % of the inner held-out errors of the fold's training
     part: the conformal quantile, with views and copies counted once (`pipeline.checks.prediction_intervals`).
     """
-    mine = [(task_fold, one) for task_fold, one in zip(task_folds, held, strict=True) if task_fold.task == task]
-    pairs = [errors_and_deviations(one, true[task_fold.test]) for task_fold, one in mine]
+    folds = [*zip(task.folds, parts, strict=True)]
+    pairs = [one.errors_and_deviations(task.labels[fold.test, 0]) for fold, one in folds]
     error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
-    factors = [_factor(features, task_fold, one.inner_ratios) for task_fold, one in mine]
+    factors = [_factor(task.features, fold.train, one.inner_ratios) for fold, one in folds]
     finite = bool(np.isfinite(factors).all())
     within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
     return Uncertainty(
@@ -229,24 +264,23 @@ def _uncertainty(
     )
 
 
-def _factor(features: FeatureSet, task_fold: TaskFold, inner: Mapping[str, float]) -> float:
+def _factor(features: FeatureSet, train: Rows, inner: Mapping[str, float]) -> float:
     """Deviations that a 90 % interval extends, from the `inner` |error| / deviation by id; infinite for too few."""
-    rows = [row for row in task_fold.train if features.ids[row] in inner]
+    rows = [row for row in train if features.ids[row] in inner]
     ratios = np.array([inner[features.ids[row]] for row in rows])
     groups = np.array([performance(features.records[row]) for row in rows])
     return reach(ratios, groups, 0.9) if rows else math.inf
 
 
-def predictions(
-    features: FeatureSet, task_folds: Sequence[TaskFold], scores: Mapping[str, Sequence[Floats]]
+def held_out_predictions(
+    features: FeatureSet, tasks: Sequence[TaskRows], scores: Mapping[str, Sequence[Floats]]
 ) -> tuple[HeldOutPrediction, ...]:
-    """Every held-out video with the prediction of each system; `scores` are (networks, test rows) by fold."""
-    true = label_table(features.records)[:, 0]
+    """Every held-out video with the prediction of each system; `scores` are (networks, m) by task."""
     return tuple(
         HeldOutPrediction(
-            features.ids[row], task_fold.task, task_fold.fold, performance(features.records[row]), float(true[row]),
-            {name: MeanAndEnds.of(values[number][:, position]) for name, values in scores.items()},
+            features.ids[row], task.name, fold.name, performance(features.records[row]), float(task.labels[row, 0]),
+            {name: MeanAndEnds.of(values[number][:, place]) for name, values in scores.items()},
         )
-        for number, task_fold in enumerate(task_folds)
-        for position, row in enumerate(task_fold.test)
+        for number, task in enumerate(tasks)
+        for place, (fold, row) in enumerate((fold, row) for fold in task.folds for row in fold.test)
     )  # fmt: skip

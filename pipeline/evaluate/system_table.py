@@ -9,7 +9,7 @@ from typing import Literal
 
 from data.errors import decimals
 from pipeline.checks.accuracy import Interval
-from pipeline.systems.interface import RowKind
+from pipeline.systems.system import RowKind
 
 Kind = Literal[RowKind, "paper"]
 """The kind of a row; "paper": printed in a paper."""

@@ -28,8 +28,8 @@ from pipeline.checks.held_out import HeldOut
 from pipeline.checks.novelty import BLOCKS, Distances, Novelty
 from pipeline.checks.prediction_intervals import LEVELS, cross_interval, group_weights
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
+from pipeline.folds.combination import Combination
 from pipeline.score.movement import BetterRanges
-from pipeline.systems.combination import Combination
 from pipeline.train import SCORES, TrainedNetworks
 from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet

@@ -19,12 +19,11 @@ from data.store.arrays import Floats, Rows
 from models.aim_config import AimConfig
 from pipeline.cache import software
 from pipeline.checks.novelty import Novelty
+from pipeline.folds import Fold
+from pipeline.folds.combination import NETWORK, NETWORK_ALONE, Combination, InnerPredictions
+from pipeline.folds.fit_predict import without_scores
 from pipeline.score.calibration import Calibration, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
-from pipeline.systems import TaskFold
-from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
-from pipeline.systems.inner_tests import InnerPredictions
-from pipeline.systems.interface import without_scores
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 from pipeline.train import SCORES, TrainedNetworks, TrainingControl, label_table
 from pipeline.train.feature_set import FeatureSet
@@ -62,21 +61,21 @@ def calibrate(
         update={"networks": min(NETWORKS, model.recipe.networks), "seed": model.recipe.seed + 1}
     )
     # A new video does not name its task, so every system learns from all tasks as if they were one.
-    parts = [{"": one.train} for one in inner]
-    networks, _ = TrainedNetworks.fit(part, parts, model.networks.model, recipe, control)
+    networks, _ = TrainedNetworks.fit(part, [{"": one.train} for one in inner], model.networks.model, recipe, control)
     with one_thread():
         regressions = [tuple(system.fitted(part.take(one.train)) for system in systems) for one in inner]
-        held_out = _held_out(without_scores(part), inner, networks, regressions)
-    names, values = (NETWORK, *(system.name for system in systems)), held_out[:, :, 0]
-    by_fold = [values[:, one.test] for one in inner]
-    tested = InnerPredictions.gather(names, part, inner, by_fold, unseen_users="subject" in unsplit)
-    number = np.repeat(np.arange(len(inner)), [len(one.test) for one in inner])
-    rules = tuple(Combination.fit(tested.take(number != fold), own) for fold, own in enumerate(regressions))
-    combined, fold = np.zeros(len(part)), np.zeros(len(part), dtype=np.intp)
-    for place, (one, rule) in enumerate(zip(inner, rules, strict=True)):
-        combined[one.test], fold[one.test] = rule.predict([*by_fold[place]]), place
+        heads, values = _held_out(without_scores(part), inner, networks, regressions)
+    order, fold = np.concatenate([one.test for one in inner]), np.zeros(len(part), dtype=np.intp)
+    for number, one in enumerate(inner):
+        fold[one.test] = number
+    names, unseen = (NETWORK, *(system.name for system in systems)), "subject" in unsplit
+    tested = InnerPredictions.of(names, values[:, order], part, inner, unseen_users=unseen)
+    rules = tuple(Combination.fit(tested.take(fold[order] != number), own) for number, own in enumerate(regressions))
+    combined, labels = np.zeros(len(part)), label_table(part.records)
+    for one, rule in zip(inner, rules, strict=True):
+        combined[one.test] = rule.predict([*values[:, one.test]])
     combination = Combination.fit(tested, model.combination.regressions)
-    shown, labels = replace(model, combination=NETWORK_ALONE).predict(part), label_table(part.records)
+    shown = replace(model, combination=NETWORK_ALONE).predict(part)
     calibration = Calibration(
         networks=networks,
         truth=labels[:, 0],
@@ -89,7 +88,7 @@ def calibrate(
         facts=TrainingFacts(tuple(unsplit), software()),
         attention=shown.attention[..., 1],
         head_truth=labels[:, 1:],
-        head_predicted=held_out[0, :, 1:],
+        head_predicted=heads,
         combinations=rules,
     )
     return calibration, combination
@@ -97,29 +96,31 @@ def calibrate(
 
 def _held_out(
     features: FeatureSet,
-    inner: Sequence[TaskFold],
+    inner: Sequence[Fold],
     networks: TrainedNetworks[AimConfig],
     regressions: Sequence[Sequence[FittedRegression]],
-) -> Floats:
-    """(systems, n, 3) the scores of `SCORES` by the system of the fold that holds a performance out; NaN without one.
+) -> tuple[Floats, Floats]:
+    """What the systems of the fold that holds a performance out predict of it.
 
-    The first system is the mean of a fold's networks.
+    Returns:
+        (n, 2) the heads of the networks, NaN without one; (systems, n) the score, by the mean of the networks first.
     """
-    predicted = np.full((1 + len(regressions[0]), len(features), len(SCORES)), np.nan)
-    output = networks.output(features)
+    by_network = np.full((len(features), len(SCORES)), np.nan)
+    output, values = networks.output(features), np.empty((1 + len(regressions[0]), len(features)))
     for column, name in enumerate(SCORES):
         if (scaled := getattr(output, name)) is not None:
             for one, means in zip(inner, networks.mean(scaled, column), strict=True):
-                predicted[0, one.test, column] = means[one.test]
+                by_network[one.test, column] = means[one.test]
     for one, fitted in zip(inner, regressions, strict=True):
         for row, regression in enumerate(fitted, start=1):
-            predicted[row, one.test, 0] = regression.predict(features.take(one.test)).score[0]
-    return predicted
+            values[row, one.test] = regression.predict(features.take(one.test)).score[0]
+    values[0] = by_network[:, 0]
+    return by_network[:, 1:], values
 
 
 def _folds(
     features: FeatureSet, model: TrainedModel, folds: int, seed: int, unsplit: Sequence[str]
-) -> tuple[FeatureSet, Rows, tuple[TaskFold, ...]]:
+) -> tuple[FeatureSet, Rows, tuple[Fold, ...]]:
     """The training performances, the group of each, and the folds."""
     where = {name: row for row, name in enumerate(features.ids)}
     missing = [name for name in model.train_ids if name not in where]
@@ -136,4 +137,4 @@ def _folds(
             fix="Check the groups of the records, or train with --folds 0, without intervals",
         )
     made = kfold(part.records, k=min(folds, independent), seed=seed, unsplit=unsplit)
-    return part, group, tuple(TaskFold("", fold.name, *fold.indices(part.ids)) for fold in made)
+    return part, group, tuple(Fold(fold.name, *fold.indices(part.ids)) for fold in made)

@@ -40,10 +40,10 @@ from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
 from models.layers import Layers
 from models.stacked import member_state
+from pipeline.folds.combination import NETWORK_ALONE
 from pipeline.score.calibration import HEADS
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.stages import with_defaults
-from pipeline.systems.combination import NETWORK_ALONE
 from pipeline.train import Normaliser
 from pipeline.train.feature_set import FeatureSet
 

@@ -35,6 +35,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.aim_config import AimConfig, AimSizes
 from pipeline.cache import StageDescription, read_stages, stages_as_json
+from pipeline.folds.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.phases.alignment import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
@@ -51,7 +52,6 @@ from pipeline.score.setting_differences import stage_differences
 from pipeline.score.stored_method import save_settings
 from pipeline.settings.config import Config
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import (
     NO_LABELS_FIX,

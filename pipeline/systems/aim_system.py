@@ -12,7 +12,7 @@ from data.store.arrays import Floats
 from data.video import Record
 from models.comparisons import NetworkConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
+from pipeline.systems.system import NetworkSystem, Predict, Predictions
 from pipeline.train import (
     SCORES,
     TrainedNetworks,
@@ -36,12 +36,8 @@ class AimSystem(NetworkSystem):
     model: NetworkConfig
     joins_tasks: bool = False
 
-    def device(self, control: TrainingControl) -> str:
-        """See `System.device`."""
-        return control.torch_device().type
-
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
-        """See `System.train`. Raises as `TrainedNetworks.fit` too."""
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+        """See `System.fit`. Raises as `TrainedNetworks.fit` too."""
         watched = watched if self.watch else None
         networks, fitted = TrainedNetworks.fit(
             train, [task_rows(train)], self.model, self.config, control, watched=watched, watch=self.watch
@@ -69,15 +65,11 @@ class TimesDifficulty(NetworkSystem):
 
     model: NetworkConfig
 
-    def device(self, control: TrainingControl) -> str:
-        """See `System.device`."""
-        return control.torch_device().type
-
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
-        """See `System.train`."""
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+        """See `System.fit`."""
         divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
         system = AimSystem(self.name, self.model, self.config)
-        predict = system.train(divided, None, control)
+        predict = system.fit(divided, None, control)
 
         def times_difficulty(features: FeatureSet) -> Predictions:
             predicted = predict(features)

@@ -8,23 +8,23 @@ from collections.abc import Callable
 import numpy as np
 
 from data.store.arrays import Floats
-from pipeline.systems.interface import SimplePredictor, SimpleSystem, System
+from pipeline.systems.system import Score, SimpleSystem, System
 from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
 
 
-def training_mean(train: FeatureSet) -> SimplePredictor:
+def training_mean(train: FeatureSet) -> Score:
     """The mean training score, which is the constant with the least squared error."""
     mean = _scores(train).mean()
     return lambda test, repeat: np.full(len(test), mean)
 
 
-def duration(train: FeatureSet) -> SimplePredictor:
+def duration(train: FeatureSet) -> Score:
     """Linear fit of the training scores over the logarithm of the duration."""
     return _line(train, lambda part: np.log(np.maximum(np.nan_to_num(part.duration, nan=1.0), 1e-3)))
 
 
-def subject_mean(train: FeatureSet) -> SimplePredictor:
+def subject_mean(train: FeatureSet) -> Score:
     """Mean score of the same subject's training performances; for a new subject, the mean of all."""
     scores, subjects = _scores(train), np.array(_subjects(train))
     means = {subject: float(scores[subjects == subject].mean()) for subject in set(_subjects(train)) - {""}}
@@ -32,7 +32,7 @@ def subject_mean(train: FeatureSet) -> SimplePredictor:
     return lambda test, repeat: np.array([means.get(subject, mean) for subject in _subjects(test)])
 
 
-def random_scores(train: FeatureSet) -> SimplePredictor:
+def random_scores(train: FeatureSet) -> Score:
     """Drawn uniformly between the lowest and the highest training score (RANDOM of table 4)."""
     low, high = np.quantile(_scores(train), [0.0, 1.0])
 
@@ -43,7 +43,7 @@ def random_scores(train: FeatureSet) -> SimplePredictor:
     return drawn
 
 
-def difficulty_alone(train: FeatureSet) -> SimplePredictor:
+def difficulty_alone(train: FeatureSet) -> Score:
     """Linear fit of the training scores over the announced difficulty; their mean where it is unknown."""
     return _line(train, difficulties)
 
@@ -67,7 +67,7 @@ def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
     return tuple(system for values, system in baselines if np.isfinite(values).any())
 
 
-def _line(train: FeatureSet, value: Callable[[FeatureSet], Floats]) -> SimplePredictor:
+def _line(train: FeatureSet, value: Callable[[FeatureSet], Floats]) -> Score:
     """Linear fit of the training scores over a value of each performance.
 
     It is the mean score where the value is NaN, and everywhere if all values of the training part are equal or NaN.

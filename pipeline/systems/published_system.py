@@ -35,7 +35,7 @@ from models.published_methods import (
 from models.stacked import MemberDropout
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import NetworkSystem, Predictions, Predictor
+from pipeline.systems.system import NetworkSystem, Predict, Predictions
 from pipeline.train import Normaliser, Stop, TrainingControl, fold_data, label_table, loss_epochs, training_set
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import SCALE
@@ -126,8 +126,8 @@ class PublishedSystem(NetworkSystem):
         """See `System.device`."""
         return "cpu"
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
-        """See `System.train`. A stopped training leaves no checkpoint."""
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+        """See `System.fit`. A stopped training leaves no checkpoint."""
         learning = training_set(train, self.config)
         part = learning.features.take(learning.rows(np.arange(len(train))))
         if self.model.kind == "musdl":

@@ -18,7 +18,7 @@ from data.splits import TIED, bundle_numbers, unsplit_groups
 from data.store.arrays import Floats, Rows
 from pipeline.settings.method import Method
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import Predictions, Predictor, System
+from pipeline.systems.system import Predict, Predictions, System
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.feature_set import FeatureSet
 
@@ -99,8 +99,8 @@ class RegressionSystem(System):
     within_users: bool = False
     unsplit: tuple[str, ...] = TIED
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
-        """See `System.train`."""
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+        """See `System.fit`."""
         return self.fitted(train).predict
 
     def identity(self) -> Any:

@@ -31,7 +31,15 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CODE = ("data", "extractors/timesteps", "models", "pipeline/settings", "pipeline/train", "pipeline/systems")
+CODE = (
+    "data",
+    "extractors/timesteps",
+    "models",
+    "pipeline/settings",
+    "pipeline/train",
+    "pipeline/systems",
+    "pipeline/folds",
+)
 """Folders whose modules a training runs; a test names what these import from elsewhere."""
 
 LIBRARIES = ("torch", "scikit-learn", "numpy", "scipy")

@@ -1,4 +1,4 @@
-"""One fold of one system, for tests of systems."""
+"""Folds and systems for tests of rows."""
 
 from __future__ import annotations
 
@@ -7,45 +7,37 @@ from pathlib import Path
 
 import numpy as np
 
-from data.store.arrays import Floats
-from pipeline.systems import (
-    InnerSplit,
-    JoinedFold,
-    Predictions,
-    ResultRow,
-    SimpleSystem,
-    TaskFold,
-    join_tasks,
-    predict_rows,
-    run_training,
-)
+from data.store.arrays import Floats, Rows
+from pipeline.folds import Fold, Row, Training, fit_predict, inner_folds, last_epoch
+from pipeline.folds import rows as fold_rows
+from pipeline.systems import Predictions, SimpleSystem, System
 from pipeline.train import Stop, TrainingControl, label_table
 from pipeline.train.feature_set import FeatureSet
 
 
 def predict_folds(
-    row: ResultRow,
-    features: FeatureSet,
-    folds: Sequence[JoinedFold],
-    folder: Path | None = None,
-    stop: Stop | None = None,
+    row: Row | System, features: FeatureSet, folds: Sequence[Fold], folder: Path | None = None, stop: Stop | None = None
 ) -> list[Predictions]:
     """The predictions of a row for every fold, one training after the other in this thread."""
     control = TrainingControl(folder, stop=stop)
-    made = predict_rows(features, folds, [row], lambda wanted: [run_training(features, one, control) for one in wanted])
-    return list(made.values())
+
+    def run(features: FeatureSet, wanted: Sequence[Training]) -> list[Predictions]:
+        return [fit_predict(features, one, control) for one in wanted]
+
+    rows = [last_epoch(row) if isinstance(row, System) else row]
+    return list(fold_rows.predict_folds(features, folds, rows, run).values())
 
 
 def predict_part(
-    row: ResultRow,
+    row: Row | System,
     features: FeatureSet,
-    part: TaskFold,
+    train: Rows,
+    test: Rows,
     folder: Path | None = None,
     stop: Stop | None = None,
-    split: InnerSplit | None = None,
 ) -> Predictions:
-    """The predictions of a row for the test rows of a part, after training on its training rows."""
-    (one,) = predict_folds(row, features, join_tasks(features, [part], split or InnerSplit()), folder, stop)
+    """The predictions of a row for test rows after training on others, with random inner folds of these."""
+    (one,) = predict_folds(row, features, [Fold("1", train, test, inner_folds(features, train))], folder, stop)
     return one
 
 

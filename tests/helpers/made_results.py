@@ -20,7 +20,7 @@ from pipeline.evaluate.evaluation_results import (
     SystemResult,
     TaskResult,
 )
-from pipeline.systems.interface import RowKind
+from pipeline.systems.system import RowKind
 
 CLEAN = LeakAudit(("trial",), (), {}, True, ())
 ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"}, ("cpu",))

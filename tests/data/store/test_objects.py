@@ -31,7 +31,7 @@ from data.video.video_search import find_videos
 from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.output_cache import Cache, open_cache
-from pipeline.evaluate.requested_rows import performance_hashes
+from pipeline.evaluate.evaluation_plan import performance_hashes
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.pack.pack_file import read_pack, write_pack

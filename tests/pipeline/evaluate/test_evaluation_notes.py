@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.evaluate.evaluation_notes import FEW_USERS, evaluation_notes, methods_paragraph
+from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, Estimate, EvaluationResults
 from pipeline.evaluate.evaluation_run import _data_notes
-from pipeline.evaluate.requested_rows import RequestedRows
 from pipeline.settings.config import load_config
 from tests.helpers.made_results import CLEAN, made_results, system
 

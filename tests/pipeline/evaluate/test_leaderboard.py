@@ -17,10 +17,10 @@ from models.aim_config import AimConfig
 from pipeline.evaluate import read_results
 from pipeline.evaluate.leaderboard import OURS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
+from pipeline.folds import COMBINED
+from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
-from pipeline.systems.combination import COMBINED
 from pipeline.train.feature_set import FeatureSet
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2

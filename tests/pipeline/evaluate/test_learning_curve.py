@@ -13,10 +13,11 @@ from data.errors import DataError
 from data.store.arrays import Floats
 from pipeline import api
 from pipeline.evaluate.learning_curve import FOLDS, curve_lines, curve_system, learning_curve
+from pipeline.folds import last_epoch
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.systems import SimpleSystem
-from pipeline.systems.interface import SimplePredictor
+from pipeline.systems.system import Score
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.helpers.watching import Watching
@@ -24,7 +25,7 @@ from tests.helpers.watching import Watching
 SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
 
 
-def noted(train: FeatureSet) -> SimplePredictor:
+def noted(train: FeatureSet) -> Score:
     """A system that notes its rows, and whose predictions fall with the root of the number of training rows."""
 
     def scores(test: FeatureSet, _: int) -> Floats:
@@ -38,7 +39,7 @@ def noted(train: FeatureSet) -> SimplePredictor:
 def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
     features = made_features(30)
     SEEN.clear()
-    made = learning_curve(features, load_config("folder").method, system=SimpleSystem("noted", noted))
+    made = learning_curve(features, load_config("folder").method, system=last_epoch(SimpleSystem("noted", noted)))
     assert [point.trained_on for point in made] == pytest.approx([10, 14, 19, 24], abs=1)
     errors = [point.mae for point in made]
     assert all(one.low <= one.mean <= one.high for one in errors)
@@ -55,7 +56,9 @@ def test_views_of_one_performance_are_never_divided() -> None:
     records = tuple(replace(r, groups={"original": str(i // 2)}) for i, r in enumerate(features.records))
     SEEN.clear()
     made = learning_curve(
-        replace(features, records=records), load_config("folder").method, system=SimpleSystem("noted", noted)
+        replace(features, records=records),
+        load_config("folder").method,
+        system=last_epoch(SimpleSystem("noted", noted)),
     )
     assert made[-1].trained_on == 16
     for train, test in SEEN:

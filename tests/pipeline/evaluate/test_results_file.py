@@ -14,10 +14,10 @@ import pytest
 from data.errors import DataError
 from data.leaks import audit
 from data.splits import kfold
+from models.chance_test import InnerTest
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, MeanAndEnds, Note
 from pipeline.evaluate.results_file import read_results, results_as_json, write_results
-from pipeline.systems.inner_tests import InnerTest
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 

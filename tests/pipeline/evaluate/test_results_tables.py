@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from models.chance_test import InnerTest
 from pipeline.evaluate.evaluation_results import (
     Choice,
     CurvePoint,
@@ -25,8 +26,7 @@ from pipeline.evaluate.results_tables import (
     networks_table,
     task_tables,
 )
-from pipeline.systems import COMBINED
-from pipeline.systems.inner_tests import InnerTest
+from pipeline.folds import COMBINED
 from tests.helpers.made_results import made_results, system
 
 SYSTEMS = {

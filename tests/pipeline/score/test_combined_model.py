@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from data.weights.quiet_openvino import openvino as ov
+from models.chance_test import InnerTest
+from pipeline.folds.combination import NETWORK, NETWORK_ALONE
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_training import train_model
 from pipeline.score.onnx_export import SHARE, export_onnx
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config, load_config, validate
-from pipeline.systems.combination import NETWORK, NETWORK_ALONE
-from pipeline.systems.inner_tests import InnerTest
 from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features

@@ -26,7 +26,7 @@ def test_a_network_predicts_in_an_evaluation_as_in_a_model() -> None:
     features = made_features(24, channels=3, scene=4)
     train, network = features.take(range(16)), AimConfig(width=4, regression_width=4)
     recipe = TrainConfig(networks=2, epochs=2, switch_epochs=(2,), learning_rates=(1e-3,))
-    evaluated = AimSystem("AIM", network, recipe).train(train, None, TrainingControl())(features)
+    evaluated = AimSystem("AIM", network, recipe).fit(train, None, TrainingControl())(features)
     model = TrainedModel.fit(train, recipe, network)
     assert np.array_equal(evaluated.score, model.predict(features).members)
     alone = model.predict(features.take([20])).members

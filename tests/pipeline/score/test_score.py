@@ -34,6 +34,7 @@ from pipeline import api
 from pipeline.cache import open_cache
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.checks.flag import Flag
+from pipeline.folds.combination import NETWORK
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.pool import ThreadPool
@@ -53,7 +54,6 @@ from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, validate
 from pipeline.settings.method import Method, SplitConfig
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.combination import NETWORK
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.cached_outputs import damage
 from tests.helpers.extracting import cached_in

@@ -13,7 +13,7 @@ from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import AimSystem, TaskFold, TimesDifficulty, can_divide, trivial_baselines
+from pipeline.systems import AimSystem, TimesDifficulty, can_divide, trivial_baselines
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
@@ -62,9 +62,8 @@ def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) ->
 
 def test_times_difficulty_ranks_better_than_aim_alone(dives: FeatureSet) -> None:
     true, config = label_table(dives.records)[TEST, 0], TrainConfig(networks=2, epochs=40)
-    part = TaskFold("made", "fixed", TRAIN, TEST)
     times = TimesDifficulty(TIMES_DIFFICULTY, MODEL, config)
-    score = predict_part(times, dives, part).score
-    whole = predict_part(AimSystem(OURS, MODEL, config), dives, part).score
+    score = predict_part(times, dives, TRAIN, TEST).score
+    whole = predict_part(AimSystem(OURS, MODEL, config), dives, TRAIN, TEST).score
     assert spearman(score.mean(0), true) > 0.9 > spearman(whole.mean(0), true)
     assert np.abs(score.mean(0) - true).mean() < 0.5 * np.abs(whole.mean(0) - true).mean()

@@ -18,28 +18,19 @@ from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.evaluate.training_runner import TrainingRunner
+from pipeline.folds import Training, calibrated_deviation, chosen_epoch, fit_predict, last_epoch, watching
+from pipeline.folds.rows import CHOSEN
+from pipeline.folds.training_runner import TrainingRunner
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import (
-    PUBLISHED_ROWS,
-    ChosenEpoch,
-    PublishedSystem,
-    TaskFold,
-    WithInnerRatios,
-    published_systems,
-    watching,
-)
-from pipeline.systems.chosen_epoch import CHOSEN
-from pipeline.systems.deviation_ratios import errors_and_deviations
+from pipeline.systems import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
-from pipeline.systems.training_list import Training, run_training
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import label_table
 from pipeline.train.stack_training import Member
 from tests.helpers.folds import predict_part
 
 TRAIN, TEST = np.arange(60), np.arange(60, 90)
-PART = TaskFold("", "fixed", TRAIN, TEST)
+PART = TRAIN, TEST
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +46,7 @@ def method(features: FeatureSet, name: str, **settings: Any) -> PublishedSystem:
 
 
 def rho(features: FeatureSet, system: PublishedSystem) -> float:
-    score = predict_part(system, features, PART).score.mean(0)
+    score = predict_part(system, features, *PART).score.mean(0)
     return spearman(score, label_table(features.records)[TEST, 0])
 
 
@@ -71,15 +62,18 @@ def test_only_some_methods_learn_order_and_difficulty(judged: FeatureSet) -> Non
     assert reached["Transformer over steps"] > 0.6
     assert reached["USDL"] < 0.4, "the mean over the steps is the same for all"
     true = label_table(judged.records)[TEST, 0]
-    scores = {name: predict_part(method(judged, name, epochs=EPOCHS), judged, PART).score for name in ("USDL", "MUSDL")}
+    scores = {
+        name: predict_part(method(judged, name, epochs=EPOCHS), judged, *PART).score for name in ("USDL", "MUSDL")
+    }
     error = {name: np.abs(score[0] - true).mean() for name, score in scores.items()}
     assert error["MUSDL"] < 0.8 * error["USDL"], "the difficulty is in no feature"
 
 
 def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
-    part = TaskFold("noise", "fixed", np.arange(110), np.arange(110, 170))
-    predicted = predict_part(method(features, "RICA2", epochs=EPOCHS), features, part).deviation
+    predicted = predict_part(
+        method(features, "RICA2", epochs=EPOCHS), features, np.arange(110), np.arange(110, 170)
+    ).deviation
     assert predicted is not None
     deviation = predicted.mean(0)
     assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
@@ -90,17 +84,17 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 
 
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
-    system = WithInnerRatios(method(judged, "RICA2", epochs=20))
+    system = calibrated_deviation(method(judged, "RICA2", epochs=20))
     folds = [Fold("fixed", judged.ids[:60], judged.ids[60:])]
     uncertainty = cross_validate(judged, Protocol(folds), [system]).systems["RICA2"].uncertainty
     assert uncertainty is not None
     shown = uncertainty["difficulty"]
-    held = predict_part(system, judged, PART)
+    held = predict_part(system, judged, *PART)
     assert sorted(held.inner_ratios) == sorted(judged.ids[:60]), "the test part decides nothing"
     assert shown.factor == pytest.approx(np.sort([*held.inner_ratios.values()])[54]), (
         "of 61 with the new one, 90 % are 55"
     )
-    error, deviation = errors_and_deviations(held, label_table(judged.records)[TEST, 0])
+    error, deviation = held.errors_and_deviations(label_table(judged.records)[TEST, 0])
     assert shown.calibrated90 == pytest.approx((error <= (shown.factor or 0.0) * deviation).mean())
     assert shown.within90 < 0.75 < (shown.calibrated90 or 0.0)
 
@@ -109,7 +103,7 @@ def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) 
 def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
     system = method(judged, name, networks=2)
     training = Training(system, TRAIN, TEST)
-    once = run_training(judged, training)
+    once = fit_predict(judged, training)
     (again,) = TrainingRunner()(judged, [pickle.loads(pickle.dumps(training))])
     assert np.array_equal(once.score, again.score)
     assert once.score.shape == (2, len(TEST))
@@ -159,20 +153,20 @@ def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet)
         records[row] = replace(records[row], labels=replace(labels, judges=()))
     some = replace(judged, records=tuple(records))
     assert has_judges(some)
-    fewer = TaskFold("", "fixed", TRAIN[2:], TEST)
-    scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, PART), (judged, fewer))]
+    fewer = TRAIN[2:], TEST
+    scores = [predict_part(method(judged, "MUSDL"), *given).score for given in ((some, *PART), (judged, *fewer))]
     assert np.allclose(*scores, rtol=1e-4), "the rows are other ones, so sums may differ in their last digits"
 
 
 def test_a_method_that_is_stopped_keeps_nothing(judged: FeatureSet, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
-        predict_part(method(judged, "GDLT"), judged, PART, tmp_path, stop=lambda: True)
+        predict_part(method(judged, "GDLT"), judged, *PART, tmp_path, stop=lambda: True)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
     ours = watching(method(judged, "USDL", epochs=20))
-    alone, whole = (predict_part(one, judged, PART) for one in (replace(ours, watch=()), ours))
+    alone, whole = (predict_part(one, judged, *PART) for one in (replace(ours, watch=()), ours))
     assert np.array_equal(whole.score, alone.score)
     assert whole.by_epoch is not None
     assert whole.by_epoch.shape == (20, 1, len(TEST))
@@ -180,12 +174,12 @@ def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
 
 
 def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
-    systems = list(all_systems(judged, AimConfig(width=4), TrainConfig()).values())
-    systems += [ChosenEpoch(one) for one in systems if isinstance(one, PublishedSystem)]
+    systems = all_systems(judged, AimConfig(width=4), TrainConfig()).values()
+    rows = [*map(last_epoch, systems), *(chosen_epoch(one) for one in systems if isinstance(one, PublishedSystem))]
     baselines = {system.name for system in systems if system.kind == "baseline"}
 
     def names(asked: str) -> set[str]:
-        return {system.name for system in chosen_systems(asked, systems)} - baselines
+        return {system.name for system in chosen_systems(asked, rows)} - baselines
 
     assert names("methods") == {*PUBLISHED_ROWS, *(f"{name}, {CHOSEN}" for name in PUBLISHED_ROWS)}
     assert names("usdl, CORE") == {"USDL", "CoRe", f"USDL, {CHOSEN}", f"CoRe, {CHOSEN}"}
@@ -196,5 +190,5 @@ def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
     with pytest.raises(UsageError, match="cannot feed MUSDL"):
         chosen_systems(
             "musdl",
-            list(all_systems(replace(judged, records=plain), AimConfig(width=4), TrainConfig()).values()),
+            [*map(last_epoch, all_systems(replace(judged, records=plain), AimConfig(width=4), TrainConfig()).values())],
         )

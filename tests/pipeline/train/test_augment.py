@@ -12,14 +12,14 @@ from data.errors import UsageError
 from data.splits import kfold
 from data.video.records import Labels
 from models.aim_config import AimConfig
-from pipeline.evaluate.cross_validation import folds_by_task
+from pipeline.folds import folds_of
 from pipeline.score.calibration_folds import calibrate
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
 from pipeline.train.feature_set import FeatureSet, one_per_trial
-from tests.helpers.folds import predict_part
+from tests.helpers.folds import predict_folds
 from tests.helpers.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
@@ -130,15 +130,15 @@ def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None
 
 def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:
     """With all copies, neither labels nor features of the test part change what a network learns."""
-    (part,) = folds_by_task(features, kfold(features.records, k=4)[:1])
-    test = part.test
+    (fold,) = folds_of(features, kfold(features.records, k=4)[:1])
+    test = fold.test
     records, primary = list(features.records), features.primary.copy()
     for row in test:
         records[row] = replace(records[row], labels=Labels(1e6, -1e6, 7.0))
     primary[test[1:]] = 1e6
     system = AimSystem("AIM", TINY, BOTH)
-    honest = predict_part(system, features, part).score
-    other = predict_part(system, replace(features, records=tuple(records), primary=primary), part).score
+    honest = predict_folds(system, features, [fold])[0].score
+    other = predict_folds(system, replace(features, records=tuple(records), primary=primary), [fold])[0].score
     assert np.array_equal(honest[:, 0], other[:, 0])
     assert not np.array_equal(honest[:, 1], other[:, 1])
 

@@ -1,4 +1,4 @@
-"""Trainings: a system, the rows that it learns from, and the rows that it predicts; each runs once.
+"""A system fitted to training rows that predicts other rows: once for each key, and kept on disk.
 
     FOLDER/<key>.safetensors    predictions of a finished training of a system with an identity
     FOLDER/<key>/               checkpoints of an unfinished one
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 import traceback
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,10 @@ import torch
 
 from data.errors import AimError, Cancelled
 from data.store.arrays import Rows
-from pipeline.systems.interface import BY_PERFORMANCE, Predictions, System, joined, without_scores
+from data.video import Labels, Record
+from pipeline.folds.fold import Fold
+from pipeline.systems import Predictions, System
+from pipeline.systems.system import BY_PERFORMANCE
 from pipeline.train import TrainingControl, task_rows
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.feature_set import ARRAYS, FeatureSet
@@ -37,11 +40,11 @@ class TrainingError(AimError):
 
 @dataclass(frozen=True)
 class Training:
-    """One training of an evaluation.
+    """One fit of a system.
 
     Attributes:
         train: (k,) rows of the evaluation's features, labelled; of one task unless the system joins tasks.
-        to_predict: (m,) rows that the model predicts.
+        to_predict: (m,) rows that it predicts.
     """
 
     system: System
@@ -62,29 +65,48 @@ class Training:
         return float(self.system.passes * len(self.train))
 
 
-def trainings_of(system: System, features: FeatureSet, train: Rows, test: Rows) -> list[Training]:
-    """The trainings by which a system predicts the rows `test` after learning from `train`: one, or one a task.
+Finished = Mapping[Hashable, tuple[Training, Predictions]]
+"""Trainings that ran, by key, with their predictions."""
+
+RunTrainings = Callable[[FeatureSet, Sequence[Training]], Sequence[Predictions]]
+"""Runs trainings on a feature set, each once, and returns their predictions in the same order."""
+
+
+def trainings_of(system: System, features: FeatureSet, fold: Fold) -> list[Training]:
+    """The trainings by which a system predicts the test rows of a fold: one, or one a task.
 
     A system with an identity predicts every performance of its tasks that it did not learn from, since other folds may
-    ask for them. Another system predicts the rows `test` alone.
+    ask for them. Another system predicts the test rows alone.
     """
     tasks = [record.task for record in features.records]
-    by_task = task_rows(features.take(train))
-    parts = {"": train} if system.joins_tasks else {task: train[mine] for task, mine in by_task.items()}
+    by_task = task_rows(features.take(fold.train))
+    parts = {"": fold.train} if system.joins_tasks else {task: fold.train[mine] for task, mine in by_task.items()}
     made = []
     for task, rows in parts.items():
         mine = {tasks[row] for row in rows} if system.joins_tasks else {task}
-        asked, every = [row for row in test if tasks[row] in mine], range(len(features))
+        asked = [row for row in fold.test if tasks[row] in mine]
         if not asked:
             continue
         if system.identity() is not None:
             learnt = set(rows.tolist())
-            asked = [row for row in every if tasks[row] in mine and row not in learnt]
+            asked = [row for row in range(len(features)) if tasks[row] in mine and row not in learnt]
         made.append(Training(system, rows, np.array(asked, dtype=np.intp)))
     return made
 
 
-def run_training(features: FeatureSet, training: Training, control: TrainingControl = NO_CONTROL) -> Predictions:
+def predictions_of(system: System, features: FeatureSet, fold: Fold, finished: Finished) -> Predictions:
+    """What a system predicts for the test rows of a fold, by its finished trainings."""
+    parts, places = [], []
+    for one in trainings_of(system, features, fold):
+        training, predicted = finished[one.key]
+        columns = {int(row): column for column, row in enumerate(training.to_predict)}
+        mine = np.array([place for place, row in enumerate(fold.test.tolist()) if row in columns], dtype=np.intp)
+        parts.append(predicted.take(np.array([columns[row] for row in fold.test[mine].tolist()], dtype=np.intp)))
+        places.append(mine)
+    return parts[0] if len(parts) == 1 else _joined(places, parts)
+
+
+def fit_predict(features: FeatureSet, training: Training, control: TrainingControl = NO_CONTROL) -> Predictions:
     """The predictions of a training for the rows that it is asked for; the system gets none of their scores.
 
     Args:
@@ -102,7 +124,7 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
         if (kept := _read(place, key)) is not None:
             return replace(kept, device=device)
     try:
-        predicted = system.train(train, asked, replace(control, checkpoints=place))(asked)
+        predicted = system.fit(train, asked, replace(control, checkpoints=place))(asked)
     except Cancelled:
         raise
     except AimError as error:
@@ -117,15 +139,31 @@ def run_training(features: FeatureSet, training: Training, control: TrainingCont
     return replace(predicted, device=device)
 
 
-def gathered(trainings: Sequence[Training], predicted: Sequence[Predictions], test: Rows) -> Predictions:
-    """The predictions for the rows `test`, from those of the trainings by which a system predicts them."""
-    parts, places = [], []
-    for training, one in zip(trainings, predicted, strict=True):
-        columns = {int(row): column for column, row in enumerate(training.to_predict)}
-        mine = np.array([place for place, row in enumerate(test.tolist()) if row in columns], dtype=np.intp)
-        parts.append(one.take(np.array([columns[row] for row in test[mine].tolist()], dtype=np.intp)))
-        places.append(mine)
-    return parts[0] if len(parts) == 1 else joined(places, parts)
+def without_scores(features: FeatureSet, known: Rows | None = None) -> FeatureSet:
+    """The same performances without labels, except the difficulty, which is announced before a performance.
+
+    Rows in `known` keep theirs.
+    """
+    kept = set(() if known is None else known.tolist())
+    records = (one if row in kept else _without_scores(one) for row, one in enumerate(features.records))
+    return replace(features, records=tuple(records))
+
+
+def _without_scores(record: Record) -> Record:
+    difficulty = record.labels.difficulty if record.labels else None
+    return replace(record, labels=None if difficulty is None else Labels(difficulty=difficulty))
+
+
+def _joined(places: Sequence[Rows], parts: Sequence[Predictions]) -> Predictions:
+    """The predictions for several groups of performances as one, where each group has these places."""
+    order = np.argsort(np.concatenate(places))
+    arrays: dict[str, Any] = {}
+    for name, axis in (*((name, -1) for name in BY_PERFORMANCE), ("losses", 1)):
+        given = [getattr(part, name) for part in parts]
+        if given[0] is not None:
+            whole = np.concatenate(given, axis=axis)
+            arrays[name] = whole if name == "losses" else whole[..., order]
+    return replace(parts[0], **arrays)
 
 
 def _content(features: FeatureSet) -> list[Any]:

@@ -6,29 +6,83 @@ model folders fit, and predict with, the same `Combination`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats
-from pipeline.systems.inner_tests import InnerPredictions, InnerTest
-from pipeline.systems.interface import FoldPredictions, Predictions, ResultRow, RowKind, System, as_many_networks
+from data.splits import bundle_numbers
+from data.store.arrays import Floats, Rows
+from models.chance_test import InnerTest, better_than_chance
+from pipeline.folds.fold import Fold
 from pipeline.systems.regressors import FittedRegression
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
+from pipeline.train import label_table
 from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet
-
-COMBINED = "combined"
-"""Name of the row."""
 
 NETWORK = "AIM"
 """The name of the network, the first system of the combination of a model folder."""
 
 CHANCE = 0.05
 """A system is averaged if random predictions would rank this well in a smaller share of the cases."""
+
+
+@dataclass(frozen=True)
+class InnerPredictions:
+    """Held-out predictions of k systems for n performances inside a training part.
+
+    Attributes:
+        values: (k, n).
+        true: (n,) labels.
+        tasks: (n,) names.
+        strata: (n,) what is ranked together: an inner fold of a task, since each fold has models of its own. Where
+            users are unseen it is a user of a task, since what tells users apart says nothing about another one.
+        performance: (n,) equal for views and copies of one performance.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    true: Floats
+    tasks: NDArray[np.str_]
+    strata: Rows
+    performance: Rows
+    unseen_users: bool
+
+    @classmethod
+    def of(
+        cls, names: Sequence[str], values: Floats, features: FeatureSet, inner: Sequence[Fold], *, unseen_users: bool
+    ) -> InnerPredictions:
+        """From the predictions for the test rows of every inner fold, one fold after the other."""
+        records = tuple(features.records[row] for fold in inner for row in fold.test)
+        cells = [(features.records[row].task, f"fold {fold.name}") for fold in inner for row in fold.test]
+        if unseen_users:
+            users = [(record.task, f"user {record.groups.get('subject', '')}") for record in records]
+            count = Counter(users)
+            cells = [user if count[user] > 1 else cell for user, cell in zip(users, cells, strict=True)]
+        order = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
+        return cls(
+            tuple(names),
+            values,
+            label_table(records)[:, 0],
+            np.array([record.task for record in records]),
+            np.array([order[cell] for cell in cells], dtype=np.intp),
+            np.asarray(bundle_numbers(records)),
+            unseen_users,
+        )
+
+    def take(self, chosen: NDArray[np.bool_]) -> InnerPredictions:
+        """The performances that a mask (n,) chooses."""
+        by_row = {name: getattr(self, name)[chosen] for name in ("true", "tasks", "strata", "performance")}
+        return replace(self, values=self.values[:, chosen], **by_row)
+
+    def tests(self) -> dict[str, InnerTest]:
+        """The test of every system."""
+        given = zip(self.names, self.values, strict=True)
+        return {name: better_than_chance(row, self.true, self.strata, self.performance) for name, row in given}
 
 
 @dataclass(frozen=True)
@@ -150,35 +204,3 @@ def _mean(given: Sequence[Floats] | Floats) -> Floats:
 
 def _rho(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-@dataclass(frozen=True)
-class Combined(ResultRow):
-    """The row of a combination. What is averaged follows from all tasks together, ranks from each task alone."""
-
-    candidates: tuple[System, ...]
-    validated: bool = True  # False: all candidates count, without inner folds
-    name: str = COMBINED
-    kind: RowKind = "ours"
-
-    @property
-    def systems(self) -> tuple[System, ...]:
-        """See `ResultRow.systems`."""
-        return self.candidates
-
-    @property
-    def inner_systems(self) -> tuple[System, ...]:
-        """See `ResultRow.inner_systems`."""
-        return tuple(one.inner() for one in self.candidates) if self.validated else ()
-
-    def read(self, fold: FoldPredictions) -> Predictions:
-        """See `ResultRow.read`; `Predictions.chosen` names the systems that are averaged."""
-        names = [candidate.name for candidate in self.candidates]
-        scores = as_many_networks([fold.test(one).score for one in self.candidates])
-        if not self.validated or not fold.inner:
-            return Predictions(Combination.of_all(names).predict(scores))
-        each = zip(*(fold.inside(system) for system in self.inner_systems), strict=True)
-        means = [np.stack([one.score.mean(0) for one in predicted]) for predicted in each]
-        inner = InnerPredictions.gather(names, fold.train, fold.inner, means, unseen_users=fold.unseen_users)
-        fitted = Combination.fit(inner, by_task=True)
-        return Predictions(fitted.predict(scores, fold.test_tasks), chosen=fitted.used, tests=fitted.tests)

@@ -20,24 +20,22 @@ from data.errors import Cancelled, UsageError
 from data.splits import make_folds
 from models.aim_config import AimConfig
 from pipeline.evaluate import EvaluationResults, read_results
-from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
-from pipeline.evaluate.training_runner import TrainingRunner
+from pipeline.folds import Row, chosen_epoch, combination, folds_of, last_epoch, watching
+from pipeline.folds.fit_predict import Training, TrainingError, fit_predict, trainings_of
+from pipeline.folds.training_runner import TrainingRunner
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.machine import WorkConfig
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import TaskFold
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.chosen_epoch import ChosenEpoch, watching
-from pipeline.systems.combination import Combined
-from pipeline.systems.interface import Predictions, Predictor, ResultRow, SimplePredictor, SimpleSystem, System
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
-from pipeline.systems.training_list import Training, TrainingError, run_training, trainings_of
+from pipeline.systems.system import Predict, Predictions, Score, SimpleSystem, System
 from pipeline.train import TrainingControl
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread, torch_threads
@@ -66,10 +64,6 @@ def features(count: int = 40, **more: Any) -> FeatureSet:
     return replace(made, records=tuple(replace(r, task=f"t{i // 8 % 2}") for i, r in enumerate(made.records)))
 
 
-def parts_of(features: FeatureSet) -> list[TaskFold]:
-    return folds_by_task(features, make_folds("kfold", features.records, k=2))
-
-
 def same(one: Sequence[Predictions], other: Sequence[Predictions]) -> bool:
     """Whether the predictions are equal to the last bit."""
     pairs = zip(one, other, strict=True)
@@ -78,8 +72,7 @@ def same(one: Sequence[Predictions], other: Sequence[Predictions]) -> bool:
 
 def training_of(system: System, features: FeatureSet) -> Training:
     """The training of a system on the first of two folds of the first task."""
-    part = parts_of(features)[0]
-    return trainings_of(system, features, part.train, part.test)[0]
+    return trainings_of(system, features, folds_of(features, make_folds("kfold", features.records, k=2))[0])[0]
 
 
 def without_time(results: EvaluationResults) -> EvaluationResults:
@@ -90,7 +83,7 @@ def test_only_networks_say_where_they_trained_and_published_ones_stay_on_the_pro
     given, elsewhere = features(), TrainingControl(device="cuda")
     published = next(one for one in all_systems(given, MODEL, RECIPE).values() if isinstance(one, PublishedSystem))
     for system, device in ((trivial_baselines(given)[0], ""), (regression_systems(given)[0], ""), (published, "cpu")):
-        assert run_training(given, training_of(system, given), elsewhere).device == device
+        assert fit_predict(given, training_of(system, given), elsewhere).device == device
     assert AimSystem("AIM", MODEL, RECIPE).device(elsewhere) == "cuda"
 
 
@@ -103,13 +96,13 @@ class Killer(System):
     name: str = "killer"
     joins_tasks: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         tries = len(list(self.folder.iterdir()))
         (self.folder / str(tries)).touch()
         if tries < self.times:
             os.kill(os.getpid(), signal.SIGKILL)
         counted = SimpleSystem("", lambda train: lambda test, repeat: np.full(len(test), tries + 1.0))
-        return counted.train(train, None, control)
+        return counted.fit(train, None, control)
 
 
 @dataclass(frozen=True)
@@ -120,7 +113,7 @@ class Sleeper(System):
     name: str = "sleeper"
     joins_tasks: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         self.place.touch()
         assert control.stop is not None
         while not control.stop():
@@ -133,18 +126,18 @@ def broken(train: FeatureSet) -> Any:
     raise ZeroDivisionError("by nought")
 
 
-def predicted(train: FeatureSet) -> SimplePredictor:
+def predicted(train: FeatureSet) -> Score:
     return lambda test, repeat: np.arange(len(test), dtype=float)
 
 
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
     judged = cue_features("difficulty", 24)
-    systems: list[ResultRow] = [*all_systems(judged, MODEL, TrainConfig(networks=1, epochs=2)).values()]
-    systems += [ChosenEpoch(watching(one)) for one in systems if isinstance(one, PublishedSystem)]
-    systems.append(Combined(tuple(regression_systems(judged)[:2]), name="choice"))
+    systems = all_systems(judged, MODEL, TrainConfig(networks=1, epochs=2)).values()
+    rows: list[Row] = [*map(last_epoch, systems), combination(regression_systems(judged)[:2], unseen_users=False)]
+    rows += [chosen_epoch(watching(one)) for one in systems if isinstance(one, PublishedSystem)]
     folds = make_folds("kfold", judged.records, k=2)
-    here = cross_validate(judged, Protocol(folds), systems)
-    assert without_time(cross_validate(judged, Protocol(folds), systems, runner=on_ray(1))) == without_time(here)
+    here = cross_validate(judged, Protocol(folds), rows)
+    assert without_time(cross_validate(judged, Protocol(folds), rows, runner=on_ray(1))) == without_time(here)
     assert {*PUBLISHED_ROWS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(
         here.systems
     )
@@ -158,9 +151,9 @@ class Counting(System):
     name: str = "counting"
     joins_tasks: bool = True
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         self.fitted.append(len(train))
-        return SimpleSystem("", predicted).train(train, None, control)
+        return SimpleSystem("", predicted).fit(train, None, control)
 
 
 def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
@@ -182,13 +175,13 @@ class Halfway(System):
     def passes(self) -> int:
         return 1000
 
-    def train(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predictor:
+    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         assert control.progress is not None
         control.progress(1, 2)
         until = time.monotonic() + 60
         while not self.heard.exists() and time.monotonic() < until:
             time.sleep(0.05)
-        return SimpleSystem("", predicted).train(train, None, control)
+        return SimpleSystem("", predicted).fit(train, None, control)
 
 
 class Shares(Progress):
@@ -234,7 +227,7 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
     wanted, results = [training_of(system, made), training_of(replace(system, name="again"), made)], []
     with one_thread():
         for cores in (1, 3):
-            results.append([run_training(made, one, TrainingControl(cores=cores)) for one in wanted])
+            results.append([fit_predict(made, one, TrainingControl(cores=cores)) for one in wanted])
     results += [TrainingRunner(WorkConfig(workers=workers))(made, wanted) for workers in (None, 1)]
     assert all(same(results[0], more) for more in results[1:])
 
@@ -242,7 +235,7 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
 def test_workers_bound_how_many_trainings_run_side_by_side() -> None:
     made, running, most = features(), list[int](), list[int]()
 
-    def watched(train: FeatureSet) -> SimplePredictor:
+    def watched(train: FeatureSet) -> Score:
         running.append(1)
         most.append(len(running))
         time.sleep(0.2)

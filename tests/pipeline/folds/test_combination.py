@@ -10,20 +10,13 @@ import pytest
 
 from benchmarks.combination_gain import mean_rhos
 from data.splits import leave_one_out
+from models.chance_test import better_than_chance
 from models.metrics import spearman
-from pipeline.evaluate.cross_validation import Protocol, cross_validate, folds_by_task
-from pipeline.systems.combination import (
-    CHANCE,
-    COMBINED,
-    NETWORK,
-    Combination,
-    Combined,
-)
-from pipeline.systems.fold_predictions import join_tasks
-from pipeline.systems.inner_folds import InnerSplit
-from pipeline.systems.inner_tests import InnerPredictions, better_than_chance
-from pipeline.systems.interface import SimplePredictor, SimpleSystem
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
+from pipeline.folds import COMBINED, combination, folds_of
+from pipeline.folds.combination import CHANCE, NETWORK, Combination, InnerPredictions
 from pipeline.systems.regressors import regressions_for
+from pipeline.systems.system import Score, SimpleSystem
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import knowing, predict_folds
 from tests.helpers.planted_people import people
@@ -127,10 +120,9 @@ def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
     records = [replace(r, groups={"subject": "0" if i < 3 else f"{i}"}) for i, r in enumerate(features.records)]
     given = replace(features, records=tuple(records))
     folds = leave_one_out(given.records, "subject")
-    (fold, *_) = join_tasks(given, folds_by_task(given, folds), InnerSplit(("subject",)))
-    train = given.take(fold.train)
-    values = [np.zeros((1, len(part.test))) for part in fold.inner]
-    gathered = InnerPredictions.gather(["a"], train, fold.inner, values, unseen_users=True)
+    fold = folds_of(given, folds, ("subject",))[0]
+    values = np.zeros((1, len(fold.inner_test)))
+    gathered = InnerPredictions.of(["a"], values, given, fold.inner, unseen_users=True)
     _, counts = np.unique(gathered.strata, return_counts=True)
     assert counts.max() > 1
 
@@ -164,11 +156,11 @@ def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[Sim
     noise = np.random.default_rng(0).normal(size=(2, len(features)))
     good = knowing("good", features, lambda scores: scores + noise[0])
 
-    def noting(train: FeatureSet) -> SimplePredictor:
+    def noting(train: FeatureSet) -> Score:
         def scores(test: FeatureSet, run: int) -> Any:
             if recorded is not None:
                 recorded.append((train, test))
-            return good.fit(train)(test, run)
+            return good.learn(train)(test, run)
 
         return scores
 
@@ -184,7 +176,9 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     asked: list[Any] = []
     folds = leave_one_out(features.records, "subject")
     candidates = tuple(helpful(features, asked))
-    result = cross_validate(features, Protocol(folds, "louo"), [Combined(candidates), *candidates]).systems
+    result = cross_validate(
+        features, Protocol(folds, "louo"), [combination(candidates, unseen_users=True), *candidates]
+    ).systems
     assert list(result) == [COMBINED, "good", "poor", "wrong"]
     for choice in result[COMBINED].chosen:
         assert "good" in choice.chosen
@@ -200,8 +194,8 @@ def test_bits_of_a_combination_repeat() -> None:
     folds = leave_one_out(features.records, "subject")[:2]
     candidates = tuple(regressions_for(("trial", "subject")))
     assert len(candidates) == len(regressions_for(("trial",))) + 1 == 5
-    cut = join_tasks(features, folds_by_task(features, folds), InnerSplit(("trial", "subject")))
-    first, again = (predict_folds(Combined(candidates), features, cut) for _ in range(2))
+    cut = folds_of(features, folds, ("trial", "subject"))
+    first, again = (predict_folds(combination(candidates, unseen_users=True), features, cut) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert (one.chosen, one.tests) == (other.chosen, other.tests)
         assert np.array_equal(one.score, other.score)
@@ -211,8 +205,8 @@ def test_without_inner_validation_all_count_alike() -> None:
     features = people(people=4, trials=2)
     recorded: list[Any] = []
     candidates = tuple(helpful(features, recorded))
-    cut = join_tasks(features, folds_by_task(features, leave_one_out(features.records, "subject")), InnerSplit())
-    combined = predict_folds(Combined(candidates, validated=False), features, cut)
+    cut = folds_of(features, leave_one_out(features.records, "subject"))
+    combined = predict_folds(combination(candidates, unseen_users=True, validated=False), features, cut)
     assert not any(one.chosen for one in combined)
     tasks = len({record.task for record in features.records})
     assert len(recorded) == len(cut) * tasks, "nothing is asked for inside"

@@ -12,19 +12,17 @@ from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol
 from pipeline.evaluate.leaderboard import NETWORK_ROWS, TIMES_DIFFICULTY, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.settings.method import Method
-from pipeline.systems import (
-    AimSystem,
-    BestOnTest,
-    ChosenEpoch,
-    Combined,
-    NetworkSystem,
-    ResultRow,
-    WithInnerRatios,
-    published_systems,
-    trivial_baselines,
+from pipeline.folds import (
+    Row,
+    best_on_test,
+    calibrated_deviation,
+    chosen_epoch,
+    combination,
+    last_epoch,
     watching,
 )
+from pipeline.settings.method import Method
+from pipeline.systems import AimSystem, NetworkSystem, published_systems, trivial_baselines
 from pipeline.systems.regressors import regressions_of
 from pipeline.train.feature_set import FeatureSet
 
@@ -50,7 +48,7 @@ class RequestedRows:
     oracle: bool = False
     quick: bool = False
     curve: bool = False
-    more: Sequence[ResultRow] = ()
+    more: Sequence[Row] = ()
 
 
 def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
@@ -68,35 +66,36 @@ def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
 
 def protocol_systems(
     method: Method, features: FeatureSet, requested: RequestedRows, *, divided: bool = False
-) -> list[ResultRow]:
+) -> list[Row]:
     """The systems of an evaluation, without `requested.more` and before `requested.only`.
 
-    The first row is the method that `train` fits: the combination (`pipeline.systems.combination.Combined`), or the
+    The first row is the method that `train` fits: the combination (`pipeline.folds.combination`), or the
     network by its last epoch. Networks have a further row for the epoch chosen by inner validation. `divided`: the
     labels are scores / difficulty.
     """
     model, recipe, unsplit = method.network, method.train, unsplit_groups(method.protocol)
     if requested.systems in TABLES:
-        return [*table_systems(requested.systems, all_systems(features, model, recipe, unsplit))]
+        return [*map(last_epoch, table_systems(requested.systems, all_systems(features, model, recipe, unsplit)))]
 
-    def with_epochs(network: NetworkSystem) -> list[ResultRow]:
+    def with_epochs(network: NetworkSystem) -> list[Row]:
         """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
 
         One training serves all. A quick evaluation has the last epoch alone.
         """
         if requested.quick:
-            return [network]
+            return [last_epoch(network)]
         network = watching(network)
-        last = WithInnerRatios(network) if network.has_deviation else network
-        return [last, ChosenEpoch(network), *([BestOnTest(network)] if requested.oracle else [])]
+        last = calibrated_deviation(network) if network.has_deviation else last_epoch(network)
+        return [last, chosen_epoch(network), *([best_on_test(network)] if requested.oracle else [])]
 
     network: NetworkSystem = AimSystem(NETWORK_ROWS[model.variant], model, recipe, kind="ours")
     network = network if requested.quick else watching(network)
-    ours: list[ResultRow] = with_epochs(network)
+    chosen = with_epochs(network)
     if regressions := regressions_of(method):
-        combined = Combined((network, *regressions), validated=not requested.quick)
-        ours = [combined, *ours, *regressions]
-    chosen = [*ours, *trivial_baselines(features)]
+        averaged = (network, *regressions)
+        combined = combination(averaged, unseen_users="subject" in unsplit, validated=not requested.quick)
+        chosen = [combined, *chosen, *map(last_epoch, regressions)]
+    chosen += map(last_epoch, trivial_baselines(features))
     if requested.systems == "all":
         possible = all_systems(features, model, recipe, unsplit)
         if divided:
@@ -105,7 +104,7 @@ def protocol_systems(
         methods = {one.name: one for one in published_systems(features, recipe)}
         for name, system in possible.items():
             if name not in names:
-                chosen += with_epochs(methods[name]) if name in methods else [system]
+                chosen += with_epochs(methods[name]) if name in methods else [last_epoch(system)]
     return chosen
 
 

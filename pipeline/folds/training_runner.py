@@ -17,10 +17,11 @@ from pathlib import Path
 import torch
 
 from data.errors import Cancelled, WorkerLost
+from pipeline.folds.fit_predict import Training, TrainingError, fit_predict
 from pipeline.observer import Progress
 from pipeline.pool import MOST_LOST, Message, Tell, pool_of, run_items
 from pipeline.settings.machine import WorkConfig
-from pipeline.systems import Predictions, Training, TrainingError, run_training
+from pipeline.systems import Predictions
 from pipeline.train import Stop, TrainingControl
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
@@ -49,7 +50,7 @@ class TrainingRunner:
         a training runs several of its stacks of networks at once, at most `work.threads`. A training whose worker is
         lost runs once more, and resumes from a folder that all machines see.
 
-        Raises as `run_training` does for the first training that fails. On a cluster also UsageError where it cannot
+        Raises as `fit_predict` does for the first training that fails. On a cluster also UsageError where it cannot
         be reached or has no room, and TrainingError where a training lost two workers.
         """
         weights = {number: one.weight for number, one in enumerate(trainings)}
@@ -86,7 +87,7 @@ def _start_training(
         training = replace(numbered[1], train=numbered[1].train.copy(), to_predict=numbered[1].to_predict.copy())
         try:
             with one_thread():
-                return run_training(features, training, control)
+                return fit_predict(features, training, control)
         except Cancelled:
             return None
 

@@ -12,17 +12,18 @@ import pytest
 
 from data.datasets.listing import list_records
 from data.errors import DataError
-from data.splits import unsplit_groups
 from models.aim_config import AimConfig
 from models.metrics import fisher_average
 from pipeline.cache.output_cache import Cache
 from pipeline.evaluate import EvaluationResults, evaluate_features
 from pipeline.evaluate.evaluation_notes import evaluation_notes
+from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_folds, protocol_systems
 from pipeline.evaluate.leaderboard import OURS, all_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.requested_rows import RequestedRows, protocol_folds, protocol_systems
 from pipeline.evaluate.results_file import results_as_json
 from pipeline.evaluate.results_tables import SINGLE_NETWORKS, inner_table, main_table
+from pipeline.folds import COMBINED
+from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.report.evaluation_section import section_of_evaluation
@@ -31,9 +32,6 @@ from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config, validate
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.chosen_epoch import CHOSEN, ORACLE
-from pipeline.systems.combination import COMBINED
-from pipeline.systems.inner_folds import InnerSplit
 from pipeline.train.feature_set import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 
@@ -241,26 +239,8 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSe
     assert line.endswith(" of rare is not evaluated: 0 to train on, 1 to test")
 
 
-def test_the_protocol_and_the_seed_cut_the_inner_folds(
-    made: tuple[Config, FeatureSet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    features, splits = made[1], list[InnerSplit]()
-
-    def rows_of(features: Any, parts: Any, split: InnerSplit) -> None:
-        splits.append(split)
-        raise StopIteration  # before any training
-
-    monkeypatch.setattr("pipeline.evaluate.cross_validation.join_tasks", rows_of)
-    config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
-    for seed in (0, 5):
-        given = validate({**config.dump(), "split": {"seed": seed}})
-        with pytest.raises(StopIteration):
-            run_protocol(given, features)
-        held = tuple(frozenset(fold.test) for fold in protocol_folds(given.method, features))
-        assert splits[-1] == InnerSplit(unsplit_groups("kfold"), seed, held)
-    at_random = [[part.test.tolist() for part in replace(one, folds=()).inner(features)] for one in splits]
-    assert at_random[0] != at_random[1]
-    split = load_config(config, {"protocol": "holdout"})
-    seeds = [validate({**split.dump(), "split": {"seed": seed}}).method for seed in (0, 5)]
-    folds = [protocol_folds(method, features) for method in seeds]
-    assert folds[0] != folds[1]
+def test_the_seed_draws_the_folds(made: tuple[Config, FeatureSet]) -> None:
+    for protocol in ("holdout", "kfold"):
+        given = [load_config(made[0], {"protocol": protocol, "split.seed": seed}).method for seed in (0, 5)]
+        first, second = (protocol_folds(method, made[1]) for method in given)
+        assert first != second

@@ -1,0 +1,39 @@
+"""One loop over folds: systems are fitted and predict once for each training part, and rows read the predictions."""
+
+from pipeline.folds.fit_predict import Training, TrainingError, fit_predict
+from pipeline.folds.fold import Fold, folds_of, inner_folds
+from pipeline.folds.rows import (
+    COMBINED,
+    FoldPredictions,
+    Row,
+    best_candidate,
+    best_on_test,
+    calibrated_deviation,
+    chosen_epoch,
+    combination,
+    last_epoch,
+    predict_folds,
+    watching,
+)
+from pipeline.folds.training_runner import TrainingRunner
+
+__all__ = [
+    "COMBINED",
+    "Fold",
+    "FoldPredictions",
+    "Row",
+    "Training",
+    "TrainingError",
+    "TrainingRunner",
+    "best_candidate",
+    "best_on_test",
+    "calibrated_deviation",
+    "chosen_epoch",
+    "combination",
+    "fit_predict",
+    "folds_of",
+    "inner_folds",
+    "last_epoch",
+    "predict_folds",
+    "watching",
+]

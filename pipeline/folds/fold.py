@@ -1,0 +1,108 @@
+"""Folds as rows of a feature set, with the inner folds on which rows select and weigh systems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data import splits
+from data.splits import MIN_TRAIN, TIED, kfold, tied
+from data.store.arrays import Rows
+from pipeline.train import label_table, task_rows
+from pipeline.train.feature_set import FeatureSet
+
+INNER_FOLDS = 3
+"""Number of random inner folds, where the protocol's folds are not the inner ones."""
+
+MOST_FOLDS = 6
+"""A protocol of more folds gets random inner folds, since training for all pairs of its folds would take longer."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold as labelled rows of a feature set: those that systems learn from, and those that they predict.
+
+    Attributes:
+        inner: folds of the training part alone, as rows of the same feature set.
+    """
+
+    name: str
+    train: Rows
+    test: Rows
+    inner: tuple[Fold, ...] = ()
+
+    @property
+    def inner_test(self) -> Rows:
+        """The rows that the inner folds hold out, one fold after the other."""
+        return np.concatenate([one.test for one in self.inner])
+
+
+def folds_of(
+    features: FeatureSet, given: Sequence[splits.Fold], unsplit: Sequence[str] = TIED, seed: int = 0
+) -> list[Fold]:
+    """The folds of a protocol, with inner folds; a fold leaves out tasks without enough labelled performances.
+
+    Inner folds are the protocol's other folds where these test every performance once, else random. For two folds A and
+    B of the protocol, the inner training without A and B is then the same, and an evaluation runs it once.
+
+    Args:
+        unsplit: groups that no inner fold splits, as in the protocol ("subject" for leave-one-user-out).
+        seed: of random inner folds.
+    """
+    parts: dict[str, list[tuple[Rows, Rows]]] = {}
+    for _, name, train, test in rows_by_task(features, given):
+        if len(train) >= MIN_TRAIN and len(test):
+            parts.setdefault(name, []).append((train, test))
+    folds = [
+        Fold(name, np.concatenate([train for train, _ in each]), np.concatenate([test for _, test in each]))
+        for name, each in parts.items()
+    ]
+    held_out = [one.test for one in given] if len(given) <= MOST_FOLDS else []
+    return [replace(fold, inner=_inner(features, fold.train, held_out, unsplit, seed)) for fold in folds]
+
+
+def rows_by_task(features: FeatureSet, given: Sequence[splits.Fold]) -> list[tuple[str, str, Rows, Rows]]:
+    """(task, fold, labelled training rows, labelled test rows), tasks by name."""
+    labelled = np.isfinite(label_table(features.records)[:, 0])
+    sides = [(one.name, *one.indices(features.ids)) for one in given]
+    made = []
+    for task, mine in sorted(task_rows(features).items()):
+        here = mine[labelled[mine]]
+        made += [(task, name, train[np.isin(train, here)], test[np.isin(test, here)]) for name, train, test in sides]
+    return made
+
+
+def inner_folds(features: FeatureSet, train: Rows, unsplit: Sequence[str] = TIED, seed: int = 0) -> tuple[Fold, ...]:
+    """Random folds of a training part over all its tasks, which split no group of `unsplit`; none if impossible."""
+    part = features.take(train)
+    folds = min(INNER_FOLDS, len(tied(part.records, unsplit)))
+    made = kfold(part.records, k=folds, seed=seed, unsplit=unsplit) if folds > 1 else ()
+    return _parts(part, train, {fold.name: np.isin(part.ids, fold.test) for fold in made})
+
+
+def _inner(
+    features: FeatureSet, train: Rows, held_out: Sequence[Sequence[str]], unsplit: Sequence[str], seed: int
+) -> tuple[Fold, ...]:
+    part = features.take(train)
+    held = [np.isin(part.ids, ids) for ids in held_out]
+    others = [number for number, rows in enumerate(held) if rows.any()]
+    if len(others) < 2 or not (np.sum(held, axis=0) == 1).all():
+        return inner_folds(features, train, unsplit, seed)
+    # The folds after the held-out one come first: folds that run in parallel then begin with different trainings.
+    first = next((number for number in range(len(held)) if number not in others), 0)
+    others.sort(key=lambda number: number < first)
+    return _parts(part, train, {str(number): held[number] for number in others})
+
+
+def _parts(part: FeatureSet, train: Rows, tests: dict[str, NDArray[np.bool_]]) -> tuple[Fold, ...]:
+    """One fold for each test mask (k,) of a training part, by name; tasks as in `folds_of`."""
+    folds = []
+    for name, test in tests.items():
+        possible = [rows for rows in task_rows(part).values() if (~test[rows]).sum() >= MIN_TRAIN and test[rows].any()]
+        if possible:
+            rows = np.sort(np.concatenate(possible))
+            folds.append(Fold(name, train[rows[~test[rows]]], train[rows[test[rows]]]))
+    return tuple(folds)

@@ -1,0 +1,283 @@
+"""Rows and their trainings: no label of a test part is read, each training runs once, inner folds stay inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.errors import Cancelled
+from data.splits import Fold as Split
+from data.splits import kfold, leave_one_out
+from data.video.records import Labels
+from models.aim_config import AimConfig
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
+from pipeline.folds import (
+    Fold,
+    Row,
+    Training,
+    TrainingRunner,
+    best_candidate,
+    best_on_test,
+    chosen_epoch,
+    combination,
+    fit_predict,
+    folds_of,
+    inner_folds,
+    last_epoch,
+    watching,
+)
+from pipeline.folds.fit_predict import trainings_of
+from pipeline.folds.fold import MOST_FOLDS
+from pipeline.folds.rows import CHOSEN, ORACLE, watched_epochs
+from pipeline.settings.machine import WorkConfig
+from pipeline.settings.recipes import TrainConfig
+from pipeline.systems import AimSystem, Predictions, SimpleSystem, trivial_baselines
+from pipeline.systems.baselines import training_mean
+from pipeline.systems.regressors import regressions_for
+from pipeline.systems.system import Score
+from pipeline.train import TrainingControl, label_table
+from pipeline.train.feature_set import FeatureSet
+from tests.helpers.folds import knowing, predict_folds, predict_part
+from tests.helpers.made_features import made_features
+
+MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    """Two tasks, with two views of every performance."""
+    made = made_features(32, channels=5, scene=6)
+    records = tuple(
+        replace(r, task="ab"[i % 2], groups={**r.groups, "trial": f"t{i // 4}{i % 2}"})
+        for i, r in enumerate(made.records)
+    )
+    return replace(made, records=records)
+
+
+def spying(asked: list[tuple[FeatureSet, FeatureSet]]) -> SimpleSystem:
+    """A system that notes what it is given, and predicts the order."""
+
+    def learn(train: FeatureSet) -> Score:
+        def scores(test: FeatureSet, repeat: int) -> np.ndarray:
+            asked.append((train, test))
+            return np.arange(len(test), dtype=float)
+
+        return scores
+
+    return SimpleSystem("spy", learn)
+
+
+def people_of(features: FeatureSet) -> set[str]:
+    return {record.groups["subject"] for record in features.records}
+
+
+def test_no_row_reads_a_label_of_a_test_part(features: FeatureSet) -> None:
+    """Predictions stay the same when test labels are replaced by nonsense."""
+    splits = kfold(features.records, k=3)[:1]
+    test, recipe = set(splits[0].test), TrainConfig(networks=2, epochs=3)
+    spoiled = tuple(replace(r, labels=Labels(1e6, -1e6, 7.0)) if r.id in test else r for r in features.records)
+    network = watching(AimSystem("watched", MODEL, recipe))
+    rows = [
+        AimSystem("pooled", MODEL, recipe, joins_tasks=True),
+        best_candidate("best", (network, *trivial_baselines(features))),
+        chosen_epoch(network),
+        best_on_test(network),
+        combination((network, *regressions_for(("trial",))), unseen_users=False),
+        *trivial_baselines(features),
+    ]
+    folds = folds_of(features, splits, ("trial",))
+    for row in rows:
+        honest, other = (predict_folds(row, replace(features, records=r), folds) for r in (features.records, spoiled))
+        assert np.array_equal(honest[0].score, other[0].score), row.name
+
+
+def test_a_system_is_given_the_difficulty_of_a_test_part_and_no_score(features: FeatureSet) -> None:
+    levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
+    asked: list[tuple[FeatureSet, FeatureSet]] = []
+    cross_validate(replace(features, records=levels), Protocol(kfold(levels, k=2)), [spying(asked)])
+    assert {record.labels for _, test in asked for record in test.records} == {Labels(difficulty=2.0)}
+
+
+def test_pooled_tasks_share_networks_and_keep_their_scales(features: FeatureSet) -> None:
+    records = tuple(
+        replace(r, labels=Labels(r.labels.score * 100 + 5000)) if r.task == "b" and r.labels and r.labels.score else r
+        for r in features.records
+    )
+    recipe = TrainConfig(networks=2, epochs=30, switch_epochs=(10, 20, 30))
+    system, given = AimSystem("pooled", MODEL, recipe, joins_tasks=True), replace(features, records=records)
+    fold = folds_of(given, kfold(records, k=4))[0]
+    (predicted,) = predict_folds(system, given, [fold])
+    assert predicted.losses is not None
+    assert predicted.losses.shape[1] == 2
+    tasks = np.array([records[row].task for row in fold.test])
+    assert set(tasks) == {"a", "b"}
+    assert ((predicted.score > 3000) == (tasks == "b")).all()
+
+
+def test_the_best_candidate_ranks_best_inside_the_training_part(features: FeatureSet) -> None:
+    candidates = (knowing("bad", features, np.negative), knowing("good", features), SimpleSystem("flat", training_mean))
+    scores = label_table(features.records)[:, 0]
+    folds = folds_of(features, leave_one_out(features.records, "subject"))
+    for fold, predicted in zip(folds, predict_folds(best_candidate("best", candidates), features, folds), strict=True):
+        assert predicted.chosen == ("good",)
+        assert np.array_equal(predicted.score[0], scores[fold.test])
+
+
+def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features: FeatureSet) -> None:
+    asked: list[tuple[FeatureSet, FeatureSet]] = []
+    (split,) = (one for one in leave_one_out(features.records, "subject") if one.name == "s3")
+    predict_folds(best_candidate("best", (spying(asked),)), features, folds_of(features, [split], ("subject",)))
+    assert len(asked) == 3 + 1, "this person has one task"
+    for train, test in asked[:-1]:
+        assert not people_of(train) & people_of(test)
+        assert "s3" not in people_of(train) | people_of(test)
+
+
+def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
+    """A fold has no performance of a task if too few others of the task would be left to train on."""
+    every = np.arange(len(features))
+    inner = inner_folds(features, every, ("trial",))
+    assert len(inner) == 3
+    assert sorted(np.concatenate([fold.test for fold in inner])) == every.tolist()
+    assert not any(set(fold.train) & set(fold.test) for fold in inner)
+    records = tuple(replace(r, task="rare" if i in (0, 1) else "a", groups={}) for i, r in enumerate(features.records))
+    for fold in inner_folds(replace(features, records=records), every, ("trial",)):
+        assert not {0, 1} & {*fold.train, *fold.test}
+    tied = tuple(replace(r, groups={"trial": "one"}) for r in features.records)
+    assert inner_folds(replace(features, records=tied), every) == ()
+
+
+def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -> None:
+    """If these test every performance once. The folds after the held-out one come first."""
+    splits = kfold(features.records, k=4, unsplit=("trial",))
+
+    def inner(given: Sequence[Split], seed: int = 0) -> list[list[set[str]]]:
+        folds = folds_of(features, given, ("trial",), seed)
+        return [[{features.ids[row] for row in one.test} for one in fold.inner] for fold in folds]
+
+    held = [set(split.test) for split in splits]
+    assert inner(splits) == [[held[(number + step) % 4] for step in (1, 2, 3)] for number in range(4)]
+    for few in (splits[:2], splits[:1]):
+        assert all(fold not in inner(splits) for fold in inner(few)), "some are never tested: at random"
+        assert inner(few) != inner(few, seed=5)
+    many = [Split(str(i), *(tuple(features.ids[row] for row in rows) for rows in _without(i))) for i in range(16)]
+    assert len(many) > MOST_FOLDS
+    assert len(inner(many)[0]) == 3
+
+
+def _without(pair: int) -> tuple[list[int], list[int]]:
+    return [row for row in range(32) if row // 2 != pair], [2 * pair, 2 * pair + 1]
+
+
+def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> None:
+    """A training without two of four folds serves both: six inner trainings, not twelve."""
+    features = features.take(np.arange(0, 32, 2))
+    network = watching(AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)))
+    splits, rows = kfold(features.records, k=4), [last_epoch(network), chosen_epoch(network)]
+    shared = cross_validate(features, Protocol(splits), rows, runner=TrainingRunner(folder=tmp_path / "shared"))
+    assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
+    for fold in folds_of(features, splits):
+        (alone,) = predict_folds(rows[1], features, [fold])
+        found = [one for one in shared.predictions if one.fold == fold.name]
+        assert np.allclose([one.systems[rows[1].name].mean for one in found], alone.score[0], atol=1e-4)
+        assert alone.chosen in [one.chosen for one in shared.systems[rows[1].name].chosen if one.fold == fold.name]
+
+
+def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
+    """Under any name: one evaluation has them once in its list, a later call finds them in the folder."""
+    system, finished = AimSystem("AIM", MODEL, TrainConfig(networks=2, epochs=2)), list[int]()
+    control = TrainingControl(tmp_path, lambda done, total: finished.append(done))
+    fold = Fold("1", np.arange(20), np.arange(20, 32))
+
+    def run(given: FeatureSet) -> list[Predictions]:
+        return [fit_predict(given, one, control) for one in trainings_of(system, given, fold)]
+
+    renamed = trainings_of(replace(system, name="another"), features, replace(fold, test=fold.test[:3]))
+    assert [one.key for one in trainings_of(system, features, fold)] == [one.key for one in renamed]
+    first, count = run(features), len(finished)
+    assert count
+    for one, other in zip(first, run(features), strict=True):
+        assert np.array_equal(one.score, other.score)
+        assert np.array_equal(one.losses, other.losses)  # type: ignore[arg-type]
+        assert one.loss_epochs == other.loss_epochs
+    assert len(finished) == count, "nothing trains"
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 2, "checkpoints are gone"
+    run(replace(features, scene=features.scene + 1))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
+    """Rows cost their inner trainings once; of candidates only the best one trains on the whole training part."""
+    network = watching(AimSystem("one", MODEL, TrainConfig(networks=2, epochs=2)))
+    baseline, *_ = trivial_baselines(features)
+    asked: list[int] = []
+
+    class Counted(TrainingRunner):
+        def __call__(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predictions]:
+            asked.append(len(trainings))
+            return super().__call__(features, trainings)
+
+    def trainings(rows: list[Row]) -> list[int]:
+        asked.clear()
+        cross_validate(features, Protocol(splits), rows, runner=Counted())
+        return asked
+
+    splits = kfold(features.records, k=2)
+    inner = sum(
+        len({features.records[row].task for row in one.test})
+        for fold in folds_of(features, splits)
+        for one in fold.inner
+    )
+    averaged = combination((network, baseline), unseen_users=False)
+    rows = [last_epoch(network), chosen_epoch(network), best_on_test(network), averaged]
+    assert trainings(rows) == [2 * (4 + inner)], "two systems, on two folds of two tasks and their inner folds"
+    assert trainings([best_candidate("best", (network, baseline))]) == [2 * inner, 4]
+
+
+def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) -> None:
+    """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
+    splits, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, TrainConfig(networks=2, epochs=40))
+    plain = cross_validate(features, Protocol(splits), [ours]).systems["AIM"].tasks
+    watched = watching(ours)
+    rows = [last_epoch(watched), chosen_epoch(watched), best_on_test(watched)]
+    results = cross_validate(features, Protocol(splits), rows, runner=TrainingRunner(WorkConfig(train_device="cpu")))
+    assert results.origin.devices == ("cpu",)
+    evaluated = results.systems
+    assert list(evaluated) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
+    assert evaluated["AIM"].tasks == plain
+    for task in plain:
+        for fold, of_fold in evaluated[f"AIM, {ORACLE}"].tasks[task].folds.items():
+            others = [evaluated[name].tasks[task].folds[fold].spearman for name in list(evaluated)[:2]]
+            assert of_fold.spearman >= max(others)
+    chosen = {name for entry in evaluated[f"AIM, {CHOSEN}"].chosen for name in entry.chosen}
+    assert chosen <= {f"epoch {epoch}" for epoch in watched_epochs(40)}
+
+
+def test_watched_epochs_end_with_the_last() -> None:
+    assert watched_epochs(40) == tuple(range(2, 41, 2))
+    assert [watched_epochs(count) for count in (1, 3)] == [(1,), (1, 2, 3)]
+    assert watched_epochs(3000)[-1] == 3000
+
+
+def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
+    """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
+    rows = np.arange(0, 32, 2)
+    part: Any = rows[:10], rows[10:]
+    ours = AimSystem("AIM", MODEL, TrainConfig(networks=4, epochs=6), watch=(1, 3, 6))
+    held = predict_part(ours, features, *part)
+    assert held.by_epoch is not None
+    assert held.by_epoch.shape == (3, 4, 6)
+    assert np.allclose(held.by_epoch[-1], held.score)
+    assert not np.allclose(held.by_epoch[0], held.score)
+    assert np.array_equal(predict_part(replace(ours, watch=()), features, *part).score, held.score)
+    asked = iter(range(100))
+    with pytest.raises(Cancelled):
+        predict_part(ours, features, *part, tmp_path, stop=lambda: next(asked) > 7)
+    assert list(tmp_path.glob("*/stack-*.safetensors"))
+    resumed = predict_part(ours, features, *part, tmp_path)
+    assert np.array_equal(held.by_epoch, resumed.by_epoch)  # type: ignore[arg-type]
