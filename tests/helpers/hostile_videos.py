@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -64,8 +64,8 @@ def picture(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
 
 def encode(
     path: Path, codec: str, *, size: tuple[int, int] = (64, 48), pixels: str = "yuv420p", frames: int = FRAMES,
-    stamps: list[int] | None = None, rate: int = 25, container: dict[str, str] | None = None,
-    options: dict[str, str] | None = None, form: str | None = None, interlaced: bool = False,
+    stamps: Sequence[int] | None = None, rate: int = 25, container: dict[str, str] | None = None,
+    options: dict[str, str] | None = None, form: str | None = None,
 ) -> Path:  # fmt: skip
     """Encode the moving pattern."""
     with av.open(str(path), "w", format=form, options=container or {}) as file:
@@ -138,46 +138,39 @@ def _flipped(folder: Path, bases: dict[str, Path], rng: random.Random) -> Iterat
             yield _put(folder / f"flip-{number}{'x' if suffix.startswith('-') else ''}{suffix}", bytes(changed), "any")
 
 
+ODD: dict[str, dict[str, Any]] = {
+    "one-frame.mp4 libx264": {"frames": 1}, "two-frames.mkv libx264": {"frames": 2},
+    "variable-rate.mkv libx264": {"stamps": [0, 1, 9, 10, 40, 41, 300, 301]},
+    "variable-rate.mp4 libx264": {"stamps": [5, 6, 9, 10, 40, 41, 300, 301]},
+    "negative-start.mkv libx264": {"stamps": range(-5, 3)}, "late-start.ts mpeg2video": {"stamps": range(9000, 9008)},
+    "odd-size.mkv ffv1": {"size": (65, 49), "pixels": "yuv444p"},
+    "odd-size.avi mjpeg": {"size": (33, 17), "pixels": "yuvj444p"}, "tiny.mkv ffv1": {"size": (2, 2)},
+    "one-pixel.mkv ffv1": {"size": (1, 1), "pixels": "yuv444p"}, "wide.mkv ffv1": {"size": (4000, 2)},
+    "ten-bit.mp4 libx264": {"pixels": "yuv420p10le"}, "ten-bit.mkv libx265": {"pixels": "yuv420p10le"},
+    "sixteen-bit.mkv ffv1": {"pixels": "gray16le"}, "grey.mkv ffv1": {"pixels": "gray"},
+    "grey.mp4 libx264": {"pixels": "gray"}, "alpha.mov png": {"pixels": "rgba"},
+    "palette.mov qtrle": {"pixels": "rgb24"}, "rgb.avi huffyuv": {"pixels": "rgb24"},
+    "interlaced.ts mpeg2video": {"options": {"flags": "+ilme+ildct", "top": "1"}},
+    "interlaced.mp4 libx264": {"options": {"x264-params": "interlaced=1"}},
+    "b-frames.mp4 libx264": {"options": {"bf": "3"}, "frames": 20},
+    "b-frames.avi mpeg4": {"options": {"bf": "2"}, "frames": 20},
+    "no-times.mpg libx264": {"form": "h264"}, "no-times-mpeg.mpg mpeg2video": {"form": "mpeg2video"},
+    "fragmented.mp4 libx264": {"container": {"movflags": "frag_keyframe+empty_moov"}},
+    "prores.mov prores_ks": {"pixels": "yuv422p10le"}, "slow.mp4 libx264": {"rate": 1},
+    "fast.mp4 libx264": {"rate": 1000},
+    "low-delay.flv libx264": {"options": {"tune": "zerolatency"}},
+}  # fmt: skip
+"""Name and codec of files that are unusual and valid, and how they are encoded."""
+
+
 def _odd(folder: Path) -> Iterator[Case]:
     """Files that are unusual and valid: all must decode."""
-    made = [
-        encode(folder / "one-frame.mp4", "libx264", frames=1),
-        encode(folder / "two-frames.mkv", "libx264", frames=2),
-        encode(folder / "variable-rate.mkv", "libx264", stamps=[0, 1, 9, 10, 40, 41, 300, 301]),
-        encode(folder / "variable-rate.mp4", "libx264", stamps=[5, 6, 9, 10, 40, 41, 300, 301]),
-        encode(folder / "negative-start.mkv", "libx264", stamps=[-5, -4, -3, -2, -1, 0, 1, 2]),
-        encode(folder / "late-start.ts", "mpeg2video", stamps=list(range(9000, 9008))),
-        encode(folder / "odd-size.mkv", "ffv1", size=(65, 49), pixels="yuv444p"),
-        encode(folder / "odd-size.avi", "mjpeg", size=(33, 17), pixels="yuvj444p"),
-        encode(folder / "tiny.mkv", "ffv1", size=(2, 2)),
-        encode(folder / "one-pixel.mkv", "ffv1", size=(1, 1), pixels="yuv444p"),
-        encode(folder / "wide.mkv", "ffv1", size=(4000, 2)),
-        encode(folder / "ten-bit.mp4", "libx264", pixels="yuv420p10le"),
-        encode(folder / "ten-bit.mkv", "libx265", pixels="yuv420p10le"),
-        encode(folder / "sixteen-bit.mkv", "ffv1", pixels="gray16le"),
-        encode(folder / "grey.mkv", "ffv1", pixels="gray"),
-        encode(folder / "grey.mp4", "libx264", pixels="gray"),
-        encode(folder / "alpha.mov", "png", pixels="rgba"),
-        encode(folder / "palette.mov", "qtrle", pixels="rgb24"),
-        encode(folder / "rgb.avi", "huffyuv", pixels="rgb24"),
-        encode(folder / "interlaced.ts", "mpeg2video", options={"flags": "+ilme+ildct", "top": "1"}),
-        encode(folder / "interlaced.mp4", "libx264", options={"x264-params": "interlaced=1"}),
-        encode(folder / "b-frames.mp4", "libx264", options={"bf": "3"}, frames=20),
-        encode(folder / "b-frames.avi", "mpeg4", options={"bf": "2"}, frames=20),
-        encode(folder / "no-times.mpg", "libx264", form="h264"),
-        encode(folder / "no-times-mpeg.mpg", "mpeg2video", form="mpeg2video"),
-        encode(folder / "fragmented.mp4", "libx264", container={"movflags": "frag_keyframe+empty_moov"}),
-        encode(folder / "prores.mov", "prores_ks", pixels="yuv422p10le"),
-        encode(folder / "slow.mp4", "libx264", rate=1),
-        encode(folder / "fast.mp4", "libx264", rate=1000),
-        encode(folder / "low-delay.flv", "libx264", options={"tune": "zerolatency"}),
-    ]
-    yield from (Case(path, "good") for path in made)
+    for name, options in ODD.items():
+        file, codec = name.split()
+        yield Case(encode(folder / file, codec, **options), "good")
     yield _many_streams(folder / "forty-streams.mkv", 40, "good")
     yield _many_streams(folder / "hundreds.mkv", 900, "any")
-    wrong = folder / "wrong-extension.avi"
-    wrong.write_bytes(made[0].read_bytes())
-    yield Case(wrong, "good")
+    yield _put(folder / "wrong-extension.avi", (folder / "one-frame.mp4").read_bytes(), "good")
 
 
 def _many_streams(path: Path, count: int, expected: Expected) -> Case:
