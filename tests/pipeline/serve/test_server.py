@@ -72,21 +72,17 @@ def run(scorer: Any, folder: Path, submission: Submission = SUBMISSION) -> tuple
     return work.score_upload(scorer, Observer(), submission, folder / submission.id, running), running.reported
 
 
-def shown(pages: list[tuple[Path, ReportData]], path: Path, scored: ScoredVideos, head: ReportData) -> ReportData:
-    """The page of a scored upload, noted in `pages`."""
-    pages.append((path, head))
-    return replace(head, videos=tuple(VideoSection(row.id, row) for row in scored.rows))
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ReportData]]:
+    """The pages that are written, each with its path."""
+    made: list[tuple[Path, ReportData]] = []
 
+    def write(path: Path, scored: ScoredVideos, head: ReportData) -> ReportData:
+        made.append((path, head))
+        return replace(head, videos=tuple(VideoSection(row.id, row) for row in scored.rows))
 
-def test_a_score_that_is_not_valid_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
-    outcome, _ = run(
-        FakeScorer(Score("x", score=45.4, flags=(Flag("bad", "unlike the training performances"),))), tmp_path
-    )
-    assert (outcome.valid, replace(SUBMISSION, result=outcome).remark) == (
-        False,
-        "no score: unlike the training performances",
-    )
+    monkeypatch.setattr("pipeline.report.write_scores_page", write)
+    return made
 
 
 def test_every_stage_has_words_for_people_who_upload() -> None:
@@ -122,16 +118,16 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
         run(scorer, tmp_path, same)
 
 
-def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
+def test_the_chosen_part_person_and_phases_are_scored(tmp_path: Path, pages: object) -> None:
     report_samples.dive_video(tmp_path / SUBMISSION.id / "video.mp4")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
     scorer.following = lambda region: regions.append(region) or nullcontext(scorer)
-    submission = replace(SUBMISSION, choice=ChosenPart((0.4, 1.2), (0.1, 0.2, 0.5, 0.9)))
-    run(scorer, tmp_path, submission)
+    phases = (Phase("run", 0.0, 0.4), Phase("entry", 0.4, 0.8))
+    run(scorer, tmp_path, replace(SUBMISSION, choice=ChosenPart((0.4, 1.2), (0.1, 0.2, 0.5, 0.9), phases)))
     assert regions == [(0.1, 0.2, 0.5, 0.9)]
     (record,) = scorer.records
+    assert record.phases == phases
     assert record.id != f"uploads/{SUBMISSION.content[:16]}.mp4"
     info, times = probe(record.path)
     assert (info.width, info.height) == report_samples.SIZE
@@ -139,26 +135,10 @@ def test_the_chosen_part_and_person_are_scored(tmp_path: Path, monkeypatch: pyte
     assert times[-1] == pytest.approx(0.8, abs=0.01)
 
 
-def test_phases_of_the_page_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
-    scorer: Any = FakeScorer(Score("x", score=1.0))
-    phases = (Phase("run", 0.0, 0.4), Phase("entry", 0.4, 2.0))
-    run(scorer, tmp_path, replace(SUBMISSION, choice=ChosenPart(phases=phases)))
-    assert scorer.records[0].phases == phases
-
-
-def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[tuple[Path, ReportData]] = []
-    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, pages))
-    scorer = FakeScorer(
-        Score(
-            "x",
-            model="sha",
-            score=70.5,
-            interval80=(60.0, 80.0),
-            flags=(Flag("warn", "shaking camera"), Flag("info", "no 95 % interval")),
-        )
-    )
+def test_a_score_and_its_page(tmp_path: Path, pages: list[tuple[Path, ReportData]]) -> None:
+    """With and without kinematics, and a video; the record's id is made of the content, never of the client's name."""
+    flags = (Flag("warn", "shaking camera"), Flag("info", "no 95 % interval"))
+    scorer = FakeScorer(Score("x", model="sha", score=70.5, interval80=(60.0, 80.0), flags=flags))
     outcome, progress = run(scorer, tmp_path)
     assert outcome == scorer.row
     assert replace(SUBMISSION, result=outcome).remark == "shaking camera"
@@ -169,19 +149,20 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ((path, head),) = pages
     assert path == tmp_path / SUBMISSION.id / "report.html"
     assert (head.title, head.home) == (SUBMISSION.name, "/")
-    (record,) = scorer.records
-    assert record.id == "uploads/abababababababab.mp4"  # made of the content, never of the client's name
-
-
-def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.report.write_scores_page", partial(shown, []))
     (folder := tmp_path / SUBMISSION.id).mkdir()
     (folder / "kinematics.txt").write_text("1 2 3")
-    scorer: Any = FakeScorer(Score("x", score=1.0))
-    for suffix, path in ((".mp4", folder / "video.mp4"), ("", None)):
-        run(scorer, tmp_path, replace(SUBMISSION, suffix=suffix))
-        assert scorer.records[-1].path == path
-        assert scorer.records[-1].sidecars == {"kinematics": folder / "kinematics.txt"}
+    scorer.row = Score("x", score=45.4, flags=(Flag("bad", "unlike the training performances"),))
+    for suffix in (".mp4", ""):
+        outcome, _ = run(scorer, tmp_path, replace(SUBMISSION, suffix=suffix))
+    assert replace(SUBMISSION, result=outcome).remark == "no score: unlike the training performances"
+    assert [(one.id.partition(".")[0], one.path, list(one.sidecars.values())) for one in scorer.records] == [
+        ("uploads/abababababababab", path, sidecars)
+        for path, sidecars in (
+            (folder / "video.mp4", []),
+            (folder / "video.mp4", [folder / "kinematics.txt"]),
+            (None, [folder / "kinematics.txt"]),
+        )
+    ]
 
 
 def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
