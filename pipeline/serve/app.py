@@ -294,7 +294,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
 
     @app.delete("/api/submissions/{submission_id}", status_code=204)
     def delete(submission_id: str) -> Response:
-        if not queue.remove(_submission(queue, submission_id)):
+        if not queue.submissions.remove(_submission(queue, submission_id).id):
             raise HTTPException(409, "cancel the submission first")
         return Response(status_code=204)
 

@@ -98,14 +98,6 @@ class Queue:
             return submission.remark, None
         return running.activity, running.share
 
-    def remove(self, submission: Submission) -> bool:
-        """Delete a finished submission and its files; returns False for an unfinished one."""
-        current = self.submissions.get(submission.id)
-        if current is None or current.state in ("queued", "running"):
-            return False
-        self.submissions.remove(submission.id)
-        return True
-
     def _loop(self) -> None:
         while True:
             self._wake.clear()

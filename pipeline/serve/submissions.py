@@ -166,13 +166,16 @@ class Submissions:
             self._submissions[submission_id] = submission
         return True
 
-    def remove(self, submission_id: str) -> None:
-        """Delete a submission with its folder. Raises OSError where that cannot be changed."""
+    def remove(self, submission_id: str) -> bool:
+        """Delete a finished submission with its folder; returns False for an unfinished one. Raises OSError."""
         with self._lock:
+            if (submission := self.get(submission_id)) is None or submission.state in ("queued", "running"):
+                return False
             (self.place / submission_id / RECORD).unlink(missing_ok=True)
             self._unsaved.pop(submission_id, None)
-            self._submissions.pop(submission_id, None)
+            del self._submissions[submission_id]
         shutil.rmtree(self.place / submission_id, ignore_errors=True)
+        return True
 
     def close(self) -> None:
         """Unlock the folder."""

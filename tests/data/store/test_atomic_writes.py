@@ -39,16 +39,11 @@ def test_temporaries_of_a_killed_writer_are_removed_after_a_day(tmp_path: Path) 
     assert (tmp_path / "a.h5").read_bytes() == b"before"
     age(left, ABANDONED_SECONDS - 60)
     assert sweep(tmp_path) == 0, "somebody may still write it"
+    assert sweep(tmp_path, seconds=0, remove=False) == 1, "without an age all are removed"
     age(left, ABANDONED_SECONDS + 60)
     assert sweep(tmp_path, remove=False) == 1
     assert sweep(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
-
-
-def test_without_an_age_all_temporaries_are_removed(tmp_path: Path) -> None:
-    (tmp_path / f"{TEMPORARY}elsewhere-1-aa").touch()
-    age(tmp_path / f"{TEMPORARY}elsewhere-1-aa", 1)
-    assert sweep(tmp_path, seconds=0) == 1
 
 
 def write_often(target: Path) -> None:
@@ -97,13 +92,9 @@ def test_scratch_folders_go_after_a_day_and_the_longest_time_for_a_video(
     assert sorted(tmp_path.iterdir()) == [young, other]
 
 
-def test_a_working_folder_goes_with_its_block(tmp_path: Path) -> None:
+def test_a_block_that_ends_or_fails_leaves_nothing(tmp_path: Path) -> None:
     with working_folder(tmp_path, PREFIX) as folder:
         (folder / "a.mp4").touch()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a") as temporary:
         temporary.write_text(str(1 / 0))
     assert list(tmp_path.iterdir()) == []
