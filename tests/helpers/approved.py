@@ -13,7 +13,7 @@ VOID = {"meta", "link", "img", "input", "br", "source"}
 
 VARYING = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d[:\d.]*( UTC|\+00:00)?", "TIME"),
-    (r"\b[0-9a-f]{12,64}\b", "HASH"),
+    (r"\b[0-9a-f]{12,64}\b( \+ changes)?", "HASH"),
     (r"\b\d+\.\d+\.\d+\S*", "VERSION"),
     (r"(data:\w+/[\w+]+;base64,)[\w+/=]+", r"\1…"),
     (r"/\S*/(pytest-|tmp|world/)\S*", "PATH"),
@@ -100,5 +100,7 @@ class _Outline(HTMLParser):
                 return
 
     def _say(self, kind: str, text: str) -> None:
-        if words := " ".join(text.split()):
+        if kind == "dd" and self.lines[-1] == "dt: command":
+            self.lines[-1:] = []  # the words that started the tests
+        elif words := " ".join(text.split()):
             self.lines.append(f"{kind}: {words if kind == 'data' else steady(words, trained=self._trained)}")
