@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from data.store import ArraySpec, StageOutput
 from data.video import Phase, Picture, Record
-from extractors.base import MACHINE, Extractor, Source, StageConfig, setting
+from extractors.base import IN_KEY, MACHINE, Extractor, Source, StageConfig, setting
 from extractors.camera_flow.stage import CameraFlow
 from extractors.clips.stage import Clips
-from extractors.contract import MadeSource, StageContract, moving_pictures
+from extractors.contract import MadeSource, StageContract, leaves, moving_pictures
 from extractors.features.stage import Features
 from extractors.keypoint_geometry import MIRRORED
 from extractors.kinematics.stage import Kinematics
@@ -22,8 +23,9 @@ from extractors.pose.stage import Pose
 from extractors.skeleton.stage import SkeletonJoints
 from extractors.timesteps.stage import Timesteps
 from pipeline.settings.stages import STAGES, stage_class
+from tests.helpers.approved_numbers import ApprovedNumbers, summary
 from tests.helpers.drawn_people import ColourReader, person, picture
-from tests.helpers.made_outputs import flow_output, pose_of
+from tests.helpers.made_outputs import flow_output, pose_of, skeleton_of
 from tests.helpers.toy_stages import Brightness
 
 JOINTS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee")
@@ -177,6 +179,53 @@ class TestTimesteps(StageContract):
 def test_every_stage_is_tested() -> None:
     tested = {kind.stage for kind in globals().values() if isinstance(kind, type) and hasattr(kind, "stage")}
     assert {stage_class(name) for name in STAGES} <= tested
+
+
+CONTRACTS = [TestBrightness, TestCameraFlow, TestPose, TestKinematics, TestSkeleton, TestFeatures, TestTimesteps]
+
+
+@pytest.mark.parametrize("kind", CONTRACTS, ids=lambda kind: kind.stage.name)
+def test_other_numbers_need_another_version(
+    kind: type[StageContract], snapshot: SnapshotAssertion, tmp_path: Path
+) -> None:
+    """Raise the `version` of a stage whose numbers change, then run pytest with --snapshot-update."""
+    contract, numbers = kind(), dict[str, list[float]]()
+    contract.folder = tmp_path  # type: ignore[attr-defined]
+    owners, version = leaves(kind.stage.Config), f"version {kind.stage.version}"
+    for name, value in {version: None, **kind.changes}.items():
+        if name == version or owners[name] in IN_KEY:
+            changes = {} if name == version else {name: value}
+            output = contract.checked(contract.source(3 * contract.frames), contract.made(**changes))
+            arrays = {array: values.values for array, values in output.arrays.items()}
+            measures = {n: v for n, v in output.quality.items() if isinstance(v, (int, float))}
+            numbers |= {f"{name}: {n}": summary(values) for n, values in (arrays | measures).items()}
+    assert numbers == snapshot.use_extension(ApprovedNumbers)
+
+
+def test_other_agents_have_the_approved_numbers(snapshot: SnapshotAssertion, tmp_path: Path) -> None:
+    """Tools, halves of people, and people in three dimensions."""
+    tools = TestKinematics()
+    tools.folder, rng = tmp_path, np.random.default_rng(1)
+    bodies = [rng.normal(n, 0.5, (17, 3)) + 0.1 * np.cumsum(rng.normal(size=(90, 17, 3)), axis=0) for n in range(2)]
+    upstream = {"kinematics": tools.checked(tools.source(120)), "skeleton": skeleton_of(*bodies)}
+    upstream["pose"] = pose_of([100 * body[..., :2] for body in bodies])
+    parts = [("pose:0", "pose:1"), ("skeleton:0", "skeleton:1"), ("kinematics:master", "kinematics:slave")]
+    parts += [
+        (f"{s}:0:{a}", f"{s}:0:{b}") for s in ("pose", "skeleton") for a, b in (("left", "right"), ("upper", "lower"))
+    ]
+    numbers = {}
+    for first, second in parts:
+        contract = TestTimesteps()
+        stage = contract.made(**{
+            "primary": first, "secondary": (second,), "statistics": "mean_std_absdiff",
+            "pose.forms": ("place", "camera", "body", "velocity", "angle"),
+        })  # fmt: skip
+        arrays = contract.checked(MadeSource(upstream=upstream), stage).arrays
+        numbers |= {f"{first} {name}": summary(array.values) for name, array in arrays.items()}
+        numbers |= {
+            f"{first} {n}": [0.0, float(v)] for n, v in zip(arrays["trial"].names, arrays["trial"].values, strict=True)
+        }
+    assert numbers == snapshot.use_extension(ApprovedNumbers)
 
 
 class SloppyConfig(StageConfig):
