@@ -31,18 +31,18 @@ from data.video import decode
 from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_flow.border import Border, lay_out
 from extractors.camera_flow.pair_motion import AlignedPair, PairFlow
+from extractors.camera_flow.stage import COLUMNS, REACH, ROWS
 from models.tvl1_kernels import Image
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 
 KINDS = ("pan", "zoom", "rotation", "mixed")
 Sample = tuple[CameraMotion, Grey, Grey]
 FlowMethod = Callable[[Grey, Grey], NDArray[np.float64]]
-DEFAULTS = CameraFlowConfig()
 
 
 def border() -> Border:
     """The stage's default border at 340x256."""
-    return lay_out((0, 0, HEIGHT, WIDTH), DEFAULTS.border, DEFAULTS.columns, DEFAULTS.rows)
+    return lay_out((0, 0, HEIGHT, WIDTH), CameraFlowConfig().border, COLUMNS, ROWS)
 
 
 def backgrounds(clips: Path) -> list[Grey]:
@@ -93,7 +93,7 @@ def method(kind: type[PairFlow]) -> FlowMethod:
     """The stage's path for one pair: alignment, the TV-L1 of `kind`, cells, robust fit."""
 
     def run(first: Grey, second: Grey) -> NDArray[np.float64]:
-        return kind(border(), [first], DEFAULTS.reach).pair(first, second).motion
+        return kind(border(), [first], REACH).pair(first, second).motion
 
     return run
 
@@ -112,7 +112,7 @@ def measure(run: FlowMethod, pairs: list[Sample]) -> tuple[NDArray[np.float64], 
 
 def stream_cost(pairs: list[Sample]) -> float:
     """Median milliseconds a pair when frames come one after another, as the stage runs: each is prepared once."""
-    engine = PairFlow(border(), [pairs[0][1]], DEFAULTS.reach)
+    engine = PairFlow(border(), [pairs[0][1]], REACH)
     frames = [frame for _, first, second in pairs[:12] for frame in (first, second)]
     cost = []
     for k, two in enumerate(pairwise(frames)):
@@ -150,7 +150,7 @@ def on_clips(clips: Path, count: int = 12) -> list[dict[str, Any]]:
         flows: dict[str, list[Any]] = {"strips": [], "opencv": []}
         cost: dict[str, list[float]] = {"strips": [], "opencv": []}
         for name, kind in (("strips", PairFlow), ("opencv", FullFrame)):
-            engine = kind(border(), frames, DEFAULTS.reach)
+            engine = kind(border(), frames, REACH)
             for k in range(count):
                 start = time.thread_time()
                 flows[name].append(engine.pair(frames[k], frames[k + 1]))

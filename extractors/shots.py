@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 THUMBNAIL = 96  # longer side in pixels
 
+LOST = 0.25  # correlation of two frames that a cut loses at least
+
 LEAP, MIN_DIFFERENCE = 4.0, 8.0
 """A cut's difference is above `LEAP` times that of the last frames, and above `MIN_DIFFERENCE` grey levels."""
 
@@ -15,13 +17,12 @@ class ShotDetector:
     """Finds the cuts of one video, frame by frame.
 
     The detector searches the middle of the last thumbnail in the new one. A frame begins a new shot if two things hold:
-    the best correlation is below 1 - `threshold`; the least difference is above `LEAP` times that of the last three
+    the best correlation is below 1 - `LOST`; the least difference is above `LEAP` times that of the last three
     frames. Fast pans and blur lower the correlation too, but their difference does not leap: on rendered dives it rose
     at most 2.8-fold from frame to frame, and 14-fold at cuts.
     """
 
-    def __init__(self, threshold: float = 0.25) -> None:
-        self.threshold = threshold
+    def __init__(self) -> None:
         self._thumbnail: NDArray[np.float32] | None = None
         self._differences: list[float] = []
 
@@ -32,7 +33,7 @@ class ShotDetector:
             return True
         correlation, difference = _best_match(before, self._thumbnail)
         recent = max([1.0, *self._differences])
-        cut = 1 - correlation > self.threshold and difference > max(MIN_DIFFERENCE, LEAP * recent)
+        cut = 1 - correlation > LOST and difference > max(MIN_DIFFERENCE, LEAP * recent)
         self._differences = [] if cut else [*self._differences[-2:], difference]
         return cut
 

@@ -23,6 +23,17 @@ TOP = 10.0  # upper end of the training scale
 FLOOR = 0.3  # least predicted deviation
 TIE = 1e-4  # differences of scores that are closer are equal: rounding separates equal differences of round scores
 
+HEADS = 4  # of self-attention
+QUERIES = 4  # learnt queries: grades of GDLT, parts of TPT, steps of RICA2
+DEPTH = 3  # levels of CoRe's tree; 2 ** depth groups
+DEVIATION = 0.5  # of the target distribution of USDL and MUSDL
+SPARSITY = 0.05  # weight of the sparsity loss of TPT and RICA2
+SPACING = 3.2  # TPT's ranking loss: steps between the centres of attention of neighbouring parts
+ORDERING = 0.05  # weight of RICA2's ranking loss
+MARGIN = 1.0  # of GDLT's triplet loss, and of RICA2's ranking loss in steps
+BOTTLENECK = 1e-5  # weight of RICA2's divergence
+SAMPLES = 20  # drawn by RICA2 for a prediction
+
 
 @dataclass(frozen=True)
 class PublishedConfig:
@@ -30,18 +41,8 @@ class PublishedConfig:
 
     kind: str  # key of `PUBLISHED_METHODS`
     width: int = 64  # of the hidden layers
-    heads: int = 4  # of self-attention
-    queries: int = 4  # learnt queries: grades of GDLT, parts of TPT, steps of RICA2
-    depth: int = 3  # levels of CoRe's tree; 2 ** depth groups
     dropout: float = 0.2  # of the encoded steps
-    deviation: float = 0.5  # of the target distribution of USDL and MUSDL
     positions: bool = False  # whether GDLT, TPT and RICA2 add sines of the positions to the steps; no paper does
-    sparsity: float = 0.05  # weight of the sparsity loss of TPT and RICA2
-    spacing: float = 3.2  # TPT's ranking loss: steps between the centres of attention of neighbouring parts
-    ordering: float = 0.05  # weight of RICA2's ranking loss
-    margin: float = 1.0  # of GDLT's triplet loss, and of RICA2's ranking loss in steps
-    bottleneck: float = 1e-5  # weight of RICA2's divergence
-    samples: int = 20  # drawn by RICA2 for a prediction
     voters: int = 10  # exemplars of a prediction of CoRe and TPT
 
 
@@ -119,7 +120,7 @@ class Block(nn.Module):
 
     def __init__(self, config: PublishedConfig, layers: Layers, *, cross: int = 0) -> None:
         super().__init__()
-        self.inside = Attention(config.width, config.heads, layers)
+        self.inside = Attention(config.width, HEADS, layers)
         self.across = Attention(config.width, cross, layers) if cross else None
         self.first = layers.linear(config.width, 2 * config.width)
         self.second = layers.linear(2 * config.width, config.width)
@@ -139,8 +140,8 @@ class Queries(nn.Module):
 
     def __init__(self, config: PublishedConfig, layers: Layers, *, cross: int) -> None:
         super().__init__()
-        self.count = config.queries
-        self.table = layers.linear(config.queries, config.width)
+        self.count = QUERIES
+        self.table = layers.linear(QUERIES, config.width)
         self.block = Block(config, layers, cross=cross)
 
     def forward(self, memory: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,7 +192,7 @@ class Usdl(PublishedNetwork):
 
     def __init__(self, config: PublishedConfig, features: int, layers: Layers, judges: int = 1) -> None:
         super().__init__(config, features, layers)
-        reach, spacing = 4 * config.deviation, 0.4 * config.deviation
+        reach, spacing = 4 * DEVIATION, 0.4 * DEVIATION
         count = round((TOP + 2 * reach) / spacing) + 1
         self.register_buffer("grid", torch.linspace(-reach, TOP + reach, count), persistent=False)
         self.hidden = nn.ModuleList(layers.linear(config.width, config.width) for _ in range(judges))
@@ -199,7 +200,7 @@ class Usdl(PublishedNetwork):
 
     def target(self, scores: Tensor) -> Tensor:
         """(...) to (..., grid): the distribution of each score."""
-        return (-0.5 * ((self.grid - scores.unsqueeze(-1)) / self.config.deviation).square()).softmax(-1)
+        return (-0.5 * ((self.grid - scores.unsqueeze(-1)) / DEVIATION).square()).softmax(-1)
 
     def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """Divergence of the prediction from the target, summed over the judges."""
@@ -224,7 +225,7 @@ class Tree(nn.Module):
 
     def __init__(self, inputs: int, config: PublishedConfig, layers: Layers) -> None:
         super().__init__()
-        width, inner = config.width // 2, 2**config.depth - 1
+        width, inner = config.width // 2, 2**DEPTH - 1
         self.first = layers.linear(inputs, width)
         self.branch = nn.ModuleList(layers.linear(width, 1) for _ in range(inner))
         self.below = nn.ModuleList(layers.linear(width, 2 * width) for _ in range(inner))
@@ -275,12 +276,12 @@ class Core(PublishedNetwork):
     def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__(config, features, layers)
         self.tree = Tree(self.relation_width(), config, layers)
-        self.register_buffer("edges", torch.zeros(2**config.depth + 1), persistent=False)
+        self.register_buffer("edges", torch.zeros(2**DEPTH + 1), persistent=False)
 
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
         """As `PublishedNetwork.start`; also sets the bounds of the groups."""
         super().start(generators, scores)
-        self.edges = group_edges(scores, 2**self.config.depth)
+        self.edges = group_edges(scores, 2**DEPTH)
 
     def relation_width(self) -> int:
         """Entries of a relation."""
@@ -306,7 +307,7 @@ class Core(PublishedNetwork):
 
     def groups(self, difference: Tensor) -> Tensor:
         """The group of each difference; a bound belongs to the group that is farther from 0, and 0 to the upper one."""
-        half = 2 ** (self.config.depth - 1)
+        half = 2 ** (DEPTH - 1)
         above = torch.bucketize(difference.abs(), self.edges[half + 1 : -1] - TIE, right=True)
         return torch.where(difference <= -TIE, half - 1 - above, half + above)
 
@@ -367,8 +368,8 @@ class Tpt(Core):
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
         """As `Core.parts`, with one part for each query."""
         parts, weights = self.queries(self.located(steps, drop))
-        late, width = order_terms(weights, self.config.spacing)
-        return norm(parts), (late.sum(-1) + self.config.sparsity * width).mean((-1, -2))
+        late, width = order_terms(weights, SPACING)
+        return norm(parts), (late.sum(-1) + SPARSITY * width).mean((-1, -2))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
         """The mean comparison (..., d) of corresponding parts; the exemplar's score does not enter."""
@@ -403,14 +404,14 @@ class Gdlt(PublishedNetwork):
     def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
         super().__init__(config, features, layers)
         self.block = Block(config, layers)
-        self.queries = Queries(config, layers, cross=config.heads)
-        self.response = layers.linear(config.width, config.queries)
+        self.queries = Queries(config, layers, cross=HEADS)
+        self.response = layers.linear(config.width, QUERIES)
 
     def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
         """Mean squared error of scores from 0 to 1 plus the triplet loss."""
         grades = self._grades(x.steps, drop)
         error = ((self.decode(grades) - x.score) / TOP).square().mean(-1)
-        return error + triplet_loss(grades, self.config.margin)
+        return error + triplet_loss(grades, MARGIN)
 
     def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """The weighted grade."""
@@ -469,22 +470,22 @@ class Rica2(PublishedNetwork):
         """Likelihood of the draws, divergence and order."""
         mean, log_variance, order = self.steps(x.steps, drop)
         score, deviation = self.draw(mean, log_variance, drop, 5)
-        apart = self.config.bottleneck * divergence(mean, log_variance).mean(-1)
+        apart = BOTTLENECK * divergence(mean, log_variance).mean(-1)
         weighted = normal_loss(x.score, score, deviation) * deviation.detach().square()
         return weighted.mean(-1) + order + apart
 
     def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
         """Mean and deviation of the draws."""
         mean, log_variance, _ = self.steps(steps, None)
-        return PublishedOutput(*self.draw(mean, log_variance, drop, self.config.samples))
+        return PublishedOutput(*self.draw(mean, log_variance, drop, SAMPLES))
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of their order."""
         features, weights = self.queries(self.located(steps, drop))
         mean, log_variance = self.embedding(norm(features)).chunk(2, dim=-1)
-        late, width = order_terms(weights, self.config.margin)
+        late, width = order_terms(weights, MARGIN)
         ranking = late[..., 1:-1].mean(-1) + late[..., 0] + late[..., -1]
-        order = self.config.ordering * ranking + self.config.sparsity * width
+        order = ORDERING * ranking + SPARSITY * width
         return mean, log_variance - 1, order.mean((-1, -2))
 
     def draw(self, mean: Tensor, log_variance: Tensor, drop: MemberDropout, count: int) -> tuple[Tensor, Tensor]:

@@ -26,27 +26,20 @@ MAX_LEAD = 240  # most frames held in memory until `LOOK_AHEAD` have content: ma
 CONTENT = 24  # grey levels between the darkest and the brightest twentieth of a picture from which it has content
 OFTEN = 0.25  # share of a video's pairs from which a cell that graphics cover is masked throughout
 
-MIN_SIDE, MAX_SIDE = 64, 640
-"""Least pixels of the working size's shorter side, and most of its longer side."""
+SHORT_SIDE, MIN_SIDE, MAX_SIDE = 256, 64, 640
+"""Pixels of the working size: most and least of its shorter side, and most of its longer side."""
+
+COLUMNS, ROWS = 12, 8  # cells along the top and along the bottom, and down each side between them
+REACH = 64.0  # pixels of the working size: the largest shift between two frames that is searched for
+STILL = 0.2  # pixels of the working size by which an edge moves, within half a second, up to which a camera is still
+MAX_PAIRS = 20_000  # the stride is raised until a video has at most this many pairs
 
 
 class CameraFlowConfig(StageConfig):
     """Settings of `camera_flow`."""
 
-    short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
     border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
-    columns: int = setting(12, "cells along the top, and along the bottom", ge=2, le=64)
-    rows: int = setting(8, "cells down each side, between top and bottom", ge=2, le=64)
-    reach: float = setting(
-        64.0, "largest shift between two frames that is searched for, pixels of the working size", gt=0
-    )
     stride: int = setting(1, "take one pair of neighbouring frames out of this many", ge=1)
-    max_pairs: int = setting(20000, "raise the stride until a video has at most this many pairs; 0 for no limit", ge=0)
-    still: float = setting(
-        0.2,
-        "edge displacement in pixels of the working size, within half a second, up to which a camera is still",
-        ge=0,
-    )
 
 
 class CameraFlow(Extractor[CameraFlowConfig]):
@@ -84,7 +77,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
     @classmethod
     def work(cls, config: CameraFlowConfig, frames: int) -> int:
         """Pairs of frames that are compared."""
-        return len(pair_starts(config, frames))
+        return len(pair_starts(config.stride, frames))
 
     @classmethod
     def ticks(cls, config: CameraFlowConfig, frames: int) -> int | None:
@@ -102,13 +95,13 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         from extractors.camera_flow.pair_motion import PairFlow, pair_table
 
         config, times = self.config, source.times
-        starts = pair_starts(config, len(times))
+        starts = pair_starts(config.stride, len(times))
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
         frames = self._grey(source, wanted or ([0] if not starts else None))
         ahead, informative = _look_ahead(frames)
         informative = informative or [ahead[-1][1]]
-        border = lay_out(picture_area(informative), config.border, config.columns, config.rows)
-        engine = PairFlow(border, informative, config.reach)
+        border = lay_out(picture_area(informative), config.border, COLUMNS, ROWS)
+        engine = PairFlow(border, informative, REACH)
         chosen = set(starts)
         table = pair_table(max(len(starts), 1), len(border.cells))
         first_frames = array("q")
@@ -125,7 +118,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         size: tuple[int, int] | None = None
         for frame in source.frames(indices):
             height, width = frame.image.shape[:2]
-            size = size or working_size(width, height, self.config.short_side)
+            size = size or working_size(width, height)
             grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
             how = cv2.INTER_AREA if size[0] <= width else cv2.INTER_LINEAR
             if size != (width, height):
@@ -149,8 +142,8 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         scale = np.array(size) * seconds[:, None, None]
         cells = (pairs["flow"] / scale).astype(np.float32)
         cells[~timed] = 0.0
-        stride = stride_of(self.config, len(times))
-        moved = moving(pixels, when.mean(axis=1), size, self.config.still, stride)
+        stride = stride_of(self.config.stride, len(times))
+        moved = moving(pixels, when.mean(axis=1), size, STILL, stride)
         motion = np.where(moved[:, None], to_rates(pixels, size, seconds), 0.0)
         values: dict[str, NDArray[Any]] = {
             "time": when.astype(np.float64),
@@ -183,24 +176,22 @@ def _look_ahead(
     return ahead, informative
 
 
-def working_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+def working_size(width: int, height: int) -> tuple[int, int]:
     """(width, height) that frames are scaled to: never enlarged, except that no side is under `MIN_SIDE`.
 
-    >>> working_size(1920, 1080, 256)
+    >>> working_size(1920, 1080)
     (455, 256)
     """
-    scale = min(1.0, short_side / min(width, height))
-    scale = min(scale, max(MAX_SIDE, 2 * short_side) / max(width, height))
+    scale = min(1.0, SHORT_SIDE / min(width, height))
+    scale = min(scale, MAX_SIDE / max(width, height))
     return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
 
 
-def stride_of(config: CameraFlowConfig, frames: int) -> int:
-    """Distance in frames between the starts of two sampled pairs."""
-    pairs = max(frames - 1, 0)
-    needed = -(-pairs // config.max_pairs) if config.max_pairs else 1
-    return max(config.stride, needed, 1)
+def stride_of(stride: int, frames: int) -> int:
+    """Distance in frames between the starts of two sampled pairs: `stride`, or more for at most `MAX_PAIRS`."""
+    return max(stride, -(-max(frames - 1, 0) // MAX_PAIRS))
 
 
-def pair_starts(config: CameraFlowConfig, frames: int) -> list[int]:
+def pair_starts(stride: int, frames: int) -> list[int]:
     """First frames of the sampled pairs of neighbouring frames."""
-    return list(range(0, max(frames - 1, 0), stride_of(config, frames)))
+    return list(range(0, max(frames - 1, 0), stride_of(stride, frames)))

@@ -43,7 +43,6 @@ class KinematicsConfig(StageConfig):
         "motion", "which slave belongs to which master: the one that moves alike, or the one of the same columns"
     )
     rate_hz: float = setting(RATE_HZ, "rows a second", gt=0, le=10_000)
-    offset_s: float = setting(0.0, "time of the first row on the video's clock, in seconds", ge=-3600, le=3600)
     smoothing_s: float = setting(0.1, "standard deviation of the fits that give derivatives, in seconds", gt=0, le=5)
     position: bool = setting(True, "tooltip position, m")
     rotation: Literal["6d", "matrix", "none"] = setting("6d", "6d: first two columns of the rotation matrix")
@@ -90,7 +89,7 @@ class Kinematics(Extractor[KinematicsConfig]):
     def extract(self, source: Source) -> StageOutput:
         """The arrays of one trial. Raises DataError: the record has no kinematics file, or a damaged one."""
         rows = source.opened("kinematics", parse_kinematics)
-        time = self.config.offset_s + np.arange(len(rows)) / self.config.rate_hz
+        time = np.arange(len(rows)) / self.config.rate_hz
         values: dict[str, NDArray[Any]] = {"time": time}
         channels: dict[str, tuple[str, ...]] = {}
         with np.errstate(over="ignore", invalid="ignore"):

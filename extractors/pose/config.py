@@ -75,7 +75,6 @@ class PoseConfig(StageConfig):
         "Views for a one-stage network. 1: upright; 2: and a quarter turn that changes; 3: and both sideways; 4: all.",
     )
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
-    cut_threshold: float = setting(0.25, "Lost correlation of two frames that may be a cut, 0..1.", gt=0, le=1)
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
     tracks: tuple[NonNegativeInt, ...] = setting((), "Rows of `tracks` to take as agents.", belongs_to=VIDEOS)
     region: tuple[float, float, float, float] | None = setting(

@@ -97,7 +97,7 @@ class Pose(Extractor[PoseConfig]):
         if self._backend is None and not imported:
             self._backend = load_backend(config, self.files)
         views = 1 if imported else min(config.views, int(self._backend.max_views))
-        people, cuts = People(views, scale), ShotDetector(config.cut_threshold)
+        people, cuts = People(views, scale), ShotDetector()
         video = VideoAgents(config, size, self.work(config, len(source.times)))
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -31,6 +31,7 @@ POINTS = (
 """The 13 points: the head, then COCO's joints 5 to 16 in their order."""
 
 TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+_SHOULDERS, _HIPS = ([POINTS.index(name) for name in pair] for pair in (TRUNK[:2], TRUNK[2:]))
 JITTER = 0.03  # torso lengths: keypoints may stray so far from the curve whose slope is their velocity
 SHORT_TORSO = 0.3  # a torso that looks shorter than this share of its length has no reliable direction
 _FACE = 5  # COCO joints 0 to 4: nose, eyes, ears
@@ -110,11 +111,10 @@ def clean_pose(
 
 def _spine(points: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Vectors (frame, axis) from mid-hips to mid-shoulders, y up, and their trust (frame,), less for a short one."""
-    shoulders, hips = ([POINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip"))
-    along = points[:, shoulders].mean(axis=1) - points[:, hips].mean(axis=1)
+    along = points[:, _SHOULDERS].mean(axis=1) - points[:, _HIPS].mean(axis=1)
     if along.shape[1] == 2:
         along[:, 1] *= -1.0
-    trust, length = weight[:, shoulders + hips].min(axis=1), np.linalg.norm(along, axis=1)
+    trust, length = weight[:, _SHOULDERS + _HIPS].min(axis=1), np.linalg.norm(along, axis=1)
     usual = float(np.percentile(length[trust > 0], 80)) if (trust > 0).any() else 1.0
     return along, trust * np.clip(length / max(SHORT_TORSO * usual, 1e-9), 0.0, 1.0)
 
@@ -162,10 +162,9 @@ def torso_length(points: Floats, weight: Floats) -> float | None:
         points: (frame, 13, axis).
         weight: (frame, 13).
     """
-    shoulders, hips = ([POINTS.index(f"{side}_{joint}") for side in ("left", "right")] for joint in ("shoulder", "hip"))
     shown = weight > 0
-    spine = points[:, shoulders].mean(axis=1) - points[:, hips].mean(axis=1)
-    length = np.linalg.norm(spine[shown[:, shoulders + hips].all(axis=1)], axis=1)
+    spine = points[:, _SHOULDERS].mean(axis=1) - points[:, _HIPS].mean(axis=1)
+    length = np.linalg.norm(spine[shown[:, _SHOULDERS + _HIPS].all(axis=1)], axis=1)
     if not length.size:  # by the box around the points, in frames with at least two
         rows = shown.sum(axis=1) >= 2
         points, shown = points[rows], shown[rows][..., None]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.stage_files import StageFiles
-from data.video import Record
 from data.weights import locate
 from extractors.clips.stage import Clips, ClipsConfig
 from extractors.contract import MadeSource
@@ -47,29 +46,10 @@ def of_clips(**settings: Any) -> Mapping[str, str]:
     return Clips.identity(ClipsConfig(**{**TINY, **settings}), FILES)
 
 
-def of_files(backend: str, folder: Path, **files: str) -> Mapping[str, str]:
-    """The parts of the key of `pose` beside the settings, with files of these contents."""
-    pytest.importorskip(backend)
-    given = {name: text for name, text in files.items() if name == "detector_kind"}
-    for name in files.keys() - given.keys():
-        path = folder / f"{name}-{files[name]}.onnx"
-        path.write_text(files[name])
-        given[name] = str(path)
-    return Pose.identity(PoseConfig(backend=backend, **{backend: given}), FILES)  # type: ignore[arg-type]
-
-
 def weights_file(folder: Path, content: str) -> str:
     path = folder / f"{content}.tflite"
     path.write_text(content)
     return str(path)
-
-
-def keypoints(folder: Path, name: str) -> Any:
-    """The keypoint file that a folder gives a video."""
-    (folder / name).mkdir()
-    (folder / name / "dive.json").write_text(name)
-    config = PoseConfig(backend="import", **{"import": {"dir": str(folder / name)}})
-    return Pose.reads_of(config, Record("dive.mp4", folder / "dive.mp4"), FILES)
 
 
 DIFFERENT: dict[str, Callable[[Path], tuple[Any, Any]]] = {
@@ -77,17 +57,6 @@ DIFFERENT: dict[str, Callable[[Path], tuple[Any, Any]]] = {
     "clips.weights_file": lambda p: (of_clips(), of_clips(weights_file=weights_file(p, "a"))),
     "pose.weights_file": lambda p: tuple(  # type: ignore[dict-item,return-value]
         Pose.identity(PoseConfig(weights_file=weights_file(p, name)), FILES) for name in "ab"
-    ),
-    "pose.rtmlib.model": lambda p: (of_files("rtmlib", p, model="a"), of_files("rtmlib", p, model="b")),
-    "pose.rtmlib.detector": lambda p: tuple(
-        of_files("rtmlib", p, model="a", detector=name, detector_kind="yolox") for name in "bc"
-    ),  # type: ignore[dict-item,return-value]
-    "pose.rtmlib.detector_kind": lambda p: tuple(
-        of_files("rtmlib", p, model="a", detector="b", detector_kind=kind) for kind in ("yolox", "rtmdet")
-    ),  # type: ignore[dict-item,return-value]
-    "pose.import.dir": lambda p: (keypoints(p, "a"), keypoints(p, "b")),
-    "pose.import.layout": lambda _: tuple(  # type: ignore[dict-item,return-value]
-        Pose.identity(PoseConfig(backend="import", **{"import": {"layout": name}}), FILES) for name in ("", "ap10k")
     ),
 }
 """Both values give other parts of the key."""

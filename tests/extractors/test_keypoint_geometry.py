@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.keypoints.skeletons import COCO17
-from extractors.keypoint_geometry import MIRRORED, body_sizes, boxes_of, centres_of, orientations_of
+from extractors.keypoint_geometry import MIRRORED, body_sizes, orientations_of
 from tests.helpers.drawn_people import person
 
 
@@ -26,17 +26,3 @@ def test_size_of_a_tucked_body_is_at_least_twice_its_torso() -> None:
     pose = person(0, 0)
     pose[:, 1] = np.clip(pose[:, 1], -50, 0)
     assert body_sizes(pose[None])[0] >= 100
-
-
-def test_boxes_and_centres_of_poses_without_some_or_all_joints() -> None:
-    poses = np.stack([person(100, 100), person(100, 100), person(100, 100)])
-    poses[1, 5:] = np.nan, np.nan, 0  # only the face
-    poses[2] = np.nan, np.nan, 0
-    boxes, centres = boxes_of(poses), centres_of(poses)
-    assert boxes[0] == pytest.approx([78, 27, 122, 170])
-    assert boxes[1] == pytest.approx([94, 27, 106, 30])
-    assert np.isnan(boxes[2]).all()
-    assert centres[0] == pytest.approx([100, 95], abs=0.1)
-    assert centres[1] == pytest.approx(poses[1, :5, :2].mean(axis=0), abs=0.1)
-    assert np.isfinite(centres).all()
-    assert body_sizes(poses)[2] == 1

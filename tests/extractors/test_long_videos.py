@@ -115,7 +115,7 @@ def test_memory_per_frame(stage: str, most: float, monkeypatch: pytest.MonkeyPat
 class EverySecond:
     """A cut in every second of 25 frames."""
 
-    def __init__(self, _: float) -> None:
+    def __init__(self) -> None:
         self.frames = -1
 
     def begins_shot(self, _: Picture) -> bool:

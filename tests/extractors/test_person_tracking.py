@@ -56,13 +56,6 @@ def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
     assert x_of(tracks[1].poses()[-1]) < 150
 
 
-def test_people_who_touch_and_part_again_keep_their_identity() -> None:
-    gaps = [max(30.0, abs(25 - t) * 8.0) for t in range(50)]
-    tracks = tracks_of([people(person(300 - gap, 200), person(300 + gap, 200)) for gap in gaps])
-    assert [len(one.frames) for one in tracks] == [50, 50]
-    assert all((x_of(one.poses()[0]) < 300) == (x_of(one.poses()[-1]) < 300) for one in tracks)
-
-
 @pytest.mark.parametrize("missing", [10, 60])
 def test_a_person_who_leaves_and_comes_back_is_one_person(missing: int) -> None:
     def place(t: int) -> float:
@@ -149,16 +142,6 @@ def test_a_path_does_not_leave_its_person_for_another_one() -> None:
     heights = [np.ptp([centres_of(pose[None])[0, 1] for pose in one.poses()]) for one in tracks_of(frames)]
     assert max(heights) < 60
     assert sorted(lengths(frames)) == [130, 140]
-
-
-def test_every_shot_has_people_of_its_own() -> None:
-    shots = [tracks_of([people(person(100, 200))] * 5, first) for first in (0, 5)]
-    assert [[list(one.frames) for one in shot] for shot in shots] == [[list(range(5))], [list(range(5, 10))]]
-
-
-def test_nobody_has_no_path() -> None:
-    assert tracks_of([Detections.none()] * 3) == []
-    assert tracks_of([]) == []
 
 
 PLACES = st.lists(st.tuples(st.integers(0, 600), st.floats(-3, 3), st.floats(0.05, 1)), min_size=1, max_size=4)

@@ -38,11 +38,7 @@ class TestBrightness(StageContract):
 
 
 class TestCameraFlow(StageContract):
-    stage, settings = CameraFlow, {"short_side": 96}
-    changes: ClassVar[dict[str, Any]] = {
-        "short_side": 64, "border": 0.2, "columns": 4, "rows": 3, "reach": 0.5, "stride": 3, "max_pairs": 4,
-        "still": 500.0,
-    }  # fmt: skip
+    stage, changes = CameraFlow, {"border": 0.2, "stride": 3}
 
     def source(self, frames: int) -> Source:
         """A fast pan."""
@@ -77,7 +73,7 @@ class Faint(ColourReader):
 class TestPose(StageContract):
     stage, settings = Pose, {"agents": 2, "views": 2}
     changes: ClassVar[dict[str, Any]] = {
-        "agents": 1, "stride": 2, "work_side": 256, "views": 1, "min_score": 0.99, "cut_threshold": 1.0,
+        "agents": 1, "stride": 2, "work_side": 256, "views": 1, "min_score": 0.99,
         "tracks": (1,),
         "region": (0.0, 0.0, 0.4, 1.0), "cleaning.fix_sides": False, "cleaning.max_gap_s": 0.0,
         "cleaning.smoothing_s": 0.0,
@@ -110,7 +106,7 @@ class TestPose(StageContract):
 class TestKinematics(StageContract):
     stage = Kinematics
     changes: ClassVar[dict[str, Any]] = {
-        "pairing": "column", "rate_hz": 25.0, "offset_s": 1.0, "smoothing_s": 0.3, "rotation": "matrix",
+        "pairing": "column", "rate_hz": 25.0, "smoothing_s": 0.3, "rotation": "matrix",
         "gripper": "slave",
         **dict.fromkeys(
             ("position", "velocity", "speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False

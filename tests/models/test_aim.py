@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import BaseModel, ValidationError
 
-from models.aim import Aim, AimInputs, attend
+from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers, StackedLSTM
 from models.losses import aim_loss, mean_squared_error, pairwise_logistic
@@ -148,21 +148,6 @@ def test_gradients_of_stacked_layers_are_those_of_autograd(left_out: int) -> Non
         assert other.abs().max() > 0
 
 
-def test_switches_change_the_output() -> None:
-    x = inputs(2)
-    base = build()(x).score
-    for changes in SWITCHES[1:8]:
-        assert not torch.allclose(build(**changes)(x).score, base), changes
-
-
-def test_attention_is_the_papers() -> None:
-    scene, agents, key = torch.randn(3, 2, 4, 6)
-    fused, weights = attend(scene, agents, key)
-    match = torch.stack([(scene * key).sum(-1), (agents * key).sum(-1)], dim=-1)
-    torch.testing.assert_close(weights, torch.softmax(match, dim=-1))
-    torch.testing.assert_close(fused, weights[..., :1] * scene + weights[..., 1:] * agents)
-
-
 def test_without_scene_only_the_interaction_counts() -> None:
     sizes = replace(SIZES, scene=0)
     out = build(sizes, multi_task=True)(inputs(2, sizes=sizes))
@@ -191,33 +176,6 @@ def test_an_unobserved_secondary_changes_nothing() -> None:
     other = replace(hidden, secondary=x.secondary + 9)
     torch.testing.assert_close(net(hidden).score, net(other).score)
     assert not torch.allclose(net(hidden).score, net(x).score)
-
-
-def test_several_secondaries_are_averaged_over_those_observed() -> None:
-    sizes = replace(SIZES, agents=3)
-    net, x = build(sizes), inputs(2, sizes=sizes)
-    mask = torch.ones(2, 4, 3)
-    mask[..., 2] = 0
-    two_observed = replace(x, secondary_mask=mask)
-    swapped = replace(two_observed, secondary=x.secondary[..., [1, 0, 2], :])
-    torch.testing.assert_close(net(two_observed).score, net(swapped).score)
-    one = replace(x, secondary=x.secondary[..., :1, :], secondary_mask=mask[..., :1])
-    same = replace(x, secondary=x.secondary[..., :1, :].expand(2, 4, 3, 5), secondary_mask=mask)
-    torch.testing.assert_close(net(same).score, build()(one).score)
-
-
-def test_concatenated_secondaries_keep_their_order() -> None:
-    sizes = replace(SIZES, agents=2)
-    net, x = build(sizes, agents="concat"), inputs(2, sizes=sizes)
-    swapped = replace(x, secondary=x.secondary.flip(-2))
-    assert not torch.allclose(net(x).score, net(swapped).score)
-
-
-def test_exchange_is_training_on_exchanged_roles() -> None:
-    sizes = AimSizes(5, 6, 1, 7, 3)
-    x = inputs(2)
-    turned = replace(x, primary=x.secondary[:, :, 0], secondary=x.primary.unsqueeze(2))
-    torch.testing.assert_close(build(exchange=True)(x).score, build(sizes)(turned).score)
 
 
 def test_identity_start() -> None:

@@ -30,16 +30,3 @@ def test_losses_are_those_of_a_loop_over_what_counts(seed: int, batch: int) -> N
                     top += apart * np.log1p(np.exp(-(predicted[member, i] - predicted[member, j])))
                     bottom += apart
         assert ranks[member].item() == pytest.approx(top / max(bottom, 1e-6), rel=1e-5, abs=1e-9)
-
-
-def test_samples_that_do_not_count_get_no_gradient() -> None:
-    predicted = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
-    weight = torch.tensor([[1.0, 1, 0, 1, 0]] * 2, dtype=torch.float64)
-    target = torch.randn(2, 5, dtype=torch.float64)
-    (mean_squared_error(predicted, target, weight) + pairwise_logistic(predicted, target, weight)).sum().backward()
-    assert predicted.grad is not None
-    assert (predicted.grad[:, [2, 4]] == 0).all()
-    assert (predicted.grad[:, [0, 1, 3]] != 0).all()
-    nothing = torch.zeros(2, 5, dtype=torch.float64)
-    assert mean_squared_error(predicted, target, nothing).tolist() == [0, 0]
-    assert pairwise_logistic(predicted, target, nothing).tolist() == [0, 0]

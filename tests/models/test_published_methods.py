@@ -8,7 +8,6 @@ import torch
 
 from models.layers import Layers
 from models.published_methods import (
-    FLOOR,
     PUBLISHED_METHODS,
     Core,
     LabelledSteps,
@@ -171,16 +170,6 @@ def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss() -> Non
     torch.testing.assert_close(net.tree_loss(even, place + 0.5, differences), expected)
 
 
-def test_votes_are_exemplars_plus_differences_averaged() -> None:
-    net, x = started("core", 1), batch(1)
-    assert isinstance(net, Core)
-    voters = torch.tensor([[[0, 3]]]).expand(1, 7, 2)
-    net.tree.forward = lambda relation: (torch.zeros(*relation.shape[:-1], 8), torch.zeros(*relation.shape[:-1], 8))  # type: ignore[method-assign]
-    expected = x.score[0, [0, 3]].mean() + net.edges[0]  # the first of equally likely groups, at its lower bound
-    predicted = net.predict(x.steps, x, voters, dropout(1, 7)).score
-    torch.testing.assert_close(predicted, expected.expand(1, 7))
-
-
 def test_order_is_free_for_centres_in_order_and_costs_otherwise() -> None:
     def order(attention: torch.Tensor) -> tuple[list[float], float]:
         late, width = order_terms(attention.expand(2, 3, 1, 3, 8), 1.0)
@@ -203,26 +192,6 @@ def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights() -> None:
         torch.testing.assert_close(loss, torch.full((2,), expected))
 
 
-@pytest.mark.parametrize("kind", ["gdlt", "tpt", "rica2"])
-def test_positions_are_used_where_they_are_asked_for(kind: str) -> None:
-    x, voters = batch(), torch.zeros(2, 7, 3, dtype=torch.long)
-    backward = LabelledSteps(x.steps.flip(-2), x.score, x.judges)
-    for positions in (False, True):
-        net = started(kind, positions=positions)
-        scores = [net.predict(one.steps, x, voters, dropout(2, 7)).score for one in (x, backward)]
-        assert torch.allclose(*scores, atol=1e-5) != positions
-
-
-def test_parts_of_tpt_are_compared_one_by_one() -> None:
-    net = started("tpt")
-    assert isinstance(net, Tpt)
-    asked, exemplar = torch.randn(2, 2, 3, 4, 16)
-    order = torch.tensor([2, 0, 3, 1])
-    reordered = net.relation(asked[..., order, :], exemplar[..., order, :], torch.zeros(2, 3))
-    torch.testing.assert_close(reordered, net.relation(asked, exemplar, torch.zeros(2, 3)))
-    assert not torch.allclose(reordered, net.relation(asked[..., order, :], exemplar, torch.zeros(2, 3)))
-
-
 def test_grades_and_their_triplets() -> None:
     torch.testing.assert_close(
         likert(torch.tensor([[0.0, 0, 0, 1], [1, 1, 1, 1], [1, 0, 0, 1]])), torch.tensor([10.0, 5, 5])
@@ -231,16 +200,6 @@ def test_grades_and_their_triplets() -> None:
     torch.testing.assert_close(triplet_loss(apart, 1.0), torch.zeros(1))
     same = torch.ones(1, 3, 2, 2)
     torch.testing.assert_close(triplet_loss(same, 1.0), torch.ones(1))
-
-
-def test_the_interval_widens_with_the_noise_of_the_embedding() -> None:
-    net = started("rica2", 1)
-    assert isinstance(net, Rica2)
-    mean = torch.randn(1, 400, 4, 8)
-    still = net.draw(mean, torch.full_like(mean, -60.0), dropout(1, 400), 20)[1]
-    torch.testing.assert_close(still, torch.full((1, 400), FLOOR))
-    wide = [net.draw(mean, torch.full_like(mean, v), dropout(1, 400), 20)[1].mean() for v in (-2.0, 0.0, 2.0)]
-    assert FLOOR < wide[0] < wide[1] < wide[2]
 
 
 def test_likelihood_and_divergence_are_those_of_the_library() -> None:

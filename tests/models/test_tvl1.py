@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from extractors.camera_flow.border_alignment import flow_of, pyramid
 from models.tvl1 import rectangle_flow
-from models.tvl1_kernels import sample
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render
 
 BOX = (0, 0, 26, WIDTH)
@@ -70,25 +67,8 @@ def test_agrees_with_opencv_on_the_same_pictures() -> None:
     assert np.median(error) < 1.2 * np.median(theirs)
 
 
-def test_identical_pictures_give_exact_zeros() -> None:
-    first, _ = shifted(0.0, 0.0)
-    flow = rectangle_flow(first, first, BOX, zeros(BOX), np.ones((26, WIDTH), np.float32))
-    assert np.abs(flow).max() == 0
-
-
 def test_gain_and_offset_are_taken_off() -> None:
     first, second = shifted(0.6, 0.3)
     brighter = [level * np.float32(1.1) + np.float32(12) for level in second]
     flow = rectangle_flow(first, brighter, BOX, zeros(BOX), np.ones((26, WIDTH), np.float32), light=(1.1, 12.0))
     assert np.median(flow[0]) == pytest.approx(0.6, abs=0.03)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.floats(1, HEIGHT - 3), st.floats(1, WIDTH - 3))
-def test_sampling_is_exact_on_a_quadratic(y: float, x: float) -> None:
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    image = (0.5 * columns + 0.25 * rows + 0.001 * columns**2).astype(np.float32)
-    value, dx, dy = sample(image, y, x)
-    assert value == pytest.approx(0.5 * x + 0.25 * y + 0.001 * x**2, abs=2e-3)
-    assert dx == pytest.approx(0.5 + 0.002 * x, abs=2e-3)
-    assert dy == pytest.approx(0.25, abs=2e-3)

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 
 from extractors.camera_flow.alignment_kernels import gauss_newton, shift_costs
 from extractors.camera_flow.border import cell_flow, lay_out
-from extractors.camera_flow.border_alignment import align, flow_of, pyramid, rings
+from extractors.camera_flow.border_alignment import align, pyramid, rings
 
 WIDTH, HEIGHT = 160, 120
 CENTRE = ((WIDTH - 1) / 2, (HEIGHT - 1) / 2)
@@ -71,15 +71,6 @@ def test_a_border_without_pixels_aligns_to_nothing() -> None:
     got = align(levels, levels, rings(np.zeros((HEIGHT, WIDTH), bool)), [np.zeros(4)], 8)
     assert got.agreement == 0
     assert np.isinf(got.residual)
-
-
-def test_flow_of_a_motion_is_where_its_pixels_go() -> None:
-    motion = np.array([2.0, -1.0, 0.05, 0.1])
-    flow = flow_of(motion, np.float32([0, WIDTH - 1]), np.float32([0, HEIGHT - 1]), CENTRE)
-    matrix = np.array([[1.05, -0.1], [0.1, 1.05]])
-    for column, corner in enumerate(np.array([[0, 0], [WIDTH - 1, HEIGHT - 1]])):
-        place = matrix @ (corner - CENTRE) + CENTRE + [2, -1]
-        assert flow[:, column] == pytest.approx(place - corner, abs=1e-4)
 
 
 def test_the_flow_of_a_cell_is_the_median_of_its_textured_pixels() -> None:

@@ -58,24 +58,3 @@ def test_windows_reach_both_ends_and_are_even(layout: Layout, count: int, steps:
         assert plan.clips.max() == count - 1
     if count > (frames - 1) * stride:
         assert (np.diff(plan.clips, axis=1) == stride).all()
-
-
-@settings(max_examples=200, deadline=None)
-@given(**NUMBERS)
-def test_dense_uses_every_window_once(count: int, steps: int, frames: int) -> None:
-    plan = plan_clips(count, layout="dense", steps=steps, frames=frames)
-    assert len(plan.clips) == max(count - frames, 0) + 1
-    if len(plan.clips) >= steps:
-        assert plan.spans[0, 0] == 0
-        assert plan.spans[-1, 1] == len(plan.clips)
-        assert (plan.spans[1:, 0] == plan.spans[:-1, 1]).all()
-
-
-@settings(max_examples=200, deadline=None)
-@given(last=st.integers(0, 5000), steps=st.integers(2, 40))
-def test_starts_are_even_to_within_half_a_stride(last: int, steps: int) -> None:
-    starts = clip_layouts.window_starts(last, steps)
-    gaps = np.diff(starts)
-    assert starts[0] == 0
-    assert starts[-1] == last
-    assert gaps.max() - gaps.min() <= max(1, gaps.max() / 2)

@@ -17,7 +17,6 @@ from data.errors import DataError, UsageError, VideoError
 from data.stage_files import StageFiles
 from data.weights import weight_files as weights
 from data.weights.quiet_openvino import openvino
-from data.weights.registry import I3D_KINETICS
 from extractors.clips import backbones
 from extractors.clips import runtimes as clip_runtimes
 from extractors.clips import stage as clips
@@ -100,12 +99,6 @@ def test_a_gpu_would_get_batches(means: Means, monkeypatch: pytest.MonkeyPatch) 
     assert np.allclose(output.arrays["logits"].values[0, 0], 7.5)
 
 
-@pytest.mark.parametrize("size", [(256, 340), (340, 256), (224, 224), (1080, 1920), (17, 33), (1, 1), (2, 900)])
-def test_prepare_cuts_the_centre(size: tuple[int, int]) -> None:
-    image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
-    assert clips.prepare(image, 256, 224).shape == (224, 224, 3)
-
-
 def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
     image = np.random.default_rng(1).integers(0, 256, (256, 340, 3), np.uint8)
     assert np.array_equal(clips.prepare(image, 256, 224), image[16:240, 58:282])
@@ -127,18 +120,6 @@ def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
 def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ClipsConfig(**change)
-
-
-def test_the_key_follows_the_weights_content(tmp_path: Path) -> None:
-    one, two = tmp_path / "a.pt", tmp_path / "b.pt"
-    one.write_bytes(b"numbers")
-    two.write_bytes(b"numbers")
-    by_path = [Clips.identity(ClipsConfig(weights_file=str(path)), FILES) for path in (one, two)]
-    assert by_path[0] == by_path[1]
-    assert "weights" not in ClipsConfig().result_settings()
-    assert Clips.identity(ClipsConfig(), FILES) == {"weights": I3D_KINETICS.member_sha256}
-    random = [Clips.identity(ClipsConfig(weights="random", seed=seed), FILES) for seed in (0, 1)]
-    assert random[0] != random[1]
 
 
 def test_half_precision_is_kept_apart_by_where_it_runs() -> None:

@@ -165,13 +165,6 @@ def test_models_in_several_files_are_read(tmp_path: Path) -> None:
     assert torch.equal(parts, one)
 
 
-def test_half_precision_weights_are_computed_in_full(tmp_path: Path) -> None:
-    folder = saved(tmp_path / "m")
-    model("VideoMAEModel").half().save_pretrained(folder)
-    built = backbones.build("transformers", str(folder), 0, FILES)
-    assert {one.dtype for one in built.parameters()} == {torch.float32}
-
-
 def break_weights(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
 
@@ -358,12 +351,8 @@ def test_published_videomae_v2_has_the_features_of_its_own_forward_pass(tmp_path
     [
         ({"model.blocks.1.attn.q_bias": None}, r"layer\.1\.attention\.attention\.(query\.bias|q_bias)"),
         ({"model.blocks.0.attn.qkv.weight": None}, r"layer\.0\.attention\.attention\.(query|key|value)\.weight"),
-        ({"model.blocks.0.attn.qkv.weight": ()}, r"layer\.0\.attention\.attention"),
-        ({"model.fc_norm.weight": None}, r"fc_norm\.weight"),
         ({"model.pos_embed": (1, 8, 24)}, r"model\.pos_embed"),
         ({"model.blocks.0.gamma_1": (24,)}, r"layer\.0\.gamma_1"),
-        ({"model.blocks.0.attn.scale": (2, 1, 1)}, r"layer\.0\.attention\.attention\.scale"),
-        ({"model.norm.weight": (24,)}, r"model\.norm\.weight"),
     ],
 )
 def test_a_tensor_too_many_or_too_few_in_videomae_v2_is_named(
@@ -373,25 +362,3 @@ def test_a_tensor_too_many_or_too_few_in_videomae_v2_is_named(
     tensors |= {name: torch.ones(shape) for name, shape in changed.items() if shape is not None}
     with pytest.raises(DataError, match=rf"tensors of VideoMAE are missing, unknown or of another size \(.*{named}"):
         backbones.build("transformers", str(v2_folder(tmp_path / "m", tensors)), 0, FILES)
-
-
-def test_a_processor_that_names_no_cut_leaves_the_size_of_the_network(tmp_path: Path) -> None:
-    folder = v2_folder(tmp_path / "m", tensors_of_v2())
-    before = Clips.identity(config(folder), FILES)["input"]
-    place = folder / "preprocessor_config.json"
-    place.write_text(
-        json.dumps({name: value for name, value in json.loads(place.read_text()).items() if name != "crop_size"})
-    )
-    assert Clips.identity(config(folder), FILES)["input"] == before
-    change("preprocessor_config.json", size=36)(folder)  # as older versions of the library wrote it
-    assert Clips.identity(config(folder), FILES)["input"] == before
-
-
-def test_videomae_v2_without_a_size_is_refused(tmp_path: Path) -> None:
-    folder = v2_folder(tmp_path / "m", tensors_of_v2())
-    change("config.json", model_config={**V2, "depth": None})(folder)
-    with pytest.raises(DataError, match="not a model of VideoMAE"):
-        backbones.build("transformers", str(folder), 0, FILES)
-    change("config.json", model_config={name: V2[name] for name in V2 if name != "embed_dim"})(folder)
-    with pytest.raises(DataError, match=r"lack a value \('embed_dim'\)"):
-        backbones.build("transformers", str(folder), 0, FILES)

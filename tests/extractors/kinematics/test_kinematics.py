@@ -72,19 +72,6 @@ def run(
     return Kinematics(KinematicsConfig(**config), FILES).extract(Unopened(record, times))  # type: ignore[arg-type]
 
 
-def test_shapes_names_units(tmp_path: Path) -> None:
-    output = run(tmp_path, robot())
-    master, slave, time = (output.arrays[name] for name in ("master", "slave", "time"))
-    Kinematics.promise(KinematicsConfig(), 0).check(output)
-    assert master.names == slave.names
-    assert len(set(master.names)) == master.values.shape[1] == 46
-    np.testing.assert_allclose(time.values, np.arange(120) / 30)
-    assert {"left_x_m", "right_gripper_rad", "left_jerk_m_s3", "hands_distance_m"} <= set(master.names)
-    assert output.quality["rows"] == 120
-    assert output.quality["duration_s"] == pytest.approx(4.0)
-    assert output.quality["video_compared"] is False
-
-
 def test_all_76_columns_arrive_under_the_right_name(tmp_path: Path) -> None:
     rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
     derived = ("speed", "acceleration", "jerk", "gripper_motion", "bimanual")
@@ -118,14 +105,6 @@ def test_the_preset_of_the_paper_takes_the_76_columns_with_the_handles_at_the_sl
     np.testing.assert_allclose(slave.values, np.concatenate(slaves, axis=1), rtol=1e-6)
     assert slave.names == master.names, "the transformation maps as many numbers as it gives, as in the paper"
     assert slave.names[18:20] == ("left_gripper_rad", "left_handle_rad")
-
-
-def test_no_recipe_of_training_changes_how_kinematics_are_read() -> None:
-    before = {"pairing": "motion", "rate_hz": 30.0, "offset_s": 0.0, "smoothing_s": 0.1, "rotation": "6d"}
-    before |= dict.fromkeys(("position", "velocity", "gripper", "speed", "acceleration", "jerk"), True)
-    before |= {"gripper_motion": True, "bimanual": True}
-    for recipe in ("tools", "fast", "paper"):
-        assert load_config("jigsaws", {"train.recipe": recipe}).method.stage("kinematics").result_settings() == before
 
 
 def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path: Path) -> None:
@@ -185,12 +164,6 @@ def test_the_mismatch_with_the_video_is_reported(tmp_path: Path) -> None:
     assert usual["video_longer_by_s"] == pytest.approx(1 / 3)
     assert run(tmp_path, robot(), np.arange(90) / 30, video=True).quality["video_mismatch"] is True
     assert run(tmp_path, robot(), None, video=True).quality["video_compared"] is False
-
-
-def test_offset_and_rate_place_the_rows_on_the_videos_clock(tmp_path: Path) -> None:
-    time = run(tmp_path, robot(30), offset_s=-0.5, rate_hz=60).arrays["time"].values
-    assert time[0] == -0.5
-    assert time[-1] == pytest.approx(-0.5 + 29 / 60)
 
 
 def test_no_file_damaged_file_impossible_numbers(tmp_path: Path) -> None:

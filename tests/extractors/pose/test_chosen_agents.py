@@ -93,38 +93,12 @@ def test_tracks_are_counted_over_all_shots() -> None:
     assert choose_agents(later, 10, times, (640, 360), config, first=2)[0] == [later[1]]
 
 
-def test_agents_are_numbered_from_left_to_right_in_every_shot() -> None:
-    for sides in ((400, 150), (100, 500)):
-        shot = tracks_of([people(*[person(x, 200, 0.3 * t) for x in sides]) for t in range(20)])
-        left, right = chosen(shot, 20, agents=2)[0]
-        assert place(left) < place(right)
-
-
-def test_two_people_who_are_in_the_picture_together_are_two_agents() -> None:
-    frames = [people(person(300, 200, 0.3 * np.sin(t)), person(360, 200, 0.3 * np.cos(t))) for t in range(COUNT)]
-    left, right = chosen(tracks_of(frames), agents=2)[0]
-    assert len(left.frames) == len(right.frames) == COUNT
-    assert place(left) < place(right)
-
-
 def test_people_who_are_there_for_a_moment_are_no_agents() -> None:
     frames = [people(person(300, 200, 0.5 * np.sin(t))) if t < 3 else Detections.none() for t in range(COUNT)]
     steady = [people(person(100, 200, 0.1 * np.sin(t))) for t in range(COUNT)]
     joined = [Detections.joined(pair) for pair in zip(frames, steady, strict=True)]
     (one,) = chosen(tracks_of(joined), agents=2)[0]
     assert len(one.frames) == COUNT
-
-
-@pytest.mark.parametrize("count", [1, 2, 20])
-def test_a_still_picture_has_agents(count: int) -> None:
-    shot = chosen(tracks_of([people(person(300, 200), person(500, 200))] * count), count, agents=2)[0]
-    assert [place(one) < 400 for one in shot] == [True, False]
-
-
-def test_nobody_is_no_agent() -> None:
-    agents, table = chosen([])
-    assert agents == []
-    assert table.shape == (0, len(TRACK_COLUMNS))
 
 
 def test_salience_is_relative_to_the_least_agent_of_the_shot(spectators_and_a_diver: list[Track]) -> None:

@@ -13,8 +13,6 @@ from extractors.pose.detections import Detections
 from extractors.pose.shot_people import People, Track
 from tests.helpers.drawn_people import person
 
-NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)
-
 
 def moving(count: int = 30, spin: float = 0.0) -> np.ndarray:
     """(N, 17, 3) a person who moves steadily and turns."""
@@ -83,13 +81,6 @@ def test_a_body_that_turns_its_back_keeps_its_sides() -> None:
     assert not exchanged_sides(poses, np.arange(60) / 25).any()
 
 
-def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
-    poses = moving()
-    scores = np.full(30, 0.5)
-    poses[4:9], scores[4:9] = (np.nan, np.nan, 0), 0
-    assert clean(np.arange(30) / 25, poses, scores, NOTHING) == pytest.approx(poses, nan_ok=True)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 25), st.integers(1, 12), st.floats(0.04, 0.5))
 def test_gaps_are_interpolated_up_to_the_longest(start: int, length: int, longest: float) -> None:
@@ -117,23 +108,10 @@ def test_a_joint_that_is_never_detected_stays_missing() -> None:
     assert np.isfinite(np.delete(out, 3, axis=1)).all()
 
 
-def test_a_joint_without_a_place_has_no_score() -> None:
-    poses = moving()
-    poses[5, 3, 0] = np.nan
-    assert clean(np.arange(30) / 25, poses, np.full(30, 0.5), NOTHING)[5, 3, 2] == 0
-
-
 def smoothed(poses: np.ndarray, scores: np.ndarray, sigma: float) -> np.ndarray:
     """The poses on 25 frames a second after smoothing alone."""
     times = np.arange(len(poses)) / 25
     return clean(times, poses, scores, CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=sigma))
-
-
-@given(st.floats(0.02, 0.3), st.floats(-5, 5))
-@settings(max_examples=20, deadline=None)
-def test_smoothing_keeps_steady_motion(sigma: float, speed: float) -> None:
-    poses = np.stack([person(100 + speed * t, 120 + t) for t in range(30)]).astype(np.float64)
-    assert smoothed(poses, np.full(30, 0.5), sigma) == pytest.approx(poses, abs=0.05)
 
 
 @pytest.mark.parametrize(("degrees_per_s", "lost"), [(720, 0.02), (1080, 0.065)])
@@ -159,27 +137,6 @@ def test_one_curve_goes_through_the_detections_of_all_views() -> None:
     assert np.abs(out[:, 5:, :2] - truth[:, 5:, :2]).max() < 1.5
 
 
-def test_members_with_exchanged_sides_count_with_those_of_the_path() -> None:
-    truth = lopsided(np.zeros(30))
-    views = np.stack([truth, truth[:, MIRRORED]], axis=1)
-    out = cleaned(np.arange(30) / 25, views, np.full((30, 2), 0.5), CleaningConfig())
-    assert out[..., :2] == pytest.approx(truth[..., :2], abs=0.01)
-
-
-def test_a_single_frame_has_the_body_that_the_views_agree_on() -> None:
-    truth = moving(1)
-    views = np.stack([truth, moving(2)[1:]], axis=1)
-    out = cleaned(np.zeros(1), views, np.full((1, 2), 0.5), CleaningConfig())
-    assert out == pytest.approx(views.mean(axis=1))
-
-
-def test_detections_of_somebody_else_do_not_count() -> None:
-    truth = moving()
-    views = np.stack([truth, truth + np.array([300.0, 0, 0])], axis=1)
-    out = cleaned(np.arange(30) / 25, views, np.full((30, 2), 0.5), CleaningConfig())
-    assert out[..., :2] == pytest.approx(truth[..., :2], abs=0.01)
-
-
 def test_smoothing_draws_in_outliers_and_leaves_their_neighbours() -> None:
     poses, scores = moving(), np.full(30, 0.5)
     noisy = poses.copy()
@@ -190,11 +147,3 @@ def test_smoothing_draws_in_outliers_and_leaves_their_neighbours() -> None:
     assert out[..., 2] == pytest.approx(noisy[..., 2])
     assert (smoothed(noisy, scores, 0.0) == noisy).all()
     assert smoothed(noisy[:2], scores[:2], 0.06) == pytest.approx(noisy[:2], abs=1e-3)
-
-
-def test_frames_with_low_scores_are_drawn_to_their_surroundings() -> None:
-    poses, scores = moving(), np.full(30, 0.6)
-    poses[12, :, 0] += 8
-    trusted = smoothed(poses, scores, 0.06)[12, 5, 0]
-    scores[12] = 0.05
-    assert smoothed(poses, scores, 0.06)[12, 5, 0] < trusted - 1

@@ -50,16 +50,6 @@ def test_a_body_of_several_views_is_one_weighted_by_scores() -> None:
     assert bodies.keypoints[0, :, 0] == pytest.approx(person(10 * share, 0)[:, 0], abs=1e-3)
 
 
-def test_detections_of_one_view_are_never_merged() -> None:
-    assert len(merged_views([people(person(0, 0), person(5, 0)), Detections.none()])) == 2
-
-
-def test_two_people_in_two_views_are_two() -> None:
-    bodies = merged_views([people(person(100, 100), person(160, 100)), people(person(158, 100), person(101, 100))])
-    assert sorted(bodies.keypoints[:, 0, 0].tolist()) == pytest.approx([100.5, 159])
-    assert bodies.scores == pytest.approx([0.6, 0.6])
-
-
 def test_exchanged_sides_are_two_hypotheses_and_not_their_mean() -> None:
     bodies = merged_views([people(person(0, 0)), people(person(0, 0)[MIRRORED])])
     assert bodies.scores == pytest.approx([0.3, 0.3])
@@ -76,14 +66,3 @@ def test_merging_keeps_the_sum_of_scores_and_a_body_near_every_detection(groups:
     assert bodies.scores.sum() * len(views) == pytest.approx(everyone.scores.sum(), abs=1e-6)
     for pose in everyone.keypoints:
         assert np.abs(bodies.keypoints[:, 11, 0] - pose[11, 0]).min() < 2 * PERSON_RADIUS * 150
-
-
-def test_the_best_people_are_above_the_score_and_in_order() -> None:
-    group = people(person(0, 0), person(50, 0), person(90, 0), scores=[0.2, 0.6, 0.05])
-    assert group.best(0.1).scores == pytest.approx([0.6, 0.2])
-
-
-def test_nobody_joined_is_nobody() -> None:
-    nobody = Detections.joined([])
-    assert len(nobody) == len(nobody.best(0.0)) == len(merged_views([nobody, nobody])) == 0
-    assert len(Detections.joined([nobody, people(person(0, 0))])) == 1

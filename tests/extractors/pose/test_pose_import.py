@@ -81,19 +81,6 @@ def test_imported_joints_are_stored_and_the_map_is_reported(video: Path, tmp_pat
     assert states(videos(video), config) == {"dive.mp4/pose": ("fresh", "")}
 
 
-def test_an_output_of_the_former_version_is_stale_with_the_reason(
-    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(video.with_suffix(".json"), results())
-    config = importing(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(Pose, "version", 5)
-        extract(videos(video), config)
-    ((state, reason),) = states(videos(video), config).values()
-    assert state == "stale"
-    assert "stage version 5 -> 8" in reason
-
-
 def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path, tmp_path: Path) -> None:
     put(tmp_path / "a" / "dive.json", results())
     extract(videos(video), importing(tmp_path, "a"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -11,7 +10,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from data.errors import DataError, UsageError, WeightsError
+from data.errors import DataError, WeightsError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video import Picture
@@ -19,10 +18,9 @@ from extractors.contract import MadeSource
 from extractors.keypoint_geometry import INTERPOLATED_SCORE, body_sizes
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
-from extractors.pose.chosen_agents import TRACK_COLUMNS
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from tests.helpers.drawn_people import SIZE, ColourReader, person, picture
+from tests.helpers.drawn_people import ColourReader, person, picture
 
 FILES = StageFiles()
 
@@ -76,21 +74,6 @@ def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video() -> Non
     assert output.arrays["boxes"].values[0, 0] == pytest.approx([*pose[:, :2].min(0), *pose[:, :2].max(0)], abs=12)
 
 
-def test_every_array_has_its_dims_and_the_same_number_of_frames() -> None:
-    output = extract([picture(pose) for pose in somersault(8)], agents=2, stride=3)
-    Pose.promise(PoseConfig(stride=3), 8).check(output)
-    arrays = output.arrays
-    assert arrays["frame_index"].values.tolist() == [0, 3, 6]
-    assert arrays["time"].values == pytest.approx([0, 0.12, 0.24])
-    assert arrays["size"].values.tolist() == list(SIZE)
-    assert arrays["keypoints"].values.shape == (3, 2, 17, 3)
-    missing = arrays["keypoints"].values[:, 1]
-    assert np.isnan(missing[..., :2]).all()
-    assert (missing[..., 2] == 0).all()
-    assert np.isnan(arrays["boxes"].values[:, 1]).all()
-    assert set(Pose.headline) <= set(output.quality)
-
-
 def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
     poses = somersault(40, speed=0.05)
     images = [picture(pose) if t not in (10, 11) and not 20 <= t < 35 else picture() for t, pose in enumerate(poses)]
@@ -103,13 +86,6 @@ def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
     assert output.quality["longest_gap_s"] == pytest.approx(0.6)
     assert output.quality["found_rate"] == pytest.approx(23 / 40)
     assert output.arrays["filled"].values.sum() == 2
-
-
-def test_an_empty_video_and_a_single_frame_are_fine() -> None:
-    empty = extract([picture()] * 5)
-    assert empty.quality["found_rate"] == len(empty.arrays["tracks"].values) == 0
-    assert empty.arrays["tracks"].values.shape == (0, len(TRACK_COLUMNS))
-    assert extract([picture(person(160, 120))]).quality["found_rate"] == 1
 
 
 def test_cuts_are_reported_in_seconds_and_nothing_is_interpolated_over_them() -> None:
@@ -157,27 +133,6 @@ def test_a_machine_that_cannot_run_the_network_is_no_fault_of_its_file(monkeypat
     backend = MoveNet(PoseConfig(), {}, Mock(network=Mock(return_value=network)))
     with pytest.raises(WeightsError, match=r"does not run here \(bad combination\)"):
         backend.detect(picture())
-
-
-def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
-    path = tmp_path / "weights.tflite"
-    path.write_bytes(b"nothing")
-    published = Pose.identity(PoseConfig(), FILES)["weights"]
-    assert published.startswith("d4489f89")
-    own = Pose.identity(PoseConfig(weights_file=str(path)), FILES)["weights"]
-    assert own != published
-    moved = path.rename(tmp_path / "moved.tflite")
-    assert Pose.identity(PoseConfig(weights_file=str(moved)), FILES)["weights"] == own
-
-
-@pytest.mark.parametrize("backend", ["mmpose", "rtmlib"])
-def test_a_backend_that_is_not_installed_says_what_to_type(backend: str) -> None:
-    if find_spec(backend) is not None:
-        pytest.skip(f"{backend} is installed here")
-    settings = {"mmpose": {"config": "rtmo-s", "checkpoint": "rtmo-s.pth"}, "rtmlib": {"model": "rtmo.onnx"}}
-    with pytest.raises(UsageError, match=f"the {backend} backend is not installed") as caught:
-        load_backend(PoseConfig(backend=backend, **{backend: settings[backend]}), FILES)
-    assert "pip install" in str(caught.value.fix)
 
 
 @pytest.fixture(scope="module")

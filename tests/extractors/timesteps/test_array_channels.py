@@ -39,14 +39,6 @@ def test_every_column_has_the_place_of_its_value(
         made.column("other")
 
 
-def test_what_is_not_finite_has_no_weight() -> None:
-    values = np.array([[1.0, 2.0], [np.nan, 3.0], [np.inf, -np.inf]])
-    made = array_channels(stored(values, ("a", "b")), "sensor", "felt")
-    assert made.weight.tolist() == [[1, 1], [0, 1], [0, 0]]
-    assert made.values.tolist() == [[1, 2], [0, 3], [0, 0]]
-    assert made.observed.tolist() == made.present.tolist() == [True, True, False]
-
-
 @pytest.mark.parametrize(
     ("output", "array", "message"),
     [

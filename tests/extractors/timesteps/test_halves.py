@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extractors.timesteps.mirror import exchange_map, mirror_map
+from extractors.timesteps.mirror import mirror_map
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.extractors.timesteps.test_mirror import extracted
@@ -29,17 +29,6 @@ def person() -> np.ndarray:
     return scored(xy)[:, None]
 
 
-@pytest.mark.parametrize(("first", "second"), CUTS)
-@pytest.mark.parametrize("forms", [("place", "body", "angle"), EVERY, ("angle",)])
-def test_both_halves_have_the_same_channels_in_the_same_order(first, second, forms):
-    arrays = halves(first, second, pose={"forms": forms}).arrays
-    assert arrays["primary"].names == arrays["secondary"].names
-    assert len(set(arrays["primary"].names)) == len(arrays["primary"].names)
-    assert arrays["primary"].values.shape == arrays["secondary"].values[:, 0].shape
-    assert arrays["primary_mask"].values.all()
-    assert arrays["secondary_mask"].values.all()
-
-
 def test_a_half_holds_its_own_joints_and_what_belongs_to_the_whole_body():
     whole = pose_channels(pose_of([still(STANDING)], TIME), [0], PoseSettings(forms=EVERY))[0]
     for half, name, source in (
@@ -56,25 +45,6 @@ def test_a_half_holds_its_own_joints_and_what_belongs_to_the_whole_body():
     counts = [len(half_of(whole, half).names) for half in ("left", "right")]
     shared = sum("left_" not in name and "right_" not in name for name in whole.names)
     assert sum(counts) == len(whole.names) + shared
-
-
-def test_the_difference_shows_the_joints_that_move_on_one_side():
-    arrays = halves("left", "right").arrays
-    apart = np.ptp(arrays["primary"].values - arrays["secondary"].values[:, 0], axis=0)
-    moving = {name.rpartition(".")[0] for name, size in zip(arrays["primary"].names, apart, strict=True) if size > 0.05}
-    assert {"side.angle.knee", "side.body.wrist.y"} <= moving
-    assert not any(name.startswith(("place", "torso")) or "head" in name for name in moving)
-
-
-@pytest.mark.parametrize(("first", "second"), CUTS)
-def test_trial_descriptors_of_halves(first, second):
-    trial = halves(first, second).arrays["trial"]
-    values = dict(zip(trial.names, trial.values.tolist(), strict=True))
-    assert {"primary.turned_rad", "primary.log_path_body", "pair.body_difference_mean", "pair.lag_s"} <= set(values)
-    assert not any("distance" in name or "height" in name for name in values)
-    assert ("primary.knee_low" in values) == (first == "left")
-    assert values["pair.body_difference_mean"] > 0.1
-    exchange_map(trial.names)
 
 
 def test_sides_have_no_mirror_image_and_levels_have():

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from data.store.arrays import Floats
-from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
-from extractors.smoothing import smoothed
 from extractors.timesteps.motion_descriptors import PointTrack
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
@@ -72,18 +70,6 @@ def test_above_what_curves_follow_there_is_no_velocity(rate: float) -> None:
         assert degrees_per_s < 2000 or weight.max() == 0
 
 
-def test_below_25_frames_a_second_the_limit_is_50_degrees_a_frame() -> None:
-    for rate in (10.0, 15.0, 20.0):
-        for degrees, share in ((40.0, 1.0), (80.0, 0.0)):
-            time, joints, truth = somersault(degrees * rate, rate)
-            (body,) = pose_channels(pose_of([joints], time), [0], PoseSettings(forms=("velocity",)))
-            got, weight = body.columns(["velocity.left_ankle.x", "velocity.left_ankle.y"])
-            assert (weight > 0).mean() == share
-            if share:
-                wrong = np.linalg.norm(got - truth[:, 15], axis=1)[4:-4]
-                assert wrong.max() < 0.05 * np.radians(degrees * rate) * np.linalg.norm(STANDING[15]) / TORSO
-
-
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("hertz", [0.5, 1.0, 2.0, 2.5])
 def test_a_limb_that_swings_has_its_speed(hertz: float, rate: float) -> None:
@@ -100,17 +86,6 @@ def test_a_limb_that_swings_has_its_speed(hertz: float, rate: float) -> None:
     wrong = np.abs(np.linalg.norm(got, axis=1) - truth) / truth.max()
     assert wrong[inside(rate)].max() < 0.05
     assert wrong.max() < 0.15  # the first and the last rows have neighbours on one side only
-
-
-@pytest.mark.parametrize("rate", RATES)
-def test_the_turning_of_a_trunk_that_swings(rate: float) -> None:
-    time = np.arange(0, 2, 1 / rate)
-    joints = 300 + rotated(STANDING, np.radians(60) * np.sin(2 * np.pi * 2 * time))
-    (body,) = pose_channels(pose_of([joints], time), [0], PoseSettings(forms=("angle",)))
-    got, weight = body.column("torso.turn")
-    truth = np.radians(60) * 4 * np.pi * np.cos(4 * np.pi * time)
-    assert weight.min() > 0
-    assert np.abs(got - truth)[inside(rate)].max() < 0.05 * truth.max()
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -139,23 +114,6 @@ def test_descriptors_have_the_speed_of_a_circle(rate: float) -> None:
     assert PointTrack("", "body", time, far, np.ones(len(time))).speed()[1].max() == 0
 
 
-@pytest.mark.parametrize("hertz", [0.5, 1.0, 2.0])
-def test_tools_have_their_acceleration_approach_and_gripper_speed(hertz: float) -> None:
-    time, omega = np.arange(90) / 30, 2 * np.pi * hertz
-    wave, rate = np.sin(omega * time), omega * np.cos(omega * time)
-    block = np.zeros((90, 19))
-    block[:, 0], block[:, 12], block[:, 18] = 0.05 * wave, 0.05 * rate, 0.4 * wave
-    tool = Tool.from_block(time, block, block[:, 18], 0.1)
-    other = Tool.from_block(time, block * 0 + [0.3, *np.zeros(18)], block[:, 18], 0.1)
-    made = dict(ONE_TOOL["acceleration"](tool) + ONE_TOOL["gripper_motion"](tool) + list(two_tools(other, tool)))
-    for name, truth in (
-        ("acceleration_m_s2", 0.05 * omega**2 * np.abs(wave)),
-        ("gripper_speed_rad_s", 0.4 * rate),
-        ("hands_approach_m_s", -0.05 * rate),
-    ):
-        assert np.abs(made[name] - truth)[8:-8].max() < 0.05 * np.abs(truth).max(), name
-
-
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("late_s", [-0.3, -0.05, 0.02, 0.11, 0.4])
 def test_the_delay_between_two_people(late_s: float, rate: float) -> None:
@@ -171,11 +129,3 @@ def test_the_delay_between_two_people(late_s: float, rate: float) -> None:
     people = pose_of([jumping(time), jumping(time - late_s)], time)
     one, other = pose_channels(people, [0, 1], PoseSettings())
     assert pair_descriptors(one, other)["lag_s"] == pytest.approx(late_s, abs=0.01)
-
-
-def test_smoothing_keeps_the_radius_of_a_circle() -> None:
-    time = np.arange(60) / 30
-    angle = np.radians(1080) * time
-    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    fitted = smoothed(time, circle[:, None], np.ones((60, 1)), 0.06)[:, 0]
-    assert np.linalg.norm(fitted, axis=1) == pytest.approx(np.ones(60), abs=0.03)

@@ -14,7 +14,6 @@ from extractors.timesteps.motion_descriptors import (
     PointTrack,
     activity,
     correlation,
-    floored_log,
     lag_by_correlation,
     spectral_centroid,
     track_descriptors,
@@ -46,21 +45,6 @@ def test_a_point_that_rests_half_of_the_time_is_idle_half_of_the_time() -> None:
     assert got["slow_share"] == pytest.approx(0.5, abs=0.03)
     assert got["speed_variation"] == pytest.approx(1, abs=0.05)  # standard deviation .1 over mean .1
     assert "slow_share" not in track_descriptors(track(np.zeros((600, 2)), unit="body"))
-
-
-def test_rows_without_weight_have_no_influence() -> None:
-    straight = TIME[:, None] * [0.1, 0.0]
-    wild = np.where((TIME > 4)[:, None] & (TIME < 5)[:, None], 99.0, straight)
-    weight = np.where((TIME > 4) & (TIME < 5), 0.0, 1.0)
-    got = track_descriptors(track(wild, weight=weight))
-    assert got["log_speed_m_s"] == pytest.approx(np.log(0.1), abs=1e-3)
-    assert set(track_descriptors(track(wild, weight=0 * weight)).values()) == {0.0}
-
-
-def test_the_workspace_is_the_product_of_the_deviations() -> None:
-    points = np.random.default_rng(0).normal(0, [1, 2, 3], (600, 3))
-    assert track_descriptors(track(points))["log_volume"] == pytest.approx(np.log(points.std(axis=0)).sum())
-    assert track_descriptors(track(0 * points))["log_volume"] == pytest.approx(3 * floored_log(0))
 
 
 @given(st.integers(0, 9999))

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from extractors.keypoint_geometry import MIRRORED
 from extractors.signals import FILL_WEIGHT
-from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
 from tests.helpers.drawn_people import BODY as STANDING
-from tests.helpers.made_outputs import flow_output, pose_of
+from tests.helpers.made_outputs import pose_of
 
 
 def moved(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0, 0)) -> np.ndarray:
@@ -69,14 +68,6 @@ def test_shared_frame_ignores_place_and_zoom_of_the_picture_but_keeps_the_relati
     assert one[0].names == one[1].names
 
 
-def test_unequal_people_keep_their_sizes_in_the_shared_frame():
-    small, tall = still(moved(scale=0.5)), still(moved(scale=1.5, shift=(200, 0)))
-    a, b = pose_channels(pose_of([small, tall], TIME), [0, 1], PoseSettings(forms=("camera", "body")))
-    extent = [c.column("camera.head.y")[0][0] - c.column("camera.left_ankle.y")[0][0] for c in (a, b)]
-    assert extent[1] == pytest.approx(3 * extent[0])
-    np.testing.assert_allclose(a.column("body.head.y")[0], b.column("body.head.y")[0], atol=1e-6)
-
-
 def test_signs_and_units():
     fall = STANDING + np.arange(20)[:, None, None] / 25 * [0.0, 100.0]
     one = pose_channels(pose_of([fall], TIME), [0], PoseSettings(forms=EVERY))[0]
@@ -121,45 +112,6 @@ def test_positions_gaps_and_sides_stay_as_the_pose_stage_stored_them():
     )
 
 
-def test_velocities_do_not_reach_over_a_cut():
-    places = np.concatenate([100 * TIME[:10], 300 + 0 * TIME[10:]])
-    keypoints = scored(STANDING + places[:, None, None] * [1.0, 0.0])
-    cut = clean_pose(TIME, keypoints, np.array([TIME[10]]), PoseSettings())
-    np.testing.assert_allclose(cut.velocity[..., 0], np.repeat([100, 0], 10)[:, None].repeat(13, 1), atol=1e-3)
-    assert cut.moving.min() > 0
-    jump = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings()).moving
-    assert jump[[0, 19]].min() > 0
-    assert jump[8:12].max() == 0, "no curve follows a jump"
-
-
-def test_keypoints_with_low_scores_have_no_weight():
-    keypoints = scored(still(STANDING), 0.9)
-    keypoints[10, 15, 2] = 0.05
-    weight = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings()).weight[:, POINTS.index("left_ankle")]
-    assert np.flatnonzero(weight == 0).tolist() == [10]
-
-
-def test_an_agent_that_was_not_tracked_has_its_channels_without_weight():
-    here, absent = pose_channels(pose_of([still(STANDING)], TIME), [0, 3], PoseSettings(forms=EVERY))
-    assert here.names == absent.names
-    assert here.observed.all()
-    assert not absent.weight.any()
-    assert not absent.values.any()
-    assert not absent.observed.any()
-
-
-@pytest.mark.parametrize("frames", [0, 1, 2])
-def test_very_short_videos(frames):
-    time = np.arange(frames) / 25
-    people = [np.zeros((0, 17, 2)) if not frames else still(moved(shift=(x, 0)), frames) for x in (0, 100)]
-    for one in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
-        assert np.isfinite(one.values).all()
-        assert one.values.shape == (frames, len(one.names))
-        if frames == 1:
-            assert one.column("camera.head.x")[1].all()
-            assert not one.column("velocity.head.x")[1].any()
-
-
 @given(st.integers(0, 10_000))
 @settings(max_examples=40, deadline=None)
 def test_any_keypoints_give_finite_channels(seed):
@@ -173,17 +125,3 @@ def test_any_keypoints_give_finite_channels(seed):
     for one in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
         assert np.isfinite(one.values).all()
         assert ((one.weight >= 0) & (one.weight <= 1)).all()
-
-
-def test_camera_channels():
-    camera = flow_channels(flow_output(4))
-    assert camera.names[:5] == ("motion.pan_x", "motion.pan_y", "motion.zoom", "motion.rotation", "cell.00.u")
-    assert camera.span == (0.0, pytest.approx(0.16))
-    assert camera.time[0] == pytest.approx(0.02)
-    assert camera.column("motion.pan_y")[1] == pytest.approx(0.75)
-    assert not camera.column("cell.01.u")[1].any()
-    assert camera.column("cell.02.v")[0] == pytest.approx(0.5)
-    assert flow_channels(flow_output(0)).values.shape == (0, 10)
-    lone = flow_output(1)
-    lone.arrays["time"].values[:] = 0  # as the stage stores the pair of a video of one frame
-    assert flow_channels(lone).span == (0.0, 0.04)

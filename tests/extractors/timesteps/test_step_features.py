@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from data.video import Phase
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.step_bounds import equal_bounds, phase_bounds
-from extractors.timesteps.step_features import average_steps, statistic_names, step_features
+from extractors.timesteps.step_features import average_steps, step_features
 
 KINDS = ("mean", "mean_std_absdiff", "samples", "dct")
 
@@ -41,12 +41,6 @@ def test_the_steps_of_a_phase_that_is_left_out_are_unobserved(kind: str):
     assert not steps.values[2:4].any()
 
 
-def test_samples_follow_the_signal():
-    time = np.arange(0, 10, 0.1)
-    steps = cut(track(time, 2 * time), steps=5, kind="samples", k=4)
-    np.testing.assert_allclose(steps.values.ravel()[:-1], 2 * equal_bounds(0, 10, 20).mean(axis=1)[:-1], atol=1e-5)
-
-
 @given(
     rate=st.floats(12, 60),
     shift=st.floats(-1e4, 1e4),
@@ -67,41 +61,6 @@ def test_neither_frame_rate_nor_clock_matter(rate, shift, steps, kind):
     np.testing.assert_allclose(two.values, one.values, atol=0.12 * scale)
 
 
-@given(value=st.floats(-1e3, 1e3), rows=st.integers(1, 40), steps=st.integers(1, 15), seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
-def test_a_constant_has_no_spread_even_with_gaps(value, rows, steps, seed):
-    rng = np.random.default_rng(seed)
-    time = np.cumsum(rng.uniform(0.01, 0.2, rows))
-    weight = rng.uniform(0, 1, (rows, 1)) * (rng.random((rows, 1)) > 0.4)
-    result = cut(track(time, np.full(rows, value), weight=weight), steps=steps)
-    expected = np.where(result.mask[:, None], [value, 0, 0], 0)
-    np.testing.assert_allclose(result.values, expected, atol=1e-6 * (1 + abs(value)))
-    waves = cut(track(time, np.full(rows, value), weight=weight), steps=steps, kind="dct").values
-    np.testing.assert_allclose(waves[:, 1:], 0, atol=1e-5 * (1 + abs(value)))
-
-
-def test_masked_rows_do_not_leak_into_the_result():
-    time = np.arange(0, 5, 0.1)
-    weight = np.ones((50, 1))
-    weight[12:18] = 0
-    clean = track(time, wave(time), weight=weight)
-    dirty_values = wave(time).copy()
-    dirty_values[12:18] = np.nan
-    dirty = track(time, dirty_values, weight=np.ones((50, 1)))
-    for kind in KINDS:
-        np.testing.assert_array_equal(cut(dirty, kind=kind).values, cut(clean, kind=kind).values)
-
-
-def test_steps_without_the_agent_are_masked_and_zero():
-    time = np.arange(0, 5, 0.1)
-    weight = np.ones((50, 1))
-    weight[20:40] = 0
-    result = cut(track(time, 1 + time, weight=weight))
-    assert result.mask.tolist() == [True, True, False, False, True]
-    assert not result.values[2:4].any()
-    assert result.values[[0, 1, 4], 0].all()
-
-
 def test_a_channel_missing_in_an_unmasked_step_is_interpolated_between_its_neighbours():
     time = np.arange(0, 3, 0.1)
     weight = np.ones((30, 3))
@@ -111,18 +70,6 @@ def test_a_channel_missing_in_an_unmasked_step_is_interpolated_between_its_neigh
     assert result.mask.all()
     assert result.values[1, 0] == pytest.approx((result.values[0, 0] + result.values[2, 0]) / 2)
     assert not result.values[:, 2].any()
-
-
-@pytest.mark.parametrize("rows", [0, 1, 2, 3])
-@pytest.mark.parametrize("kind", KINDS)
-def test_fewer_rows_than_steps(rows, kind):
-    time = 0.04 * np.arange(rows)
-    result = cut(track(time, 3 + time), steps=10, kind=kind)
-    assert result.mask.tolist() == [rows > 0] * 10
-    assert np.isfinite(result.values).all()
-    if rows == 1 and kind != "dct":
-        np.testing.assert_allclose(result.values[:, 0], 3)
-    assert result.values.shape == (10, len(statistic_names(kind, 3)))
 
 
 @given(
@@ -138,13 +85,6 @@ def test_always_finite(time, values, kind):
     if len(ascending) < 2 or np.diff(ascending).min() > 1e-9:
         assert np.isfinite(result.values).all()
     assert not result.values[~result.mask].any()
-
-
-@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
-@pytest.mark.parametrize("kind", KINDS)
-def test_numbers_too_large_to_square_stay_finite(kind):
-    result = cut(track(np.arange(20.0), np.tile([1e300, -1e300], 10)), kind=kind)
-    assert np.isfinite(result.values).all()
 
 
 def test_average_steps_by_time():

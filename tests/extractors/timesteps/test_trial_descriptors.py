@@ -12,7 +12,7 @@ from data.stage_files import StageFiles
 from data.store import StageOutput
 from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.channels import Channels, make_channels
-from extractors.timesteps.trial_descriptors import describe_trial, pair_descriptors
+from extractors.timesteps.trial_descriptors import describe_trial
 from tests.extractors.skeleton.test_skeleton import moving
 from tests.helpers.made_outputs import skeleton_of
 
@@ -91,21 +91,6 @@ def test_a_body_in_three_dimensions_has_the_descriptors_of_one_in_a_picture() ->
         assert deep[name] == pytest.approx(value, abs=2e-3), name
 
 
-def test_joint_angles_are_averaged_over_both_sides() -> None:
-    points = moving(40, seed=6)
-    got = described(people(points, points + 1), "skeleton:0", "skeleton:1", "place", "angle")
-
-    def angle(a: int, b: int, c: int) -> NDArray[np.float64]:
-        first, second = points[:, a] - points[:, b], points[:, c] - points[:, b]
-        cosine = (first * second).sum(axis=1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
-        return np.arccos(cosine)
-
-    knees = (angle(11, 13, 15) + angle(12, 14, 16)) / 2
-    hips = (angle(5, 11, 13) + angle(6, 12, 14)) / 2
-    assert got["primary.knee_mean"] == pytest.approx(knees.mean(), abs=1e-3)
-    assert got["primary.hip_low"] == pytest.approx(np.percentile(hips, 5), abs=1e-3)
-
-
 def tools(left: NDArray[np.float64], right: NDArray[np.float64], rate: float = 50) -> Channels:
     """Two tool tips (row, 3) in metres."""
     names = tuple(f"{side}_{axis}_m" for side in ("left", "right") for axis in "xyz")
@@ -129,21 +114,6 @@ def test_hands_that_move_in_turn_are_never_busy_together() -> None:
     assert together[row["primary.hands.log_speed_ratio"]] == pytest.approx(0, abs=1e-6)
     _, faster = describe_trial(tools(3 * first, first), [tools(first, first)], 10)
     assert faster[row["primary.hands.log_speed_ratio"]] == pytest.approx(np.log(3), abs=1e-3)
-
-
-def test_several_secondary_agents_are_averaged_and_other_kinds_have_no_pair() -> None:
-    rng = np.random.default_rng(0)
-    one, two, three = (tools(*np.cumsum(rng.normal(0, 0.01, (2, 80, 3)), axis=1)) for _ in range(3))
-    names, together = describe_trial(one, [two, three], 2)
-    alone = [describe_trial(one, [other], 2)[1] for other in (two, three)]
-    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
-    assert sum(name.startswith("pair.") for name in names) == 4
-    observed = np.ones(80, dtype=bool)
-    level = make_channels("array", ("level",), one.time, lambda r: (np.ones((80, 1))[r],) * 2, observed=observed)
-    assert pair_descriptors(one, level) == {}
-    names, values = describe_trial(one, [level], 2)
-    assert not any(name.startswith(("pair.", "secondary.")) for name in names)
-    assert np.isfinite(values).all()
 
 
 def test_total_rotation_of_a_tool_is_the_integral_of_its_speed() -> None:

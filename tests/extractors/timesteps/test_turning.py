@@ -8,7 +8,7 @@ import pytest
 from data.store.arrays import Floats
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from tests.helpers.made_outputs import STANDING, pose_of, skeleton_of
+from tests.helpers.made_outputs import STANDING, pose_of
 
 ANGLES = PoseSettings(forms=("angle",))
 
@@ -45,15 +45,3 @@ def test_above_what_the_frame_rate_can_tell_there_is_no_number() -> None:
 def test_a_turn_never_reaches_over_a_cut() -> None:
     values, weight = shown(360.0, 25.0, cut_s=1.0)
     assert values[weight > 0] == pytest.approx(np.full(50, 360.0), rel=0.001)
-
-
-def test_a_turn_in_three_dimensions_has_its_speed() -> None:
-    standing = np.concatenate([STANDING * [1, -1], np.zeros((17, 1))], axis=1) / 90
-    angle = np.radians(1080.0) * np.arange(60) / 30
-    zero, one = np.zeros_like(angle), np.ones_like(angle)
-    rows = [[one, zero, zero], [zero, np.cos(angle), -np.sin(angle)], [zero, np.sin(angle), np.cos(angle)]]
-    body = np.einsum("fab,jb->fja", np.moveaxis(np.array(rows), 2, 0), standing)
-    (channels,) = pose_channels(skeleton_of(body), [0], ANGLES)
-    values, weight = channels.column("torso.turn_speed")
-    assert weight.min() > 0
-    assert np.degrees(values) == pytest.approx(np.full(60, 1080.0), rel=0.001)
