@@ -199,9 +199,8 @@ class StageContract:
 
     def test_no_file_is_opened(self) -> None:
         """Readers of data/ open files, by `Source.opened` and `StageFiles`; networks load on first use."""
-        stage, noted = self.made(), list[str]()
+        stage, source, noted = self.made(), self.source(self.frames), list[str]()
         self.checked(self.source(self.frames), stage)
-        source = self.source(self.frames)
         with _noting(noted):
             stage.extract(source)
         assert not noted
@@ -242,9 +241,6 @@ def leaves(kind: type[StageConfig], section: str = "") -> dict[str, str]:
 def _noting(noted: list[str] | None) -> Iterator[None]:
     """Put the names of files that this process opens into `noted`."""
     global _opened
-    if not hasattr(sys, "_stage_contract_hook"):
-        sys._stage_contract_hook = True  # type: ignore[attr-defined]
-        sys.addaudithook(_note)
     before, _opened = _opened, noted
     try:
         yield
@@ -255,3 +251,6 @@ def _noting(noted: list[str] | None) -> Iterator[None]:
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if _opened is not None and event == "open":
         _opened.append(str(arguments[0]))
+
+
+sys.addaudithook(_note)  # such a hook cannot be removed, so there is one

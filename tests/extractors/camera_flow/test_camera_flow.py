@@ -28,7 +28,7 @@ RATE = 25.0
 
 def shown(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> MadeSource:
     """A video of grey pictures."""
-    return MadeSource([np.repeat(grey[..., None], 3, axis=2) for grey in frames], RATE, times)
+    return MadeSource([np.repeat(grey[..., None], 3, axis=2) for grey in frames], times)
 
 
 def run(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> StageOutput:

@@ -115,7 +115,7 @@ def test_clips_are_of_the_rate_at_which_the_processor_samples(tmp_path: Path) ->
     """Its own sampling of the same video gives the same frames."""
     kind, rate, count = "VJEPA2Model", 30.0, 24
     folder = sampled(saved(tmp_path / "m", kind), fps=10, do_sample_frames=True)
-    clip = MadeSource(noise(count)[:, :36, :50], rate)
+    clip = MadeSource(noise(count)[:, :36, :50], np.arange(count) / rate)
     output = Clips(config(folder, layout="windows"), FILES).extract(clip)
     metadata = transformers.video_utils.VideoMetadata(total_num_frames=count, fps=rate)
     library = np.asarray(transformers.VJEPA2VideoProcessor.from_pretrained(folder).sample_frames(metadata, fps=10))
