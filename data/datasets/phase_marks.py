@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
@@ -46,7 +47,6 @@ BORIS = {"behavior": "phase", "behavior type": "kind", "status": "kind", "time":
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".eaf", ".json")
 
-_HEADER = re.compile("^.*(behavior.*(time|start)|time.*behavior)", re.IGNORECASE | re.MULTILINE)
 _TRANSCRIBED = re.compile(r"(\d{1,7}) (\d{1,7}) (\S+)", re.ASCII)
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
@@ -164,8 +164,8 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     """
     ordered = sorted(marks, key=lambda phase: phase.start)
     names = [phase.name for phase in ordered]
-    if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise ValueError(f"'{clip(twice)}' occurs {names.count(twice)} times; each phase occurs once")
+    if names and (most := Counter(names).most_common(1)[0])[1] > 1:
+        raise ValueError(f"'{clip(most[0])}' occurs {most[1]} times; each phase occurs once")
     for place, (phase, following) in enumerate(pairwise(ordered)):
         apart = following.start - phase.end
         if apart > TOUCH_S or -math.inf < apart < -TOUCH_S:
@@ -193,7 +193,7 @@ def _read(path: Path, content: bytes) -> list[Mark]:
     readers = {".eaf": _elan, ".json": _project, ".txt": _transcription}
     try:
         return list(readers.get(path.suffix.lower(), _events)(path, content))
-    except (LookupError, TypeError, AttributeError, ValueError, ElementTree.ParseError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError, ElementTree.ParseError) as error:
         fix = "Expected: ELAN, a project of VIA 3, an export of Label Studio (JSON), or a table"
         raise DataError(f"no file of phases ({clip(str(error))})", where=path, fix=fix) from error
 
@@ -201,8 +201,9 @@ def _read(path: Path, content: bytes) -> list[Mark]:
 def _events(path: Path, content: bytes) -> Iterator[Mark]:
     """The rows of a table, also one of BORIS below other lines: a STOP ends what the START before it began."""
     if b"behavior" in content[: 1 << 14].lower():
-        text = read_text(path, content)
-        content = text[header.start() if (header := _HEADER.search(text)) else 0 :].encode()
+        lines = read_text(path, content).splitlines(keepends=True)
+        header = next((row for row, line in enumerate(lines) if _is_header(line.lower())), 0)
+        content = "".join(lines[header:]).encode()
     marks = dict[tuple[str, str], list[Mark]]()
     for given in read_table(path, content, COLUMNS, BORIS)[0]:
         cells = {name: text for name, text in given.cells.items() if text not in ("NA", "Not found")}  # of BORIS
@@ -226,6 +227,11 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
     return chain.from_iterable(marks.values())
 
 
+def _is_header(line: str) -> bool:
+    """Whether a line has the columns of events of BORIS."""
+    return "behavior" in line and ("time" in line or "start" in line[line.index("behavior") :])
+
+
 def _elan(path: Path, content: bytes) -> Iterator[Mark]:
     """Aligned annotations of ELAN: those of the tiers whose names hold "phase", or else of all tiers."""
     if b"<!DOCTYPE" in content:
@@ -239,7 +245,7 @@ def _elan(path: Path, content: bytes) -> Iterator[Mark]:
     for tier in [one for one in tiers if "phase" in (one.get("TIER_ID") or "").lower()] or tiers:
         for one in tier.iter("ALIGNABLE_ANNOTATION"):
             places = (int(slots[one.get(f"TIME_SLOT_REF{n}")] or "") for n in (1, 2))
-            start, end = ((place + int(about.get("TIME_ORIGIN") or 0)) / 1000 for place in places)
+            start, end = ((place + int(about.get("TIME_ORIGIN", 0))) / 1000 for place in places)
             yield Mark(video, (one.findtext("ANNOTATION_VALUE") or "").strip(), start, end)
 
 
@@ -262,7 +268,7 @@ def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
     """Labels of an export of Label Studio; frames of `timelinelabels` count from 1, the last one included."""
     for task in tasks:
         names = [PurePosixPath(unquote(text)) for text in task["data"].values() if isinstance(text, str)]
-        video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), *names[:1])
+        video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), None) or names[0]
         file, results = _UPLOADED.sub("", video.name), [one for made in task["annotations"] for one in made["result"]]
         parts = [part for one in results for part in (one, one["value"])]
         said = {key: value for part in parts for key, value in part.items() if value}

@@ -18,7 +18,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -33,7 +32,7 @@ from data.datasets.tables import clip
 from data.errors import AimError, DataError
 from data.features.motion_tables import motion_table
 from data.store.files import open_regular, read_regular
-from data.store.hdf5 import HDF5_ERRORS, dataset_paths, read_dataset
+from data.store.hdf5 import dataset_paths, read_dataset
 from data.store.restricted_pickle import load_plain
 
 MAX_FILE_BYTES = 1 << 34
@@ -96,9 +95,9 @@ def _damage(path: Path) -> Iterator[None]:
     """Every failure to read the file becomes a DataError."""
     try:
         yield
-    except AimError:
+    except (AimError, MemoryError):
         raise
-    except (*HDF5_ERRORS, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:
         words = str(getattr(error, "strerror", None) or error) or type(error).__name__
         what = f"the features cannot be read ({clip(words, 120)})"
         raise DataError(what, where=path, fix="Get or make the file again") from error

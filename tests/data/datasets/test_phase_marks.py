@@ -270,7 +270,7 @@ def test_the_work_grows_with_the_number_of_videos(tmp_path: Path) -> None:
             sys.setprofile(None)
         return made
 
-    assert calls(2000) < 30 * calls(100)
+    assert calls(400) < 30 * calls(20)
 
 
 def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp_path: Path) -> None:
