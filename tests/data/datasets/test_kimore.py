@@ -9,9 +9,9 @@ import pytest
 
 from data.datasets.listing import check_data, list_records
 from data.errors import DataError
+from data.keypoints import read_motion
 from data.video import Labels
 from synthetic.tiny_published import write_book
-from tests.helpers.people_of_frames import read_motion
 
 NAME, PLACE = "280914_103748", "CG/Expert/E_ID1/Es1"
 ROW = ",".join(["0.5,0.25,2.0,2"] * 25)
@@ -48,7 +48,7 @@ def test_the_original_of_two_recordings_is_read(tmp_path: Path) -> None:
     assert record.sidecars["time_stamps"].name == f"TimeStamp{NAME}.csv"
     assert listing.doubts == (f"{PLACE}: 'JointPosition{NAME} (1).csv' is left out: a second recording",)
     assert not listing.problems
-    assert len(read_motion(record.sidecars["keypoints"], 1).keypoints) == 4
+    assert len(read_motion(record.sidecars["keypoints"]).entries) == 4
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ import pytest
 
 from data.datasets.listing import check_data, kind_of, list_records
 from data.errors import AimError, DataError, UsageError
+from data.keypoints import read_motion
 from data.leaks import audit
 from data.splits import fixed, kfold
 from data.video import FrameFolder, Labels, Phase
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa, make_unlv
-from tests.helpers.people_of_frames import read_motion
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -296,7 +296,7 @@ def test_ui_prmd_has_66_numbers_a_row_and_folders_with_blanks(tmp_path: Path) ->
         ("m10", "s07", 0.0), ("m10", "s07", 1.0)
     ]  # fmt: skip
     files = listing.records[0].sidecars
-    assert read_motion(files["keypoints"], 1, files["angles"]).keypoints.shape == (4, 1, 17, 4)
+    assert read_motion(files["keypoints"], files["angles"]).points.shape == (4, 17, 4)
     assert not listing.problems
 
 

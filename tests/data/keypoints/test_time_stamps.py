@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
+from data.keypoints import read_motion
 from data.keypoints.skeletons import SKELETONS
 from data.keypoints.time_stamps import read_stamps
-from tests.helpers.people_of_frames import read_motion
 
 TICKS = 333_333
 DAY = 86_400 * 10_000_000
@@ -34,9 +34,9 @@ def recording(folder: Path, ticks: list[int], frames: int | None = None) -> tupl
 
 def knee(joints: Path, stamps: Path) -> tuple[list[float], list[float]]:
     """Times in s and x of the knee."""
-    motion = read_motion(joints, 1, time_stamps=stamps)
+    motion = read_motion(joints, time_stamps=stamps)
     assert motion.times is not None
-    return motion.times.tolist(), motion.keypoints[:, 0, KNEE, 0].tolist()
+    return motion.times.tolist(), motion.over_time(1)[:, 0, KNEE, 0].tolist()
 
 
 def test_frames_are_at_their_stamps(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_step_of_two_frames_is_no_gap(tmp_path: Path) -> None:
 def test_repeated_stamps_and_frames_without_one_are_left_out(tmp_path: Path) -> None:
     joints, stamps = recording(tmp_path, [0, TICKS, TICKS, 2 * TICKS], frames=6)
     assert knee(joints, stamps)[1] == [0, 1, 3]
-    assert "without 2 frames that have no time stamp" in read_motion(joints, 1, time_stamps=stamps).summary
+    assert "without 2 frames that have no time stamp" in read_motion(joints, time_stamps=stamps).layout
     assert knee(*recording(tmp_path, [0, TICKS, 2 * TICKS], frames=2))[1] == [0, 1]
 
 
@@ -82,8 +82,5 @@ def test_repeated_stamps_and_frames_without_one_are_left_out(tmp_path: Path) -> 
 def test_damaged_stamps_are_named(tmp_path: Path, text: str, what: str) -> None:
     path = tmp_path / "TimeStamp1.csv"
     path.write_text(text, "utf-8")
-    with pytest.raises(DataError, match=what) as caught:
+    with pytest.raises(DataError, match=what):
         read_stamps(path)
-    assert caught.value.where == str(path)
-    with pytest.raises(DataError, match="cannot be read"):
-        read_stamps(tmp_path / "TimeStamp2.csv")

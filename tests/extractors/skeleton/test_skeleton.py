@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from data.datasets import list_records
 from data.errors import DataError
+from data.keypoints import read_keypoints, read_motion
 from data.keypoints.skeletons import COCO17
 from data.store import hdf5 as store
 from extractors.timesteps.pose_channels import pose_channels
@@ -21,7 +22,6 @@ from pipeline import api
 from synthetic.tiny_published import make_kimore
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.made_outputs import skeleton_of
-from tests.helpers.people_of_frames import read_keypoints, read_motion
 
 FORMS = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
 STANDING = np.array(
@@ -83,11 +83,12 @@ def test_files_are_read_with_their_times_and_people(tmp_path: Path) -> None:
     points = np.concatenate([moving(6), moving(6, seed=1)])
     frames, people = [*range(6), *range(6)], ["b"] * 6 + ["a"] * 6
     path = write(tmp_path / "two.csv", points, frame=frames, time=[0.5 + f / 50 for f in frames], person=people)
-    motion = read_motion(path, 3)
-    assert motion.keypoints.shape == (6, 3, 17, 4)
-    np.testing.assert_allclose(motion.keypoints[:, 0, :, :3], points[:6])
-    np.testing.assert_allclose(motion.keypoints[:, 1, :, :3], points[6:])
-    assert np.isnan(motion.keypoints[:, 2, :, :3]).all()
+    motion = read_motion(path)
+    keypoints = motion.over_time(3)
+    assert keypoints.shape == (6, 3, 17, 4)
+    np.testing.assert_allclose(keypoints[:, 0, :, :3], points[:6])
+    np.testing.assert_allclose(keypoints[:, 1, :, :3], points[6:])
+    assert np.isnan(keypoints[:, 2, :, :3]).all()
     np.testing.assert_allclose(motion.times, 0.5 + np.arange(6) / 50)
     with pytest.raises(DataError, match="three coordinates a joint"):
         read_keypoints(path, "two", (100, 100), 6)
@@ -99,11 +100,12 @@ def test_kinect_names_and_a_hole(tmp_path: Path) -> None:
     rows = ["frame," + ",".join(f"{n}_{a}" for n in names for a in "xyz")]
     rows += [f"{f}," + ",".join(["1"] * 15) for f in (3, 5)]
     path.write_text("\n".join(rows))
-    motion = read_motion(path, 1)
-    assert motion.keypoints.shape == (3, 1, 17, 4)
-    assert np.isfinite(motion.keypoints[:, 0, 5, 0]).tolist() == [True, False, True]
-    assert "left_hip <- HipLeft" in motion.summary
-    assert "missing: left_eye" in motion.summary
+    motion = read_motion(path)
+    keypoints = motion.over_time(1)
+    assert keypoints.shape == (3, 1, 17, 4)
+    assert np.isfinite(keypoints[:, 0, 5, 0]).tolist() == [True, False, True]
+    assert "left_hip <- HipLeft" in motion.layout
+    assert "missing: left_eye" in motion.layout
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_kinect_names_and_a_hole(tmp_path: Path) -> None:
 def test_impossible_files_are_refused(tmp_path: Path, columns: dict[str, list[object]], what: str) -> None:
     path = write(tmp_path / "a.csv", moving(4), **columns)
     with pytest.raises(DataError, match=what) as caught:
-        read_motion(path, 1)
+        read_motion(path)
     assert caught.value.where == str(path)
 
 

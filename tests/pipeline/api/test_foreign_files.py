@@ -16,6 +16,7 @@ import pytest
 
 from data.datasets.tables import read_bytes, read_table
 from data.errors import AimError, DataError, UsageError, VideoError, printable
+from data.keypoints import read_keypoints
 from data.splits import jigsaws_4fold
 from data.store import hdf5, read_regular, sha256_file
 from data.store.fingerprint import fingerprint_file
@@ -31,7 +32,6 @@ from pipeline.score.model_files import check_hashes, hash_table
 from pipeline.score.stored_method import stored_settings
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
-from tests.helpers.people_of_frames import read_keypoints
 from tests.helpers.program_server import ProgramServer
 
 RED = "\x1b[31mred\x9b1m\u202e"
