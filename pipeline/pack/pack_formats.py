@@ -96,35 +96,30 @@ def write_features(
     where two do not fit in one table.
     """
     place = {record.id: number for number, record in enumerate(records)}
-    if not per_video:
-        group = sorted(outputs, key=lambda pair: place[pair[0].id])
-        _require(group, stage)
-        columns = _write(out, form, stage, group)
-        write_text(out.with_name(f"{out.stem}.dictionary.json"), _dictionary(stage, form, group[0][1], columns))
-        return Packed(out, [record for record, _ in group], 1, out.stat().st_size)
-    written, size = list[Record](), 0
-    for record, output in outputs:
-        parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
-        path = out.joinpath(*parts[:-1], f"{parts[-1]}.{form}")
-        columns = _write(path, form, stage, [(record, output)])
-        if not written:
-            write_text(out / f"{stage}.dictionary.json", _dictionary(stage, form, output, columns))
-        written.append(record)
-        size += path.stat().st_size
-    _require(written, stage)
-    return Packed(out, sorted(written, key=lambda record: place[record.id]), len(written), size)
-
-
-def _require(outputs: Sequence[object], stage: str) -> None:
-    if not outputs:
+    dictionary = out / f"{stage}.dictionary.json" if per_video else out.with_name(f"{out.stem}.dictionary.json")
+    if per_video:
+        groups: Iterator[tuple[Path, Group]] = ((_file_of(out, one[0], form), [one]) for one in outputs)
+    else:
+        groups = iter([(out, sorted(outputs, key=lambda one: place[one[0].id]))])
+    written, size, files = list[Record](), 0, 0
+    for path, group in groups:
+        if group:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            columns = FORMATS[form](path, stage, group)
+            if not written:
+                write_text(dictionary, _dictionary(stage, form, group[0][1], columns))
+            written += [record for record, _ in group]
+            size, files = size + path.stat().st_size, files + 1
+    if not written:
         fix = f"Type: {PROGRAM} extract --stages {stage}, with the same --config, --set, --features and --cache"
         raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
+    return Packed(out, sorted(written, key=lambda record: place[record.id]), files, size)
 
 
-def _write(path: Path, form: str, stage: str, group: Group) -> list[str]:
-    """Write one file; returns its columns or arrays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FORMATS[form](path, stage, group)
+def _file_of(folder: Path, record: Record, ending: str) -> Path:
+    """The file of a video in a folder of one file a video."""
+    parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}.{ending}")
 
 
 def _write_hdf5(path: Path, stage: str, group: Group) -> list[str]:
