@@ -38,7 +38,7 @@ class AimError(Exception):
     def __str__(self) -> str:
         """One line: `where: what. fix`."""
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}. {self.fix}" if self.fix else text
+        return f"{text}{'' if text.endswith('?') else '.'} {self.fix}" if self.fix else text
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the keyword parts when the error crosses a process border."""

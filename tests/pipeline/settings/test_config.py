@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import re
 import typing
 from pathlib import Path
 from typing import Any, Literal
@@ -12,15 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from syrupy.assertion import SnapshotAssertion
 
-from data.datasets import KINDS
 from data.errors import UsageError
-from data.splits import PROTOCOLS
 from extractors.base import DATA_SET, HASHED, IN_KEY, MACHINE, METHOD, VIDEOS, StageConfig, owner
 from pipeline.settings.config import load_config, setting_classes, validate
 from pipeline.settings.config_errors import is_section, keys_of
 from pipeline.settings.stages import STAGES, stage_class
-from pipeline.settings.yaml_values import parse_values, presets
+from pipeline.settings.yaml_values import presets
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -32,36 +32,68 @@ def test_every_preset_loads(path: Path) -> None:
     assert validate(config.dump()).dump() == config.dump(), "a saved configuration loads as it was"
 
 
-@pytest.mark.parametrize(
-    ("override", "said"),
-    [
-        ("pose.bakend=movenet", "unknown key 'pose.bakend', did you mean 'pose.backend'?"),
-        ("psoe.stride=2", "unknown key 'psoe', did you mean 'pose'?"),
-        ("train.epoch=3", "unknown key 'train.epoch', did you mean 'train.epochs'?"),
-        ("model.widht=3", "did you mean 'model.width'?"),
-        ("stride=2", "unknown key 'stride', did you mean 'pose.stride'?"),
-        ("fps=2", "unknown key 'fps', known: features.fps, frames.fps"),
-        ("pose.zzz=2", "unknown key 'pose.zzz', known: agents, backend"),
-        ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
-        ("pose.stride=0", "'pose.stride'"),
-        ("split.calibration_folds=1", "'split.calibration_folds': one fold holds nothing out"),
-        ("pose.agents=two", "'pose.agents': a whole number is needed, not 'two'"),
-        ("pose.min_score=low", "'pose.min_score': a number is needed, not 'low'"),
-        ("dataset.difficulty=awards", "'dataset.difficulty': input should be '', 'published' or 'from_awards', not"),
-        ("dataset.kind=jigsaw", f"'dataset.kind': should be one of {', '.join(KINDS)}, module:name, not 'jigsaw'"),
-        ("stages=camera_flow", "'stages': a list is needed, such as [camera_flow], not 'camera_flow'"),
-        ("stages=[]", "'stages': a longer list is needed, not []"),
-        ("pose.region=[0, 0, 1, 1, 1]", "'pose.region': a shorter list is needed, not [0, 0, 1, 1, 1]"),
-        ("pose.region=[0, 0, 1]", "'pose.region.3': a value is needed, not [0, 0, 1]"),
-        ("pose.cleaning=5", "'pose.cleaning': a section of keys is needed, not 5"),
-        ("protocol=5fold", f"'protocol': should be one of {', '.join(PROTOCOLS)}, not '5fold'"),
-    ],
-)
-def test_wrong_keys_and_values_are_explained(override: str, said: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        load_config(ROOT / "configs/folder.yaml", [override])
-    assert said in str(caught.value)
-    assert caught.value.where == f"--set {override}"
+WRONG = """
+pose.bakend=movenet
+psoe.stride=2
+train.epoch=3
+model.widht=3
+stride=2
+fps=2
+pose.zzz=2
+pose.folds=2
+pose.stride=0
+split.calibration_folds=1
+pose.agents=two
+pose.min_score=low
+dataset.difficulty=awards
+dataset.kind=jigsaw
+stages=camera_flow
+stages=[]
+pose.region=[0, 0, 1, 1, 1]
+pose.region=[0, 0, 1]
+pose.region=[100,50,400,300]
+pose.region=[0.6,0,0.4,1]
+pose.region=[0,.nan,1,1]
+pose.region=[0,0.5,1,0.5]
+pose.cleaning=5
+pose.tracks=[-1]
+pose.min_score=1
+pose.cleaning.max_gap_s=.inf
+protocol=5fold
+timesteps.pose.min_score=1.5
+camera_flow.reach=.nan
+train.weight_decay=.nan
+train.switch_epochs=[2, 3]
+work.timeout_s=.nan
+model.width=0
+model.regression_width=0
+model.dropout=1
+model.heads=2
+pose.stride=2001-99-99
+pose.stride=!!int foo
+pose.stride=!!map [a]
+pose.stride=!!timestamp x
+pose.stride=!!bool x
+pose.stride=!!int ''
+"""
+"""Wrong keys, wrong values, and values that YAML cannot make."""
+
+
+def own_words(error: UsageError) -> str:
+    """The message without what a library says, which differs between its versions."""
+    return re.sub(r"readable(.*?) \((?!key|aliases|a number|larger).*\)\.", r"readable\1 (…).", str(error))
+
+
+def test_wrong_keys_and_values_are_explained(snapshot: SnapshotAssertion) -> None:
+    said = {}
+    for override in [*WRONG.strip().splitlines(), f"pose.stride={'[' * 3000}", f"pose.stride={'1' * 5000}"]:
+        with pytest.raises(UsageError) as caught:
+            load_config(ROOT / "configs/folder.yaml", [override])
+        message = said[override[:40]] = own_words(caught.value)
+        assert message.isprintable()
+        assert f"--set {override.partition('=')[0]}" in message
+        assert len(message) < 500, "the value itself may be of any length"
+    assert said == snapshot
 
 
 @pytest.mark.parametrize(
@@ -112,49 +144,25 @@ def test_overrides_of_a_configuration_and_as_a_mapping() -> None:
         assert changed["pose"].items() <= config.dump()["pose"].items()
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("name: a\nname: b", "is repeated"),
-        ("a: &x [1]\nb: *x", "aliases"),
-        ("- 1\n- 2", "mapping"),
-        ("a: [", "not a readable YAML"),
-        ("!!python/object/apply:os.system [ls]", "not a readable YAML"),
-        ("!!map [a]", "not a readable YAML"),
-        ("name: !!timestamp x", "not a readable YAML"),
-        ("name: !!bool x", "not a readable YAML"),
-        ("[" * 3000, "not a readable YAML"),
-        ("run: {workers: 1" + ":1" * 3000 + "}", "a number is too large"),
-        ("run: {workers: 0x" + "f" * 4000 + "}", "a number is too large"),
-        ("name: [" + "x" * 9999 + "]", r"a text in quotes is needed, not .{90,110}\. Type: aqa settings"),
-        ("train: {recipe: [fast]}", "'train.recipe'"),
-        ("".join(f"{' ' * n}a:\n" for n in range(1000)), "not a readable YAML"),
-        ("split: {folds: .inf}", "'split.folds'"),
-        ("name: a\0b", "not a readable YAML"),
-        (r'cache: "a\0b"', "'cache' holds a null character"),
-        (r'dataset: {tasks: [a, "a\0b"]}', r"'dataset\.tasks' holds a null character"),
-        ("? [a, b]\n: c", "not a readable YAML"),
-        ("1: 2", "keys should be strings"),
-        ("#" * (1 << 18), "larger than"),
-    ],
+HOSTILE = (
+    *("name: a\nname: b", "a: &x [1]\nb: *x", "- 1\n- 2", "a: [", "!!python/object/apply:os.system [ls]", "!!map [a]"),
+    *("name: !!timestamp x", "name: !!bool x", "[" * 3000, "run: {workers: 1" + ":1" * 3000 + "}"),
+    *("run: {workers: 0x" + "f" * 4000 + "}", "name: [" + "x" * 9999 + "]", "train: {recipe: [fast]}"),
+    *("".join(f"{' ' * n}a:\n" for n in range(1000)), "split: {folds: .inf}", "name: a\0b", r'cache: "a\0b"'),
+    *(r'dataset: {tasks: [a, "a\0b"]}', "? [a, b]\n: c", "1: 2", "#" * (1 << 18), r'"\e[31mred": 1'),
 )
-def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=said):
-        load_config(path)
 
 
-@pytest.mark.parametrize(
-    "value", ["2001-99-99", "!!int foo", "[" * 3000, "!!map [a]", "!!timestamp x", "!!bool x", "!!int ''", "1" * 5000]
-)
-def test_a_value_that_yaml_cannot_make_is_a_usage_error(value: str) -> None:
-    with pytest.raises(UsageError, match=r"'--set pose\.stride'") as caught:
-        load_config(None, [f"pose.stride={value}"])
-    assert caught.value.fix
-    assert len(str(caught.value)) < 300, "the value itself may be of any length"
-    with pytest.raises(UsageError, match="no list of values"):
-        parse_values(value)
+def test_hostile_or_broken_files_are_refused(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    path, said = tmp_path / "c.yaml", {}
+    for text in HOSTILE:
+        path.write_text(text)
+        with pytest.raises(UsageError) as caught:
+            load_config(path)
+        message = said[text[:40]] = own_words(caught.value).replace(str(tmp_path), "")
+        assert message.isprintable()
+        assert len(message) < 500
+    assert said == snapshot
 
 
 @given(st.text(max_size=50))
@@ -239,28 +247,6 @@ def test_every_field_changes_the_key_or_is_declared_not_to(stage: str) -> None:
         assert field.description, f"{stage}.{name} has no description"
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        "pose.region=[100,50,400,300]",
-        "pose.region=[0.6,0,0.4,1]",
-        "pose.region=[0,.nan,1,1]",
-        "pose.region=[0,0.5,1,0.5]",
-        "pose.tracks=[-1]",
-        "pose.min_score=1",
-        "pose.max_step=.nan",
-        "pose.max_missing_s=.inf",
-        "timesteps.pose.min_score=1.5",
-        "camera_flow.reach=.nan",
-        "train.weight_decay=.nan",
-        "work.timeout_s=.nan",
-    ],
-)
-def test_settings_that_can_give_nothing_are_refused(override: str) -> None:
-    with pytest.raises(UsageError, match=override.split("=")[0]):
-        load_config(None, [override])
-
-
 @pytest.mark.parametrize(("agents", "possible"), [(1, "pose:0"), (2, "pose:0 to pose:1")])
 def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan(agents: int, possible: str) -> None:
     config = load_config(None, ["timesteps.primary=pose:5", f"pose.agents={agents}"])
@@ -282,25 +268,10 @@ def test_phases_of_features_without_times_are_refused_before_the_plan() -> None:
     assert "camera_flow" in camera.with_upstream(("timesteps",)), "another stage has times"
 
 
-def test_an_escape_code_in_an_unknown_key_is_printed_safely(tmp_path: Path) -> None:
-    path = tmp_path / "a.yaml"
-    path.write_text('"\\e[31mred": 1\n', "utf-8")
-    with pytest.raises(UsageError) as caught:
-        load_config(path)
-    assert "\x1b" not in str(caught.value)
-
-
 def test_a_recipe_names_training_alone() -> None:
     whole, paper = (load_config("jigsaws", {"train.recipe": recipe}).dump() for recipe in ("tools", "paper"))
     assert whole.pop("train") != paper.pop("train")
     assert whole == paper
-
-
-def test_a_rule_on_several_keys_of_a_section_is_said_without_the_section() -> None:
-    with pytest.raises(UsageError) as caught:
-        load_config(None, {"train.switch_epochs": [2, 3]})
-    assert str(caught.value).startswith("--set train.switch_epochs=[2, 3]: 'train': switch_epochs needs one entry per")
-    assert "recipe" not in str(caught.value)
 
 
 def settings_below(section: Any) -> list[Any]:
@@ -317,13 +288,6 @@ def test_every_setting_is_declared_with_its_meaning_and_its_owner() -> None:
         declared = settings_below(kind)
         assert {owner(field) for field in declared} == expected
         assert all(field.description for field in declared)
-
-
-@pytest.mark.parametrize("key", ["model.width=0", "model.regression_width=0", "model.dropout=1", "model.heads=2"])
-def test_a_wrong_value_of_the_network_names_its_key(key: str) -> None:
-    with pytest.raises(UsageError, match=rf"'{key.partition('=')[0]}'") as raised:
-        load_config(None, [key])
-    assert raised.value.where == f"--set {key}"
 
 
 def test_another_recipe_replaces_what_the_first_one_filled_in() -> None:
