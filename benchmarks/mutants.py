@@ -6,6 +6,7 @@ First the suite runs once and records which test covers which line (pytest-cov; 
 --durations name the data and the printed durations of an earlier run of the same commit. Then each mutant changes one
 place: a comparison, constant, condition, arithmetic operator or returned value, or removes a statement. The tests that
 cover its line run in a clone of the committed state until one fails. Texts, annotations, assertions and logging stay.
+A call with the same commit, seed, paths and --out continues an earlier one.
 
 The order of the lines comes from a hash of their text, so each prefix is a fair sample, and a line that a commit does
 not touch stays in the sample: two commits are compared on mostly the same mutants.
@@ -30,7 +31,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -410,6 +411,14 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {**share(outcomes), **ends, "groups": {name: share(part) for name, part in sorted(groups.items())}}
 
 
+def measured_before(out: Path, run: dict[str, Any]) -> list[Outcome]:
+    """Outcomes of an earlier call for the same commit, seed and paths, which this one continues."""
+    report = json.loads(out.read_text("utf-8")) if out.exists() else {}
+    if any(report.get(name) != value for name, value in run.items()):
+        return []
+    return [Outcome(**{**values, "mutant": Mutant(**values["mutant"])}) for values in report["mutants"]]
+
+
 def measure_coverage(tree: Path, folder: Path) -> tuple[Path, Path]:
     """Run the suite once. Returns the files of contexts and of durations; tests that fail are reported later."""
     contexts, durations, config = folder / "contexts", folder / "durations.txt", folder / "coverage.ini"
@@ -442,9 +451,10 @@ def main() -> None:
         files = measure_coverage(given.tree, given.out.parent.resolve())
     mutants = sampled_mutants(given.tree, given.paths, given.seed)
     print(f"{len(mutants)} lines have a mutant; {min(given.count, len(mutants))} of them are tried", flush=True)
-    outcomes: list[Outcome] = []
     lock = threading.Lock()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=given.tree, capture_output=True, text=True).stdout.strip()
+    run = {"commit": commit, "seed": given.seed, "paths": list(given.paths)}
+    outcomes = measured_before(given.out, run)
 
     with tempfile.TemporaryDirectory() as folder:
         checkouts = []
@@ -452,7 +462,8 @@ def main() -> None:
             (Path(folder) / str(job)).mkdir()
             checkouts.append(Checkout(given.tree, Path(folder) / str(job)))
         measurement = Measurement(Coverage(*files, checkouts[0].tests))
-        waiting: Iterator[Mutant] = iter(mutants[: given.count])
+        known = {(outcome.mutant.file, outcome.mutant.start) for outcome in outcomes}
+        waiting = (mutant for mutant in mutants[: given.count] if (mutant.file, mutant.start) not in known)
 
         def work(checkout: Checkout) -> None:
             while time.monotonic() < end:
@@ -464,8 +475,7 @@ def main() -> None:
                 with lock:
                     outcomes.append(outcome)
                     survivors = [_told(outcome) for outcome in outcomes if not outcome.by]
-                    report = {"commit": commit, "seed": given.seed, "paths": list(given.paths)}
-                    report |= {"summary": summary(outcomes), "survivors": survivors}
+                    report = {**run, "summary": summary(outcomes), "survivors": survivors}
                     report |= {"mutants": [asdict(outcome) for outcome in outcomes]}
                     given.out.write_text(json.dumps(report, indent=1), "utf-8")
                     print(f"{len(outcomes)}: {_told(outcome)}", flush=True)
