@@ -100,16 +100,16 @@ def scores(worlds: Sequence[int], quality: float, leniency: float) -> dict[str, 
         agreed = agreement(table)
         if agreed is None:
             continue
-        alone, of_all = intraclass(whole)
+        alone, of_all = (np.array([one.value, one.low, one.high], dtype=float) for one in intraclass(whole))
         icc = of_mean_score(quality, leniency, 1)
         made.append(
             {
                 "reliability": agreed.reliability,
                 "true": of_mean_score(quality, leniency, np.isfinite(table).sum(axis=1).mean()),
                 "alpha_error": agreed.alpha - icc,
-                "icc95": alone.low <= icc <= alone.high,
-                "icc_mean95": of_all.low <= of_mean_score(quality, leniency, 3) <= of_all.high,
-                "icc_difference": abs(alone.value - components(whole)),
+                "icc95": bool(alone[1] <= icc <= alone[2]),
+                "icc_mean95": bool(of_all[1] <= of_mean_score(quality, leniency, 3) <= of_all[2]),
+                "icc_difference": abs(alone[0] - components(whole)),
                 "not_chance": agreed.chance < 0.05,
             }
         )

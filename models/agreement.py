@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.estimate import Estimate
 from models.metrics import LEVEL, Floats, arithmetic_average, kendall, mae, spearman
 
 LEAST = 3
@@ -16,15 +17,6 @@ LEAST = 3
 
 SHUFFLES = 999
 """Random tables that the test against chance compares with."""
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """A value with the ends of its 95 % interval; NaN where undefined."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -37,14 +29,11 @@ class Agreement:
     chance: float  # probability of an alpha this large if every rater gave these scores to random videos
     reliability: float  # share of the variance of the mean scores that is not error, from alpha
     alpha: float  # Krippendorff's, for interval scales
-    icc: Bounded  # ICC(2,1), agreement in absolute value of single raters
-    icc_mean: Bounded  # ICC(2,k), of the mean over these raters with the mean over as many others
+    icc: Estimate  # ICC(2,1), agreement in absolute value of single raters
+    icc_mean: Estimate  # ICC(2,k), of the mean over these raters with the mean over as many others
     kendall: float
     spearman: float
     difference: float  # mean absolute difference, in the unit of the scores
-
-
-UNDEFINED = Bounded(np.nan, np.nan, np.nan)
 
 
 def agreement(scores: ArrayLike) -> Agreement | None:
@@ -60,7 +49,7 @@ def agreement(scores: ArrayLike) -> Agreement | None:
     if len(table) < LEAST or table.shape[1] < 2:
         return None
     complete = table[np.isfinite(table).all(axis=1)]
-    single, mean = intraclass(complete) if len(complete) >= LEAST else (UNDEFINED, UNDEFINED)
+    single, mean = intraclass(complete) if len(complete) >= LEAST else (Estimate(None), Estimate(None))
     alpha = krippendorff(table)
     judges = float(np.isfinite(table).sum(axis=1).mean())
     return Agreement(
@@ -114,7 +103,7 @@ def chance_of(table: Floats, alpha: float) -> float:
     return float((1 + (alphas >= alpha - 1e-9).sum()) / (1 + SHUFFLES))
 
 
-def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
+def intraclass(scores: Floats) -> tuple[Estimate, Estimate]:
     """ICC(2,1) and ICC(2,k) of (videos, raters) scores without gaps, with 95 % F intervals.
 
     Shrout and Fleiss, Intraclass correlations, Psychological Bulletin 86, 1979: two-way random effects, absolute
@@ -129,10 +118,10 @@ def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
     rest = float(((scores - by_video - by_rater + grand) ** 2).sum()) / ((n - 1) * (k - 1))
     scale = between + (k - 1) * rest + k * (raters - rest) / n
     if between <= 0 or scale <= 0:  # the raters see no difference between videos
-        return UNDEFINED, UNDEFINED
+        return Estimate(None), Estimate(None)
     icc = (between - rest) / scale
     if rest <= 1e-12 * between and raters <= 1e-12 * between:
-        return (Bounded(1.0, 1.0, 1.0),) * 2
+        return (Estimate(1.0, 1.0, 1.0),) * 2
     a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
     freedom = (a * raters + b * rest) ** 2 / ((a * raters) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1)))
     upper, lower = (float(f.isf((1 - LEVEL) / 2, *degrees)) for degrees in ((n - 1, freedom), (freedom, n - 1)))
@@ -141,7 +130,7 @@ def intraclass(scores: Floats) -> tuple[Bounded, Bounded]:
     high = n * (lower * between - rest) / (other + n * lower * between)
 
     single = np.array([icc, low, high])
-    return Bounded(icc, low, high), Bounded(*map(float, k * single / (1 + (k - 1) * single)))
+    return Estimate(icc, low, high), Estimate(*map(float, k * single / (1 + (k - 1) * single)))
 
 
 def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> float:

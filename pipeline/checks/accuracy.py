@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from data.errors import apart, counted, decimals, significant
+from models.estimate import Estimate
 
 Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
@@ -18,6 +19,14 @@ def as_printed(value: float, digits: int) -> Decimal:
     A printed difference is the difference of such values, so that it agrees with the numbers beside it.
     """
     return Decimal(decimals(value, digits))
+
+
+def estimate_text(given: Estimate, digits: int) -> str:
+    """The value, and its ends in brackets."""
+    if given.value is None:
+        return "undefined"
+    ends = "" if given.interval is None else f" ({' to '.join(decimals(end, digits) for end in given.interval)})"
+    return f"{decimals(given.value, digits)}{ends}"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from data.errors import Cancelled, DataError
 from data.leaks import LeakAudit
 from data.video import Record
 from data.weights import REGISTRY, fetch
+from models.estimate import Estimate
 from pipeline.cache import open_cache
 from pipeline.cache.failure import first_cause
 from pipeline.checks.accuracy import Interval
@@ -197,7 +198,7 @@ def write_page(result: DemoResult, scorer: Scorer, unseen: Sequence[Record]) -> 
     with_score = sum(row.valid for row in result.scored)
     table = Table(f"{with_score} held-out dives", columns, rows, better=tuple(METRICS[name] for name in columns))
     predictions = tuple(
-        ScatterPoint(row.id, actual, row.score, row.interval80, record.task)
+        ScatterPoint(row.id, actual, Estimate(row.score, *row.interval80 or ()), record.task)
         for row, actual, record in zip(result.scored, result.truth, unseen, strict=True)
         if row.score is not None
     )

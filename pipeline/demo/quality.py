@@ -15,10 +15,11 @@ from data.leaks import LeakAudit, audit
 from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
+from models.estimate import Estimate
 from models.metrics import mae
 from pipeline.cache import Cache, input_hashes, readable
 from pipeline.checks.held_out import HeldOut
-from pipeline.evaluate import Estimate, rank_agreement
+from pipeline.evaluate import rank_agreement
 from pipeline.score.score import Score
 from synthetic import read_truth
 

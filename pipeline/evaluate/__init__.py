@@ -2,7 +2,7 @@
 
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_plan import RequestedRows
-from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults
+from pipeline.evaluate.evaluation_results import EvaluationResults
 from pipeline.evaluate.evaluation_run import Evaluation, evaluate_features, table_protocol
 from pipeline.evaluate.leaderboard import all_systems, table_systems
 from pipeline.evaluate.rank_intervals import rank_agreement
@@ -10,7 +10,6 @@ from pipeline.evaluate.results_file import read_results, results_as_json, write_
 from pipeline.evaluate.system_table import Kind, Table, TableRow, interval_text
 
 __all__ = [
-    "Estimate",
     "Evaluation",
     "EvaluationResults",
     "Kind",

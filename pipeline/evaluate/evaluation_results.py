@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from data.errors import decimals
 from data.leaks import LeakAudit
-from data.store.arrays import Floats
 from models.chance_test import InnerTest
+from models.estimate import Estimate
 from pipeline.systems.system import RowKind
 
 FEW = 5
@@ -39,39 +38,6 @@ class Note(StrictFields):
     def __str__(self) -> str:
         """The line for the terminal."""
         return f"note: {self.text}" if self.kind == "caution" else self.text
-
-
-@dataclass(frozen=True)
-class MeanAndEnds(StrictFields):
-    """A mean, and the least and the greatest of its values."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Floats) -> MeanAndEnds:
-        """Of any number of values."""
-        return cls(float(values.mean()), float(values.min()), float(values.max()))
-
-    def shown(self, digits: int) -> str:
-        """The mean, and its ends in brackets."""
-        mean, low, high = (decimals(value, digits) for value in (self.mean, self.low, self.high))
-        return f"{mean} ({low} to {high})"
-
-
-@dataclass(frozen=True)
-class Estimate(StrictFields):
-    """A value and the ends of its 95 % interval."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Both ends, None where it has none."""
-        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -230,7 +196,7 @@ class HeldOutPrediction(StrictFields):
     fold: str
     performance: str  # equal for views and copies of one performance
     true: float
-    systems: Mapping[str, MeanAndEnds]  # over the networks of each
+    systems: Mapping[str, Estimate]  # mean, least and greatest over the networks of each
 
 
 @dataclass(frozen=True)
@@ -238,8 +204,8 @@ class CurvePoint(StrictFields):
     """Held-out error and correlation of one size of the training part: mean, least and greatest over the repeats."""
 
     trained_on: float  # independent performances, mean over the folds
-    mae: MeanAndEnds
-    rho: MeanAndEnds | None
+    mae: Estimate
+    rho: Estimate
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ import numpy as np
 from data.errors import DataError, counted, quoted
 from data.splits import bundle_numbers, kfold, unsplit_groups
 from data.store import write_text
+from models.estimate import Estimate
+from pipeline.checks.accuracy import estimate_text
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_systems
-from pipeline.evaluate.evaluation_results import CurvePoint, MeanAndEnds
+from pipeline.evaluate.evaluation_results import CurvePoint
 from pipeline.folds import Fold, Row, TrainingRunner, predict_folds
 from pipeline.settings.method import Method
 from pipeline.train import label_table
@@ -103,7 +105,7 @@ def learning_curve(
     errors = np.abs(predicted - truth).mean(-1)  # (sizes, repeats)
     rhos = np.array([[HeldOut(truth, one, held_out_by, group).rho for one in step] for step in predicted])
     return tuple(
-        CurvePoint(float(size), MeanAndEnds.of(mae), None if np.isnan(rho).any() else MeanAndEnds.of(rho))
+        CurvePoint(float(size), Estimate.of(mae), Estimate(None) if np.isnan(rho).any() else Estimate.of(rho))
         for size, mae, rho in zip(sizes.mean((1, 2)), errors, rhos, strict=True)
     )
 
@@ -112,8 +114,8 @@ def curve_lines(points: Sequence[CurvePoint]) -> list[str]:
     """The curve, a line a size."""
     lines = []
     for point in points:
-        rho = "undefined" if point.rho is None else point.rho.shown(2)
-        lines.append(f"trained on {point.trained_on:.3g}: error {point.mae.shown(3)}, rho {rho}")
+        error, rho = estimate_text(point.mae, 3), estimate_text(point.rho, 2)
+        lines.append(f"trained on {point.trained_on:.3g}: error {error}, rho {rho}")
     return lines
 
 

@@ -18,9 +18,9 @@ from typing import Literal
 import numpy as np
 
 from data.store.arrays import Rows
+from models.estimate import Estimate
 from models.metrics import FISHER_CLIP
 from pipeline.checks.held_out import HeldOut
-from pipeline.evaluate.evaluation_results import Estimate
 
 Units = Literal["performances", "folds", "groups"]
 """What an interval is over: performances; folds, each of which is a user; or groups, each a user or the like, of whose

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from data.errors import counted
+from models.estimate import Estimate
 from models.metrics import fisher_average
-from pipeline.evaluate.evaluation_results import CurvePoint, Estimate, EvaluationResults, FoldAverage, SystemResult
+from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, FoldAverage, SystemResult
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, by_result
 from pipeline.folds import COMBINED
@@ -177,13 +178,9 @@ def inner_table(results: EvaluationResults) -> Table | None:
 def curve_table(points: Sequence[CurvePoint]) -> Table:
     """Error and correlation by size of the training part, with the range over the repeats."""
     rows = [
-        TableRow(
-            f"{point.trained_on:.3g}",
-            (point.mae.mean, (point.mae.low, point.mae.high),
-             *((None, None) if point.rho is None else (point.rho.mean, (point.rho.low, point.rho.high)))),
-        )
-        for point in points
-    ]  # fmt: skip
+        TableRow(f"{one.trained_on:.3g}", (one.mae.value, one.mae.interval, one.rho.value, one.rho.interval))
+        for one in points
+    ]
     return Table("Learning curve", (ERROR, "range", "rho", "range of rho"), tuple(rows), head="trained on")
 
 

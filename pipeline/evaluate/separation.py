@@ -20,8 +20,9 @@ import numpy as np
 
 from data.errors import counted
 from data.store.arrays import Floats, Rows
+from models.estimate import Estimate
 from pipeline.checks.held_out import HeldOut
-from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, Lead, Leads, Verdict
+from pipeline.evaluate.evaluation_results import EvaluationResults, Lead, Leads, Verdict
 
 RESAMPLES = 4999
 """Permutations of a test; the least p-value is .0002."""

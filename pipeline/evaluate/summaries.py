@@ -12,6 +12,7 @@ import numpy as np
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models import metrics
+from models.estimate import Estimate
 from pipeline.checks.held_out import HeldOut
 from pipeline.checks.prediction_intervals import reach
 from pipeline.evaluate.evaluation_results import (
@@ -20,7 +21,6 @@ from pipeline.evaluate.evaluation_results import (
     FoldAverage,
     HeldOutPrediction,
     Losses,
-    MeanAndEnds,
     MetricValues,
     NetworkCorrelations,
     SystemResult,
@@ -279,7 +279,7 @@ def held_out_predictions(
     return tuple(
         HeldOutPrediction(
             features.ids[row], task.name, fold.name, performance(features.records[row]), float(task.labels[row, 0]),
-            {name: MeanAndEnds.of(values[number][:, place]) for name, values in scores.items()},
+            {name: Estimate.of(values[number][:, place]) for name, values in scores.items()},
         )
         for number, task in enumerate(tasks)
         for place, (fold, row) in enumerate((fold, row) for fold in task.folds for row in fold.test)

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from data.errors import counted, decimals, significant
-from models.agreement import Agreement, Bounded
+from models.agreement import Agreement
+from pipeline.checks.accuracy import estimate_text
 from pipeline.label.pair_consistency import LEVEL, PairFit
 
 NO_BETTER = "no better than chance: these labels say nothing yet"
@@ -80,12 +81,6 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
         return ("The agreement is unknown until two raters have judged the same three videos",)
     if math.isnan(agreed.chance):
         return ("The agreement is unknown while all scores are equal",)
-
-    def ends(one: Bounded) -> str:
-        if not math.isfinite(one.value):
-            return "undefined"
-        return f"{decimals(one.value, 2)} ({decimals(one.low, 2)} to {decimals(one.high, 2)})"
-
     lines = [verdict(agreed.chance, agreed.reliability, agreed.raters)]
     judged = f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more"
     lines.append(f"{judged}: Krippendorff's alpha {decimals(agreed.alpha, 2)}")
@@ -95,9 +90,9 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
             f"two raters agree by Kendall's tau {decimals(agreed.kendall, 2)}, Spearman's rho "
             f"{decimals(agreed.spearman, 2)}, and differ by {significant(agreed.difference)} on average"
         )
-    if math.isfinite(agreed.icc.value):
+    if agreed.icc.value is not None:
         lines.append(
             f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "
-            f"ICC(2,1) {ends(agreed.icc)}, of their mean {ends(agreed.icc_mean)}"
+            f"ICC(2,1) {estimate_text(agreed.icc, 2)}, of their mean {estimate_text(agreed.icc_mean, 2)}"
         )
     return tuple(lines)

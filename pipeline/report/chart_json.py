@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from data.errors import PROGRAM, quoted
 from data.keypoints.skeletons import COCO17
+from models.estimate import Estimate
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag_checks import TRAINED_ON
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.report import page_data as page
 from pipeline.report.performers import performer_scores
 
@@ -112,17 +114,26 @@ def evaluation_payload(evaluation: page.EvaluationSection) -> dict[str, Any]:
         "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS, "loss": LOSS_AXIS},
         "range": prediction_range(evaluation.predictions),
         "predictions": [
-            {"id": p.id, "true": p.true, "predicted": p.predicted, "task": p.task, "fold": p.fold, **_ends(p.interval)}
+            {
+                "id": p.id,
+                "true": p.true,
+                "predicted": p.predicted.value,
+                "task": p.task,
+                "fold": p.fold,
+                **_ends(p.predicted.interval),
+            }
             for p in evaluation.predictions
         ],
         "bars": _bars(evaluation.bars) if evaluation.bars else None,
-        "curve": _curve(evaluation.curve) if evaluation.curve else None,
+        "curve": _curve(evaluation.losses) if evaluation.losses else None,
     }
 
 
 def prediction_range(predictions: Sequence[page.ScatterPoint]) -> Interval:
     """Both axes of predicted against true scores: all scores and intervals with a margin of 3 %."""
-    values = [v for p in predictions for v in (p.true, p.predicted, *(p.interval or ())) if math.isfinite(v)]
+    values = [
+        v for p in predictions for v in (p.true, *vars(p.predicted).values()) if v is not None and math.isfinite(v)
+    ]
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = 0.03 * (high - low) or 0.5
     return low - margin, high + margin
@@ -133,16 +144,22 @@ def _ends(interval: Interval | None) -> dict[str, float | None]:
     return {"low": low, "high": high}
 
 
+def _estimate(name: str, given: Estimate) -> dict[str, float | None]:
+    return {name: given.value, "low": given.low, "high": given.high}
+
+
 def _bars(chart: page.BarChart) -> dict[str, Any]:
-    bars = [{"name": b.name, "value": b.value, "baseline": b.baseline, **_ends(b.interval)} for b in chart.bars]
+    bars = [
+        {"name": b.name, "value": b.lead.value, "baseline": b.baseline, **_ends(b.lead.interval)} for b in chart.bars
+    ]
     return {"unit": chart.unit, "left": chart.left, "right": chart.right, "bars": bars}
 
 
-def _curve(curve: page.TrainingCurve) -> list[dict[str, Any]]:
-    parts = {"y": curve.value, "low": curve.low, "high": curve.high}
+def _curve(losses: Losses) -> list[dict[str, Any]]:
+    parts = {"y": losses.mean, "low": losses.low, "high": losses.high}
     return [
-        {"x": float(curve.epoch[i])} | {name: rounded(values[i]) for name, values in parts.items()}
-        for i in _evenly(len(curve.epoch), MAX_POINTS)
+        {"x": float(losses.epochs[i])} | {name: rounded(values[i]) for name, values in parts.items()}
+        for i in _evenly(len(losses.epochs), MAX_POINTS)
     ]
 
 
@@ -224,5 +241,5 @@ def _evenly(count: int, most: int) -> list[int]:
 
 def rounded(value: Any) -> float | None:
     """The value with five significant digits, which keeps pages small; None where it is not finite."""
-    number = float(f"{float(value):.5g}")  # the largest numbers become infinite
+    number = math.nan if value is None else float(f"{float(value):.5g}")  # the largest numbers become infinite
     return number if math.isfinite(number) else None

@@ -9,9 +9,9 @@ import numpy as np
 
 from data.errors import counted
 from data.leaks import SHOWN, LeakAudit
+from models.estimate import Estimate
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, write_results
-from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
 from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, networks_table, row_kind, task_tables
@@ -66,7 +66,7 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
         further=tuple(further),
         bars=lead_bars(results),
         notes=tuple(note.text for note in results.notes),
-        curve=_curve(results.systems.get(OURS, results.systems[name]).losses),
+        losses=results.systems.get(OURS, results.systems[name]).losses,
         networks=networks_table(results),
         leaks=leak_checks(results.audit),
         methods_text=results.methods_text,
@@ -78,12 +78,14 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
     truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
     folds = [str(fold) for fold in calibration.fold]
     rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
-    predictions = [page.ScatterPoint(name, true, guess, ends, "", fold) for name, true, guess, ends, fold in rows]
+    predictions = [
+        page.ScatterPoint(name, true, Estimate(guess, *ends or ()), "", fold) for name, true, guess, ends, fold in rows
+    ]
     rho = rank_agreement([calibration], "performances" if calibration.unit == "performance" else "groups")
     about = f"{accuracy.held_out} in {counted(calibration.networks.parts, 'fold')}"
     return page.EvaluationSection(
         title="Held-out training videos",
-        headline=page.Headline(rho.value, rho.interval, "Rank correlation of this model with the judges", about),
+        headline=page.Headline(rho, "Rank correlation of this model with the judges", about),
         predictions=tuple(predictions),
         table=Table(
             "Errors on held-out videos",
@@ -109,7 +111,7 @@ def _headline(results: EvaluationResults) -> page.Headline:
         f"{counted(results.held_out_count(), 'held-out performance')}{tasks}, protocol {results.protocol.name}, "
         f"{counted(folds, 'fold')}{unit}"
     )
-    return page.Headline(rho.value, rho.interval, f"Rank correlation of {results.against} with the judges", about)
+    return page.Headline(rho, f"Rank correlation of {results.against} with the judges", about)
 
 
 def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:
@@ -117,12 +119,12 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
     predictions: list[page.ScatterPoint] = []
     for task in results.tasks:
         entries = [entry for entry in results.predictions if entry.task == task]
-        true, mean = np.array([(e.true, e.systems[system].mean) for e in entries], dtype=np.float64).T
+        true, mean = np.array([(e.true, e.systems[system].value) for e in entries], dtype=np.float64).T
         fold, group = np.array([(e.fold, e.performance) for e in entries]).T
         intervals = HeldOut(true, mean, fold, group).own_intervals(0.8)
         predictions += [
-            page.ScatterPoint(e.id, e.true, e.systems[system].mean, interval, task, e.fold)
-            for e, interval in zip(entries, intervals, strict=True)
+            page.ScatterPoint(e.id, e.true, Estimate(e.systems[system].value, *ends or ()), task, e.fold)
+            for e, ends in zip(entries, intervals, strict=True)
         ]
     return tuple(predictions)
 
@@ -133,25 +135,17 @@ def lead_bars(results: EvaluationResults) -> page.BarChart | None:
         return None
     name = results.comparison.against
     bars = [
-        page.Bar(other, lead.difference.value, lead.difference.interval, row_kind(results, other) == "baseline")
+        page.Bar(other, lead.difference, row_kind(results, other) == "baseline")
         for other, lead in results.comparison.rows.items()
-        if lead.difference.value is not None
     ]
     return page.BarChart(
         f"{name} beside each system",
-        tuple(sorted(bars, key=lambda bar: bar.value)),
+        tuple(sorted(bars, key=lambda bar: bar.lead.value or 0.0)),
         "difference of rank correlations",
         left="that system ranks better",
         right=f"{name} ranks better",
         note=LEAD_NOTE,
     )
-
-
-def _curve(losses: Losses | None) -> page.TrainingCurve | None:
-    if losses is None:
-        return None
-    values = (losses.epochs, losses.mean, losses.low, losses.high)
-    return page.TrainingCurve(*(np.asarray(one, float) for one in values))
 
 
 def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:

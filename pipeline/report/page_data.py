@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.video.web_media import as_uri
+from models.estimate import Estimate
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import Table
 from pipeline.score.movement import StepVariables
 from pipeline.score.score import Score
@@ -179,23 +181,21 @@ class BatchSection:
 
 @dataclass(frozen=True)
 class ScatterPoint:
-    """One held-out video: the judges' score, the prediction, its 80 % interval, its task and its fold."""
+    """One held-out video: the judges' score, the prediction with its 80 % interval, its task and its fold."""
 
     id: str
     true: float
-    predicted: float
-    interval: Interval | None = None
+    predicted: Estimate
     task: str = ""
     fold: str = ""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A value with its interval: the lead over another system."""
+    """The lead over another system, with its interval."""
 
     name: str
-    value: float
-    interval: Interval | None = None
+    lead: Estimate
     baseline: bool = False  # whether the other system is a trivial baseline, drawn in grey
 
 
@@ -212,16 +212,6 @@ class BarChart:
 
 
 @dataclass(frozen=True)
-class TrainingCurve:
-    """The training loss over the epochs, (k,) each."""
-
-    epoch: NDArray[np.number[Any]]
-    value: Curve  # mean over the networks
-    low: Curve  # range over the networks
-    high: Curve
-
-
-@dataclass(frozen=True)
 class LeakCheck:
     """One question of the leak audit, whether it passed (None: not checked), and what leaks."""
 
@@ -234,8 +224,7 @@ class LeakCheck:
 class Headline:
     """The one number of an evaluation."""
 
-    value: float | None
-    interval: Interval | None
+    rho: Estimate
     what: str  # which number, of which system
     about: str  # of how many performances, in how many folds
 
@@ -250,7 +239,7 @@ class EvaluationSection:
     table: Table | None = None  # results beside baselines and the paper's row
     further: tuple[Table, ...] = ()  # folded: each task, the inner validation, the learning curve
     bars: BarChart | None = None  # leads over the other systems
-    curve: TrainingCurve | None = None
+    losses: Losses | None = None
     notes: tuple[str, ...] = ()  # shown before the numbers
     networks: Table | None = None  # correlations of every network, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from data.errors import UsageError, decimals, printable
 from data.store import write_bytes
 from pipeline.checks.accuracy import Interval
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
 from pipeline.report.chart_json import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
-from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, TrainingCurve, VideoSection
+from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, VideoSection
 from pipeline.report.template_values import drawn_steps, plotted_tasks
 from pipeline.report.text import MINUS, to_digits
 from pipeline.score.score import StepScore, phases_of_steps
@@ -120,8 +121,8 @@ def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
         yield "predictions", prediction_figure(data.evaluation.predictions, data.evaluation.headline)
     if data.evaluation.bars is not None:
         yield "leads", bar_figure(data.evaluation.bars)
-    if data.evaluation.curve is not None:
-        yield "curve", curve_figure(data.evaluation.curve)
+    if data.evaluation.losses is not None:
+        yield "curve", curve_figure(data.evaluation.losses)
 
 
 def step_figure(video: VideoSection) -> Figure:
@@ -253,10 +254,10 @@ def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | 
     tasks = plotted_tasks(predictions)
     for task, colour, marker in zip(tasks, cycle(COLOURS), cycle(MARKERS), strict=False):
         rows = [p for p in predictions if p.task == task]
-        bounded = [(p.true, *p.interval) for p in rows if p.interval is not None]
+        bounded = [(p.true, *ends) for p in rows if (ends := p.predicted.interval) is not None]
         if bounded:
             axes.vlines(*zip(*bounded, strict=True), color=colour, alpha=0.25, linewidth=1)
-        true, predicted = [p.true for p in rows], [p.predicted for p in rows]
+        true, predicted = np.array([(p.true, p.predicted.value) for p in rows], dtype=float).T
         axes.plot(true, predicted, marker, color=colour, markersize=2.8, label=_label(task))
     ends = prediction_range(predictions)
     axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=0)
@@ -265,7 +266,7 @@ def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | 
     axes.set_xticks(axes.get_yticks())
     axes.set_title(agreement_title(predictions, headline), fontsize=SMALL)
     shown = [] if len(tasks) < 2 else axes.get_legend_handles_labels()[0]
-    if any(p.interval for p in predictions):
+    if any(p.predicted.interval for p in predictions):
         from matplotlib.lines import Line2D
 
         shown = [*shown, Line2D([], [], color=GREY, alpha=0.6, linewidth=1, label="80 % interval")]
@@ -277,10 +278,10 @@ def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | 
 def agreement_title(predictions: Sequence[ScatterPoint], headline: Headline | None) -> str:
     """Number of predictions, and the rank correlation with its interval where it is known."""
     said = f"n {len(predictions)}"
-    if headline is None or headline.value is None:
+    if headline is None or headline.rho.value is None:
         return said
-    ends = interval_text(headline.interval)
-    return f"{said}, rho {decimals(headline.value, 2)}{f' (95 % {ends})' if ends else ''}".replace("-", MINUS)
+    ends = interval_text(headline.rho.interval)
+    return f"{said}, rho {decimals(headline.rho.value, 2)}{f' (95 % {ends})' if ends else ''}".replace("-", MINUS)
 
 
 def bar_figure(chart: BarChart) -> Figure:
@@ -290,11 +291,11 @@ def bar_figure(chart: BarChart) -> Figure:
     axes = figure.subplots()
     places = np.arange(len(names))[::-1]
     colours = [GREY if bar.baseline else COLOURS[4] for bar in chart.bars]
-    axes.barh(places, [bar.value for bar in chart.bars], 0.68, color=colours)
+    axes.barh(places, np.array([bar.lead.value for bar in chart.bars], dtype=float), 0.68, color=colours)
     for place, bar in zip(places, chart.bars, strict=True):
-        if bar.interval is not None:
-            axes.hlines(place, *bar.interval, color="black", linewidth=0.9)
-        text = to_digits(bar.value, 3)
+        if bar.lead.interval is not None:
+            axes.hlines(place, *bar.lead.interval, color="black", linewidth=0.9)
+        text = to_digits(bar.lead.value or 0.0, 3)
         axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
@@ -314,17 +315,17 @@ def bar_figure(chart: BarChart) -> Figure:
     return figure
 
 
-def curve_figure(curve: TrainingCurve) -> Figure:
+def curve_figure(losses: Losses) -> Figure:
     """The training loss with its spread over the networks."""
     from matplotlib.ticker import MaxNLocator, NullFormatter
 
     figure = _new(2.1)
     axes = figure.subplots()
-    axes.plot(curve.epoch, curve.value, color=BLUE, label="mean of the networks")
-    ends = (curve.low, curve.high)
-    axes.fill_between(curve.epoch, *ends, label="least to greatest", color=BLUE, alpha=0.18, linewidth=0)
+    mean, low, high = (np.array(values, dtype=float) for values in (losses.mean, losses.low, losses.high))
+    axes.plot(losses.epochs, mean, color=BLUE, label="mean of the networks")
+    axes.fill_between(losses.epochs, low, high, label="least to greatest", color=BLUE, alpha=0.18, linewidth=0)
     axes.set(xlabel=EPOCH_AXIS, ylabel=LOSS_AXIS, yscale="log")
-    axes.set_yticks(loss_ticks(curve))
+    axes.set_yticks(loss_ticks(float(np.nanmin(low)), float(np.nanmax(high))))
     axes.yaxis.set_major_formatter(_plain_ticks())
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False)
@@ -333,9 +334,8 @@ def curve_figure(curve: TrainingCurve) -> Figure:
     return figure
 
 
-def loss_ticks(curve: TrainingCurve) -> list[float]:
-    """One, two and five times the powers of ten that the band holds, or its two ends where it holds fewer than two."""
-    low, high = float(np.nanmin(curve.low)), float(np.nanmax(curve.high))
+def loss_ticks(low: float, high: float) -> list[float]:
+    """One, two and five times the powers of ten between two ends, or these where there are fewer than two."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if 0 < low < high else range(0)
     ticks = [one * 10.0**power for power in powers for one in (1, 2, 5) if low <= one * 10.0**power <= high]
     return ticks if len(ticks) > 1 else [float(f"{low:.2g}"), float(f"{high:.2g}")]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from data.video import jpeg
+from models.estimate import Estimate
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
 from pipeline.report import page_data as d
@@ -45,12 +47,12 @@ def hostile_report(name: str) -> ReportData:
     )
     evaluation = d.EvaluationSection(
         name,
-        d.Headline(1.0, None, name, name),
-        (d.ScatterPoint(name, 1.0, 2.0, task=name, fold=name),),
+        d.Headline(Estimate(1.0), name, name),
+        (d.ScatterPoint(name, 1.0, Estimate(2.0), task=name, fold=name),),
         Table(name, (name,), (TableRow(name, (name,)),), note=name, head=name),
         (Table(name, (name,), (TableRow(name, (name,)),), note=name),),
-        d.BarChart(name, (d.Bar(name, 1.0),), name, name, name, name),
-        d.TrainingCurve(*np.ones((4, 2))),
+        d.BarChart(name, (d.Bar(name, Estimate(1.0)),), name, name, name, name),
+        Losses((1, 2), *[(1.0, 1.0)] * 3),
         (name,),
         leaks=(d.LeakCheck(name, False, name),),
         methods_text=name,

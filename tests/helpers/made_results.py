@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.leaks import LeakAudit
+from models.estimate import Estimate
 from pipeline.evaluate.evaluation_results import (
     AverageResult,
-    Estimate,
     EvaluationResults,
     FoldAverage,
     FoldSize,
     HeldOutPrediction,
-    MeanAndEnds,
     MetricValues,
     Origin,
     ProtocolUsed,
@@ -40,7 +39,7 @@ def made_results(
     """Results of one task; each of `rows` performances is predicted as it is."""
     predictions = tuple(
         HeldOutPrediction(
-            f"{i}", "", str(i % folds), f"id:{i}", float(i), {name: MeanAndEnds(float(i), i, i) for name in systems}
+            f"{i}", "", str(i % folds), f"id:{i}", float(i), {name: Estimate(float(i), i, i) for name in systems}
         )
         for i in range(rows)
     )

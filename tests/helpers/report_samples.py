@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from data.video.web_media import as_uri, embed_video, key_frames
 from data.video.writer import write_video
+from models.estimate import Estimate
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
@@ -194,7 +196,9 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
         true = float(rng.normal(19, 5))
         guess = 0.75 * true + 4.8 + float(rng.normal(0, 2.2))
         predictions.append(
-            d.ScatterPoint(f"{tasks[i % 3]}_{i:03d}", true, guess, (guess - 3.4, guess + 3.4), tasks[i % 3], str(i % 4))
+            d.ScatterPoint(
+                f"{tasks[i % 3]}_{i:03d}", true, Estimate(guess, guess - 3.4, guess + 3.4), tasks[i % 3], str(i % 4)
+            )
         )
     rows = (
         TableRow("AIM (ours, 10 networks)", (0.78, (0.69, 0.85), 0.79, 2.1, None), "ours"),
@@ -208,7 +212,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
     epoch = np.arange(1, 301)
     train = 4 * np.exp(-epoch / 60) + 0.24 + 0.01 * rng.normal(size=300)
     bars = tuple(
-        d.Bar(name, lead, (lead - width, lead + width), baseline)
+        d.Bar(name, Estimate(lead, lead - width, lead + width), baseline)
         for name, lead, width, baseline in [
             ("no transformation", -0.03, 0.04, False),
             ("no AIM", 0.13, 0.05, False),
@@ -217,13 +221,15 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
     )
     unit = "difference of rank correlations"
     return d.EvaluationSection(
-        headline=d.Headline(0.78, (0.69, 0.85), "Rank correlation of AIM with the judges", "103 performances, 4 folds"),
+        headline=d.Headline(
+            Estimate(0.78, 0.69, 0.85), "Rank correlation of AIM with the judges", "103 performances, 4 folds"
+        ),
         predictions=tuple(predictions),
         table=Table("Rank correlation, n 103", columns, rows, note="Means over 10 networks.", better=better),
         further=(Table("Suturing, n 39", columns[:4], tuple(replace(r, values=r.values[:4]) for r in rows)),),
         bars=d.BarChart("AIM beside each system", bars, unit, "that system ranks better", "AIM ranks better", "Lines."),
         methods_text="We evaluated 103 performances.",
-        curve=d.TrainingCurve(epoch, train, train - 0.01, train + 0.01),
+        losses=Losses(tuple(epoch), tuple(train), tuple(train - 0.01), tuple(train + 0.01)),
         leaks=(
             d.LeakCheck("same trial on both sides", True, "103 trials"),
             d.LeakCheck("same subject on both sides", False, "4-fold shares surgeons by design: B, C, D, E"),

@@ -13,7 +13,8 @@ from pipeline.evaluate.system_table import Table, TableRow
 PROGRAM = """
 from pipeline.cli.commands.evaluate_commands import EVALUATE
 from pipeline.evaluate import Evaluation
-from pipeline.evaluate.evaluation_results import Leads, Estimate, Lead
+from models.estimate import Estimate
+from pipeline.evaluate.evaluation_results import Leads, Lead
 from pipeline.settings.config import load_config
 from pathlib import Path
 from tests.helpers.made_results import made_results, system
@@ -29,9 +30,9 @@ EVALUATE.show(Evaluation(results, Path("runs/x"), load_config(None, {})), None)
 
 PUBLISHED = """
 from dataclasses import replace
+from models.estimate import Estimate
 from pipeline.cli.commands.evaluate_commands import EVALUATE
 from pipeline.evaluate import Evaluation
-from pipeline.evaluate.evaluation_results import Estimate
 from pipeline.evaluate.published_results import published_results
 from pipeline.settings.config import load_config
 from pathlib import Path

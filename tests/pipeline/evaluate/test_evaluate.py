@@ -14,8 +14,9 @@ from data.leaks import audit
 from data.splits import Fold, kfold, make_folds
 from models import metrics
 from models.aim_config import AimConfig
+from models.estimate import Estimate
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, FoldAverage
+from pipeline.evaluate.evaluation_results import EvaluationResults, FoldAverage
 from pipeline.folds import folds_of
 from pipeline.pack.pack_file import write_pack
 from pipeline.score.trained_model import TrainedModel
@@ -69,7 +70,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
         each, centred = [], []
         for fold in ("1", "2", "3"):
             mine = [one for one in rows if one.fold == fold]
-            pairs = np.array([(one.systems["AIM"].mean, one.true) for one in mine])
+            pairs = np.array([(one.systems["AIM"].value, one.true) for one in mine])
             each.append(metrics.spearman(*pairs.T))
             assert result.folds[fold].spearman == pytest.approx(each[-1])
             shown = sorted({one.performance for one in mine})
@@ -77,7 +78,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
             centred.append(np.array(views) - pairs.mean(0))
         assert result.per_fold.fisher == pytest.approx(metrics.fisher_average(each).value)
         assert result.per_fold.arithmetic == pytest.approx(np.mean(each))
-        together = metrics.spearman([one.systems["AIM"].mean for one in rows], [one.true for one in rows])
+        together = metrics.spearman([one.systems["AIM"].value for one in rows], [one.true for one in rows])
         assert result.together == result.metrics.spearman == pytest.approx(together)
         rho = metrics.spearman(*np.concatenate(centred).round(9).T)
         assert result.rho.value == pytest.approx(rho)
@@ -198,7 +199,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     assert [one.id for one in twice.predictions] == [one.id for one in once.predictions]
     assert [fold.test for fold in twice.protocol.folds] == [8, 8]
     for mine, theirs in zip(twice.predictions, once.predictions, strict=True):
-        assert mine.systems["AIM"].mean == pytest.approx(theirs.systems["AIM"].mean, abs=1e-3)
+        assert mine.systems["AIM"].value == pytest.approx(theirs.systems["AIM"].value, abs=1e-3)
 
 
 def test_the_examples_of_the_pages_evaluate_a_rule_and_read_its_result(

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from models.estimate import Estimate
 from pipeline.evaluate.evaluation_notes import FEW_USERS, evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_plan import RequestedRows
-from pipeline.evaluate.evaluation_results import FEW, Estimate, EvaluationResults
+from pipeline.evaluate.evaluation_results import FEW, EvaluationResults
 from pipeline.evaluate.evaluation_run import _data_notes
 from pipeline.settings.config import load_config
 from tests.helpers.made_results import CLEAN, made_results, system

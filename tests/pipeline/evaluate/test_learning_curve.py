@@ -73,7 +73,7 @@ def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:
     assert curve_system(method, features).name == "combined"
     made = learning_curve(features, method)
     assert len(made) == len(curve_lines(made)) == 4
-    assert np.isfinite([point.mae.mean for point in made]).all()
+    assert np.isfinite([point.mae.value for point in made]).all()
 
 
 def test_too_few_and_several_tasks_are_refused() -> None:

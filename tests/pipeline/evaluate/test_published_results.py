@@ -24,9 +24,10 @@ import pytest
 from typer.testing import CliRunner
 
 from data.datasets import list_records
+from models.estimate import Estimate
 from pipeline import api
 from pipeline.cli import app
-from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults
+from pipeline.evaluate.evaluation_results import EvaluationResults
 from pipeline.evaluate.published_results import published_results, published_table, terminal_table
 from pipeline.evaluate.results_file import read_results, results_as_json
 from synthetic.tiny_datasets import make_aqa7
@@ -293,7 +294,7 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
     assert "no honest result" in table.note
     assert "MSE of scores divided by 25." in table.note
     best = next(row for row in table.rows if row.kind == "oracle")
-    errors = [(one.true - one.systems[best.name].mean) / 25 for one in done.results.predictions]
+    errors = [(one.true - one.systems[best.name].value) / 25 for one in done.results.predictions]
     assert best.values[2] == pytest.approx(np.mean(np.square(errors)))
     assert results_as_json(done.results)["published"]["range"] == 25
 

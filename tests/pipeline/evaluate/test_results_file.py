@@ -15,8 +15,9 @@ from data.errors import DataError
 from data.leaks import audit
 from data.splits import kfold
 from models.chance_test import InnerTest
+from models.estimate import Estimate
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, MeanAndEnds, Note
+from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, Note
 from pipeline.evaluate.results_file import read_results, results_as_json, write_results
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
@@ -34,7 +35,7 @@ def results() -> EvaluationResults:
     made = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against="a")
     chosen = (Choice("", "1", ("a",), {"a": InnerTest(None, 0.5)}),)
     systems_with = {name: replace(one, chosen=chosen) for name, one in made.systems.items()}
-    curve = (CurvePoint(10.0, MeanAndEnds(1, 0.5, 2), None),)
+    curve = (CurvePoint(10.0, Estimate(1, 0.5, 2), Estimate(None)),)
     return replace(made, systems=systems_with, curve=curve, notes=(Note("caution", "x"),), paper={"p": {"made": None}})
 
 

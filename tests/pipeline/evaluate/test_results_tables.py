@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from models.chance_test import InnerTest
+from models.estimate import Estimate
 from pipeline.evaluate.evaluation_results import (
     Choice,
     CurvePoint,
-    Estimate,
     FoldAverage,
     Lead,
     Leads,
-    MeanAndEnds,
     NetworkCorrelations,
 )
 from pipeline.evaluate.leaderboard import OURS
@@ -106,7 +105,7 @@ def test_the_inner_validation_says_in_how_many_folds_a_system_is_averaged() -> N
 
 def test_a_curve_has_a_row_a_size() -> None:
     table = curve_table(
-        [CurvePoint(10, MeanAndEnds(2, 1, 3), MeanAndEnds(0.5, 0.4, 0.6)), CurvePoint(20, MeanAndEnds(1, 1, 1), None)]
+        [CurvePoint(10, Estimate(2, 1, 3), Estimate(0.5, 0.4, 0.6)), CurvePoint(20, Estimate(1, 1, 1), Estimate(None))]
     )
     assert [(row.name, *row.values) for row in table.rows] == [
         ("10", 2, (1, 3), 0.5, (0.4, 0.6)),

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from data.splits import Fold, kfold
+from models.estimate import Estimate
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import Estimate, EvaluationResults, Lead, Leads
+from pipeline.evaluate.evaluation_results import EvaluationResults, Lead, Leads
 from pipeline.evaluate.separation import compare_systems, separation_line
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features

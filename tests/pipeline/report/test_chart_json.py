@@ -13,6 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import PROGRAM, quoted
+from models.estimate import Estimate
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.report import chart_json, text
 from pipeline.report import page_data as d
 from pipeline.score.score import Score, StepScore
@@ -120,9 +122,11 @@ def test_the_words_of_a_command_are_quoted_here_and_not_by_the_page() -> None:
 
 def test_curves_and_bars_of_an_evaluation() -> None:
     epoch = np.arange(1, 2001)
-    curve = d.TrainingCurve(epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)
-    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2, baseline=True)), "unit", "l", "r", "note")
-    made = chart_json.evaluation_payload(d.EvaluationSection(bars=bars, curve=curve))
+    curve = Losses(*map(tuple, (epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)))
+    bars = d.BarChart(
+        "b", (d.Bar("x", Estimate(0.5, 0.4, 0.6)), d.Bar("y", Estimate(0.2), baseline=True)), "unit", "l", "r", "note"
+    )
+    made = chart_json.evaluation_payload(d.EvaluationSection(bars=bars, losses=curve))
     assert made["bars"]["bars"][1] == {"name": "y", "value": 0.2, "baseline": True, "low": None, "high": None}
     rows = made["curve"]
     assert (rows[0]["x"], rows[-1]["x"]) == (1, 2000)

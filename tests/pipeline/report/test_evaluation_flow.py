@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.estimate import Estimate
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
 from pipeline.report.page_data import EvaluationSection, ScatterPoint
@@ -24,7 +25,11 @@ def page(browser: Any, tmp_path: Path, view: dict[str, Any]) -> Iterator[Any]:
     """An evaluation of 26 systems; the last but one has the highest correlation and the worst error."""
     rows = tuple(TableRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
     table = Table("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
-    predictions = (ScatterPoint("=a", 10, 12, (4, 70)), ScatterPoint('"b"', 20, 55), ScatterPoint("c", 15, -30))
+    predictions = (
+        ScatterPoint("=a", 10, Estimate(12, 4, 70)),
+        ScatterPoint('"b"', 20, Estimate(55)),
+        ScatterPoint("c", 15, Estimate(-30)),
+    )
     data = ReportData("Leaderboard", evaluation=EvaluationSection(predictions=predictions, table=table))
     with shown(browser, tmp_path, data, **view) as tab:
         wait_for(tab, "document.querySelector('#scatter svg')")

@@ -75,11 +75,10 @@ def test_a_bar_is_the_lead_over_one_system_and_both_sides_are_named(evaluated: E
     assert (chart.left, chart.right) == ("that system ranks better", f"{SYSTEM} ranks better")
     assert evaluated.comparison is not None
     leads = {name: lead.difference for name, lead in evaluated.comparison.rows.items()}
-    assert {bar.name: (bar.value, bar.interval) for bar in chart.bars} == {
-        name: (lead.value, lead.interval) for name, lead in leads.items()
-    }
+    assert {bar.name: bar.lead for bar in chart.bars} == leads
     assert all(bar.baseline for bar in chart.bars)
-    assert [bar.value for bar in chart.bars] == sorted(bar.value for bar in chart.bars)
+    values = [bar.lead.value for bar in chart.bars]
+    assert values == sorted(values)
     assert "hold for all rows at once" in chart.note
     assert lead_bars(replace(evaluated, comparison=None)) is None
 
@@ -143,13 +142,16 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(
     assert {row["id"] for row in data["predictions"]} == set(given)
     for task in "ab":
         entries = [one for one in evaluated.predictions if one.task == task]
-        columns = ([e.true for e in entries], [e.systems[SYSTEM].mean for e in entries])
+        columns = ([e.true for e in entries], [e.systems[SYSTEM].value for e in entries])
         groups = ([e.fold for e in entries], [e.performance for e in entries])
         intervals = HeldOut(*map(np.array, columns), *map(np.array, groups)).own_intervals(0.8)
         by_id = {e.id: interval for e, interval in zip(entries, intervals, strict=True)}
         for row in data["predictions"]:
             if row["task"] == task:
-                assert (row["true"], row["predicted"]) == (given[row["id"]].true, given[row["id"]].systems[SYSTEM].mean)
+                assert (row["true"], row["predicted"]) == (
+                    given[row["id"]].true,
+                    given[row["id"]].systems[SYSTEM].value,
+                )
                 assert (row["low"], row["high"]) == (by_id[row["id"]] or (None, None))
                 assert row["low"] is None or row["low"] <= row["predicted"] <= row["high"]
     low, high = data["range"]

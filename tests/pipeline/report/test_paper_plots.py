@@ -13,6 +13,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from data.errors import UsageError
+from models.estimate import Estimate
+from pipeline.evaluate.evaluation_results import Losses
 from pipeline.report import ReportData, chart_json, paper_plots
 from pipeline.report import page_data as d
 from pipeline.score.score import Score, StepScore
@@ -79,7 +81,7 @@ def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample: ReportD
 
 
 def test_text_stays_text_in_both_formats(tmp_path: Path) -> None:
-    chart = d.BarChart("Leads", (d.Bar("full", 0.8, (0.7, 0.9)),), "rho", "worse", "better", "note")
+    chart = d.BarChart("Leads", (d.Bar("full", Estimate(0.8, 0.7, 0.9)),), "rho", "worse", "better", "note")
     pdf, svg, _ = paper_plots.plot_report(ReportData("t", evaluation=d.EvaluationSection(bars=chart)), tmp_path)
     assert b"/FontFile2" in pdf.read_bytes()
     assert b"/Type3" not in pdf.read_bytes()
@@ -95,7 +97,7 @@ def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
 
 
 def test_predictions_have_one_scale_and_lose_none() -> None:
-    far = (d.ScatterPoint("a", 10.0, 12.0, (9.0, 31.0)), d.ScatterPoint("b", 20.0, -4.0))
+    far = (d.ScatterPoint("a", 10.0, Estimate(12.0, 9.0, 31.0)), d.ScatterPoint("b", 20.0, Estimate(-4.0)))
     figure = paper_plots.prediction_figure(far)
     figure.draw_without_rendering()
     (axes,) = figure.axes
@@ -137,15 +139,15 @@ def test_the_words_of_every_figure(sample: ReportData, snapshot: SnapshotAsserti
     """Titles, labels of axes and legends, and numbers beside marks; the page has the same words."""
     videos = [replace(report_samples.in_phases(video, PHASES), task="") for video in sample.videos[:2]]
     tiny = (StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0))
-    points = (d.ScatterPoint("a", 1.0, 2.0, (0.5, 3.0)), d.ScatterPoint("b", 2.0, 1.0))
-    flat = d.TrainingCurve(np.arange(1, 21), *3 * (np.geomspace(50, 9, 20),))
+    points = (d.ScatterPoint("a", 1.0, Estimate(2.0, 0.5, 3.0)), d.ScatterPoint("b", 2.0, Estimate(1.0)))
+    flat = Losses(tuple(range(1, 21)), *3 * (tuple(np.geomspace(50, 9, 20)),))
     long = [d.VideoSection(name, videos[0].result) for name in ("season/final/dive_020.mp4", f"a/{'x' * 30}1.mp4")]
     figures = {
         **dict(paper_plots.drawn_figures(sample)),
         "phases": paper_plots.step_figure(videos[0]),
         "phases of attention": paper_plots.attention_figure({"": videos}),
         "no step is minus zero": paper_plots.step_figure(d.VideoSection("a", Score("a", steps=tiny, duration=3.0))),
-        "negative rho": paper_plots.prediction_figure(points, d.Headline(-0.5, (-0.8, 0.1), "", "")),
+        "negative rho": paper_plots.prediction_figure(points, d.Headline(Estimate(-0.5, -0.8, 0.1), "", "")),
         "logarithmic axis": paper_plots.curve_figure(flat),
         "long names": paper_plots.attention_figure({"": long}),
     }

@@ -1,0 +1,30 @@
+"""A value between two ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and the ends of its interval, or of the values whose mean it is; None where undefined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Estimate:
+        """The mean of any number of values, with the least and the greatest."""
+        return cls(float(values.mean()), float(values.min()), float(values.max()))
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends, None where it has none."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
