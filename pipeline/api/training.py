@@ -7,8 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import UsageError
-from pipeline.api.arguments import DataSettings, Place, WorkSettings, config_of, note_settings, on_data_set, one_path
+from data.errors import UsageError, printable
+from data.outside import code_file, is_outside
+from pipeline.api.arguments import (
+    DataSettings,
+    Names,
+    Place,
+    WorkSettings,
+    config_of,
+    note_settings,
+    on_data_set,
+    one_path,
+    split_names,
+)
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_folder
 
@@ -16,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from pipeline.evaluate import Evaluation, RequestedRows
+    from pipeline.folds import Row
     from pipeline.score import TrainedModel
     from pipeline.settings.config import Config
 
@@ -76,6 +88,7 @@ def evaluate(
     out: Place = "runs/evaluation",
     pack: Place | None = None,
     grids: Sequence[str] = (),
+    systems: Names = (),
     oracle: bool = False,
     quick: bool = False,
     curve: bool = False,
@@ -91,6 +104,7 @@ def evaluate(
         out: folder of results.json and the page.
         grids: values of one setting of model or train; repeated: all values with all. One row takes, for each
             fold, the values that are best by inner validation.
+        systems: further rows: systems of your own, module:name, comma separated.
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances.
     """
@@ -107,7 +121,10 @@ def evaluate(
         if grids
         else []
     )
-    more = [by_inner_validation(tried)] if grids else []
+    if others := [name for name in split_names(systems) if not is_outside(name)]:
+        fix = "Name one of your own as module:name; `leaderboard` has those of the program"
+        raise UsageError(f"'{printable(others[0])}' is no system of your own", fix=fix)
+    more = [*([by_inner_validation(tried)] if grids else []), *_outside_rows(systems, observer).values()]
     requested = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     return _evaluated(settings, pack, Path(out), requested, observer)
 
@@ -117,7 +134,7 @@ def leaderboard(
     *,
     out: Place = "runs/leaderboard",
     pack: Place | None = None,
-    systems: str = "",
+    systems: Names = (),
     table: str = "",
     oracle: bool = False,
     quick: bool = False,
@@ -128,7 +145,8 @@ def leaderboard(
 
     Args:
         out: folder of results.json and the page.
-        systems: only these rows, comma separated: names or their beginnings, or "methods"; default: all.
+        systems: only these rows, comma separated: names or their beginnings, "methods", or systems of
+            your own, module:name; default: all.
         table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
             table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
         quick: two networks a fold and no inner validation.
@@ -146,8 +164,20 @@ def leaderboard(
     kind, protocol = table_protocol(table) if table else ("", "")
     if settings.dataset.kind == kind and all(key != "protocol" for key, _ in arguments["overrides"]):
         settings = load_config(settings, {"protocol": protocol})
-    requested = RequestedRows(table or "all", only=systems, oracle=oracle, quick=quick)
+    own = _outside_rows(systems, observer)
+    only = ",".join(own[name].name if name in own else name for name in split_names(systems))
+    requested = RequestedRows(table or "all", only=only, more=[*own.values()], oracle=oracle, quick=quick)
     return _evaluated(settings, pack, Path(out), requested, observer)
+
+
+def _outside_rows(systems: Names, observer: Observer) -> dict[str, Row]:
+    """The rows, by the last epoch, of the systems of the form `module:name`, by that name."""
+    from pipeline.folds import last_epoch
+    from pipeline.systems import outside_system
+
+    rows = {name: last_epoch(outside_system(name)) for name in split_names(systems) if is_outside(name)}
+    observer.notes([f"note: {name} is {code_file(name)}" for name in rows])
+    return rows
 
 
 def _evaluated(

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from data.errors import AimError, Cancelled
+from data.outside import is_outside
 from data.store.arrays import Rows
 from data.video import Labels, Record
 from pipeline.folds.fold import Fold
@@ -132,7 +133,8 @@ def fit_predict(features: FeatureSet, training: Training, control: TrainingContr
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        what, fix = f"{system.name}: {type(error).__name__}: {error}", "This is a fault of the program: report it"
+        what = f"{system.name}: {type(error).__name__}: {error}"
+        fix = "Correct it there" if is_outside(system.name) else "This is a fault of the program: report it"
         raise TrainingError(what, where=where, fix=fix) from error
     if place is not None:
         _write(place, key, predicted)

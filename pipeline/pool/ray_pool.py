@@ -10,6 +10,7 @@ import math
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -200,7 +201,7 @@ class RayActor(Worker):
         variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
         options = {"num_cpus": work.ray_cpus, "num_gpus": work.ray_gpus, "runtime_env": {"env_vars": variables}}
         options["max_concurrency"] = 4  # `halt` and `state` answer beside `work`
-        self.actor = ray.remote(RayWorker).options(**options).remote(os.getcwd(), start)
+        self.actor = ray.remote(RayWorker).options(**options).remote(os.getcwd(), os.getcwd() in sys.path, start)
         self.first_answer = self.actor.state.remote()  # the first answer says that it has started
         self.result: Any = None
         self.state: Any = None
@@ -273,8 +274,9 @@ class RayActor(Worker):
 class RayWorker:
     """The work of one actor. `work` holds one thread; `halt` and `state` answer beside it."""
 
-    def __init__(self, folder: str, start: Start[Any, Any]) -> None:
+    def __init__(self, folder: str, searched: bool, start: Start[Any, Any]) -> None:
         os.chdir(folder)  # relative paths mean the same on every machine
+        sys.path += [folder] if searched else []  # as in `data.outside`
         self._stop = threading.Event()
         self._progress: tuple[Any, ...] = ()
         self._work = start(self._stop, self._tell)

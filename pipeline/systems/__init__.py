@@ -3,7 +3,7 @@
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem, published_systems
-from pipeline.systems.system import NetworkSystem, Predictions, SimpleSystem, System
+from pipeline.systems.system import NetworkSystem, Predictions, SimpleSystem, System, outside_system
 
 __all__ = [
     "PUBLISHED_ROWS",
@@ -15,6 +15,7 @@ __all__ = [
     "System",
     "TimesDifficulty",
     "can_divide",
+    "outside_system",
     "published_systems",
     "trivial_baselines",
 ]

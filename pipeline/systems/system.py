@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from data.errors import UsageError, printable
+from data.outside import imported
 from data.store.arrays import Floats, Rows
 from models.chance_test import InnerTest
 from models.comparisons import NetworkConfig
@@ -164,6 +166,21 @@ class SimpleSystem(System):
         """See `System.fit`."""
         scores = self.learn(train)
         return lambda features: Predictions(np.stack([scores(features, number) for number in range(self.repeats)]))
+
+
+def outside_system(name: str) -> System:
+    """The system that `module:name` names, which is imported.
+
+    It is a `System`, a class of one without arguments, or what `SimpleSystem.learn` is. Raises UsageError for others.
+    """
+    named = imported(name)
+    system = named() if isinstance(named, type) and issubclass(named, System) else named
+    if isinstance(system, System):
+        return system
+    if not callable(system):
+        fix = "Name a function of the training part that returns a function of other performances"
+        raise UsageError(f"'{printable(name)}' is not a system", fix=fix)
+    return SimpleSystem(name, system)
 
 
 def as_many_networks(scores: Sequence[Floats]) -> tuple[Floats, ...]:
