@@ -45,5 +45,7 @@ def test_the_page_works_as_typed(tmp_path: Path) -> None:
     (place / "mylab").rename(place / "elsewhere")
     line = "aqa score skating/videos/0.mp4 --model runs/mine --set 'stages=[mylab.brightness:Brightness]'"
     for words, said in ((line, "cannot be imported"), (line.partition(" --set")[0], "code from outside this program")):
-        done = subprocess.run(["sh", "-c", words], cwd=place, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-c", words], cwd=place, env=environment, capture_output=True, text=True, check=False
+        )
         assert (done.returncode, said in done.stderr, "\n  -> " in done.stderr) == (2, True, True), done.stderr

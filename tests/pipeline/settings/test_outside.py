@@ -1,4 +1,4 @@
-"""Stages and data sets that a user adds by `module:name`, and those of a foreign model, which are not imported."""
+"""Stages, data sets and systems of a user, by `module:name`; those of a foreign model are not imported."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pipeline.api.arguments import settings_beside_model
 from pipeline.run.plan import Planner
 from pipeline.settings.config import Config, load_config, read_recorded
 from pipeline.settings.stages import STAGES
+from pipeline.systems import outside_system
 from tests.helpers.extracting import opened
 
 STAGE = """
@@ -116,3 +117,24 @@ def test_a_data_set_from_outside(lab: Path) -> None:
     for wrong, said in (("lab_set:nothing", "does not list a data set"), ("lab_set:x", "cannot be imported")):
         with pytest.raises(UsageError, match=said):
             list_records(wrong, lab)
+
+
+SYSTEMS = """
+from pipeline.systems import SimpleSystem, System
+
+def learn(train):
+    return lambda test, repeat: test
+
+class Mine(System):
+    name = "mine"
+
+ready, nothing = SimpleSystem("ready", learn), 5
+"""
+
+
+def test_a_system_from_outside(lab: Path) -> None:
+    Path("lab_systems.py").write_text(SYSTEMS)
+    names = {name: outside_system(f"lab_systems:{name}").name for name in ("learn", "Mine", "ready")}
+    assert names == {"learn": "lab_systems:learn", "Mine": "mine", "ready": "ready"}
+    with pytest.raises(UsageError, match="'lab_systems:nothing' is not a system"):
+        outside_system("lab_systems:nothing")
