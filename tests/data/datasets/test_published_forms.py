@@ -22,7 +22,7 @@ from data.leaks import audit
 from data.splits import fixed, kfold
 from data.video import FrameFolder, Labels, Phase
 from synthetic.tiny_datasets import write_matrix
-from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa, make_unlv
+from synthetic.tiny_published import PUBLISHED, make_mtl_aqa, make_unlv
 
 ENDS = {(1, 1): (0, 3), (1, 2): (3, 5)}
 """First place and end of two dives of MTL-AQA."""
@@ -316,24 +316,6 @@ def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tm
     assert caught.value.fix
 
 
-@pytest.mark.parametrize(
-    ("line", "what"),
-    [
-        ("9 1.0", "2 cells"),
-        ("9 1 2 3 4", "5 cells"),
-        ("9 a 2.0 1", "not a finite number"),
-        ("1 1.0 2.0 1", "listed twice"),
-    ],
-)
-def test_a_damaged_list_names_its_line(tmp_path: Path, line: str, what: str) -> None:
-    make_lists("fis-v", tmp_path, count=4, frames=2)
-    with (tmp_path / "train_dataset.txt").open("a") as stream:
-        stream.write(f"{line}\n")
-    with pytest.raises(AimError, match=what) as caught:
-        list_records("fis-v", tmp_path)
-    assert "train_dataset.txt" in str(caught.value)
-
-
 def test_lists_without_videos_name_both_ways_to_go_on(tmp_path: Path) -> None:
     for side in ("train", "test"):
         put(tmp_path / f"{side}.txt", f"{side} 28.71 29.36 1\n")
@@ -347,10 +329,8 @@ def test_lists_without_videos_name_both_ways_to_go_on(tmp_path: Path) -> None:
     ("name", "value", "what"),
     [
         ("train_split_0", [(1, 1), (9, 77)], "annotation of '09/077' is missing"),
-        ("train_split_0", [(1, "../..")], "no list of dives"),
         ("train_split_0", [(9, 4)], "listed for training and for test"),
         ("final_annotations_dict", {(1, 1): {"start_frame": 1}}, "cannot be used"),
-        ("final_annotations_dict", [1], "no dict of dives"),
         (
             "final_annotations_dict",
             {(1, 1): {"start_frame": 1, "end_frame": 3, "final_score": float("nan"), "difficulty": 2.0}},

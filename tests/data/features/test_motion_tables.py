@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import DataError
 from data.features import named_features, read_features, with_features
 from data.video import Listing, Record
 
@@ -52,21 +51,3 @@ def test_of_two_people_of_a_video_the_secondary_agent_is_the_second(tmp_path: Pa
     names = [record.sidecars[f"{part} features"].name for record in listing.records]
     assert names == [f"dive_Sports2D_angles_person{person}.mot", "vault_Sports2D_angles_person00.mot"]
     assert not listing.problems
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("time\ta\n0\t1\n", "no line endheader"),
-        ("x\nendheader\nframe\ta\n0\t1\n", "the first is not time"),
-        ("x\nendheader\ntime\ta\n0\t1\n1\t2\t3\n", "line 5: 3 cells, not 2"),
-        ("x\nendheader\ntime\ta\n0\tx\n", "could not convert"),
-        ("x\nendheader\ntime\ta\n0\tnan\n", "no finite numbers"),
-        ("x\nendheader\ntime\ta\n", "an array of shape"),
-    ],
-)
-def test_damaged_files_are_named(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "a.mot").write_text(text)
-    with pytest.raises(DataError, match=message) as caught:
-        read_features(tmp_path / "a.mot", "a")
-    assert str(tmp_path / "a.mot") in str(caught.value)
