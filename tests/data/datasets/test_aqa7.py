@@ -33,44 +33,6 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_official_layout(root: Path) -> None:
-    listing = list_aqa7(root)
-    rows = [(r.id, r.task, r.split, r.labels and r.labels.score) for r in listing.records]
-    assert rows == [
-        ("Actions/diving/001.avi", "diving", "train", 81.5),
-        ("Actions/diving/002.avi", "diving", "train", 45.0),
-        ("Actions/diving/003.avi", "diving", "test", 102.6),
-        ("Actions/ski_big_air/007.avi", "ski_big_air", "train", 39.75),
-        ("Actions/sync_diving_10m/091.avi", "sync_diving_10m", "test", 75.66),
-    ]
-    assert listing.problems == ("split_4_train_list.mat: 1 duplicate row(s) dropped",)
-
-
-def test_scores_in_points(root: Path) -> None:
-    save(root, "train", np.array(TRAIN) / [1, 1, 100])
-    save(root, "test", np.array(TEST) / [1, 1, 100])
-    first = list_aqa7(root).records[0].labels
-    assert first is not None
-    assert first.score == pytest.approx(81.5)
-
-
-def test_missing_and_extra_videos_are_named(root: Path) -> None:
-    (root / "Actions" / "diving" / "002.avi").rename(root / "Actions" / "diving" / "370.avi")
-    listing = list_aqa7(root)
-    assert len(listing.records) == 4
-    assert "diving/002: listed for train, but has no video" in listing.problems
-    assert "Actions/diving/370.avi: a video that no list names" in listing.problems
-
-
-def test_contradictions_are_refused(root: Path) -> None:
-    save(root, "train", np.array([*TRAIN, [1, 2, 4600]], dtype=float))
-    with pytest.raises(DataError, match=r"'diving/002' has the scores 4500 and 4600"):
-        list_aqa7(root)
-    save(root, "train", np.array([*TRAIN, TEST[0]], dtype=float))
-    with pytest.raises(DataError, match=r"'diving/003' is listed for training and for test"):
-        list_aqa7(root)
-
-
 @pytest.mark.parametrize(
     "rows",
     [

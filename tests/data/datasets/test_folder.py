@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +13,7 @@ from hypothesis import strategies as st
 
 from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.listing import list_records
-from data.datasets.tables import read_bytes, read_table
-from data.errors import DataError, UsageError
+from data.errors import UsageError
 from data.video.records import Labels
 from data.video.video_search import find_videos
 
@@ -36,28 +34,6 @@ def table(root: Path, text: str | bytes, name: str = "scores.csv") -> Path:
     return root / name
 
 
-def test_without_a_table_every_video_is_a_plain_record(root: Path) -> None:
-    listing = list_folder(root)
-    assert [record.id for record in listing.records] == ["a.mp4", "day 1/b.mp4", "day 1/ä.avi"]
-    assert listing.problems == ()
-    assert all(record.labels is None for record in listing.records)
-
-
-def test_every_column_is_read(root: Path) -> None:
-    table(
-        root,
-        "Task,video,score,execution,synchronization,difficulty,group,subject,split\n"
-        "dive,day 1/b.mp4,7.5,8,9.25,3.1,g1,s1,Train\n"
-        "dive,a.mp4,,,,,,,test\n"
-        "dive,day 1/ä.avi,-1e1,,,,,,\n",
-    )
-    a, b, c = list_folder(root).records
-    assert b.labels == Labels(7.5, 8.0, 9.25, 3.1)
-    assert (b.groups, b.split, b.task) == ({"group": "g1", "subject": "s1"}, "train", "dive")
-    assert (a.labels, a.split, a.groups) == (None, "test", {})
-    assert c.labels == Labels(score=-10.0)
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize(("delimiter", "seven"), [(",", "7.5"), (";", "7,5"), ("\t", "7.5"), ("|", "7.5")])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -67,66 +43,6 @@ def test_dialects_of_csv(root: Path, encoding: str, delimiter: str, seven: str, 
     a, _, c = list_folder(root).records
     assert a.labels == Labels(score=1.0)
     assert c.labels == Labels(score=7.5)
-
-
-def test_names_are_joined_across_unicode_forms(root: Path) -> None:
-    table(root, "video,score\nday 1/a\u0308.avi,3\n")
-    assert list_folder(root).records[2].labels == Labels(score=3.0)
-
-
-def test_rows_and_videos_without_a_match_are_named(root: Path) -> None:
-    table(root, "video,score,scroe\na.mp4,1,\na.mp4,1,\nday 1/b.mp4,2,\nday 1/b.mp4,3,\nday 1/bb.mp4,4,\n")
-    listing = list_folder(root)
-    assert [record.labels for record in listing.records] == [Labels(score=1.0), None, None]
-    said = "\n".join(listing.problems)
-    for words in (
-        "column 'scroe' is not read (did you mean 'score'?)",
-        "scores.csv:6: no video 'day 1/bb.mp4' (did you mean 'day 1/ä.avi'?)",
-        "scores.csv:3: 'a.mp4' is listed again",
-        "contradicting labels for 'day 1/b.mp4' in lines 4, 5",
-        "day 1/ä.avi: a video that scores.csv does not list",
-    ):
-        assert words in said
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "words"),
-    [
-        ("", "", "empty"),
-        ("name,score\na.mp4,1\n", ":1", "no column 'video'"),
-        ("video,score,score\na.mp4,1,2\n", ":1", "'score' appears twice"),
-        ("video,score\na.mp4,1,2\n", ":2", "3 cells where the header has 2"),
-        ("video,score\na.mp4,nan\n", ":2", "not a finite number"),
-        ("video,score\na.mp4,1e400\n", ":2", "too large"),
-        ('video,score\na.mp4,"7,5"\n', ":2", "not a finite number"),
-        ("video,score\n../a.mp4,1\n", ":2", "outside the folder"),
-        ("video,score\nC:\\a.mp4,1\n", ":2", "outside the folder"),
-        ("video,score\n,1\n", ":2", "without a video name"),
-        ("video,score,split\na.mp4,1,valid\n", ":2", "the split is 'valid'"),
-        (b"video,score\na.mp4,1\n\xff.mp4,2\n", ":3", "not UTF-8"),
-    ],
-)
-def test_impossible_cells_name_file_and_line(root: Path, text: str | bytes, line: str, words: str) -> None:
-    path = table(root, text)
-    try:
-        said = " ".join(list_folder(root).problems)
-    except DataError as error:
-        said = f"{error} at {error.where!r}"
-    assert words in said
-    assert f"{path}{line}'" in said
-    assert said.isprintable()
-
-
-def test_a_score_under_another_name_and_a_spreadsheet_are_mentioned(root: Path) -> None:
-    (root / "points.xls").touch()
-    (problem,) = list_records("folder", root).problems
-    assert problem == f"{root / 'points.xls'}: is not read; name it scores.xlsx, or save it as scores.csv"
-    table(root, "video,points,coach\na.mp4,7.5,Eva\n")
-    problems = list_records("folder", root).problems
-    assert "scores.csv: column 'points' is not read (if it is the score, rename it to 'score')" in problems
-    assert not any("'coach'" in problem and "rename" in problem for problem in problems)
-    table(root, "video,score,points\na.mp4,7.5,3\n")
-    assert not any("rename" in problem for problem in list_records("folder", root).problems)
 
 
 def test_label_files_are_found_or_named(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -157,13 +73,6 @@ def test_scores_survive_the_table_exactly(root: Path, scores: list[float]) -> No
     names = ("a.mp4", "day 1/b.mp4", "day 1/ä.avi")
     table(root, "video,score\n" + "".join(f"{n},{s!r}\n" for n, s in zip(names, scores, strict=True)))
     assert [record.labels and record.labels.score for record in list_folder(root).records] == scores
-
-
-def test_a_delimiter_between_quotes_belongs_to_its_column(tmp_path: Path) -> None:
-    place = tmp_path / "scores.csv"
-    place.write_text('video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n')
-    table = read_table(place, read_bytes(place), ("video", "score"), {})
-    assert [row.cells["score"] for row in table[0]] == ["7.5"]
 
 
 def test_an_address_that_is_also_a_local_path_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,24 +136,6 @@ def test_a_workbook_without_openpyxl_names_what_to_install(root: Path, monkeypat
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UsageError, match=r"pip install .*\[excel\]"):
         list_folder(root)
-
-
-def test_a_decimal_comma_in_a_comma_file_is_told_to_use_semicolons(root: Path) -> None:
-    for text in ("video,score\na.mp4,6,5\n", 'video,score\na.mp4,"6,5"\n'):
-        table(root, text)
-        with pytest.raises(DataError, match="by semicolons"):
-            list_folder(root)
-
-
-def test_names_match_without_case_folder_ending_and_composition_where_one_file_fits(root: Path) -> None:
-    decomposed = unicodedata.normalize("NFD", "ä")
-    table(root, f"video,score\nA,1\nB.MOV,2\n{decomposed},3\n")
-    listing = list_folder(root)
-    assert [record.labels and record.labels.score for record in listing.records] == [1.0, 2.0, 3.0]
-    assert listing.problems == ("scores.csv: 3 names match without case, folder or ending, such as 'A' for a.mp4",)
-    (root / "b.mp4").touch()
-    (problem, *_) = list_folder(root).problems
-    assert "no video 'B.MOV'" in problem, "two files fit, so neither is taken"
 
 
 def test_tables_beside_keypoint_files_are_no_performances(tmp_path: Path) -> None:

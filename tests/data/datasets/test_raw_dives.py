@@ -12,7 +12,7 @@ from data.datasets import list_records
 from data.errors import DataError
 from data.splits import make_folds
 from synthetic.tiny_published import make_mtl_aqa
-from tests.data.datasets.test_published_forms import frames
+from tests.data.datasets.test_layouts import frames
 
 openpyxl = pytest.importorskip("openpyxl")
 
