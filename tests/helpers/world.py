@@ -23,7 +23,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from data.video.writer import LOSSLESS, write_video
 from pipeline import api
@@ -177,9 +178,12 @@ class World:
         """The loaded `model`."""
         return TrainedModel.load(self.model)
 
-    def copy_of_model(self, folder: Path, **changes: Any) -> Path:
-        """A copy of `model` with these entries of its description changed, and hashes that fit; in `folder`/run."""
+    def copy_of_model(self, folder: Path, tensors: Mapping[str, Any] | None = None, **changes: Any) -> Path:
+        """A copy of `model` in `folder`/run, with other tensors or entries of its description, and hashes that fit."""
         run = Path(shutil.copytree(self.model, folder / "run", dirs_exist_ok=True))
+        if tensors is not None:
+            save_file(dict(tensors), run / "model.safetensors")
+            changes = {"calibration": None, **changes}
         if changes:
             described = json.loads((run / "model.json").read_text())
             (run / "model.json").write_text(json.dumps({**described, **changes}))

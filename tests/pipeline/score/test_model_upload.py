@@ -25,15 +25,13 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.weights import cache_dir
-from pipeline.score import train_model
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import HASHES, model_sha256
 from pipeline.score.model_upload import README, local_model, push_model
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import validate
 from pipeline.train.feature_set import FeatureSet
-from tests.helpers.made_features import made_features
 from tests.helpers.object_store import Bucket
+from tests.helpers.world import World
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMIT = "0" * 40
@@ -134,27 +132,15 @@ def _entries(repository: Repository) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def features() -> FeatureSet:
-    return made_features(24, channels=5, scene=6)
+@pytest.fixture
+def features(world: World) -> FeatureSet:
+    return world.planted
 
 
-@pytest.fixture(scope="module")
-def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shared") / "run"
-    places = {"cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}}
-    model = {"width": 8, "regression_width": 4, "multi_task": True}
-    config = validate(
-        {
-            "name": "dives",
-            "split": {"calibration_folds": 3},
-            "train": {"recipe": "fast", "networks": 2, "epochs": 4},
-            "model": model,
-            **places,
-        }
-    )
-    train_model(features, config, folder, None)
-    return folder
+@pytest.fixture
+def trained_run(world: World) -> Path:
+    """A model that was trained in folders of somebody."""
+    return world.planted_model
 
 
 @pytest.fixture(autouse=True)

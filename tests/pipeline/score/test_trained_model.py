@@ -1,9 +1,10 @@
-"""Trained models: a saved one scores the same after loading, and refuses features of other settings."""
+"""Trained models: equal bytes after storage, a combination whose parts sum to the score, refused features, export."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,104 +12,151 @@ import torch
 
 from data.errors import DataError, UsageError
 from data.video import Labels
+from data.weights.quiet_openvino import openvino as ov
 from models.aim_config import AimConfig
+from models.chance_test import InnerTest
+from pipeline.folds.combination import NETWORK, NETWORK_ALONE
+from pipeline.score.model_training import train_model
+from pipeline.score.onnx_export import SHARE, export_onnx
 from pipeline.score.trained_model import TrainedModel
+from pipeline.settings.config import validate
 from pipeline.settings.recipes import TrainConfig
+from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features, stages
+from tests.helpers.world import TRAINED, World
+
+PARTS = ("score", "members", "step_scores", "attention", "other_share")
+SMALL: dict[str, Any] = {
+    "model": {"width": 8, "regression_width": 4},
+    "train": {"networks": 2, "epochs": 20, "switch_epochs": [8, 15, 20]},
+}
 
 
-@pytest.fixture(scope="module")
-def features() -> FeatureSet:
-    return made_features(24, channels=5, scene=6)
+@pytest.fixture
+def new(world: World) -> FeatureSet:
+    """Planted performances that the model was not trained on."""
+    return world.planted.take(range(TRAINED, TRAINED + 12))
 
 
-@pytest.fixture(scope="module")
-def run(features: FeatureSet) -> TrainedModel:
-    return TrainedModel.fit(
-        features,
-        TrainConfig(networks=3, epochs=4),
-        AimConfig(width=8, regression_width=4, multi_task=True),
-    )
+def trained_on(features: FeatureSet, folder: Path, **settings: Any) -> TrainedModel:
+    return train_model(features.take(range(TRAINED)), validate({**SMALL, **settings}), folder, None)
 
 
-def test_shapes_and_sums(run: TrainedModel, features: FeatureSet) -> None:
-    out = run.predict(features)
-    assert out.score.shape == (24,)
-    assert out.members.shape == (3, 24)
-    assert out.step_scores.shape == (24, 10)
-    assert out.attention.shape == (24, 10, 2)
-    assert out.execution is not None
-    assert out.synchronisation is not None
-    assert np.allclose(out.attention.sum(-1), 1)
-    assert np.allclose(out.members.mean(0), out.score)
-    low = run.normaliser.score_range[0, 0]
-    assert np.allclose(out.step_scores.sum(1) + low, out.score)
+def test_the_score_is_the_mean_and_its_shares_sum_to_it(world: World, new: FeatureSet) -> None:
+    model = world.planted_bundle
+    rule, share = model.combination, model.network_share
+    assert rule.names == (NETWORK, *(one.name for one in REGRESSIONS))
+    assert {name for name, test in rule.tests.items() if test.p < 0.05} <= set(rule.used)
+    made, alone = model.predict(new), replace(model, combination=NETWORK_ALONE).predict(new)
+    scores = dict(zip(rule.names, [alone.score, *rule.others(new)], strict=True))
+    assert np.allclose(made.score, np.mean([scores[name] for name in rule.used], axis=0))
+    low = model.normaliser.score_range[0, 0]
+    for one, other in ((made, made.other_share), (alone, 0)):
+        assert other is not None
+        assert np.allclose(one.members.mean(0), one.score)
+        assert np.allclose(one.step_scores.sum(1) + other + low, one.score)
+        assert np.allclose(one.attention.sum(-1), 1)
+    assert np.allclose(made.step_scores, share * alone.step_scores)
+    assert alone.other_share is None
+    assert model.calibration is not None
+    fitted = [one.arrays()["regressions"].tobytes() for one in model.calibration.combinations]
+    assert len(set(fitted)) == len(fitted) > 1
 
 
-def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: Path) -> None:
-    """A set in the layout of TASD-2 may have no parts of the score; the model folder still loads and scores."""
-    records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(features.records))
-    unlabelled = replace(features, records=records)
-    TrainedModel.fit(unlabelled, TrainConfig(networks=2, epochs=2), AimConfig(width=8, multi_task=True)).save(tmp_path)
-    out = TrainedModel.load(tmp_path).predict(unlabelled)
-    assert np.isfinite(out.score).all()
-    assert (out.execution, out.synchronisation) == (None, None)
+def test_steps_say_something_where_the_network_is_better_than_chance(world: World) -> None:
+    model = world.planted_bundle
+    alone = replace(model.combination, used=(NETWORK,))
+    for p, explains in ((0.01, True), (0.3, False)):
+        tested = replace(alone, tests={**alone.tests, NETWORK: InnerTest(0.1, p)})
+        assert replace(model, combination=tested).explains is explains
+    assert not replace(model, combination=replace(alone, used=alone.names[1:])).explains
 
 
-def test_saved_and_loaded_score_the_same_bytes(run: TrainedModel, features: FeatureSet, tmp_path: Path) -> None:
-    before = run.predict(features)
-    run.save(tmp_path / "model")
-    loaded = TrainedModel.load(tmp_path / "model")
-    after = loaded.predict(features)
-    for name in ("score", "members", "step_scores", "attention", "execution"):
-        assert getattr(before, name).tobytes() == getattr(after, name).tobytes()
-    assert loaded.train_ids == run.train_ids
-    assert loaded.recipe == run.recipe
-    assert np.array_equal(loaded.train_labels, run.train_labels)
-
-
-def test_a_score_does_not_depend_on_company_or_threads(run: TrainedModel, features: FeatureSet) -> None:
-    bundle, before = run, torch.get_num_threads()
-    whole = bundle.predict(features)
+def test_bits_survive_storage_and_depend_on_neither_company_nor_threads(
+    world: World, new: FeatureSet, tmp_path: Path
+) -> None:
+    model, before = world.planted_bundle, torch.get_num_threads()
+    model.save(tmp_path)
+    loaded = TrainedModel.load(tmp_path)
+    whole, again = model.predict(new), loaded.predict(new)
     try:
         torch.set_num_threads(2 if before == 1 else 1)
-        alone = bundle.predict(features.take([5]))
+        alone = loaded.predict(new.take([5]))
     finally:
         torch.set_num_threads(before)
+    for name in PARTS:
+        assert getattr(whole, name).tobytes() == getattr(again, name).tobytes()
     assert alone.score.tobytes() == whole.score[5:6].tobytes()
+    assert (loaded.train_ids, loaded.recipe) == (model.train_ids, model.recipe)
+    assert np.array_equal(loaded.train_labels, model.train_labels)
+    assert model.calibration is not None
+    assert loaded.calibration is not None
+    assert loaded.calibration.facts == model.calibration.facts
+    assert loaded.calibration.novelty.ratios(new) == model.calibration.novelty.ratios(new)
+    for level, ends in model.calibration.intervals(new).items():
+        assert ends is not None
+        assert ends.tobytes() == loaded.calibration.intervals(new)[level].tobytes()  # type: ignore[union-attr]
 
 
-def test_other_settings_are_refused_by_name(run: TrainedModel, features: FeatureSet) -> None:
+def test_bits_repeat_and_without_folds_all_systems_count(world: World, new: FeatureSet, tmp_path: Path) -> None:
+    first, again = (trained_on(world.planted, tmp_path / name, split={"calibration_folds": 0}) for name in "ab")
+    for name in PARTS:
+        assert getattr(first.predict(new), name).tobytes() == getattr(again.predict(new), name).tobytes()
+    assert first.calibration is None
+    assert first.combination.used == first.combination.names
+    assert first.combination.share(NETWORK) == pytest.approx(1 / 5)
+
+
+def test_new_users_have_one_more_candidate_and_users_stay_together(world: World, tmp_path: Path) -> None:
+    model = trained_on(world.planted, tmp_path, protocol="louo", split={"calibration_folds": 4})
+    combination = TrainedModel.load(tmp_path).combination
+    assert combination.description() == model.combination.description()
+    assert combination.names[-1] == FOR_NEW_USERS.name
+    assert bool(combination.ranks) == (len(combination.used) > 1), "several are averaged as ranks"
+    assert model.calibration is not None
+    assert 0 < model.network_share < 1
+    learned = world.planted.take(range(TRAINED))
+    assert np.allclose(model.calibration.steps, model.predict(learned).step_scores)
+    subjects = np.array([record.groups["subject"] for record in learned.records])
+    assert all(len(set(model.calibration.fold[subjects == name])) == 1 for name in set(subjects))
+
+
+def test_a_head_without_labels_predicts_nothing(tmp_path: Path) -> None:
+    """A set in the layout of TASD-2 may have no parts of the score; the model folder still loads and scores."""
+    made = made_features(12, channels=3, scene=4)
+    records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(made.records))
+    unlabelled, network = replace(made, records=records), AimConfig(width=8, multi_task=True)
+    for features, heads in ((made, 2), (unlabelled, 0)):
+        TrainedModel.fit(features, TrainConfig(networks=2, epochs=2), network).save(tmp_path)
+        out = TrainedModel.load(tmp_path).predict(features)
+        assert np.isfinite(out.score).all()
+        assert [out.execution is None, out.synchronisation is None].count(False) == heads
+
+
+def test_other_features_are_refused_by_name(world: World, new: FeatureSet) -> None:
+    model = world.planted_bundle
     others = stages(pose={"backend": "mmpose", "long_side": 384}, timesteps={"count": 10}, extra={})
     with pytest.raises(UsageError) as caught:
-        run.predict(replace(features, stages=others))
-    message = str(caught.value)
-    assert 'pose.backend: "movenet" in the model, "mmpose" here' in message
-    assert "extra: absent in the model, {" in message
-    assert "long_side" not in message
-
-
-def test_other_channels_and_sizes_are_refused(run: TrainedModel, features: FeatureSet) -> None:
-    names = {**features.names, "primary": tuple("abcde")}
-    with pytest.raises(UsageError, match="channel names of 'primary'"):
-        run.predict(replace(features, names=names))
-    with pytest.raises(UsageError, match="scene size: 6 in the model, 3 here"):
-        run.predict(replace(features, scene=features.scene[..., :3]))
-    with pytest.raises(UsageError, match="no performance to score"):
-        run.predict(features.take([]))
+        model.predict(replace(new, stages=others))
+    assert 'pose.backend: "movenet" in the model, "mmpose" here' in str(caught.value)
+    assert "extra: absent in the model, {" in str(caught.value)
+    assert "long_side" not in str(caught.value)
+    for features, said in (
+        (replace(new, names={**new.names, "primary": tuple("abcde")}), "channel names of 'primary'"),
+        (replace(new, scene=new.scene[..., :3]), "scene size: 8 in the model, 3 here"),
+        (new.take([]), "no performance to score"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            model.predict(features)
 
 
 def test_a_training_that_dies_while_saving_leaves_no_mixture(
-    run: TrainedModel, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise new weights would score with the description of an earlier run, without an error."""
-    run.save(tmp_path)
-    other = TrainedModel.fit(
-        features,
-        TrainConfig(networks=3, epochs=2, seed=7),
-        AimConfig(width=8, regression_width=4, multi_task=True),
-    )
+    world.planted_bundle.save(tmp_path)
+    other = TrainedModel.fit(world.planted, TrainConfig(networks=3, epochs=2, seed=7), AimConfig(width=8))
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -118,3 +166,24 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
         other.save(tmp_path)
     with pytest.raises(DataError, match="no trained model here"):
         TrainedModel.load(tmp_path)
+
+
+def test_export_holds_the_network_and_says_its_share(
+    world: World, new: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    model = world.planted_bundle
+    half = replace(model.combination, used=model.combination.names[:2], ranks={})
+    state = {name: values[:1] for name, values in model.networks.state.items()}
+    model = replace(model, combination=half, networks=replace(model.networks, state=state))
+    monkeypatch.setattr(TrainedModel, "load", lambda _: model)
+    done = export_onnx(world.planted_model, tmp_path / "model.onnx")
+    assert "the network is 50% of this model's score" in done.text()
+    stored = {entry.key: entry.value for entry in onnx.load(done.path).metadata_props}
+    assert stored[SHARE] == "0.5"
+    net = ov.Core().compile_model(str(done.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    truth = replace(model, combination=NETWORK_ALONE).predict(new)
+    made = net({key: np.asarray(getattr(new, key), dtype=np.float32) for key in done.inputs})
+    for output in ("score", "members", "step_scores"):
+        np.testing.assert_allclose(made[output], getattr(truth, output), rtol=1e-3, atol=1e-3)
