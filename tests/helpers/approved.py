@@ -102,5 +102,7 @@ class _Outline(HTMLParser):
     def _say(self, kind: str, text: str) -> None:
         if kind == "dd" and self.lines[-1] == "dt: command":
             self.lines[-1:] = []  # the words that started the tests
+        elif kind == "pre" and self._trained:
+            self.lines.append("pre: …")  # every setting of the program
         elif words := " ".join(text.split()):
             self.lines.append(f"{kind}: {words if kind == 'data' else steady(words, trained=self._trained)}")
