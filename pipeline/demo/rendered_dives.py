@@ -32,6 +32,10 @@ def _start_rendering(folder: Path, stop: threading.Event, tell: Tell) -> Callabl
     return run
 
 
+def _refuse_lost(dive: Dive, loss: WorkerLost) -> OSError | None:
+    raise DataError(f"could not be rendered: {loss}", where=dive.name, fix="Type the same command again")
+
+
 def render(folder: Path, count: int, work: WorkConfig, observer: Observer) -> list[Dive]:
     """Render the missing dives on this machine, then write the labels, and return all dives.
 
@@ -45,10 +49,7 @@ def render(folder: Path, count: int, work: WorkConfig, observer: Observer) -> li
         start, stop = partial(_start_rendering, folder), observer.stop_event().is_set
         pool = pool_of(work.model_copy(update={"engine": "local"}))  # the folder may be on this machine alone
         with observer.progress("rendered dives") as progress:
-            for dive, error in run_items(pool, start, deque(missing), stop):
-                if isinstance(error, WorkerLost):
-                    what = f"could not be rendered: {error}"
-                    raise DataError(what, where=dive.name, fix="Type the same command again")
+            for _, error in run_items(pool, start, deque(missing), stop, _refuse_lost):
                 if isinstance(error, OSError):
                     raise error
                 done += 1

@@ -19,7 +19,7 @@ import torch
 from data.errors import Cancelled, WorkerLost
 from pipeline.folds.fit_predict import Training, TrainingError, fit_predict
 from pipeline.observer import Progress
-from pipeline.pool import MOST_LOST, Message, Tell, pool_of, run_items
+from pipeline.pool import MOST_LOST, Tell, pool_of, run_items
 from pipeline.settings.machine import WorkConfig
 from pipeline.systems import Predictions
 from pipeline.train import Stop, TrainingControl
@@ -62,18 +62,19 @@ class TrainingRunner:
         start = partial(_start_training, features, control)
         items, finished = deque((number, trainings[number]) for number in longest_first), dict[int, Predictions]()
         with one_thread():
-            for (number, training), answer in run_items(pool, start, items, self.stop or (lambda: False)):
-                if isinstance(answer, WorkerLost):
-                    what = f"{training.system.name}: lost {MOST_LOST} workers, the last: {answer}"
-                    raise TrainingError(what, fix="See whether the machines have enough memory; raise work.ray_cpus")
-                if isinstance(answer, Message):
-                    self.progress.inside(number, *answer.progress)
-                elif answer is not None:
-                    finished[number] = answer
+            stop, told = self.stop or (lambda: False), lambda item, *epochs: self.progress.inside(item[0], *epochs)
+            for (number, _), predictions in run_items(pool, start, items, stop, _refuse_lost, told):
+                if predictions is not None:
+                    finished[number] = predictions
                     self.progress.finish(number)
         if len(finished) < len(trainings):
             raise Cancelled
         return [finished[number] for number in range(len(trainings))]
+
+
+def _refuse_lost(numbered: tuple[int, Training], loss: WorkerLost) -> Predictions | None:
+    what = f"{numbered[1].system.name}: lost {MOST_LOST} workers, the last: {loss}"
+    raise TrainingError(what, fix="See whether the machines have enough memory; raise work.ray_cpus")
 
 
 def _start_training(

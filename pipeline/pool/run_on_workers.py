@@ -10,10 +10,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from data.errors import UsageError, WorkerLost
-from pipeline.pool.worker_pool import Done, Message, Pool, Start, Worker
+from pipeline.pool.worker_pool import Done, Pool, Start, Worker
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -32,17 +32,30 @@ GRACE_SECONDS, EXIT_SECONDS = 60.0, 10.0
 killed."""
 
 
-def run_items(
-    pool: Pool, start: Start[J, R], items: deque[J], stop: Callable[[], bool]
-) -> Iterator[tuple[J, R | Message | WorkerLost]]:
-    """Items with what their work tells, and at last with the result, or with the loss of their last worker.
+def raise_loss(_: object, loss: WorkerLost) -> NoReturn:
+    """Raise the loss of the last worker of an item."""
+    raise loss
 
-    Items are taken from the left, also those added meanwhile, and end in any order. When `stop` returns true, no
-    further item starts. Running items are asked to stop, and their results still come. Raises UsageError where workers
-    cannot start.
+
+def run_items(
+    pool: Pool,
+    start: Start[J, R],
+    items: deque[J],
+    stop: Callable[[], bool],
+    lost: Callable[[J, WorkerLost], R] = raise_loss,
+    told: Callable[..., None] = lambda *_: None,
+) -> Iterator[tuple[J, R]]:
+    """Items with their results, in the order in which they end.
+
+    Items are taken from the left, also those added meanwhile. When `stop` returns true, no further item starts. Running
+    items are asked to stop, and their results still come. Raises UsageError where workers cannot start.
+
+    Args:
+        lost: gives the result of an item that has lost `MOST_LOST` workers, or raises.
+        told: is called with an item and what its work tells.
     """
     with pool.opened(start, len(items)) as (room, new_worker):
-        crew = _Crew[J, R](room, new_worker, pool.timeout_s)
+        crew = _Crew[J, R](room, new_worker, pool.timeout_s, lost, told)
         try:
             while crew.assign_items(items) if not stop() else crew.halt():
                 pool.wait([*crew.at_work])
@@ -59,8 +72,15 @@ class _Crew(Generic[J, R]):
     So a lost machine of a cluster costs the items that ran there one attempt, and no other one waits for it.
     """
 
-    def __init__(self, room: Callable[[], int], new_worker: Callable[[], Worker], timeout_s: float) -> None:
-        self.room, self.new_worker, self.timeout_s = room, new_worker, timeout_s
+    def __init__(
+        self,
+        room: Callable[[], int],
+        new_worker: Callable[[], Worker],
+        timeout_s: float,
+        lost: Callable[[J, WorkerLost], R],
+        told: Callable[..., None],
+    ) -> None:
+        self.room, self.new_worker, self.timeout_s, self.lost, self.told = room, new_worker, timeout_s, lost, told
         self.workers: list[Worker] = []
         self.at_work: dict[Worker, J] = {}  # the item of each worker that has one
         self.losses: dict[int, int] = {}  # workers that an item has lost, by the identity of the item
@@ -109,8 +129,8 @@ class _Crew(Generic[J, R]):
                     self._drop(worker)
         return bool(self.at_work) and not self.late
 
-    def collect(self, worker: Worker, items: deque[J]) -> Iterator[tuple[J, R | Message | WorkerLost]]:
-        """What has come from a worker, with its item; one that lost its worker waits again, or fails."""
+    def collect(self, worker: Worker, items: deque[J]) -> Iterator[tuple[J, R]]:
+        """The result that has come from a worker, with its item; an item that lost its worker waits again, or fails."""
         item = self.at_work[worker]
         try:
             for answer in worker.take():
@@ -119,7 +139,7 @@ class _Crew(Generic[J, R]):
                     self.losses.pop(id(item), None)
                     yield item, answer.result
                 elif answer.progress:
-                    yield item, answer
+                    self.told(item, *answer.progress)
             began = worker.started if worker in self.at_work else None
             if began is not None and time.monotonic() - began > self.timeout_s:
                 raise WorkerLost(f"took longer than {self.timeout_s:g} s (work.timeout_s)", "timeout")
@@ -132,4 +152,4 @@ class _Crew(Generic[J, R]):
                 items.appendleft(item)
                 return
             del self.losses[id(item)]
-            yield item, loss
+            yield item, self.lost(item, loss)

@@ -6,20 +6,21 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
-from data.errors import PROGRAM, UsageError, WorkerLost
+from data.errors import PROGRAM, UsageError
 from data.store import StageOutput, sweep_scratch
 from data.store.arrays import Measures
 from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
-from pipeline.observer import SILENT, Observer
-from pipeline.pool import Message, pool_of, run_items
+from pipeline.observer import SILENT, Observer, Progress
+from pipeline.pool import pool_of, run_items
 from pipeline.run.costs import DryRun, dry_run, expected_cost, in_a_line
 from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.settings.destinations import check_folder
 from pipeline.settings.machine import Machine
-from pipeline.settings.stages import outside_stages, stage_class
+from pipeline.settings.stages import stage_class
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
 """The failure of a record that a stopped run did not reach."""
@@ -125,6 +126,7 @@ def run(
     observer: Observer = SILENT,
     *,
     read: Sequence[str] | None = (),
+    measured: bool = False,
     announce: bool = False,
 ) -> Iterator[tuple[Result, Outputs | Failure]]:
     """Each record's result, with its outputs or the failure for which it has none; fresh ones first, then as they end.
@@ -135,59 +137,91 @@ def run(
 
     Args:
         read: the stages whose outputs are read, and without which a record has a failure; None: all that are stored.
+        measured: outputs whose quality values cannot be read are planned once more too; flags of a score need them.
         announce: the observer gets a note of the expected cost before the work.
 
     Raises UsageError as `pool_of`, and where each of several records lost its workers.
     """
-    pool, stop, reader = pool_of(machine.work), observer.stop_event(), _OutputReader(cache, observer, read)
+    pool, stop, outcomes = pool_of(machine.work), observer.stop_event(), _Outcomes(cache, observer, read, measured)
     cache.mark()
     cache.sweep()
-    fresh, remote = 0, False
+    fresh = 0
     for plan in plans:
         if stop.is_set():
             break
-        remote = remote or bool(plan.record.remote)
         if plan.todo:
-            reader.waiting.append(plan)
-        elif (value := reader.value(plan, result := result_of(plan))) is not None:
+            outcomes.waiting.append(plan)
+            continue
+        for result, value in outcomes.of(plan, result_of(plan)):
             fresh += not result.failed
             yield result, value
-    if remote:
+    if not outcomes.waiting:
+        return
+    _prepare(outcomes.waiting, machine, cache)
+    with observer.progress("videos") as progress:
+        watch = _Watch(cache, progress)
+        watch.begin([*outcomes.waiting], fresh, machine, observer, announce=announce)
+        start, lost = partial(PlanRunner, cache), partial(lost_result, cache)
+        for plan, ended in run_items(pool, start, outcomes.waiting, stop.is_set, lost, watch.inside):
+            for result, value in outcomes.of(plan, ended):
+                watch.end(plan, result)
+                yield result, value
+    cache.index.flush()
+    if not stop.is_set():
+        watch.refuse_all_lost()
+
+
+def _prepare(plans: Iterable[Plan], machine: Machine, cache: Cache) -> None:
+    """Make room for the work. Raises UsageError for a cache that cannot be written."""
+    if any(plan.record.remote for plan in plans):
         sweep_scratch(machine.storage.as_storage(), machine.work.timeout_s)
     cache.index.flush()  # so that child processes need not hash the inputs again
-    if not reader.waiting:
-        return
     if not cache.on_store:
         check_folder(cache.root)  # before the work, not after each video
-    lost = ran = 0
-    with observer.progress("videos") as progress:
-        todo, lengths = [*reader.waiting], (1,) * len(reader.waiting)
+
+
+class _Watch:
+    """Watches the results of a run: progress, what their stages cost, and how many lost their workers."""
+
+    def __init__(self, cache: Cache, progress: Progress) -> None:
+        self.cache, self.progress = cache, progress
+        self.ended, self.lost = 0, list[Result]()
+
+    def begin(self, plans: Sequence[Plan], fresh: int, machine: Machine, observer: Observer, *, announce: bool) -> None:
+        """Show how much there is to do."""
+        lengths: Sequence[int] = (1,) * len(plans)
         if observer is not SILENT:  # on a store, counting frames copies the video
-            expected = expected_cost(todo, machine, cache)
+            expected = expected_cost(plans, machine, self.cache)
             lengths = expected.lengths
             if announce:
                 observer.note(in_a_line(expected))
-        progress.plan({plan.record.id: max(1, count) for plan, count in zip(todo, lengths, strict=True)}, fresh)
-        start = partial(PlanRunner, cache, stages=(*outside_stages().values(),))
-        for plan, answer in run_items(pool, start, reader.waiting, stop.is_set):
-            if isinstance(answer, Message):
-                progress.inside(plan.record.id, *answer.progress)
-                continue
-            result = lost_result(plan, cache, answer) if isinstance(answer, WorkerLost) else answer
-            for stage, seconds in result.done.items():
-                planned = plan.stage(stage)
-                if work := stage_class(stage).work(planned.settings, result.frames):
-                    cache.index.add_cost(planned.kind_of_work, seconds, work)
-            if (value := reader.value(plan, result)) is not None:
-                ran, lost = ran + 1, lost + _lost(result)
-                progress.finish(plan.record.id, result.fault)
-                yield result, value
-    cache.index.flush()
-    if lost == ran > 1 and not stop.is_set():
-        raise UsageError(
-            f"every worker was lost, so nothing was extracted; the last: {first_cause(result.failed.values()).cause}",
-            fix=f"Add --workers 0 to run in this process and see its error, or type: {PROGRAM} doctor",
-        )
+        weights = {plan.record.id: max(1, count) for plan, count in zip(plans, lengths, strict=True)}
+        self.progress.plan(weights, fresh)
+
+    def inside(self, plan: Plan, *progress: Any) -> None:
+        """Show what the worker of a record tells."""
+        self.progress.inside(plan.record.id, *progress)
+
+    def end(self, plan: Plan, result: Result) -> None:
+        """Show that a record has ended, and keep the cost of its stages."""
+        for stage, seconds in result.done.items():
+            planned = plan.stage(stage)
+            if work := stage_class(stage).work(planned.settings, result.frames):
+                self.cache.index.add_cost(planned.kind_of_work, seconds, work)
+        self.ended += 1
+        # A stage that is done shows that workers live; one such video may crash its decoder.
+        if result.failed and not result.done and first_cause(result.failed.values()).kind in ("killed", "crashed"):
+            self.lost.append(result)
+        self.progress.finish(plan.record.id, result.fault)
+
+    def refuse_all_lost(self) -> None:
+        """Raise UsageError where each of several records lost its workers."""
+        if len(self.lost) == self.ended > 1:
+            cause = first_cause(self.lost[-1].failed.values()).cause
+            raise UsageError(
+                f"every worker was lost, so nothing was extracted; the last: {cause}",
+                fix=f"Add --workers 0 to run in this process and see its error, or type: {PROGRAM} doctor",
+            )
 
 
 def run_extract(
@@ -201,56 +235,69 @@ def run_extract(
     return summary
 
 
-class _OutputReader:
-    """Reads the outputs of records; one that cannot be read is planned once more, and waits."""
+class _Outcomes:
+    """Reads the outputs of records. A record of which one cannot be read is planned once more, and waits."""
 
-    def __init__(self, cache: Cache, observer: Observer, read: Sequence[str] | None) -> None:
-        self.cache, self.observer, self.read = cache, observer, read
+    def __init__(self, cache: Cache, observer: Observer, read: Sequence[str] | None, measured: bool) -> None:
+        self.cache, self.observer, self.read, self.measured = cache, observer, read, measured
         self.waiting = deque[Plan]()
         self.before: dict[str, Result] = {}  # of the records that were planned once more, by id
 
-    def value(self, plan: Plan, result: Result) -> Outputs | Failure | None:
-        """The outputs that are read, or why there are none; None where the record is planned once more."""
-        damaged = next((failure for failure in result.failed.values() if failure.kind == "damaged"), None)
-        if damaged is not None and not result.cancelled and self._once_more(plan, result, damaged):
-            return None
+    def of(self, plan: Plan, result: Result) -> Iterator[tuple[Result, Outputs | Failure]]:
+        """The result with the outputs that are read, or why there are none; nothing where it is planned once more."""
         if earlier := self.before.get(result.record.id):
-            result.done = earlier.done | result.done
+            result.done, result.frames = earlier.done | result.done, max(earlier.frames, result.frames)
             result.skipped = tuple(stage for stage in result.skipped if stage not in result.done)
+        if result.cancelled:
+            yield result, STOPPED
+            return
         stored = result.stored
         wanted = tuple(stored) if self.read is None else self.read
         lacking = any(stage not in stored for stage in wanted)
-        if result.cancelled:
-            return STOPPED
+        outputs, unread = self._outputs(result, () if lacking else wanted)
+        damaged = {name: why for name, why in result.failed.items() if why.kind == "damaged"} | unread
+        if self.measured:
+            damaged |= self._without_quality(result)
+        if damaged and self._once_more(plan, result, damaged):
+            return
         if result.failed and (lacking or not wanted):
-            return first_cause(result.failed.values())
-        if lacking or (self.read is None and not wanted):
-            return plan.cause()
-        outputs = {}
-        for stage in wanted:
-            try:
-                outputs[stage] = self.cache.read(stage, result.record.id, stored[stage]).output
-            except UNREADABLE as error:
-                damaged = Failure.of(unusable(stage, error), stage)
-                return None if self._once_more(plan, result, damaged) else damaged
-        return outputs
+            yield result, first_cause(result.failed.values())
+        elif lacking or (self.read is None and not wanted):
+            yield result, plan.cause()
+        else:
+            yield result, next(iter(unread.values()), outputs)
 
-    def _once_more(self, plan: Plan, result: Result, damaged: Failure) -> bool:
+    def _outputs(self, result: Result, stages: Iterable[str]) -> tuple[dict[str, StageOutput], dict[str, Failure]]:
+        """The outputs of stages, and why others cannot be read."""
+        outputs, unread = dict[str, StageOutput](), dict[str, Failure]()
+        for stage in stages:
+            try:
+                outputs[stage] = self.cache.read(stage, result.record.id, result.keys[stage]).output
+            except UNREADABLE as error:
+                unread[stage] = Failure.of(unusable(stage, error), stage)
+        return outputs, unread
+
+    def _without_quality(self, result: Result) -> dict[str, Failure]:
+        """Why stages that did not fail have no quality values; the index may have those of an output that is gone."""
+        lost = dict[str, Failure]()
+        for stage in result.keys.keys() - result.failed.keys():
+            try:
+                self.cache.quality(stage, result.record.id, result.keys[stage])
+            except UNREADABLE as error:
+                lost[stage] = Failure.of(unusable(stage, error), stage)
+        return lost
+
+    def _once_more(self, plan: Plan, result: Result, damaged: Mapping[str, Failure]) -> bool:
         """Plan a record again, of which outputs cannot be read; false if it was, or if they are not computed anew."""
         if result.record.id in self.before:
             return False
-        plan = plan.again(self.cache, damaged.stage, result.done)  # `Cache.read` has deleted what is damaged
+        plan = plan.again(self.cache, damaged, result.done)  # `Cache.read` has deleted what is damaged
         if not plan.todo:
             return False
         self.before[result.record.id] = result
-        self.observer.note(f"{result.record.name} is extracted again: {damaged.cause}")
+        self.observer.note(f"{result.record.name} is extracted again: {next(iter(damaged.values())).cause}")
         self.waiting.append(plan)
         return True
-
-
-def _lost(result: Result) -> bool:
-    """Whether a record lost its workers before a stage was done; one such video may crash its decoder."""
-    return bool(result.failed) and not result.done and first_cause(result.failed.values()).kind in ("killed", "crashed")
 
 
 def status_rows(plans: Iterable[Plan], cache: Cache) -> Iterator[StatusRow]:

@@ -16,7 +16,6 @@ from data.video import Record
 from extractors.base import StageConfig
 from pipeline.cache import Cache, Freshness, KeyParts, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
-from pipeline.observer import Observer
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, outside_stages, stage_class
 
@@ -115,22 +114,18 @@ class Plan:
         """The same plan where no output is asked for, so that no stage will run."""
         return replace(self, stages=tuple(replace(planned, wanted=False) for planned in self.stages))
 
-    def wanting(self, names: Container[str]) -> Plan:
-        """The same plan where the outputs of these stages are asked for too."""
-        stages = (replace(planned, wanted=planned.wanted or planned.name in names) for planned in self.stages)
-        return replace(self, stages=tuple(stages))
-
     def stage(self, name: str) -> PlannedStage:
         """One of its stages."""
         return next(planned for planned in self.stages if planned.name == name)
 
-    def again(self, cache: Cache, stage: str, done: Container[str] = ()) -> Plan:
-        """The same computations by the outputs that are there now; that of `stage` is asked for too.
+    def again(self, cache: Cache, names: Container[str], done: Container[str] = ()) -> Plan:
+        """The same computations by the outputs that are there now; those of stages in `names` are asked for too.
 
         A stage that is forced to run is due until it is `done`.
         """
         stages = list[PlannedStage]()
-        for planned in self.wanting([stage]).stages:
+        for planned in self.stages:
+            planned = replace(planned, wanted=planned.wanted or planned.name in names)
             if planned.freshness.state != "failed":  # what failed before the run stays as it is
                 freshness = cache.freshness(planned.parts, self.record.id)
                 forced = planned.due and planned.freshness.state == "fresh" and planned.name not in done
@@ -221,18 +216,6 @@ class Planner:
             due = again or freshness.state in ("missing", "stale")
             stages.append(PlannedStage(parts, settings, freshness, wanted, due))
         return Plan(record, tuple(stages))
-
-    def with_quality(self, plan: Plan, observer: Observer) -> Plan:
-        """The plan, which also runs stages whose quality values are gone, with a note to the observer.
-
-        Flags that withhold a score need them.
-        """
-        made = {stage: key for stage, key in plan.keys().items() if stage not in plan.todo}
-        stored = made.keys() & plan.stored().keys()
-        lost = made.keys() - self._cache.qualities(plan.record.id, made)  # which deletes outputs that are damaged
-        if damaged := sorted(lost & stored):
-            observer.note(f"{plan.record.name} is extracted again: its {' and '.join(damaged)} cannot be read")
-        return self.plan(plan.record).wanting(lost) if lost else plan
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The stages of many records, in their order; records on a store are planned in parallel."""

@@ -212,7 +212,7 @@ class PlanRunner:
         return failure
 
 
-def lost_result(plan: Plan, cache: Cache, loss: WorkerLost) -> Result:
+def lost_result(cache: Cache, plan: Plan, loss: WorkerLost) -> Result:
     """The result of a record that lost its workers: stages with an output are done, the others failed.
 
     Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.

@@ -97,9 +97,8 @@ class Scorer:
             else:
                 carried[record.id] = found
         marked = (replace(one, phases=carried[one.id].phases) if one.id in carried else one for one in ready)
-        wanted = self.planner.plan_all([one for one in marked if one.id not in failures])
-        plans = (self.planner.with_quality(plan, observer) for plan in wanted)
-        for result, outputs in run(plans, self.config.machine, self.cache, observer, read=("timesteps",)):
+        plans, machine = self.planner.plan_all([one for one in marked if one.id not in failures]), self.config.machine
+        for result, outputs in run(plans, machine, self.cache, observer, read=("timesteps",), measured=True):
             record = result.record
             if isinstance(outputs, Failure):
                 failures[record.id] = outputs

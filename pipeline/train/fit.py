@@ -20,7 +20,7 @@ from models.comparisons import NetworkConfig, build_network
 from models.layers import Layers
 from models.stacked import FoldData
 from pipeline.observer import CountDone
-from pipeline.pool import Message, Pool, Start, Tell, ThreadPool, run_items
+from pipeline.pool import Pool, Start, Tell, ThreadPool, run_items
 from pipeline.settings.machine import Device
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train.checkpoint import digest_of
@@ -104,14 +104,16 @@ def _train_stacks(
 ) -> list[Fitted]:
     """The results of `count` stacks; `progress` gets the mean of their epochs. One that fails stops the others."""
     done, shown, trained = [0] * count, 0, dict[int, Fitted]()
-    for number, answer in run_items(pool, start, deque(range(count)), lambda: False):
-        if isinstance(answer, Fitted):
-            trained[number] = answer
-        elif isinstance(answer, Message):
-            (done[number],) = answer.progress
+
+    def told(number: int, epoch: int) -> None:
+        nonlocal shown
+        done[number] = epoch
         if progress is not None and sum(done) // count > shown:
             shown = sum(done) // count
             progress(shown, epochs)
+
+    for number, fitted in run_items(pool, start, deque(range(count)), lambda: False, told=told):
+        trained[number] = fitted
     return [trained[number] for number in range(count)]
 
 

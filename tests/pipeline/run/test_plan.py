@@ -23,13 +23,13 @@ def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(make_video,
     with opened(config) as cache:
         (plan,) = Planner(config, cache, stages=("contrast",), force=True).plan_all(records)
         assert plan.todo == ("contrast",)
-        assert plan.again(cache, "contrast", done={"contrast": 1.0}).todo == (), "a forced stage runs once"
+        assert plan.again(cache, ["contrast"], done={"contrast": 1.0}).todo == (), "a forced stage runs once"
         output_of(cache.root, "brightness", "a.mp4").unlink()
-        assert plan.again(cache, "brightness").todo == ("brightness", "contrast"), "it was forced, and did not run"
-        assert plan.idle().again(cache, "brightness").todo == ("brightness",)
+        assert plan.again(cache, ["brightness"]).todo == ("brightness", "contrast"), "it was forced"
+        assert plan.idle().again(cache, ["brightness"]).todo == ("brightness",)
         output_of(cache.root, "contrast", "a.mp4").unlink()
-        assert plan.idle().again(cache, "contrast").todo == ("brightness", "contrast")
-        assert plan.keys() == plan.again(cache, "contrast").keys()
+        assert plan.idle().again(cache, ["contrast"]).todo == ("brightness", "contrast")
+        assert plan.keys() == plan.again(cache, ["contrast"]).keys()
 
 
 def test_a_configuration_wants_the_stages_that_its_own_need_too(make_video, tmp_path: Path) -> None:
@@ -48,10 +48,10 @@ def test_what_failed_before_the_run_stays_failed(make_video, tmp_path: Path) -> 
     config = configured(tmp_path / "cache")
     with opened(config) as cache:
         unfilmed = Planner(config, cache).plan(Record("unfilmed", None))
-        assert unfilmed.again(cache, "contrast").faults().keys() == {"brightness", "contrast"}
-        assert "brightness" not in unfilmed.again(cache, "contrast").todo
+        assert unfilmed.again(cache, ["contrast"]).faults().keys() == {"brightness", "contrast"}
+        assert "brightness" not in unfilmed.again(cache, ["contrast"]).todo
         parts = Planner(config, cache).plan(records[0]).stages[0].parts
         cache.keep_failure(parts, records[0], Failure("crashed", "brightness", "killed by SIGSEGV"))
         for retry_failed in (False, True):
             (plan,) = Planner(config, cache, retry_failed=retry_failed).plan_all(records)
-            assert ("brightness" in plan.again(cache, "contrast").todo) == retry_failed
+            assert ("brightness" in plan.again(cache, ["contrast"]).todo) == retry_failed

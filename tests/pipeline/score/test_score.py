@@ -340,9 +340,9 @@ def test_a_bad_video_beside_a_good_one_and_what_no_page_says(world: World, score
 def test_every_text_says_what_to_do_about_a_lost_worker(
     scorer: Scorer, films: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch, kind: LossKind
 ) -> None:
-    def lose(_: object, __: object, plans: deque[Plan], ___: object) -> Iterator[tuple[Plan, WorkerLost]]:
+    def lose(_: object, __: object, plans: deque[Plan], ___: object, lost: Any, ____: object) -> Iterator[Any]:
         while plans:
-            yield plans.popleft(), WorkerLost("the worker ended", kind)
+            yield (plan := plans.popleft()), lost(plan, WorkerLost("the worker ended", kind))
 
     monkeypatch.setattr("pipeline.run.batch.run_items", lose)
     rows = scorer.score_records(films[:1])
