@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "stages": ["timesteps"],
     "pose": {"backend": "import", "agents": 1},
-    "camera_flow": {"columns": 4, "rows": 2},
     "timesteps": {"steps": 4, "primary": "pose:0", "secondary": ["camera_flow"], "scene": ""},
     "train": {"networks": 2, "epochs": 4},
     "model": {"width": 4, "regression_width": 4},

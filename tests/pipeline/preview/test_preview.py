@@ -162,7 +162,7 @@ def test_a_batch_draws_new_outputs_and_names_failed_videos(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (
-        configured(tmp_path / "cache", stages=["camera_flow"], camera_flow={"columns": columns}) for columns in (4, 6)
+        configured(tmp_path / "cache", stages=["camera_flow"], camera_flow={"stride": stride}) for stride in (1, 2)
     )
     for config in (first, second):
         extract([record], config)
