@@ -19,8 +19,9 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from data.errors import CacheError, Cancelled, DataError, UsageError, VideoError
+from data.errors import CacheError, Cancelled, DataError, UsageError
 from data.video import Phase
+from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
@@ -68,7 +69,7 @@ class FakeWork:
         self.hold.set()
         self.seen: list[str] = []
 
-    def __call__(self, submission: Submission, folder: Path, running: RunningSubmission) -> Score | None:
+    def __call__(self, submission: Submission, folder: Path, running: RunningSubmission) -> Score | Failure | None:
         self.seen.append(submission.id)
         assert submission.pair or (folder / submission.file).read_bytes()[4:8] == b"ftyp"
         running.progress("computing", 0.5)
@@ -76,7 +77,7 @@ class FakeWork:
             if running.stop.is_set():
                 raise Cancelled
         if "bad" in submission.name:
-            raise VideoError("no frame in the video stream", where=folder / submission.file, fix="Leave this file out")
+            return Failure("video", "pose", "no frame in the video stream", "Leave this file out")
         if "tools" in submission.name:
             raise DataError("75 columns", where=folder / "kinematics.txt:3", fix="Export 76 columns")
         if "bug" in submission.name:
@@ -155,6 +156,7 @@ def test_two_scored_videos_are_compared_and_one_is_scored_again(client: Any, tmp
     assert client.post(f"/api/comparisons/{first['id']}/{first['id']}").status_code == 409
     assert client.post(f"/api/comparisons/{first['id']}/{submission['id']}").status_code == 409
     assert client.post(f"/api/comparisons/{first['id']}/{'0' * 32}").status_code == 404
+    assert client.post(f"/api/submissions/{submission['id']}/again?start=0&end=1").status_code == 409
     again = client.post(f"/api/submissions/{first['id']}/again").json()
     assert (again["name"], again["id"] != first["id"]) == ("a.mp4", True)
     assert wait(client, again["id"], "done")["score"] == 71.25
@@ -264,6 +266,7 @@ def test_submissions_run_one_after_the_other_and_can_be_cancelled(client: Any, w
     assert send(client).status_code == 429
     assert client.get(f"/api/submissions/{second}").json()["state"] == "queued"
     assert client.delete(f"/api/submissions/{first}").status_code == 409
+    assert client.post(f"/api/submissions/{first}/again").status_code == 409
     assert client.post(f"/api/submissions/{second}/cancel").json()["state"] == "cancelled"
     assert client.post(f"/api/submissions/{first}/cancel").status_code == 200
     wait(client, first, "cancelled")
@@ -430,6 +433,9 @@ def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) ->
     assert send_together(app, stalled(), dripping()) == [408, 408]
     assert time.monotonic() - start < 50, "the sender would go on for a minute"
     assert list((tmp_path / "serve" / "submissions").iterdir()) == []
+    app.state.queue.submissions.close()
+    app = create_app(tmp_path / "full", work, ServerLimits(spare_bytes=1 << 60, stall_s=0.1))
+    assert send_together(app, stalled()) == [507]
     app.state.queue.submissions.close()
     app = create_app(tmp_path / "few", work, ServerLimits(spare_bytes=0, stall_s=1.0, uploads=2))
     assert send_together(app, stalled(), stalled(), stalled()) == [408, 408, 429]
