@@ -3,7 +3,7 @@
 from configparser import ConfigParser
 
 NETWORKS = ("torch", "pytorchvideo", "openvino")
-TESTS = ("httpx", "hypothesis", "openpyxl", "pandas", "pytest")
+TESTS = ("httpx", "hypothesis", "openpyxl", "pandas", "pytest", "syrupy")
 
 config = ConfigParser()
 config.read("setup.cfg", encoding="utf-8")
