@@ -74,6 +74,8 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert [record.id for record in listing.records] == ["a"]
     assert "b.npy: the features cannot be read" in listing.problems[0]
     assert listing.problems[1] == "b: no scene features"
+    with pytest.raises(DataError, match="several scene features are called like"):
+        joined(["x"], files(tmp_path / "twice", "x", "X"))
     with pytest.raises(DataError, match=r"none of the scene features is called like a performance \(a\).*such as x"):
         joined(["x"], vst)
     (tmp_path / "empty").mkdir()
