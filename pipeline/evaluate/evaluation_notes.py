@@ -10,7 +10,7 @@ from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import NETWORK_ROWS, OURS, PUBLISHED
-from pipeline.evaluate.paper_differences import Made, paper_differences
+from pipeline.evaluate.paper_differences import FeatureOrigins, paper_differences
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.separation import separation_line
 from pipeline.folds import COMBINED
@@ -21,7 +21,7 @@ FEW_USERS = 20
 
 
 def evaluation_notes(
-    results: EvaluationResults, method: Method, kind: str, requested: RequestedRows, made: Made
+    results: EvaluationResults, method: Method, kind: str, requested: RequestedRows, origins: FeatureOrigins
 ) -> list[Note]:
     """What a reader of the tables needs to know; `kind` is that of the data set."""
     cautions = [
@@ -40,10 +40,10 @@ def evaluation_notes(
         cautions.append("--quick: no inner validation; all systems count where combined")
     facts = [Note("fact", results.ceiling)] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
-    return [*notes, *facts, *_training_notes(results, method, kind, made), *_row_notes(results, requested)]
+    return [*notes, *facts, *_training_notes(results, method, kind, origins), *_row_notes(results, requested)]
 
 
-def _training_notes(results: EvaluationResults, method: Method, kind: str, made: Made) -> Iterator[Note]:
+def _training_notes(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> Iterator[Note]:
     """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
     if not (network := _network(results, method)):
         return
@@ -51,7 +51,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, made:
     yield Note("fact", f"{network}: {recipe.networks} networks a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
     if method.without_agents:
         yield Note("caution", "these features lack an agent, so AIM and other systems that need both are left out")
-    if differing := paper_differences(method, made):
+    if differing := paper_differences(method, origins):
         settings = counted(len(differing), "setting")
         yield Note("caution", f"{network} differs from the paper's method in {settings}: see Methods in the report")
     if 0 < results.users < FEW_USERS:
@@ -90,7 +90,9 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
             yield Note("caution", f"these features cannot feed {', '.join(missing)}")
 
 
-def methods_paragraph(results: EvaluationResults, method: Method, kind: str, made: Made, *, quick: bool) -> str:
+def methods_paragraph(
+    results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins, *, quick: bool
+) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.protocol.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
@@ -106,7 +108,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, mad
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
             f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
-            *_system_sentences(results, method, made, quick),
+            *_system_sentences(results, method, origins, quick),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
@@ -121,10 +123,10 @@ def _has_interval(results: EvaluationResults) -> bool:
     return any(system.average.rho.interval for system in results.systems.values())
 
 
-def _system_sentences(results: EvaluationResults, method: Method, made: Made, quick: bool) -> list[str]:
+def _system_sentences(results: EvaluationResults, method: Method, origins: FeatureOrigins, quick: bool) -> list[str]:
     if not (network := _network(results, method)):
         return [f"The system is {results.against}."]
-    recipe, differing = method.train, paper_differences(method, made)
+    recipe, differing = method.train, paper_differences(method, origins)
     chosen = "" if quick else " that inner validation on the training part finds better than chance"
     mean = "mean of the ranks" if results.users and not quick else "mean"
     combined = [f"The score is the {mean} of {network} and regressions{chosen}."] if results.against == COMBINED else []

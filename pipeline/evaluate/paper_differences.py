@@ -25,7 +25,7 @@ AGENTS = ("primary", "secondary")
 OF_FILMS = {"clips": {"layout": "windows"}}
 """Settings of stages where nothing but films is recorded: clips of dives begin every ten frames in public code."""
 
-Made = Mapping[str, StageDescription]
+FeatureOrigins = Mapping[str, StageDescription]
 """What describes the stages that made the features, by stage."""
 
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -34,15 +34,15 @@ HASH_LETTERS = 12
 """Letters of a hash that name a file of weights in a sentence."""
 
 
-def paper_differences(method: Method, made: Made) -> list[str]:
+def paper_differences(method: Method, origins: FeatureOrigins) -> list[str]:
     """Every setting of a method that is not the paper's, as "section.name value (the paper's)".
 
-    `made` describes the stages that made the features: a file of weights may replace those that the method names.
+    `origins` describe the stages that made the features: a file of weights may replace those that the method names.
     """
     paper = load_config(PAPER_PRESET).method
     networks = (asdict(one.network) for one in (method, paper))
     trainings = (one.train.model_dump(exclude={*NO_METHOD}) for one in (method, paper))
-    settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper, made)]
+    settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper, origins)]
     return [f"{name} {_plain(here)} ({_plain(theirs)})" for name, here, theirs in settings if here != theirs]
 
 
@@ -51,7 +51,7 @@ def _section(name: str, here: dict[str, Any], theirs: dict[str, Any]) -> Iterato
     yield from ((f"{name}.{key}", value, theirs[key]) for key, value in here.items())
 
 
-def _stages(method: Method, paper: Method, made: Made) -> Iterator[tuple[str, Any, Any]]:
+def _stages(method: Method, paper: Method, origins: FeatureOrigins) -> Iterator[tuple[str, Any, Any]]:
     """Settings of the stages that both methods have; weights are those that made the features."""
     stages, of_paper = (one.with_upstream(one.stages) for one in (method, paper))
     for stage in stages:
@@ -61,7 +61,7 @@ def _stages(method: Method, paper: Method, made: Made) -> Iterator[tuple[str, An
                 theirs |= OF_FILMS.get(stage, {})
             here = {name: value for name, value in method.stage(stage).model_dump().items() if name not in AGENTS}
             if "weights" in here:
-                here["weights"] = _weights(here["weights"], made.get(stage))
+                here["weights"] = _weights(here["weights"], origins.get(stage))
             yield from _section(stage, here, theirs)
 
 
