@@ -198,9 +198,11 @@ class Command:
 def after_features(typed: Typed) -> Line:
     """Videos without a table of labels are judged; a data set is trained on."""
     from data.datasets.folder import CANDIDATES
+    from pipeline.run.inputs import data_set_at
 
     place = typed.inputs[0] if typed.inputs else None
-    if place is None or any((place / name).is_file() for name in CANDIDATES):
+    config = arguments.config_of(typed.config, typed.overrides or ())
+    if place is None or any((place / name).is_file() for name in CANDIDATES) or data_set_at(typed.inputs, config):
         return ("train on its labels", "train", *(() if place is None else (as_typed(place),)), *typed.settings)
     return ("judge these videos", "label", place if place.is_dir() else NEW_VIDEOS, "--pairs")
 

@@ -36,6 +36,7 @@ score 'my set' --model MODEL                    => report MODEL 'my set'
 report MODEL 'my set'                           => compare VIDEO_A VIDEO_B --model MODEL
 report MODEL 'my set' --cache cache/jigsaws     => compare VIDEO_A VIDEO_B --model MODEL --cache cache/jigsaws
 status SET FAST                                 => train SET FAST
+status 'my set' -c jigsaws FAST                 => train 'my set' --config jigsaws FAST
 leaderboard SET FAST --quick --systems AIM      => plot runs/leaderboard
 plot runs/evaluation --formats svg              => report runs/evaluation
 report runs/evaluation                          => plot runs/evaluation
