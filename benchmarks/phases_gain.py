@@ -99,7 +99,7 @@ def compared(name: str, folder: Path, further: dict[str, Any], folds: int) -> di
             raise SystemExit(f"{len(failed)} performances of {name} failed: {failed[0].failed}")
         api.evaluate(config="skeletons", overrides=settings, out=folder / kind, quick=True)
         rows = json.loads((folder / kind / "results.json").read_text())["predictions"]
-        made[kind] = np.array([next(iter(row["systems"].values()))["mean"] for row in rows])  # AIM comes first
+        made[kind] = np.array([next(iter(row["systems"].values()))["value"] for row in rows])  # AIM comes first
         truth = np.array([row["true"] for row in rows])
     rng, draws = np.random.default_rng(0), []
     for _ in range(2000):

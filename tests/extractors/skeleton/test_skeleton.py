@@ -178,6 +178,6 @@ def test_a_data_set_of_files_is_evaluated(tmp_path: Path) -> None:
     settings = {"dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "train.epochs": 2}
     api.evaluate(config="skeletons", overrides=settings, out=tmp_path / "run", quick=True)
     rows = json.loads((tmp_path / "run/results.json").read_text())["predictions"]
-    made, true = ([row["systems"]["combined"]["mean"] if k else row["true"] for row in rows] for k in (1, 0))
+    made, true = ([row["systems"]["combined"]["value"] if k else row["true"] for row in rows] for k in (1, 0))
     assert len(rows) == 24
     assert spearmanr(made, true).statistic > 0.8

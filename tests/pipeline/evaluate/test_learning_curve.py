@@ -109,7 +109,7 @@ def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
     assert sum(line.startswith("trained on") for line in seen.lines) == len(written) == 4
     assert not (tmp_path / "run/checkpoints/curve").exists(), "its trainings are kept until it is written"
     last = written[-1]
-    assert seen.lines[-1].startswith(f"trained on {last['trained_on']:.3g}: error {last['mae']['mean']:.3f} (")
+    assert seen.lines[-1].startswith(f"trained on {last['trained_on']:.3g}: error {last['mae']['value']:.3f} (")
     assert "would" not in " ".join(seen.lines), "nothing is forecast"
     api.train(pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, folds=0)
     assert not (tmp_path / "run/curve.json").exists(), "it would be that of another model"
