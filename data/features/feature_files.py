@@ -9,8 +9,8 @@
 | `.mat` | one for each numeric matrix, MATLAB 5 to 7.3 |
 | `.mot` | one, such as the joint angles of OpenSim and Sports2D without their times |
 
-An array has the axes (row, dims), a row being a frame or a clip; (dims) is one row. Axes in between, such as the
-tokens of a transformer, are averaged.
+An array has the axes (row, dims), a row being a frame or a clip; (dims) is one row. Leading axes of 1 are dropped. Axes
+in between, such as the tokens of a transformer, are averaged.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ def read_features(path: Path, name: str = "") -> NDArray[np.float32]:
         values = arrays[name]()
     if values.dtype.kind not in NUMBERS or not 1 <= values.ndim <= 8 or not values.size:
         raise DataError(f"an array of shape {values.shape} and type {values.dtype}", where=where, fix=FIX)
+    while values.ndim > 2 and len(values) == 1:  # of a batch of one
+        values = values[0]
     values = values[None] if values.ndim == 1 else values
     mean = values.reshape(len(values), -1, values.shape[-1]).mean(axis=1, dtype=np.float64)
     made: NDArray[np.float32] = mean.astype(np.float32)

@@ -84,12 +84,14 @@ class Keypoints:
     ) -> Keypoints:
         """The rows of joints over time: (entry, axes + 1) coordinates and score, by person and joint.
 
-        A person is in the frames that have one of its joints. Raises DataError: no joints.
+        A person is in the frames that have one of its joints. Raises DataError: no joints, or most are of one person.
         """
         series = {(who, joint): values for who, joints in tracks.items() for joint, values in joints.items()}
         if not series:
             raise keypoint_error(path, "has no joints")
         joints = tuple(dict.fromkeys(joint for _, joint in series))
+        if len(tracks) * len(joints) > 10_000 + 10 * len(series):
+            raise keypoint_error(path, "its people have different joints", "Name the joints of all people alike")
         absent = np.full_like(next(iter(series.values())), np.nan)
         points = np.array([[series.get((who, joint), absent) for joint in joints] for who in tracks])
         person, entry = np.isfinite(points[..., 0]).any(axis=1).nonzero()

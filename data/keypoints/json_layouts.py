@@ -107,6 +107,8 @@ def _openpose(bodies: Bodies, content: Field, frame: int) -> None:
     bodies.begin(frame, Field(None, content.path, "file name"))
     for person in content.get("people").items():
         field = person.get("pose_keypoints_2d")
+        if field.value == []:  # nobody
+            continue
         skeleton, points = _triples(field, "OpenPose ", BY_NUMBER.values())
         bodies.add(frame, skeleton, points, field, _id(person.get("person_id").value))
 

@@ -37,7 +37,7 @@ class Features(Extractor[FeaturesConfig]):
     """The features of the scene, the primary and the secondary agent; those without a file have no row."""
 
     name: ClassVar[str] = "features"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # leading axes of 1 are dropped
     Config: ClassVar[type[StageConfig]] = FeaturesConfig
     reads: ClassVar[frozenset[str]] = frozenset()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {

@@ -311,6 +311,11 @@ ATTACKS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
         read_motion,
     ),
     "marker files far apart": ("a.trc", "", lambda path: read_motion(trc(path, IN_DEPTH, first=10**9))),
+    "people of different joints": (
+        "a.trc",
+        "",
+        lambda path: read_motion(trc(path, np.ones((5, 1500, 3)), [f"p{n}:j{n}" for n in range(1500)])),
+    ),
     "a long header": ("a.csv", "behavior " * 20_000 + "\n", with_marks),
     "many phases": ("a.csv", MANY, with_marks),
     "ELAN of long numbers": ("a.eaf", FORMS["ELAN"][1].replace("600", LONG), with_marks),

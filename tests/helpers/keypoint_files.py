@@ -221,6 +221,11 @@ EVERY = (1, 1, 1)
 MARKERS = np.tile(np.pad(POSE[:, :2], ((0, 0), (0, 1))), (FRAMES, 1, 1))
 LAYOUTS: dict[str, tuple[str, Any, tuple[int, ...]]] = {
     "OpenPose BODY_25: nose <- Nose": ("files", openpose() | {"other_07_keypoints.json": {"people": []}}, (1, 0, 1)),
+    "OpenPose BODY_25, one of whom is nobody": (
+        "files",
+        {name: {"people": [*one["people"], {"pose_keypoints_2d": []}]} for name, one in openpose().items()},
+        (1, 0, 1),
+    ),
     "OpenPose COCO-18: nose <- Nose": ("files", openpose(18), (1, 0, 1)),
     "OpenPose BODY_25, Pose2Sim": ("files", openpose(25, "dive.{:04d}.json"), (1, 0, 1)),
     "OpenPose BODY_25, Pose2Sim from 1": ("files", openpose(25, "dive.{:04d}.json", 1), (1, 0, 1)),

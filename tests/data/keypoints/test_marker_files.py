@@ -153,6 +153,13 @@ def test_a_damaged_trc_is_named(tmp_path: Path, old: str, new: str, words: str) 
         read_motion(path)
 
 
+def test_blanks_may_follow_the_first_word_of_a_trc(tmp_path: Path) -> None:
+    """As OpenCap writes it (`utils.py` of opencap-core)."""
+    path = trc(tmp_path / "a.trc", places(depth=3), NAMES)
+    path.write_text(path.read_text().replace("PathFileType\t4", "PathFileType  4"))
+    assert len(read_motion(path).entries) == FRAMES
+
+
 def test_markers_of_two_people_are_two_people(tmp_path: Path) -> None:
     names = [f"{person}:{name}" for person in ("Anna", "Ben") for name in NAMES]
     points = np.concatenate([places(depth=3), places(depth=3, scale=2)], axis=1)
