@@ -46,7 +46,9 @@ class KeyParts:
     def differences(self, header: Mapping[str, Any]) -> list[str]:
         """One line per part in which a stored header differs from this one."""
         lines = []
-        stored, wanted = (with_defaults(self.stage, one) for one in (header.get("settings", {}), self.settings))
+        stored, wanted = (
+            with_defaults(self.stage, settings) for settings in (header.get("settings", {}), self.settings)
+        )
         for path, *values in differences(stored, wanted, self.stage):
             old, new = (json.dumps(None if value is ABSENT else value) for value in values)
             lines += [f"{path} {old} -> {new}"] if old != new else []
@@ -79,7 +81,7 @@ def _adapter() -> TypeAdapter[dict[str, StageDescription]]:
 
 def stages_as_json(stages: Mapping[str, StageDescription]) -> dict[str, Any]:
     """The descriptions of stages, by stage, as JSON types."""
-    return {name: asdict(one) for name, one in stages.items()}
+    return {name: asdict(stage) for name, stage in stages.items()}
 
 
 def read_stages(stored: Any) -> dict[str, StageDescription]:

@@ -165,8 +165,8 @@ def _count_files(cache: Cache, stage: str) -> Iterator[StoredSetting]:
     for name, files in sorted(groups.items()):
         differing = {
             key: settings[name].get(key)
-            for key in sorted({key for one in settings.values() for key in one})
-            if any(one.get(key) != settings[name].get(key) for one in settings.values())
+            for key in sorted({key for of_file in settings.values() for key in of_file})
+            if any(of_file.get(key) != settings[name].get(key) for of_file in settings.values())
         }
         times = [file.written for file in files]
         failures, size = sum(file.failed for file in files), sum(file.size for file in files)

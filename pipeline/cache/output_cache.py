@@ -439,7 +439,7 @@ def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None 
 
 def readable(hashes: Iterable[str]) -> frozenset[str]:
     """Those of `input_hashes` that are of a content."""
-    return frozenset(one for one in hashes if not isinstance(one, NoContent))
+    return frozenset(content for content in hashes if not isinstance(content, NoContent))
 
 
 def unusable(output: str, error: BaseException) -> CacheError:

@@ -15,7 +15,7 @@ from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer, Progress
 from pipeline.pool import pool_of, run_items
-from pipeline.run.costs import DryRun, dry_run, expected_cost, in_a_line
+from pipeline.run.costs import DryRun, dry_run, expected_cost, format_estimate
 from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.settings.destinations import check_folder
@@ -194,7 +194,7 @@ class _Watch:
             expected = expected_cost(plans, machine, self.cache)
             lengths = expected.lengths
             if announce:
-                observer.note(in_a_line(expected))
+                observer.note(format_estimate(expected))
         weights = {plan.record.id: max(1, count) for plan, count in zip(plans, lengths, strict=True)}
         self.progress.plan(weights, fresh)
 

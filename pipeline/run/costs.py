@@ -59,14 +59,14 @@ def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> Expe
     for plan in plans:
         planned |= {name: plan.stage(name) for name in plan.todo if name not in planned}
     stages: dict[str, StageCost] = {}
-    for name, one in planned.items():
+    for name, planned_stage in planned.items():
         counts = (count for plan, count in zip(plans, frames, strict=True) if name in plan.todo)
-        work = [stage_class(name).work(one.settings, count) for count in counts]
-        stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(one.kind_of_work))
+        work = [stage_class(name).work(planned_stage.settings, count) for count in counts]
+        stages[name] = StageCost(len(work), sum(work), stage_class(name).unit, measured.get(planned_stage.kind_of_work))
     pool = pool_of(machine.work)
     workers, _ = pool.split_cores(len(plans))
     seconds = None
-    if workers and sum(frames) and all(one.kind_of_work in measured for one in planned.values()):
+    if workers and sum(frames) and all(planned_stage.kind_of_work in measured for planned_stage in planned.values()):
         # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
         waves = (
             max(stage_class(s.name).work(s.settings, count) * measured[planned[s.name].kind_of_work] for s in wave)
@@ -77,11 +77,11 @@ def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> Expe
     return ExpectedCost(len(plans), sum(frames), seconds, workers, stages, pool.where(len(plans)), tuple(frames))
 
 
-def in_a_line(expected: ExpectedCost) -> str:
+def format_estimate(expected: ExpectedCost) -> str:
     """An estimate as one sentence, printed before a run starts.
 
     >>> stages = {"pose": StageCost(8, 816, "frames", 0.1)}
-    >>> in_a_line(ExpectedCost(8, 816, 40.0, 2, stages, "Ray"))
+    >>> format_estimate(ExpectedCost(8, 816, 40.0, 2, stages, "Ray"))
     'about 40 s for 8 videos: pose 816 frames; on Ray'
     """
     work = ", ".join(

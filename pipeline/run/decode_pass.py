@@ -86,15 +86,18 @@ class DecodePass:
     def _run(self) -> None:
         """Decode until every stage has its frames or has ended. Errors reach the stages."""
         with self.changed:
-            while not all(one.closed or one.wanted is not None for one in self.sources) and not self.stop.is_set():
+            while (
+                not all(source.closed or source.wanted is not None for source in self.sources)
+                and not self.stop.is_set()
+            ):
                 self.changed.wait(POLL_SECONDS)
         error: BaseException | None = None
         try:
             self._decode()
         except Exception as caught:  # noqa: BLE001 -- every error must reach the stages, or they wait for ever
             error = caught
-        for one in self.sources:
-            one.put(error)
+        for source in self.sources:
+            source.put(error)
 
     @property
     def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
@@ -120,20 +123,20 @@ class DecodePass:
         return {name: count for name, count in counts.items() if count}
 
     def _decode(self) -> None:
-        sources = [one for one in self.sources if one.wanted is not None and len(one.wanted)]
+        sources = [source for source in self.sources if source.wanted is not None and len(source.wanted)]
         if not sources or self.record.video is None:
             return
         masks = [np.zeros(len(self.probed[1]), bool) for _ in sources]  # sets take 60 times the memory
-        for one, mask in zip(sources, masks, strict=True):
-            mask[np.asarray(one.wanted)] = True
+        for source, mask in zip(sources, masks, strict=True):
+            mask[np.asarray(source.wanted)] = True
         union, told = np.flatnonzero(np.any(masks, axis=0)), time.monotonic()
         for done, frame in enumerate(decode(self.record.video, union), start=1):
-            for one, mask in zip(sources, masks, strict=True):
+            for source, mask in zip(sources, masks, strict=True):
                 if mask[frame.index]:
-                    one.put(frame)
+                    source.put(frame)
             if self.stop.is_set():
                 raise Cancelled
-            active = tuple(one.stage for one in sources if not one.closed)
+            active = tuple(source.stage for source in sources if not source.closed)
             if done == len(union) or time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 self.tell(done, len(union), active)

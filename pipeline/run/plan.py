@@ -66,7 +66,7 @@ class Plan:
         """
         chosen: list[PlannedStage] = []
         for planned in reversed(self.stages):
-            if planned.due and (planned.wanted or any(planned.name in one.parts.upstream for one in chosen)):
+            if planned.due and (planned.wanted or any(planned.name in needing.parts.upstream for needing in chosen)):
                 chosen.append(planned)
         return tuple(planned.name for planned in reversed(chosen))
 

@@ -54,7 +54,7 @@ def _noting(plans: Iterable[Plan], unread: list[str]) -> Iterator[Plan]:
     """The plans; those of which a file has no content add a line to `unread`."""
     for plan in plans:
         contents = {content for planned in plan.stages for content in planned.parts.inputs.values()}
-        unread += [f"{plan.record.name}: {one}" for one in sorted(contents - readable(contents))]
+        unread += [f"{plan.record.name}: {content}" for content in sorted(contents - readable(contents))]
         yield plan
 
 

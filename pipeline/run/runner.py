@@ -117,7 +117,7 @@ class PlanRunner:
         map_pictures()  # on every run: training in this process sets the opposite
         record, reads = plan.record, {name: stage_class(name).reads for name in plan.todo}
         self.result, copies = result_of(plan), dict[str, tuple[Path, str]]()  # path and fingerprint by kind
-        wanted = {kind: file for kind, file in record.remote.items() if any(kind in one for one in reads.values())}
+        wanted = {kind: file for kind, file in record.remote.items() if any(kind in kinds for kinds in reads.values())}
         with ExitStack() as stack:
             try:
                 copies |= stack.enter_context(fetched(wanted, self.stop)) if wanted else {}
@@ -190,7 +190,7 @@ class PlanRunner:
             return False
         if blocked := [name for name in planned.parts.upstream if name in result.failed]:
             result.failed[stage] = needs(stage, blocked[0])
-        elif changed := [k for k, one in inputs.items() if readable([one]) != readable([contents.get(k, "")])]:
+        elif changed := [k for k, content in inputs.items() if readable([content]) != readable([contents.get(k, "")])]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
             result.failed[stage] = Failure.of(error, stage, self.record)
         elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):

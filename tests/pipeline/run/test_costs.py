@@ -9,7 +9,15 @@ import pytest
 
 from data.video.video_search import find_videos
 from pipeline.cache.output_cache import Cache
-from pipeline.run.costs import ExpectedCost, PlannedVideo, StageCost, dry_run, dry_run_tables, expected_cost, in_a_line
+from pipeline.run.costs import (
+    ExpectedCost,
+    PlannedVideo,
+    StageCost,
+    dry_run,
+    dry_run_tables,
+    expected_cost,
+    format_estimate,
+)
 from pipeline.run.plan import Planner
 from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES
@@ -74,7 +82,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     assert before.seconds is before.stages["brightness"].seconds_per_unit is None, (
         "no time is given before one is measured"
     )
-    assert in_a_line(before) == f"3 videos: brightness 30 frames, contrast 30 frames; on {before.where}"
+    assert format_estimate(before) == f"3 videos: brightness 30 frames, contrast 30 frames; on {before.where}"
     title, _, rows = [*dry_run_tables(dry_run(plans, config.machine, cache))][1]
     assert title.startswith("30 frames with"), "no time in the table either"
     assert {row[-1] for row in rows} == {""}
@@ -89,7 +97,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     estimated = expected_cost(plans, load_config(config, {"work.workers": 3}).machine, cache)
     assert estimated.stages["brightness"].seconds_per_unit == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
-    assert in_a_line(estimated) == (
+    assert format_estimate(estimated) == (
         "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
     )
     pytest.importorskip("ray")
@@ -140,4 +148,4 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
 
 def test_work_that_no_video_tells_is_not_given_as_zero() -> None:
     expected = ExpectedCost(2, 0, None, 1, {"skeleton": StageCost(2, 0, "frames", None)}, "1 process")
-    assert in_a_line(expected) == "2 videos: skeleton; on 1 process"
+    assert format_estimate(expected) == "2 videos: skeleton; on 1 process"

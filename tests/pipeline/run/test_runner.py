@@ -12,13 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import CacheError, UsageError
+from data.errors import CacheError
 from data.store import hdf5 as store
-from data.store.arrays import StageOutput
 from data.video.decoder import probe
 from data.video.records import Record
 from data.video.video_search import find_videos
-from extractors.base import Source
 from pipeline.cache import input_hashes, readable
 from pipeline.cache.failure import Failure
 from pipeline.cache.output_cache import Cache
@@ -146,6 +144,7 @@ def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(
         (result,) = run_extract(Planner(both, cache).plan_all(records), both.machine, cache, observer).results
     cause = "the output of brightness cannot be used (damaged cache file)"
     assert result.failed == {"contrast": Failure("damaged", "contrast", cause)}
+    assert not [*tmp_path.rglob("*.failed.json")], "the video does not explain it, so the next run tries again"
     assert [line for line in observer.lines if "again" in line] == [f"a.mp4 is extracted again: {cause}"]
 
 
@@ -264,34 +263,6 @@ class Second(Brightness):
     """`Brightness` under another name."""
 
     name = "second"
-
-
-class Wants(Brightness):
-    """A stage that misses a device until `there` is true."""
-
-    there = False
-
-    def extract(self, source: Source) -> StageOutput:
-        """As `Brightness`. Raises UsageError without the device."""
-        if not type(self).there:
-            raise UsageError("no such device", fix="Set device to cpu")
-        return super().extract(source)
-
-
-def test_a_fault_of_the_set_up_is_not_kept_as_the_videos(
-    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A missing device or package, or a file that changed in the meantime: the next run tries again by itself."""
-    use_stages(monkeypatch, brightness="tests.pipeline.run.test_runner:Wants")
-    make_video(tmp_path / "in/a.mp4")
-    records = find_videos([tmp_path / "in"]).records
-    config = configured(tmp_path / "cache", stages=["brightness"])
-    assert [r.failed["brightness"] for r in extract(records, config).failed] == [
-        Failure("set-up", "brightness", "no such device", "Set device to cpu")
-    ]
-    assert not list((tmp_path / "cache").rglob("*.failed.json"))
-    monkeypatch.setattr(Wants, "there", True)
-    assert extract(records, config).ok
 
 
 def test_a_cache_among_the_videos_is_no_input(make_video, tmp_path: Path) -> None:
