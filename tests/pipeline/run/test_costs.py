@@ -142,7 +142,7 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
         return {name: about.work for name, about in expected_cost(plans, config.machine, cache).stages.items()}
 
     assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}
-    sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"max_pairs": 3})
+    sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"stride": 3})
     assert sparse == {"clips": 3 * 3 * 8, "pose": 12, "camera_flow": 9}
 
 
