@@ -27,10 +27,20 @@ from extractors.timesteps.motion_descriptors import (
 from extractors.timesteps.pose_channels import SIDE_MARK
 from extractors.timesteps.pose_points import TRUNK
 
+LESS_IS_BETTER = frozenset({"log_duration_s", "log_path_m", "log_travel_rad", "log_turned_rad"})
+"""Descriptors whose direction is known before any score: the time of a trial, and of each tool its path length, the
+travel of its gripper and its turning. Skilled operators need less of each ("economy of motion"; Datta et al. 2001,
+J Am Coll Surg 193:479-485)."""
+
 LONGEST_LAG_S = 0.5  # two divers who are further apart than half a second do not dive together
 _POSITION = re.compile(r"(left|right)_(?:pos_)?([xyz])_m", re.ASCII)
 _GRIPPER = re.compile(r"(left|right)_gripper(?:_angle)?_rad", re.ASCII)
 _TURNING = re.compile(r"(left|right)_turning_rad_s", re.ASCII)
+
+
+def direction(name: str) -> int:
+    """-1 for a descriptor of which less is better, 0 for one whose direction is unknown."""
+    return -1 if name.rpartition(".")[2] in LESS_IS_BETTER else 0
 
 
 def describe_trial(

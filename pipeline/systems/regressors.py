@@ -3,6 +3,10 @@
 Everything is fitted on the training part alone. The views of one trial count once there: equal labels on nearly equal
 descriptors would look like labels without noise. A fitted regression consists of scikit-learn's objects, which
 `pipeline.systems.stored_regressions` stores.
+
+Two kinds of people need two kinds of regressions. Among known people, every descriptor helps that says who performs, so
+each task learns alone from all of them. People who were not seen in training share only what skill does to a trial.
+There the regressions see trial-level descriptors alone, standardised within each task, and learn from all tasks at once.
 """
 
 from __future__ import annotations
@@ -16,10 +20,11 @@ import numpy as np
 
 from data.splits import TIED, bundle_numbers, unsplit_groups
 from data.store.arrays import Floats, Rows
+from extractors.timesteps import direction
 from pipeline.settings.method import Method
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.system import Predict, Predictions, System
-from pipeline.train import TrainingControl, label_table
+from pipeline.train import TrainingControl, label_table, task_rows
 from pipeline.train.feature_set import FeatureSet
 
 # A Gaussian process with constants at an end of their bounds is fine. Set before threads start: one that ends a filter
@@ -36,6 +41,11 @@ GRID_FOLDS = 3
 
 NEIGHBOURS = 5
 
+TINY = 1e-12
+
+LEAST_DIRECTED = 3
+"""Descriptors of a known direction from which economy of motion is computed."""
+
 LENGTHS, NOISES = (0.3, 16.0), (1e-2, 1e2)
 """Bounds of the Gaussian process: length scale in roots of the number of descriptors, and noise variance in those of
 the scores, since no judge is free of noise."""
@@ -46,11 +56,12 @@ COPIES = ("original",)
 
 
 @dataclass(frozen=True)
-class Tied:
-    """What is kept together where constants are chosen."""
+class Known:
+    """What a fit knows beside scaled descriptors (n, K) and scores (n,)."""
 
     groups: Rows  # (n,) the group of each row, as the folds of the system keep them together
     copies: Rows  # (n,) the performance of each row
+    directions: Rows  # (K,) -1 where less is better, 0 where unknown
 
 
 @dataclass(frozen=True)
@@ -60,35 +71,37 @@ class FittedRegression:
     Attributes:
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
         columns: (K,) the descriptors that vary in the training part.
-        inputs: scales descriptors and cuts them to the range of the training part; None without a descriptor.
+        inputs: by task, scales descriptors and cuts them to the range of the training part; empty without a descriptor.
         model: from scaled descriptors to scaled scores.
-        scores: scales scores.
+        scores: by task, scales scores. The only task is "" where all count as one.
     """
 
     describe: str
     columns: Rows
-    inputs: Any
+    inputs: Mapping[str, Any]
     model: Any
-    scores: Any
+    scores: Mapping[str, Any]
 
-    def predict(self, features: FeatureSet, table: Floats | None = None) -> Predictions:
-        """Scores, each computed alone; `table` holds the descriptors if they are computed already."""
-        table = DESCRIPTORS[self.describe](features) if table is None else table
-        x = self.inputs.transform(table[:, self.columns]) if len(self.columns) else np.zeros((len(table), 1))
-        # The bits of a matrix product depend on the number of rows, and on their order in memory.
-        scaled = np.array([float(self.model.predict(row[None])[0]) for row in np.ascontiguousarray(x)])
-        return Predictions(self.scores.inverse_transform(scaled.reshape(-1, 1)).reshape(1, -1))
+    def predict(self, features: FeatureSet) -> Predictions:
+        """Scores, each computed alone."""
+        table = DESCRIPTORS[self.describe](features)[:, self.columns]
+        out = np.zeros((1, len(table)))
+        for row, record in enumerate(features.records):
+            # One row at a time: the bits of a matrix product depend on the number of rows, and on their order in memory.
+            task, given = record.task if record.task in self.scores else "", np.ascontiguousarray(table[row : row + 1])
+            x = self.inputs[task].transform(given) if self.inputs else np.zeros((1, 1))
+            out[0, row] = self.scores[task].inverse_transform(self.model.predict(x).reshape(1, 1))[0, 0]
+        return Predictions(out)
 
 
 @dataclass(frozen=True)
 class RegressionSystem(System):
-    """A regression as a system; each task has its own.
+    """A regression as a system.
 
     Attributes:
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
         model: key of `FITS`.
         in_range: scale scores to 0..1 as the paper does, not to deviations from their mean.
-        within_users: learn ranks within each user, from descriptors relative to the user's mean.
         unsplit: groups that no inner fold splits.
     """
 
@@ -96,39 +109,47 @@ class RegressionSystem(System):
     describe: str
     model: str
     in_range: bool = False
-    within_users: bool = False
+    joins_tasks: bool = False
     unsplit: tuple[str, ...] = TIED
 
     def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         """See `System.fit`."""
-        return self.fitted(train).predict
+        return self.fitted(train, by_task=self.joins_tasks).predict
 
     def identity(self) -> Any:
         """See `System.identity`."""
         return [type(self).__name__, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}]
 
-    def fitted(self, train: FeatureSet, table: Floats | None = None) -> FittedRegression:
-        """Fit to labelled performances; `table` holds their descriptors if they are computed already."""
+    def fitted(self, train: FeatureSet, *, by_task: bool = False) -> FittedRegression:
+        """Fit to labelled performances.
+
+        `by_task`: scale descriptors and scores within each task. Without it all tasks count as one, as in a trained
+        model, since a new video does not name its task.
+        """
         from sklearn.dummy import DummyRegressor
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-        table = DESCRIPTORS[self.describe](train) if table is None else table
         firsts, means = _trials(train)
-        values, labels, trials = means @ table, means @ label_table(train.records)[:, 0], train.take(firsts)
-        scores = (MinMaxScaler if self.in_range else StandardScaler)().fit(labels[:, None])
-        columns = np.flatnonzero(_varies(values))
+        values, labels = means @ DESCRIPTORS[self.describe](train), means @ label_table(train.records)[:, 0]
+        trials = train.take(firsts)
+        parts = task_rows(trials) if by_task else {"": np.arange(len(labels))}
+        columns = np.flatnonzero(np.any([_varies(values[rows]) for rows in parts.values()], axis=0))
+        inputs, scores, y = dict[str, Any](), dict[str, Any](), np.zeros(len(labels))
+        x = np.zeros((len(labels), max(1, len(columns))))
+        for task, rows in parts.items():
+            scores[task] = (MinMaxScaler if self.in_range else StandardScaler)().fit(labels[rows, None])
+            y[rows] = scores[task].transform(labels[rows, None])[:, 0]
+            if len(columns):
+                inputs[task] = make_pipeline(MinMaxScaler(clip=True), StandardScaler())
+                x[rows] = inputs[task].fit_transform(values[np.ix_(rows, columns)])
         if not len(columns):  # for example without any detection
-            mean = DummyRegressor().fit(np.zeros((len(labels), 1)), scores.transform(labels[:, None])[:, 0])
-            return FittedRegression(self.describe, columns, None, mean, scores)
-        cut, scale = MinMaxScaler(clip=True), StandardScaler()
-        x, y = cut.fit_transform(values[:, columns]), scores.transform(labels[:, None])[:, 0]
-        if self.within_users:
-            x, y = _within_users(x, labels, trials)
-        x = scale.fit_transform(x)
-        tied = Tied(*(bundle_numbers(trials.records, unsplit) for unsplit in (self.unsplit, COPIES)))
-        model = FITS[self.model](x, y, tied)
-        return FittedRegression(self.describe, columns, make_pipeline(cut, scale), model, scores)
+            return FittedRegression(self.describe, columns, {}, DummyRegressor().fit(x, y), scores)
+        names = train.names.get("trial", ()) if self.describe == "trial" else ()
+        directions = np.array([direction(name) for name in names] or np.zeros(values.shape[1]), dtype=np.intp)
+        groups, copies = (bundle_numbers(trials.records, unsplit) for unsplit in (self.unsplit, COPIES))
+        model = FITS[self.model](x, y, Known(groups, copies, directions[columns]))
+        return FittedRegression(self.describe, columns, inputs, model, scores)
 
 
 def _varies(values: Floats) -> Any:
@@ -144,23 +165,6 @@ def _trials(features: FeatureSet) -> tuple[Rows, Floats]:
     return views.argmax(1), views / views.sum(1, keepdims=True)
 
 
-def _within_users(x: Floats, labels: Floats, trials: FeatureSet) -> tuple[Floats, Floats]:
-    """Descriptors with every user's mean moved to that of all, and ranks of the scores within each user.
-
-    The ranks have a variance of about 1. What tells users apart, in descriptors and in scores, says nothing about the
-    trials of another user.
-    """
-    from scipy.stats import rankdata
-
-    users = np.array([record.groups.get("subject", "") for record in trials.records])
-    x, y, mean = x.copy(), np.zeros(len(labels)), x.mean(0)
-    for user in dict.fromkeys(users.tolist()):
-        mine = users == user
-        x[mine] += mean - x[mine].mean(0)
-        y[mine] = ((rankdata(labels[mine]) - 0.5) / mine.sum() - 0.5) * np.sqrt(12.0)
-    return x, y
-
-
 def _best(model: Any, grid: Mapping[str, Any], x: Floats, y: Floats, groups: Rows) -> dict[str, Any]:
     """The constants of a grid with the least squared error on folds that split no group; none for a single group."""
     from sklearn.model_selection import GridSearchCV, GroupKFold
@@ -171,22 +175,22 @@ def _best(model: Any, grid: Mapping[str, Any], x: Floats, y: Floats, groups: Row
     return dict(search.fit(x, y, groups=groups).best_params_)
 
 
-def _ridge(x: Floats, y: Floats, tied: Tied) -> Any:
+def _ridge(x: Floats, y: Floats, known: Known) -> Any:
     from sklearn.linear_model import Ridge, RidgeCV
 
-    copied = len(np.unique(tied.copies)) < len(x)
-    best = _best(Ridge(), {"alpha": PENALTIES}, x, y, tied.copies) if copied else {}
+    copied = len(np.unique(known.copies)) < len(x)
+    best = _best(Ridge(), {"alpha": PENALTIES}, x, y, known.copies) if copied else {}
     return RidgeCV([*best.values()] or PENALTIES).fit(x, y)
 
 
-def _support_vectors(x: Floats, y: Floats, tied: Tied) -> Any:
+def _support_vectors(x: Floats, y: Floats, known: Known) -> Any:
     from sklearn.svm import SVR
 
-    return SVR(**_best(SVR(), GRID, x, y, tied.groups)).fit(x, y)
+    return SVR(**_best(SVR(), GRID, x, y, known.groups)).fit(x, y)
 
 
-def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Tied], Any]:
-    def fit(x: Floats, y: Floats, tied: Tied) -> Any:
+def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Known], Any]:
+    def fit(x: Floats, y: Floats, known: Known) -> Any:
         from sklearn.svm import SVR
 
         return SVR(kernel=kernel, C=1.0, epsilon=0.05).fit(x, y)
@@ -194,7 +198,7 @@ def _paper_vectors(kernel: str) -> Callable[[Floats, Floats, Tied], Any]:
     return fit
 
 
-def _gaussian_process(x: Floats, y: Floats, tied: Tied) -> Any:
+def _gaussian_process(x: Floats, y: Floats, known: Known) -> Any:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
@@ -203,44 +207,80 @@ def _gaussian_process(x: Floats, y: Floats, tied: Tied) -> Any:
     return GaussianProcessRegressor(similar + WhiteKernel(1.0, NOISES)).fit(x, y)
 
 
-def _nearest(x: Floats, y: Floats, tied: Tied) -> Any:
+def _nearest(x: Floats, y: Floats, known: Known) -> Any:
     from sklearn.neighbors import KNeighborsRegressor
 
     return KNeighborsRegressor(min(NEIGHBOURS, len(x)), weights="distance", algorithm="brute").fit(x, y)
 
 
-FITS: Mapping[str, Callable[[Floats, Floats, Tied], Any]] = {
+def _economy(x: Floats, y: Floats, known: Known) -> Any:
+    """The mean of the descriptors of a known direction, and a line through it with a slope of at least 0.
+
+    It has no weight to learn (Dawes 1979, "The robust beauty of improper linear models in decision making"). The slope
+    is that of all tasks together: a line of each task alone ranks worse (`benchmarks.unseen_people`).
+    """
+    economy = x @ known.directions
+    slope = max(0.0, float(economy @ y) / max(float(economy @ economy), TINY))
+    return _line(slope * known.directions, float(y.mean()))
+
+
+def _economy_and_ridge(x: Floats, y: Floats, known: Known) -> Any:
+    """The mean of economy of motion and a ridge regression, both with the deviation of the ridge's predictions.
+
+    It is the ridge alone where fewer than `LEAST_DIRECTED` descriptors have a direction.
+    """
+    ridge = _ridge(x, y, known)
+    if np.count_nonzero(known.directions) < LEAST_DIRECTED:
+        return ridge
+    weights = np.ravel(ridge.coef_)
+    economy = known.directions * (x @ weights).std() / max(float((x @ known.directions).std()), TINY)
+    return _line((weights + economy) / 2, float(ridge.intercept_))
+
+
+def _line(coefficients: Floats, intercept: float) -> Any:
+    from sklearn.linear_model import LinearRegression
+
+    line = LinearRegression()
+    line.coef_, line.intercept_, line.n_features_in_ = coefficients, intercept, len(coefficients)
+    return line
+
+
+FITS: Mapping[str, Callable[[Floats, Floats, Known], Any]] = {
     "ridge": _ridge,
     "svr": _support_vectors,
     "process": _gaussian_process,
     "nearest": _nearest,
+    "economy": _economy,
+    "economy and ridge": _economy_and_ridge,
     **{f"svr {kernel}": _paper_vectors(kernel) for kernel in ("linear", "poly", "rbf")},
 }
 """Fit scaled scores (n,) to scaled descriptors (n, K)."""
 
-REGRESSIONS = (
+FOR_KNOWN_PEOPLE = (
     RegressionSystem("descriptors, ridge", "whole", "ridge"),
     RegressionSystem("descriptors, SVR", "whole", "svr"),
     RegressionSystem("descriptors, Gaussian process", "whole", "process"),
-    RegressionSystem("descriptors, nearest neighbours", "whole", "nearest"),
 )
-"""Regressions beside AIM in a combination: one linear, two with kernels, one without a model, all on every descriptor.
+"""Regressions beside AIM in a combination: one linear, two with kernels, all on every descriptor.
 
-They are the four that a first course teaches. No result on JIGSAWS chose them, nor their descriptors.
+They are those that a first course teaches. No result on JIGSAWS chose them, nor their descriptors.
 """
 
-FOR_NEW_USERS = RegressionSystem("descriptors, ridge within users", "whole", "ridge", within_users=True)
-"""The regression beside them where users are unseen."""
+ECONOMY = RegressionSystem("economy of motion", "trial", "economy", joins_tasks=True)
+UNSEEN_RIDGE = RegressionSystem("trial descriptors, ridge", "trial", "ridge", joins_tasks=True)
+ECONOMY_AND_RIDGE = RegressionSystem("economy and ridge", "trial", "economy and ridge", joins_tasks=True)
+"""Systems for people who were not seen in training."""
 
 
-def regressions_of(method: Method) -> tuple[RegressionSystem, ...]:
+def regressions_of(method: Method, features: FeatureSet) -> tuple[RegressionSystem, ...]:
     """The regressions that the networks' score is averaged with; none where the method does not combine."""
-    return regressions_for(unsplit_groups(method.protocol)) if method.combined else ()
+    return regressions_for(unsplit_groups(method.protocol), features) if method.combined else ()
 
 
-def regressions_for(unsplit: Sequence[str]) -> tuple[RegressionSystem, ...]:
+def regressions_for(unsplit: Sequence[str], features: FeatureSet) -> tuple[RegressionSystem, ...]:
     """The regressions of a combination, where folds keep groups of `unsplit` together."""
-    systems = (*REGRESSIONS, FOR_NEW_USERS) if "subject" in unsplit else REGRESSIONS
+    few = features.trial.shape[-1] < LEAST_DIRECTED
+    systems = FOR_KNOWN_PEOPLE if "subject" not in unsplit or few else (ECONOMY_AND_RIDGE,)
     return tuple(replace(one, unsplit=tuple(unsplit)) for one in systems)
 
 
@@ -258,11 +298,13 @@ def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> l
     if features.primary.shape[-1]:
         systems.append(of_paper("Pose+DCT", "cosines", "svr linear"))
         systems.append(of_paper("DCT+DFT+ApEn", "frequencies", "nearest"))
-    ours = (*REGRESSIONS, FOR_NEW_USERS) if _has_users(features) else REGRESSIONS
+    ours = (*FOR_KNOWN_PEOPLE, *unseen_systems(features))
     return [*systems, *(replace(one, unsplit=tuple(unsplit)) for one in ours)]
 
 
-def _has_users(features: FeatureSet) -> bool:
-    """Whether users are known, and at least one has two performances."""
-    users = [record.groups["subject"] for record in features.records if "subject" in record.groups]
-    return len(set(users)) < len(users)
+def unseen_systems(features: FeatureSet) -> tuple[RegressionSystem, ...]:
+    """The systems for unseen people that these features allow: economy needs descriptors of a known direction."""
+    if features.trial.shape[-1] < LEAST_DIRECTED:
+        return ()
+    directed = sum(direction(name) != 0 for name in features.names.get("trial", ()))
+    return (ECONOMY, UNSEEN_RIDGE, ECONOMY_AND_RIDGE) if directed >= LEAST_DIRECTED else (UNSEEN_RIDGE,)

@@ -20,7 +20,7 @@ KERNELS = tuple(
 )
 """Classes that skops does not know as harmless, and that a Gaussian process consists of."""
 
-REGRESSORS = ("DummyRegressor", "GaussianProcessRegressor", "KNeighborsRegressor", "RidgeCV", "SVR")
+REGRESSORS = ("DummyRegressor", "GaussianProcessRegressor", "KNeighborsRegressor", "LinearRegression", "RidgeCV", "SVR")
 SCALERS = ("MinMaxScaler", "StandardScaler")
 
 MAX_BYTES = 1 << 30
@@ -53,12 +53,14 @@ def load_regressions(content: bytes) -> tuple[FittedRegression, ...]:
 def _checked(given: Any) -> FittedRegression:
     """One regression of known classes. Raises ValueError or TypeError for others."""
     one = FittedRegression(**given)
-    steps = [] if one.inputs is None else [step for _, step in one.inputs.steps]
+    pipelines, steps = [*one.inputs.values()], [step for each in one.inputs.values() for _, step in each.steps]
     if one.describe not in DESCRIPTORS or not isinstance(one.columns, np.ndarray) or one.columns.dtype.kind != "i":
         raise ValueError("a regression of another form")
-    if (one.inputs is None) != (len(one.columns) == 0) or (steps and _classes([one.inputs]) != ["Pipeline"]):
+    if set(one.inputs) != (set(one.scores) if len(one.columns) else set()) or not one.scores:
         raise ValueError("a regression of another form")
-    if not set(_classes([*steps, one.scores])) <= set(SCALERS) or not set(_classes([one.model])) <= set(REGRESSORS):
+    if set(_classes(pipelines)) - {"Pipeline"} or set(_classes([*steps, *one.scores.values()])) - set(SCALERS):
+        raise ValueError("a regression of another form")
+    if set(_classes([one.model])) - set(REGRESSORS):
         raise ValueError("a regression of another form")
     return one
 

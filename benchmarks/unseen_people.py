@@ -1,0 +1,151 @@
+"""Measures systems on drawn surgical trials of people whom they have not seen.
+
+    python -m benchmarks.unseen_people [--draws 20] [--first 0] [--out FILE]
+
+`surgeons.npz` beside this file holds statistics that were measured once on real suturing, needle-passing and knot-tying
+trials: the number of trials of each of eight surgeons; mean and deviation of 71 trial descriptors and of the judges'
+score, by task; and their covariances within a surgeon's trials of a task ("within"), between a surgeon's tasks
+("user_task"), and between surgeons ("user"). It holds no trial. A draw is normal with these covariances, so it has the
+sizes, the noise and the ties between descriptors and score of the real trials.
+
+The whole-scene feature is made up: it shows who operates and in which task, and nothing of the trial. The time steps of
+a draw are empty, so AIM is left out. A system that works here can still fail on real trials.
+
+Every surgeon is held out once (`louo`), and the measures are those of `evaluate`. 20 draws take about three minutes of
+one core. Prints a table and writes JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from data.splits import leave_one_out
+from data.store.arrays import Floats
+from data.video import Labels, Record
+from pipeline.evaluate import Protocol, cross_validate
+from pipeline.folds import Row, combination, last_epoch
+from pipeline.systems import trivial_baselines
+from pipeline.systems.regressors import FOR_KNOWN_PEOPLE, regressions_for, unseen_systems
+from pipeline.train.feature_set import FeatureSet
+from pipeline.train.fit import one_thread
+
+STATISTICS = Path(__file__).with_name("surgeons.npz")
+
+SCENE = 600
+"""Values of the whole-scene feature."""
+
+MEASURES = {"within": "within users", "between": "between users", "together": "ranked together", "mae": "MAE"}
+"""Columns of the table; the first three are correlations, averaged over the tasks."""
+
+UNSPLIT = ("trial", "subject")
+
+
+def draw(seed: int) -> FeatureSet:
+    """One drawn data set of about 100 trials: trial descriptors, scores from 6 to 30, task, user and scene."""
+    with np.load(STATISTICS) as archive:
+        given = {name: archive[name] for name in archive.files}
+    rng = np.random.default_rng(seed)
+    within, between_tasks, between = (_root(given[name]) for name in ("within", "user_task", "user"))
+    size = len(within)
+    users = np.unique(given["design"][:, 1])
+    level = {user: between @ rng.normal(size=size) for user in users}
+    look = {user: rng.normal(size=SCENE) for user in users}
+    values, scenes, records = list[Floats](), list[Floats](), list[Record]()
+    for task, user, count in given["design"].tolist():
+        name = str(given["tasks"][task])
+        own, own_look = level[user] + between_tasks @ rng.normal(size=size), look[user] + rng.normal(size=SCENE)
+        for trial in range(count):
+            deviations = own + within @ rng.normal(size=size)
+            values.append(given["mean"][task] + given["deviation"][task] * deviations)
+            scenes.append(own_look + 0.5 * rng.normal(size=SCENE))
+            score = float(np.clip(np.rint(values[-1][-1]), 6, 30))
+            groups = {"subject": f"user {user}", "trial": f"{name} {user} {trial}"}
+            records.append(Record(groups["trial"], None, labels=Labels(score), task=name, groups=groups))
+    names = tuple(map(str, given["names"][:-1]))
+    return _features(records, np.array(values)[:, :-1], names, np.array(scenes))
+
+
+def _root(covariance: NDArray[np.float32]) -> Floats:
+    """A square root of a covariance matrix; negative eigenvalues, which rounding leaves, count as 0."""
+    values, vectors = np.linalg.eigh(covariance.astype(np.float64))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
+
+
+def _features(records: Sequence[Record], trial: Floats, names: tuple[str, ...], scene: Floats) -> FeatureSet:
+    """A feature set with one time step, whose agents have no channels."""
+    count = len(records)
+    return FeatureSet(
+        records=tuple(records),
+        primary=np.zeros((count, 1, 0), np.float32),
+        primary_mask=np.ones((count, 1), bool),
+        secondary=np.zeros((count, 1, 1, 0), np.float32),
+        secondary_mask=np.ones((count, 1, 1), bool),
+        scene=scene[:, None].astype(np.float32),
+        trial=trial.astype(np.float32),
+        duration=np.exp(trial[:, names.index("log_duration_s")]),
+        names={"primary": (), "secondary": (), "trial": names},
+    )
+
+
+def rows(features: FeatureSet) -> list[Row]:
+    """The combination that `evaluate` makes for unseen people, its parts, and the systems of known people beside them."""
+    candidates = regressions_for(UNSPLIT, features)
+    systems = [*unseen_systems(features), *FOR_KNOWN_PEOPLE, *trivial_baselines(features, shorter=True)]
+    return [combination(candidates, unseen_users=True), *map(last_epoch, systems)]
+
+
+def measures(seed: int) -> dict[str, dict[str, float]]:
+    """By row, its measures of one draw: those of `MEASURES`."""
+    features = draw(seed)
+    folds = leave_one_out(features.records, "subject")
+    results = cross_validate(features, Protocol(folds, "louo"), rows(features))
+    return {
+        name: {
+            "within": system.average.per_fold.arithmetic or 0.0,
+            "between": system.average.between or 0.0,
+            "together": system.average.rho.value or 0.0,
+            "mae": system.average.mae or 0.0,
+        }
+        for name, system in results.systems.items()
+    }
+
+
+def summary(draws: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
+    """By row and measure: the mean over draws, and the deviation of one draw."""
+    return {
+        name: {
+            measure: {"mean": float(np.mean(values)), "deviation": float(np.std(values))}
+            for measure in MEASURES
+            if (values := [one[name][measure] for one in draws])
+        }
+        for name in draws[0]
+    }
+
+
+def main() -> None:
+    """Print the table and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=20, help="number of draws")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first draw")
+    parser.add_argument("--out", type=Path, default=Path("unseen_people.json"))
+    options = parser.parse_args()
+    with one_thread():
+        draws = [measures(seed) for seed in range(options.first, options.first + options.draws)]
+    found = summary(draws)
+    options.out.write_text(json.dumps({"draws": draws, "summary": found}, indent=1) + "\n")
+    table = Table("system", *MEASURES.values(), title=f"{options.draws} draws; mean (deviation of one draw)")
+    for name, values in found.items():
+        table.add_row(name, *(f"{one['mean']:.2f} ({one['deviation']:.2f})" for one in values.values()))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

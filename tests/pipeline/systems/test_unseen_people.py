@@ -1,0 +1,108 @@
+"""Systems for people who were not seen in training, on drawn surgical trials (`benchmarks.unseen_people`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.unseen_people import draw
+from data.video import Labels
+from extractors.timesteps import direction
+from pipeline.systems.regressors import ECONOMY, ECONOMY_AND_RIDGE, UNSEEN_RIDGE, RegressionSystem, unseen_systems
+from pipeline.systems.stored_regressions import dump_regressions, load_regressions
+from pipeline.train.feature_set import FeatureSet
+
+SYSTEMS = (ECONOMY, UNSEEN_RIDGE, ECONOMY_AND_RIDGE)
+TRIALS = draw(0)
+NAMES = TRIALS.names["trial"]
+DIRECTED = [column for column, name in enumerate(NAMES) if direction(name)]
+SEEN, NEW = (
+    TRIALS.take([row for row, one in enumerate(TRIALS.records) if (one.groups["subject"] == "user 3") == new])
+    for new in (False, True)
+)
+
+
+def scores(system: RegressionSystem, train: FeatureSet = SEEN, test: FeatureSet = NEW) -> np.ndarray:
+    return np.asarray(system.fitted(train, by_task=True).predict(test).score[0])
+
+
+def with_trial(features: FeatureSet, trial: np.ndarray) -> FeatureSet:
+    return replace(features, trial=trial.astype(np.float32))
+
+
+def with_scores(features: FeatureSet, values: np.ndarray) -> FeatureSet:
+    records = zip(features.records, values.tolist(), strict=True)
+    return replace(features, records=tuple(replace(one, labels=Labels(score)) for one, score in records))
+
+
+def labels(features: FeatureSet) -> np.ndarray:
+    return np.array([one.labels.score for one in features.records if one.labels])
+
+
+def test_time_path_gripper_travel_and_turning_of_each_tool_have_a_direction() -> None:
+    assert len(DIRECTED) == 1 + 4 * 3
+    assert direction("log_duration_s") == direction("secondary.right.log_turned_rad") == -1
+    assert direction("primary.left.log_path_body") == direction("primary.left.log_speed_m_s") == 0
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
+def test_who_performs_and_where_changes_no_score(system: RegressionSystem) -> None:
+    other = [replace(part, scene=part.scene * 0, primary=part.primary * 0) for part in (SEEN, NEW)]
+    assert np.array_equal(scores(system, *other), scores(system))
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
+def test_each_task_has_units_of_its_own(system: RegressionSystem) -> None:
+    """Descriptors and scores of one task in other units give the same scores in these units."""
+    other = []
+    for part in (SEEN, NEW):
+        mine = np.array([one.task == "Suturing" for one in part.records])
+        trial = np.where(mine[:, None], 3.0 * part.trial + 5.0, part.trial)
+        other.append(with_scores(with_trial(part, trial), np.where(mine, 2.0 * labels(part) + 7.0, labels(part))))
+    mine = np.array([one.task == "Suturing" for one in NEW.records])
+    expected = scores(system)
+    np.testing.assert_allclose(scores(system, *other), np.where(mine, 2.0 * expected + 7.0, expected), atol=0.02)
+
+
+def test_all_tasks_teach_one_regression() -> None:
+    alone = SEEN.take([row for row, one in enumerate(SEEN.records) if one.task == "Suturing"])
+    test = NEW.take([row for row, one in enumerate(NEW.records) if one.task == "Suturing"])
+    assert not np.allclose(scores(UNSEEN_RIDGE, alone, test), scores(UNSEEN_RIDGE, SEEN, test), atol=0.1)
+
+
+@pytest.mark.parametrize("column", DIRECTED)
+def test_less_motion_is_never_worse(column: int) -> None:
+    less = NEW.trial.copy()
+    less[:, column] -= 0.3
+    assert (scores(ECONOMY, test=with_trial(NEW, less)) >= scores(ECONOMY) - 1e-9).all()
+
+
+def test_labels_that_contradict_economy_give_it_no_slope() -> None:
+    """The direction is known before the labels, so they cannot turn it: the score is the mean of each task."""
+    contrary = scores(ECONOMY, with_scores(SEEN, 40 - labels(SEEN)))
+    for task in {one.task for one in NEW.records}:
+        mean = np.mean([40 - one.labels.score for one in SEEN.records if one.labels and one.task == task])
+        np.testing.assert_allclose(contrary[[one.task == task for one in NEW.records]], mean)
+
+
+def test_the_combination_weighs_both_parts_alike() -> None:
+    """Half of the deviation of its predictions in the training part comes from each; without directions it is the ridge."""
+    ridge, both = (one.fitted(SEEN).model.coef_.ravel() for one in (UNSEEN_RIDGE, ECONOMY_AND_RIDGE))
+    fitted = ECONOMY_AND_RIDGE.fitted(SEEN)
+    x = fitted.inputs[""].transform(SEEN.trial[:, fitted.columns].astype(np.float64))
+    economy = x @ (2 * both - ridge)
+    assert np.std(economy) == pytest.approx(np.std(x @ ridge))
+    nameless = {"trial": tuple(f"d{number}" for number in range(len(NAMES)))}
+    unnamed = [replace(part, names=nameless) for part in (SEEN, NEW)]
+    assert np.array_equal(scores(ECONOMY_AND_RIDGE, *unnamed), scores(UNSEEN_RIDGE))
+    assert unseen_systems(TRIALS) == SYSTEMS
+    assert unseen_systems(unnamed[0]) == (UNSEEN_RIDGE,)
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
+def test_stored_regressions_predict_the_same_bits(system: RegressionSystem) -> None:
+    fitted = system.fitted(SEEN, by_task=True)
+    (again,) = load_regressions(dump_regressions([fitted]))
+    assert np.array_equal(again.predict(NEW).score, fitted.predict(NEW).score)
