@@ -96,7 +96,7 @@ def _features(records: Sequence[Record], trial: Floats, names: tuple[str, ...], 
 
 
 def rows(features: FeatureSet) -> list[Row]:
-    """The combination that `evaluate` makes for unseen people, its parts, and the systems of known people beside them."""
+    """The combination that `evaluate` makes for unseen people, its parts, the systems for known people, baselines."""
     candidates = regressions_for(UNSPLIT, features)
     systems = [*unseen_systems(features), *FOR_KNOWN_PEOPLE, *trivial_baselines(features, shorter=True)]
     return [combination(candidates, unseen_users=True), *map(last_epoch, systems)]

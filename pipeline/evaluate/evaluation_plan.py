@@ -23,7 +23,7 @@ from pipeline.folds import (
 )
 from pipeline.settings.method import Method
 from pipeline.systems import AimSystem, NetworkSystem, published_systems, trivial_baselines
-from pipeline.systems.regressors import regressions_of
+from pipeline.systems.regressors import regressions_of, unseen_systems
 from pipeline.train.feature_set import FeatureSet
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
@@ -65,13 +65,18 @@ def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
 
 
 def protocol_systems(
-    method: Method, features: FeatureSet, requested: RequestedRows, *, divided: bool = False
+    method: Method,
+    features: FeatureSet,
+    requested: RequestedRows,
+    *,
+    divided: bool = False,
+    shorter: bool = False,
 ) -> list[Row]:
     """The systems of an evaluation, without `requested.more` and before `requested.only`.
 
     The first row is the method that `train` fits: the combination (`pipeline.folds.combination`), or the
     network by its last epoch. Networks have a further row for the epoch chosen by inner validation. `divided`: the
-    labels are scores / difficulty.
+    labels are scores / difficulty. `shorter`: the baseline that shorter is better.
     """
     model, recipe, unsplit = method.network, method.train, unsplit_groups(method.protocol)
     if requested.systems in TABLES:
@@ -91,11 +96,12 @@ def protocol_systems(
     network: NetworkSystem = AimSystem(NETWORK_ROWS[model.variant], model, recipe, kind="ours")
     network = network if requested.quick else watching(network)
     chosen = with_epochs(network)
-    if regressions := regressions_of(method):
+    if regressions := regressions_of(method, features):
         averaged = (network, *regressions)
         combined = combination(averaged, unseen_users="subject" in unsplit, validated=not requested.quick)
-        chosen = [combined, *chosen, *map(last_epoch, regressions)]
-    chosen += map(last_epoch, trivial_baselines(features))
+        beside = unseen_systems(features)[:-1] if regressions[0].joins_tasks else regressions
+        chosen = [combined, *chosen, *map(last_epoch, beside)]
+    chosen += map(last_epoch, trivial_baselines(features, shorter=shorter))
     if requested.systems == "all":
         possible = all_systems(features, model, recipe, unsplit)
         if divided:

@@ -82,6 +82,7 @@ class TaskResult(StrictFields):
     metrics: MetricValues  # of all held-out predictions
     folds: Mapping[str, MetricValues]
     networks: tuple[NetworkCorrelations, ...]
+    between: float | None = None  # where each fold is a user: of the users' means, predictions less the training mean
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class AverageResult(StrictFields):
     rho: Estimate
     per_fold: FoldAverage  # each form averaged over the tasks in its own way
     mae: float | None  # mean over the tasks
+    between: float | None = None  # likewise; of the users' means
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def evaluate_features(
     method, kind = config.method, config.dataset.kind
     protocol = protocol_of(features, method, cache)
     divided = config.dataset.score == "execution"
-    chosen = [*requested.more, *protocol_systems(method, features, requested, divided=divided)]
+    shorter = config.dataset.shorter_is_better
+    chosen = [*requested.more, *protocol_systems(method, features, requested, divided=divided, shorter=shorter)]
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
     of_kind = {row.kind: row.name for row in reversed(chosen)}  # the first of each
     against = of_kind.get("ours") or of_kind.get("other") or chosen[0].name

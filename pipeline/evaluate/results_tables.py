@@ -16,7 +16,7 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, by_result
 from pipeline.folds import COMBINED
 
-INTERVAL, ERROR = "95 % interval", "MAE"
+INTERVAL, ERROR, WITHIN, BETWEEN = "95 % interval", "MAE", "within users", "between users"
 
 SINGLE_NETWORKS = f"{OURS}, mean of single networks"
 """Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
@@ -37,13 +37,14 @@ class _Line:
     rho: Estimate
     per_fold: float | None
     error: float | None = None
+    between: float | None = None
 
 
 def main_table(results: EvaluationResults) -> Table:
     """One row a system: the result of all tasks."""
     lines = [
-        _Line(name, system.average.rho, _shown(results, system.average.per_fold), system.average.mae)
-        for name, system in results.systems.items()
+        _Line(name, one.rho, _shown(results, one.per_fold), one.mae, one.between)
+        for name, one in ((name, system.average) for name, system in results.systems.items())
     ]
     if results.paper and OURS in results.systems:
         lines.append(_single_networks(results, results.systems[OURS], results.tasks))
@@ -63,7 +64,8 @@ def _task_table(results: EvaluationResults, task: str) -> Table:
     lines = []
     for name, system in results.systems.items():
         if (given := system.tasks.get(task)) is not None:
-            lines.append(_Line(name, given.rho, _shown(results, given.per_fold), given.metrics.mae))
+            per_fold = _shown(results, given.per_fold)
+            lines.append(_Line(name, given.rho, per_fold, given.metrics.mae, given.between))
     if results.paper and OURS in results.systems:
         lines.append(_single_networks(results, results.systems[OURS], [task]))
     lines += [_printed(results, name, [given.get(task)]) for name, given in results.paper.items()]
@@ -74,16 +76,17 @@ def _table(
     results: EvaluationResults, title: str, lines: Iterable[_Line], tasks: Sequence[str], *, compared: bool
 ) -> Table:
     one_fold, compared = len(results.protocol.folds) == 1, compared and results.comparison is not None
-    per_fold = [] if one_fold else ["per user" if results.users else "per fold"]
+    users = results.users > 0
+    per_fold = [] if one_fold else [WITHIN, BETWEEN] if users else ["per fold"]
     lines = list(lines)
     known = [INTERVAL] if any(line.rho.interval for line in lines) else []
     columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
-    good: dict[str, Better] = {"rho": "high", "per fold": "high", "per user": "high", ERROR: "low"}
+    good: dict[str, Better] = {"rho": "high", "per fold": "high", WITHIN: "high", BETWEEN: "high", ERROR: "low"}
     rows = [
         TableRow(
             line.name,
             (line.rho.value, *([line.rho.interval] if known else []),
-             *([] if one_fold else [line.per_fold]), line.error,
+             *([] if one_fold else [line.per_fold, line.between] if users else [line.per_fold]), line.error,
              *([_verdict(results, line.name)] if compared else [])),
             row_kind(results, line.name),
         )
@@ -108,16 +111,17 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
         interval = "all scores are equal, so there is no correlation"
     many = len(results.protocol.folds) > 1
     form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean"
-    fold = "user" if results.users else "fold"
+    folds = (
+        f"Within users: correlations of a user's own performances, averaged by {form}, as papers print them. "
+        "Between users: of the users' mean predictions, each less the mean score of its training part."
+        if results.users
+        else f"Per fold: correlations of single folds, averaged by {form}, as papers print them."
+    )
     return " ".join(
         [
             f"rho: Spearman's correlation of all held-out predictions{', fold means removed' if many else ''}; "
             f"{interval}.",
-            *(
-                [f"Per {fold}: correlations of single {fold}s, averaged by {form}, as papers print them."]
-                if many
-                else []
-            ),
+            *([folds] if many else []),
             "Mean prediction of the networks; last epoch, unless a row says otherwise.",
         ]
     )

@@ -173,7 +173,15 @@ def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> Ta
         metrics=of_all,
         folds=folds,
         networks=tuple(_of_network(task.held_out(one, column)) for one in scores),
+        between=_between_users(whole, learnt) if units == "folds" else None,
     )
+
+
+def _between_users(whole: HeldOut, learnt: Mapping[int, Floats]) -> float | None:
+    """Spearman's rho of the users' mean predictions, each less the mean score that its fold learned from, and means."""
+    parts = {number: whole.take(whole.fold == number) for number in dict.fromkeys(whole.fold.tolist())}
+    predicted = [part.predicted.mean() - np.nanmean(learnt[number]) for number, part in parts.items()]
+    return or_none(metrics.spearman(np.round(predicted, 9), np.array([part.truth.mean() for part in parts.values()])))
 
 
 def _range(labels: Floats) -> tuple[float, float]:
@@ -192,8 +200,10 @@ def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], u
     per_fold = FoldAverage(
         fold_average([one.fisher for one in each]).fisher, fold_average([one.arithmetic for one in each]).arithmetic
     )
-    errors = [task.metrics.mae for task in tasks.values() if task.metrics.mae is not None]
-    return AverageResult(rank_agreement(ranked, units), per_fold, float(np.mean(errors)) if errors else None)
+    errors, between = [one.metrics.mae for one in tasks.values()], [one.between for one in tasks.values()]
+    means = (float(np.mean(known)) if (known := [v for v in given if v is not None]) else None
+             for given in (errors, between))  # fmt: skip
+    return AverageResult(rank_agreement(ranked, units), per_fold, *means)
 
 
 def system_result(tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predictions], units: Units) -> SystemResult:

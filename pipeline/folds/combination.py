@@ -1,7 +1,8 @@
-"""The combination of several systems: the mean of those that inner validation finds better than chance.
+"""The combination of several systems: a mean whose members inner validation chooses.
 
 A mean of several systems that work is hard to beat with few performances, and has no weight to learn. Evaluations and
-model folders fit, and predict with, the same `Combination`.
+model folders fit, and predict with, the same `Combination`. docs/scores.md describes the rules for people who are known
+and for those who are new.
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ from numpy.typing import NDArray
 from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
 from models.chance_test import InnerTest, better_than_chance
+from pipeline.checks.held_out import HeldOut, centred
+from pipeline.checks.paired_test import paired_test
 from pipeline.folds.fold import Fold
-from pipeline.systems.regressors import FittedRegression
+from pipeline.systems.regressors import ECONOMY_AND_RIDGE, FittedRegression
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train import label_table
-from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet
 
 NETWORK = "AIM"
 """The name of the network, the first system of the combination of a model folder."""
 
 CHANCE = 0.05
-"""A system is averaged if random predictions would rank this well in a smaller share of the cases."""
+"""A system is better than chance if random predictions rank this well in a smaller share of the cases."""
+
+MANY_USERS = 20
+"""Users from which AIM may join a combination for new people; with fewer it learns who they are."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class InnerPredictions:
         strata: (n,) what is ranked together: an inner fold of a task, since each fold has models of its own. Where
             users are unseen it is a user of a task, since what tells users apart says nothing about another one.
         performance: (n,) equal for views and copies of one performance.
+        users: number of users.
     """
 
     names: tuple[str, ...]
@@ -50,7 +56,7 @@ class InnerPredictions:
     tasks: NDArray[np.str_]
     strata: Rows
     performance: Rows
-    unseen_users: bool
+    users: int
 
     @classmethod
     def of(
@@ -71,7 +77,7 @@ class InnerPredictions:
             np.array([record.task for record in records]),
             np.array([order[cell] for cell in cells], dtype=np.intp),
             np.asarray(bundle_numbers(records)),
-            unseen_users,
+            len({record.groups.get("subject", "") for record in records}),
         )
 
     def take(self, chosen: NDArray[np.bool_]) -> InnerPredictions:
@@ -84,6 +90,28 @@ class InnerPredictions:
         given = zip(self.names, self.values, strict=True)
         return {name: better_than_chance(row, self.true, self.strata, self.performance) for name, row in given}
 
+    def best(self) -> tuple[str, tuple[str, ...]]:
+        """The system that ranks best, and those that a paired test does not find worse than it."""
+        tasks = [self.tasks == task for task in dict.fromkeys(self.tasks.tolist())]
+        tasks = [
+            mine for mine in tasks if np.ptp(centred(self.true[mine], self.strata[mine])) > 0
+        ]  # others rank nothing
+        if not tasks:
+            return self.names[0], ()
+        rows = {
+            name: [HeldOut(self.true[m], values[m], self.strata[m], self.performance[m]) for m in tasks]
+            for name, values in zip(self.names, self.values, strict=True)
+        }
+        rho = {name: np.mean([task.once().rho for task in each]) for name, each in rows.items()}
+        best = max(self.names, key=lambda name: rho[name] if np.isfinite(rho[name]) else -2.0)
+        _, differences = paired_test(rows, best)
+        return best, tuple(name for name, one in differences.items() if not one.worse)
+
+
+def _for_new_people(names: Sequence[str]) -> tuple[str, ...]:
+    """The regression for new people, where that is the one beside the network."""
+    return tuple(name for name in names if name == ECONOMY_AND_RIDGE.name)
+
 
 @dataclass(frozen=True)
 class Combination:
@@ -93,40 +121,34 @@ class Combination:
         names: all systems; scores are given in this order.
         used: those that are averaged.
         tests: of every system; empty without inner validation, when all are averaged.
-        ranks: by task, "" for all together: (1 + used, n) labels, then inner held-out predictions of each averaged
-            system for the same performances, every row sorted. Scores are averaged where there are none.
         regressions: of a model folder, the systems after the network. An evaluation trains its systems itself.
     """
 
     names: tuple[str, ...]
     used: tuple[str, ...]
     tests: Mapping[str, InnerTest] = field(default_factory=dict)
-    ranks: Mapping[str, Floats] = field(default_factory=dict)
     regressions: tuple[FittedRegression, ...] = ()
 
     @classmethod
     def of_all(cls, names: Sequence[str], regressions: Sequence[FittedRegression] = ()) -> Combination:
-        """The mean of all systems, without inner validation."""
-        return cls(tuple(names), tuple(names), regressions=tuple(regressions))
+        """The mean of all systems, without inner validation; for new people the regression alone."""
+        return cls(tuple(names), _for_new_people(names) or tuple(names), regressions=tuple(regressions))
 
     @classmethod
-    def fit(
-        cls, inner: InnerPredictions, regressions: Sequence[FittedRegression] = (), *, by_task: bool = False
-    ) -> Combination:
-        """The mean of the systems that are better than chance, else the one with the lowest p-value.
+    def fit(cls, inner: InnerPredictions, regressions: Sequence[FittedRegression] = ()) -> Combination:
+        """The members by inner validation; the first candidate is the network.
 
-        Where users are unseen and several systems are averaged, it is the mean of ranks: systems differ in how far they
-        trust the levels of users that they know. `by_task`: ranks follow from each task alone. A trained model counts
-        all tasks as one, as its network does, since a new video does not name its task.
+        For known people they are the system that ranks best, and those that are no worse and better than chance. For
+        new people it is the regression, and the network where it is better than chance among `MANY_USERS`.
         """
-        tests, ranks = inner.tests(), dict[str, Floats]()
-        used = tuple(name for name in inner.names if tests[name].p < CHANCE)
-        used = used or (min(inner.names, key=lambda name: tests[name].p),)
-        if inner.unseen_users and len(used) > 1:
-            tasks = inner.tasks if by_task else np.full(len(inner.true), "")
-            values = np.stack([inner.true, *(inner.values[inner.names.index(name)] for name in used)])
-            ranks = {task: np.sort(values.compress(tasks == task, axis=1)) for task in dict.fromkeys(tasks.tolist())}
-        return cls(inner.names, used, tests, ranks, tuple(regressions))
+        tests = inner.tests()
+        good = {name for name, test in tests.items() if test.p < CHANCE}
+        if used := _for_new_people(inner.names):
+            used = inner.names if inner.users >= MANY_USERS and inner.names[0] in good else used
+        else:
+            best, equals = inner.best()
+            used = tuple(name for name in inner.names if name == best or name in good.intersection(equals))
+        return cls(inner.names, used, tests, tuple(regressions))
 
     def share(self, name: str) -> float:
         """The weight of a system in the mean."""
@@ -140,21 +162,13 @@ class Combination:
         """(m,) scores of each regression, each performance computed alone."""
         return [one.predict(features).score[0] for one in self.regressions]
 
-    def predict(self, scores: Sequence[Floats], tasks: Sequence[str] = ()) -> Floats:
-        """(..., m) score of performances, each alone, from the scores (..., m) or (m,) of every system.
-
-        Ranks are shares of a system's inner held-out predictions below a score, from 0 to 1. The mean rank becomes a
-        score again by the quantiles of the labels. `tasks` (m,) are those of the performances; none: all are one.
-        """
+    def predict(self, scores: Sequence[Floats]) -> Floats:
+        """(..., m) score of performances, each alone, from the scores (..., m) or (m,) of every system."""
         given = np.stack(np.broadcast_arrays(*scores)).astype(np.float64)
-        given = given[[self.names.index(name) for name in self.used]]
-        out = _mean(given)
-        by_task = np.array(tasks or [""] * out.shape[-1])
-        for task, (labels, *levels) in self.ranks.items():
-            mine, places = by_task == task, (np.arange(labels.size) + 0.5) / labels.size
-            ranks = [np.interp(one[..., mine], level, places) for one, level in zip(given, levels, strict=True)]
-            out[..., mine] = np.interp(_mean(ranks), places, labels)
-        return out
+        total, *rest = given[[self.names.index(name) for name in self.used]]
+        for one in rest:
+            total = total + one  # the bits of a matrix product would depend on m
+        return np.asarray(total / len(self.used))
 
     def description(self) -> dict[str, Any]:
         """Everything but the arrays, as JSON types."""
@@ -162,11 +176,9 @@ class Combination:
         return {"names": list(self.names), "used": list(self.used), "tests": tests}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """`ranks.<task>`, and `regressions` as bytes (`pipeline.systems.stored_regressions`)."""
-        arrays: dict[str, NDArray[Any]] = {f"ranks.{task}": values for task, values in self.ranks.items()}
-        if self.regressions:
-            arrays["regressions"] = np.frombuffer(dump_regressions(self.regressions), dtype=np.uint8)
-        return arrays
+        """`regressions` as bytes (`pipeline.systems.stored_regressions`), where there are any."""
+        stored = {"regressions": dump_regressions(self.regressions)} if self.regressions else {}
+        return {name: np.frombuffer(content, dtype=np.uint8) for name, content in stored.items()}
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combination:
@@ -176,30 +188,17 @@ class Combination:
         """
         names, used = (tuple(map(str, description[name])) for name in ("names", "used"))
         tests = {str(name): InnerTest(_rho(one["rho"]), float(one["p"])) for name, one in description["tests"].items()}
-        ranks = {task: np.asarray(given, dtype=np.float64) for task, given in with_prefix(arrays, "ranks.").items()}
         stored = arrays.get("regressions")
         regressions = () if stored is None else load_regressions(np.asarray(stored, dtype=np.uint8).tobytes())
         if not used or not set(used) <= set(names):
             raise ValueError("a combination of systems that it does not have")
-        if any(one.ndim != 2 or len(one) != len(used) + 1 or not one.size for one in ranks.values()):
-            raise ValueError("a combination whose parts do not fit together")
-        if not all(np.isfinite(one).all() and (np.diff(one) >= 0).all() for one in ranks.values()):
-            raise ValueError("a combination with numbers that are not sorted, or not finite")
         if len(names) != len(regressions) + 1 or names[0] != NETWORK:
             raise ValueError("a combination's names do not fit its regressions")
-        return cls(names, used, tests, ranks, regressions)
+        return cls(names, used, tests, regressions)
 
 
 NETWORK_ALONE = Combination.of_all((NETWORK,))
 """The combination of a model folder without regressions."""
-
-
-def _mean(given: Sequence[Floats] | Floats) -> Floats:
-    """Mean of arrays."""
-    total = given[0]
-    for one in given[1:]:
-        total = total + one  # the bits of a matrix product would depend on m
-    return np.asarray(total / len(given))
 
 
 def _rho(value: Any) -> float | None:

@@ -199,10 +199,10 @@ def best_candidate(name: str, candidates: Sequence[System]) -> Row:
 
 
 def combination(candidates: Sequence[System], *, unseen_users: bool, validated: bool = True) -> Row:
-    """The mean of several systems. Which ones follows from all tasks together, their ranks from each task alone.
+    """The mean of several systems, the same ones for all tasks (`Combination`).
 
     `Predictions.chosen` names the systems that are averaged. `unseen_users`: whether the protocol holds out whole
-    users. Without `validated` all count, and there are no inner folds.
+    users. Without `validated` there are no inner folds.
     """
     names, inner = [one.name for one in candidates], tuple(one.inner() for one in candidates) if validated else ()
 
@@ -212,9 +212,8 @@ def combination(candidates: Sequence[System], *, unseen_users: bool, validated: 
             return Predictions(Combination.of_all(names).predict(scores))
         values = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in inner]
         tested = InnerPredictions.of(names, np.stack(values), fold.features, fold.fold.inner, unseen_users=unseen_users)
-        fitted = Combination.fit(tested, by_task=True)
-        tasks = [fold.features.records[row].task for row in fold.fold.test]
-        return Predictions(fitted.predict(scores, tasks), chosen=fitted.used, tests=fitted.tests)
+        fitted = Combination.fit(tested)
+        return Predictions(fitted.predict(scores), chosen=fitted.used, tests=fitted.tests)
 
     return Row(COMBINED, read, tuple(candidates), inner, kind="ours")
 

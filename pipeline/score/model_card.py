@@ -109,10 +109,10 @@ def _training(model: TrainedModel) -> Iterable[str]:
     if not combination.regressions:
         yield "the score is the mean over the networks"
         return
-    averaged, used = "mean of ranks" if combination.ranks else "mean", combination.used
-    yield f"the score is the {averaged} of: {', '.join(map(card_text, used))}"
+    used = combination.used
+    yield f"the score is the mean of: {', '.join(map(card_text, used))}"
     if unused := [card_text(name) for name in combination.names if name not in used]:
-        yield f"no better than chance in held-out folds, so not in the mean: {', '.join(unused)}"
+        yield f"not in the mean, by held-out folds: {', '.join(unused)}"
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
 

@@ -74,7 +74,7 @@ def train_model(
     else:
         observer.notes(_pack_notes(features, config))
     unsplit, stop = unsplit_groups(config.method.protocol), observer.stop_event().is_set
-    systems, where = regressions_of(config.method), config.machine.work
+    systems, where = regressions_of(config.method, features), config.machine.work
 
     def control(checkpoints: Path, progress: Progress) -> TrainingControl:
         return TrainingControl(checkpoints, progress.advance, stop, where.train_device, cores=where.threads)

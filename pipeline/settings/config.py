@@ -45,6 +45,9 @@ class DatasetConfig(Section):
     difficulty: Difficulty = setting(
         "", "of dives: published (default), or from_awards where these contradict it", belongs_to=DATA_SET
     )
+    shorter_is_better: bool = setting(
+        False, "skilled performers need less time: adds such a baseline", belongs_to=DATA_SET
+    )
     tasks: tuple[str, ...] = setting((), "only these tasks or events; empty: all", belongs_to=DATA_SET)
     features: tuple[str, ...] = setting(
         (),

@@ -24,6 +24,21 @@ def duration(train: FeatureSet) -> Score:
     return _line(train, lambda part: np.log(np.maximum(np.nan_to_num(part.duration, nan=1.0), 1e-3)))
 
 
+def shorter_is_better(train: FeatureSet) -> Score:
+    """The mean training score, and one deviation of the scores more for one deviation of log duration less.
+
+    It learns no direction, unlike `duration`. It is the mean where the duration is unknown.
+    """
+    scores, known = _scores(train), np.log(np.maximum(train.duration, 1e-3))
+    mean, deviation = np.nanmean(known), max(float(np.nanstd(known)), 1e-9)
+
+    def scored(test: FeatureSet, repeat: int) -> Floats:
+        less = (mean - np.log(np.maximum(test.duration, 1e-3))) / deviation
+        return np.asarray(scores.mean() + scores.std() * np.nan_to_num(less))
+
+    return scored
+
+
 def subject_mean(train: FeatureSet) -> Score:
     """Mean score of the same subject's training performances; for a new subject, the mean of all."""
     scores, subjects = _scores(train), np.array(_subjects(train))
@@ -54,12 +69,19 @@ def difficulties(features: FeatureSet) -> Floats:
     return np.array(given, dtype=np.float64)
 
 
-def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
-    """The baselines of every evaluation; `duration` and `difficulty` need a performance where they are known."""
+SHORTER = "duration, shorter is better"
+
+
+def trivial_baselines(features: FeatureSet, *, shorter: bool = False) -> tuple[System, ...]:
+    """The baselines of every evaluation; those of duration and difficulty need a performance where they are known.
+
+    `shorter`: with `shorter_is_better`, which is a claim about the data set.
+    """
     known = np.ones(len(features))
     baselines = (
         (known, SimpleSystem("training mean", training_mean, kind="baseline")),
         (features.duration, SimpleSystem("duration", duration, kind="baseline")),
+        (features.duration if shorter else known * np.nan, SimpleSystem(SHORTER, shorter_is_better, kind="baseline")),
         (known, SimpleSystem("subject mean", subject_mean, kind="baseline")),
         (known, SimpleSystem("random", random_scores, repeats=10, kind="baseline")),
         (difficulties(features), SimpleSystem("difficulty", difficulty_alone, kind="baseline")),

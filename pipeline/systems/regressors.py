@@ -5,8 +5,8 @@ descriptors would look like labels without noise. A fitted regression consists o
 `pipeline.systems.stored_regressions` stores.
 
 Two kinds of people need two kinds of regressions. Among known people, every descriptor helps that says who performs, so
-each task learns alone from all of them. People who were not seen in training share only what skill does to a trial.
-There the regressions see trial-level descriptors alone, standardised within each task, and learn from all tasks at once.
+each task learns alone from all of them. People who are new share only what skill does to a trial. There the regressions
+see trial-level descriptors alone, standardised within each task, and learn from all tasks at once.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class FittedRegression:
         table = DESCRIPTORS[self.describe](features)[:, self.columns]
         out = np.zeros((1, len(table)))
         for row, record in enumerate(features.records):
-            # One row at a time: the bits of a matrix product depend on the number of rows, and on their order in memory.
+            # One at a time: the bits of a matrix product depend on the number of rows, and on their order in memory.
             task, given = record.task if record.task in self.scores else "", np.ascontiguousarray(table[row : row + 1])
             x = self.inputs[task].transform(given) if self.inputs else np.zeros((1, 1))
             out[0, row] = self.scores[task].inverse_transform(self.model.predict(x).reshape(1, 1))[0, 0]
@@ -232,8 +232,9 @@ def _economy_and_ridge(x: Floats, y: Floats, known: Known) -> Any:
     ridge = _ridge(x, y, known)
     if np.count_nonzero(known.directions) < LEAST_DIRECTED:
         return ridge
-    weights = np.ravel(ridge.coef_)
-    economy = known.directions * (x @ weights).std() / max(float((x @ known.directions).std()), TINY)
+    weights = np.asarray(ridge.coef_, dtype=np.float64).ravel()
+    deviations = [float((x @ one).std()) for one in (weights, known.directions)]
+    economy = known.directions * (deviations[0] / max(deviations[1], TINY))
     return _line((weights + economy) / 2, float(ridge.intercept_))
 
 
@@ -303,8 +304,11 @@ def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> l
 
 
 def unseen_systems(features: FeatureSet) -> tuple[RegressionSystem, ...]:
-    """The systems for unseen people that these features allow: economy needs descriptors of a known direction."""
+    """The systems for unseen people that these features allow; the last one is that of the combination.
+
+    Economy needs descriptors of a known direction; without them the last one is the ridge.
+    """
     if features.trial.shape[-1] < LEAST_DIRECTED:
         return ()
     directed = sum(direction(name) != 0 for name in features.names.get("trial", ()))
-    return (ECONOMY, UNSEEN_RIDGE, ECONOMY_AND_RIDGE) if directed >= LEAST_DIRECTED else (UNSEEN_RIDGE,)
+    return (*((ECONOMY,) if directed >= LEAST_DIRECTED else ()), UNSEEN_RIDGE, ECONOMY_AND_RIDGE)

@@ -30,7 +30,7 @@ from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.regressors import regressions_for
+from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
 from pipeline.train.feature_set import ARRAYS, FeatureSet, feature_set
 from tests.helpers.made_features import made_features
 from tests.helpers.tampering import damaged_bytes, retyped
@@ -54,7 +54,7 @@ def models(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> di
     """A calibrated run `alone`, and `combined` with a regression, which takes most of the time to read."""
     folder = tmp_path_factory.mktemp("models")
     recipe, network = TrainConfig(networks=2, epochs=4), AimConfig(width=4, regression_width=4)
-    for name, systems in (("alone", ()), ("combined", regressions_for(())[:1])):
+    for name, systems in (("alone", ()), ("combined", FOR_KNOWN_PEOPLE[:1])):
         run = TrainedModel.fit(features, recipe, network, systems=systems)
         calibration, combination = calibrate(features, run, folds=2, systems=systems)
         replace(run, combination=combination, calibration=calibration).save(folder / name)

@@ -74,7 +74,8 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     assert {one.id for one in results.predictions} == set(features.ids)
     table, louo = main_table(results), protocol == "louo"
     against = [f"beside {results.against}"]
-    assert table.columns == ("rho", "95 % interval", "per user" if louo else "per fold", "MAE", *against)
+    folds = ("within users", "between users") if louo else ("per fold",)
+    assert table.columns == ("rho", "95 % interval", *folds, "MAE", *against)
     assert (f"interval over {len(results.protocol.folds)} users" in table.note) == louo
     names = [row.name for row in table.rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)

@@ -104,7 +104,7 @@ def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: 
     assert set(results.comparison.rows) < set(results.systems) - {COMBINED}
     words = " ".join(printed.split())
     assert "fewer than 5" in words
-    assert "per user" in words
+    assert "within users" in words
     assert not any("oracle" in name for name in results.systems)
 
 

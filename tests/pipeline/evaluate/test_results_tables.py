@@ -87,7 +87,7 @@ def test_few_performances_a_fold_are_averaged_arithmetically() -> None:
 
 def test_users_have_their_own_column_and_unit() -> None:
     table = main_table(made_results(SYSTEMS, rows=40, folds=8, protocol="louo"))
-    assert "per user" in table.columns
+    assert "within users" in table.columns
     assert "interval over 8 users" in table.note
 
 

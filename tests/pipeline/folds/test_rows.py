@@ -87,7 +87,7 @@ def test_no_row_reads_a_label_of_a_test_part(features: FeatureSet) -> None:
         best_candidate("best", (network, *trivial_baselines(features))),
         chosen_epoch(network),
         best_on_test(network),
-        combination((network, *regressions_for(("trial",))), unseen_users=False),
+        combination((network, *regressions_for(("trial",), features)), unseen_users=False),
         *trivial_baselines(features),
     ]
     folds = folds_of(features, splits, ("trial",))

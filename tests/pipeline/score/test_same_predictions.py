@@ -11,7 +11,7 @@ from pipeline.score.calibration_folds import calibrate
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import AimSystem
-from pipeline.systems.regressors import REGRESSIONS
+from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
 from pipeline.train import TrainingControl
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
@@ -37,11 +37,11 @@ def test_a_calibration_counts_all_tasks_as_one() -> None:
     """A task that one fold holds out whole gets predictions too."""
     features = in_two_tasks(made_features(12, channels=3, scene=4), 1)
     recipe = TrainConfig(networks=2, epochs=2, switch_epochs=(2,), learning_rates=(1e-3,))
-    model = TrainedModel.fit(features, recipe, AimConfig(width=4, regression_width=4), systems=REGRESSIONS[:1])
-    made, combination = calibrate(features, model, folds=3, systems=REGRESSIONS[:1])
+    model = TrainedModel.fit(features, recipe, AimConfig(width=4, regression_width=4), systems=FOR_KNOWN_PEOPLE[:1])
+    made, combination = calibrate(features, model, folds=3, systems=FOR_KNOWN_PEOPLE[:1])
     assert np.isfinite(made.predicted).all()
     assert combination.regressions == model.combination.regressions
     one_task = replace(features, records=tuple(replace(record, task="") for record in features.records))
-    again = calibrate(one_task, model, folds=3, systems=REGRESSIONS[:1])[0]
+    again = calibrate(one_task, model, folds=3, systems=FOR_KNOWN_PEOPLE[:1])[0]
     assert np.array_equal(again.networks.mean(again.networks.output(features).score),
                           made.networks.mean(made.networks.output(features).score))  # fmt: skip

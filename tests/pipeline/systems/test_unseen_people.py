@@ -88,7 +88,7 @@ def test_labels_that_contradict_economy_give_it_no_slope() -> None:
 
 
 def test_the_combination_weighs_both_parts_alike() -> None:
-    """Half of the deviation of its predictions in the training part comes from each; without directions it is the ridge."""
+    """Economy has the deviation of the ridge's predictions; without directions the combination is the ridge."""
     ridge, both = (one.fitted(SEEN).model.coef_.ravel() for one in (UNSEEN_RIDGE, ECONOMY_AND_RIDGE))
     fitted = ECONOMY_AND_RIDGE.fitted(SEEN)
     x = fitted.inputs[""].transform(SEEN.trial[:, fitted.columns].astype(np.float64))
@@ -98,7 +98,7 @@ def test_the_combination_weighs_both_parts_alike() -> None:
     unnamed = [replace(part, names=nameless) for part in (SEEN, NEW)]
     assert np.array_equal(scores(ECONOMY_AND_RIDGE, *unnamed), scores(UNSEEN_RIDGE))
     assert unseen_systems(TRIALS) == SYSTEMS
-    assert unseen_systems(unnamed[0]) == (UNSEEN_RIDGE,)
+    assert unseen_systems(unnamed[0]) == (UNSEEN_RIDGE, ECONOMY_AND_RIDGE)
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
