@@ -13,7 +13,9 @@ from pipeline.evaluate.evaluation_notes import MANY_USERS, evaluation_notes, met
 from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults
 from pipeline.evaluate.evaluation_run import _data_notes
+from pipeline.folds import COMBINED
 from pipeline.settings.config import load_config
+from pipeline.systems.baselines import SHORTER
 from tests.helpers.made_results import CLEAN, made_results, system
 
 AIM = "AIM (ours)"
@@ -63,6 +65,24 @@ def test_with_few_users_aim_alone_is_not_for_new_people() -> None:
     assert "new people" not in notes(results(), "aim"), "users are not kept apart"
 
 
+@pytest.mark.parametrize(
+    ("combined", "duration", "read", "higher"),
+    [(Estimate(0.5, 0.2, 0.7), 0.4, True, False), (Estimate(0.5, -0.1, 0.8), 0.4, False, False),
+     (Estimate(0.4, 0.2, 0.6), 0.5, False, True)],
+)  # fmt: skip
+def test_the_combination_is_recommended_only_above_chance_and_duration(
+    combined: Estimate, duration: float, read: bool, higher: bool
+) -> None:
+    systems = {
+        COMBINED: system(combined, kind="ours"),
+        AIM: system(Estimate(0.1)),
+        SHORTER: system(Estimate(duration), kind="baseline"),
+    }
+    text = notes(made_results(systems, folds=8, protocol="louo"), "aim")
+    assert ("read the row 'combined'" in text) is read
+    assert text.startswith(f"note: '{SHORTER}', which sees no video, ranks higher than combined") is higher
+
+
 def test_a_table_of_the_paper_names_what_the_features_cannot_feed() -> None:
     text = notes(results((AIM, "ST-GCN")), "2")
     assert "these features cannot feed TSN ranking, JR-GCN, whole scene (baseline), scene + agents" in text
@@ -96,7 +116,7 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
     combined = methods_paragraph(replace(results(), against="combined"), method, "folder", {}, quick=False)
     assert "regressions that inner validation" in combined
     new_users = replace(results(folds=8, protocol="louo"), against="combined")
-    assert "mean of the ranks" in methods_paragraph(new_users, method, "folder", {}, quick=False)
+    assert "mean of economy of motion and ridge regression" in methods_paragraph(new_users, method, "folder", {}, quick=False)
     assert "mean of the ranks" not in methods_paragraph(new_users, method, "folder", {}, quick=True)
 
 
