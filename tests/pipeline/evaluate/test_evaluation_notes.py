@@ -116,7 +116,8 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
     combined = methods_paragraph(replace(results(), against="combined"), method, "folder", {}, quick=False)
     assert "regressions that inner validation" in combined
     new_users = replace(results(folds=8, protocol="louo"), against="combined")
-    assert "mean of economy of motion and ridge regression" in methods_paragraph(new_users, method, "folder", {}, quick=False)
+    for_new = methods_paragraph(new_users, method, "folder", {}, quick=False)
+    assert "mean of economy of motion and ridge regression" in for_new
     assert "mean of the ranks" not in methods_paragraph(new_users, method, "folder", {}, quick=True)
 
 
