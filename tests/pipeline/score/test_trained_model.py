@@ -21,7 +21,7 @@ from pipeline.score.onnx_export import SHARE, export_onnx
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.regressors import FOR_NEW_USERS, REGRESSIONS
+from pipeline.systems.regressors import ECONOMY_AND_RIDGE, FOR_KNOWN_PEOPLE
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features, stages
 from tests.helpers.world import TRAINED, World
@@ -46,8 +46,8 @@ def trained_on(features: FeatureSet, folder: Path, **settings: Any) -> TrainedMo
 def test_the_score_is_the_mean_and_its_shares_sum_to_it(world: World, new: FeatureSet) -> None:
     model = world.planted_bundle
     rule, share = model.combination, model.network_share
-    assert rule.names == (NETWORK, *(one.name for one in REGRESSIONS))
-    assert {name for name, test in rule.tests.items() if test.p < 0.05} <= set(rule.used)
+    assert rule.names == (NETWORK, *(one.name for one in FOR_KNOWN_PEOPLE))
+    assert all(rule.tests[name].p < 0.05 for name in rule.used)
     made, alone = model.predict(new), replace(model, combination=NETWORK_ALONE).predict(new)
     scores = dict(zip(rule.names, [alone.score, *rule.others(new)], strict=True))
     assert np.allclose(made.score, np.mean([scores[name] for name in rule.used], axis=0))
@@ -105,19 +105,21 @@ def test_bits_repeat_and_without_folds_all_systems_count(world: World, new: Feat
         assert getattr(first.predict(new), name).tobytes() == getattr(again.predict(new), name).tobytes()
     assert first.calibration is None
     assert first.combination.used == first.combination.names
-    assert first.combination.share(NETWORK) == pytest.approx(1 / 5)
+    assert first.combination.share(NETWORK) == pytest.approx(1 / 4)
 
 
-def test_new_users_have_one_more_candidate_and_users_stay_together(world: World, tmp_path: Path) -> None:
+def test_for_new_users_the_score_is_of_the_regression_and_users_stay_together(
+    world: World, new: FeatureSet, tmp_path: Path
+) -> None:
     model = trained_on(world.planted, tmp_path, protocol="louo", split={"calibration_folds": 4})
     combination = TrainedModel.load(tmp_path).combination
     assert combination.description() == model.combination.description()
-    assert combination.names[-1] == FOR_NEW_USERS.name
-    assert bool(combination.ranks) == (len(combination.used) > 1), "several are averaged as ranks"
+    assert combination.used == combination.names[1:] == (ECONOMY_AND_RIDGE.name,)
+    assert np.array_equal(model.predict(new).score, combination.others(new)[0])
+    assert model.network_share == 0
+    assert not model.explains
     assert model.calibration is not None
-    assert 0 < model.network_share < 1
     learned = world.planted.take(range(TRAINED))
-    assert np.allclose(model.calibration.steps, model.predict(learned).step_scores)
     subjects = np.array([record.groups["subject"] for record in learned.records])
     assert all(len(set(model.calibration.fold[subjects == name])) == 1 for name in set(subjects))
 
@@ -174,7 +176,7 @@ def test_export_holds_the_network_and_says_its_share(
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     model = world.planted_bundle
-    half = replace(model.combination, used=model.combination.names[:2], ranks={})
+    half = replace(model.combination, used=model.combination.names[:2])
     state = {name: values[:1] for name, values in model.networks.state.items()}
     model = replace(model, combination=half, networks=replace(model.networks, state=state))
     monkeypatch.setattr(TrainedModel, "load", lambda _: model)
