@@ -238,7 +238,7 @@ def _economy_and_ridge(x: Floats, y: Floats, known: Known) -> Any:
     return _line((weights + economy) / 2, float(ridge.intercept_))
 
 
-def _line(coefficients: Floats, intercept: float) -> Any:
+def _line(coefficients: Any, intercept: float) -> Any:
     from sklearn.linear_model import LinearRegression
 
     line = LinearRegression()

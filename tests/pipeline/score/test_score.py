@@ -115,7 +115,7 @@ def test_a_score_is_the_sum_of_its_parts_and_inside_its_intervals(world: World) 
 def test_only_the_networks_part_of_a_score_has_steps(scorer: Scorer, films: tuple[Record, ...]) -> None:
     combination = scorer.model.combination
     for used in (combination.names[1:], combination.names):
-        scorer.model = replace(scorer.model, combination=replace(combination, used=used, ranks={}))
+        scorer.model = replace(scorer.model, combination=replace(combination, used=used))
         shares = NETWORK in used
         for row in scorer.score_records(films):
             assert {math.isfinite(step.score) for step in row.steps} == {shares}, "others only guess"
