@@ -138,21 +138,6 @@ def test_the_loss_of_core_is_the_published_one(round_scores: bool) -> None:
     assert float(net.tree_loss(logs, places, apart)[0]) == pytest.approx(expected, rel=1e-3)
 
 
-def test_both_orders_of_a_pair_add_to_the_loss_of_core() -> None:
-    net, x, partners = started("core"), batch(), torch.arange(6, -1, -1).expand(2, -1)
-    assert isinstance(net, Core)
-    net.config = PublishedConfig("core", width=16, dropout=0.0)
-    parts, _ = net.parts(x.steps, None)
-    others, scores = parts.flip(1), x.score.flip(1)
-    loss = torch.zeros(2)
-    for one, two, known, apart in (
-        (parts, others, scores, x.score - scores),
-        (others, parts, x.score, scores - x.score),
-    ):
-        loss = loss + net.tree_loss(*net.tree(net.relation(one, two, known)), apart)
-    torch.testing.assert_close(net.loss(x, partners, dropout(2, 7)), loss)
-
-
 def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss() -> None:
     net = started("core")
     assert isinstance(net, Core)

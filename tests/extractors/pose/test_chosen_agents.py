@@ -99,11 +99,3 @@ def test_people_who_are_there_for_a_moment_are_no_agents() -> None:
     joined = [Detections.joined(pair) for pair in zip(frames, steady, strict=True)]
     (one,) = chosen(tracks_of(joined), agents=2)[0]
     assert len(one.frames) == COUNT
-
-
-def test_salience_is_relative_to_the_least_agent_of_the_shot(spectators_and_a_diver: list[Track]) -> None:
-    salience, agent = chosen(spectators_and_a_diver, agents=2)[1][:, -2:].T
-    assert salience[agent >= 0].min() == 1
-    assert 0 < salience[agent < 0].max() <= 1
-    none, _ = chosen(spectators_and_a_diver, region=(0.0, 0.0, 1.0, 0.1))[1][:, -2:].T
-    assert (none == 0).all()

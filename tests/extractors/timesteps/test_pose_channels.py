@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extractors.keypoint_geometry import MIRRORED
-from extractors.signals import FILL_WEIGHT
 from extractors.timesteps.pose_channels import pose_channels
-from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
+from extractors.timesteps.pose_points import PoseSettings, clean_pose
 from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import pose_of
 
@@ -81,21 +80,6 @@ def test_signs_and_units():
     spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
     turn = pose_channels(pose_of([spin], TIME), [0], PoseSettings(forms=EVERY))[0]
     assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
-
-
-def test_interpolated_frames_keep_their_shape_and_count_for_less():
-    keypoints = scored(still(STANDING))
-    filled = np.zeros(20, dtype=bool)
-    filled[5:8] = True
-    keypoints[5:8, :, 2] = 0.05
-    keypoints[5:8, 15, 0] += 30  # a shape that no straight line would give
-    keypoints[:, 16, 2] = 0  # a joint that is never detected has no weight in interpolated frames either
-    pose = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings(), filled)
-    left, right = POINTS.index("left_ankle"), POINTS.index("right_ankle")
-    np.testing.assert_allclose(pose.points[5:8, left, 0], STANDING[15, 0] + 30)
-    np.testing.assert_allclose(pose.weight[5:8, left], 0.8 * FILL_WEIGHT)
-    assert not pose.weight[:, right].any()
-    assert pose.observed.tolist() == (~filled).tolist()
 
 
 def test_positions_gaps_and_sides_stay_as_the_pose_stage_stored_them():
