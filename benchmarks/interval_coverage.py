@@ -118,7 +118,7 @@ def leads(draws: int) -> list[dict[str, Any]]:
         for _ in range(draws):
             true, shared = rng.normal(size=(2, count))
             guesses = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(8, count)))
-            given = {str(i): [HeldOut(true, one, fold, np.arange(count))] for i, one in enumerate(guesses)}
+            given = {str(i): [HeldOut(true, guess, fold, np.arange(count))] for i, guess in enumerate(guesses)}
             apart += any(lead.verdict != "tie" for lead in compare_systems(given, "0").rows.values())
         rows.append({"n": count, "folds": number, "systems": 8, "some_separated": apart / draws})
         print("leads", rows[-1], flush=True)

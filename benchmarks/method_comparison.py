@@ -147,7 +147,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     features, config = cue_features(cue, 2 * count), TrainConfig(networks=runs, scene_gain=1.0)
     methods = published_systems(features, config)
     if cue == ORDERED:
-        located = [one for one in methods if one.name in LOCATED]
+        located = [method for method in methods if method.name in LOCATED]
         methods += [
             replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
         ]

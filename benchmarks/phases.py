@@ -142,9 +142,9 @@ def main() -> None:
     groups = {"all": rows} | {k: [r for r in rows if r["video"].startswith(k)] for k in ("kv", "sv", "pu", "mu")}
     results = {name: summary(some) for name, some in groups.items() if some}
     table = Table("technique", "edges", *WAYS, "gain (95 %)", title=f"frames, mean / median ({given.half} numbers)")
-    for name, one in results.items():
-        cells = [f"{one[way][0]:.2f} / {one[way][1]:.2f}" for way in WAYS]
-        table.add_row(name, str(one["edges"]), *cells, "{:.2f} ({:.2f} to {:.2f})".format(*one["gain"]))
+    for name, result in results.items():
+        cells = [f"{result[way][0]:.2f} / {result[way][1]:.2f}" for way in WAYS]
+        table.add_row(name, str(result["edges"]), *cells, "{:.2f} ({:.2f} to {:.2f})".format(*result["gain"]))
     Console(width=140).print(table)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps({"half": given.half, "rows": rows, "summary": results}, indent=1) + "\n", "utf-8")

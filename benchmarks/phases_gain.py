@@ -122,7 +122,7 @@ def alignment_error(folder: Path, further: dict[str, Any]) -> dict[str, Any]:
     api.extract(config="skeletons", overrides=trained)
     api.train(config="skeletons", overrides=trained, out=folder / "run", folds=0)
     rows = [row for row in api.score(model=folder / "run", config="skeletons", overrides=ours) if row.carried]
-    errors = [abs(one.start - known[row.id, one.name]) for row in rows for one in row.phases[1:]]
+    errors = [abs(phase.start - known[row.id, phase.name]) for row in rows for phase in row.phases[1:]]
     return {"aligned": len(rows), "mean_error_s": float(np.mean(errors)), "median_error_s": float(np.median(errors))}
 
 

@@ -51,7 +51,7 @@ def calls_of_errors() -> Iterator[tuple[str, ast.Call]]:
 def test_every_error_says_what_to_do_next() -> None:
     calls = dict(calls_of_errors())
     assert len(calls) > 300
-    assert [place for place, call in calls.items() if "fix" not in {one.arg for one in call.keywords}] == []
+    assert [place for place, call in calls.items() if "fix" not in {keyword.arg for keyword in call.keywords}] == []
 
 
 def test_the_table_of_settings_has_every_key_once_with_its_meaning() -> None:

@@ -101,7 +101,7 @@ def _fine_dive(row: Any) -> AnnotatedDive:
     if isinstance(row, dict):
         row = [None, row["dive_score"], row["difficulty"], None, row["frames_labels"]]
     labels = row[4]
-    if isinstance(labels, list) and all(type(one) is int for one in labels):
+    if isinstance(labels, list) and all(type(label) is int for label in labels):
         labels = np.asarray(labels)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
         raise ValueError("frames_labels is no list of numbers")

@@ -111,7 +111,7 @@ def _tables(listing: Listing, named: Path | None, folder: Path | None, storage: 
     if is_remote(place):
         paths = [Path(place, name) for name in RemoteFolder(place, storage).files() if "/" not in name]
     elif place.is_dir():
-        told = {path.resolve() for one in listing.records if (path := one.sidecars.get("transcription"))}
+        told = {path.resolve() for record in listing.records if (path := record.sidecars.get("transcription"))}
         paths = sorted(path for path in told if place.resolve() in path.parents) or files_in(place)
     else:
         paths = [place] if place.exists() else []

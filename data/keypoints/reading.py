@@ -91,7 +91,7 @@ def read_motion(
     Raises DataError: an unknown or damaged layout, several people without names, frames that are far apart, or times
     that do not ascend.
     """
-    read = _joined([_read(path, path.stem, angles), *(_read(one, one.stem) for one in others)])
+    read = _joined([_read(path, path.stem, angles), *(_read(other, other.stem) for other in others)])
     if time_stamps is not None:
         read = on_clock(read, read_stamps(time_stamps))
     if read.normalised:
@@ -130,14 +130,14 @@ def _joined(files: Sequence[Keypoints]) -> Keypoints:
     if not others:
         return first
     people = [*first.people, *(f"{k}:{name}" for k, other in enumerate(others, start=2) for name in other.people)]
-    entries, rows = np.unique(np.concatenate([one.entries for one in files]), return_index=True)
-    clocks = [one.times for one in files if one.times is not None]
+    entries, rows = np.unique(np.concatenate([file.entries for file in files]), return_index=True)
+    clocks = [file.times for file in files if file.times is not None]
     return replace(
         first,
-        points=np.concatenate([one.points for one in files]),
-        frames=np.concatenate([one.frames for one in files]),
+        points=np.concatenate([file.points for file in files]),
+        frames=np.concatenate([file.frames for file in files]),
         people=people,
-        scores=np.concatenate([one.scores for one in files]),
+        scores=np.concatenate([file.scores for file in files]),
         entries=entries,
         times=np.concatenate(clocks)[rows] if len(clocks) == len(files) else None,
     )

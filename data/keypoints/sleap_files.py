@@ -31,7 +31,7 @@ def of_sleap(path: Path) -> Keypoints:
             labels = sleap_io.load_slp(str(path), open_videos=False)
         else:  # with a video that is not opened, in place of the one that the file names
             labels = sleap_io.load_analysis_h5(str(path), sleap_io.Video(path.name, open_backend=False))
-        videos, skeletons = len(labels.videos), [tuple(one.node_names) for one in labels.skeletons]
+        videos, skeletons = len(labels.videos), [tuple(skeleton.node_names) for skeleton in labels.skeletons]
         entries = list(dict.fromkeys(int(frame.frame_idx) for frame in labels.labeled_frames))
         instances = [
             (int(frame.frame_idx), instance)

@@ -144,7 +144,7 @@ class RemoteFolder:
         """
         if lookups <= FEW:
             self.require_bucket()
-            return lambda name: [one[len(name) + 1 :] for one in self.files(prefix=f"{name}.")]
+            return lambda name: [file[len(name) + 1 :] for file in self.files(prefix=f"{name}.")]
         names = sorted(self.files())
         return lambda name: following(names, f"{name}.")
 

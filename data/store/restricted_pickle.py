@@ -183,7 +183,7 @@ _TABLE = {
 
 def _content(arguments: tuple[Any, ...]) -> int:
     """Bytes of the texts among the arguments of a call, which copies each of them."""
-    return sum(len(one) for one in arguments if isinstance(one, str | bytes))
+    return sum(len(argument) for argument in arguments if isinstance(argument, str | bytes))
 
 
 _Python: Any = pickle._Unpickler

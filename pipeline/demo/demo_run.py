@@ -114,7 +114,7 @@ class DemoResult:
             "page": str(self.page),
             "model": str(self.model),
             "pose": asdict(self.pose),
-            "metrics": {name: asdict(one) for name, one in self.metrics.items()},
+            "metrics": {name: asdict(metric) for name, metric in self.metrics.items()},
             "intervals": self.coverage(),
             "audit": {k: v for k, v in self.leaks.as_json().items() if k != "untested"},
             "seconds": self.seconds,

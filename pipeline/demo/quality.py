@@ -69,7 +69,7 @@ def pose_agreement(
         rows = arrays["frame_index"].values.astype(int)
         keypoints = arrays["keypoints"].values.astype(np.float64)
         videos.append(compare_keypoints(keypoints, truth.keypoints[rows], truth.visible[rows]))
-    table = np.array([astuple(one) for one in videos])
+    table = np.array([astuple(video) for video in videos])
     means = np.average(table, axis=0, weights=table[:, 0]).tolist()
     return replace(PoseAgreement(*means), frames=sum(v.frames for v in videos), swaps=sum(v.swaps for v in videos))
 

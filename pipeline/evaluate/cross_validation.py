@@ -65,7 +65,7 @@ def cross_validate(
             f"no fold has labelled performances on both sides, at least {MIN_TRAIN} to train on",
             fix=f"{MORE}, or check the labels, the split and the protocol",
         )
-    rows = [last_epoch(one) if isinstance(one, System) else one for one in systems]
+    rows = [last_epoch(system) if isinstance(system, System) else system for system in systems]
     runner, devices = runner or TrainingRunner(), set[str]()
 
     def run(features: FeatureSet, wanted: Sequence[Training]) -> list[Predictions]:

@@ -114,16 +114,18 @@ def chosen_systems(names: str, systems: Sequence[Row]) -> list[Row]:
     wanted: set[str] = set()
     for text in filter(None, (part.strip().lower() for part in names.split(","))):
         meant = (
-            PUBLISHED_ROWS if text == PUBLISHED else [one.name for one in systems if one.name.lower().startswith(text)]
+            PUBLISHED_ROWS
+            if text == PUBLISHED
+            else [system.name for system in systems if system.name.lower().startswith(text)]
         )
         if not meant:
             unfit = [name for name in PUBLISHED_ROWS if name.lower().startswith(text)]
             what = f"these features cannot feed {unfit[0]}" if unfit else f"no system is named '{text}'"
-            possible = [PUBLISHED, *(one.name for one in systems)]
+            possible = [PUBLISHED, *(system.name for system in systems)]
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, possible)
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
-    return [one for one in systems if one.kind == "baseline" or {one.name, one.network} & wanted]
+    return [system for system in systems if system.kind == "baseline" or {system.name, system.network} & wanted]
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

@@ -65,7 +65,7 @@ def published_table(results: EvaluationResults) -> Table | None:
         if system.kind != "baseline" and all(task in system.tasks for task in tasks)
     ]
     errors = ["R-l2, %", *(["MSE"] if given.range else [])]
-    printed = [(_row_name(one), _printed(one, given, tasks), one.epoch) for one in given.results]
+    printed = [(_row_name(result), _printed(result, given, tasks), result.epoch) for result in given.results]
     published = [
         TableRow(name, (*rho, *(None for _ in errors), epoch), "paper")
         for name, rho, epoch in printed
@@ -141,16 +141,16 @@ def _sources(given: Published, rows: Sequence[TableRow]) -> str:
         return "No published value is known to this program."
     names = {row.name for row in rows}
     by_source: dict[str, dict[str, None]] = {}
-    for one in given.results:
-        if _row_name(one) in names:
-            by_source.setdefault(one.source, {})[one.method] = None
+    for result in given.results:
+        if _row_name(result) in names:
+            by_source.setdefault(result.source, {})[result.method] = None
     sources = "; ".join(f"{', '.join(methods)}: {source}" for source, methods in by_source.items())
     return f"Sources: {sources}." if sources else ""
 
 
 def _span(results: EvaluationResults, task: str) -> float:
     """The range of the test part's scores."""
-    true = [one.true for one in results.predictions if one.task == task]
+    true = [prediction.true for prediction in results.predictions if prediction.task == task]
     return max(true) - min(true)
 
 

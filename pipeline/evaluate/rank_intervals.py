@@ -75,6 +75,6 @@ def _over_users(tasks: Sequence[HeldOut], users: Sequence[Rows]) -> float:
     numbers, pairs = np.unique(np.concatenate(users)), [*zip(tasks, users, strict=True)]
     if len(numbers) < 3:
         return math.inf
-    each = np.array([_mean_z([task.take(user != one) for task, user in pairs]) for one in numbers])
+    each = np.array([_mean_z([task.take(user != number) for task, user in pairs]) for number in numbers])
     deviation = math.sqrt((len(each) - 1) * float(each.var()))
     return float(t.ppf(0.975, len(each) - 1)) * deviation if deviation > 0 else math.inf

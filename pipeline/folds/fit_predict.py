@@ -147,7 +147,7 @@ def without_scores(features: FeatureSet, known: Rows | None = None) -> FeatureSe
     Rows in `known` keep theirs.
     """
     kept = set(() if known is None else known.tolist())
-    records = (one if row in kept else _without_scores(one) for row, one in enumerate(features.records))
+    records = (record if row in kept else _without_scores(record) for row, record in enumerate(features.records))
     return replace(features, records=tuple(records))
 
 

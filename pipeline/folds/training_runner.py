@@ -53,7 +53,7 @@ class TrainingRunner:
         Raises as `fit_predict` does for the first training that fails. On a cluster also UsageError where it cannot
         be reached or has no room, and TrainingError where a training lost two workers.
         """
-        weights = {number: one.weight for number, one in enumerate(trainings)}
+        weights = {number: training.weight for number, training in enumerate(trainings)}
         self.progress.plan(weights)
         longest_first = sorted(weights, key=lambda number: -weights[number])  # so that all cores end together
         pool = pool_of(self.work, cores=torch.get_num_threads())

@@ -97,7 +97,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
             if all(described.values()):
                 shown.update({content: videos[content] for content in question})
                 break
-            videos = {content: one for content, one in videos.items() if described.get(content, one)}
+            videos = {content: video for content, video in videos.items() if described.get(content, video)}
         done, whole = session.progress(answers, videos)
         return {"question": begun(described, answers, rater, videos) if question else None, "done": done, "of": whole}
 

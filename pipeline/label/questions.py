@@ -82,13 +82,17 @@ class RatingSession:
             return next(((one,) for one in left or (order if self.phases else [])), None)
         order = [content for content in order if not refuses(answers, content)]
         places = {content: place for place, content in enumerate(order)}
-        asked = [[places[content] for content in one] for one in answers if len(one) == PAIR and one <= places.keys()]
+        asked = [
+            [places[content] for content in answer]
+            for answer in answers
+            if len(answer) == PAIR and answer <= places.keys()
+        ]
         pair = next_pair(len(order), np.array(asked, dtype=np.intp).reshape(-1, PAIR))
         return None if pair is None else (order[pair[0]], order[pair[1]])
 
     def progress(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[int, int]:
         """Number of answered questions, and the number at which the page thanks the rater."""
-        done = sum(len(one) == (PAIR if self.pairs else 1) and one <= videos.keys() for one in answers)
+        done = sum(len(answer) == (PAIR if self.pairs else 1) and answer <= videos.keys() for answer in answers)
         if not self.pairs:
             return done, len(videos)
         judged = sum(not refuses(answers, content) for content in videos)

@@ -127,7 +127,9 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
 
 def _refuse_equal(records: Sequence[Record], where: Path | None) -> None:
     """Raise DataError where all scores are equal: nothing can be ranked or learned, however many there are."""
-    scores = [one.labels.score for one in records if one.labels is not None and one.labels.score is not None]
+    scores = [
+        record.labels.score for record in records if record.labels is not None and record.labels.score is not None
+    ]
     if len(scores) > 1 and len(set(scores)) == 1:
         what = f"all {len(scores)} scores are {scores[0]:g}, so nothing can be ranked or learned"
         raise DataError(what, where=where, fix="Correct the scores, or choose performances with different ones")

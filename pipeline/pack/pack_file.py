@@ -147,7 +147,7 @@ def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str
             yield f"the groups of '{record.id}' are not text"
         labels = asdict(record.labels or Labels())
         judges = labels.pop("judges")
-        for name, value in (*labels.items(), *(("judges", one) for one in judges)):
+        for name, value in (*labels.items(), *(("judges", judge) for judge in judges)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
                 yield f"the {name} of '{record.id}' is no number"
             elif value is not None and not abs(value) <= MAX_LABEL:

@@ -98,7 +98,7 @@ def write_features(
     place = {record.id: number for number, record in enumerate(records)}
     dictionary = out / f"{stage}.dictionary.json" if per_video else out.with_name(f"{out.stem}.dictionary.json")
     if per_video:
-        groups: Iterator[tuple[Path, Group]] = ((_file_of(out, one[0], form), [one]) for one in outputs)
+        groups: Iterator[tuple[Path, Group]] = ((_file_of(out, output[0], form), [output]) for output in outputs)
     else:
         groups = iter([(out, sorted(outputs, key=lambda one: place[one[0].id]))])
     written, size, files = list[Record](), 0, 0

@@ -115,11 +115,11 @@ class PhaseReferences:
         if self.signals.shape[2] != query.rows.shape[1]:
             raise DataError("other channels than the annotated performances of the model", fix="Mark its phases")
         used = [n for n in range(len(self.ends)) if n != without]
-        signals = [query.rows, *(one[np.isfinite(one).any(axis=1)] for one in self.signals[used])]
+        signals = [query.rows, *(signal[np.isfinite(signal).any(axis=1)] for signal in self.signals[used])]
         pool = np.ma.masked_invalid(np.concatenate(signals))
         shift, scale = (of(axis=0).filled(0.0) for of in (pool.mean, pool.std))
         scale[scale <= 1e-9] = 1.0
-        plain, *others = (np.nan_to_num((one - shift) / scale) for one in signals)
+        plain, *others = (np.nan_to_num((signal - shift) / scale) for signal in signals)
         marked = zip(map(Signal, others, self.ends[used].tolist()), self.edges[used], strict=True)
         aligned = [_align(Signal(plain, query.end), *one) for one in marked]
         nearest = np.array([edges for _, edges in sorted(aligned, key=lambda pair: pair[0])[:NEAREST]])

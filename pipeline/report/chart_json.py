@@ -50,7 +50,7 @@ def video_payload(video: page.VideoSection) -> dict[str, Any]:
                    "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],
-        "moments": [_moment(one) for one in video.better.observations] if video.better else [],
+        "moments": [_moment(observation) for observation in video.better.observations] if video.better else [],
         "identity": identity(video),
         "frames": [round(float(time), 4) for time in frame_times(video)],
         "camera": _camera(video.camera) if video.camera else None,

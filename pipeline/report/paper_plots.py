@@ -150,15 +150,15 @@ def step_figure(video: VideoSection) -> Figure:
 def _step_bars(axes: Axes, video: VideoSection) -> None:
     """Draw one bar per step: its score minus the mean, with its number; blue above zero, orange below."""
     steps = drawn_steps(video)
-    for one in steps:
-        gap, width = round(float(one.gap), 2) + 0.0, one.step.end - one.step.start
+    for step in steps:
+        gap, width = round(float(step.gap), 2) + 0.0, step.step.end - step.step.start
         colour = BLUE if gap >= 0 else ORANGE
-        axes.bar(one.step.start, gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
+        axes.bar(step.step.start, gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
         if len(steps) <= LABELLED_STEPS:
             side, offset = ("bottom", 2) if gap >= 0 else ("top", -2)
             axes.annotate(
                 to_digits(gap, 2, True),
-                (one.step.start + width / 2, gap),
+                (step.step.start + width / 2, gap),
                 (0, offset),
                 textcoords="offset points",
                 ha="center",

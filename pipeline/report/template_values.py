@@ -117,7 +117,7 @@ def attention(video: page.VideoSection, steps: Sequence[DrawnStep]) -> tuple[Sca
 
     The axis holds all values and their usual range in training. Without that range it is 0 to 1.
     """
-    values = [one.step.interaction for one in steps if one.step.interaction is not None]
+    values = [step.step.interaction for step in steps if step.step.interaction is not None]
     if not values:
         return None
     ranges = video.training.attention if video.training is not None else ()
@@ -127,9 +127,9 @@ def attention(video: page.VideoSection, steps: Sequence[DrawnStep]) -> tuple[Sca
         margin = max(0.1 * (max(ends) - min(ends)), 0.005)
         axis = Scale(max(0.0, min(ends) - margin), min(1.0, max(ends) + margin))
     return axis, [
-        DrawnAttention(one, value, axis.position(value), axis.span(ranges[one.number - 1]) if ranges else None)
-        for one in steps
-        if (value := one.step.interaction) is not None
+        DrawnAttention(step, value, axis.position(value), axis.span(ranges[step.number - 1]) if ranges else None)
+        for step in steps
+        if (value := step.step.interaction) is not None
     ]
 
 
@@ -279,7 +279,7 @@ def why(video: page.VideoSection) -> str:
     Its differences are those that the steps show, in points.
     """
     steps = drawn_steps(video)
-    if not steps or not all(math.isfinite(one.step.score) for one in steps):
+    if not steps or not all(math.isfinite(step.step.score) for step in steps):
         return ""
     lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
     run = _around(lowest, steps)
@@ -295,7 +295,7 @@ def why(video: page.VideoSection) -> str:
     if not steps[lowest].unusual:
         return f"No step is unusual. Lowest against training: {_named(video, [steps[lowest]])} ({rank})."
     if len(run) > WHOLE * len(steps):
-        return _whole(video, sum((one.shown_gap for one in steps), Decimal(0)))
+        return _whole(video, sum((step.shown_gap for step in steps), Decimal(0)))
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
     return f"Lowest against training: {named} ({rank}{than}){_there(video, run)}."
 

@@ -147,8 +147,8 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
     novelty = calibration.novelty
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
     arrays["held_out"] = novelty.held_out_distances.whole
-    for number, one in enumerate(calibration.combinations):
-        arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
+    for number, combination in enumerate(calibration.combinations):
+        arrays |= {f"combination.{number}.{name}": values for name, values in combination.arrays().items()}
     for name, values in novelty.features.items():
         arrays[f"known.{BLOCKS.index(name)}"] = values
         arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out_distances.blocks[name]
@@ -159,7 +159,7 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
 
 def calibration_description(calibration: Calibration) -> dict[str, Any]:
     """The rest of a calibration as JSON types."""
-    combinations = [one.description() for one in calibration.combinations]
+    combinations = [combination.description() for combination in calibration.combinations]
     return {"facts": _adapter().dump_python(calibration.facts, mode="json"), "combinations": combinations}
 
 

@@ -249,7 +249,7 @@ def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
             continue
         rows = [video.variables for video in better]
         others = [[*rows[:place], *rows[place + 1 :]] for place in range(len(rows))]
-        typical = median(len(movement_differences(one, _limits(rest))) for one, rest in zip(rows, others, strict=True))
+        typical = median(len(movement_differences(row, _limits(rest))) for row, rest in zip(rows, others, strict=True))
         typical *= _outside_chance(len(rows)) / _outside_chance(len(rows) - 1)
         made[task] = BetterRanges(len(group), len(better), group[0].id, group[0].label, typical, _limits(rows))
     return made

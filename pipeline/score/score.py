@@ -170,5 +170,5 @@ class ScoreParts:
         total, *steps, other = (as_printed(value, decimals) for value in values)
         shown = None if row.other_share is None else other
         shares = [(step.phase, share) for step, share in zip(row.steps, steps, strict=True)]
-        phases = {one.name: sum((s for name, s in shares if name == one.name), Decimal(0)) for one in row.phases}
+        phases = {phase.name: sum((s for name, s in shares if name == phase.name), Decimal(0)) for phase in row.phases}
         return cls(total, total - sum(steps) - other, tuple(steps), shown, phases)

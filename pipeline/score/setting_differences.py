@@ -46,7 +46,9 @@ def stage_differences(
     stored: Mapping[str, StageDescription], here: Mapping[str, StageDescription]
 ) -> list[SettingDifference]:
     """Where the descriptions of two sets of stages differ: in settings, and in `version` and `identity`."""
-    return setting_differences(*({name: _flat(name, one) for name, one in stages.items()} for stages in (stored, here)))
+    return setting_differences(
+        *({name: _flat(name, stage) for name, stage in stages.items()} for stages in (stored, here))
+    )
 
 
 def _flat(name: str, stage: StageDescription) -> dict[str, Any]:
@@ -57,9 +59,9 @@ def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> l
     """Where settings by stage differ. Tuples equal lists, which they become in JSON."""
     stored, here = (json.loads(json.dumps(one)) for one in (stored, here))
     return [
-        SettingDifference(stage, *one)
+        SettingDifference(stage, *difference)
         for stage in sorted({*stored, *here})
-        for one in differences(stored.get(stage, ABSENT), here.get(stage, ABSENT))
+        for difference in differences(stored.get(stage, ABSENT), here.get(stage, ABSENT))
     ]
 
 

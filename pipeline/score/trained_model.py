@@ -220,7 +220,7 @@ class TrainedModel:
 
     def check(self, features: FeatureSet) -> None:
         """Raise UsageError, which lists the differences, if settings, channel names or sizes are not the model's."""
-        differing = [one.text() for one in stage_differences(self.stages, features.stages)]
+        differing = [difference.text() for difference in stage_differences(self.stages, features.stages)]
         for name in sorted({*self.names, *features.names}):
             if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")

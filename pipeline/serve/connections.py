@@ -43,7 +43,11 @@ class BoundedConnection(H11Protocol):
         super().connection_made(transport)
         self._wait()
         if len(self.connections) > MOST_CONNECTIONS:
-            waiting = [one for one in self.connections if isinstance(one, BoundedConnection) and one._deadline]
+            waiting = [
+                connection
+                for connection in self.connections
+                if isinstance(connection, BoundedConnection) and connection._deadline
+            ]
             min(waiting, key=lambda one: one._deadline.when() if one._deadline else 0.0)._drop()
 
     def connection_lost(self, exc: Exception | None) -> None:

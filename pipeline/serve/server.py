@@ -209,9 +209,16 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
     from pipeline.report.video_section import batch_row
 
     rows = {}
-    for one in submissions:
-        if one.content not in rows and one.result is not None and one.result.valid and one.result.model == model:
-            rows[one.content] = batch_row(one.result, Record(one.name, None), name=one.title)
+    for submission in submissions:
+        if (
+            submission.content not in rows
+            and submission.result is not None
+            and submission.result.valid
+            and submission.result.model == model
+        ):
+            rows[submission.content] = batch_row(
+                submission.result, Record(submission.name, None), name=submission.title
+            )
     batch = BatchSection(rows=tuple(row for row in rows.values() if row.day))
     return ReportData("Progress over time", batch=batch, home="/") if performer_scores(batch) else None
 

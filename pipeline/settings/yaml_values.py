@@ -140,7 +140,7 @@ def parse_overrides(overrides: Overrides, texts: Container[str]) -> list[tuple[s
         return list(_flat(overrides))
     if isinstance(overrides, str):
         overrides = [overrides]
-    pairs = (_parse_override(one, texts) if isinstance(one, str) else one for one in overrides)
+    pairs = (_parse_override(override, texts) if isinstance(override, str) else override for override in overrides)
     return [flat for name, value in pairs for flat in _flat({name: value})]
 
 

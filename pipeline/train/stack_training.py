@@ -235,7 +235,7 @@ def _narrow(data: FoldData, model: NetworkConfig) -> FoldData:
 def _padded(rows: Sequence[Rows], longest: int) -> NDArray[np.int64]:
     """(len(rows), longest) padded with the first entry of each, or with 0 where there is none."""
     out = np.zeros((len(rows), longest), dtype=np.int64)
-    for number, one in enumerate(rows):
-        out[number, : len(one)] = one
-        out[number, len(one) :] = one[0] if len(one) else 0
+    for number, row in enumerate(rows):
+        out[number, : len(row)] = row
+        out[number, len(row) :] = row[0] if len(row) else 0
     return out

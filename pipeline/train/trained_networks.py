@@ -127,7 +127,7 @@ def read_networks(model: AimConfig, sizes: AimSizes, tensors: Mapping[str, Tenso
     parts = len(next(iter(each.values())))
     arrays = [{name: values[part].numpy() for name, values in each.items()} for part in range(parts)]
     _check_shapes(model, sizes, state)
-    return TrainedNetworks(model, sizes, tuple({"": Normaliser.from_arrays(one)} for one in arrays), state)
+    return TrainedNetworks(model, sizes, tuple({"": Normaliser.from_arrays(array)} for array in arrays), state)
 
 
 def _check_shapes(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> None:

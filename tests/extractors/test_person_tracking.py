@@ -31,17 +31,17 @@ def test_two_somersaulting_divers_keep_their_identity() -> None:
     ]
     tracks = tracks_of(frames)
     assert len(tracks) == 2
-    for one in tracks:
-        assert len(one.frames) == 50
-        assert np.ptp([x_of(pose) for pose in one.poses()]) < 60  # turning about the hips moves the centre
+    for track in tracks:
+        assert len(track.frames) == 50
+        assert np.ptp([x_of(pose) for pose in track.poses()]) < 60  # turning about the hips moves the centre
 
 
 def test_people_who_cross_keep_their_identity() -> None:
     tracks = tracks_of([people(person(100 + 8 * t, 200), person(500 - 8 * t, 210)) for t in range(50)])
     assert len(tracks) == 2
-    for one in tracks:
-        assert len(one.frames) >= 47  # some are left out while the two are at one place
-        assert (x_of(one.poses()[0]) < 300) == (x_of(one.poses()[-1]) > 300)
+    for track in tracks:
+        assert len(track.frames) >= 47  # some are left out while the two are at one place
+        assert (x_of(track.poses()[0]) < 300) == (x_of(track.poses()[-1]) > 300)
 
 
 def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
@@ -51,7 +51,7 @@ def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
         front, behind = person(100 + 8 * t, 200), person(500 - 8 * t, 205)
         frames.append(people(front, behind) if abs(front[11, 0] - behind[11, 0]) > 60 else people(front))
     tracks = tracks_of(frames)
-    assert [len(one.frames) for one in tracks] == [50, sum(len(frame) == 2 for frame in frames)]
+    assert [len(track.frames) for track in tracks] == [50, sum(len(frame) == 2 for frame in frames)]
     assert x_of(tracks[0].poses()[-1]) > 450
     assert x_of(tracks[1].poses()[-1]) < 150
 
@@ -165,7 +165,7 @@ def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, fl
 def test_a_path_has_at_most_one_detection_of_a_frame(frames: list[list[tuple[int, float, float]]]) -> None:
     groups = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in frames]
     tracks = tracks_of(groups)
-    for one in tracks:
-        assert list(one.frames) == sorted(set(one.frames))
-        assert len(one.frames) == len(one.poses()) == len(one.scores)
-    assert sum(len(one.frames) for one in tracks) <= sum(map(len, groups))
+    for track in tracks:
+        assert list(track.frames) == sorted(set(track.frames))
+        assert len(track.frames) == len(track.poses()) == len(track.scores)
+    assert sum(len(track.frames) for track in tracks) <= sum(map(len, groups))

@@ -74,9 +74,9 @@ class Running:
     def port(self) -> int:
         """The port on which the command listens, as soon as it does."""
         while self.process.status() != psutil.STATUS_ZOMBIE:
-            for one in self.process.net_connections("tcp"):
-                if one.status == psutil.CONN_LISTEN:
-                    return int(one.laddr.port)
+            for connection in self.process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    return int(connection.laddr.port)
             time.sleep(0.02)
         raise AssertionError(self.wait().printed)
 

@@ -100,7 +100,7 @@ def test_groups_hold_equal_shares_of_the_training_pairs() -> None:
 
 def published_groups(scores: list[float], groups: int, score_range: float) -> list[tuple[float, float]]:
     """Bounds as published: the i-th of the positive half begins at a difference, the last ends at the score range."""
-    apart = sorted(abs(one - other) for i, one in enumerate(scores) for other in scores[i + 1 :])
+    apart = sorted(abs(score - other) for i, score in enumerate(scores) for other in scores[i + 1 :])
     half = groups // 2
     inner = [apart[int(i / half * (len(apart) - 1))] for i in range(1, half)]
     upper = list(zip([0.0, *inner], [*inner, score_range], strict=True))

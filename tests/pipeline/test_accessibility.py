@@ -59,10 +59,10 @@ def faults(tab: Any, axe: str) -> list[str]:
     tab.evaluate(axe)
     violations = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
     return [
-        f"{one['impact']}: {one['help']}: {node['html'][:200]}"
-        for one in violations
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
+        f"{violation['impact']}: {violation['help']}: {node['html'][:200]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
     ]
 
 

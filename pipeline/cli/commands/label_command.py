@@ -17,7 +17,7 @@ def show(summary: api.LabelSummary, _: Typed) -> None:
         columns = ("video", "difference", "lowest", "highest")
         table("videos on which the raters differ most", columns, summary.disputed)
     if summary.fit is not None and (raters := [one for one in summary.fit.misfits if one.kind == "rater"]):
-        rows = [(one.name, one.infit) for one in raters]
+        rows = [(rater.name, rater.infit) for rater in raters]
         table("raters whose answers contradict the scale of all", ("rater", "infit"), rows)
     for line in summary.problems:
         say(line)

@@ -29,7 +29,7 @@ def show_checks(checks: Sequence[api.SetupCheck], _: Typed) -> None:
 
 def works(checks: Sequence[api.SetupCheck]) -> bool:
     """Whether nothing is broken."""
-    return all(one.state != "broken" for one in checks)
+    return all(check.state != "broken" for check in checks)
 
 
 def after_doctor(checks: Sequence[api.SetupCheck], _: Typed) -> Line:

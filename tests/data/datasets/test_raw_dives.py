@@ -60,8 +60,8 @@ def test_the_three_workbooks_are_a_set_without_a_split(tmp_path: Path) -> None:
     ends = {name: (record.frames.first, record.frames.last) for name, record in found.items() if record.frames}
     assert ends == {"15/001": (3, 5), "15/002": (6, 8), "19/001": (2, 4), "30/001": (8, 9)}
     labels = {name: record.labels for name, record in found.items() if record.labels}
-    assert [(one.score, one.difficulty) for one in labels.values()] == [(72, 3), (63, 3), (33.6, 3), (52.2, 3)]
-    assert [len(one.judges) for one in labels.values()] == [7, 7, 0, 0]
+    assert [(label.score, label.difficulty) for label in labels.values()] == [(72, 3), (63, 3), (33.6, 3), (52.2, 3)]
+    assert [len(label.judges) for label in labels.values()] == [7, 7, 0, 0]
     assert labels["15/001"].judges == (8, 7.5, 8, 7, 8, 8, 8)
     executed = list_records("mtl-aqa", tmp_path, score="execution").records[0].labels
     assert executed is not None

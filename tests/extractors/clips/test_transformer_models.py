@@ -335,7 +335,7 @@ def test_published_videomae_v2_has_the_features_of_its_own_forward_pass(tmp_path
         wanted = v2_features(tensors, clips)
     assert wanted.std() > 0.1
     torch.testing.assert_close(features, wanted, atol=1e-4, rtol=0)
-    assert {one.eps for one in built.modules() if isinstance(one, torch.nn.LayerNorm)} == {1e-6}
+    assert {module.eps for module in built.modules() if isinstance(module, torch.nn.LayerNorm)} == {1e-6}
     assert logits.shape == (2, classes)
     if classes:
         head = torch.nn.functional.linear(wanted, tensors["model.head.weight"], tensors["model.head.bias"])

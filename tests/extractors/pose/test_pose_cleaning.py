@@ -27,7 +27,7 @@ def cleaned(times: np.ndarray, views: np.ndarray, scores: np.ndarray, config: Cl
     shot = People(views.shape[1])
     for frame, (poses, of_frame) in enumerate(zip(views, scores, strict=True)):
         groups = np.split(np.arange(len(poses)), len(poses))
-        shot.add(frame, [Detections(poses[one], of_frame[one]).best(1e-6) for one in groups])
+        shot.add(frame, [Detections(poses[group], of_frame[group]).best(1e-6) for group in groups])
     frames = np.array(shot.frames)[shot.starts[:-1]].astype(np.int64)
     numbers = np.flatnonzero(np.diff(frames, prepend=-1))
     poses, frames = shot.bodies(numbers).keypoints, frames[numbers]

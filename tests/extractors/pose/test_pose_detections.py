@@ -58,8 +58,8 @@ def test_exchanged_sides_are_two_hypotheses_and_not_their_mean() -> None:
 @given(st.lists(st.lists(st.tuples(st.integers(0, 900), st.floats(0.05, 1)), max_size=4), min_size=1, max_size=4))
 def test_merging_keeps_the_sum_of_scores_and_a_body_near_every_detection(groups: list[list[tuple[int, float]]]) -> None:
     views = [
-        people(*[person(x, 0) for x, _ in one], scores=[s for _, s in one]) if one else Detections.none()
-        for one in groups
+        people(*[person(x, 0) for x, _ in group], scores=[s for _, s in group]) if group else Detections.none()
+        for group in groups
     ]
     bodies = merged_views(views)
     everyone = Detections.joined(views)

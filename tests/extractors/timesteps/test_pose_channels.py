@@ -106,6 +106,6 @@ def test_any_keypoints_give_finite_channels(seed):
         person[rng.random((frames, 17)) < 0.4] = np.nan
         person[rng.random(frames) < 0.3] = 0
     time = np.cumsum(rng.uniform(0.01, 0.2, frames))
-    for one in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
-        assert np.isfinite(one.values).all()
-        assert ((one.weight >= 0) & (one.weight <= 1)).all()
+    for channel in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
+        assert np.isfinite(channel.values).all()
+        assert ((channel.weight >= 0) & (channel.weight <= 1)).all()

@@ -58,18 +58,18 @@ def results(features: FeatureSet) -> EvaluationResults:
 
 def test_predictions_name_the_performance_that_they_show(results: EvaluationResults, features: FeatureSet) -> None:
     """Views of one performance share the name, so that the intervals of the report count it once."""
-    shown = {one.id: one.performance for one in results.predictions}
+    shown = {prediction.id: prediction.performance for prediction in results.predictions}
     assert shown == {record.id: f"trial:{record.groups['trial']}" for record in features.records}
     assert len(set(shown.values())) == len(shown) / 2
 
 
 def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None:
     for task in ("a", "b"):
-        rows = [one for one in results.predictions if one.task == task]
+        rows = [prediction for prediction in results.predictions if prediction.task == task]
         result = results.systems["AIM"].tasks[task]
         each, centred = [], []
         for fold in ("1", "2", "3"):
-            mine = [one for one in rows if one.fold == fold]
+            mine = [row for row in rows if row.fold == fold]
             pairs = np.array([(one.systems["AIM"].value, one.true) for one in mine])
             each.append(metrics.spearman(*pairs.T))
             assert result.folds[fold].spearman == pytest.approx(each[-1])
@@ -78,7 +78,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
             centred.append(np.array(views) - pairs.mean(0))
         assert result.per_fold.fisher == pytest.approx(metrics.fisher_average(each).value)
         assert result.per_fold.arithmetic == pytest.approx(np.mean(each))
-        together = metrics.spearman([one.systems["AIM"].value for one in rows], [one.true for one in rows])
+        together = metrics.spearman([row.systems["AIM"].value for row in rows], [row.true for row in rows])
         assert result.together == result.metrics.spearman == pytest.approx(together)
         rho = metrics.spearman(*np.concatenate(centred).round(9).T)
         assert result.rho.value == pytest.approx(rho)
@@ -91,7 +91,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
 
 
 def test_every_performance_is_predicted_once(results: EvaluationResults, features: FeatureSet) -> None:
-    assert sorted(one.id for one in results.predictions) == sorted(features.ids)
+    assert sorted(prediction.id for prediction in results.predictions) == sorted(features.ids)
     assert results.tasks == ("a", "b")
     assert results.audit is not None
     assert results.audit.ok
@@ -196,7 +196,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     systems = (AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)), *trivial_baselines(features))
     twice, once = (cross_validate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_tasks, mean))
     assert (twice.videos, twice.performances, once.videos) == (32, 16, 16)
-    assert [one.id for one in twice.predictions] == [one.id for one in once.predictions]
+    assert [prediction.id for prediction in twice.predictions] == [prediction.id for prediction in once.predictions]
     assert [fold.test for fold in twice.protocol.folds] == [8, 8]
     for mine, theirs in zip(twice.predictions, once.predictions, strict=True):
         assert mine.systems["AIM"].value == pytest.approx(theirs.systems["AIM"].value, abs=1e-3)

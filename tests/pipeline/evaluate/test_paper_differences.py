@@ -39,7 +39,7 @@ def test_the_papers_own_method_differs_in_nothing() -> None:
     assert said(PAPER_PRESET) == ""
 
 
-@pytest.mark.parametrize("name", [one.name for one in fields(AimConfig)])
+@pytest.mark.parametrize("name", [field.name for field in fields(AimConfig)])
 def test_every_setting_of_the_network_is_compared(name: str) -> None:
     value = getattr(PAPER.network, name)
     other = OTHER[name] if name in OTHER else (not value) if isinstance(value, bool) else value // 2 or 0.5

@@ -294,7 +294,7 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
     assert "no honest result" in table.note
     assert "MSE of scores divided by 25." in table.note
     best = next(row for row in table.rows if row.kind == "oracle")
-    errors = [(one.true - one.systems[best.name].value) / 25 for one in done.results.predictions]
+    errors = [(prediction.true - prediction.systems[best.name].value) / 25 for prediction in done.results.predictions]
     assert best.values[2] == pytest.approx(np.mean(np.square(errors)))
     assert results_as_json(done.results)["published"]["range"] == 25
 
@@ -302,12 +302,12 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
 def test_the_papers_table_is_published_by_action() -> None:
     given = published_results("aqa7", "", "fixed")
     assert given is not None
-    aim = next(one for one in given.results if one.method == "AIM")
+    aim = next(result for result in given.results if result.method == "AIM")
     assert (aim.rho["diving"], aim.rho["sync_diving_3m"], aim.average) == (0.7419, 0.9298, None)
     names, one = tuple(aim.rho), system(Estimate(0.5, (0.2, 0.7)))
     ours = replace(one, tasks=dict.fromkeys(names, one.tasks[""]))
     results = made_results({"a": ours}, protocol="fixed", folds=1, published=given, tasks=names)
-    held_out = tuple(replace(one, task=name) for name in names for one in results.predictions[:2])
+    held_out = tuple(replace(prediction, task=name) for name in names for prediction in results.predictions[:2])
     table = published_table(replace(results, predictions=held_out))
     assert table is not None
     averages = {row.name: row.values[6] for row in table.rows}
@@ -328,7 +328,7 @@ def test_the_papers_table_is_published_by_action() -> None:
 def test_rows_of_one_name_differ_by_their_epoch(kind: str) -> None:
     given = published_results(kind, "", "fixed")
     assert given is not None
-    names = [(one.method, one.epoch, *one.rho) for one in given.results]
+    names = [(result.method, result.epoch, *result.rho) for result in given.results]
     assert len(set(names)) == len(names)
 
 

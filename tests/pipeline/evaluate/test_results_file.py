@@ -34,7 +34,7 @@ def results() -> EvaluationResults:
     report = audit(folds, features.records, forbid=("trial",))
     made = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against="a")
     chosen = (Choice("", "1", ("a",), {"a": InnerTest(None, 0.5)}),)
-    systems_with = {name: replace(one, chosen=chosen) for name, one in made.systems.items()}
+    systems_with = {name: replace(system, chosen=chosen) for name, system in made.systems.items()}
     curve = (CurvePoint(10.0, Estimate(1, 0.5, 2), Estimate(None)),)
     return replace(made, systems=systems_with, curve=curve, notes=(Note("caution", "x"),), paper={"p": {"made": None}})
 

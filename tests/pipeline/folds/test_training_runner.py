@@ -134,7 +134,7 @@ def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> No
     judged = cue_features("difficulty", 24)
     systems = all_systems(judged, MODEL, TrainConfig(networks=1, epochs=2)).values()
     rows: list[Row] = [*map(last_epoch, systems), combination(regression_systems(judged)[:2], unseen_users=False)]
-    rows += [chosen_epoch(watching(one)) for one in systems if isinstance(one, PublishedSystem)]
+    rows += [chosen_epoch(watching(system)) for system in systems if isinstance(system, PublishedSystem)]
     folds = make_folds("kfold", judged.records, k=2)
     here = cross_validate(judged, Protocol(folds), rows)
     assert without_time(cross_validate(judged, Protocol(folds), rows, runner=on_ray(1))) == without_time(here)
@@ -390,8 +390,8 @@ class TestSearch:
             return load_config(None, ["train.switch_epochs=[5, 9]", *more])
 
         assert len(candidates(grid, configure)) == 4
-        for one in candidates(grid, configure):
-            assert one.method.network.width == one.settings["model.width"]
-            assert list(one.method.train.learning_rates) == one.settings["train.learning_rates"]
+        for candidate in candidates(grid, configure):
+            assert candidate.method.network.width == candidate.settings["model.width"]
+            assert list(candidate.method.train.learning_rates) == candidate.settings["train.learning_rates"]
         with pytest.raises(UsageError, match="one entry per learning rate"):
             candidates(grid, lambda more: load_config(None, more))

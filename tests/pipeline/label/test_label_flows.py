@@ -195,7 +195,9 @@ def test_two_raters_compare_pairs_and_see_the_agreement(
         wait_for(first, "document.querySelector('#agreement li')")
         assert "The raters agree no better than chance" in first.text_content("#agreement")
         assert "ben" not in first.text_content("body").lower(), "the other rater's name is hidden"
-    asked = [[one.question for one in answers(videos, name) if len(one.question) == 2] for name in ("anna", "ben")]
+    asked = [
+        [answer.question for answer in answers(videos, name) if len(answer.question) == 2] for name in ("anna", "ben")
+    ]
     assert set(asked[0]) == set(asked[1])
     assert len(set(asked[0])) == 6
     assert asked[0] != asked[1], "every rater has an order of his own"
@@ -339,4 +341,4 @@ def test_a_copy_is_announced_until_it_plays_and_a_replaced_video_is_refused(
         tab.keyboard.press("2")
         wait_for(tab, "document.getElementById('counts').textContent.startsWith('1 of ')")
         tab.close()
-    assert [one.answer for one in answers(tmp_path / "videos", "anna")] == ["worse"]
+    assert [answer.answer for answer in answers(tmp_path / "videos", "anna")] == ["worse"]

@@ -65,7 +65,7 @@ def test_a_video_that_is_no_performance_is_not_asked_about_again(tmp_path: Path)
         answers[frozenset(question)] = Answer(question, "equal")
     assert rated.next_question("anna", answers, videos) is None
     assert rated.progress(answers, videos) == (6, 6)
-    everything_refused = {frozenset((one,)): Answer((one,), "no performance") for one in videos}
+    everything_refused = {frozenset((video,)): Answer((video,), "no performance") for video in videos}
     assert rated.next_question("anna", everything_refused, videos) is None
     assert rated.progress(everything_refused, videos) == (0, 0)
 

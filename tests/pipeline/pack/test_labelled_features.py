@@ -30,7 +30,7 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
 
 def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
     made, config = made_features(6, channels=3, scene=4), load_config("folder")
-    equal = tuple(replace(one, labels=Labels(5.0)) for one in made.records)
+    equal = tuple(replace(record, labels=Labels(5.0)) for record in made.records)
     write_pack(tmp_path / "features.h5", replace(made, records=equal))
     for features in (training_features, all_features):
         with pytest.raises(DataError, match="all 6 scores are 5, so nothing can be ranked or learned"):

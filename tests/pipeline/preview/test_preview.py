@@ -53,7 +53,7 @@ def found() -> dict[str, StageOutput]:
     pose = {
         "time": Array(times, ("frame",), "s"),
         "keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "px"),
-        "boxes": Array(np.stack([boxes_of(one) for one in keypoints]), ("frame", "agent", "xyxy"), "px"),
+        "boxes": Array(np.stack([boxes_of(keypoint) for keypoint in keypoints]), ("frame", "agent", "xyxy"), "px"),
         "filled": Array(np.zeros((FRAMES, 2), bool), ("frame", "agent"), "1"),
     }
     flow = {
@@ -64,7 +64,7 @@ def found() -> dict[str, StageOutput]:
     }
     bounds = {"bounds": Array(np.stack([times[::4], times[3::4]], axis=1), ("step", "edge"), "s")}
     arrays = {"clips": bounds, "timesteps": bounds, "pose": pose, "camera_flow": flow}
-    return {stage: StageOutput(one) for stage, one in arrays.items()}
+    return {stage: StageOutput(array) for stage, array in arrays.items()}
 
 
 @pytest.mark.parametrize(

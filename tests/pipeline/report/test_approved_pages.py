@@ -69,7 +69,7 @@ def flags_of_every_video(_: ReportData) -> ReportData:
         Score(str(i), score=1.0, interval80=(0.0, 2.0), flags=f)
         for i, f in enumerate([(everywhere, one), (everywhere,)])
     )
-    return ReportData("t", batch=BatchSection(tuple(VideoSection(one.id, one, task="10 m") for one in scores)))
+    return ReportData("t", batch=BatchSection(tuple(VideoSection(score.id, score, task="10 m") for score in scores)))
 
 
 def one_failed(_: ReportData) -> ReportData:

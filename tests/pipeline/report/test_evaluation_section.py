@@ -53,7 +53,7 @@ def evaluated() -> EvaluationResults:
     noise = np.random.default_rng(0).normal(0, 1, 40)
     folds = kfold(records, k=2)
     lucky = replace(knowing("random", features, lambda scores: scores + noise / 2), kind="baseline")
-    baselines = (lucky, *(one for one in trivial_baselines(features) if one.name != "random"))
+    baselines = (lucky, *(baseline for baseline in trivial_baselines(features) if baseline.name != "random"))
     systems = (knowing(SYSTEM, features, lambda scores: scores + noise), *baselines)
     report = audit(folds, records, forbid=("trial",))
     results = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against=SYSTEM)
@@ -138,10 +138,10 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(
         json.loads(text) for text in re.findall(r"<script[^>]*application/json[^>]*>(.*?)</script>", page, re.DOTALL)
     ]
     (data,) = [one for one in held if "predictions" in one]
-    given = {one.id: one for one in evaluated.predictions}
+    given = {prediction.id: prediction for prediction in evaluated.predictions}
     assert {row["id"] for row in data["predictions"]} == set(given)
     for task in "ab":
-        entries = [one for one in evaluated.predictions if one.task == task]
+        entries = [prediction for prediction in evaluated.predictions if prediction.task == task]
         columns = ([e.true for e in entries], [e.systems[SYSTEM].value for e in entries])
         groups = ([e.fold for e in entries], [e.performance for e in entries])
         intervals = HeldOut(*map(np.array, columns), *map(np.array, groups)).own_intervals(0.8)

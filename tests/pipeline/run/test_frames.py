@@ -79,7 +79,7 @@ def test_every_stage_counts_seconds_by_the_stated_rate(tmp_path: Path) -> None:
         folder = tmp_path / str(said)
         write_video(folder / "dive.mkv", dive(), said, codec="ffv1", pixel_format="bgr0", options={})
         joints = [person(120 + 2 * i, 110, angle=i / 20).ravel().tolist() for i in range(20)]
-        results = [{"image_id": frame, "keypoints": one, "score": 0.8} for frame, one in enumerate(joints)]
+        results = [{"image_id": frame, "keypoints": joint, "score": 0.8} for frame, joint in enumerate(joints)]
         (folder / "dive.json").write_text(json.dumps(results), encoding="utf-8")
         given: dict[str, object] = {"cache": str(tmp_path / "cache" / str(said)), "frames.fps": stated}
         given |= {"work.workers": 0, "pose.backend": "import", "clips.backbone": "x3d_xs", "clips.weights": "random"}

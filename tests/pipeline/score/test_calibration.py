@@ -126,11 +126,11 @@ def test_tiny_training_parts(world: World, count: int) -> None:
 def test_heads_keep_their_held_out_predictions_and_one_without_labels_has_no_accuracy() -> None:
     made = made_features(24, channels=3, scene=4)
     labels = [replace(record.labels or Labels(), synchronisation=None) for record in made.records]
-    records = tuple(replace(record, labels=one) for record, one in zip(made.records, labels, strict=True))
+    records = tuple(replace(record, labels=label) for record, label in zip(made.records, labels, strict=True))
     features = replace(made, records=records)
     run = TrainedModel.fit(features, RECIPE, replace(NETWORK, multi_task=True))
     accuracies = calibrate(features, run, folds=3)[0].head_accuracies
-    assert {name: one.performances for name, one in accuracies.items()} == {"execution": 24}
+    assert {name: accuracy.performances for name, accuracy in accuracies.items()} == {"execution": 24}
 
 
 def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(

@@ -115,7 +115,7 @@ def test_flags_need_the_quality_of_outputs_that_are_gone(tools: Path, new: Path,
             outputs[0].write_bytes(b"")
         again = score(new, model=tools, cache=cache, observer=(notes := Watching()))
         why = "(damaged cache file" if damaged else "(it was removed meanwhile)"
-        assert any(f"is extracted again: the output of kinematics cannot be used {why}" in one for one in notes.lines)
+        assert any(f"is extracted again: the output of kinematics cannot be used {why}" in line for line in notes.lines)
         assert [row.checked for row in again] == [row.checked for row in first]
     assert [(row.checked, row.raw_score) for row in again] == [(row.checked, row.raw_score) for row in first]
     assert "kinematics" in again[0].checked

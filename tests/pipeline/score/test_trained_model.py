@@ -60,7 +60,7 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(world: World, new: Featu
     assert np.allclose(made.step_scores, share * alone.step_scores)
     assert alone.other_share is None
     assert model.calibration is not None
-    fitted = [one.arrays()["regressions"].tobytes() for one in model.calibration.combinations]
+    fitted = [combination.arrays()["regressions"].tobytes() for combination in model.calibration.combinations]
     assert len(set(fitted)) == len(fitted) > 1
 
 

@@ -155,7 +155,9 @@ def test_a_score_and_its_page(tmp_path: Path, pages: list[tuple[Path, ReportData
     for suffix in (".mp4", ""):
         outcome, _ = run(scorer, tmp_path, replace(SUBMISSION, suffix=suffix))
     assert replace(SUBMISSION, result=outcome).remark == "no score: unlike the training performances"
-    assert [(one.id.partition(".")[0], one.path, list(one.sidecars.values())) for one in scorer.records] == [
+    assert [
+        (record.id.partition(".")[0], record.path, list(record.sidecars.values())) for record in scorer.records
+    ] == [
         ("uploads/abababababababab", path, sidecars)
         for path, sidecars in (
             (folder / "video.mp4", []),

@@ -74,7 +74,7 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
     )
     parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
     normalisers = [Normaliser.fit(features, rows, config) for rows in parts]
-    data = fold_data(features, [{"": one} for one in normalisers])
+    data = fold_data(features, [{"": normaliser} for normaliser in normalisers])
     members = [Member(number, fold, rows, seed=100 + fold) for number, (fold, rows) in enumerate(enumerate(parts))]
     stack = StackTraining(data, members, TINY, config)
     assert stack.data.inputs.scene.shape[-1] == (components or 9)
