@@ -7,7 +7,7 @@ an approval file.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from data.datasets.listing import check_data, kind_of, list_records
-from data.errors import AimError, UsageError
+from data.errors import AimError, DataError, UsageError
 from data.leaks import audit
-from data.splits import fixed, kfold
+from data.splits import fixed, kfold, make_folds
 from data.video import Record
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import PUBLISHED, make_unlv, write_book
@@ -138,6 +138,67 @@ def broken(name: str, value: Any) -> dict[str, Any]:
 def mtl_aqa_with_a_broken_file(root: Path, name: str, value: Any) -> None:
     mtl_aqa(root)
     pickled(root / f"MTL-AQA_split_0_data/{name}.pkl", value)
+
+
+HEADERS = {
+    15: ["Sr. No.", "View", "Start_frame", "End_frame", "Position", "Difficulty", "Dive type/no.", "armstand",
+         "rotation_type", "# ss", "# tw", "Final_score", "Individual judges scores"],
+    19: ["Sr. No.", "View", "Start_frame", "End_frame", "Position", "Difficulty", "Dive type/no.", "Indi/Synchro",
+         "Height", "Final_score", "Individual judges scores"],
+    30: ["Dive No.", "Camera Angle", "Start Frame", "End Frame", "Position ", "Difficulty", "Dive Type", "Final Score",
+         None, "Judge 1 "],
+}  # fmt: skip
+PANEL = [8, "7.5", 8, 7, 8, 8, 8]
+
+
+def dive(competition: int, number: int, first: Any, last: Any, score: Any, panel: Sequence[Any] = PANEL) -> list[Any]:
+    """A row of a workbook of MTL-AQA's further competitions."""
+    row = [number, "S" if competition == 30 else "s", first, last, "p", "3"]
+    place = next(n for n, name in enumerate(HEADERS[competition]) if str(name).startswith("Final"))
+    return [*row, *[None] * (place - len(row)), score, *panel]
+
+
+RAW = {
+    15: [dive(15, 1, 2, 5, 72), [None, "ss", 30, 40], ["?", "b", 5, 9], dive(15, 2, 5, 8, 63.0)],
+    19: [dive(19, 1, 1, 4, 33.6, [*PANEL[:6], "6..5"])],
+    30: [dive(30, 1, 7.0, 9.0, 52.2, ["Execution", 8.5, 8.5]), [None, "SS", 9, 12, *[None] * 4, "Synchro."]],
+}
+BAD = [(1, 5, 8, 60), (2, 8, 8, 60), (3, 8, 9, "48..6"), (4, 8, 9, None), (5, "x", 9, 60), (6, 8, 9, "nan")]
+
+
+@layout(
+    "mtl-aqa",
+    {},
+    {"score": "execution"},
+    {"feature_names": ["any"]},
+    whole={"rows": RAW},
+    with_rows_that_cannot_be_used={"rows": {19: [dive(19, 1, 2, 5, 72), *[dive(19, *row) for row in BAD]]}},
+    without_videos={"rows": RAW, "filmed": ()},
+    without_a_column_of_scores={"rows": {15: [["Sr. No.", "View"]]}, "header": False},
+    cut={"rows": {15: RAW[15]}, "size": 200},
+    beside_the_listed_set={"rows": {1: []}, "listed": True},
+)
+def raw_workbooks_of_mtl_aqa(
+    root: Path,
+    rows: dict[int, Any],
+    filmed: Any = (15, 19, 30),
+    header: bool = True,
+    size: int = -1,
+    listed: bool = False,
+) -> None:
+    """Further competitions: a set without a split. The publisher's folder has such workbooks of the listed ones too."""
+    if listed:
+        mtl_aqa(root)
+    for competition, given in rows.items():
+        book = pytest.importorskip("openpyxl").Workbook()
+        for row in [*([HEADERS.get(competition, HEADERS[15])] if header else []), *given]:
+            book.active.append(row)
+        path = root / f"Raw_Annotations/{competition:02d}.xlsx"
+        put(path)
+        book.save(path)
+        path.write_bytes(path.read_bytes()[: size if size > 0 else None])
+    for competition in filmed:
+        frames(root / f"whole_videos_frames/{competition}", range(1, 10))
 
 
 @layout("fs1000", *({"score": score} for score in ("tes", "pcs", "in", "factor")), fs800={"form": "fs800"},
@@ -503,3 +564,11 @@ def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tm
         list_records(kind, tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert caught.value.fix
+
+
+def test_a_set_without_a_split_names_the_protocol_to_use(tmp_path: Path) -> None:
+    LAYOUTS["raw workbooks of mtl aqa whole"][1](tmp_path)
+    records = list_records("mtl-aqa", tmp_path).records
+    with pytest.raises(DataError, match="protocol=kfold"):
+        make_folds("fixed", records)
+    assert make_folds("kfold", records, k=2)
