@@ -143,7 +143,7 @@ def main() -> None:
     options.out.write_text(json.dumps({"draws": draws, "summary": found}, indent=1) + "\n")
     table = Table("system", *MEASURES.values(), title=f"{options.draws} draws; mean (deviation of one draw)")
     for name, values in found.items():
-        table.add_row(name, *(f"{one['mean']:.2f} ({one['deviation']:.2f})" for one in values.values()))
+        table.add_row(name, *(f"{value['mean']:.2f} ({value['deviation']:.2f})" for value in values.values()))
     Console().print(table)
 
 

@@ -222,4 +222,8 @@ def _spread(name: str, values: Floats, weight: Floats, end: str = "high", percen
 
 
 def _mean(descriptors: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in descriptors])) for name in descriptors[0]} if descriptors else {}
+    return (
+        {name: float(np.mean([descriptor[name] for descriptor in descriptors])) for name in descriptors[0]}
+        if descriptors
+        else {}
+    )

@@ -180,7 +180,7 @@ class Command:
         app.command(name, cls=PlainCommand, help=description(self.call), epilog=epilog)(function)
 
     def _run(self, words: Typed) -> None:
-        given = {one.name: words.given.get(one.name) for one in parameters(self.call)}
+        given = {parameter.name: words.given.get(parameter.name) for parameter in parameters(self.call)}
         if "observer" in given:
             given["observer"] = Terminal()
         with redirect_stdout(sys.stderr):  # what libraries print, such as Ray of a dead node, is no result

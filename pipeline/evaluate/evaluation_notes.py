@@ -64,7 +64,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
 
 def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
     """The baseline without video that ranks highest, where it ranks higher than the headline."""
-    rho = {name: one.average.rho.value for name, one in results.systems.items() if one.kind == "baseline"}
+    rho = {name: system.average.rho.value for name, system in results.systems.items() if system.kind == "baseline"}
     known = {name: value for name, value in rho.items() if value is not None}
     ours = results.systems[results.against].average.rho.value
     if ours is not None and results.against not in rho and known and max(known.values()) > ours:
@@ -78,7 +78,7 @@ def _for_new_people(results: EvaluationResults) -> bool:
     if COMBINED not in results.systems:
         return False
     ours, lines = results.systems[COMBINED].average.rho, [results.systems.get(name) for name in ("duration", SHORTER)]
-    others = [one.average.rho.value for one in lines if one is not None]
+    others = [line.average.rho.value for line in lines if line is not None]
     return (ours.low or 0.0) > 0 and all(value is None or (ours.value or 0.0) > value for value in others)
 
 

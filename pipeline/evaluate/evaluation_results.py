@@ -289,7 +289,13 @@ class EvaluationResults(StrictFields):
 
     def held_out_count(self, task: str | None = None) -> int:
         """Held-out performances of a task, or of all; views and copies count once."""
-        return len({(one.task, one.performance) for one in self.predictions if task in (None, one.task)})
+        return len(
+            {
+                (prediction.task, prediction.performance)
+                for prediction in self.predictions
+                if task in (None, prediction.task)
+            }
+        )
 
     @property
     def held_out_per_fold(self) -> float:

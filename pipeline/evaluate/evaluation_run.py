@@ -85,7 +85,9 @@ def evaluate_features(
         (ours,) = results.systems[results.against].tasks.values()
         ceiling = ceiling_line(agreed, ours.rho.value, ours.metrics.mae or 0.0)
     if requested.curve:
-        learnt = [row for row, one in enumerate(features.records) if method.protocol != "fixed" or one.split != "test"]
+        learnt = [
+            row for row, record in enumerate(features.records) if method.protocol != "fixed" or record.split != "test"
+        ]
         if why := no_curve(learning := features.take(learnt), method):
             observer.note(f"note: {why}")
         else:

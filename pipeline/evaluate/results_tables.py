@@ -107,7 +107,9 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     interval = (
         f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"
     )
-    if len({(one.task, one.true) for one in results.predictions if one.task in tasks}) == len(tasks):
+    if len(
+        {(prediction.task, prediction.true) for prediction in results.predictions if prediction.task in tasks}
+    ) == len(tasks):
         interval = "all scores are equal, so there is no correlation"
     many = len(results.protocol.folds) > 1
     form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean"
@@ -182,8 +184,8 @@ def inner_table(results: EvaluationResults) -> Table | None:
 def curve_table(points: Sequence[CurvePoint]) -> Table:
     """Error and correlation by size of the training part, with the range over the repeats."""
     rows = [
-        TableRow(f"{one.trained_on:.3g}", (one.mae.value, one.mae.interval, one.rho.value, one.rho.interval))
-        for one in points
+        TableRow(f"{point.trained_on:.3g}", (point.mae.value, point.mae.interval, point.rho.value, point.rho.interval))
+        for point in points
     ]
     return Table("Learning curve", (ERROR, "range", "rho", "range of rho"), tuple(rows), head="trained on")
 

@@ -114,7 +114,7 @@ class TaskRows:
         if row.kind != "oracle":
             return parts
         true = self.labels[:, 0]
-        return [_best_epoch(one, true[fold.test]) for one, fold in zip(parts, self.folds, strict=True)]
+        return [_best_epoch(part, true[fold.test]) for part, fold in zip(parts, self.folds, strict=True)]
 
 
 def joined_scores(
@@ -122,7 +122,7 @@ def joined_scores(
 ) -> list[Floats]:
     """(networks, m) a score of each task, from the predictions of a row for all folds."""
     each = [task.parts(row, by_fold) for task in tasks]
-    scores = iter(as_many_networks([getattr(one, name) for parts in each for one in parts]))
+    scores = iter(as_many_networks([getattr(part, name) for parts in each for part in parts]))
     # The networks of a performance are contiguous: the bits of their mean depend on the order in memory.
     return [np.asfortranarray(np.concatenate([next(scores) for _ in parts], axis=1)) for parts in each]
 
@@ -172,7 +172,7 @@ def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> Ta
         together=of_all.spearman,
         metrics=of_all,
         folds=folds,
-        networks=tuple(_of_network(task.held_out(one, column)) for one in scores),
+        networks=tuple(_of_network(task.held_out(score, column)) for score in scores),
         between=_between_users(whole, learnt) if units == "folds" else None,
     )
 
@@ -224,10 +224,10 @@ def system_result(tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predict
         task.held_out(values.mean(0)) for task, values in zip(tasks, joined_scores(tasks, row, by_fold), strict=True)
     ]
     chosen = [
-        Choice(task.name, fold.name, one.chosen, one.tests)
+        Choice(task.name, fold.name, part.chosen, part.tests)
         for task in tasks
-        for fold, one in zip(task.folds, task.parts(row, by_fold), strict=True)
-        if one.chosen
+        for fold, part in zip(task.folds, task.parts(row, by_fold), strict=True)
+        if part.chosen
     ]
     uncertain = by_fold[0].deviation is not None
     return SystemResult(

@@ -105,7 +105,7 @@ class InnerPredictions:
         rho = {name: np.mean([task.once().rho for task in each]) for name, each in rows.items()}
         best = max(self.names, key=lambda name: rho[name] if np.isfinite(rho[name]) else -2.0)
         _, differences = paired_test(rows, best)
-        return best, tuple(name for name, one in differences.items() if not one.worse)
+        return best, tuple(name for name, difference in differences.items() if not difference.worse)
 
 
 def _for_new_people(names: Sequence[str]) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ class Combination:
 
     def others(self, features: FeatureSet) -> list[Floats]:
         """(m,) scores of each regression, each performance computed alone."""
-        return [one.predict(features).score[0] for one in self.regressions]
+        return [regression.predict(features).score[0] for regression in self.regressions]
 
     def predict(self, scores: Sequence[Floats]) -> Floats:
         """(..., m) score of performances, each alone, from the scores (..., m) or (m,) of every system."""

@@ -104,7 +104,7 @@ def predict_folds(
 
     def finish(wanted: Sequence[tuple[System, Fold]]) -> None:
         trainings = [one for system, fold in wanted for one in trainings_of(system, features, fold)]
-        new = {one.key: one for one in trainings if one.key not in finished}
+        new = {training.key: training for training in trainings if training.key not in finished}
         if new:
             made = run(features, list(new.values()))
             finished.update(zip(new, zip(new.values(), made, strict=True), strict=True))
@@ -195,7 +195,7 @@ def best_candidate(name: str, candidates: Sequence[System]) -> Row:
         best = pick(fold)
         return Predictions(fold.test(best).score, chosen=(best.name,))
 
-    return Row(name, read, inner=tuple(one.inner() for one in candidates), pick=pick)
+    return Row(name, read, inner=tuple(candidate.inner() for candidate in candidates), pick=pick)
 
 
 def combination(candidates: Sequence[System], *, unseen_users: bool, validated: bool = True) -> Row:
@@ -204,10 +204,13 @@ def combination(candidates: Sequence[System], *, unseen_users: bool, validated: 
     `Predictions.chosen` names the systems that are averaged. `unseen_users`: whether the protocol holds out whole
     users. Without `validated` there are no inner folds.
     """
-    names, inner = [one.name for one in candidates], tuple(one.inner() for one in candidates) if validated else ()
+    names, inner = (
+        [candidate.name for candidate in candidates],
+        tuple(candidate.inner() for candidate in candidates) if validated else (),
+    )
 
     def read(fold: FoldPredictions) -> Predictions:
-        scores = as_many_networks([fold.test(one).score for one in candidates])
+        scores = as_many_networks([fold.test(candidate).score for candidate in candidates])
         if not inner or not fold.fold.inner:
             return Predictions(Combination.of_all(names).predict(scores))
         values = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in inner]

@@ -127,7 +127,7 @@ def _facts(facts: TrainingFacts, kind: str, records: Sequence[Record], plans: Se
 def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
     """SHA-256 of the input files of performances."""
     parts = [planned.parts for plan in plans for planned in plan.stages]
-    return readable(content for one in parts for content in one.inputs.values())
+    return readable(content for part in parts for content in part.inputs.values())
 
 
 def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache) -> list[TrainingVideo]:

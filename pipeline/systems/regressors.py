@@ -282,7 +282,7 @@ def regressions_for(unsplit: Sequence[str], features: FeatureSet) -> tuple[Regre
     """The regressions of a combination, where folds keep groups of `unsplit` together."""
     few = features.trial.shape[-1] < LEAST_DIRECTED
     systems = FOR_KNOWN_PEOPLE if "subject" not in unsplit or few else (ECONOMY_AND_RIDGE,)
-    return tuple(replace(one, unsplit=tuple(unsplit)) for one in systems)
+    return tuple(replace(system, unsplit=tuple(unsplit)) for system in systems)
 
 
 def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> list[RegressionSystem]:

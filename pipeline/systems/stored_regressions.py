@@ -31,7 +31,7 @@ def dump_regressions(regressions: Sequence[FittedRegression]) -> bytes:
     """The bytes that `load_regressions` reads."""
     from skops.io import dumps
 
-    made: bytes = dumps([vars(one) for one in regressions])
+    made: bytes = dumps([vars(regression) for regression in regressions])
     return made
 
 

@@ -71,7 +71,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     results = run_protocol(load_config(config, {"protocol": protocol, "combined": False}), features)
     assert results.audit is not None
     assert results.audit.ok
-    assert {one.id for one in results.predictions} == set(features.ids)
+    assert {prediction.id for prediction in results.predictions} == set(features.ids)
     table, louo = main_table(results), protocol == "louo"
     against = [f"beside {results.against}"]
     folds = ("within users", "between users") if louo else ("per fold",)

@@ -42,7 +42,7 @@ def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
     made = learning_curve(features, load_config("folder").method, system=last_epoch(SimpleSystem("noted", noted)))
     assert [point.trained_on for point in made] == pytest.approx([10, 14, 19, 24], abs=1)
     errors = [point.mae for point in made]
-    assert all(one.low <= one.value <= one.high for one in errors)
+    assert all(error.low <= error.value <= error.high for error in errors)
     assert errors[-1].low == errors[-1].high, "all repeats have the same whole training part"
     assert len(set(SEEN)) == FOLDS * (3 * 2 + 1), "the whole training part is trained on once"
     for train, test in SEEN:

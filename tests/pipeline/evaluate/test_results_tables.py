@@ -56,7 +56,7 @@ def test_a_table_without_intervals_has_no_column_for_them_and_says_why() -> None
     assert "too few performances for intervals" in table.note
     assert "interval over" not in table.note
     results = made_results({"training mean": SYSTEMS["training mean"]})
-    equal = replace(results, predictions=tuple(replace(one, true=5.0) for one in results.predictions))
+    equal = replace(results, predictions=tuple(replace(prediction, true=5.0) for prediction in results.predictions))
     assert "; all scores are equal, so there is no correlation." in main_table(equal).note
 
 

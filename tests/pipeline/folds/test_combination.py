@@ -193,7 +193,7 @@ def test_without_inner_validation_all_count_alike() -> None:
     assert not any(one.chosen for one in combined)
     tasks = len({record.task for record in features.records})
     assert len(recorded) == len(cut) * tasks, "nothing is asked for inside"
-    each = [predict_folds(one, features, cut) for one in candidates]
+    each = [predict_folds(candidate, features, cut) for candidate in candidates]
     for number, one in enumerate(combined):
         assert np.allclose(one.score, np.mean([of[number].score for of in each], axis=0))
 

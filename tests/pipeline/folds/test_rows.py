@@ -183,7 +183,7 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
     for fold in folds_of(features, splits):
         (alone,) = predict_folds(rows[1], features, [fold])
-        found = [one for one in shared.predictions if one.fold == fold.name]
+        found = [prediction for prediction in shared.predictions if prediction.fold == fold.name]
         assert np.allclose([one.systems[rows[1].name].value for one in found], alone.score[0], atol=1e-4)
         assert alone.chosen in [one.chosen for one in shared.systems[rows[1].name].chosen if one.fold == fold.name]
 

@@ -18,7 +18,7 @@ from tests.helpers.made_features import made_features
 
 
 def in_two_tasks(features: FeatureSet, second: int) -> FeatureSet:
-    records = [replace(one, task="b" if row < second else "a") for row, one in enumerate(features.records)]
+    records = [replace(record, task="b" if row < second else "a") for row, record in enumerate(features.records)]
     return replace(features, records=tuple(records))
 
 

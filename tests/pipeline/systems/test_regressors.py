@@ -80,12 +80,15 @@ def test_copies_of_a_performance_do_not_choose_the_penalty(features: FeatureSet)
     given = replace(features, trial=np.random.default_rng(0).normal(size=(40, 60)).astype(np.float32))
     first, second = (
         replace(
-            given, records=tuple(replace(one, id=one.id + end, groups={"original": one.id}) for one in given.records)
+            given,
+            records=tuple(
+                replace(record, id=record.id + end, groups={"original": record.id}) for record in given.records
+            ),
         )
         for end in ("", "-mirrored")
     )
     ridge, twins = replace(RIDGE, describe="trial"), first.followed_by(second)
-    unknown = replace(twins, records=tuple(replace(one, groups={}) for one in twins.records))
+    unknown = replace(twins, records=tuple(replace(record, groups={}) for record in twins.records))
     assert ridge.fitted(unknown).model.alpha_ == PENALTIES[0]
     assert ridge.fitted(twins).model.alpha_ > 10
 

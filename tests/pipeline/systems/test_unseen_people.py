@@ -19,7 +19,7 @@ TRIALS = draw(0)
 NAMES = TRIALS.names["trial"]
 DIRECTED = [column for column, name in enumerate(NAMES) if direction(name)]
 SEEN, NEW = (
-    TRIALS.take([row for row, one in enumerate(TRIALS.records) if (one.groups["subject"] == "user 3") == new])
+    TRIALS.take([row for row, record in enumerate(TRIALS.records) if (record.groups["subject"] == "user 3") == new])
     for new in (False, True)
 )
 
@@ -38,7 +38,7 @@ def with_scores(features: FeatureSet, values: np.ndarray) -> FeatureSet:
 
 
 def labels(features: FeatureSet) -> np.ndarray:
-    return np.array([one.labels.score for one in features.records if one.labels])
+    return np.array([record.labels.score for record in features.records if record.labels])
 
 
 def test_time_path_gripper_travel_and_turning_of_each_tool_have_a_direction() -> None:
@@ -58,17 +58,17 @@ def test_each_task_has_units_of_its_own(system: RegressionSystem) -> None:
     """Descriptors and scores of one task in other units give the same scores in these units."""
     other = []
     for part in (SEEN, NEW):
-        mine = np.array([one.task == "Suturing" for one in part.records])
+        mine = np.array([record.task == "Suturing" for record in part.records])
         trial = np.where(mine[:, None], 3.0 * part.trial + 5.0, part.trial)
         other.append(with_scores(with_trial(part, trial), np.where(mine, 2.0 * labels(part) + 7.0, labels(part))))
-    mine = np.array([one.task == "Suturing" for one in NEW.records])
+    mine = np.array([record.task == "Suturing" for record in NEW.records])
     expected = scores(system)
     np.testing.assert_allclose(scores(system, *other), np.where(mine, 2.0 * expected + 7.0, expected), atol=0.02)
 
 
 def test_all_tasks_teach_one_regression() -> None:
-    alone = SEEN.take([row for row, one in enumerate(SEEN.records) if one.task == "Suturing"])
-    test = NEW.take([row for row, one in enumerate(NEW.records) if one.task == "Suturing"])
+    alone = SEEN.take([row for row, record in enumerate(SEEN.records) if record.task == "Suturing"])
+    test = NEW.take([row for row, record in enumerate(NEW.records) if record.task == "Suturing"])
     assert not np.allclose(scores(UNSEEN_RIDGE, alone, test), scores(UNSEEN_RIDGE, SEEN, test), atol=0.1)
 
 
@@ -82,9 +82,9 @@ def test_less_motion_is_never_worse(column: int) -> None:
 def test_labels_that_contradict_economy_give_it_no_slope() -> None:
     """The direction is known before the labels, so they cannot turn it: the score is the mean of each task."""
     contrary = scores(ECONOMY, with_scores(SEEN, 40 - labels(SEEN)))
-    for task in {one.task for one in NEW.records}:
-        mean = np.mean([40 - one.labels.score for one in SEEN.records if one.labels and one.task == task])
-        np.testing.assert_allclose(contrary[[one.task == task for one in NEW.records]], mean)
+    for task in {record.task for record in NEW.records}:
+        mean = np.mean([40 - record.labels.score for record in SEEN.records if record.labels and record.task == task])
+        np.testing.assert_allclose(contrary[[record.task == task for record in NEW.records]], mean)
 
 
 def test_the_combination_weighs_both_parts_alike() -> None:
