@@ -13,7 +13,7 @@ VOID = {"meta", "link", "img", "input", "br", "source"}
 
 VARYING = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d[:\d.]*( UTC|\+00:00)?", "TIME"),
-    (r"\b[0-9a-f]{12,64}\b( \+ changes)?", "HASH"),
+    (r"(?<![\d.])\b[0-9a-f]{12,64}\b( \+ changes)?", "HASH"),
     (r"\b\d+\.\d+\.\d+\S*", "VERSION"),
     (r"(data:\w+/[\w+]+;base64,)[\w+/=]+", r"\1…"),
     (r"/\S*/(pytest-|tmp|world/)\S*", "PATH"),
@@ -29,7 +29,12 @@ def steady(text: str, *, trained: bool = False) -> str:
         text = re.sub(pattern, name, text)
     if trained:
         return re.sub(r"[-+\N{MINUS SIGN}±]?\d[\d.]*", "#", text)
-    return re.sub(r"\d+\.\d+(e[-+]?\d+)?", lambda number: f"{float(number[0]):.2g}", text)
+    return re.sub(r"-?\d+\.\d+(e[-+]?\d+)?", lambda number: _rounded(float(number[0])), text)
+
+
+def _rounded(value: float) -> str:
+    """Two digits; what is left of sums that are zero is zero."""
+    return f"{value:.2g}" if abs(value) > 1e-9 else "0"
 
 
 def shape(value: Any, *, trained: bool = False) -> Any:
