@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import math
-import re
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from data.errors import significant
 from pipeline.cache.failure import Failure
@@ -25,6 +25,7 @@ from pipeline.report.performers import PerformerScores
 from pipeline.report.text import to_digits
 from pipeline.score.score import Score, ScoreParts, StepScore
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
+from tests.helpers.approved import page_text
 
 points = st.floats(-1000, 1000)
 scores = st.builds(
@@ -82,56 +83,6 @@ def accuracy(within: float) -> Accuracy:
     return Accuracy(38, 0.5, 0.6 * within, within, within, True)
 
 
-def page_text(page: str) -> str:
-    """The words of the page's body, without scripts."""
-    body = re.sub(r"<(script|style)\b.*?</\1>", " ", page.split("<body>")[1], flags=re.DOTALL)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
-
-
-def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column() -> None:
-    """A model of synchronised dives scores a person who walks."""
-    steps = tuple(StepScore(i, i + 1, 4.5) for i in range(10))
-    ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}
-    row = Score("walk.mp4", score=45.43, percentile=76.0, steps=steps, flags=(UNLIKE,), accuracy=accuracy(0.5), **ends)
-    assert (row.valid, row.score, row.percentile, row.interval80) == (False, None, None, None)
-    assert row.steps == tuple(StepScore(i, i + 1) for i in range(10)), "times alone"
-    assert row.raw_score == 45.43
-    training = TrainingSteps(((3.0, 0.5),) * 10, (-1.0, -0.5))
-    good = Score("dive.mp4", score=40.25, percentile=60.0, steps=steps, accuracy=accuracy(0.5), **ends)
-    videos = tuple(VideoSection(one.id, one, training=training) for one in (row, good))
-    page = render_report(ReportData("t", videos=videos, batch=BatchSection(videos)))
-    section = page.split('id="video-0"')[1].split('id="video-1"')[0]
-    shown = page_text(f"<body>{section}")
-    assert "No score: unlike the training performances." in shown
-    assert not {"percentile", "interval", "Score per step", "Attention"} & set(shown.split())
-    assert "45" not in shown, "what the network said is on no page"
-    assert '<td class="n" data-v=""><span class="no-score">no score</span></td>' in page
-    assert json.loads(page.split('id="batch-data">')[1].split("</script>")[0])["scores"] == [40.25]
-    assert page_text(page).count("No score:") == 1
-
-    bad, fine = scores_as_json([row, good])
-    assert (bad["valid"], bad["why"], bad["percentile"]) == (False, "unlike the training performances", None)
-    assert (bad["score"], bad["interval80"], bad["raw_score"]) == (None, None, 45.43)
-    assert {step["score"] for step in bad["steps"]} == {None}
-    assert (fine["valid"], fine["why"], fine["percentile"]) == (True, "", 60.0)
-    first, second = csv.DictReader(io.StringIO(csv_text([row, good])))
-    assert (first["valid"], first["why"], first["raw_score"]) == (
-        "false",
-        "unlike the training performances",
-        "45.430000",
-    )
-    said = {name for name, value in first.items() if re.fullmatch(r"-?[0-9.]+", value)}
-    assert said == {"raw_score"}, "R and pandas find a number in one column"
-    assert (second["valid"], second["why"]) == ("true", "")
-    assert [cells[1:4] for cells in score_rows([row, good])[1]] == [
-        (None, None, None),
-        ("40.25", "40.00 to 50.00", "30.00 to 60.00"),
-    ]
-    failed = Score("v", failure=Failure("video", "", "no frame"))
-    assert (failed.valid, failed.why) == (False, str(failed.failure))
-    assert failed.why.startswith("no frame. ")
-
-
 @pytest.mark.parametrize(
     ("within", "expected"), [(18.3, "34"), (5.2, "34.3"), (0.18, "34.26"), (0.004, "34.26"), (math.nan, "34.26")]
 )
@@ -166,3 +117,21 @@ def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:
     for row in broken:
         assert ScoreParts.of(row, 2) is None
         assert scores_as_json([row])[0]["constant"] is None
+
+
+def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column(snapshot: SnapshotAssertion) -> None:
+    """A model of synchronised dives scores a person who walks; R and pandas find a number in the column raw_score."""
+    steps = tuple(StepScore(i, i + 1, 4.5) for i in range(3))
+    ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}
+    given: dict[str, Any] = {"percentile": 76.0, "steps": steps, "accuracy": accuracy(0.5), **ends}
+    rows = [Score("walk.mp4", score=45.43, flags=(UNLIKE,), **given), Score("dive.mp4", score=40.25, **given)]
+    videos = tuple(VideoSection(row.id, row, training=TrainingSteps(((3.0, 0.5),) * 3, (-1.0, -0.5))) for row in rows)
+    page = page_text(render_report(ReportData("t", videos=videos, batch=BatchSection(videos))))
+    assert "45" not in page.split("walk.mp4")[2].split("dive.mp4")[0], "what the network said is on no page"
+    for name, text in (
+        ("page", page),
+        ("CSV", csv_text(rows)),
+        ("JSON", json.dumps(scores_as_json(rows), indent=1)),
+        ("terminal", repr(score_rows(rows))),
+    ):
+        assert text == snapshot(name=name)

@@ -12,7 +12,6 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import write_text
 from extractors.base import StageConfig
-from pipeline.api.arguments import settings_beside_model
 from pipeline.score.stored_method import CONFIG_FILE, save_settings, scoring_config, stored_settings, unused_settings
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import machine_class
@@ -67,18 +66,6 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
     assert mmpose == {"alias": "rtmo-l", "config": "", "checkpoint": ""}
 
 
-def test_settings_beside_a_model_that_do_not_count_are_named() -> None:
-    """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
-    run = load_config(DEFAULT, {"pose.stride": 4, "frames.fps": 25}).method
-    assert unused_settings(run, load_config().method) == []
-    assert unused_settings(run, load_config(None, {"frames.fps": 50, "work.workers": 0}).method) == []
-    assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 4}).method) == []
-    assert unused_settings(run, load_config(None, {"pose.stride": 2}).method), "a file need not list its stages"
-    assert unused_settings(run, load_config(DEFAULT, {"pose.stride": 2}).method) == [
-        "note: the model keeps its settings: pose.stride: 4 in the model, 2 here"
-    ]
-
-
 @pytest.mark.parametrize(
     ("key", "own", "given"),
     [
@@ -104,12 +91,53 @@ def test_what_is_given_is_named_for_every_part_of_the_method(tmp_path: Path, key
     assert unused_settings(model.method, load_config(None, {key: own}).method) == []
 
 
-def test_a_preset_named_for_its_cache_takes_one_short_line() -> None:
-    run = load_config("jigsaws", {"clips.layout": "dense", "model.width": 4, "protocol": "louo"}).method
-    assert unused_settings(run, load_config("jigsaws").method) == [
-        'note: the model keeps its settings: clips.layout: "dense" in the model, "uniform" here; '
-        "model.width: 4 in the model, 128 here and 1 more"
-    ]
+@pytest.mark.parametrize(
+    ("model", "given", "notes"),
+    [
+        ({"pose.stride": 4, "frames.fps": 25}, None, []),
+        ({"pose.stride": 4}, {"frames.fps": 50, "work.workers": 0}, []),
+        ({"pose.stride": 4}, {"pose.stride": 2}, ["pose.stride: 4 in the model, 2 here"]),
+        (
+            {"clips.weights": "i3d-kinetics400"},
+            {"clips.weights": "random"},
+            ['clips.weights: "i3d-kinetics400" in the model, "random" here'],
+        ),
+    ],
+)
+def test_settings_beside_a_model_that_do_not_count_are_named(
+    model: dict[str, Any], given: dict[str, Any] | None, notes: list[str]
+) -> None:
+    """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
+    user = load_config() if given is None else load_config(DEFAULT, given)
+    said = unused_settings(load_config(DEFAULT, model).method, user.method)
+    assert said == [f"note: the model keeps its settings: {note}" for note in notes]
+
+
+LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "user", "used"),
+    [
+        ({"pose.region": LEFT}, {}, {"pose.region": LEFT}),
+        ({"pose.region": LEFT}, {"pose.region": RIGHT}, {"pose.region": RIGHT}),
+        ({"pose.region": LEFT, "pose.tracks": [3]}, {"pose.region": None, "pose.tracks": []},
+         {"pose.region": None, "pose.tracks": ()}),
+        ({"pose.tracks": [3]}, {"pose.region": RIGHT}, {"pose.tracks": (), "pose.region": RIGHT}),
+        ({"pose.tracks": [3], "features.fps": 25}, {"pose.stride": 2, "features.clip_frames": 32},
+         {"pose.tracks": (3,), "features.fps": 25}),
+        ({"features.fps": 25, "features.clip_frames": 32}, {"features.fps": 50},
+         {"features.fps": 50, "features.clip_frames": 32}),
+    ],
+)  # fmt: skip
+def test_what_a_user_says_of_the_videos_counts_and_the_rest_is_the_models(
+    tmp_path: Path, model: dict[str, Any], user: dict[str, Any], used: dict[str, Any]
+) -> None:
+    """Also where a user says the default, in a process that got the configuration, and in a section with both."""
+    save_settings(load_config(None, model), tmp_path)
+    for given in (load_config(None, user), pickle.loads(pickle.dumps(load_config(load_config(None, user))))):
+        scoring = scoring_config(tmp_path, given)
+        assert {key: scoring.stage(key.split(".")[0]).model_dump()[key.split(".")[1]] for key in used} == used
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=str)
@@ -129,50 +157,6 @@ def test_machine_and_data_set_are_the_users(tmp_path: Path) -> None:
     assert (pose["stride"], pose["mmpose"]["config"]) == (2, "/elsewhere/net.py")
     assert scoring.videos.frames.fps == 12
     assert scoring_config(tmp_path, load_config(None, {"frames.fps": 25})).videos.frames.fps == 25
-
-
-def test_the_user_chooses_the_person_of_a_video(tmp_path: Path) -> None:
-    save_settings(load_config(None, {"pose.region": [0.0, 0.0, 0.5, 1.0]}), tmp_path)
-    for user, region in (((), (0.0, 0.0, 0.5, 1.0)), ({"pose.region": [0.5, 0.0, 1.0, 1.0]}, (0.5, 0.0, 1.0, 1.0))):
-        scoring = scoring_config(tmp_path, load_config(None, user))
-        assert scoring.stage("pose").model_dump()["region"] == region
-
-
-def test_what_a_user_says_of_the_videos_counts_also_where_it_is_the_default(tmp_path: Path) -> None:
-    save_settings(load_config(None, {"frames.fps": 12, "pose.region": [0, 0, 0.5, 1], "pose.tracks": [3]}), tmp_path)
-    user = load_config(None, {"frames.fps": 0, "pose.region": None, "pose.tracks": []})
-    again = pickle.loads(pickle.dumps(load_config(user, {"work.workers": 0})))
-    for said in (user, again):
-        scoring = scoring_config(tmp_path, said)
-        pose = scoring.stage("pose").model_dump()
-        assert (scoring.videos.frames.fps, pose["region"], pose["tracks"]) == (0, None, ())
-    assert scoring_config(tmp_path, load_config(load_config())).videos.frames.fps == 12
-
-
-def test_a_region_of_the_user_replaces_the_tracks_of_the_model_which_would_overrule_it(tmp_path: Path) -> None:
-    save_settings(load_config(None, {"pose.tracks": [3], "frames.fps": 12}), tmp_path)
-    scoring = scoring_config(tmp_path, load_config(None, {"pose.region": [0.5, 0, 1, 1]}))
-    pose = scoring.stage("pose").model_dump()
-    assert (pose["tracks"], pose["region"], scoring.videos.frames.fps) == ((), (0.5, 0, 1, 1), 12)
-
-
-def test_the_rate_of_features_is_that_of_the_users_videos(tmp_path: Path) -> None:
-    save_settings(load_config(None, {"features.fps": 25, "features.clip_frames": 32}), tmp_path)
-    user = settings_beside_model(overrides={"features.fps": 50})
-    assert scoring_config(tmp_path, user).stage("features").model_dump() == {"fps": 50, "clip_frames": 32}
-
-
-def test_settings_of_the_method_leave_what_the_model_says_of_its_videos(tmp_path: Path) -> None:
-    """Also in a section that has settings of both."""
-    save_settings(load_config(None, {"pose.tracks": [3], "features.fps": 25}), tmp_path)
-    scoring = scoring_config(tmp_path, load_config(None, {"pose.stride": 2, "features.clip_frames": 32}))
-    assert (scoring.stage("pose").model_dump()["tracks"], scoring.stage("features").model_dump()["fps"]) == ((3,), 25)
-
-
-def test_a_network_of_another_name_beside_a_model_is_named() -> None:
-    model, given = (load_config(DEFAULT, {"clips.weights": name}).method for name in ("i3d-kinetics400", "random"))
-    (line,) = unused_settings(model, given)
-    assert line == 'note: the model keeps its settings: clips.weights: "i3d-kinetics400" in the model, "random" here'
 
 
 @pytest.mark.parametrize(
