@@ -143,9 +143,9 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
     assert users.accuracy.rho == calibration.accuracy.rho
     headline = section_of_training_folds(users, world.planted_bundle.train_ids).headline
     assert headline is not None
-    assert (headline.value, headline.about) == (users.accuracy.rho, "8 held-out users in 4 folds")
-    assert headline.interval == rank_agreement([users], "groups").interval
-    assert headline.interval != rank_agreement([users], "folds").interval, "folds are no users"
+    assert (headline.rho.value, headline.about) == (users.accuracy.rho, "8 held-out users in 4 folds")
+    assert headline.rho.interval == rank_agreement([users], "groups").interval
+    assert headline.rho.interval != rank_agreement([users], "folds").interval, "folds are no users"
 
 
 def test_the_name_of_a_data_set_is_escaped_in_the_card(world: World) -> None:
