@@ -50,7 +50,7 @@ FILMS, TRAINED = 24, 48
 """Number of films in `films`; number of performances that `planted_model` was trained on."""
 
 STEPS = {"steps": 4}
-NETWORK = {"recipe": "fast", "networks": 2, "epochs": 30, "switch_epochs": [15, 25, 30]}
+NETWORK = {"recipe": "fast", "networks": 2, "epochs": 100, "switch_epochs": [50, 80, 100]}
 SIZES = {"width": 8, "regression_width": 8}
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from data.datasets import listing
 from data.datasets.listing import check_data
-from data.errors import UsageError
 from tests.data.test_reader_contract import FOLDS, SETS
-from tests.helpers.doc_pages import code_of
 
 
 @pytest.fixture(scope="module")
@@ -51,28 +47,3 @@ def test_a_copy_has_one_of_the_names_of_an_annotation(tmp_path: Path) -> None:
     assert [name for name, _ in report.files] == ["final_annotations_dict.pkl", *lists]
     nothing = check_data("mtl-aqa", tmp_path, {})
     assert [state for name, state in nothing.files if "annotations" in name] == ["missing"] * 3
-
-
-@pytest.fixture
-def marks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The data set that docs/extend.md adds, entered in the table with the page's line."""
-    code, entry = code_of("extend.md", "A data set")
-    module = ModuleType("marks")
-    exec(compile(code, "extend.md", "exec"), module.__dict__)
-    kinds = eval("{" + entry + "}", {**vars(listing), **vars(module)})
-    monkeypatch.setattr(listing, "KINDS", {**listing.KINDS, **kinds})
-    return module
-
-
-def test_the_data_set_of_the_page_lists_its_performances(marks: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "videos").mkdir()
-    for name in ("a.mp4", "b.mp4", "c.mp4"):
-        (tmp_path / "videos" / name).write_bytes(b"\0")
-    (tmp_path / "marks.csv").write_text("video,mark,skater\na.mp4,7.5,Ann\nb.mp4,6,Bob\n", encoding="utf-8")
-    marked = listing.list_records("marks", tmp_path)
-    labelled = {record.id: record for record in marked.records if record.labels}
-    assert {name: record.labels.score for name, record in labelled.items()} == {"a.mp4": 7.5, "b.mp4": 6.0}
-    assert labelled["a.mp4"].groups["subject"] == "Ann"
-    assert any("c.mp4" in line for line in marked.problems)
-    with pytest.raises(UsageError, match=r"no marks\.csv"):
-        listing.list_records("marks", tmp_path / "videos")

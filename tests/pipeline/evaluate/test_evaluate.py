@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from models.estimate import Estimate
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldAverage
 from pipeline.folds import folds_of
-from pipeline.pack.pack_file import write_pack
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
@@ -29,6 +27,7 @@ from pipeline.train.feature_set import FeatureSet
 from tests.helpers.doc_pages import code_of
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
+from tests.helpers.world import World
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 
@@ -202,13 +201,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
         assert mine.systems["AIM"].value == pytest.approx(theirs.systems["AIM"].value, abs=1e-3)
 
 
-def test_the_examples_of_the_pages_evaluate_a_rule_and_read_its_result(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_pack(tmp_path / "features.h5", made_features(40))
-    rule = next(code for code in code_of("extend.md", "A system") if "nearest_length" in code)
-    exec(compile(rule, "extend.md", "exec"), {})
+def test_the_example_of_the_page_reads_results(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     (reader,) = (code for code in code_of("evaluation.md", "`results.json`") if "read_results" in code)
-    exec(compile(reader.replace("runs/evaluation", "runs/nearest"), "evaluation.md", "exec"), {})
-    assert "nearest length" in capsys.readouterr().out
+    exec(compile(reader.replace("runs/evaluation", str(world.evaluation)), "evaluation.md", "exec"), {})
+    assert "combined" in capsys.readouterr().out

@@ -125,7 +125,7 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
         assert row.held_out_score == (held_out[name] if calibrated else None) != row.result.score
     if calibrated:
         assert data.evaluation is not None
-        assert {point.id: point.predicted for point in data.evaluation.predictions} == held_out
+        assert {point.id: point.predicted.value for point in data.evaluation.predictions} == held_out
     film(tmp_path / "new/00.mp4", 100)
     new = folder_page(
         run, (), tmp_path / "page.html", 2, world.config(**{"dataset.root": tmp_path / "new"}), Observer()
