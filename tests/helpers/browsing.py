@@ -165,6 +165,14 @@ def drag_begin(page: Any, phase: int, share: float) -> None:
     drag(page, (begin["x"] + 3, y), (whole["x"] + whole["width"] * share, y))
 
 
+def until_painted(page: Any, least: int, canvas: str = "#video-0 .stage canvas", *, marks: bool = False) -> None:
+    """Wait until more than `least` pixels are `painted`: a picture is drawn after its frame is there."""
+    end = time.monotonic() + PATIENCE_S
+    while painted(page, canvas, marks=marks) <= least:
+        assert time.monotonic() < end, "nothing was painted"
+        page.wait_for_timeout(30)
+
+
 def now(page: Any, index: int = 0) -> float:
     """Playback time of a section's video, in s."""
     return float(page.evaluate(f"document.querySelector('#video-{index} video').currentTime"))

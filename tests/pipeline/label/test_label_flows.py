@@ -162,6 +162,7 @@ def test_two_raters_compare_pairs_and_see_the_agreement(
         first, second = opened(link, **view), opened(link)
         first.evaluate("later = window.setTimeout; window.setTimeout = () => 0")  # nothing wakes the keys
         begin(first, "Anna")
+        wait_for(first, "document.getElementById('answer').dataset.awake === 'false'")
         wait_for(first, "[...document.querySelectorAll('#videos video')].every(v => v.readyState >= 2 && !v.paused)")
         for key in "120snm":
             first.keyboard.press(key)
