@@ -13,7 +13,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from data.video import Labels, Record
 from models.aim_config import AimConfig
 from pipeline.evaluate import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.folds import Row, best_on_test, calibrated_deviation, chosen_epoch, last_epoch, watching
+from pipeline.folds import Row, best_on_test, chosen_epoch, last_epoch, watching
 from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import PUBLISHED_ROWS, AimSystem, published_systems
@@ -110,9 +110,6 @@ ORDERED: Cue = "time"
 LOCATED, POSITIONS = ("GDLT", "TPT", "RICA2"), ", with positions"
 """Methods that the setting `positions` changes, and the ending of their rows with it."""
 
-UNCERTAIN = "RICA2"
-"""The method that predicts a deviation; inner validation calibrates its intervals."""
-
 
 def cue_features(cue: Cue, count: int) -> FeatureSet:
     """`count` performances of a planted cue as a feature set."""
@@ -154,7 +151,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     networks = [AimSystem(OURS, AimConfig(), config), *methods]
     systems: list[Row] = []
     for one in map(watching, networks):
-        systems.append(calibrated_deviation(one) if one.name == UNCERTAIN else last_epoch(one))
+        systems.append(last_epoch(one))
         systems += [chosen_epoch(one), best_on_test(one)] if cue == CHOICE else []
     started = time.process_time()
     folds = [Fold("fixed", features.ids[:count], features.ids[count:])]
@@ -166,7 +163,6 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     return {
         "rho": {name: one.rho.value for name, one in task.items()},
         "folds": {name: one.per_fold.arithmetic for name, one in task.items()},
-        "uncertainty": next(asdict(r.uncertainty[cue]) for r in results.values() if r.uncertainty),
         "cpu_s": round(time.process_time() - started),
     }
 
@@ -183,7 +179,7 @@ def shown(value: float | None) -> str:
 
 
 def tables(results: dict[str, Any]) -> list[str]:
-    """Tables: correlation of each system, gain by the choice of the epoch, uncertainty."""
+    """Tables: correlation of each system, gain by the choice of the epoch."""
     sets = results["sets"]
     rows = [*PUBLISHED_ROWS, *(name + POSITIONS for name in LOCATED)]
     names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
@@ -191,26 +187,7 @@ def tables(results: dict[str, Any]) -> list[str]:
     endings = {"last epoch": "", "by inner validation": f", {CHOSEN}", "oracle": f", {ORACLE}"}
     folds = sets[CHOICE]["folds"]
     choice = [[name, *(shown(folds[name + end]) for end in endings.values())] for name in names if name in folds]
-    uncertain = [
-        [
-            cue,
-            shown(one["spearman"]),
-            f"{one['mean']:.1f}",
-            f"{one['within90']:.0%}",
-            f"{one['calibrated90']:.0%}",
-            f"{one['factor']:.1f}",
-        ]
-        for cue, one in ((cue, result["uncertainty"]) for cue, result in sets.items())
-    ]
-    columns = (
-        "set",
-        "deviation against absolute error",
-        "mean deviation",
-        "within 1.645 deviations",
-        "within calibrated intervals",
-        "their deviations",
-    )
-    return [table(("system", *sets), find), table(("system", *endings), choice), table(columns, uncertain)]
+    return [table(("system", *sets), find), table(("system", *endings), choice)]
 
 
 def main() -> None:

@@ -60,7 +60,6 @@ class PublishedOutput:
     """Predicted scores."""
 
     score: Tensor  # (M, B); for MUSDL the mean of the judges
-    deviation: Tensor | None = None  # (M, B) predicted standard deviation, or None
     judges: Tensor | None = None  # (M, B, J), or None
 
 
@@ -454,8 +453,7 @@ class Rica2(PublishedNetwork):
     Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, on scores from 0 to 10.
     It is weighted by the variance (beta-NLL with beta 1, Seitzer et al., ICLR 2022). Theirs is the squared error of the
     draws on raw scores: it rewards no deviation, and in planted data the deviation did not follow the noise of the
-    scores. The uncertainty is the deviation of the draws' scores, at least .3, since intervals need the unit of the
-    scores; theirs is the harmonic mean over channels of the embedding's sigma. The log-variance starts at -1. The steps
+    scores. The deviation of the draws' scores, at least .3, is not reported. The log-variance starts at -1. The steps
     are learnt, not those of a rubric, so every performance has all of them and the rubric's graph is a mean.
     """
 
@@ -475,9 +473,10 @@ class Rica2(PublishedNetwork):
         return weighted.mean(-1) + order + apart
 
     def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
-        """Mean and deviation of the draws."""
+        """Mean of the draws."""
         mean, log_variance, _ = self.steps(steps, None)
-        return PublishedOutput(*self.draw(mean, log_variance, drop, SAMPLES))
+        score, _ = self.draw(mean, log_variance, drop, SAMPLES)
+        return PublishedOutput(score)
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of their order."""

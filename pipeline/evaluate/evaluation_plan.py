@@ -15,7 +15,6 @@ from pipeline.evaluate.paper_tables import TABLES
 from pipeline.folds import (
     Row,
     best_on_test,
-    calibrated_deviation,
     chosen_epoch,
     combination,
     last_epoch,
@@ -90,8 +89,7 @@ def protocol_systems(
         if requested.quick:
             return [last_epoch(network)]
         network = watching(network)
-        last = calibrated_deviation(network) if network.has_deviation else last_epoch(network)
-        return [last, chosen_epoch(network), *([best_on_test(network)] if requested.oracle else [])]
+        return [last_epoch(network), chosen_epoch(network), *([best_on_test(network)] if requested.oracle else [])]
 
     network: NetworkSystem = AimSystem(NETWORK_ROWS[model.variant], model, recipe, kind="ours")
     network = network if requested.quick else watching(network)

@@ -116,17 +116,6 @@ class Choice(StrictFields):
 
 
 @dataclass(frozen=True)
-class Uncertainty(StrictFields):
-    """How predicted deviations agree with errors."""
-
-    spearman: float | None  # of deviations with errors
-    within90: float  # share of errors within 1.645 deviations
-    mean: float  # deviation
-    calibrated90: float | None  # share within as many deviations as inner validation needs for 90 %
-    factor: float | None  # that number of deviations, mean over the training parts
-
-
-@dataclass(frozen=True)
 class SystemResult(StrictFields):
     """One row of the table."""
 
@@ -138,7 +127,6 @@ class SystemResult(StrictFields):
     losses: Losses | None = None
     epoch: str = ""  # how the row chooses one
     chosen: tuple[Choice, ...] = ()
-    uncertainty: Mapping[str, Uncertainty] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from data.video import Record
 from models import metrics
 from models.estimate import Estimate
 from pipeline.checks.held_out import HeldOut
-from pipeline.checks.prediction_intervals import reach
 from pipeline.evaluate.evaluation_results import (
     AverageResult,
     Choice,
@@ -25,7 +24,6 @@ from pipeline.evaluate.evaluation_results import (
     NetworkCorrelations,
     SystemResult,
     TaskResult,
-    Uncertainty,
 )
 from pipeline.evaluate.rank_intervals import Units, rank_agreement
 from pipeline.folds import Fold, Row
@@ -229,7 +227,6 @@ def system_result(tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predict
         for fold, part in zip(task.folds, task.parts(row, by_fold), strict=True)
         if part.chosen
     ]
-    uncertain = by_fold[0].deviation is not None
     return SystemResult(
         kind=row.kind,
         epoch=row.epoch,
@@ -239,7 +236,6 @@ def system_result(tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predict
         synchronisation=results(2),
         losses=_losses(by_fold),
         chosen=tuple(chosen),
-        uncertainty={task.name: _uncertainty(task, task.parts(row, by_fold)) for task in tasks} if uncertain else None,
     )
 
 
@@ -251,35 +247,6 @@ def _losses(by_fold: Sequence[Predictions]) -> Losses | None:
     losses = np.concatenate(given, axis=1)
     ends = (losses.mean(1), losses.min(1), losses.max(1))
     return Losses(tuple(by_fold[0].loss_epochs), *(tuple(or_none(value) for value in values) for values in ends))
-
-
-def _uncertainty(task: TaskRows, parts: Sequence[Predictions]) -> Uncertainty:
-    """How the predicted deviations of a task agree with the errors.
-
-    A calibrated interval extends as many deviations as cover 90 % of the inner held-out errors of the fold's training
-    part: the conformal quantile, with views and copies counted once (`pipeline.checks.prediction_intervals`).
-    """
-    folds = [*zip(task.folds, parts, strict=True)]
-    pairs = [one.errors_and_deviations(task.labels[fold.test, 0]) for fold, one in folds]
-    error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
-    factors = [_factor(task.features, fold.train, one.inner_ratios) for fold, one in folds]
-    finite = bool(np.isfinite(factors).all())
-    within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
-    return Uncertainty(
-        spearman=or_none(metrics.spearman(deviation, error)),
-        within90=float((error <= 1.645 * deviation).mean()),
-        mean=float(deviation.mean()),
-        calibrated90=float(np.concatenate(within).mean()) if finite else None,
-        factor=float(np.mean(factors)) if finite else None,
-    )
-
-
-def _factor(features: FeatureSet, train: Rows, inner: Mapping[str, float]) -> float:
-    """Deviations that a 90 % interval extends, from the `inner` |error| / deviation by id; infinite for too few."""
-    rows = [row for row in train if features.ids[row] in inner]
-    ratios = np.array([inner[features.ids[row]] for row in rows])
-    groups = np.array([performance(features.records[row]) for row in rows])
-    return reach(ratios, groups, 0.9) if rows else math.inf
 
 
 def held_out_predictions(

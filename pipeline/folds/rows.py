@@ -165,20 +165,6 @@ def best_on_test(network: NetworkSystem) -> Row:
     return replace(_of_network(network, read, f", {ORACLE}", "best on the test part"), kind="oracle")
 
 
-def calibrated_deviation(network: NetworkSystem) -> Row:
-    """A network that predicts deviations, with |error| / deviation of inner predictions, which calibrate intervals."""
-
-    def read(fold: FoldPredictions) -> Predictions:
-        true, ratios = label_table(fold.features.records)[:, 0], dict[str, float]()
-        for inner, one in zip(fold.fold.inner, fold.inside(network.inner()), strict=True):
-            error, deviation = one.errors_and_deviations(true[inner.test])
-            ids = (fold.features.ids[row] for row in inner.test)
-            ratios |= dict(zip(ids, (error / deviation).tolist(), strict=True))
-        return replace(fold.test(network), inner_ratios=ratios)
-
-    return _of_network(network, read, inner=(network.inner(),))
-
-
 def best_candidate(name: str, candidates: Sequence[System]) -> Row:
     """The system that ranks best on inner folds, fitted to the whole training part; the first where there are none.
 

@@ -117,11 +117,6 @@ class PublishedSystem(NetworkSystem):
 
     model: PublishedConfig
 
-    @property
-    def has_deviation(self) -> bool:
-        """See `NetworkSystem.has_deviation`."""
-        return self.model.kind == "rica2"
-
     def device(self, control: TrainingControl) -> str:
         """See `System.device`."""
         return "cpu"
@@ -236,13 +231,11 @@ class _Learner:
         with torch.no_grad():
             drop = MemberDropout(_fresh(self.members), [len(difficulty)] * size)
             out = self.net.predict(steps.expand(size, -1, -1, -1), self.bank, voters, drop)
-        score, deviation = self.normaliser.unscale(out.score.double().numpy(), 0), None
-        if out.deviation is not None:
-            deviation = self.normaliser.unscale(out.deviation.double().numpy(), 0, shift=False)
+        score = self.normaliser.unscale(out.score.double().numpy(), 0)
         if out.judges is not None and self.rule is not None:
             low, span = _range(self.judges)
             score = self.rule(out.judges.double().numpy() / SCALE * span + low, _known(difficulty))
-        return Predictions(score, deviation=deviation)
+        return Predictions(score)
 
 
 def _known(difficulty: Floats) -> Floats:

@@ -30,26 +30,22 @@ class Predictions:
     Attributes:
         score: (networks, m), of each network, or of each repetition of a system that draws at random.
         execution, synchronisation: (networks, m), None where the system has none.
-        deviation: (networks, m) predicted standard deviation of the score, or None.
         by_epoch: (epochs watched, networks, m) the score after every watched epoch, or None.
         losses: (epochs kept, members) training loss; None for systems without one.
         loss_epochs: the epochs of `losses`, counted from 1.
         chosen: what a row chose: an epoch, a candidate, or the systems that a combination averages.
         tests: of a combination, the test of every system by inner validation.
-        inner_ratios: |error| / deviation of the training performances that inner validation held out, by id.
         device: where the networks of a training trained, "cpu" or "cuda"; empty without networks, and for a row.
     """
 
     score: Floats
     execution: Floats | None = None
     synchronisation: Floats | None = None
-    deviation: Floats | None = None
     by_epoch: Floats | None = None
     losses: Floats | None = None
     loss_epochs: tuple[int, ...] = ()
     chosen: tuple[str, ...] = ()
     tests: Mapping[str, InnerTest] = field(default_factory=dict)
-    inner_ratios: Mapping[str, float] = field(default_factory=dict)
     device: str = ""
 
     def take(self, columns: Rows) -> Predictions:
@@ -58,13 +54,8 @@ class Predictions:
         chosen = {name: values[..., columns] for name, values in given.items() if values is not None}
         return replace(self, **chosen)
 
-    def errors_and_deviations(self, true: Floats) -> tuple[Floats, Floats]:
-        """Absolute errors (m,) of the mean over the networks, and deviations (m,) from their mean variance."""
-        assert self.deviation is not None
-        return np.abs(self.score.mean(0) - true), np.sqrt(np.square(self.deviation).mean(0))
 
-
-BY_PERFORMANCE = ("score", "execution", "synchronisation", "deviation", "by_epoch")
+BY_PERFORMANCE = ("score", "execution", "synchronisation", "by_epoch")
 """Arrays of `Predictions` whose last axis is the performances."""
 
 RowKind = Literal["ours", "baseline", "oracle", "other"]
@@ -121,11 +112,6 @@ class NetworkSystem(System):
     config: TrainConfig
     watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predictions.by_epoch`
     kind: RowKind = "other"
-
-    @property
-    def has_deviation(self) -> bool:
-        """Whether it predicts the deviation of its scores."""
-        return False
 
     @property
     def passes(self) -> int:

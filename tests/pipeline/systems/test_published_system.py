@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.method_comparison import cue_features, planted_cue
+from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
-from data.splits import Fold, kfold
 from data.video import Labels
 from models.aim_config import AimConfig
 from models.metrics import spearman
-from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.folds import Training, calibrated_deviation, chosen_epoch, fit_predict, last_epoch, watching
+from pipeline.folds import Training, chosen_epoch, fit_predict, last_epoch, watching
 from pipeline.folds.rows import CHOSEN
 from pipeline.folds.training_runner import TrainingRunner
 from pipeline.settings.recipes import TrainConfig
@@ -67,36 +65,6 @@ def test_only_some_methods_learn_order_and_difficulty(judged: FeatureSet) -> Non
     }
     error = {name: np.abs(score[0] - true).mean() for name, score in scores.items()}
     assert error["MUSDL"] < 0.8 * error["USDL"], "the difficulty is in no feature"
-
-
-def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
-    features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
-    predicted = predict_part(
-        method(features, "RICA2", epochs=EPOCHS), features, np.arange(110), np.arange(110, 170)
-    ).deviation
-    assert predicted is not None
-    deviation = predicted.mean(0)
-    assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
-    result = cross_validate(features, Protocol(kfold(features.records, k=2)), [method(features, "RICA2")])
-    uncertainty = result.systems["RICA2"].uncertainty
-    assert uncertainty is not None
-    assert uncertainty["noise"].factor is None, "nothing was held out inside the training part"
-
-
-def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
-    system = calibrated_deviation(method(judged, "RICA2", epochs=20))
-    folds = [Fold("fixed", judged.ids[:60], judged.ids[60:])]
-    uncertainty = cross_validate(judged, Protocol(folds), [system]).systems["RICA2"].uncertainty
-    assert uncertainty is not None
-    shown = uncertainty["difficulty"]
-    held = predict_part(system, judged, *PART)
-    assert sorted(held.inner_ratios) == sorted(judged.ids[:60]), "the test part decides nothing"
-    assert shown.factor == pytest.approx(np.sort([*held.inner_ratios.values()])[54]), (
-        "of 61 with the new one, 90 % are 55"
-    )
-    error, deviation = held.errors_and_deviations(label_table(judged.records)[TEST, 0])
-    assert shown.calibrated90 == pytest.approx((error <= (shown.factor or 0.0) * deviation).mean())
-    assert shown.within90 < 0.75 < (shown.calibrated90 or 0.0)
 
 
 @pytest.mark.parametrize("name", PUBLISHED_ROWS)
