@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from pipeline.checks.held_out import HeldOut
+from pipeline.checks.paired_test import paired_test
 from pipeline.evaluate.rank_intervals import Units, rank_agreement
-from pipeline.evaluate.separation import compare_systems
 
 Values = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def leads(draws: int) -> list[dict[str, Any]]:
             true, shared = rng.normal(size=(2, count))
             guesses = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(8, count)))
             given = {str(i): [HeldOut(true, guess, fold, np.arange(count))] for i, guess in enumerate(guesses)}
-            apart += any(lead.verdict != "tie" for lead in compare_systems(given, "0").rows.values())
+            apart += any(lead.verdict != "tie" for lead in paired_test(given, "0")[1].values())
         rows.append({"n": count, "folds": number, "systems": 8, "some_separated": apart / draws})
         print("leads", rows[-1], flush=True)
     return rows

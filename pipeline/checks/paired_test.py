@@ -14,10 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from data.store.arrays import Floats, Rows
+from models.estimate import Estimate
 from pipeline.checks.held_out import HeldOut
 
 RESAMPLES = 4999
@@ -29,29 +31,36 @@ BATCH = 500
 """Permutations at once, which bounds the memory."""
 
 
+Verdict = Literal["better", "worse", "tie"]
+"""How a system ranks held-out performances beside the reference."""
+
+
 @dataclass(frozen=True)
-class Difference:
-    """A reference's rank correlation less that of another system, mean over the tasks.
+class Lead:
+    """The reference's rank correlation less that of another system, mean over the tasks.
 
     Attributes:
-        low, high: ends of a 95 % interval that holds for all systems at once; None for too few performances.
-        p: corrected for all systems.
+        difference: its interval holds for all systems at once.
+        corrected: p-value, corrected for all systems.
     """
 
-    value: float
-    low: float | None
-    high: float | None
-    p: float
+    difference: Estimate
+    corrected: float
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     @property
-    def worse(self) -> bool:
-        """Whether the other system ranks worse than the reference, beyond chance."""
-        return self.low is not None and self.low > 0
+    def verdict(self) -> Verdict:
+        """Whether the other system ranks better or worse than the reference, beyond chance."""
+        ends = self.difference.interval
+        if ends is None or ends[0] <= 0 <= ends[1]:
+            return "tie"
+        return "worse" if ends[0] > 0 else "better"
 
 
 def paired_test(
     rows: Mapping[str, Sequence[HeldOut]], against: str, *, users: bool = False
-) -> tuple[int, dict[str, Difference]]:
+) -> tuple[int, dict[str, Lead]]:
     """Every system beside the one named `against`: the number of exchanged units, and the difference by name.
 
     The statistic is the difference of Spearman's rho of all held-out predictions ranked together without fold means,
@@ -73,7 +82,7 @@ def paired_test(
     pairs = {
         name: _Pair(ranks[against], other, labels, widened, units) for name, other in ranks.items() if name != against
     }
-    return count, _differences(pairs, count) if pairs else {}
+    return count, _leads(pairs, count) if pairs else {}
 
 
 def _units(tasks: Sequence[HeldOut], users: bool) -> tuple[list[Rows], int]:
@@ -129,7 +138,7 @@ class _Pair:
         return np.asarray(total / len(self.ours))
 
 
-def _differences(pairs: Mapping[str, _Pair], count: int) -> dict[str, Difference]:
+def _leads(pairs: Mapping[str, _Pair], count: int) -> dict[str, Lead]:
     values = np.array([pair.difference for pair in pairs.values()])
     parts = [[pair.exchanged(signs) for pair in pairs.values()] for signs in _exchanges(count)]
     null = np.concatenate([np.array(part) for part in parts], axis=1)  # (row, draw)
@@ -143,8 +152,8 @@ def _differences(pairs: Mapping[str, _Pair], count: int) -> dict[str, Difference
     for name, value, deviation, one in zip(pairs, values.tolist(), deviations.tolist(), safe.tolist(), strict=True):
         hits, reach = int((largest >= abs(value) / one - 1e-12).sum()), deviation * float(largest[most])
         enough = most >= (2 if exact else 0)
-        low, high = (value - reach, value + reach) if enough else (None, None)
-        found[name] = Difference(value, low, high, hits / total if exact else (hits + 1) / (total + 1))
+        ends = (value - reach, value + reach) if enough else (None, None)
+        found[name] = Lead(Estimate(value, *ends), hits / total if exact else (hits + 1) / (total + 1))
     return found
 
 

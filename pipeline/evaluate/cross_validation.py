@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from data.errors import DataError
 from data.leaks import LeakAudit
 from data.splits import MIN_TRAIN, MORE, TIED, Fold, unsplit_groups
-from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, ProtocolUsed
+from pipeline.checks.paired_test import paired_test
+from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, Leads, ProtocolUsed
 from pipeline.evaluate.origin import origin
 from pipeline.evaluate.rank_intervals import Units
-from pipeline.evaluate.separation import compare_systems
 from pipeline.evaluate.summaries import TaskRows, held_out_predictions, joined_scores, system_result
 from pipeline.folds import Row, Training, TrainingRunner, folds_of, last_epoch, predict_folds
 from pipeline.folds.fold import rows_by_task
@@ -98,7 +98,7 @@ def cross_validate(
         tasks=tuple(task.name for task in tasks),
         systems={row.name: system_result(tasks, row, by_fold[row.name], units) for row in rows},
         against=against if against in scores else rows[0].name,
-        comparison=compare_systems(ranked, against, users=users) if against in scores else None,
+        comparison=Leads(against, *paired_test(ranked, against, users=users)) if against in scores else None,
         predictions=held_out_predictions(features, tasks, scores),
     )
 

@@ -13,13 +13,11 @@ from typing import Any, ClassVar, Literal
 from data.leaks import LeakAudit
 from models.chance_test import InnerTest
 from models.estimate import Estimate
+from pipeline.checks.paired_test import Lead
 from pipeline.systems.system import RowKind
 
 FEW = 5
 """With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
-
-Verdict = Literal["better", "worse", "tie"]
-"""How a row ranks the held-out performances beside the reference."""
 
 
 class StrictFields:
@@ -127,27 +125,6 @@ class SystemResult(StrictFields):
     losses: Losses | None = None
     epoch: str = ""  # how the row chooses one
     chosen: tuple[Choice, ...] = ()
-
-
-@dataclass(frozen=True)
-class Lead(StrictFields):
-    """The reference's rank correlation less that of a row, mean over the tasks.
-
-    Attributes:
-        difference: its interval holds for all rows at once.
-        corrected: p-value of a paired permutation test, corrected for all rows (`pipeline.evaluate.separation`).
-    """
-
-    difference: Estimate
-    corrected: float
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether the row ranks better or worse than the reference, beyond chance."""
-        ends = self.difference.interval
-        if ends is None or ends[0] <= 0 <= ends[1]:
-            return "tie"
-        return "worse" if ends[0] > 0 else "better"
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,13 @@
-"""Which rows rank the held-out performances better or worse than a reference (`pipeline.checks.paired_test`).
+"""Which rows rank the held-out performances better or worse than the reference, in one sentence.
 
 The reference is named before the test labels are read (the combination, or AIM), not the best row of a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from data.errors import counted
-from models.estimate import Estimate
-from pipeline.checks.held_out import HeldOut
-from pipeline.checks.paired_test import paired_test
-from pipeline.evaluate.evaluation_results import EvaluationResults, Lead, Leads, Verdict
-
-
-def compare_systems(rows: Mapping[str, Sequence[HeldOut]], against: str, *, users: bool = False) -> Leads:
-    """Every row beside the one named `against`; arguments as in `paired_test`."""
-    count, found = paired_test(rows, against, users=users)
-    return Leads(
-        against, count, {name: Lead(Estimate(one.value, one.low, one.high), one.p) for name, one in found.items()}
-    )
+from pipeline.checks.paired_test import Verdict
+from pipeline.evaluate.evaluation_results import EvaluationResults, Leads
 
 
 def separation_line(results: EvaluationResults) -> str:

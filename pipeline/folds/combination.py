@@ -104,8 +104,8 @@ class InnerPredictions:
         }
         rho = {name: np.mean([task.once().rho for task in each]) for name, each in rows.items()}
         best = max(self.names, key=lambda name: rho[name] if np.isfinite(rho[name]) else -2.0)
-        _, differences = paired_test(rows, best)
-        return best, tuple(name for name, difference in differences.items() if not difference.worse)
+        _, leads = paired_test(rows, best)
+        return best, tuple(name for name, lead in leads.items() if lead.verdict != "worse")
 
 
 def _for_new_people(names: Sequence[str]) -> tuple[str, ...]:

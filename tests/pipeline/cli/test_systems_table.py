@@ -14,7 +14,8 @@ PROGRAM = """
 from pipeline.cli.commands.evaluate_commands import EVALUATE
 from pipeline.evaluate import Evaluation
 from models.estimate import Estimate
-from pipeline.evaluate.evaluation_results import Leads, Lead
+from pipeline.checks.paired_test import Lead
+from pipeline.evaluate.evaluation_results import Leads
 from pipeline.settings.config import load_config
 from pathlib import Path
 from tests.helpers.made_results import made_results, system

@@ -8,11 +8,11 @@ import pytest
 
 from models.chance_test import InnerTest
 from models.estimate import Estimate
+from pipeline.checks.paired_test import Lead
 from pipeline.evaluate.evaluation_results import (
     Choice,
     CurvePoint,
     FoldAverage,
-    Lead,
     Leads,
     NetworkCorrelations,
 )

@@ -9,9 +9,10 @@ import pytest
 
 from data.splits import Fold, kfold
 from models.estimate import Estimate
+from pipeline.checks.paired_test import Lead, paired_test
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import EvaluationResults, Lead, Leads
-from pipeline.evaluate.separation import compare_systems, separation_line
+from pipeline.evaluate.evaluation_results import EvaluationResults, Leads
+from pipeline.evaluate.separation import separation_line
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features
 from tests.helpers.made_results import made_results, system
@@ -62,7 +63,7 @@ def test_an_interval_excludes_zero_where_the_corrected_p_value_is_small() -> Non
         true = rng.normal(size=count)
         ours = rows(true + 0.3 * rng.normal(size=count), true)
         made = {f"{i}": [rows(true + 0.3 * i * rng.normal(size=count), true)] for i in range(1, 9)}
-        comparison = compare_systems({"ours": [ours], **made}, "ours")
+        comparison = Leads("ours", *paired_test({"ours": [ours], **made}, "ours"))
         for lead in comparison.rows.values():
             if lead.difference.interval is None:
                 assert count == 9
@@ -77,7 +78,7 @@ def test_fold_means_that_were_removed_do_not_make_differences_look_larger() -> N
         true, shared = rng.normal(size=(2, 36))
         one, other = 0.6 * true + 0.8 * (0.5**0.5 * shared + 0.5**0.5 * rng.normal(size=(2, 36)))
         given = {"ours": [rows(one, true, fold)], "other": [rows(other, true, fold)]}
-        difference = compare_systems(given, "ours").rows["other"].difference
+        difference = paired_test(given, "ours")[1]["other"].difference
         assert difference.value is not None
         assert difference.high is not None
         squares.append((difference.value / (difference.high - difference.value)) ** 2)
@@ -104,7 +105,7 @@ def test_where_folds_are_users_their_predictions_are_exchanged_together() -> Non
     rng = np.random.default_rng(1)
     true, user = rng.normal(size=30), np.arange(30) % 6
     given = {"ours": [rows(true, true, user)], "reversed": [rows(-true, true, user)]}
-    users, single = (compare_systems(given, "ours", users=users) for users in (True, False))
+    users, single = (Leads("ours", *paired_test(given, "ours", users=users)) for users in (True, False))
     assert (users.units, single.units) == (6, 30)
     assert users.rows["reversed"].corrected == pytest.approx(2 / 64)
     assert users.rows["reversed"].verdict == "worse"
