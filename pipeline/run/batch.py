@@ -20,7 +20,7 @@ from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.settings.destinations import check_folder
 from pipeline.settings.machine import Machine
-from pipeline.settings.stages import stage_class
+from pipeline.settings.stages import outside_stages, stage_class
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
 """The failure of a record that a stopped run did not reach."""
@@ -145,23 +145,28 @@ def run(
     pool, stop, outcomes = pool_of(machine.work), observer.stop_event(), _Outcomes(cache, observer, read, measured)
     cache.mark()
     cache.sweep()
-    fresh = 0
+    fresh, remote = 0, False
     for plan in plans:
         if stop.is_set():
             break
+        remote = remote or bool(plan.record.remote)
         if plan.todo:
             outcomes.waiting.append(plan)
             continue
         for result, value in outcomes.of(plan, result_of(plan)):
             fresh += not result.failed
             yield result, value
+    if remote:
+        sweep_scratch(machine.storage.as_storage(), machine.work.timeout_s)
+    cache.index.flush()  # so that child processes need not hash the inputs again
     if not outcomes.waiting:
         return
-    _prepare(outcomes.waiting, machine, cache)
+    if not cache.on_store:
+        check_folder(cache.root)  # before the work, not after each video
     with observer.progress("videos") as progress:
         watch = _Watch(cache, progress)
         watch.begin([*outcomes.waiting], fresh, machine, observer, announce=announce)
-        start, lost = partial(PlanRunner, cache), partial(lost_result, cache)
+        start, lost = partial(PlanRunner, cache, stages=(*outside_stages().values(),)), partial(lost_result, cache)
         for plan, ended in run_items(pool, start, outcomes.waiting, stop.is_set, lost, watch.inside):
             for result, value in outcomes.of(plan, ended):
                 watch.end(plan, result)
@@ -169,15 +174,6 @@ def run(
     cache.index.flush()
     if not stop.is_set():
         watch.refuse_all_lost()
-
-
-def _prepare(plans: Iterable[Plan], machine: Machine, cache: Cache) -> None:
-    """Make room for the work. Raises UsageError for a cache that cannot be written."""
-    if any(plan.record.remote for plan in plans):
-        sweep_scratch(machine.storage.as_storage(), machine.work.timeout_s)
-    cache.index.flush()  # so that child processes need not hash the inputs again
-    if not cache.on_store:
-        check_folder(cache.root)  # before the work, not after each video
 
 
 class _Watch:

@@ -18,7 +18,6 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.pipeline.evaluate.test_training_runner import command
 
 from data.errors import UsageError
 from pipeline.pack.pack_file import write_pack
@@ -28,6 +27,7 @@ from pipeline.pool.run_on_workers import run_items
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 from tests.helpers.made_features import made_features
+from tests.pipeline.folds.test_training_runner import command
 
 ray = pytest.importorskip("ray")
 

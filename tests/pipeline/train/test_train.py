@@ -240,7 +240,8 @@ def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(
 
 COMPUTE_NOTHING = {
     *("data.datasets", "data.features", "data.keypoints", "data.store", "data.video", "data.weights"),
-    *("extractors.base", "extractors.features", "pipeline.cache", "pipeline.observer", "pipeline.pool"),
+    *("extractors.base", "extractors.features", "pipeline.cache", "pipeline.checks", "pipeline.observer"),
+    "pipeline.pool",
 }
 """Packages and modules of which trainings take names, types, files and processes, but no number."""
 
