@@ -48,7 +48,10 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
     if not (network := _network(results, method)):
         return
     recipe = method.train
-    yield Note("fact", f"{network}: {counted(recipe.networks, 'network')} a fold, {recipe.epochs} epochs, recipe {recipe.recipe}")
+    yield Note(
+        "fact",
+        f"{network}: {counted(recipe.networks, 'network')} a fold, {recipe.epochs} epochs, recipe {recipe.recipe}",
+    )
     if method.without_agents:
         yield Note("caution", "these features lack an agent, so AIM and other systems that need both are left out")
     if differing := paper_differences(method, origins):
