@@ -90,22 +90,16 @@ class InnerPredictions:
         given = zip(self.names, self.values, strict=True)
         return {name: better_than_chance(row, self.true, self.strata, self.performance) for name, row in given}
 
-    def best(self) -> tuple[str, tuple[str, ...]]:
-        """The system that ranks best, and those that a paired test does not find worse than it."""
+    def no_worse_than(self, best: str) -> set[str]:
+        """The systems that a paired test does not find worse than the one named."""
         tasks = [self.tasks == task for task in dict.fromkeys(self.tasks.tolist())]
-        tasks = [
-            mine for mine in tasks if np.ptp(centred(self.true[mine], self.strata[mine])) > 0
-        ]  # others rank nothing
-        if not tasks:
-            return self.names[0], ()
+        tasks = [m for m in tasks if np.ptp(centred(self.true[m], self.strata[m])) > 0]  # others rank nothing
         rows = {
             name: [HeldOut(self.true[m], values[m], self.strata[m], self.performance[m]) for m in tasks]
             for name, values in zip(self.names, self.values, strict=True)
         }
-        rho = {name: np.mean([task.once().rho for task in each]) for name, each in rows.items()}
-        best = max(self.names, key=lambda name: rho[name] if np.isfinite(rho[name]) else -2.0)
-        _, leads = paired_test(rows, best)
-        return best, tuple(name for name, lead in leads.items() if lead.verdict != "worse")
+        _, leads = paired_test(rows, best) if tasks else (0, {})
+        return {name for name, lead in leads.items() if lead.verdict != "worse"}
 
 
 def _for_new_people(names: Sequence[str]) -> tuple[str, ...]:
@@ -146,8 +140,8 @@ class Combination:
         if used := _for_new_people(inner.names):
             used = inner.names if inner.users >= MANY_USERS and inner.names[0] in good else used
         else:
-            best, equals = inner.best()
-            used = tuple(name for name in inner.names if name == best or name in good.intersection(equals))
+            best = max(inner.names, key=lambda name: -2.0 if (rho := tests[name].rho) is None else rho)
+            used = tuple(name for name in inner.names if name in {best, *good & inner.no_worse_than(best)})
         return cls(inner.names, used, tests, tuple(regressions))
 
     def share(self, name: str) -> float:

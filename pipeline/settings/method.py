@@ -56,7 +56,7 @@ class Method(Section):
     split: SplitConfig = SplitConfig()
     combined: bool = setting(
         True,
-        "average the networks' score with those of regressions that rank better than chance; false: networks alone",
+        "average the networks' score with those of regressions that rank no worse; false: networks alone",
     )
     model: Section = Section()
     train: TrainConfig = TrainConfig()
