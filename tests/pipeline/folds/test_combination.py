@@ -80,7 +80,6 @@ def test_the_mean_is_of_the_best_and_of_those_no_worse_than_it() -> None:
     assert [made.better_than_chance(name) for name in "ac"] == [True, False]
     scores = list(rng.normal(size=(5, 2, 5)))
     assert np.allclose(made.predict(scores), (scores[0] + scores[1]) / 2)
-    assert Combination.of_all(["a", "b"]).predict(scores[:2]) == pytest.approx((scores[0] + scores[1]) / 2)
 
 
 def test_without_a_system_better_than_chance_the_best_is_alone() -> None:

@@ -228,7 +228,10 @@ def test_what_to_work_on_is_shown_in_the_video_and_angles_are_read_at_its_time(p
 def places(page: Any, *points: tuple[float, float]) -> list[tuple[float, float]]:
     """Places of the window for shares of the first video's picture, which is scrolled into view."""
     page.locator("#video-0 .stage").scroll_into_view_if_needed()
-    stage = box(page, "#video-0 .stage")
+    stage, before = box(page, "#video-0 .stage"), None
+    while stage != before:  # what is drawn late still moves it
+        page.wait_for_timeout(200)
+        stage, before = box(page, "#video-0 .stage"), stage
     return [(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"]) for x, y in points]
 
 
