@@ -176,7 +176,7 @@ def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> Ta
 
 
 def _between_users(whole: HeldOut, learnt: Mapping[int, Floats]) -> float | None:
-    """Spearman's rho of the users' mean predictions, each less the mean score that its fold learned from, and means."""
+    """Spearman's rho over users: the mean prediction less the mean training score, against the mean label."""
     parts = {number: whole.take(whole.fold == number) for number in dict.fromkeys(whole.fold.tolist())}
     predicted = [part.predicted.mean() - np.nanmean(learnt[number]) for number, part in parts.items()]
     return or_none(metrics.spearman(np.round(predicted, 9), np.array([part.truth.mean() for part in parts.values()])))
