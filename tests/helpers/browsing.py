@@ -119,7 +119,8 @@ SMALL_TEXTS = """[...document.querySelectorAll("body :not(svg *, script, option)
 def fits(page: Any, view: Mapping[str, Any]) -> None:
     """Fail unless the page is as wide as its window, has the colours of its scheme, and no text below 11 px."""
     width = view["viewport"]["width"]
-    assert page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [width, width]
+    # waits: after a print, the window has its own layout again a moment later
+    wait_for(page, f"innerWidth === {width} && document.documentElement.scrollWidth === {width}")
     assert page.evaluate(SMALL_TEXTS) == []
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (int(background[4:].split(",")[0]) < 100) == (view["color_scheme"] == "dark")

@@ -336,8 +336,13 @@ def test_a_copy_is_announced_until_it_plays_and_a_replaced_video_is_refused(
             assert first["y"] == pytest.approx(other["y"], abs=0.5), f"{part} of a wide and a tall video in line"
         for path in (tmp_path / "videos").glob("*.mp4"):
             path.write_bytes(path.read_bytes() + (9).to_bytes(4, "big") + b"free0")
+        tab.evaluate("document.querySelector('#videos > *').id = 'refused'")
         tab.keyboard.press("1")
-        wait_for(tab, "document.getElementById('message').textContent.includes('replaced')")
+        # until the next pair is there, no key answers
+        wait_for(
+            tab,
+            "!document.getElementById('refused') && document.getElementById('message').innerText.includes('replaced')",
+        )
         ready(tab, "0 of ")
         tab.keyboard.press("2")
         wait_for(tab, "document.getElementById('counts').textContent.startsWith('1 of ')")
