@@ -62,6 +62,12 @@ ctypes.CDLL = lambda *args, **named: (
 """
 """Imported by every Python process as `sitecustomize`."""
 
+MEMORY = """
+from pipeline.pool.local_pool import ProcessPool, WorkConfig
+assert ProcessPool(WorkConfig()).split_cores(100)[0] >= 1
+import fcntl
+"""
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
@@ -82,12 +88,12 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def test_a_run_from_videos_to_scores(
     run: Callable[..., subprocess.CompletedProcess[str]], make_video: Callable[..., Path], tmp_path: Path
 ) -> None:
-    check = "import fcntl"
-    missing = subprocess.run(
-        [sys.executable, "-c", check], env={**os.environ, "PYTHONPATH": str(tmp_path / "without")}, check=False,
-        capture_output=True, text=True,
+    path = os.pathsep.join((str(tmp_path / "without"), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY], env={**os.environ, "PYTHONPATH": path}, check=False, capture_output=True,
+        text=True,
     )  # fmt: skip
-    assert "ModuleNotFoundError" in missing.stderr, "the modules are absent"
+    assert "ModuleNotFoundError: import of fcntl" in done.stderr.splitlines()[-1], "memory is known, fcntl is absent"
     make_video(tmp_path / "films/a.mp4")
     done = run("extract", "films", "--set", "stages=[camera_flow]", "--workers", 0)
     assert done.returncode == 0, done.stderr
@@ -105,20 +111,6 @@ def test_a_run_from_videos_to_scores(
         assert done.returncode == 0, done.stderr
     assert len(list(csv.DictReader((tmp_path / "scores.csv").open()))) == 8
     assert not list(tmp_path.rglob(".writing-*"))
-
-
-MEMORY = """
-from pipeline.pool.local_pool import ProcessPool, WorkConfig
-
-assert ProcessPool(WorkConfig()).split_cores(100)[0] >= 1
-"""
-
-
-def test_memory_is_known_without_proc(run: Callable[..., object], tmp_path: Path) -> None:
-    path = os.pathsep.join((str(tmp_path / "without"), str(ROOT)))
-    command, environment = [sys.executable, "-c", MEMORY], {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 DRIVE = PureWindowsPath("C:/Users/me/my dives/a.mp4")

@@ -31,7 +31,7 @@ from data.video import Listing, Record
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_kimore, make_ui_prmd
-from tests.data.datasets.test_phase_marks import FORMS
+from tests.data.datasets.test_phase_marks import OF_TOOLS, text
 from tests.data.features.test_feature_files import WRITERS, named
 from tests.helpers.keypoint_files import FRAMES, LAYOUTS, MARKERS, SIZE, c3d, nwb, placed, trc
 from tests.helpers.reader_contract import Sample, damaged, facts
@@ -113,8 +113,8 @@ SAMPLES: dict[str, Sample] = {
     **{name: Sample(written(name, lambda path, write=write: write(path, named())), lambda _, path: arrays(path))  # type: ignore[misc]
        for name, write in WRITERS},
     "motion table": Sample(written("a.mot", lambda path: write_text(path, MOT)), lambda _, path: arrays(path)),
-    **{f"phases, {form}": Sample(written(name, partial(write_text, text=text)), phases)
-       for form, (name, text) in FORMS.items()},
+    **{f"phases, {name}": Sample(written(name, partial(write_text, text=text(name))), phases)
+       for name in OF_TOOLS if not name.startswith(("boris_offset", "boris_points", "label_studio_frames"))},
     "kinematics": Sample(
         written("a.txt", partial(write_text, text=ROWS)), lambda _, path: map(tuple, parse_kinematics(path).tolist())
     ),
@@ -302,12 +302,7 @@ ATTACKS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "JSON in JSON": ("a.json", DEEP, read_motion),
     "frames far apart": (
         "a.csv",
-        "frame,"
-        + ",".join(f"{joint}_{axis}" for joint in COCO17 for axis in "xy")
-        + "\n0"
-        + ",1" * 34
-        + "\n4999999"
-        + ",1" * 34,
+        f"frame,{COLUMNS}\n0{',1' * 34}\n4999999{',1' * 34}",
         read_motion,
     ),
     "marker files far apart": ("a.trc", "", lambda path: read_motion(trc(path, IN_DEPTH, first=10**9))),
@@ -318,9 +313,9 @@ ATTACKS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     ),
     "a long header": ("a.csv", "behavior " * 20_000 + "\n", with_marks),
     "many phases": ("a.csv", MANY, with_marks),
-    "ELAN of long numbers": ("a.eaf", FORMS["ELAN"][1].replace("600", LONG), with_marks),
-    "Label Studio of long numbers": ("a.json", FORMS["Label Studio"][1].replace("2.6", LONG), with_marks),
-    "VIA of long numbers": ("a.json", FORMS["VIA"][1].replace("2.6", LONG), with_marks),
+    "ELAN of long numbers": ("a.eaf", text("elan_origin.eaf", ("600", LONG)), with_marks),
+    "Label Studio of long numbers": ("a.json", text("label_studio_seconds.json", ("2.6", LONG)), with_marks),
+    "VIA of long numbers": ("a.json", text("via_options.json", ("2.6", LONG)), with_marks),
     "Label Studio without a name": ("a.json", '[{"data": {}, "annotations": []}]', with_marks),
     "a long number in a table": ("a.csv", f"video,phase,start_s\nday/a.mp4,run,{LONG}\n", with_marks),
     "brackets in a header": ("a.npy", "\x93NUMPY\1\0(#" + "(" * 9000, read_features),

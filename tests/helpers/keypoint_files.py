@@ -217,67 +217,62 @@ def nwb(path: Path, *, rate: float | None = None, times: Sequence[float] = (), p
     return path
 
 
-EVERY = (1, 1, 1)
 MARKERS = np.tile(np.pad(POSE[:, :2], ((0, 0), (0, 1))), (FRAMES, 1, 1))
-LAYOUTS: dict[str, tuple[str, Any, tuple[int, ...]]] = {
-    "OpenPose BODY_25: nose <- Nose": ("files", openpose() | {"other_07_keypoints.json": {"people": []}}, (1, 0, 1)),
+LAYOUTS: dict[str, tuple[str, Any]] = {
+    "OpenPose BODY_25": ("files", openpose() | {"other_07_keypoints.json": {"people": []}}),
     "OpenPose BODY_25, one of whom is nobody": (
         "files",
         {name: {"people": [*one["people"], {"pose_keypoints_2d": []}]} for name, one in openpose().items()},
-        (1, 0, 1),
     ),
-    "OpenPose COCO-18: nose <- Nose": ("files", openpose(18), (1, 0, 1)),
-    "OpenPose BODY_25, Pose2Sim": ("files", openpose(25, "dive.{:04d}.json"), (1, 0, 1)),
-    "OpenPose BODY_25, Pose2Sim from 1": ("files", openpose(25, "dive.{:04d}.json", 1), (1, 0, 1)),
+    "OpenPose COCO-18": ("files", openpose(18)),
+    **{f"OpenPose BODY_25, Pose2Sim from {n}": ("files", openpose(25, "dive.{:04d}.json", n)) for n in (0, 1)},
     **{
-        f"OpenPose {BY_NUMBER[n]}, as Pose2Sim writes rtmlib's": ("files", openpose(n, "dive_{:06d}.json"), (1, 0, 1))
+        f"OpenPose {BY_NUMBER[n]}, as Pose2Sim writes rtmlib's": ("files", openpose(n, "dive_{:06d}.json"))
         for n in (17, 26, 133, 136)
     },
-    "COCO results": ("json", [result(0), result(2), result(2)], (1, 0, 2)),
+    "COCO results": ("json", [result(0), result(2), result(2)]),
     "COCO annotations": (
         "json",
         {
             "images": [{"id": 70 + i, "file_name": f"dive_{i:06d}.png"} for i in range(FRAMES)],
             "annotations": [{"image_id": 71, "id": 5, "keypoints": flat([x, y, 2] for x, y, _ in POSE.tolist())}],
         },
-        (0, 1, 0),
     ),
     **{
         f"AlphaPose, {n} joints": (
             "json",
             [result(f"{frame}.jpg", n, score=2.9, box=[1, 2, 3, 4], idx=[3]) for frame in range(FRAMES)],
-            EVERY,
         )
         for n in (17, 26, 136)
     },
-    "MMPose, COCO-17, inferencer": ("json", [{"frame_id": i, "instances": [instance()]} for i in range(FRAMES)], EVERY),
+    "MMPose, COCO-17, inferencer": ("json", [{"frame_id": i, "instances": [instance()]} for i in range(FRAMES)]),
     "MMPose, named joints": (
         "json",
         {
             "meta_info": {"keypoint_id2name": {str(i): name for i, name in enumerate(COCO17)}},
             "instance_info": [{"frame_id": i + 1, "instances": [instance(track_id=4)]} for i in range(FRAMES)],
         },
-        EVERY,
     ),
-    "MMPose, COCO-17, files": ("files", {f"dive_{i:05d}.json": [instance()] if i else [] for i in range(3)}, (0, 1, 1)),
-    "DeepLabCut, table": ("csv", table(), EVERY),
-    "DeepLabCut, table of two": ("csv", table(("anna", "bea")), (2, 1, 2)),
-    "DeepLabCut, HDF5": ("h5", table(), EVERY),
-    "DeepLabCut, HDF5 of two": ("h5", table(("anna", "bea")), (2, 1, 2)),
-    "MediaPipe, by frame": ("json", [{"frame": i, "landmarks": marks()} for i in (0, 2)], (1, 0, 1)),
+    "MMPose, COCO-17, files": ("files", {f"dive_{i:05d}.json": [instance()] if i else [] for i in range(3)}),
+    "DeepLabCut, table": ("csv", table()),
+    "DeepLabCut, table of two": ("csv", table(("anna", "bea"))),
+    "DeepLabCut, HDF5": ("h5", table()),
+    "DeepLabCut, HDF5 of two": ("h5", table(("anna", "bea"))),
+    "MediaPipe, by frame": ("json", [{"frame": i, "landmarks": marks()} for i in (0, 2)]),
     "MediaPipe, by place": (
         "json",
         {"frames": [{"pose_landmarks": [marks(), marks()]}, {"pose_landmarks": []}, {"pose_landmarks": None}]},
-        (2, 0, 0),
     ),
-    "MediaPipe, in pixels": ("json", [{"landmarks": marks((1, 1))}] * 3, EVERY),
-    **{f"MediaPipe, wide, {names}": ("csv", wide(names, (0, 2)), (1, 0, 1)) for names in ("joint", "0", "1")},
-    **{f"MediaPipe, wide, all, {names}": ("csv", wide(names, None), EVERY) for names in ("joint", "0", "1")},
-    "MediaPipe, long": ("csv", long((0, 1)), (1, 1, 0)),
+    "MediaPipe, in pixels": ("json", [{"landmarks": marks((1, 1))}] * 3),
+    **{f"MediaPipe, wide, {names}": ("csv", wide(names, (0, 2))) for names in ("joint", "0", "1")},
+    **{f"MediaPipe, wide, all, {names}": ("csv", wide(names, None)) for names in ("joint", "0", "1")},
+    "MediaPipe, long": ("csv", long((0, 1))),
     **{
-        f"MediaPipe, {form}, in pixels{mark}": (f"csv{mark}", rows, EVERY)
-        for form, rows in (("wide", wide("1", (1, 2, 3), (1, 1))), ("long", long((1, 2, 3), 1, (1, 1))))
-        for mark in (",", ";", "\t")
+        f"MediaPipe, {form}, in pixels{mark}": (f"csv{mark}", rows)
+        for form, rows, mark in (
+            *(("wide", wide("1", (1, 2, 3), (1, 1)), mark) for mark in ",;\t"),
+            ("long", long((1, 2, 3), 1, (1, 1)), ","),
+        )
     },
     **{
         f"Ultralytics, COCO-17, text{' confidence' * sure}{' track' * track}": (
@@ -287,29 +282,27 @@ LAYOUTS: dict[str, tuple[str, Any, tuple[int, ...]]] = {
                 "dive_3.txt": ultralytics_line(sure, track) * 2,
                 "dive_other_2.txt": "",
             },
-            (1, 0, 2),
         )
         for sure in (False, True)
         for track in (False, True)
     },
-    "Ultralytics, COCO-17, list": ("json", [ultralytics_json(), [], ultralytics_json()], (1, 0, 1)),
+    "Ultralytics, COCO-17, list": ("json", [ultralytics_json(), [], ultralytics_json()]),
     "Ultralytics, COCO-17, files": (
         "files",
         {f"dive_{i}.json": ultralytics_json() if i != 2 else [] for i in (1, 2, 3)},
-        (1, 0, 1),
     ),
-    "TRC": ("trc", MARKERS, EVERY),
-    "C3D": ("c3d", MARKERS, EVERY),
-    "SLEAP, labels": ("slp", None, (2, 0, 2)),
-    "SLEAP, analysis": ("analysis.h5", None, (2, 0, 2)),
-    "NWB": ("nwb", None, EVERY),
+    "TRC": ("trc", MARKERS),
+    "C3D": ("c3d", MARKERS),
+    "SLEAP, labels": ("slp", None),
+    "SLEAP, analysis": ("analysis.h5", None),
+    "NWB": ("nwb", None),
 }
-"""By name, which begins like the summary: the form, the content, and the number of people in each frame."""
+"""By name: the form, and the content."""
 
 
 def placed(folder: Path, layout: str) -> Path:
     """A layout's file, or its folder of files."""
-    form, content, _ = LAYOUTS[layout]
+    form, content = LAYOUTS[layout]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"dive.{form[:3] if form.startswith('csv') else form}"
     if form == "files":

@@ -17,12 +17,8 @@ from models.published_methods import (
     Tpt,
     Usdl,
     build_published,
-    divergence,
     group_edges,
-    likert,
-    normal_loss,
     order_terms,
-    triplet_loss,
 )
 from models.stacked import MemberDropout
 
@@ -74,28 +70,6 @@ def test_target_distributions_sum_to_one_with_the_score_as_mean() -> None:
     torch.testing.assert_close(target @ net.grid, scores, atol=1e-2, rtol=0)
     deviation = ((net.grid - scores.unsqueeze(-1)).square() * target).sum(-1).sqrt()
     torch.testing.assert_close(deviation, torch.full((3,), 0.5), atol=1e-2, rtol=0)
-
-
-def test_the_divergence_of_usdl_is_that_of_the_library_and_zero_for_the_target() -> None:
-    net, x = started("usdl"), batch()
-    assert isinstance(net, Usdl)
-    predicted = net._log_distribution(x.steps, None)
-    expected = torch.nn.functional.kl_div(predicted, net.target(x.score.unsqueeze(-1)), reduction="none").sum((-1, -2))
-    net.config = PublishedConfig("usdl", width=16, dropout=0.0)
-    torch.testing.assert_close(net.loss(x, torch.zeros(2, 7), dropout(2, 7)), expected.mean(-1))
-    net._log_distribution = lambda steps, drop: net.target(x.score.unsqueeze(-1)).clamp(min=1e-12).log()  # type: ignore[method-assign]
-    assert net.loss(x, torch.zeros(2, 7), dropout(2, 7)).abs().max() < 1e-6
-    torch.testing.assert_close(net.predict(x.steps, x, torch.zeros(0), dropout(2, 7)).score, x.score, atol=1e-2, rtol=0)
-
-
-def test_groups_hold_equal_shares_of_the_training_pairs() -> None:
-    scores = torch.from_numpy(np.random.default_rng(0).exponential(1.0, 60)).float()
-    edges = group_edges(scores, 8)
-    torch.testing.assert_close(edges, -edges.flip(0))
-    apart = (scores.unsqueeze(1) - scores)[~torch.eye(60, dtype=torch.bool)]
-    shares = torch.histogram(apart, edges)[0] / len(apart)
-    assert (shares - 1 / 8).abs().max() < 0.002
-    assert apart.max() < edges[-1] == 10, "the outer groups end at the range of the scores"
 
 
 def published_groups(scores: list[float], groups: int, score_range: float) -> list[tuple[float, float]]:
@@ -175,27 +149,6 @@ def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights() -> None:
         steps = batch().steps
         loss = net.parts(steps, None)[1] if isinstance(net, Tpt) else net.steps(steps, None)[2]
         torch.testing.assert_close(loss, torch.full((2,), expected))
-
-
-def test_grades_and_their_triplets() -> None:
-    torch.testing.assert_close(
-        likert(torch.tensor([[0.0, 0, 0, 1], [1, 1, 1, 1], [1, 0, 0, 1]])), torch.tensor([10.0, 5, 5])
-    )
-    apart = torch.eye(2).expand(1, 3, 2, 2)  # grades orthogonal, equal in all performances: 0 - 1 + margin
-    torch.testing.assert_close(triplet_loss(apart, 1.0), torch.zeros(1))
-    same = torch.ones(1, 3, 2, 2)
-    torch.testing.assert_close(triplet_loss(same, 1.0), torch.ones(1))
-
-
-def test_likelihood_and_divergence_are_those_of_the_library() -> None:
-    from torch.distributions import Normal, kl_divergence
-
-    score, mean, deviation = torch.rand(3, 2, 5) + 0.1
-    expected = -Normal(mean, deviation).log_prob(score) - 0.5 * np.log(2 * np.pi)
-    torch.testing.assert_close(normal_loss(score, mean, deviation), expected)
-    mean, log_variance = torch.randn(2, 2, 5, 4, 8)
-    apart = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(torch.zeros(()), torch.ones(())))
-    torch.testing.assert_close(divergence(mean, log_variance), apart.mean(-1).sum(-1))
 
 
 def test_musdl_without_judges_is_refused() -> None:

@@ -11,17 +11,13 @@ import pytest
 
 from data.datasets.listing import list_records
 from data.datasets.rater_answers import all_answers
-from data.errors import UsageError
 from data.store.fingerprint import fingerprint_file
 from data.video import find_videos
-from data.video.decoder import probe
 from models.metrics import spearman
 from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command
-from synthetic import practice_clips
-from synthetic.dives import Dive, plan_dives, write_film
-from synthetic.practice_clips import NEW, OPTIONS, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs, make_practice_clips
-from synthetic.rendering import Options
+from synthetic.dives import plan_dives
+from synthetic.practice_clips import NEW, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +39,13 @@ def printed_by(*words: str) -> list[str]:
     return printed.getvalue().splitlines()
 
 
-def test_the_clips_are_own_videos_and_later_ones_have_other_paths(folder: Path) -> None:
+def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_theirs(
+    folder: Path, tmp_path: Path
+) -> None:
     listing = list_records("folder", folder / "videos")
     assert (listing.problems, sorted(record.name for record in listing.records)) == ((), sorted(VIDEOS))
     assert sorted(record.name for record in find_videos([folder / "new"]).records) == sorted(NEW)
     assert not set(NEW) & set(VIDEOS)
-    path = listing.records[0].path
-    assert path is not None
-    assert len(probe(path)[1]) == OPTIONS.frames
-
-
-def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_theirs(
-    folder: Path, tmp_path: Path
-) -> None:
     videos = Path(shutil.copytree(folder / "videos", tmp_path / "videos"))
     count = answer_pairs(videos)
     raters, problems = all_answers(videos)
@@ -77,23 +67,6 @@ def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_thei
         assert len(added) == PAIRS_A_VIDEO
         assert all(fingerprint_file(videos / later) in question for question in added)
         assert all(fingerprint_file(videos / "thursday/dan_4.mp4") not in question for question in added)
-    with pytest.raises(UsageError, match="no such practice clips"):
-        answer_pairs(videos, ("friday/ben_5.mp4",))
-
-
-def test_a_clip_has_the_same_bytes_each_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rendered, chosen = [], ("videos/monday/ben_1.mp4", "new/friday/anna_5.mp4")
-
-    def write_chosen(dive: Dive, path: Path, options: Options) -> None:
-        rendered.append(path)
-        if path.relative_to(tmp_path).as_posix() in chosen:
-            write_film(dive, path, options)
-
-    monkeypatch.setattr(practice_clips, "write_film", write_chosen)
-    make_practice_clips(tmp_path)
-    assert len(rendered) == len(VIDEOS) + len(NEW)
-    for name in chosen:
-        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_commands_name_the_next_one(

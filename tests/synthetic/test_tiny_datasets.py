@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 
 from data.datasets.jigsaws_kinematics import parse_kinematics
 from data.datasets.listing import list_records
-from data.splits import make_folds
 from data.video.decoder import probe
-from data.video.records import Record
 from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import make_aqa7
 from synthetic.tiny_jigsaws import make_jigsaws, official_trials
 
 
@@ -35,39 +32,7 @@ def test_synthetic_jigsaws_has_the_official_layout_and_its_traps(jigsaws: Path) 
     assert 2 <= len(times) - len(rows) <= 20
     assert record.sidecars["transcription"].read_text().split()[2::3] == ["G1", "G2"]
     assert b"\r\n" in (jigsaws / "Knot_Tying" / "meta_file_Knot_Tying.txt").read_bytes()
-
-
-def test_synthetic_slaves_are_crossed_like_the_real_ones(jigsaws: Path) -> None:
-    rows = parse_kinematics(next((jigsaws / "Suturing" / "kinematics" / "AllGestures").iterdir()))
-    speed = {start: np.linalg.norm(rows[:, start + 12 : start + 15], axis=1) for start in (0, 19, 38, 57)}
-    near = [float(np.corrcoef(speed[a], speed[b])[0, 1]) for a, b in ((0, 57), (19, 38))]
-    far = [float(np.corrcoef(speed[a], speed[b])[0, 1]) for a, b in ((0, 38), (19, 57))]
-    assert min(near) > 0.6
-    assert min(near) > max(far)
-    matrices = rows[:, 3:12].reshape(-1, 3, 3)
-    np.testing.assert_allclose(matrices @ matrices.transpose(0, 2, 1), np.tile(np.eye(3), (len(rows), 1, 1)), atol=1e-4)
-
-
-def test_all_103_trials_can_be_made_without_videos(tmp_path: Path) -> None:
     assert [len(official_trials(task)) for task in ("Suturing", "Needle_Passing", "Knot_Tying")] == [39, 28, 36]
-    make_jigsaws(tmp_path, trials=None, tasks=["Needle_Passing"], rows=30, videos=False)
-    records = list_records("jigsaws", tmp_path, tasks=["Needle_Passing"]).records
-    assert len(records) == 28
-    assert all(record.path is None for record in records)
-    assert len({score(record) for record in records}) > 5
-
-
-def test_synthetic_aqa7(tmp_path: Path) -> None:
-    make_aqa7(tmp_path, count=3, frames=5)
-    listing = list_records("aqa7", tmp_path)
-    assert len(listing.records) == 17
-    assert "sync_diving_10m/003: listed for train, but has no video" in listing.problems
-    assert all(20 <= score(record) <= 100 for record in listing.records)
-    (fold,) = make_folds("fixed", listing.records)
-    assert len(fold.test) == 6
-    record = listing.records[0]
-    assert record.path is not None
-    assert len(probe(record.path)[1]) == 5
 
 
 def planted(symmetric: bool, count: int = 200) -> tuple[NDArray[np.float64], ...]:
@@ -97,9 +62,3 @@ def test_only_both_agents_together_show_the_quality(symmetric: bool) -> None:
     assert max(explained(leader, quality), explained(follower, quality)) < 0.5
     difference = explained(leader - follower, quality)
     assert difference > 0.9 if symmetric else difference < 0.5
-
-
-def score(record: Record) -> float:
-    assert record.labels is not None
-    assert record.labels.score is not None
-    return record.labels.score

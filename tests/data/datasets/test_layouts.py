@@ -6,8 +6,10 @@ an approval file.
 
 from __future__ import annotations
 
+import json
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +25,60 @@ from data.video import Record
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import PUBLISHED, make_unlv, write_book
 
-LAYOUTS: dict[str, tuple[str, Callable[[Path], None], tuple[Mapping[str, Any], ...]]] = {}
-"""By name: the kind of set, what writes it, and the options with which it is listed."""
+Files = Mapping[str, Any]
+"""Contents by path, as `put` writes them. `%05d.jpg#3-7` at the end of a path are five files; None is no file."""
 
-Write = Callable[..., None]
+LAYOUTS: dict[str, tuple[str, Files, tuple[Mapping[str, Any], ...]]] = {}
+"""By name: the kind of set, its files, and the options with which it is listed."""
 
 
-def layout(kind: str, *options: Mapping[str, Any], **forms: Mapping[str, Any]) -> Callable[[Write], Write]:
-    """Enter a layout, or the same in several forms, each with further arguments."""
+def layout(name: str, kind: str, files: Files, *options: Mapping[str, Any], **forms: Files) -> None:
+    """Enter a layout, or the same in several forms, each with other files."""
+    for form, other in (forms or {"": {}}).items():
+        title = " ".join(filter(None, (name, form.replace("_", " "))))
+        LAYOUTS[title] = kind, {**files, **other}, options or ({},)
 
-    def enter(write: Write) -> Write:
-        for form, given in (forms or {"": {}}).items():
-            name = " ".join(filter(None, (write.__name__.strip("_").replace("_", " "), form.replace("_", " "))))
-            LAYOUTS[name] = (kind, lambda root, given=given: write(root, **given), options or ({},))  # type: ignore[misc]
-        return write
 
-    return enter
+def put(path: Path, content: Any) -> None:
+    """Write a file: a text, bytes, a matrix, the row or the lines of a workbook, or what is pickled."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif path.suffix == ".pkl":
+        path.write_bytes(pickle.dumps(content, protocol=5))
+    elif path.suffix == ".mat":
+        write_matrix(path, content[0], np.array(content[1], float))
+    elif isinstance(content, dict):
+        write_book(path, content)
+    elif path.suffix == ".xlsx":
+        book = pytest.importorskip("openpyxl").Workbook()
+        for line in content.splitlines():
+            book.active.append([*map(cell, line.split("|"))])
+        book.save(path)
+    else:
+        path.write_bytes(content.encode("utf-8", "surrogateescape"))
+
+
+def cell(text: str) -> Any:
+    """The value of a cell of a workbook: a number, a text (in quotes where it looks like a number), or None."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text or None
+
+
+def write_layout(name: str, root: Path) -> None:
+    """Write the files of a layout."""
+    root.mkdir(exist_ok=True)
+    for path, content in LAYOUTS[name][1].items():
+        pattern, _, ends = path.partition("#")
+        first, last = map(int, (ends or "0-0").split("-"))
+        for number in range(first, last + 1):
+            file = root / (pattern % number if ends else pattern)
+            if callable(content):
+                content(root)
+            elif content is not None:
+                put(file, content)
 
 
 def shown(record: Record) -> str:
@@ -68,22 +108,6 @@ def said(kind: str, root: Path, options: Mapping[str, Any]) -> Iterator[str]:
         yield f"error: {error}"
 
 
-def pickled(path: Path, value: Any, protocol: int = 3) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps(value, protocol=protocol))
-
-
-def put(path: Path, text: str = "") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
-def frames(folder: Path, numbers: Iterable[int], name: str = "{:06d}.jpg") -> None:
-    """Empty files with the names of frames: a listing opens none."""
-    for number in numbers:
-        put(folder / name.format(number))
-
-
 AWARDS = [8.5, 8.5, 8.0, 8.5, 9.0, 8.5, 8.0]
 
 
@@ -95,393 +119,325 @@ def mtl_dive(first: int, last: int, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@layout("mtl-aqa", {}, {"score": "execution", "frame_rate": 30.0}, whole={}, without_two_pictures={"last": 4})
-def mtl_aqa(root: Path, last: int = 6) -> None:
-    """The publisher's loader takes the pictures at places start_frame ... end_frame - 1, named from 000001.jpg on."""
-    labels = root / "MTL-AQA_split_0_data"
-    pickled(labels / "final_annotations_dict.pkl", {(1, 1): mtl_dive(0, 3), (1, 2): mtl_dive(3, 5)})
-    pickled(labels / "train_split_0.pkl", [(1, 1)])
-    pickled(labels / "test_split_0.pkl", [(1, 2)])
-    frames(root / "whole_videos_frames/01", range(1, last))
-
-
-@layout(
-    "mtl-aqa",
-    CoRe={"name": "final_annotations_dict_with_dive_number.pkl"},
-    MUSDL={"name": "augmented_final_annotations_dict.pkl"},
-    beside_the_publishers={"name": "augmented_final_annotations_dict.pkl", "beside": True},
-)
-def mtl_aqa_as_handed_on_by(root: Path, name: str, beside: bool = False) -> None:
-    dives = {(1, 1): mtl_dive(0, 3, dive_number="107B", judge_scores=AWARDS)}
-    dives[1, 2] = mtl_dive(3, 5, dive_number="5253B", judge_scores=np.array(AWARDS))
-    pickled(root / "info" / name, dives)
-    if beside:
-        pickled(root / "info/final_annotations_dict.pkl", {(1, 1): mtl_dive(0, 3), (1, 2): mtl_dive(3, 5)})
-    pickled(root / "info/train_split_0.pkl", [(1, 1)])
-    pickled(root / "info/test_split_0.pkl", [(1, 2)])
-    frames(root / "new/new_total_frames_256s/01", range(1, 6), "{:05d}.jpg")
-
-
-def broken(name: str, value: Any) -> dict[str, Any]:
-    return {"name": name, "value": value}
-
-
-@layout(
-    "mtl-aqa",
-    missing=broken("train_split_0", [(1, 1), (9, 77)]),
-    outside=broken("train_split_0", [(1, "../..")]),
-    both_sides=broken("train_split_0", [(1, 2)]),
-    half=broken("final_annotations_dict", {(1, 1): {"start_frame": 1}}),
-    list=broken("final_annotations_dict", [1]),
-    no_number=broken("final_annotations_dict", {(1, 1): mtl_dive(1, 3, final_score=float("nan"))}),
-)
-def mtl_aqa_with_a_broken_file(root: Path, name: str, value: Any) -> None:
-    mtl_aqa(root)
-    pickled(root / f"MTL-AQA_split_0_data/{name}.pkl", value)
-
-
-HEADERS = {
-    15: ["Sr. No.", "View", "Start_frame", "End_frame", "Position", "Difficulty", "Dive type/no.", "armstand",
-         "rotation_type", "# ss", "# tw", "Final_score", "Individual judges scores"],
-    19: ["Sr. No.", "View", "Start_frame", "End_frame", "Position", "Difficulty", "Dive type/no.", "Indi/Synchro",
-         "Height", "Final_score", "Individual judges scores"],
-    30: ["Dive No.", "Camera Angle", "Start Frame", "End Frame", "Position ", "Difficulty", "Dive Type", "Final Score",
-         None, "Judge 1 "],
-}  # fmt: skip
-PANEL = [8, "7.5", 8, 7, 8, 8, 8]
-
-
-def dive(competition: int, number: int, first: Any, last: Any, score: Any, panel: Sequence[Any] = PANEL) -> list[Any]:
-    """A row of a workbook of MTL-AQA's further competitions."""
-    row = [number, "S" if competition == 30 else "s", first, last, "p", "3"]
-    place = next(n for n, name in enumerate(HEADERS[competition]) if str(name).startswith("Final"))
-    return [*row, *[None] * (place - len(row)), score, *panel]
-
-
-RAW = {
-    15: [dive(15, 1, 2, 5, 72), [None, "ss", 30, 40], ["?", "b", 5, 9], dive(15, 2, 5, 8, 63.0)],
-    19: [dive(19, 1, 1, 4, 33.6, [*PANEL[:6], "6..5"])],
-    30: [dive(30, 1, 7.0, 9.0, 52.2, ["Execution", 8.5, 8.5]), [None, "SS", 9, 12, *[None] * 4, "Synchro."]],
+# The publisher's loader takes the pictures at places start_frame ... end_frame - 1, named from 000001.jpg on.
+LISTED = "MTL-AQA_split_0_data"
+PICTURES = "whole_videos_frames/01/%06d.jpg#1-5"
+BOTH_DIVES = {(1, 1): mtl_dive(0, 3), (1, 2): mtl_dive(3, 5)}
+MTL_AQA = {
+    f"{LISTED}/final_annotations_dict.pkl": BOTH_DIVES,
+    f"{LISTED}/train_split_0.pkl": [(1, 1)],
+    f"{LISTED}/test_split_0.pkl": [(1, 2)],
+    PICTURES: "",
 }
-BAD = [(1, 5, 8, 60), (2, 8, 8, 60), (3, 8, 9, "48..6"), (4, 8, 9, None), (5, "x", 9, 60), (6, 8, 9, "nan")]
+layout("mtl aqa", "mtl-aqa", MTL_AQA, {}, {"score": "execution", "frame_rate": 30.0}, whole={},
+       without_two_pictures={PICTURES: None, "whole_videos_frames/01/%06d.jpg#1-3": ""})  # fmt: skip
+layout(
+    "mtl aqa with a broken file", "mtl-aqa", MTL_AQA,
+    missing={f"{LISTED}/train_split_0.pkl": [(1, 1), (9, 77)]},
+    outside={f"{LISTED}/train_split_0.pkl": [(1, "../..")]},
+    both_sides={f"{LISTED}/train_split_0.pkl": [(1, 2)]},
+    half={f"{LISTED}/final_annotations_dict.pkl": {(1, 1): {"start_frame": 1}}},
+    list={f"{LISTED}/final_annotations_dict.pkl": [1]},
+    no_number={f"{LISTED}/final_annotations_dict.pkl": {(1, 1): mtl_dive(1, 3, final_score=float("nan"))}},
+)  # fmt: skip
+HANDED_ON = {
+    (1, 1): mtl_dive(0, 3, dive_number="107B", judge_scores=AWARDS),
+    (1, 2): mtl_dive(3, 5, dive_number="5253B", judge_scores=np.array(AWARDS)),
+}
+AUGMENTED = {"info/augmented_final_annotations_dict.pkl": HANDED_ON}
+layout(
+    "mtl aqa as handed on by", "mtl-aqa",
+    {"info/train_split_0.pkl": [(1, 1)], "info/test_split_0.pkl": [(1, 2)],
+     "new/new_total_frames_256s/01/%05d.jpg#1-5": ""},
+    CoRe={"info/final_annotations_dict_with_dive_number.pkl": HANDED_ON},
+    MUSDL=AUGMENTED,
+    beside_the_publishers={**AUGMENTED, "info/final_annotations_dict.pkl": BOTH_DIVES},
+)  # fmt: skip
 
-
-@layout(
-    "mtl-aqa",
-    {},
-    {"score": "execution"},
-    {"feature_names": ["any"]},
-    whole={"rows": RAW},
-    with_rows_that_cannot_be_used={"rows": {19: [dive(19, 1, 2, 5, 72), *[dive(19, *row) for row in BAD]]}},
-    without_videos={"rows": RAW, "filmed": ()},
-    without_a_column_of_scores={"rows": {15: [["Sr. No.", "View"]]}, "header": False},
-    cut={"rows": {15: RAW[15]}, "size": 200},
-    beside_the_listed_set={"rows": {1: []}, "listed": True},
+# Further competitions: a set without a split. The publisher's folder has such workbooks of the listed ones too.
+HEAD_15 = (
+    "Sr. No.|View|Start_frame|End_frame|Position|Difficulty|Dive type/no.|armstand|rotation_type|# ss|# tw|Final_score"
+    "|Individual judges scores\n"
 )
-def raw_workbooks_of_mtl_aqa(
-    root: Path,
-    rows: dict[int, Any],
-    filmed: Any = (15, 19, 30),
-    header: bool = True,
-    size: int = -1,
-    listed: bool = False,
-) -> None:
-    """Further competitions: a set without a split. The publisher's folder has such workbooks of the listed ones too."""
-    if listed:
-        mtl_aqa(root)
-    for competition, given in rows.items():
-        book = pytest.importorskip("openpyxl").Workbook()
-        for row in [*([HEADERS.get(competition, HEADERS[15])] if header else []), *given]:
-            book.active.append(row)
-        path = root / f"Raw_Annotations/{competition:02d}.xlsx"
-        put(path)
-        book.save(path)
-        path.write_bytes(path.read_bytes()[: size if size > 0 else None])
-    for competition in filmed:
-        frames(root / f"whole_videos_frames/{competition}", range(1, 10))
+WORKBOOK_15 = f"""{HEAD_15}1|s|2|5|p|"3"||||||72|8|"7.5"|8|7|8|8|8
+|ss|30|40
+?|b|5|9
+2|s|5|8|p|"3"||||||63.0|8|"7.5"|8|7|8|8|8
+"""
+HEAD_19 = (
+    "Sr. No.|View|Start_frame|End_frame|Position|Difficulty|Dive type/no.|Indi/Synchro|Height|Final_score"
+    "|Individual judges scores\n"
+)
+BAD_19 = f"""{HEAD_19}1|s|2|5|p|"3"||||72|8|"7.5"|8|7|8|8|8
+1|s|5|8|p|"3"||||60|8|"7.5"|8|7|8|8|8
+2|s|8|8|p|"3"||||60|8|"7.5"|8|7|8|8|8
+3|s|8|9|p|"3"||||48..6|8|"7.5"|8|7|8|8|8
+4|s|8|9|p|"3"|||||8|"7.5"|8|7|8|8|8
+5|s|x|9|p|"3"||||60|8|"7.5"|8|7|8|8|8
+6|s|8|9|p|"3"||||nan|8|"7.5"|8|7|8|8|8
+"""
+WORKBOOK_30 = """Dive No.|Camera Angle|Start Frame|End Frame|Position |Difficulty|Dive Type|Final Score||Judge 1 |
+1|S|7.0|9.0|p|"3"||52.2|Execution|8.5|8.5
+|SS|9|12|||||Synchro.
+"""
+RAW = {
+    "Raw_Annotations/15.xlsx": WORKBOOK_15,
+    "Raw_Annotations/19.xlsx": f'{HEAD_19}1|s|1|4|p|"3"||||33.6|8|"7.5"|8|7|8|8|6..5',
+    "Raw_Annotations/30.xlsx": WORKBOOK_30,
+}
+FILMED = dict.fromkeys((f"whole_videos_frames/{competition}/%06d.jpg#1-9" for competition in (15, 19, 30)), "")
+layout(
+    "raw workbooks of mtl aqa", "mtl-aqa", FILMED, {}, {"score": "execution"}, {"feature_names": ["any"]},
+    whole=RAW,
+    with_rows_that_cannot_be_used={"Raw_Annotations/19.xlsx": BAD_19},
+    without_videos={**RAW, **dict.fromkeys(FILMED)},
+    without_a_column_of_scores={"Raw_Annotations/15.xlsx": "Sr. No.|View"},
+    cut={"Raw_Annotations/15.xlsx": b"PK"},
+    beside_the_listed_set={**MTL_AQA, "Raw_Annotations/01.xlsx": HEAD_15},
+)  # fmt: skip
 
+# Nine cells and a factor, as `dataset/dataset_fs800.py` of AndyFrancesco29/Audio-Visual-Figure-Skating reads them.
+# MCMoE, LIMSSR and BMC-AQA read lists of the same cells under the names of `fs1000_new`.
+SKATED = "2019_SWJ_LF_A_T 60.27 63.55 7.75 7.5 8.25 8.0 8.22 1.6\n"
+MEN = "2018_GP_MS_B 31.5 34.0 6.75 6.5 7.0 6.75 7.0 {}\n"
+layout(
+    "fs1000", "fs1000", {"videos/2019_SWJ_LF_A_T.mp4": "", "videos/2018_GP_MS_B.mp4": ""},
+    *({"score": score} for score in ("tes", "pcs", "in", "factor")),
+    fs800={"train_fs800.txt": SKATED, "val_fs800.txt": MEN.format("1.0")},
+    fs1000_new={"train_fs1000_new.txt": SKATED, "val_fs1000_new.txt": MEN.format("1.0")},
+    of_factor_0={"train_fs800.txt": SKATED, "val_fs800.txt": MEN.format("0")},
+)  # fmt: skip
 
-@layout("fs1000", *({"score": score} for score in ("tes", "pcs", "in", "factor")), fs800={"form": "fs800"},
-        fs1000_new={"form": "fs1000_new"}, of_factor_0={"form": "fs800", "factor": "0"})  # fmt: skip
-def fs1000(root: Path, form: str, factor: str = "1.0") -> None:
-    """Nine cells and a factor, as `dataset/dataset_fs800.py` of AndyFrancesco29/Audio-Visual-Figure-Skating reads them.
+# As chmxu/MS_LSTM and BMC-AQA read them, and as loaders of the GDLT family skip a first line.
+LISTS = {"train.txt": "1 28.71 29.36 1\n", "test.txt": "3 28.88 27.08 1\n"}
+layout(
+    "fis v lists of", "fis-v", {**LISTS, **{f"videos/{name}.mp4": "" for name in ("001", "3", "12")}},
+    {}, {"score": "pcs"},
+    four_cells={"train.txt": "1 28.71 29.36 1\n12 36.5 31.6 0\n"},
+    three_columns={"train.txt": "1 28.71 29.36\n12 36.5 31.6\n"},
+    a_header={"train.txt": "number tes pcs\n1 28.71 29.36 1\n12 36.5 31.6 0\n"},
+    two_cells={"train.txt": "1 28.71\n"}, five_cells={"train.txt": "1 28.71 29.36 1 1\n"},
+    a_word={"train.txt": "1 a 29.36 1\n"}, a_name_twice={"train.txt": "1 28.71 29.36 1\n1 36.5 31.6 0\n"},
+)  # fmt: skip
+layout("fis v without videos", "fis-v", LISTS, {}, {"feature_names": ["1"]})
 
-    MCMoE, LIMSSR and BMC-AQA read lists of the same cells under the names of `fs1000_new`.
-    """
-    put(root / f"train_{form}.txt", "2019_SWJ_LF_A_T 60.27 63.55 7.75 7.5 8.25 8.0 8.22 1.6\n")
-    put(root / f"val_{form}.txt", f"2018_GP_MS_B 31.5 34.0 6.75 6.5 7.0 6.75 7.0 {factor}\n")
-    for name in ("2019_SWJ_LF_A_T", "2018_GP_MS_B"):
-        put(root / f"videos/{name}.mp4")
+# Rows as `data/fs_dataset.csv` of chmxu/MS_LSTM has them: skaters, contradictions, one performance twice.
+SKATERS = """number,total,tes,pcs,ded,,,
+1,57.07,28.71,29.36,1,Ann Example,2015,NHK
+2,58.16,36.53,31.63,0,Bea Example,2014,NHK
+3,48.66,25.49,23.17,0,Cy Example,2015,COC
+4,48.66,25.49,23.17,0,Cy Example,2015,COC
+5,57,28,29,0,Ann  Example ,2016,WC
+6,,,,,,,"""
+layout("fis v with skaters", "fis-v", {
+    "train_dataset.txt": "1 28.71 29.36 1\n2 36.53 31.63 0\n3 25.49 23.17 0\n",
+    "test_dataset.txt": "4 25.49 23.17 0\n5 28.0 29.0 0\n",
+    "data/fs_dataset.csv": SKATERS,
+    "videos/%d.mp4#1-5": "",
+})  # fmt: skip
 
-
-@layout("fis-v", {}, {"score": "pcs"}, four_cells={"train": "1 28.71 29.36 1\n12 36.5 31.6 0\n"},
-        three_columns={"train": "1 28.71 29.36\n12 36.5 31.6\n"},
-        a_header={"train": "number tes pcs\n1 28.71 29.36 1\n12 36.5 31.6 0\n"},
-        two_cells={"train": "1 28.71\n"}, five_cells={"train": "1 28.71 29.36 1 1\n"},
-        a_word={"train": "1 a 29.36 1\n"},
-        a_name_twice={"train": "1 28.71 29.36 1\n1 36.5 31.6 0\n"})  # fmt: skip
-def fis_v_lists_of(root: Path, train: str) -> None:
-    """As chmxu/MS_LSTM and BMC-AQA read them, and as loaders of the GDLT family skip a first line."""
-    put(root / "train.txt", train)
-    put(root / "test.txt", "3 28.88 27.08 1\n")
-    for name in ("001", "3", "12"):
-        put(root / f"videos/{name}.mp4")
-
-
-@layout("fis-v", {}, {"feature_names": ["1"]})
-def fis_v_without_videos(root: Path) -> None:
-    put(root / "train.txt", "1 28.71 29.36 1\n")
-    put(root / "test.txt", "3 28.88 27.08 1\n")
-
-
-@layout("fis-v")
-def fis_v_with_skaters(root: Path) -> None:
-    """Rows as `data/fs_dataset.csv` of chmxu/MS_LSTM has them: skaters, contradictions, one performance twice."""
-    put(root / "train_dataset.txt", "1 28.71 29.36 1\n2 36.53 31.63 0\n3 25.49 23.17 0\n")
-    put(root / "test_dataset.txt", "4 25.49 23.17 0\n5 28.0 29.0 0\n")
-    rows = ["1,57.07,28.71,29.36,1,Ann Example,2015,NHK", "2,58.16,36.53,31.63,0,Bea Example,2014,NHK"]
-    rows += [f"{number},48.66,25.49,23.17,0,Cy Example,2015,COC" for number in (3, 4)]
-    rows += ["5,57,28,29,0,Ann  Example ,2016,WC", "6,,,,,,,"]
-    put(root / "data/fs_dataset.csv", "\n".join(["number,total,tes,pcs,ded,,,", *rows]))
-    for number in range(1, 6):
-        put(root / f"videos/{number}.mp4")
-
-
-@layout("aqa7", {}, {"frame_rate": 30.0}, split_4={"name": "Split_4/split_4_{}_list.mat"},
-        consolidated={"name": "consolidated_{}_list.mat"})  # fmt: skip
-def aqa7_as_folders_of_frames(root: Path, name: str) -> None:
-    """Folders as `datasets/SevenPair.py` of yuxumin/CoRe reads them; both names of the author's lists."""
-    for side, rows in (("train", [[1, 1, 8350], [2, 12, 1520]]), ("test", [[1, 2, 7020]])):
-        write_matrix(root / name.format(side), f"consolidated_{side}_list", np.array(rows, dtype=float))
-    for sample in ("diving-out/001", "gym_vault-out/012", "diving-out/002"):
-        frames(root / sample, range(1, 4), "img_{:05d}.jpg")
-    (root / "diving-out/370").mkdir()
-
-
+# Folders as `datasets/SevenPair.py` of yuxumin/CoRe reads them; both names of the author's lists.
+OF_FRAMES = [("consolidated_train_list", [[1, 1, 8350], [2, 12, 1520]]), ("consolidated_test_list", [[1, 2, 7020]])]
+layout(
+    "aqa7 as folders of frames", "aqa7",
+    {**{f"{name}/img_%05d.jpg#1-3": "" for name in ("diving-out/001", "gym_vault-out/012", "diving-out/002")},
+     "diving-out/370": lambda root: (root / "diving-out/370").mkdir()},
+    {}, {"frame_rate": 30.0},
+    split_4=dict(zip(("Split_4/split_4_train_list.mat", "Split_4/split_4_test_list.mat"), OF_FRAMES, strict=True)),
+    consolidated={f"{name}.mat": (name, rows) for name, rows in OF_FRAMES},
+)  # fmt: skip
 TRAIN, TEST = [[1, 1, 8150], [1, 2, 4500], [3, 7, 3975], [1, 1, 8150]], [[1, 3, 10260], [6, 91, 7566]]
-VIDEOS = ("diving/001", "diving/002", "diving/003", "ski_big_air/007", "sync_diving_10m/091")
 
 
-@layout("aqa7", official={}, in_points={"scale": [1, 1, 100]},
-        with_another_video={"videos": [*VIDEOS[1:], "diving/370"]},
-        contradicting={"train": [*TRAIN, [1, 2, 4600]]}, on_both_sides={"train": [*TRAIN, TEST[0]]},
-        of_another_variable={"variable": "other"})  # fmt: skip
-def aqa7(root: Path, train: Any = TRAIN, scale: Any = 1, videos: Any = VIDEOS, variable: str = "") -> None:
-    for side, rows in (("train", train), ("test", TEST)):
-        path = root / f"Split_4/split_4_{side}_list.mat"
-        write_matrix(path, variable or f"consolidated_{side}_list", np.array(rows, dtype=float) / scale)
-    for name in videos:
-        put(root / f"Actions/{name}.avi")
-
-
-@layout("finediving", *({"difficulty": rule, "score": score} for rule in ("published", "from_awards")
-                        for score in ("", "execution")))  # fmt: skip
-def finediving_whose_difficulty_awards_contradict(root: Path) -> None:
-    """86.7 = 3.4 x 25.5, so the published 3.3 is wrong; without a difficulty that fits, the published one stays."""
-    keys = [("a", 0), ("a", 1)]
-    fine = {key: ["307C", score, 3.3, [2, 4], [5, 5, 9]] for key, score in zip(keys, (86.7, 77.0), strict=True)}
-    awards = [8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5]
-    coarse = {key: {"dive_score": fine[key][1], "difficulty": 3.3, "judge_scores": awards} for key in keys}
-    pickled(root / "Annotations/fine-grained_annotation_aqa.pkl", fine)
-    pickled(root / "Annotations/FineDiving_coarse_annotation.pkl", coarse)
-    pickled(root / "Annotations/train_split.pkl", keys[:1])
-    pickled(root / "Annotations/test_split.pkl", keys[1:])
-    for name, number in keys:
-        frames(root / f"FineDiving/{name}/{number}", range(1, 4), "{:05d}.jpg")
-
-
-KEYS = [("FINADivingWorldCup2021_Men3m_final_r1", 0), ("01", 4)]
-
-
-@layout("finediving", whole={}, without_awards={"coarse": None}, whose_awards_are_empty={"coarse": {KEYS[0]: {}}},
-        whose_awards_are_below_0={"coarse": {KEYS[0]: {"judge_scores": [-1.0], "difficulty": 3.0}}},
-        whose_awards_are_a_list={"coarse": [1]})  # fmt: skip
-def finediving(root: Path, coarse: Any = ()) -> None:
-    """Entries as `datasets/FineDiving_Pair.py` of xujinglin/FineDiving reads them: score, difficulty, labels."""
-    fine = {key: ["107B", 76.5, 3.0, [2, 4], np.array([5] * 3 + [9] * 2 + [1] * 4)] for key in KEYS}
-    awards = {
-        KEYS[0]: {"dive_score": 76.5, "difficulty": 3.0, "judge_scores": [8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5]},
-        KEYS[1]: {"dive_score": 76.5, "difficulty": 3.1, "judge_scores": [8.5, 55.5, 45.0]},
+def listed(train: Any, test: Any = TEST, **names: str) -> Files:
+    """The two lists of AQA-7."""
+    return {
+        f"Split_4/split_4_{side}_list.mat": (names.get(side, f"consolidated_{side}_list"), rows)
+        for side, rows in (("train", train), ("test", test))
     }
-    pickled(root / "Annotations/FineDiving_fine-grained_annotation.pkl", fine, protocol=5)
-    if coarse is not None:
-        pickled(root / "Annotations/FineDiving_coarse_annotation.pkl", coarse or awards)
-    pickled(root / "train_test_split/train_split.pkl", KEYS[:1])
-    pickled(root / "train_test_split/test_split.pkl", KEYS[1:])
-    for name, number in KEYS:
-        frames(root / f"FINADiving_MTL_256s/{name}/{number}", range(489, 498), "{:05d}.jpg")
 
 
-@layout("rhythmic-gymnastics")
-def rhythmic_gymnastics(root: Path) -> None:
-    """Blanks and tabs, as `dataset.py` of qinghuannn/ACTION-NET reads them; the header is skipped."""
-    head = "Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length\n"
-    put(root / "data/train.txt", f"{head}Ball_002\t7.4 7.9 15.3\t0.0\t93\r\n")
-    put(root / "data/test.txt", f"{head}Ribbon_250\t6.1 7.0 12.8\t0.3\t88\n")
-    for name in ("Ball_002", "Ribbon_250"):
-        put(root / f"RG_public/{name}.mp4")
+layout(
+    "aqa7", "aqa7",
+    {**listed(TRAIN), **{f"Actions/{name}.avi": "" for name in (
+        "diving/001", "diving/002", "diving/003", "ski_big_air/007", "sync_diving_10m/091")}},
+    official={},
+    in_points=listed(*(np.array(rows) / [1, 1, 100] for rows in (TRAIN, TEST))),
+    with_another_video={"Actions/diving/001.avi": None, "Actions/diving/370.avi": ""},
+    contradicting=listed([*TRAIN, [1, 2, 4600]]), on_both_sides=listed([*TRAIN, TEST[0]]),
+    of_another_variable=listed(TRAIN, train="other", test="other"),
+    without_a_list={"Split_4/split_4_train_list.mat": None},
+    **{f"with_the_rows_{rows}": listed(rows) for rows in (
+        [[0, 1, 5]], [[7, 1, 5]], [[1.5, 1, 5]], [[1, 0, 5]], [[1, 1, np.nan]], [[1, 1, -3]], [[1] * 4], [[]])},
+)  # fmt: skip
 
+# 86.7 = 3.4 x 25.5, so the published 3.3 is wrong; without a difficulty that fits, the published one stays.
+SEVEN = {"difficulty": 3.3, "judge_scores": [8.5, 8.5, 8.5, 9.0, 8.0, 8.5, 8.5]}
+layout(
+    "finediving whose difficulty awards contradict", "finediving",
+    {
+        "Annotations/fine-grained_annotation_aqa.pkl": {
+            ("a", number): ["307C", score, 3.3, [2, 4], [5, 5, 9]] for number, score in enumerate((86.7, 77.0))
+        },
+        "Annotations/FineDiving_coarse_annotation.pkl": {
+            ("a", number): {"dive_score": score, **SEVEN} for number, score in enumerate((86.7, 77.0))
+        },
+        "Annotations/train_split.pkl": [("a", 0)], "Annotations/test_split.pkl": [("a", 1)],
+        "FineDiving/a/0/%05d.jpg#1-3": "", "FineDiving/a/1/%05d.jpg#1-3": "",
+    },
+    *({"difficulty": rule, "score": score} for rule in ("published", "from_awards") for score in ("", "execution")),
+)  # fmt: skip
 
-@layout("unlv", {}, {"score": "execution"})
-def unlv(root: Path) -> None:
-    """Names of `data_files/README_diving.txt` in YeTianJHU/diving-score; indices count from 1."""
-    place = root / "diving"
-    write_matrix(place / "diving_overall_scores.mat", "overall_scores", np.array([[83.3], [57.75], [90.0]]))
-    write_matrix(place / "diving_difficulty_level.mat", "difficulty_level", np.array([[3.4], [3.3], [3.6]]))
-    write_matrix(place / "split_300_70/training_idx.mat", "training_idx", np.array([[1.0, 3.0]]))
-    write_matrix(place / "split_300_70/testing_idx.mat", "testing_idx", np.array([[2.0]]))
-    for number in (1, 2, 3):
-        put(place / f"diving_samples_len_ori/{number:03d}.avi")
-        put(place / f"diving_samples_len_151_lstm/{number:03d}.avi")
+# Entries as `datasets/FineDiving_Pair.py` of xujinglin/FineDiving reads them: score, difficulty, labels.
+KEYS = [("FINADivingWorldCup2021_Men3m_final_r1", 0), ("01", 4)]
+COARSE = "Annotations/FineDiving_coarse_annotation.pkl"
+layout(
+    "finediving", "finediving",
+    {
+        "Annotations/FineDiving_fine-grained_annotation.pkl": {
+            key: ["107B", 76.5, 3.0, [2, 4], np.array([5] * 3 + [9] * 2 + [1] * 4)] for key in KEYS
+        },
+        COARSE: {
+            KEYS[0]: {"dive_score": 76.5, "difficulty": 3.0, "judge_scores": SEVEN["judge_scores"]},
+            KEYS[1]: {"dive_score": 76.5, "difficulty": 3.1, "judge_scores": [8.5, 55.5, 45.0]},
+        },
+        "train_test_split/train_split.pkl": KEYS[:1], "train_test_split/test_split.pkl": KEYS[1:],
+        **{f"FINADiving_MTL_256s/{name}/{number}/%05d.jpg#489-497": "" for name, number in KEYS},
+    },
+    whole={}, without_awards={COARSE: None}, whose_awards_are_empty={COARSE: {KEYS[0]: {}}},
+    whose_awards_are_below_0={COARSE: {KEYS[0]: {"judge_scores": [-1.0], "difficulty": 3.0}}},
+    whose_awards_are_a_list={COARSE: [1]},
+)  # fmt: skip
 
+# Blanks and tabs, as `dataset.py` of qinghuannn/ACTION-NET reads them; the header is skipped.
+RG_HEAD = "Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length\n"
+layout("rhythmic gymnastics", "rhythmic-gymnastics", {
+    "data/train.txt": f"{RG_HEAD}Ball_002\t7.4 7.9 15.3\t0.0\t93\r\n",
+    "data/test.txt": f"{RG_HEAD}Ribbon_250\t6.1 7.0 12.8\t0.3\t88\n",
+    "RG_public/Ball_002.mp4": "", "RG_public/Ribbon_250.mp4": "",
+})  # fmt: skip
 
-@layout("unlv", {}, {"score": "execution"})
-def unlv_with_vaults(root: Path) -> None:
-    """A vault has no execution, for its difficulty is not published."""
-    make_unlv(root, count=8, frames=2)
+# A vault has no execution, for its difficulty is not published.
+layout("unlv with vaults", "unlv", {"": partial(make_unlv, count=8, frames=2)}, {}, {"score": "execution"})
 
-
-@layout("ui-prmd")
-def ui_prmd(root: Path) -> None:
-    """66 numbers a row, and folders with blanks."""
-    row = ",".join(f"{value:.6f}" for value in np.linspace(-40, 80, 66))
-    for folder, end in (("Segmented Movements", ""), ("Incorrect Segmented Movements", "_inc")):
-        for kind in ("positions", "angles"):
-            put(root / folder / "Kinect" / kind.capitalize() / f"m10_s07_e02_{kind}{end}.txt", f"{row}\n" * 4)
-
-
-@layout("ui-prmd", {}, {"feature_names": ["a/m01_s02_e03_positions_inc", "m01_s01_e01", "mine"]})
-def ui_prmd_without_files(root: Path) -> None:
-    root.mkdir(exist_ok=True)
-
+# 66 numbers a row, and folders with blanks.
+NUMBERS = (",".join(f"{value:.6f}" for value in np.linspace(-40, 80, 66)) + "\n") * 4
+layout("ui prmd", "ui-prmd", {
+    f"{folder}/Kinect/{kind.capitalize()}/m10_s07_e02_{kind}{end}.txt": NUMBERS
+    for folder, end in (("Segmented Movements", ""), ("Incorrect Segmented Movements", "_inc"))
+    for kind in ("positions", "angles")
+})  # fmt: skip
+layout("ui prmd without files", "ui-prmd", {},
+       {}, {"feature_names": ["a/m01_s02_e03_positions_inc", "m01_s01_e01", "mine"]})  # fmt: skip
 
 NAME = "280914_103748"
 ROW = ",".join(["0.5,0.25,2.0,2"] * 25)
-ORIGINAL, COPY = f"JointPosition{NAME}.csv", f"JointPosition{NAME} (1).csv"
+ORIGINAL, COPY = f"Raw/JointPosition{NAME}.csv", f"Raw/JointPosition{NAME} (1).csv"
 FOUR = f"\n\n{ROW},\n{ROW},{ROW},\n{ROW},\n"
-SCORES = {"clinical TS Ex#1": 40.5, "clinical PO Ex#1": 10.25, "clinical CF Ex#1": 30.25}
-FIRST = 6_350_000_000_000
+STAMPS = "\n\n6350000000000,\n6350000333333,\n6350000666666,\n"
+"""Time stamps of a Kinect: 100 ns units after two empty rows, each with a comma."""
+CLOCK, BOOK = f"Raw/TimeStamp{NAME}.csv", "Label/ClinicalAssessment_E_ID1{}.xlsx"
 
 
-def stamps(count: int, first: int = FIRST) -> str:
-    """Time stamps of a Kinect: 100 ns units after two empty rows, each with a comma."""
-    return "\n\n" + "".join(f"{first + 333_333 * frame},\n" for frame in range(count))
+def book(total: float = 40.5, subject: str = "E_ID1", exercise: int = 1, whole: bool = True) -> dict[str, Any]:
+    """The cells of a workbook."""
+    parts = {"clinical PO Ex#1": 10.25, "clinical CF Ex#1": 30.25} if whole else {}
+    return {"Subject ID": subject, f"clinical TS Ex#{exercise}": total, **parts}
 
 
-def book(suffix: str = "", subject: str = "E_ID1", **scores: float) -> tuple[str, dict[str, Any]]:
-    """The name of a workbook, and its cells."""
-    return f"Label/ClinicalAssessment_E_ID1{suffix}.xlsx", {"Subject ID": subject, **(scores or SCORES)}
+def exercise(person: str, files: Files) -> dict[str, Any]:
+    return {f"CG/Expert/{person}/Es1/{name}": content for name, content in files.items()}
 
 
-@layout(
-    "kimore",
-    whole={},
-    and_a_copy={f"Raw/{COPY}": f"{ROW},\n" * 4},
-    whose_original_is_short={f"Raw/{COPY}": FOUR, f"Raw/{ORIGINAL}": f"{ROW},\n{ROW},\n"},
-    whose_original_is_empty={f"Raw/{COPY}": FOUR, f"Raw/{ORIGINAL}": ""},
-    whose_original_is_damaged={f"Raw/{COPY}": FOUR, f"Raw/{ORIGINAL}": f"{ROW},\nx,{ROW[4:]}\n"},
-    whose_recordings_are_all_short={f"Raw/{COPY}": f"{ROW},\n", f"Raw/{ORIGINAL}": f"{ROW},\n"},
-    of_another_person=dict([book(subject="E_ID2")]),
-    spelled_otherwise=dict([book(subject="E ID01")]),
-    without_a_name=dict([book(subject="")]),
-    without_the_score=dict([book(**{"clinical TS Ex#2": 40.5})]),
-    of_a_damaged_workbook={book()[0]: b"PK"},
-    beside_the_workbook_of_another=dict([book(" (1)", "E_ID2", **{"clinical TS Ex#1": 10.0})]),
-    of_workbooks_that_differ=dict([book(" (1)", **{"clinical TS Ex#1": 41.0})]),
-    of_workbooks_of_which_one_fits=dict([book(" (1)", **{**SCORES, "clinical TS Ex#1": 45})]),
-    beside_a_damaged_workbook={book(" (1)")[0]: b"PK"},
-    with_a_wrong_total=dict([book(**{**SCORES, "clinical TS Ex#1": 45})]),
-    with_a_sixth_exercise={"../Es6/Raw/x.txt": ""},
-    without_joints_everywhere={"../../E_ID8/Es2/Raw/x.txt": ""},
-    without_joints_here={"../../E_ID8/Es3/Raw/x.txt": ""},
-    with_a_gap={f"Raw/TimeStamp{NAME}.csv": stamps(3) + stamps(1, FIRST + 21_000_000)},
-    with_another_unit={f"Raw/TimeStamp{NAME}.csv": "0\n33\n67\n100\n"},
-    without_time_stamps={f"Raw/TimeStamp{NAME}.csv": None},
-)
-def kimore(root: Path, **files: Any) -> None:
-    """An exercise with one recording of four frames, of which one row has two, and what else is there."""
-    there = {
-        f"Raw/{ORIGINAL}": FOUR,
-        f"Raw/JointOrientation{NAME}.csv": f"{ROW},\n",
-        f"Raw/TimeStamp{NAME}.csv": stamps(4),
-        **dict([book()]),
-    }
-    for person, content_of in (("E_ID1", there | files), ("E_ID9", there | {book()[0]: book(subject="E_ID9")[1]})):
-        for name, content in content_of.items():
-            path = (root / "CG/Expert" / person / "Es1" / name).parent.resolve() / Path(name).name
-            if isinstance(content, dict):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_book(path, content)
-            elif content is not None:
-                put(path)
-                path.write_bytes(content if isinstance(content, bytes) else content.encode())
+# An exercise with one recording of four frames, of which one row has two, and what else is there.
+RECORDED = {ORIGINAL: FOUR, f"Raw/JointOrientation{NAME}.csv": f"{ROW},\n", CLOCK: f"{STAMPS}6350000999999,\n"}
+KIMORE: dict[str, Files] = {
+    "whole": {},
+    "and a copy": {COPY: f"{ROW},\n" * 4},
+    "whose original is short": {COPY: FOUR, ORIGINAL: f"{ROW},\n{ROW},\n"},
+    "whose original is empty": {COPY: FOUR, ORIGINAL: ""},
+    "whose original is damaged": {COPY: FOUR, ORIGINAL: f"{ROW},\nx,{ROW[4:]}\n"},
+    "whose recordings are all short": {COPY: f"{ROW},\n", ORIGINAL: f"{ROW},\n"},
+    "of another person": {BOOK.format(""): book(subject="E_ID2")},
+    "spelled otherwise": {BOOK.format(""): book(subject="E ID01")},
+    "without a name": {BOOK.format(""): book(subject="")},
+    "without the score": {BOOK.format(""): book(exercise=2, whole=False)},
+    "of a damaged workbook": {BOOK.format(""): b"PK"},
+    "beside the workbook of another": {BOOK.format(" (1)"): book(10.0, "E_ID2", whole=False)},
+    "of workbooks that differ": {BOOK.format(" (1)"): book(41.0, whole=False)},
+    "of workbooks of which one fits": {BOOK.format(" (1)"): book(45)},
+    "beside a damaged workbook": {BOOK.format(" (1)"): b"PK"},
+    "with a wrong total": {BOOK.format(""): book(45)},
+    "with a sixth exercise": {"../Es6/Raw/x.txt": ""},
+    "without joints everywhere": {"../../E_ID8/Es2/Raw/x.txt": ""},
+    "without joints here": {"../../E_ID8/Es3/Raw/x.txt": ""},
+    "with a gap": {CLOCK: f"{STAMPS}6350021000000,\n"},
+    "with another unit": {CLOCK: "0\n33\n67\n100\n"},
+    "without time stamps": {CLOCK: None},
+}
+layout(
+    "kimore", "kimore",
+    exercise("E_ID1", {**RECORDED, BOOK.format(""): book()})
+    | exercise("E_ID9", {**RECORDED, BOOK.format(""): book(subject="E_ID9")}),
+    **{form: exercise("E_ID1", files) for form, files in KIMORE.items()},
+)  # fmt: skip
+
+
+def videos_of(text: str) -> Files:
+    """A table, and the video that each row names, which nobody opens."""
+    return {line.partition(",")[0]: "" for line in text.splitlines()[1:]} | {"labels.csv": text.rstrip("\n")}
 
 
 HEAD = "video,final,execution,synchronisation,difficulty,split,original,event"
-
-
-@layout(
-    "tasd2",
-    of_both_events={"rows": ["3m/001.mp4,71.1,38.5,40.2,2.8,train,,3m", "10m/9.mp4,80,,,,test,,Sync. Diving 10 m"]},
-    **{f"whose_copy_names_{named}": {"rows": ["3m/001.mp4,71,,,,train,,3m", f"3m/001_m.mp4,71,,,,test,{named},3m"]}
+CHAINS = """3m/a.mp4,1,,,,,3m/b,3m
+3m/b.mp4,1,,,,,3m/c,3m
+3m/c.mp4,1,,,,,3m/b,3m
+3m/d.mp4,1,,,,,3m/a,3m
+3m/e.mp4,1,,,,,,3m"""
+layout(
+    "tasd2", "tasd2", {},
+    of_both_events=videos_of(
+        f"{HEAD}\n3m/001.mp4,71.1,38.5,40.2,2.8,train,,3m\n10m/9.mp4,80,,,,test,,Sync. Diving 10 m"),
+    **{f"whose_copy_names_{named}": videos_of(f"{HEAD}\n3m/001.mp4,71,,,,train,,3m\n3m/001_m.mp4,71,,,,test,{named},3m")
        for named in ("3m/001.mp4", "3m/001", "001", "001.mp4")},
-    of_chains_and_loops={"rows": [f"3m/{name}.mp4,1,,,,,{of},3m" for name, of in
-                                  (("a", "3m/b"), ("b", "3m/c"), ("c", "3m/b"), ("d", "3m/a"), ("e", ""))]},
-    without_its_originals={"rows": ["3m/001_m.mp4,71,,,,,3m/000,3m", "3m/2.mp4,7,,,,,x,3m", "3m/3.mp4,7,,,,,x,3m"]},
-    without_a_score={"rows": ["3m/001.mp4,,1,1,1,train,,3m"]},
-    of_another_event={"rows": ["3m/001.mp4,3,1,1,1,train,,5m"]},
-    whose_folder_is_the_event={"rows": ["10m/1.mp4,1"], "head": "video,final"},
-    without_a_table={"rows": None},
+    of_chains_and_loops=videos_of(f"{HEAD}\n{CHAINS}"),
+    without_its_originals=videos_of(
+        f"{HEAD}\n3m/001_m.mp4,71,,,,,3m/000,3m\n3m/2.mp4,7,,,,,x,3m\n3m/3.mp4,7,,,,,x,3m"),
+    without_a_score=videos_of(f"{HEAD}\n3m/001.mp4,,1,1,1,train,,3m"),
+    of_another_event=videos_of(f"{HEAD}\n3m/001.mp4,3,1,1,1,train,,5m"),
+    whose_folder_is_the_event=videos_of("video,final\n10m/1.mp4,1"),
+    without_a_table={},
 )  # fmt: skip
-def tasd2(root: Path, rows: list[str] | None, head: str = HEAD) -> None:
-    root.mkdir(exist_ok=True)
-    for row in rows or ():
-        put(root / row.partition(",")[0])
-    if rows is not None:
-        put(root / "labels.csv", "\n".join([head, *rows]))
 
-
-def meta(trial: str, items: str = "3 3 3 3 3 3") -> str:
-    cells = items.split()
-    return "\t".join([trial, "", "E", str(sum(map(int, cells))), "", *cells]) + "\r\n"
-
-
-BOTH = meta("Suturing_B001") + meta("Suturing_I005", "1 2 3 4 5 5")
-KINEMATICS = " ".join(["0.5"] * 76) + "\n"
-
-
-@layout(
-    "jigsaws",
+BOTH = "Suturing_B001\t\tE\t18\t\t3\t3\t3\t3\t3\t3\r\nSuturing_I005\t\tE\t20\t\t1\t2\t3\t4\t5\t5\r\n"
+META, KINEMATICS = "Suturing/meta_file_Suturing.txt", "Suturing/kinematics/AllGestures/Suturing_{}.txt"
+VIDEO = "Suturing/video/Suturing_{}_capture{}.avi"
+# Two scored trials of suturing, two views each, CRLF and empty columns in the meta file.
+JIGSAWS = {META: BOTH} | {
+    path: content
+    for trial in ("B001", "I005")
+    for path, content in {
+        VIDEO.format(trial, 1): "frames", VIDEO.format(trial, 2): "frames",
+        KINEMATICS.format(trial): (" ".join(["0.5"] * 76) + "\n") * 3,
+        f"Suturing/transcriptions/Suturing_{trial}.txt": "1 2 G1 \n3 3 G5 \n",
+    }.items()
+}  # fmt: skip
+layout(
+    "jigsaws", "jigsaws", JIGSAWS,
     whole={},
-    of_kinematics={f"video/Suturing_{trial}_capture{view}.avi": None for trial in ("B001", "I005") for view in (1, 2)},
+    of_kinematics=dict.fromkeys(path for path in JIGSAWS if path.endswith(".avi")),
     with_holes={
-        "kinematics/AllGestures/Suturing_B001.txt": "", "video/Suturing_B001_capture2.avi": None,
-        "video/Suturing_I005_capture1.avi": None, "video/Suturing_I005_capture2.avi": None,
-        "kinematics/AllGestures/Suturing_I005.txt": None, "kinematics/AllGestures/Suturing_H002.txt": "",
-        "video/Suturing_Z009_capture1.avi": "",
+        KINEMATICS.format("B001"): "", VIDEO.format("B001", 2): None, VIDEO.format("I005", 1): None,
+        VIDEO.format("I005", 2): None, KINEMATICS.format("I005"): None, KINEMATICS.format("H002"): "",
+        VIDEO.format("Z009", 1): "",
     },
-    with_a_line_twice={"meta_file_Suturing.txt": BOTH + BOTH},
-    **{f"with_the_line_{line.replace(' ', '_')}": {"meta_file_Suturing.txt": BOTH + line} for line in (
+    with_a_line_twice={META: BOTH + BOTH},
+    **{f"with_the_line_{line.replace(' ', '_')}": {META: BOTH + line} for line in (
         "Suturing_C001 E 19 3 3 3 3 3 3", "Suturing_C001 E 18 3 3 3 3 3", "Knot_Tying_B001 E 18 3 3 3 3 3 3",
         "Suturing_C001 E nan 3 3 3 3 3 3", "Suturing_C001 E 18 3 3 3 3 3 \uff13", "Suturing_I005 E 18 3 3 3 3 3 3")},
-    with_an_empty_meta_file={"meta_file_Suturing.txt": ""},
-    without_a_meta_file={"meta_file_Suturing.txt": None},
+    with_an_empty_meta_file={META: ""},
+    without_a_meta_file={META: None},
 )  # fmt: skip
-def jigsaws(root: Path, **files: str | None) -> None:
-    """Two scored trials of suturing, two views each, CRLF and empty columns in the meta file."""
-    there: dict[str, str | None] = {"meta_file_Suturing.txt": BOTH}
-    for trial in ("Suturing_B001", "Suturing_I005"):
-        there |= {f"video/{trial}_capture{view}.avi": "frames" for view in (1, 2)}
-        there |= {
-            f"kinematics/AllGestures/{trial}.txt": KINEMATICS * 3,
-            f"transcriptions/{trial}.txt": "1 2 G1 \n3 3 G5 \n",
-        }
-    for name, content in (there | files).items():
-        if content is not None:
-            path = root / "Suturing" / name
-            put(path)
-            path.write_bytes(content.encode())
-
 
 EVERY_COLUMN = """Task,video,score,execution,synchronization,difficulty,group,subject,split
 dive,day 1/b.mp4,7.5,8,9.25,3.1,g1,s1,Train
@@ -500,39 +456,33 @@ ROWS = (
     *("C:\\a.mp4,1", "day 1/../../a.mp4,1", "/etc/passwd,1", ",1", '"a.mp4,1', "a.mp4,1\0", "\udcff.mp4,2"),
     "<script>\x1b[2J.mp4,<b>",
 )
-
-
-@layout(
-    "folder",
-    without_a_table={"text": None},
-    with_every_column={"text": EVERY_COLUMN},
-    with_composed_names={"text": "video,score\nday 1/a\u0308.avi,3\n"},
-    with_rows_that_match_nothing={"text": UNMATCHED},
-    with_loose_names={"text": "video,score\nA,1\nB.MOV,2\na\u0308,3\n"},
-    with_loose_names_that_fit_two_files={"text": "video,score\nA,1\nB.MOV,2\n", "more": "b.mp4"},
-    with_a_spreadsheet={"text": None, "more": "points.xls"},
-    with_a_score_under_another_name={"text": "video,points,coach\na.mp4,7.5,Eva\n"},
-    with_a_score_and_points={"text": "video,score,points\na.mp4,7.5,3\n"},
-    with_a_delimiter_in_quotes={"text": 'video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n'},
-    with_an_empty_table={"text": ""},
-    with_names_alone={"text": "name,score\na.mp4,1\n"},
-    with_a_column_twice={"text": "video,score,score\na.mp4,1,2\n"},
-    with_a_side_of_another_name={"text": "video,score,split\na.mp4,1,valid\n"},
-    **{f"with_the_row_{number}": {"text": f"video,score\n{row}\n"} for number, row in enumerate(ROWS)},
-)
-def folder(root: Path, text: str | None, more: str = "") -> None:
-    """Three videos, and a table of scores."""
-    for name in filter(None, ("a.mp4", "day 1/b.mp4", "day 1/ä.avi", more)):
-        put(root / name)
-    if text is not None:
-        (root / "scores.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+TABLES = {
+    "with every column": EVERY_COLUMN,
+    "with composed names": "video,score\nday 1/a\u0308.avi,3\n",
+    "with rows that match nothing": UNMATCHED,
+    "with loose names": "video,score\nA,1\nB.MOV,2\na\u0308,3\n",
+    "with loose names that fit two files": "video,score\nA,1\nB.MOV,2\n",
+    "with a score under another name": "video,points,coach\na.mp4,7.5,Eva\n",
+    "with a score and points": "video,score,points\na.mp4,7.5,3\n",
+    "with a delimiter in quotes": 'video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n',
+    "with an empty table": "",
+    "with names alone": "name,score\na.mp4,1\n",
+    "with a column twice": "video,score,score\na.mp4,1,2\n",
+    "with a side of another name": "video,score,split\na.mp4,1,valid\n",
+    **{f"with the row {number}": f"video,score\n{row}\n" for number, row in enumerate(ROWS)},
+}
+FOLDER = {"a.mp4": "", "day 1/b.mp4": "", "day 1/ä.avi": ""}
+layout("folder", "folder", FOLDER, without_a_table={}, with_a_spreadsheet={"points.xls": ""})
+for form, text in TABLES.items():
+    second = {"b.mp4": ""} if "two" in form else {}
+    layout(f"folder {form}", "folder", {**FOLDER, **second, "scores.csv": text})
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_is_listed_as_approved(tmp_path: Path, name: str, snapshot: SnapshotAssertion) -> None:
-    kind, write, options = LAYOUTS[name]
+    kind, _, options = LAYOUTS[name]
     root = tmp_path / "set"
-    write(root)
+    write_layout(name, root)
     try:
         lines = [f"recognised as {kind_of(root)[0]}"]
     except AimError:
@@ -543,7 +493,7 @@ def test_a_layout_is_listed_as_approved(tmp_path: Path, name: str, snapshot: Sna
 
 
 def test_a_skater_is_on_one_side_of_a_split_of_ours_and_the_official_one_is_audited(tmp_path: Path) -> None:
-    LAYOUTS["fis v with skaters"][1](tmp_path)
+    write_layout("fis v with skaters", tmp_path)
     records = list_records("fis-v", tmp_path).records
     assert audit(fixed(records), records).shared == {"subject": 2}, "the skaters of 1 and 5, and of 3 and 4"
     for fold in kfold(records, k=2):
@@ -551,7 +501,7 @@ def test_a_skater_is_on_one_side_of_a_split_of_ours_and_the_official_one_is_audi
 
 
 def test_the_folder_of_one_task_of_jigsaws_names_the_one_above(tmp_path: Path) -> None:
-    LAYOUTS["jigsaws whole"][1](tmp_path)
+    write_layout("jigsaws whole", tmp_path)
     with pytest.raises(UsageError, match="Give the folder above Suturing"):
         list_records("jigsaws", tmp_path / "Suturing")
 
@@ -567,7 +517,7 @@ def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tm
 
 
 def test_a_set_without_a_split_names_the_protocol_to_use(tmp_path: Path) -> None:
-    LAYOUTS["raw workbooks of mtl aqa whole"][1](tmp_path)
+    write_layout("raw workbooks of mtl aqa whole", tmp_path)
     records = list_records("mtl-aqa", tmp_path).records
     with pytest.raises(DataError, match="protocol=kfold"):
         make_folds("fixed", records)

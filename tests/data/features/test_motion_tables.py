@@ -10,22 +10,22 @@ import pytest
 from data.features import named_features, read_features, with_features
 from data.video import Listing, Record
 
-HEADER = (
-    "Coordinates",
-    "version=1",
-    "nRows=3",
-    "nColumns=2",
-    "inDegrees=yes",
-    "",
-    "Units are S.I. units",
-    "",
-    "endheader",
-)
+HEAD = """Coordinates
+version=1
+nRows=3
+nColumns=2
+inDegrees=yes
+
+Units are S.I. units
+
+endheader
+time\tright knee\tleft knee
+"""
 
 
 def mot(path: Path, rows: str = "0.0\t10.5\t-3\n0.04\t11\t-2.5\n0.08\t12\t0\n") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*HEADER, "time\tright knee\tleft knee"]) + "\n" + rows, "utf-8")
+    path.write_text(HEAD + rows, "utf-8")
     return path
 
 

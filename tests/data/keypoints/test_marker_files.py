@@ -87,16 +87,18 @@ def test_agents_are_in_the_order_of_the_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(motion.times, np.arange(FRAMES) / FPS)
 
 
-def test_two_people_of_files_without_a_video_are_two_agents(tmp_path: Path) -> None:
+def test_two_people_without_a_video_are_two_agents_in_the_unit_that_their_files_name(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the readers are tested without it too")
-    two_people(tmp_path / "set", "m")
-    settings = {"dataset.root": str(tmp_path / "set"), "skeleton.agents": 2, "timesteps.secondary": ["skeleton:1"]}
-    settings |= {"cache": str(tmp_path / "cache"), "work.workers": 0, "skeleton.smoothing_s": 0}
-    assert api.extract(config="skeletons", overrides=settings).ok
-    name = "dive_Sports2D/dive_Sports2D_m_person00.trc"
-    points = read(output_of(tmp_path / "cache", "skeleton", name)).output.arrays["keypoints"].values
-    assert points.shape == (FRAMES, 2, 17, 3)
-    assert np.isfinite(points[1:, :, NOSE, 0]).all()
+    name = "dive_Sports2D/dive_Sports2D_m_person0{}.trc"
+    for person in (0, 1):
+        trc(tmp_path / "set" / name.format(person), places(depth=3, scale=1 + person), NAMES, unit="cm")
+    settings: dict[str, Any] = {"dataset.root": tmp_path / "set", "cache": tmp_path / "cache", "work.workers": 0}
+    settings |= {"skeleton.agents": 2, "timesteps.secondary": ["skeleton:1"], "skeleton.unit": "mm"}
+    assert api.extract(config="skeletons", overrides={**settings, "skeleton.smoothing_s": 0}).ok
+    made = read(output_of(tmp_path / "cache", "skeleton", name.format(0))).output.arrays["keypoints"].values
+    for person in (0, 1):
+        expected = 0.01 * places(depth=3, scale=1 + person)[:, 2]
+        np.testing.assert_allclose(made[:, person, KNEE, :3], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("write", [trc, c3d])
@@ -122,18 +124,6 @@ def test_three_dimensions_come_in_metres_and_two_with_y_down(
         read_keypoints(write(path, points, NAMES, unit=unit), "b", SIZE, FRAMES)
 
 
-@pytest.mark.parametrize("write", [trc, c3d])
-def test_the_unit_that_a_file_names_is_not_that_of_the_setting(tmp_path: Path, write: Any) -> None:
-    points = places(depth=3)
-    path = tmp_path / f"set/a.{write.__name__}"
-    path.parent.mkdir()
-    write(path, points, NAMES, unit="cm")
-    settings = {"dataset.root": path.parent, "cache": tmp_path / "cache", "skeleton.unit": "mm", "work.workers": 0}
-    assert api.extract(config="skeletons", overrides={**settings, "skeleton.smoothing_s": 0}).ok
-    made = read(output_of(tmp_path / "cache", "skeleton", path.name)).output.arrays["keypoints"].values
-    np.testing.assert_allclose(made[:, 0, KNEE, :3], 0.01 * points[:, 2], rtol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -145,19 +135,15 @@ def test_the_unit_that_a_file_names_is_not_that_of_the_setting(tmp_path: Path, w
     ],
 )
 def test_a_damaged_trc_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """As OpenCap writes it (`utils.py` of opencap-core), blanks follow the first word."""
     path = trc(tmp_path / "a.trc", places(depth=130 / 12), NAMES)
-    text = path.read_text()
+    text = path.read_text().replace("PathFileType\t4", "PathFileType  4")
+    path.write_text(text)
+    assert len(read_motion(path).entries) == FRAMES
     assert old in text
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(DataError, match=words):
         read_motion(path)
-
-
-def test_blanks_may_follow_the_first_word_of_a_trc(tmp_path: Path) -> None:
-    """As OpenCap writes it (`utils.py` of opencap-core)."""
-    path = trc(tmp_path / "a.trc", places(depth=3), NAMES)
-    path.write_text(path.read_text().replace("PathFileType\t4", "PathFileType  4"))
-    assert len(read_motion(path).entries) == FRAMES
 
 
 def test_markers_of_two_people_are_two_people(tmp_path: Path) -> None:

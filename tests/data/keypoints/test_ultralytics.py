@@ -15,23 +15,20 @@ from tests.helpers.keypoint_files import POSE, SIZE, put, ultralytics_json, ultr
 BOX = [99.2, 39.6, 259.2, 298.8]  # of `ultralytics_line`
 
 
-def test_only_the_files_of_a_video_count(tmp_path: Path) -> None:
+def test_only_the_files_of_a_video_count_and_damaged_lines_are_named(tmp_path: Path) -> None:
     put(tmp_path / "vault_1.txt", ultralytics_line(True, True))
     with pytest.raises(DataError, match=r"no file dive_<frame>.txt"):
         read_keypoints(tmp_path, "dive", SIZE, 4)
-    put(tmp_path / "dive_5.txt", ultralytics_line(True, True))
-    with pytest.raises(DataError, match="has frame 4"):
-        read_keypoints(tmp_path, "dive", SIZE, 4)
-
-
-@pytest.mark.parametrize(
-    ("line", "message"), [("0 1 1 1 1 0.5 0.5", "line 2: 7 numbers, not 56"), ("0 x " + "1 " * 54, "'x' is no number")]
-)
-def test_damaged_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
-    path = put(tmp_path / "dive_1.txt", ultralytics_line(True, False) + line)
-    with pytest.raises(DataError, match=message) as caught:
-        read_keypoints(tmp_path, "dive", SIZE, 4)
-    assert caught.value.where == str(path)
+    for name, line, words in (
+        ("dive_1", "0 1 1 1 1 0.5 0.5", "line 2: 7 numbers, not 56"),
+        ("dive_1", "0 x " + "1 " * 54, "'x' is no number"),
+        ("dive_5", "", "has frame 4"),
+    ):
+        path = put(tmp_path / f"{name}.txt", ultralytics_line(True, False) + line)
+        with pytest.raises(DataError, match=words) as caught:
+            read_keypoints(tmp_path, "dive", SIZE, 4)
+        assert str(path if line else tmp_path) in str(caught.value.where)
+        path.unlink()
 
 
 @pytest.mark.parametrize("confidence", [False, True])

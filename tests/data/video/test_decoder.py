@@ -98,63 +98,26 @@ def numbers(path: Path) -> list[int]:
     return [number_of(frame.image) for frame in frames]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_every_frame_once_in_order(tmp_path: Path, suffix: str) -> None:
-    path = encode(tmp_path / f"a{suffix}", "libx264", range(12))
-    assert numbers(path) == list(range(12))
+@pytest.mark.parametrize(
+    ("name", "codec", "stamps", "options"),
+    [
+        *((f"a{suffix}", "libx264", range(12), {}) for suffix in (".mp4", ".mkv", ".mov", ".avi")),
+        ("a.avi", "libx264", range(60), {"bf": "2", "g": "15"}),
+        ("a.avi", "mpeg4", range(60), {"bf": "2", "b": "2M"}),
+        ("a.avi", "mpeg4", [*range(20), *range(25, 35)], {"b": "3M"}),
+        ("a.mkv", "libx264", [0, 10, 50, 60, 200], {"bf": "0"}),
+    ],
+)
+def test_every_frame_comes_once_in_order_at_its_time(
+    tmp_path: Path, name: str, codec: str, stamps: Sequence[int], options: dict[str, str]
+) -> None:
+    """AVI has no presentation stamps, so FFmpeg's guess is wrong where pictures refer to later ones. A slow recorder
+    leaves places without a picture: they take time, and no frame is missing."""
+    path = encode(tmp_path / name, codec, stamps, **options)
+    assert numbers(path) == list(range(len(stamps)))
     info, times = probe(path)
     assert (info.width, info.height) == (160, 96)
-    np.testing.assert_allclose(times, np.arange(12) / 25, atol=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("codec", "options"),
-    [("libx264", {}), ("libx264", {"bf": "2", "g": "15"}), ("mpeg4", {"bf": "2", "b": "2M"}), ("mpeg4", {"bf": "1"})],
-)
-def test_pictures_of_an_avi_file_come_in_order(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
-    """AVI has no presentation stamps. FFmpeg's guess is wrong where pictures refer to later ones."""
-    path = encode(tmp_path / "a.avi", codec, range(60), **options)
-    assert numbers(path) == list(range(60))
-    np.testing.assert_allclose(probe(path)[1], np.arange(60) / 25)
-
-
-def test_packed_pictures_of_divx_come_in_order(tmp_path: Path) -> None:
-    """DivX wrote two pictures into one chunk of an AVI file, and an empty one into the next."""
-    source = encode(tmp_path / "b.avi", "mpeg4", range(41), bf="1", b="3M", b_strategy="0")
-    picture = b"\x00\x00\x01\xb6"
-    with av.open(str(source)) as read:
-        chunks = [(bytes(packet), packet.is_keyframe) for packet in read.demux(video=0) if packet.size]
-    start = chunks[0][0].index(picture)
-    chunks[0] = (chunks[0][0][:start] + b"\x00\x00\x01\xb2DivX503b1393p" + chunks[0][0][start:], True)
-    packed: list[tuple[bytes, bool]] = []
-    place = 0
-    while place < len(chunks):
-        content, key = chunks[place]
-        follower = chunks[place + 1][0] if place + 1 < len(chunks) else b""
-        if follower and follower[follower.index(picture) + 4] >> 6 == 2:
-            packed += [(content + follower, key), (picture + bytes([0x50, 0x4F, 0xFF]), False)]
-            place += 1
-        else:
-            packed.append((content, key))
-        place += 1
-    assert any(len(content) == 7 for content, _ in packed)
-    path = tmp_path / "packed.avi"
-    with av.open(str(source)) as read, av.open(str(path), "w") as container:
-        stream = container.add_stream_from_template(read.streams.video[0])
-        for number, (content, key) in enumerate(packed):
-            packet = av.Packet(content)
-            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 25)
-            packet.is_keyframe = key
-            container.mux(packet)
-    assert numbers(path) == list(range(41))
-
-
-def test_a_pause_in_an_avi_file_is_kept(tmp_path: Path) -> None:
-    """A slow recorder leaves places without a picture. They take time, and no frame is missing."""
-    stamps = [*range(20), *range(25, 35)]
-    path = encode(tmp_path / "a.avi", "mpeg4", stamps, b="3M")
-    assert numbers(path) == list(range(30))
-    np.testing.assert_allclose(probe(path)[1], np.array(stamps) / 25)
+    np.testing.assert_allclose(times, np.array(stamps) / 25, atol=2e-3)
 
 
 OPEN_GROUPS = ("mpeg2video", {"g": "12", "bf": "2", "b": "3M", "flags": "-cgop"}, 22)  # the packet of a key frame
@@ -245,13 +208,6 @@ def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path: Pat
     assert (False, False) not in said
 
 
-def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
-    stamps = [0, 10, 50, 60, 200]
-    path = encode(tmp_path / "v.mkv", "libx264", stamps, bf="0")
-    assert numbers(path) == list(range(5))
-    np.testing.assert_allclose(probe(path)[1], np.array(stamps) / 25, atol=1e-3)
-
-
 @pytest.mark.parametrize(
     ("suffix", "codec", "what"),
     [
@@ -302,79 +258,43 @@ def test_the_decoder_reads_no_path_as_an_address(
     assert len(probe(tmp_path / "real.mp4")[1]) == 3
 
 
-ONE = 1 << 16
-EIGHT_ORIENTATIONS: dict[str, tuple[tuple[int, int, int, int], list[str]]] = {
-    "as stored": ((ONE, 0, 0, ONE), ["rg", "bw"]),
-    "half turn": ((-ONE, 0, 0, -ONE), ["wb", "gr"]),
-    "clockwise": ((0, ONE, -ONE, 0), ["br", "wg"]),
-    "counter-clockwise": ((0, -ONE, ONE, 0), ["gw", "rb"]),
-    "mirrored": ((-ONE, 0, 0, ONE), ["gr", "wb"]),
-    "upside down": ((ONE, 0, 0, -ONE), ["bw", "rg"]),
-    "transposed": ((0, ONE, ONE, 0), ["rb", "gw"]),
-    "transposed the other way": ((0, -ONE, -ONE, 0), ["wg", "br"]),
-}
-"""a, b, c, d of the display matrix, and the quarters as FFmpeg's autorotation shows them, by rows."""
-
-
-def quarters(image: np.ndarray) -> list[str]:
-    """The colour of each quarter of a picture: r, g, b or w."""
-    height, width = image.shape[:2]
-    names = {(True, False, False): "r", (False, True, False): "g", (False, False, True): "b", (True, True, True): "w"}
-    rows = [[image[y, x] for x in (width // 4, 3 * width // 4)] for y in (height // 4, 3 * height // 4)]
-    return ["".join(names[tuple(bool(v > 128) for v in pixel)] for pixel in row) for row in rows]
+TURNS = [(1, 0, 0, 1), (-1, 0, 0, 1), (-1, 0, 0, -1), (1, 0, 0, -1), (0, 1, 1, 0), (0, 1, -1, 0), (0, -1, -1, 0),
+         (0, -1, 1, 0)]  # fmt: skip
+"""a, b, c, d of the display matrix of each orientation, in the order of the numbers of EXIF 2.32, table 6."""
 
 
 def quartered() -> np.ndarray:
     """A picture of 64 x 32 pixels: red and green above blue and white."""
-    image = np.zeros((32, 64, 3), np.uint8)
-    image[:16, :32], image[:16, 32:], image[16:, :32] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-    image[16:, 32:] = 255
-    return image
+    colours = np.array([[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]], np.uint8)
+    return np.kron(colours, np.ones((16, 32, 1), np.uint8))
 
 
-def oriented(path: Path, turn: tuple[int, int, int, int]) -> Path:
-    """An MP4 of `quartered` with this display matrix."""
-    write_video(path, [quartered()] * 3, 25, options=LOSSLESS)
-    content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 44
-    content[matrix : matrix + 36] = struct.pack(">9i", *turn[:2], 0, *turn[2:], 0, 0, 0, 1 << 30)
-    path.write_bytes(content)
-    return path
+def is_turned(shown: np.ndarray, stored: np.ndarray, turn: tuple[int, int, int, int]) -> bool:
+    """Whether a picture is shown as FFmpeg's autorotation shows it."""
+    a, b, c, d = turn
+    expected = stored[::d, ::a] if a else stored.transpose(1, 0, 2)[::b, ::c]
+    return shown.shape == expected.shape and float(np.abs(shown.astype(float) - expected).mean()) < 10
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-@pytest.mark.parametrize("name", EIGHT_ORIENTATIONS)
-def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path: Path, name: str, suffix: str) -> None:
+@pytest.mark.parametrize("turn", TURNS)
+def test_all_eight_orientations_are_shown_as_players_show_them(
+    tmp_path: Path, turn: tuple[int, int, int, int], suffix: str
+) -> None:
     """MP4 and MOV have a matrix; Matroska has the angles of a projection."""
-    (a, b, c, d), expected = EIGHT_ORIENTATIONS[name]
-    path = oriented(tmp_path / "made.mp4", (a, b, c, d))
+    (a, b, c, d), path = turn, tmp_path / "made.mp4"
+    write_video(path, [quartered()] * 3, 25, options=LOSSLESS)
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    content[matrix : matrix + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
     path = path if suffix == ".mp4" else remuxed(path, tmp_path / f"a{suffix}", 0)
     frames, info = list(decode(path)), probe(path)[0]
-    assert [quarters(frame.image) for frame in frames] == [expected] * 3
-    assert frames[0].image.shape == (info.height, info.width, 3)
+    assert [is_turned(frame.image, quartered(), turn) for frame in frames] == [True] * 3
     assert (info.width, info.height) == ((64, 32) if a else (32, 64))
     if suffix == ".mp4":
         is_mirrored = a * d - b * c < 0
         assert playable_type(path) == (None if is_mirrored else "video/mp4")
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [("rotate=90", ["gw", "rb"]), ("rotate=180", ["wb", "gr"]), ("flip=horizontal", ["gr", "wb"])],
-)
-def test_an_orientation_in_the_stream_itself_counts(tmp_path: Path, message: str, expected: list[str]) -> None:
-    """Some cameras write it into H.264 as a message of its own (SEI), and the container knows nothing of it."""
-    from av.bitstream import BitStreamFilterContext
-
-    write_video(tmp_path / "a.mp4", [quartered()] * 3, 25, options=LOSSLESS)
-    with av.open(str(tmp_path / "a.mp4")) as read, av.open(str(tmp_path / "b.mkv"), "w") as container:
-        stream = container.add_stream_from_template(read.streams.video[0])
-        insert = BitStreamFilterContext(f"h264_metadata=display_orientation=insert:{message}", read.streams.video[0])
-        for packet in read.demux(video=0):
-            for changed in insert.filter(packet if packet.size else None):
-                changed.stream = stream
-                container.mux(changed)
-    assert [quarters(frame.image) for frame in decode(tmp_path / "b.mkv")] == [expected] * 3
 
 
 def two_streams(path: Path, default: int) -> Path:

@@ -6,19 +6,16 @@ import os
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.datasets import list_records
 from data.errors import UsageError, VideoError
 from data.video import FrameFolder, decode, embed_video, find_videos, key_frames, probe, write_video
-from tests.data.video.test_decoder import quartered, quarters
+from tests.data.video.test_decoder import TURNS, is_turned, quartered
 
 Pictures = NDArray[np.uint8]
 
@@ -56,36 +53,22 @@ def test_a_folder_of_png_is_the_lossless_video(tmp_path: Path, name: str) -> Non
     assert [frame.time for frame in decode(folder, [2, 29])] == [times[2], times[29]]
 
 
-def test_a_folder_of_jpeg_is_the_video_of_the_same_files(tmp_path: Path) -> None:
-    folder = FrameFolder(frames(tmp_path / "a", pictures(), "jpg"), 25)
-    with av.open(str(tmp_path / "a.mkv"), "w") as container:
-        stream = container.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
-        for position, file in enumerate(folder.files()):
-            packet = av.Packet(file.read_bytes())
-            packet.pts = packet.dts = position
-            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
-            container.mux(packet)
-    np.testing.assert_array_equal(images_of(folder), images_of(tmp_path / "a.mkv"))
-
-
 def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    """Links to pictures and wrong endings are read; only the requested pictures are opened."""
     images = pictures(4)
-    for name, image in zip(("dive_8.png", "dive_9.PNG", "dive_100.png", "dive_1000.png"), images, strict=True):
-        (tmp_path / name).write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    for name, image in zip(("dive_8.png", "dive_9.PNG", "dive_100.jpg", "dive_1000.png"), images, strict=True):
+        (tmp_path / "kept" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "kept" / name).write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+        (tmp_path / name).symlink_to(tmp_path / "kept" / name)
     folder = FrameFolder(tmp_path, 10)
     np.testing.assert_array_equal(images_of(folder), images)
     assert probe(folder)[1].tolist() == [0, 0.1, 0.2, 0.3]
     part = FrameFolder(tmp_path, 10, first=9, last=100)
     np.testing.assert_array_equal(images_of(part), images[1:3])
+    (tmp_path / "kept/dive_100.jpg").write_bytes(b"")
+    np.testing.assert_array_equal(images_of(folder, [1, 3]), images[[1, 3]])
     with pytest.raises(VideoError, match="no picture with a number from 10 to 20"):
         FrameFolder(tmp_path, 10, first=10, last=20).files()
-
-
-def test_only_the_requested_pictures_are_opened(tmp_path: Path) -> None:
-    folder = FrameFolder(frames(tmp_path / "a", pictures()), 25)
-    (tmp_path / "a/00003.png").write_bytes(b"")
-    np.testing.assert_array_equal(images_of(folder, [1, 4]), pictures()[[1, 4]])
 
 
 SMALL = np.zeros((10, 12, 3), np.uint8)
@@ -106,15 +89,6 @@ def test_an_unusable_picture_is_named(tmp_path: Path, what: str, suffix: str) ->
     with pytest.raises(VideoError, match=what) as caught:
         images_of(folder)
     assert str(caught.value.where) == str(tmp_path / f"a/00004.{suffix}")
-
-
-def test_links_to_pictures_and_wrong_endings_are_read(tmp_path: Path) -> None:
-    images = pictures()
-    frames(tmp_path / "kept", images)
-    (tmp_path / "a").mkdir()
-    for file in (tmp_path / "kept").iterdir():
-        (tmp_path / "a" / f"{file.stem}.jpg").symlink_to(file)
-    np.testing.assert_array_equal(images_of(FrameFolder(tmp_path / "a", 25)), images)
 
 
 def test_a_page_gets_a_copy_and_stills(tmp_path: Path) -> None:
@@ -167,17 +141,6 @@ def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, make_video) -> None:
     assert "states no frame rate" in listing.problems[0]
 
 
-def test_a_table_of_scores_names_the_folder(tmp_path: Path, make_video) -> None:
-    frames(tmp_path / "dive.1", pictures(3))
-    make_video(tmp_path / "film.mp4")
-    (tmp_path / "scores.csv").write_text("video,score\ndive.1,70\nfilm.mp4,60\n")
-    listing = list_records("folder", tmp_path, frame_rate=25)
-    assert [(record.id, record.labels.score) for record in listing.records if record.labels] == [
-        ("dive.1", 70.0), ("film.mp4", 60.0)
-    ]  # fmt: skip
-    assert not listing.problems
-
-
 @pytest.mark.parametrize("rate", [0.0001, 0.0007, 0.00999, -1.0, float("nan")])
 def test_a_rate_below_a_hundredth_is_refused_by_name(tmp_path: Path, rate: float) -> None:
     frames(tmp_path / "a", pictures(3))
@@ -188,17 +151,16 @@ def test_a_rate_below_a_hundredth_is_refused_by_name(tmp_path: Path, rate: float
     np.testing.assert_allclose(record.frames.times(), [0, 100, 200])
 
 
-@pytest.mark.parametrize(
-    ("orientation", "expected"),
-    [(1, "rg bw"), (2, "gr wb"), (3, "wb gr"), (4, "bw rg"), (5, "rb gw"), (6, "br wg"), (7, "wg br"), (8, "gw rb")],
-)
-def test_photographs_are_shown_as_their_exif_says(tmp_path: Path, orientation: int, expected: str) -> None:
-    """Cameras write EXIF data into each JPEG; the numbers are those of EXIF 2.32, table 6."""
-    folder = frames(tmp_path / "a", [np.kron(quartered(), np.ones((4, 4, 1), np.uint8))] * 2, "jpg")
+@pytest.mark.parametrize(("orientation", "turn"), [*enumerate(TURNS, start=1)])
+def test_photographs_are_shown_as_their_exif_says(
+    tmp_path: Path, orientation: int, turn: tuple[int, int, int, int]
+) -> None:
+    """Cameras write EXIF data into each JPEG."""
+    stored = np.kron(quartered(), np.ones((4, 4, 1), np.uint8))
+    video = FrameFolder(frames(tmp_path / "a", [stored] * 2, "jpg"), 25)
     exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, orientation, 0, 0)
-    for path in folder.iterdir():
+    for path in video.files():
         content = path.read_bytes()
         path.write_bytes(content[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + content[2:])
-    video = FrameFolder(folder, 25)
-    assert [" ".join(quarters(frame.image)) for frame in decode(video)] == [expected] * 2
+    assert [is_turned(image, stored, turn) for image in images_of(video)] == [True] * 2
     assert (probe(video)[0].width, probe(video)[0].height) == ((256, 128) if orientation < 5 else (128, 256))
