@@ -12,13 +12,14 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import psutil
 import pytest
+import yaml
 
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.conftest import ROOT
@@ -37,10 +38,11 @@ class Case:
     """A command and what is expected of it.
 
     Args:
+        words: the command.
         finished: names of files, each of which shows that work is finished.
         names: what the message of a full disk names.
         full: its exit code on a full disk.
-        press: when Ctrl-C is pressed.
+        at: when Ctrl-C is pressed: the number of a written file.
         ending: options with which it ends by itself.
         endless: options in place of `ending` while Ctrl-C is tested.
         most: bytes that a file can grow to on the full disk.
@@ -50,47 +52,38 @@ class Case:
     finished: tuple[str, ...]
     names: str = ""
     full: int = 2
-    press: Press = field(default_factory=Press)
+    at: int = 1
     ending: str = ""
     endless: str = ""
     most: int = 2000
 
 
+LONG = f"ending: {SHORT}, endless: {ENDLESS}"
 CASES = {
-    "extract": Case(
-        "extract films --set stages=[camera_flow] --cache new --workers 0 --preview",
-        ("new/preview/b.avi.mp4", "new/preview/b.avi.jpg"), "no space left on the disk of the cache", 1, Press(3),
-    ),
-    "train": Case(
-        f"train {SET} {SMALL} --out out --folds 0", ("out/model.json", "out/sha256.json"), "out/checkpoints",
-        ending=SHORT, endless=ENDLESS,
-    ),
-    "evaluate": Case(
-        f"evaluate {SET} {SMALL} --out out --quick", ("out/results.json", "out/report.html"), "out/checkpoints",
-        ending=SHORT, endless=ENDLESS,
-    ),
-    "leaderboard": Case(
-        f"leaderboard {SET} {SMALL} --out out --systems usdl", ("out/results.json", "out/report.html"),
-        "error: out", ending=SHORT, endless=ENDLESS,
-    ),
-    "score": Case(f"score {NEW} --out scores.csv", ("scores.csv",), "scores.csv", most=100),
-    "report": Case(f"report run {VIDEOS} --cache new", ("run/report.html",), "run/report.html"),
-    "compare": Case(f"compare {NEW} --out page.html", ("page.html",), "page.html"),
-    "plot": Case(
-        f"plot run {VIDEOS} --cache new --formats pdf --out out",
-        ("out/steps-Suturing_B002_capture1.avi.pdf",),
-        "out/steps-Suturing_B001",
-    ),
-    "export": Case("export run --out model.onnx", ("model.onnx",), "model.onnx"),
-    "push": Case("push run there", ("there/sha256.json",), "there", press=Press(3)),
-    "pack": Case(f"pack {SET} --out out.h5", ("out.h5", "out.card.md"), "out.h5"),
-    "pack, CSV": Case(f"pack {SET} --out out.csv", ("out.csv", "out.card.md"), "out.csv"),
-    "pack, NumPy": Case(f"pack {SET} --out out.npz", ("out.npz", "out.card.md"), "out.npz"),
-    "pack by video": Case(
-        f"pack {SET} --out out --per-video --format npz", ("out/card.md",), "out", press=Press(3),
-    ),
-    "label": Case("label films --summary", ("films/labels.csv",), "films/labels.csv", most=10),
-}  # fmt: skip
+    name: Case(**given)
+    for name, given in yaml.safe_load(f"""
+extract: {{words: "extract films --set stages=[camera_flow] --cache new --workers 0 --preview", full: 1, at: 3,
+  finished: [new/preview/b.avi.mp4, new/preview/b.avi.jpg], names: no space left on the disk of the cache}}
+train: {{words: "train {SET} {SMALL} --out out --folds 0", finished: [out/model.json, out/sha256.json],
+  names: out/checkpoints, {LONG}}}
+evaluate: {{words: "evaluate {SET} {SMALL} --out out --quick", finished: [out/results.json, out/report.html],
+  names: out/checkpoints, {LONG}}}
+leaderboard: {{words: "leaderboard {SET} {SMALL} --out out --systems usdl",
+  finished: [out/results.json, out/report.html], names: "error: out", {LONG}}}
+score: {{words: "score {NEW} --out scores.csv", finished: [scores.csv], names: scores.csv, most: 100}}
+report: {{words: "report run {VIDEOS} --cache new", finished: [run/report.html], names: run/report.html}}
+compare: {{words: "compare {NEW} --out page.html", finished: [page.html], names: page.html}}
+plot: {{words: "plot run {VIDEOS} --cache new --formats pdf --out out",
+  finished: [out/steps-Suturing_B002_capture1.avi.pdf], names: out/steps-Suturing_B001}}
+export: {{words: "export run --out model.onnx", finished: [model.onnx], names: model.onnx}}
+push: {{words: "push run there", finished: [there/sha256.json], names: there, at: 3}}
+pack: {{words: "pack {SET} --out out.h5", finished: [out.h5, out.card.md], names: out.h5}}
+pack, CSV: {{words: "pack {SET} --out out.csv", finished: [out.csv, out.card.md], names: out.csv}}
+pack, NumPy: {{words: "pack {SET} --out out.npz", finished: [out.npz, out.card.md], names: out.npz}}
+pack by video: {{words: "pack {SET} --out out --per-video --format npz", finished: [out/card.md], names: out, at: 3}}
+label: {{words: "label films --summary", finished: [films/labels.csv], names: films/labels.csv, most: 10}}
+""").items()
+}
 
 DELETING = {"prune": f"cache prune {SET} --set timesteps.steps=4 --yes", "rm": "cache rm --cache cache --yes"}
 
@@ -129,7 +122,7 @@ def test_ctrl_c_and_a_full_disk(name: str, program: ProgramServer, folder: Path)
     """Press once, then twice in the same command, fill the disk, then let it complete."""
     case, before = CASES[name], contents(folder)
     for times in (1, 2):
-        press = Press(case.press.at, times, case.press.call)
+        press = Press(case.at, times)
         done = program.run(f"{case.words} {case.endless}".split(), folder, press=press)
         assert done.returncode == 130, done.printed
         assert "stopped" in done.printed or "stopping" in done.printed

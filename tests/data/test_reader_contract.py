@@ -7,7 +7,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -179,15 +179,25 @@ def labels(kind: str, root: Path, path: Path) -> Iterator[Any]:
             yield from ((record.id, what, value) for what, value in values.items() if value is not None)
 
 
+Contract = tuple[Sample, Path, list[Path]]
+"""How a file of a folder is read, the folder, and the files that are damaged."""
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, list[Path]]]:
-    """One set of every kind, and its label files."""
-    roots = {kind: make(tmp_path_factory.mktemp(kind)) for kind, make in SETS.items()}
-    return {
-        kind: (root, [path for path in sorted(root.rglob("*.*"))
-                      if path.suffix in LABELS and "transcriptions" not in path.parts])
-        for kind, root in roots.items()
-    }  # fmt: skip
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Contract]:
+    """Makes a sample or a set once; of files of a set that are alike, one is damaged."""
+
+    @cache
+    def made(name: str) -> Contract:
+        folder = tmp_path_factory.mktemp("sample")
+        if sample := SAMPLES.get(name):
+            return sample, folder, [sample.make(folder)]
+        root = SETS[name](folder)
+        paths = [path for path in sorted(root.rglob("*.*")) if path.suffix in LABELS]
+        alike = {re.sub(r"\d+", "", f"{path.parent.name}/{path.name}"): path for path in paths}
+        return Sample(Path, partial(labels, name)), root, [p for p in alike.values() if "transcriptions" not in p.parts]
+
+    return made
 
 
 def refused(sample: Sample, folder: Path, path: Path) -> int:
@@ -205,16 +215,10 @@ def refused(sample: Sample, folder: Path, path: Path) -> int:
     return count
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_a_damaged_file_says_nothing_new_or_is_refused(tmp_path: Path, name: str) -> None:
-    assert refused(SAMPLES[name], tmp_path, SAMPLES[name].make(tmp_path))
-
-
-@pytest.mark.parametrize("kind", SETS)
-def test_damaged_labels_say_nothing_new_or_are_refused(made: dict[str, tuple[Path, list[Path]]], kind: str) -> None:
-    root, paths = made[kind]
-    alike = {re.sub(r"\d+", "", f"{path.parent.name}/{path.name}"): path for path in paths}
-    assert sum(refused(Sample(Path, partial(labels, kind)), root, path) for path in alike.values())
+@pytest.mark.parametrize("name", [*SAMPLES, *SETS])
+def test_a_damaged_file_says_nothing_new_or_is_refused(contract: Callable[[str], Contract], name: str) -> None:
+    sample, folder, paths = contract(name)
+    assert sum(refused(sample, folder, path) for path in paths)
 
 
 NUMBERS = (b"nan", b"inf", b"-inf", b"1e999", b"1_0", b"0x1p3", b"--1", b"1e", b".", b"-0", b"9" * 5000, b"\xd9\xa1")
@@ -252,47 +256,20 @@ def edited(content: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
     return content
 
 
-def hold_edits(sample: Sample, folder: Path, path: Path, edits: list[tuple[float, int, bytes]]) -> None:
+@pytest.mark.parametrize("name", [*SAMPLES, *SETS])
+@given(edits=EDITS, which=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_any_file_is_read_or_refused_by_name(
+    contract: Callable[[str], Contract], name: str, edits: list[tuple[float, int, bytes]], which: int
+) -> None:
+    sample, folder, paths = contract(name)
+    path = paths[which % len(paths)]
     sound = path.read_bytes()
     path.write_bytes(edited(sound, edits))
     try:
         facts(sample, folder, path)
     finally:
         path.write_bytes(sound)
-
-
-@pytest.mark.parametrize("kind", SETS)
-@given(edits=EDITS, which=st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
-def test_any_label_file_is_read_or_refused_by_name(
-    made: dict[str, tuple[Path, list[Path]]], kind: str, edits: list[tuple[float, int, bytes]], which: int
-) -> None:
-    root, paths = made[kind]
-    path = paths[which % len(paths)]
-    hold_edits(Sample(Path, partial(labels, kind)), root, path, edits)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
-    """Makes a sample once: its folder and its file."""
-    there: dict[str, tuple[Path, Path]] = {}
-
-    def of(name: str) -> tuple[Path, Path]:
-        if name not in there:
-            folder = tmp_path_factory.mktemp("sample")
-            there[name] = folder, SAMPLES[name].make(folder)
-        return there[name]
-
-    return of
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-@given(edits=EDITS)
-@settings(max_examples=50, deadline=None)
-def test_any_file_is_read_or_refused_by_name(
-    files: Callable[[str], tuple[Path, Path]], name: str, edits: list[tuple[float, int, bytes]]
-) -> None:
-    hold_edits(SAMPLES[name], *files(name), edits)
 
 
 COLUMNS = ",".join(f"{joint}_{axis}" for joint in COCO17 for axis in "xy")

@@ -249,10 +249,10 @@ layout(
 TRAIN, TEST = [[1, 1, 8150], [1, 2, 4500], [3, 7, 3975], [1, 1, 8150]], [[1, 3, 10260], [6, 91, 7566]]
 
 
-def listed(train: Any, test: Any = TEST, **names: str) -> Files:
+def listed(train: Any, test: Any = TEST, variable: str = "consolidated_{}_list") -> Files:
     """The two lists of AQA-7."""
     return {
-        f"Split_4/split_4_{side}_list.mat": (names.get(side, f"consolidated_{side}_list"), rows)
+        f"Split_4/split_4_{side}_list.mat": (variable.format(side), rows)
         for side, rows in (("train", train), ("test", test))
     }
 
@@ -265,7 +265,7 @@ layout(
     in_points=listed(*(np.array(rows) / [1, 1, 100] for rows in (TRAIN, TEST))),
     with_another_video={"Actions/diving/001.avi": None, "Actions/diving/370.avi": ""},
     contradicting=listed([*TRAIN, [1, 2, 4600]]), on_both_sides=listed([*TRAIN, TEST[0]]),
-    of_another_variable=listed(TRAIN, train="other", test="other"),
+    of_another_variable=listed(TRAIN, variable="other"),
     without_a_list={"Split_4/split_4_train_list.mat": None},
     **{f"with_the_rows_{rows}": listed(rows) for rows in (
         [[0, 1, 5]], [[7, 1, 5]], [[1.5, 1, 5]], [[1, 0, 5]], [[1, 1, np.nan]], [[1, 1, -3]], [[1] * 4], [[]])},
