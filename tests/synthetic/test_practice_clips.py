@@ -16,18 +16,25 @@ from data.video import find_videos
 from models.metrics import spearman
 from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command
-from synthetic.dives import plan_dives
+from synthetic import practice_clips
+from synthetic.dives import Dive, plan_dives
 from synthetic.practice_clips import NEW, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs
+from synthetic.rendering import Options
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The clips that the command makes."""
+    """The clips that the command makes: small files in place of films, which test_dives.py renders."""
+
+    def write_file(dive: Dive, path: Path, options: Options) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{dive.scores} {options}")
+
     made = tmp_path_factory.mktemp("practice")
-    assert printed_by("clips", str(made)) == [
-        f"{made}/videos: 12 clips of one diver each",
-        f"{made}/new: 6 further clips",
-    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(practice_clips, "write_film", write_file)
+        printed = printed_by("clips", str(made))
+    assert printed == [f"{made}/videos: 12 clips of one diver each", f"{made}/new: 6 further clips"]
     return made
 
 

@@ -62,7 +62,7 @@ def test_every_layout_gives_the_people_of_every_frame(tmp_path: Path, layout: st
         approved += [joints.shape, np.isfinite(joints[..., 0]).sum(axis=2).tolist()]
     except DataError as error:
         approved += [error.what, error.fix]
-    assert approved == snapshot
+    assert "\n".join(map(str, approved)) == snapshot
 
 
 @pytest.mark.parametrize("layout", SAME_NUMBER)
