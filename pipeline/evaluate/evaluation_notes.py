@@ -156,5 +156,10 @@ def _system_sentences(results: EvaluationResults, method: Method, origins: Featu
         f"{network} is the mean of {counted(recipe.networks, 'network')} trained for {recipe.epochs} epochs"
         f" (seed {recipe.seed}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",
+        *(
+            ["Scores were divided by the announced difficulty, predictions multiplied."]
+            if method.times_difficulty
+            else []
+        ),
         *([f"Settings that differ from the paper's, in brackets: {', '.join(differing)}."] if differing else []),
     ]

@@ -10,7 +10,7 @@ from data.splits import Fold, make_folds, unsplit_groups
 from data.store import RemoteFile
 from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol
-from pipeline.evaluate.leaderboard import NETWORK_ROWS, TIMES_DIFFICULTY, all_systems, table_systems
+from pipeline.evaluate.leaderboard import NETWORK_ROWS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.folds import (
     Row,
@@ -68,14 +68,13 @@ def protocol_systems(
     features: FeatureSet,
     requested: RequestedRows,
     *,
-    divided: bool = False,
     shorter: bool = False,
 ) -> list[Row]:
     """The systems of an evaluation, without `requested.more` and before `requested.only`.
 
     The first row is the method that `train` fits: the combination (`pipeline.folds.combination`), or the
-    network by its last epoch. Networks have a further row for the epoch chosen by inner validation. `divided`: the
-    labels are scores / difficulty. `shorter`: the baseline that shorter is better.
+    network by its last epoch. Networks have a further row for the epoch chosen by inner validation. `shorter`: the
+    baseline that shorter is better.
     """
     model, recipe, unsplit = method.network, method.train, unsplit_groups(method.protocol)
     if requested.systems in TABLES:
@@ -91,7 +90,8 @@ def protocol_systems(
         network = watching(network)
         return [last_epoch(network), chosen_epoch(network), *([best_on_test(network)] if requested.oracle else [])]
 
-    network: NetworkSystem = AimSystem(NETWORK_ROWS[model.variant], model, recipe, kind="ours")
+    times = method.times_difficulty
+    network: NetworkSystem = AimSystem(NETWORK_ROWS[model.variant], model, recipe, kind="ours", times_difficulty=times)
     network = network if requested.quick else watching(network)
     chosen = with_epochs(network)
     if regressions := regressions_of(method, features):
@@ -101,9 +101,7 @@ def protocol_systems(
         chosen = [combined, *chosen, *map(last_epoch, beside)]
     chosen += map(last_epoch, trivial_baselines(features, shorter=shorter))
     if requested.systems == "all":
-        possible = all_systems(features, model, recipe, unsplit)
-        if divided:
-            possible.pop(TIMES_DIFFICULTY, None)
+        possible = all_systems(features, model, recipe, unsplit, times_difficulty=times)
         names = {system.name for system in chosen}
         methods = {one.name: one for one in published_systems(features, recipe)}
         for name, system in possible.items():

@@ -21,8 +21,9 @@ from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.published_results import published_results
 from pipeline.folds.training_runner import TrainingRunner
 from pipeline.observer import SILENT, Observer
-from pipeline.settings.config import Config, DatasetConfig
+from pipeline.settings.config import Config
 from pipeline.settings.provenance import without_folders_in
+from pipeline.train import check_difficulties
 from pipeline.train.feature_set import FeatureSet
 
 QUICK_NETWORKS = 2
@@ -68,10 +69,10 @@ def evaluate_features(
     if requested.quick:
         config = replace(config, method=config.method.with_networks(QUICK_NETWORKS))
     method, kind = config.method, config.dataset.kind
+    check_difficulties(features, method, observer)
     protocol = protocol_of(features, method, cache)
-    divided = config.dataset.score == "execution"
     shorter = config.dataset.shorter_is_better
-    chosen = [*requested.more, *protocol_systems(method, features, requested, divided=divided, shorter=shorter)]
+    chosen = [*requested.more, *protocol_systems(method, features, requested, shorter=shorter)]
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
     of_kind = {row.kind: row.name for row in reversed(chosen)}  # the first of each
     against = of_kind.get("ours") or of_kind.get("other") or chosen[0].name
@@ -103,15 +104,20 @@ def evaluate_features(
     )
     results = replace(
         results,
-        notes=(*evaluation_notes(results, method, kind, requested, features.stages), *_data_notes(config.dataset)),
+        notes=(*evaluation_notes(results, method, kind, requested, features.stages), *_label_notes(config)),
         methods_text=methods_paragraph(results, method, kind, features.stages, quick=requested.quick),
         method=without_folders_in({**config.recorded(), "features": stages_as_json(features.stages)}),
     )
     return Evaluation(results, folder, config)
 
 
-def _data_notes(dataset: DatasetConfig) -> Iterator[Note]:
-    """Which labels were used where a data set has a choice."""
+def _label_notes(config: Config) -> Iterator[Note]:
+    """Which labels were used where there is a choice."""
+    dataset = config.dataset
+    if config.method.times_difficulty:
+        yield Note(
+            "fact", "AIM and the regressions learned score / difficulty; the difficulty multiplies what they predict"
+        )
     if dataset.score:
         yield Note("fact", f"labels: {dataset.score}")
     if "difficulty" in options_of(dataset.kind):

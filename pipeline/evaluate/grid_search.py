@@ -72,7 +72,8 @@ def by_inner_validation(tried: Sequence[Candidate]) -> Row:
     systems = []
     for one in tried:
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
-        systems.append(AimSystem(name, one.method.network, one.method.train))
+        method = one.method
+        systems.append(AimSystem(name, method.network, method.train, times_difficulty=method.times_difficulty))
     return best_candidate(CHOSEN, systems)
 
 

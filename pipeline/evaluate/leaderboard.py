@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,6 @@ from pipeline.systems import (
     PUBLISHED_ROWS,
     AimSystem,
     System,
-    TimesDifficulty,
-    can_divide,
     published_systems,
     trivial_baselines,
 )
@@ -35,8 +34,8 @@ OURS = "AIM (ours)"
 WHOLE_SCENE = "whole scene (baseline)"
 """Row of the paper's network of the whole scene, the only one where there are no agents."""
 
-TIMES_DIFFICULTY = "AIM times difficulty"
-"""Row of AIM trained on score / difficulty."""
+UNDIVIDED = "w/o difficulty"
+"""Row of AIM that learns the score itself, where the method multiplies by the difficulty."""
 
 NETWORK_ROWS = {"aim": OURS, "scene": WHOLE_SCENE, "no_aim": "w/o AIM", "scene_agents": "scene + agents"}
 """The row of each network, by `model.variant`."""
@@ -52,7 +51,12 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 
 
 def all_systems(
-    features: FeatureSet, model: AimConfig, config: TrainConfig, unsplit: Sequence[str] = TIED
+    features: FeatureSet,
+    model: AimConfig,
+    config: TrainConfig,
+    unsplit: Sequence[str] = TIED,
+    *,
+    times_difficulty: bool = False,
 ) -> dict[str, System]:
     """Every system that these features allow, by name, baselines first.
 
@@ -60,8 +64,9 @@ def all_systems(
         features: decides which systems are possible.
         model: gives the networks their settings, except those that tell the rows apart, such as `variant`.
         unsplit: groups that inner folds of the regressions do not split.
+        times_difficulty: AIM and its variants learn score / difficulty; a further row does not.
     """
-    model = replace(model, variant="aim")
+    model, aim = replace(model, variant="aim"), partial(AimSystem, times_difficulty=times_difficulty)
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features, unsplit)]
     systems += [*_compared(features, model, config), *published_systems(features, config)]
     has_scene = features.scene.shape[-1] > 0
@@ -71,26 +76,26 @@ def all_systems(
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_scene:
         kind: RowKind = "other" if has_agents else "ours"
-        systems.append(AimSystem(WHOLE_SCENE, replace(model, variant="scene"), config, kind=kind))
+        systems.append(aim(WHOLE_SCENE, replace(model, variant="scene"), config, kind=kind))
     if has_agents:
-        systems.append(AimSystem(OURS, model, config, kind="ours"))
+        systems.append(aim(OURS, model, config, kind="ours"))
         tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are the same
         if has_scene:
-            systems += [AimSystem(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
+            systems += [aim(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
         for name, changes in ABLATIONS.items():
             possible = (has_scene or name != "w/o attention fusion") and (one or name != "exchanged roles")
             if possible and (equal or name != "w/o transformation"):
-                systems.append(AimSystem(name, replace(model, **changes), config))
+                systems.append(aim(name, replace(model, **changes), config))
         if has_scene:
-            systems.append(AimSystem("scene + agents", replace(model, variant="scene_agents"), config))
-        if can_divide(features):
-            systems.append(TimesDifficulty(TIMES_DIFFICULTY, model, config))
+            systems.append(aim("scene + agents", replace(model, variant="scene_agents"), config))
+        if times_difficulty:
+            systems.append(AimSystem(UNDIVIDED, model, config))
         if len({record.task for record in features.records}) > 1:
             ranking = config.model_copy(update={"rank_weight": 3.0})
-            systems.append(AimSystem("AIM, all tasks", model, config, joins_tasks=True))
+            systems.append(aim("AIM, all tasks", model, config, joins_tasks=True))
             if features.trial.shape[-1]:
                 trial = replace(model, trial="linear")
-                systems.append(AimSystem("AIM, all tasks, trial descriptors", trial, ranking, joins_tasks=True))
+                systems.append(aim("AIM, all tasks, trial descriptors", trial, ranking, joins_tasks=True))
     return {system.name: system for system in systems}
 
 

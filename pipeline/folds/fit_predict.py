@@ -28,7 +28,7 @@ from data.video import Labels, Record
 from pipeline.folds.fold import Fold
 from pipeline.systems import Predictions, System
 from pipeline.systems.system import BY_PERFORMANCE
-from pipeline.train import TrainingControl, task_rows
+from pipeline.train import TrainingControl, factors, task_rows, without_difficulty
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.feature_set import ARRAYS, FeatureSet
 
@@ -117,6 +117,7 @@ def fit_predict(features: FeatureSet, training: Training, control: TrainingContr
     program is a TrainingError with the system and the line.
     """
     system, train, asked = training.system, features.take(training.train), features.take(training.to_predict)
+    train = without_difficulty(train) if system.times_difficulty else train
     asked, identity, key, place = without_scores(asked), system.identity(), "", None
     device = system.device(control)
     if control.checkpoints is not None and identity is not None:
@@ -136,6 +137,9 @@ def fit_predict(features: FeatureSet, training: Training, control: TrainingContr
         what = f"{system.name}: {type(error).__name__}: {error}"
         fix = "Correct it there" if is_outside(system.name) else "This is a fault of the program: report it"
         raise TrainingError(what, where=where, fix=fix) from error
+    if system.times_difficulty:
+        scores = {name: values for name in ("score", "by_epoch") if (values := getattr(predicted, name)) is not None}
+        predicted = replace(predicted, **{name: values * factors(asked) for name, values in scores.items()})
     if place is not None:
         _write(place, key, predicted)
     return replace(predicted, device=device)

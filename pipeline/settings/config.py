@@ -182,6 +182,8 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
             raise UsageError(what, where=where, fix="Change the name of its class")
     classes, errors = setting_classes(), list[Any]()
     method, machine, videos, data = _validated(classes, values, where, overrides or {})
+    if method.times_difficulty and data.dataset.score == "execution":  # which the publisher has divided already
+        method = method.model_copy(update={"times_difficulty": False})
     config = Config(method, machine, videos, data.dataset)
     for name in STAGES:
         try:

@@ -58,6 +58,10 @@ class Method(Section):
         True,
         "average the networks' score with those of regressions that rank no worse; false: networks alone",
     )
+    times_difficulty: bool = setting(
+        False,
+        "learn score / difficulty, and multiply by the announced difficulty; false where dataset.score is execution",
+    )
     model: Section = Section()
     train: TrainConfig = TrainConfig()
 

@@ -1,23 +1,20 @@
-"""AIM and the compared networks as systems, and AIM on score / difficulty."""
+"""AIM and the compared networks as systems."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from data.store.arrays import Floats
-from data.video import Record
 from models.comparisons import NetworkConfig
-from pipeline.systems.baselines import difficulties
 from pipeline.systems.system import NetworkSystem, Predict, Predictions
 from pipeline.train import (
     SCORES,
     TrainedNetworks,
     TrainingControl,
-    label_table,
     loss_epochs,
     task_rows,
 )
@@ -57,38 +54,6 @@ class AimSystem(NetworkSystem):
             return Predictions(**made, losses=fitted.losses, loss_epochs=loss_epochs(self.config.epochs))
 
         return predict
-
-
-@dataclass(frozen=True)
-class TimesDifficulty(NetworkSystem):
-    """AIM trained on score / difficulty; the score is its prediction times the announced difficulty."""
-
-    model: NetworkConfig
-
-    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
-        """See `System.fit`."""
-        divided = replace(train, records=tuple(map(_without_difficulty, train.records)))
-        system = AimSystem(self.name, self.model, self.config)
-        predict = system.fit(divided, None, control)
-
-        def times_difficulty(features: FeatureSet) -> Predictions:
-            predicted = predict(features)
-            return replace(predicted, score=predicted.score * difficulties(features))
-
-        return times_difficulty
-
-
-def can_divide(features: FeatureSet) -> bool:
-    """Whether every labelled performance has a difficulty above 0."""
-    labelled = np.isfinite(label_table(features.records)[:, 0])
-    return bool(labelled.any() and (difficulties(features)[labelled] > 0).all())
-
-
-def _without_difficulty(record: Record) -> Record:
-    labels = record.labels
-    if labels is None or labels.score is None:
-        return record
-    return replace(record, labels=replace(labels, score=labels.score / (labels.difficulty or 1.0)))
 
 
 def _unscaled(scaled: Floats, features: FeatureSet, given: Normalisers, column: int) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 
 from data.store.arrays import Floats
 from pipeline.systems.system import Score, SimpleSystem, System
-from pipeline.train import label_table
+from pipeline.train import difficulties, label_table
 from pipeline.train.feature_set import FeatureSet
 
 
@@ -61,12 +61,6 @@ def random_scores(train: FeatureSet) -> Score:
 def difficulty_alone(train: FeatureSet) -> Score:
     """Linear fit of the training scores over the announced difficulty; their mean where it is unknown."""
     return _line(train, difficulties)
-
-
-def difficulties(features: FeatureSet) -> Floats:
-    """(n,) degree of difficulty, NaN where unknown."""
-    given = [record.labels.difficulty if record.labels else None for record in features.records]
-    return np.array(given, dtype=np.float64)
 
 
 SHORTER = "duration, shorter is better"

@@ -34,9 +34,17 @@ from models.published_methods import (
 )
 from models.stacked import MemberDropout
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.baselines import difficulties
 from pipeline.systems.system import NetworkSystem, Predict, Predictions
-from pipeline.train import Normaliser, Stop, TrainingControl, fold_data, label_table, loss_epochs, training_set
+from pipeline.train import (
+    Normaliser,
+    Stop,
+    TrainingControl,
+    difficulties,
+    fold_data,
+    label_table,
+    loss_epochs,
+    training_set,
+)
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import SCALE
 from pipeline.train.stack_training import Member, draw_batches

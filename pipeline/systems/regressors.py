@@ -111,6 +111,7 @@ class RegressionSystem(System):
     in_range: bool = False
     joins_tasks: bool = False
     unsplit: tuple[str, ...] = TIED
+    times_difficulty: bool = False
 
     def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         """See `System.fit`."""
@@ -275,7 +276,8 @@ ECONOMY_AND_RIDGE = RegressionSystem("economy and ridge", "trial", "economy and 
 
 def regressions_of(method: Method, features: FeatureSet) -> tuple[RegressionSystem, ...]:
     """The regressions that the networks' score is averaged with; none where the method does not combine."""
-    return regressions_for(unsplit_groups(method.protocol), features) if method.combined else ()
+    systems = regressions_for(unsplit_groups(method.protocol), features) if method.combined else ()
+    return tuple(replace(system, times_difficulty=method.times_difficulty) for system in systems)
 
 
 def regressions_for(unsplit: Sequence[str], features: FeatureSet) -> tuple[RegressionSystem, ...]:

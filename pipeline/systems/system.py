@@ -71,11 +71,13 @@ class System:
     Attributes:
         name: shown in tables.
         joins_tasks: whether it learns from all tasks of a fold at once; else each task has a fit of its own.
+        times_difficulty: whether `fit_predict` gives it scores / difficulty, and multiplies its predictions.
     """
 
     name: str
     kind: RowKind = "other"
     joins_tasks: bool = False
+    times_difficulty: bool = False
 
     @property
     def passes(self) -> int:
@@ -112,6 +114,7 @@ class NetworkSystem(System):
     config: TrainConfig
     watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `Predictions.by_epoch`
     kind: RowKind = "other"
+    times_difficulty: bool = False
 
     @property
     def passes(self) -> int:

@@ -1,6 +1,7 @@
 """Training: normalises features, trains all networks of a model as one stack, and resumes from checkpoints."""
 
 from pipeline.train.augment import training_set
+from pipeline.train.difficulty import check_difficulties, difficulties, factors, without_difficulty
 from pipeline.train.feature_set import task_rows
 from pipeline.train.fit import TrainingControl, fit_members
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
@@ -14,6 +15,9 @@ __all__ = [
     "Stop",
     "TrainedNetworks",
     "TrainingControl",
+    "check_difficulties",
+    "difficulties",
+    "factors",
     "fit_members",
     "fold_data",
     "input_sizes",
@@ -21,4 +25,5 @@ __all__ = [
     "loss_epochs",
     "task_rows",
     "training_set",
+    "without_difficulty",
 ]

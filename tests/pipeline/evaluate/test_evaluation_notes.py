@@ -12,7 +12,7 @@ from models.estimate import Estimate
 from pipeline.evaluate.evaluation_notes import MANY_USERS, evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults
-from pipeline.evaluate.evaluation_run import _data_notes
+from pipeline.evaluate.evaluation_run import _label_notes
 from pipeline.folds import COMBINED
 from pipeline.settings.config import load_config
 from pipeline.systems.baselines import SHORTER
@@ -122,8 +122,10 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
 
 
 def test_the_labels_and_difficulties_that_were_chosen_are_named() -> None:
-    chosen = load_config("finediving", ["dataset.score=execution", "dataset.difficulty=from_awards"]).dataset
-    assert [str(note) for note in _data_notes(chosen)] == ["labels: execution", "difficulties: from_awards"]
+    chosen = load_config("finediving", ["dataset.score=execution", "dataset.difficulty=from_awards"])
+    assert [str(note) for note in _label_notes(chosen)] == ["labels: execution", "difficulties: from_awards"]
     for name in ("finediving", "mtl-aqa"):
-        assert [str(note) for note in _data_notes(load_config(name, []).dataset)] == ["difficulties: published"]
-    assert not [*_data_notes(load_config("rhythmic-gymnastics", []).dataset)]
+        times, which = map(str, _label_notes(load_config(name, [])))
+        assert "score / difficulty" in times
+        assert which == "difficulties: published"
+    assert not [*_label_notes(load_config("rhythmic-gymnastics", []))]

@@ -1,4 +1,4 @@
-"""The difficulty alone as a baseline, and AIM on score / difficulty."""
+"""The difficulty alone as a baseline, and methods that learn score / difficulty."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from data.errors import DataError
 from data.video import Labels, Record
 from models.aim_config import AimConfig
 from models.metrics import spearman
-from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
+from pipeline.evaluate import RequestedRows
+from pipeline.evaluate.evaluation_plan import protocol_systems
+from pipeline.evaluate.leaderboard import ABLATIONS, OURS, UNDIVIDED, all_systems, table_systems
+from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import AimSystem, TimesDifficulty, can_divide, trivial_baselines
+from pipeline.settings.yaml_values import presets
+from pipeline.systems import PUBLISHED_ROWS, AimSystem, trivial_baselines
 from pipeline.systems.baselines import difficulty_alone
-from pipeline.train import label_table
+from pipeline.train import check_difficulties, label_table
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
+from tests.helpers.watching import Watching
 
 TRAIN, TEST = np.arange(40), np.arange(40, 60)
 LEVELS = np.random.default_rng(0).choice([1.5, 2.5, 3.5], 60)
-MODEL = AimConfig(width=16, regression_width=16)
+MODEL, CONFIG = AimConfig(width=16, regression_width=16), TrainConfig(networks=2, epochs=40)
+SETTINGS = {"train.networks": 2, "train.epochs": 40, "model.width": 16, "model.regression_width": 16}
 
 
 def relabelled(features: FeatureSet, labels: Callable[[int, Labels], Labels | None]) -> FeatureSet:
@@ -50,20 +57,68 @@ def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
     assert np.allclose(difficulty_alone(equal.take(TRAIN))(equal.take(TEST), 0), mean)
 
 
-def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) -> None:
+def test_the_difficulty_is_a_baseline_only_where_there_is_one(dives: FeatureSet) -> None:
     without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
     assert [s.name for s in trivial_baselines(dives)] == [*(s.name for s in trivial_baselines(without)), "difficulty"]
-    assert TIMES_DIFFICULTY in all_systems(dives, MODEL, TrainConfig())
-    assert TIMES_DIFFICULTY not in all_systems(without, MODEL, TrainConfig())
     assert "difficulty" in [system.name for system in table_systems("7", all_systems(dives, MODEL, TrainConfig()))]
-    assert not can_divide(relabelled(dives, lambda i, one: replace(one, difficulty=0.0) if i == 50 else one))
-    assert can_divide(relabelled(dives, lambda i, one: None if i == 50 else one))
 
 
-def test_times_difficulty_ranks_better_than_aim_alone(dives: FeatureSet) -> None:
-    true, config = label_table(dives.records)[TEST, 0], TrainConfig(networks=2, epochs=40)
-    times = TimesDifficulty(TIMES_DIFFICULTY, MODEL, config)
-    score = predict_part(times, dives, TRAIN, TEST).score
-    whole = predict_part(AimSystem(OURS, MODEL, config), dives, TRAIN, TEST).score
-    assert spearman(score.mean(0), true) > 0.9 > spearman(whole.mean(0), true)
-    assert np.abs(score.mean(0) - true).mean() < 0.5 * np.abs(whole.mean(0) - true).mean()
+def test_only_aim_and_its_variants_learn_score_by_difficulty(dives: FeatureSet) -> None:
+    off = all_systems(dives, MODEL, CONFIG)
+    on = all_systems(dives, MODEL, CONFIG, times_difficulty=True)
+    assert on.keys() - off.keys() == {UNDIVIDED}
+    changed = {name for name, system in on.items() if system.times_difficulty}
+    assert {OURS, *ABLATIONS} - {"w/o transformation"} <= changed | {"w/o transformation"}
+    assert not changed & {UNDIVIDED, "C3D-LSTM", "difficulty", *PUBLISHED_ROWS}
+    assert not any(system.times_difficulty for system in off.values())
+
+
+@pytest.mark.parametrize("combined", [False, True])
+def test_the_method_times_difficulty_ranks_better_in_every_row(dives: FeatureSet, combined: bool) -> None:
+    true, error = label_table(dives.records)[TEST, 0], {}
+    for times in (False, True):
+        method = load_config(None, {**SETTINGS, "combined": combined, "times_difficulty": times}).method
+        rows = protocol_systems(method, dives, RequestedRows(quick=True))
+        for row in rows[: 5 if combined else 1]:
+            score = predict_part(row, dives, TRAIN, TEST).score.mean(0)
+            error.setdefault(row.name, []).append(np.abs(score - true).mean())
+            assert (spearman(score, true) > 0.9) == times
+    assert all(on < 0.5 * off for off, on in error.values())
+    assert OURS in error
+    assert ("combined" in error) == combined
+
+
+def test_a_task_without_difficulties_is_learned_as_it_is(dives: FeatureSet) -> None:
+    """As the vaults of UNLV, beside dives."""
+    mixed = replace(dives, records=tuple(replace(r, task="ab"[i % 2]) for i, r in enumerate(dives.records)))
+    vaults = relabelled(mixed, lambda i, one: replace(one, difficulty=None) if i % 2 else one)
+    off = AimSystem(OURS, MODEL, CONFIG)
+    whole, times = (
+        predict_part(system, vaults, TRAIN, TEST).score for system in (off, replace(off, times_difficulty=True))
+    )
+    assert np.array_equal(whole[:, 1::2], times[:, 1::2])
+    assert not np.allclose(whole[:, ::2], times[:, ::2])
+
+
+def test_what_is_said_about_missing_difficulties(dives: FeatureSet) -> None:
+    observer = Watching()
+    on, off = (load_config(None, {"times_difficulty": times}).method for times in (True, False))
+    check_difficulties(relabelled(dives, lambda i, one: None if i == 50 else one), on, observer)
+    without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
+    check_difficulties(without, off, observer)
+    assert not observer.lines
+    check_difficulties(without, on, observer)
+    assert "no performance has a difficulty" in observer.lines[0]
+    for level in (None, 0.0, -1.0):
+        partly = relabelled(dives, lambda i, one, level=level: replace(one, difficulty=level) if i == 50 else one)
+        with pytest.raises(DataError, match="1 scored performance of 60 without a difficulty") as caught:
+            check_difficulties(partly, on, observer)
+        assert caught.value.where == dives.ids[50]
+        assert "column difficulty" in caught.value.fix
+        assert "times_difficulty=false" in caught.value.fix
+
+
+def test_presets_whose_score_is_difficulty_times_execution() -> None:
+    on = {name for name in presets() if load_config(name).method.times_difficulty}
+    assert on == {"mtl-aqa", "finediving", "unlv", "tasd2", "demo"}
+    assert not load_config("mtl-aqa", ["dataset.score=execution"]).method.times_difficulty

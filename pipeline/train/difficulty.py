@@ -1,0 +1,60 @@
+"""The announced difficulty of performances, which a method with `times_difficulty` learns without and multiplies by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from data.errors import DataError, counted
+from data.store.arrays import Floats
+from data.video import Record
+from pipeline.observer import Observer
+from pipeline.settings.method import Method
+from pipeline.train.feature_set import FeatureSet, task_rows
+from pipeline.train.normalise import label_table
+
+OFF = "--set times_difficulty=false"
+
+
+def difficulties(features: FeatureSet) -> Floats:
+    """(n,) degree of difficulty, NaN where unknown."""
+    given = [record.labels.difficulty if record.labels else None for record in features.records]
+    return np.array(given, dtype=np.float64)
+
+
+def factors(features: FeatureSet) -> Floats:
+    """(n,) what an execution is multiplied by: the difficulty, 1 where a performance has none."""
+    return np.nan_to_num(difficulties(features), nan=1.0)
+
+
+def without_difficulty(features: FeatureSet) -> FeatureSet:
+    """The same performances with score / difficulty as the score."""
+    pairs = zip(features.records, factors(features).tolist(), strict=True)
+    return replace(features, records=tuple(_divided(record, factor) for record, factor in pairs))
+
+
+def check_difficulties(features: FeatureSet, method: Method, observer: Observer) -> None:
+    """Note where a method with `times_difficulty` gets no difficulty; a task without any is learned as it is.
+
+    Raises DataError where a scored performance has none that is above 0, and others of its task have one.
+    """
+    if not method.times_difficulty:
+        return
+    given, scored = difficulties(features), np.isfinite(label_table(features.records)[:, 0])
+    if np.isnan(given[scored]).all():
+        observer.note("note: no performance has a difficulty, so the score is learned as it is (times_difficulty)")
+    for rows in task_rows(features).values():
+        rows = rows[scored[rows]]
+        wrong = rows[~(given[rows] > 0)]
+        if len(wrong) and not np.isnan(given[rows]).all():
+            what = f"{counted(len(wrong), 'scored performance')} of {len(rows)} without a difficulty above 0"
+            fix = f"Fill in the column difficulty of the labels, or learn the score as it is: {OFF}"
+            raise DataError(what, where=features.records[wrong[0]].id, fix=fix)
+
+
+def _divided(record: Record, factor: float) -> Record:
+    labels = record.labels
+    if labels is None or labels.score is None:
+        return record
+    return replace(record, labels=replace(labels, score=labels.score / factor))
