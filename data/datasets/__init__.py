@@ -1,11 +1,12 @@
 """Data sets: each official layout of labels and files becomes a list of records."""
 
-from data.datasets.folder import list_unfilmed
+from data.datasets.folder import DIFFICULTIES, list_unfilmed, with_difficulties
 from data.datasets.jigsaws import kinematics_of, trial_of
 from data.datasets.listing import KINDS, DataCheck, check_data, data_set_in, kind_of, list_records, options_of
 from data.datasets.phase_marks import with_phases
 
 __all__ = [
+    "DIFFICULTIES",
     "KINDS",
     "DataCheck",
     "check_data",
@@ -16,5 +17,6 @@ __all__ = [
     "list_unfilmed",
     "options_of",
     "trial_of",
+    "with_difficulties",
     "with_phases",
 ]

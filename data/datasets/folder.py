@@ -30,6 +30,9 @@ from data.video.video_search import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv", "scores.xlsx", "labels.xlsx")  # label files that need not be given
+DIFFICULTIES = "labels.csv"
+"""The table of a folder of new videos in which their difficulties are."""
+
 BESIDE = "phases.csv"
 """Name of the table of phases that is read where none is named."""
 
@@ -92,6 +95,19 @@ def list_unfilmed(names: Iterable[str], labels: str | Path | None = None) -> Lis
     listing = Listing(tuple(Record(name, None) for name in sorted(names)))
     table = find_labels(Path(), labels, ())
     return listing if table is None else join_listing(listing, table, COLUMNS, _build)
+
+
+def with_difficulties(listing: Listing, root: Path, storage: Storage) -> Listing:
+    """The videos below `root` with the difficulties in its `DIFFICULTIES`, without its other labels.
+
+    Raises as `list_folder`.
+    """
+    if (table := find_labels(root, None, (DIFFICULTIES,), storage)) is None:
+        return listing
+    joined = join_listing(listing, table, COLUMNS, _build)
+    labels = (record.labels and Labels(difficulty=record.labels.difficulty) for record in joined.records)
+    pairs = zip(listing.records, labels, strict=True)
+    return replace(joined, records=tuple(replace(record, labels=own) for record, own in pairs))
 
 
 def _spreadsheets(root: Path) -> list[str]:

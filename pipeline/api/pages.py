@@ -50,6 +50,7 @@ def report(
     *,
     out: Place | None = None,
     sections: int = 12,
+    difficulty: float | None = None,
     observer: Observer = SILENT,
     **given: Unpack[LocalSettings],
 ) -> Path:
@@ -62,6 +63,7 @@ def report(
         out: the page; default: MODEL/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
+        difficulty: as of `score`.
     """
     from pipeline.report import folder_page, write_report
     from pipeline.score import local_model
@@ -72,7 +74,7 @@ def report(
     places = many_paths(inputs)
     user = settings_beside_model(places, **given)
     with writing(page):
-        data = folder_page(folder, places, page, sections, user, observer)
+        data = folder_page(folder, places, page, sections, user, observer, difficulty)
         observer.raise_if_stopped()
         write_report(page, data)
     return page

@@ -21,6 +21,7 @@ def score(
     *,
     model: Place,
     kinematics: Place | None = None,
+    difficulty: float | None = None,
     out: Place | None = None,
     observer: Observer = SILENT,
     **given: Unpack[LocalSettings],
@@ -32,6 +33,8 @@ def score(
     Args:
         model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
         kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
+        difficulty: announced for the only video, such as 3.2, by which a model of dives multiplies. Those of a folder
+            are the column difficulty of its labels.csv. Without one the result is the execution alone.
         config: names the data set where no videos are given, and your own cache, paths, devices and limits, which no
             model sets.
         out: CSV with one line per video; not written where the work was stopped before all were scored.
@@ -47,7 +50,7 @@ def score(
         check_file(Path(out))
     places, trial = many_paths(inputs), one_path(kinematics)
     user = settings_beside_model(places, **given)
-    rows = score_videos(places, local_model(model), user, observer, kinematics=trial)
+    rows = score_videos(places, local_model(model), user, observer, kinematics=trial, difficulty=difficulty)
     stopped = observer.stop_event().is_set() and any(row.failure is not None for row in rows)
     if out is not None and not stopped:
         with writing(Path(out)):

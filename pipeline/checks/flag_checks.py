@@ -45,7 +45,8 @@ AGENT_OF_BLOCK: Mapping[str, Agent] = {BLOCKS[0]: "primary", BLOCKS[1]: "seconda
 """The agent that a block of trial-level features describes."""
 
 TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
-"""Kinds of two flags that say what a page may show."""
+EXECUTION_ALONE = "execution alone"
+"""Kinds of flags that say what a page may show."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class Facts:
     camera_agent: bool = False  # the camera's motion is one of the model's agents
     trained_on: bool | None = None  # a file of the performance was in the training part
     accuracy: Accuracy | None = None  # of the model on held-out performances
+    has_difficulty: bool | None = None  # of a model that multiplies by it
     phases: tuple[float, float] | None = None  # uncertainty in s of phases by alignment, and its limit
 
     @property
@@ -315,6 +317,12 @@ def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
         yield Flag("bad", GUESSING, f"{accuracy.errors[0].upper()}{accuracy.errors[1:]}.")
 
 
+def _difficulty(_: Facts, has_difficulty: bool) -> Iterator[Flag]:
+    if not has_difficulty:
+        detail = "A score is this times the announced difficulty, which this video lacks. Give it and score again"
+        yield Flag("info", EXECUTION_ALONE, f"{detail}: --difficulty, or the column difficulty of labels.csv.")
+
+
 _DAMAGE_KEYS = ("damaged_packets", "hidden_frames")
 _DAMAGE = tuple((stage, key) for stage in ("clips", "pose", "camera_flow") for key in _DAMAGE_KEYS)
 RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
@@ -338,6 +346,7 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "phases": (lambda facts: facts.phases, _phases),
     "training videos": (lambda facts: facts.trained_on, _trained_on),
     "accuracy": (lambda facts: facts.accuracy, _accuracy),
+    "difficulty": (lambda facts: facts.has_difficulty, _difficulty),
     "settings": (lambda _: True, _settings),
     "calibration": (lambda _: True, _intervals),
 }

@@ -44,7 +44,8 @@ def video_payload(video: page.VideoSection) -> dict[str, Any]:
         "steps": [{name: getattr(step, name) for name in shown} for step in result.steps],
         "phases": [asdict(phase) for phase in result.phases],
         "typed": {"program": PROGRAM, "video": quoted(Path(video.name))},
-        "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
+        "scored": {"name": video.name, "quantity": result.quantity, "score": result.score,
+                   "interval80": result.interval80,
                    "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
                    "why": result.why, "held_out": video.held_out_score, "known": is_known(video),
                    "within": None if result.accuracy is None else result.accuracy.within},
@@ -97,7 +98,11 @@ def batch_payload(batch: page.BatchSection) -> dict[str, Any]:
     """Valid scores of the batch, at most 5000 scores of training videos, and scores of performers by day."""
     training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
-        "scores": [row.shown_score for row in batch.rows if row.shown_score is not None],
+        "scores": [
+            row.shown_score
+            for row in batch.rows
+            if row.shown_score is not None and row.result.quantity == page.quantity_of(batch.rows)
+        ],
         "training": [training[i] for i in _evenly(len(training), 5000)],
         "progress": [
             {"subject": one.subject, "day": video.day, "score": video.shown_score, "name": video.name}

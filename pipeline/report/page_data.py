@@ -6,8 +6,8 @@ Text may be hostile (file names, labels): the page escapes it, so callers pass i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -102,6 +102,11 @@ class TrainingSteps:
     lowest: tuple[float, ...]  # by video: the smallest difference of a step's score from that step's mean
     attention: tuple[Interval, ...] = ()  # 5th and 95th percentile of each step's attention to the interaction
 
+    def times(self, difficulty: float) -> TrainingSteps:
+        """The scores of these steps at another difficulty."""
+        scores = tuple((mean * difficulty, deviation * difficulty) for mean, deviation in self.scores)
+        return replace(self, scores=scores, lowest=tuple(low * difficulty for low in self.lowest))
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -160,6 +165,11 @@ class VideoSection:
     def shown_score(self) -> float | None:
         """The score that the page shows: the held-out prediction where there is one; None without a valid score."""
         return self.result.score if self.held_out_score is None or not self.result.valid else self.held_out_score
+
+
+def quantity_of(rows: Iterable[VideoSection]) -> str:
+    """What the axes of a page show: the scores; without any, the executions (`Score.quantity`)."""
+    return max((row.result.quantity for row in rows), default="score")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def performer_scores(batch: BatchSection) -> list[PerformerScores]:
     by_subject: dict[str, list[VideoSection]] = {}
     for row in batch.rows:
         if row.day and row.result.valid and row.shown_score is not None:
-            by_subject.setdefault(row.subject, []).append(row)
+            what = "" if row.result.quantity == "score" else f", {row.result.quantity}"
+            by_subject.setdefault(f"{row.subject}{what}", []).append(row)
     return [
         PerformerScores(name, tuple(sorted(videos, key=lambda video: video.day)))
         for name, videos in sorted(by_subject.items())

@@ -21,7 +21,7 @@ from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_page, section_of_evaluation, section_of_training_folds
-from pipeline.report.page_data import BatchSection, FailedVideo, ReportData, TrainingSteps, VideoSection
+from pipeline.report.page_data import BatchSection, FailedVideo, ReportData, TrainingSteps, VideoSection, quantity_of
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import to_digits
 from pipeline.report.video_section import ModelFacts, batch_row, section_of_video
@@ -67,11 +67,18 @@ class ScoredVideos:
 
 
 def folder_page(
-    folder: Path, inputs: Sequence[Path], page: Path, sections: int, user: Config, observer: Observer
+    folder: Path,
+    inputs: Sequence[Path],
+    page: Path,
+    sections: int,
+    user: Config,
+    observer: Observer,
+    difficulty: float | None = None,
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
-    For `sections` see `scores_page`; `user` names the cache, the data set, paths and devices.
+    For `sections` see `scores_page`, for `difficulty` `find_performances`; `user` names the cache, the data set, paths
+    and devices.
     Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
     where its files are damaged.
     """
@@ -85,7 +92,7 @@ def folder_page(
             )
         return evaluation_page(results, f"{results.kind.capitalize()}: {folder.name}")
     evaluation = None if results is None else section_of_evaluation(results)
-    records = _records(folder, inputs, user, observer)
+    records = _records(folder, inputs, user, observer, difficulty)
     with _scored(folder, records, user, observer) as scored:
         scorer = scored.scorer
         title, held_out = folder.name, False
@@ -204,6 +211,7 @@ def scores_page(
     lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
     lines = [_held_out(line, scorer) for line in lines] if held_out else lines
     training = scorer.model.train_labels[:, 0]
+    training = training if quantity_of(lines) == "score" else training / scorer.model.difficulty
     of_one = scored.following.get(rows[0].id, scorer) if len(rows) == 1 else scorer
     recorded = of_one.config.recorded()
     batch = BatchSection(
@@ -258,10 +266,12 @@ def _held_out(line: VideoSection, scorer: Scorer) -> VideoSection:
     return replace(line, held_out_score=prediction, result=result)
 
 
-def _records(folder: Path, inputs: Sequence[Path], user: Config, observer: Observer) -> Sequence[Record]:
+def _records(
+    folder: Path, inputs: Sequence[Path], user: Config, observer: Observer, difficulty: float | None
+) -> Sequence[Record]:
     config = scoring_config(folder, user)
     if inputs or (config.dataset.features and config.dataset.root is None):
-        return find_performances(inputs, observer, config, file_rate=user.videos.frames.fps)
+        return find_performances(inputs, observer, config, file_rate=user.videos.frames.fps, difficulty=difficulty)
     if config.dataset.root is None:
         fix = f"Name videos after the model, such as FOLDER videos/, or {DATA_SET}"
         raise UsageError("no videos to show", where=folder, fix=fix)

@@ -139,6 +139,7 @@ class Scale:
 
     low: float
     high: float
+    quantity: str = "score"  # of the scores on it
 
     def position(self, value: float) -> float:
         """Per cent from the low end, kept within the axis."""
@@ -153,7 +154,9 @@ class Scale:
 def score_scale(data: page.ReportData) -> Scale:
     """One axis for all scores and intervals of the page, so that readers can compare them."""
     values: list[float] = []
-    for row in (*data.videos, *(data.batch.rows if data.batch else ())):
+    rows = (*data.videos, *(data.batch.rows if data.batch else ()))
+    quantity = page.quantity_of(rows)
+    for row in (one for one in rows if one.result.quantity == quantity):
         values += [v for v in (row.shown_score, row.truth.get("score")) if v is not None]
         values += [end for interval in (row.result.interval80, row.result.interval95) for end in interval or ()]
     values += data.batch.training_scores if data.batch else ()
@@ -162,7 +165,7 @@ def score_scale(data: page.ReportData) -> Scale:
         return Scale(0.0, 1.0)
     low, high = min(finite), max(finite)
     margin = 0.04 * (high - low) or 1.0
-    return Scale(low - margin, high + margin)
+    return Scale(low - margin, high + margin, quantity)
 
 
 def batch_of(data: page.ReportData) -> page.BatchSection | None:

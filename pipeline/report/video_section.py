@@ -56,7 +56,7 @@ def batch_row(result: Score, record: Record, *, name: str | None = None) -> Vide
     return VideoSection(
         name=result.id if name is None else name,
         result=result,
-        truth={label: value for label, value in labels.items() if value is not None},
+        truth={name: v for name, v in labels.items() if v is not None and (name != "score" or result.quantity == name)},
         duration=result.duration,
         task=record.task,
         subject=subject,
@@ -133,7 +133,7 @@ def section_of_video(
     return replace(
         row,
         duration=row.duration if duration is None else duration,
-        training=facts.training,
+        training=facts.training and facts.training.times(result.difficulty or 1.0),
         media=media,
         key_frames=_stills(record.video, row.time_steps, duration or 0.0) if media else (),
         skeleton=skeleton(pose) if pose else None,

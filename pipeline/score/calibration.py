@@ -66,10 +66,12 @@ class Calibration(HeldOut):
         attention: (n, T) the model's attention to the interaction in the training performances.
         head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN where there is no label or no
             such head.
+        difficulty: (n,) what the networks and regressions did not learn: `truth` and `predicted` are multiplied by it.
         networks: of each fold, trained on the other folds.
         combinations: of each fold.
     """
 
+    difficulty: Floats
     networks: TrainedNetworks[AimConfig]
     steps: Floats
     duration: Floats
@@ -86,6 +88,13 @@ class Calibration(HeldOut):
         accuracy, given = super().accuracy, self.ranked.rho
         rho = given if math.isfinite(given) else None
         return replace(accuracy, rho=rho, unit=self.unit, ceiling=ceiling_line(self.facts.raters, rho, accuracy.mae))
+
+    @cached_property
+    def execution_alone(self) -> Calibration:
+        """The calibration of scores without their difficulty, which no rater gave."""
+        truth, predicted = self.truth / self.difficulty, self.predicted / self.difficulty
+        facts = replace(self.facts, raters=None)
+        return replace(self, truth=truth, predicted=predicted, difficulty=np.ones_like(truth), facts=facts)
 
     @property
     def unit(self) -> str:
@@ -109,7 +118,9 @@ class Calibration(HeldOut):
         return accuracies
 
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
-        """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
+        """CV+ intervals (m, 2) of new performances by level, without their difficulty.
+
+        A level that needs more performances has None.
 
         An interval is widened to contain the model's score, where `scores` (m,) are given. If no training label is
         negative, both ends are at least zero, even beside a negative score.
@@ -118,7 +129,7 @@ class Calibration(HeldOut):
         pairs = zip(self.combinations, centres, strict=True)
         centres = np.stack([one.predict([own, *one.others(features)]) for one, own in pairs])[self.fold]  # (n, m)
         weights = group_weights(self.group)
-        by_level = {level: cross_interval(centres, self.residuals, weights, level) for level in LEVELS}
+        by_level = {level: cross_interval(centres, self.execution_alone.residuals, weights, level) for level in LEVELS}
         for ends in by_level.values():
             if ends is not None and scores is not None:
                 ends[:] = np.stack([np.minimum(ends[:, 0], scores), np.maximum(ends[:, 1], scores)], axis=1)
@@ -169,32 +180,26 @@ def _adapter() -> TypeAdapter[TrainingFacts]:
 
 
 def read_calibration(
-    tensors: Mapping[str, Tensor], description: Mapping[str, Any], network: AimConfig, sizes: AimSizes
+    tensors: Mapping[str, Tensor],
+    description: Mapping[str, Any],
+    network: AimConfig,
+    sizes: AimSizes,
+    difficulty: Floats,
 ) -> Calibration:
-    """The calibration from `calibration_tensors` and `calibration_description`.
+    """The calibration from `calibration_tensors` and `calibration_description`, with the model's difficulties (n,).
 
     Raises one of `pipeline.score.model_files.FAULTS` if it is damaged.
     """
-    calibration = _read(tensors, description, network, sizes)
-    number = len(calibration.truth)
-    if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
+    values: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+    arrays = {"difficulty": difficulty, **{name: values[name] for name in _ARRAYS}}
+    number = len(arrays["truth"])
+    if any(np.shape(one)[:1] != (number,) for one in arrays.values()):
         raise ValueError("arrays of different lengths")
-    if calibration.attention.shape != calibration.steps.shape:
+    if arrays["attention"].shape != arrays["steps"].shape:
         raise ValueError("attention and steps of different shapes")
     for name in ("head_truth", "head_predicted"):
-        if getattr(calibration, name).shape != (number, len(HEADS)):
+        if arrays[name].shape != (number, len(HEADS)):
             raise ValueError(f"{name} of another shape")
-    return calibration
-
-
-_ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attention", "head_truth", "head_predicted")
-
-
-def _read(
-    tensors: Mapping[str, Tensor], description: Mapping[str, Any], network: AimConfig, sizes: AimSizes
-) -> Calibration:
-    values: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
-    arrays = {name: values[name] for name in _ARRAYS}
     training, held_out = (
         {BLOCKS[int(i)]: v for i, v in sorted(with_prefix(values, prefix).items())}
         for prefix in ("known.", "held_out.")
@@ -209,3 +214,6 @@ def _read(
         raise ValueError("a combination for each fold is missing")
     facts = _adapter().validate_python(description["facts"])
     return Calibration(networks=networks, **arrays, novelty=novelty, facts=facts, combinations=combinations)
+
+
+_ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration", "attention", "head_truth", "head_predicted")

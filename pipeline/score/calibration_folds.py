@@ -25,7 +25,7 @@ from pipeline.folds.fit_predict import without_scores
 from pipeline.score.calibration import Calibration, TrainingFacts
 from pipeline.score.trained_model import TrainedModel
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
-from pipeline.train import SCORES, TrainedNetworks, TrainingControl, label_table
+from pipeline.train import SCORES, TrainedNetworks, TrainingControl, label_table, without_difficulty
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 
@@ -60,11 +60,15 @@ def calibrate(
     recipe = model.recipe.model_copy(
         update={"networks": min(NETWORKS, model.recipe.networks), "seed": model.recipe.seed + 1}
     )
+    learning = without_difficulty(part) if model.times_difficulty else part
     # A new video does not name its task, so every system learns from all tasks as if they were one.
-    networks, _ = TrainedNetworks.fit(part, [{"": one.train} for one in inner], model.networks.model, recipe, control)
+    networks, _ = TrainedNetworks.fit(
+        learning, [{"": one.train} for one in inner], model.networks.model, recipe, control
+    )
     with one_thread():
-        regressions = [tuple(system.fitted(part.take(one.train)) for system in systems) for one in inner]
+        regressions = [tuple(system.fitted(learning.take(one.train)) for system in systems) for one in inner]
         heads, values = _held_out(without_scores(part), inner, networks, regressions)
+    values *= model.difficulty
     order, fold = np.concatenate([one.test for one in inner]), np.zeros(len(part), dtype=np.intp)
     for number, one in enumerate(inner):
         fold[one.test] = number
@@ -82,6 +86,7 @@ def calibrate(
         predicted=combined,
         fold=fold,
         group=group,
+        difficulty=model.difficulty,
         steps=shown.step_scores * combination.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, [(one.train, one.test) for one in inner], group),

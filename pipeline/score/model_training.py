@@ -34,7 +34,7 @@ from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES, with_defaults
 from pipeline.systems.regressors import regressions_of
-from pipeline.train import TrainingControl
+from pipeline.train import TrainingControl, check_difficulties
 from pipeline.train.feature_set import FeatureSet
 
 MeasuredPlan = tuple[Plan, Quality]
@@ -63,6 +63,7 @@ def train_model(
     Raises Cancelled after a stop, and UsageError if the folder cannot be written. Raises DataError if the features
     cannot be trained on, or if `strict` and a video is flagged.
     """
+    check_difficulties(features, config.method, observer)
     plans = list[MeasuredPlan]()
     if cache is not None:
         planned = Planner(config, cache, stages=("timesteps",)).plan_all(features.records)
@@ -81,7 +82,14 @@ def train_model(
 
     with observer.progress("epochs") as progress:
         run_by = control(folder / "checkpoints", progress)
-        model = TrainedModel.fit(features, config.method.train, config.method.network, systems=systems, control=run_by)
+        model = TrainedModel.fit(
+            features,
+            config.method.train,
+            config.method.network,
+            systems=systems,
+            times_difficulty=config.method.times_difficulty,
+            control=run_by,
+        )
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
     unfinished, why_not = folder / "checkpoints" / "calibration", "calibration was skipped"

@@ -14,6 +14,7 @@ from data.video import Phase
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval, as_printed
 from pipeline.checks.flag import Flag
+from pipeline.checks.flag_checks import EXECUTION_ALONE
 from pipeline.phases.alignment import CarriedPhases
 
 NO_JUDGEMENT = (
@@ -53,11 +54,13 @@ class Score:
     Attributes:
         id: the video's id, as it is on disk; `data.errors.printable` makes it safe to show.
         score: final score in the unit of the labels, the mean over the model's networks; None without a valid score.
+            It and its parts are of the execution alone, where `quantity` says so.
         raw_score: what the networks said, also where a flag of level "bad" forbids a score; nothing else reads it.
         spread: standard deviation of the score over the networks; in a combination the other systems do not vary.
         interval80, interval95: `pipeline.checks.prediction_intervals`; None where the model gives none, and a flag
             gives the reason.
-        percentile: percentage of the training scores below this score, ties counted half.
+        percentile: percentage of the training scores (or executions) below this score, ties counted half.
+        difficulty: the announced one, by which the score and its parts were multiplied; None where they were not.
         execution, synchronisation: scores of the model's other heads; None where it has none, or one that is no better
             than guessing.
         steps: the time steps; without a score their times and phases alone.
@@ -83,6 +86,7 @@ class Score:
     interval80: Interval | None = None
     interval95: Interval | None = None
     percentile: float | None = None
+    difficulty: float | None = None
     execution: float | None = None
     synchronisation: float | None = None
     steps: tuple[StepScore, ...] = ()
@@ -110,6 +114,11 @@ class Score:
     def valid(self) -> bool:
         """Whether there is a score: no failure, and no flag of level "bad"."""
         return self.score is not None
+
+    @property
+    def quantity(self) -> str:
+        """What `score` is: "score", or `EXECUTION_ALONE` where the video's difficulty is unknown to a model of it."""
+        return EXECUTION_ALONE if any(flag.kind == EXECUTION_ALONE for flag in self.flags) else "score"
 
     @property
     def timed(self) -> bool:

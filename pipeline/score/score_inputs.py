@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets import kinematics_of, trial_of
+from data.datasets import DIFFICULTIES, kinematics_of, trial_of, with_difficulties
 from data.errors import PROGRAM, UsageError, counted, printable
 from data.store import Storage, absence, is_remote
-from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
+from data.video.records import MAX_LABEL
 from pipeline.observer import Observer
 from pipeline.run import completed, data_set_at, dataset_records
 from pipeline.settings.config import Config
@@ -24,6 +25,7 @@ def find_performances(
     *,
     kinematics: Path | None = None,
     file_rate: float = 0.0,
+    difficulty: float | None = None,
 ) -> tuple[Record, ...]:
     """The performances to score; the observer gets a line about each problem and about a recognised data set.
 
@@ -35,9 +37,11 @@ def find_performances(
             and the data set to score where there are no inputs.
         file_rate: frames per second of the videos in `inputs`; 0: their containers are right. A model that was trained
             at another rate than that of its containers says nothing about new ones.
+        difficulty: the announced one of the only performance. Those of a folder of videos are in its labels.csv, or the
+            data set's.
 
-    Raises UsageError for nothing to score, a missing input, or files of different trials; DataError where the data
-    set's own files cannot be used.
+    Raises UsageError for nothing to score, a missing input, files of different trials, or a difficulty of several
+    performances or not above 0; DataError where the data set's own files cannot be used.
     """
     storage, dataset, rate = config.machine.storage.as_storage(), config.dataset, config.videos.frames.fps
     if kinematics is not None:
@@ -50,6 +54,8 @@ def find_performances(
         observer.note(f"recognised {printable(inputs[0])}: {data_set.dataset.kind}, {count}")
     elif inputs:
         listing = completed(find_videos(inputs, storage, rate), config, file_rate, inputs[0])
+        if config.method.times_difficulty and len(inputs) == 1:
+            listing = with_difficulties(listing, inputs[0], storage)
     elif dataset.root is not None or dataset.features:
         listing = dataset_records(config, unscored=True)
     else:
@@ -60,7 +66,21 @@ def find_performances(
         if record.path and "kinematics" not in record.sidecars and (path := kinematics_of(record.path)):
             record = replace(record, sidecars={**record.sidecars, "kinematics": path})
         records.append(record)
+    if difficulty is not None and len(records) != 1:
+        fix = f"Write a table {DIFFICULTIES} with the columns video,difficulty into the folder of the videos"
+        raise UsageError(f"one difficulty is given for {counted(len(records), 'video')}", fix=fix)
+    if difficulty is not None:
+        records = [replace(records[0], labels=Labels(difficulty=positive(difficulty)))]
     return tuple(records)
+
+
+def positive(difficulty: float) -> float:
+    """The difficulty. Raises UsageError unless it is a number above 0."""
+    if not 0 < difficulty <= MAX_LABEL:
+        raise UsageError(
+            f"the difficulty is {difficulty:g}", fix="Give the announced one, a number above 0 such as 3.2"
+        )
+    return difficulty
 
 
 def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None = None) -> tuple[Record, ...]:

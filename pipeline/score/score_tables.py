@@ -17,6 +17,7 @@ from data.datasets.tables import spreadsheet_text
 from data.errors import printable
 from data.store import write_text
 from pipeline.checks.accuracy import as_printed
+from pipeline.checks.flag_checks import EXECUTION_ALONE
 from pipeline.score.path_redaction import redact_score
 from pipeline.score.score import Score, ScoreParts
 
@@ -33,7 +34,9 @@ def write_csv(path: Path, rows: Sequence[Score]) -> None:
 def csv_text(rows: Sequence[Score]) -> str:
     """One line per video: `NUMBERS`, parts of the score, whether there is one, flags, error, model, `raw_score`.
 
-    The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase.
+    The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase. Columns
+    `difficulty` and `execution_alone` are those of models that multiply by a difficulty. One of `score` and
+    `execution_alone` is empty, and the parts are of the other one.
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
@@ -44,10 +47,16 @@ def csv_text(rows: Sequence[Score]) -> str:
     phases = list(dict.fromkeys(phase.name for row in rows for phase in row.phases))
     shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
     shares += [cell(f"phase {name}") for name in phases]
-    writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"])
+    multiplied = any(row.difficulty is not None or row.quantity == EXECUTION_ALONE for row in rows)
+    further = ("difficulty", "execution_alone") if multiplied else ()
+    writer.writerow(
+        ["video", *further, *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"]
+    )
     for row, parts in each:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
-        numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
+        of = {row.quantity: row.score}
+        numbers: list[float | Decimal | None] = [row.difficulty, of.get(EXECUTION_ALONE)] if further else []
+        numbers += [of.get("score"), row.spread, *ends, row.percentile]
         numbers += [row.execution, row.synchronisation]
         constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
         numbers += [constant, *given, *[None] * (steps - len(given)), other]
@@ -67,8 +76,11 @@ def csv_text(rows: Sequence[Score]) -> str:
 def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and cells of the table that a terminal shows."""
     heads = any(row.execution is not None for row in rows)
+    quantities = sorted({row.quantity for row in rows if row.score is not None}, reverse=True) or ["score"]
+    multiplied = any(row.difficulty is not None for row in rows)
     columns = (
-        "video", "score", "80 %", "95 %", "percentile", *(("execution", "synchronisation") if heads else ()), "note",
+        "video", *(["difficulty"] if multiplied else []), *quantities, "80 %", "95 %", "percentile",
+        *(("execution", "synchronisation") if heads else ()), "note",
     )  # fmt: skip
     cells = []
     for row in rows:
@@ -77,7 +89,9 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
         shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
         ends = [_interval(ends, row.decimals) for ends in (row.interval80, row.interval95)]
-        cells.append((printable(row.id), shown, *ends, place, *parts, printable(note)))
+        values = [row.difficulty] if multiplied else []
+        values += [shown if row.quantity == one else None for one in quantities]
+        cells.append((printable(row.id), *values, *ends, place, *parts, printable(note)))
     return columns, cells
 
 
@@ -103,6 +117,8 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         content["steps"] = [{**asdict(step), **untimed, "score": share} for step, share in shares]
         content["phases"] = [{**asdict(phase), **untimed, "score": sums.get(phase.name)} for phase in row.phases]
         content["phase_half_range_s"] = None if row.carried is None else list(row.carried.half_range_s)
+        alone = row.quantity == EXECUTION_ALONE
+        content |= {"execution_alone": content["score"] if alone else None} | ({"score": None} if alone else {})
         del content["keys"], content["carried"], content["duration"]
         shown.append(content)
     return shown

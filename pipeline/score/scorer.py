@@ -29,10 +29,10 @@ from pipeline.checks.flag_checks import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.phases.alignment import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
-from pipeline.score.calibration import HEADS
+from pipeline.score.calibration import HEADS, Calibration
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.score import Score, StepScore
-from pipeline.score.score_inputs import find_performances
+from pipeline.score.score_inputs import find_performances, positive
 from pipeline.score.setting_differences import stage_differences, without_videos
 from pipeline.score.stored_method import scoring_config, unused_settings
 from pipeline.score.trained_model import ModelScores, TrainedModel
@@ -76,10 +76,17 @@ class Scorer:
         config = load_config(self.config, {"pose.region": list(region), "pose.tracks": []})
         return Scorer(self.folder, self.model, config, self.model_sha256, self.file_rate)
 
-    def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
+    def score(
+        self,
+        video: str | Path | None = None,
+        kinematics: str | Path | None = None,
+        difficulty: float | None = None,
+    ) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
         given, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
-        records = find_performances(given, Observer(), self.config, kinematics=trial, file_rate=self.file_rate)
+        records = find_performances(
+            given, Observer(), self.config, kinematics=trial, file_rate=self.file_rate, difficulty=difficulty
+        )
         return self.score_records(records)[0]
 
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
@@ -131,14 +138,22 @@ class Scorer:
 
         Performances are scored one by one, since products of a batch may round differently.
         """
-        quality = self.cache.qualities(record.id, keys)
-        calibration = self.model.calibration
+        quality, times = self.cache.qualities(record.id, keys), self.model.times_difficulty
+        calibration, training = self.model.calibration, self.model.train_labels[:, 0]
+        difficulty = record.labels.difficulty if times and record.labels else None
+        if times and difficulty is None:
+            calibration = None if calibration is None else calibration.execution_alone
+            training = training / self.model.difficulty
         try:
             features = feature_set([record], [output], self.planner.descriptions)
             made = self.model.predict(replace(features, stages=self.model.stages))
             intervals = {} if calibration is None else calibration.intervals(features, made.score)
+            if difficulty is not None:
+                made = made.times(positive(difficulty))
+                intervals = {level: None if ends is None else ends * difficulty for level, ends in intervals.items()}
             _require_finite(made, intervals)
-            facts = self._facts(record, features, quality, intervals)
+            facts = self._facts(record, features, quality, intervals, calibration)
+            facts = replace(facts, has_difficulty=difficulty is not None if times else None)
             flags, checked = find_flags(
                 replace(facts, phases=None if carried is None else (max(carried.half_range_s), carried.limit))
             )
@@ -164,7 +179,8 @@ class Scorer:
             spread=float(np.std(made.members[:, 0])),
             interval80=_ends(intervals.get(0.80)),
             interval95=_ends(intervals.get(0.95)),
-            percentile=percentile(self.model.train_labels[:, 0], score),
+            percentile=percentile(training, score),
+            difficulty=difficulty,
             execution=good.get("execution"),
             synchronisation=good.get("synchronisation"),
             steps=tuple(step if explains else step.unscored() for step in steps),
@@ -185,9 +201,10 @@ class Scorer:
         features: FeatureSet,
         quality: Quality,
         intervals: Mapping[float, Floats | None],
+        calibration: Calibration | None,
     ) -> Facts:
         """The facts about one performance from which its flags follow."""
-        calibration, trained_on = self.model.calibration, None
+        trained_on = None
         if self.model.contents is not None and (recordings := record.recordings()):
             hashes = input_hashes(record, self.cache)
             trained_on = bool(self.model.contents & readable(hashes[kind] for kind in recordings))
@@ -275,6 +292,7 @@ def score_videos(
     observer: Observer,
     *,
     kinematics: Path | None = None,
+    difficulty: float | None = None,
 ) -> list[Score]:
     """Score performances (see `find_performances`) with the model in folder `model`; a failed one has `failure` set.
 
@@ -287,10 +305,14 @@ def score_videos(
     files = bool(inputs or kinematics) and not any(is_remote(place) or place.is_dir() for place in inputs)
     # Only folders of frames and data sets take the rate of training, so a wrong file is named before the model is read.
     config, file_rate = user if files else scoring_config(model, user), user.videos.frames.fps
-    records = find_performances(inputs, observer, config, kinematics=kinematics, file_rate=file_rate)
+    records = find_performances(
+        inputs, observer, config, kinematics=kinematics, file_rate=file_rate, difficulty=difficulty
+    )
     with load_scorer(model, user, observer) as scorer:
         if kinematics is not None and "kinematics" not in scorer.reads:
             raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
         if user.dataset.features and "features" not in scorer.planner.stages:
             raise UsageError("this model reads no features", where=model, fix="Leave out --features")
+        if difficulty is not None and not scorer.model.times_difficulty:
+            raise UsageError("this model multiplies by no difficulty", where=model, fix="Leave out --difficulty")
         return scorer.score_records(records, observer)

@@ -3,7 +3,7 @@
 MODEL/model.json           versions, device, network, sizes, recipe, stages of the features, channel names, training
                          ids, `calibration` (`pipeline.score.calibration.calibration_description`) or null, why not,
                          `contents`, SHA-256 of the input files that training read; null for packed features
-MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `losses`,
+MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `difficulty` (k,), `losses`,
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (the arrays of `PhaseReferences`)
@@ -58,21 +58,25 @@ from pipeline.train import (
     Normaliser,
     TrainedNetworks,
     TrainingControl,
+    factors,
     input_sizes,
     label_table,
     loss_epochs,
+    without_difficulty,
 )
 from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.trained_networks import read_networks
 
-FORMAT = 9
+FORMAT = 10
 
 
 @dataclass(frozen=True)
 class ModelScores:
     """Scores of n performances in the units of the labels: means over the networks, except `members`.
+
+    A model with `times_difficulty` gives the execution alone; `times` makes it a score.
 
     Attributes:
         score: (n,) final score.
@@ -94,6 +98,11 @@ class ModelScores:
     synchronisation: Floats | None = None
     other_share: Floats | None = None
 
+    def times(self, difficulty: float) -> ModelScores:
+        """The same with the score and its parts multiplied."""
+        parts = {name: getattr(self, name) for name in ("score", "members", "step_scores", "other_share")}
+        return replace(self, **{name: values * difficulty for name, values in parts.items() if values is not None})
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -104,6 +113,8 @@ class TrainedModel:
         stages: the stages that made the features.
         names: channel names of the features.
         train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
+        difficulty: (k,) by which the score was divided before it was learned; 1 without `times_difficulty`.
+        times_difficulty: whether a score is what the model predicts times the announced difficulty.
         losses: (epochs kept, networks) training loss after each of `loss_epochs`.
         calibration: gives scores their intervals; None where there is none.
         not_calibrated: why there is no calibration.
@@ -118,6 +129,7 @@ class TrainedModel:
     names: Mapping[str, tuple[str, ...]]
     train_ids: tuple[str, ...]
     train_labels: Floats
+    difficulty: Floats
     losses: Floats
     loss_epochs: tuple[int, ...]
     combination: Combination = NETWORK_ALONE
@@ -126,6 +138,7 @@ class TrainedModel:
     contents: frozenset[str] | None = None
     phases: PhaseReferences | None = None
     device: str = "cpu"
+    times_difficulty: bool = False
 
     @classmethod
     def fit(
@@ -136,6 +149,7 @@ class TrainedModel:
         *,
         rows: Sequence[int] | Rows | None = None,
         systems: Sequence[RegressionSystem] = (),
+        times_difficulty: bool = False,
         control: TrainingControl | None = None,
     ) -> TrainedModel:
         """Train `recipe.networks` networks on the labelled performances of `features`, without calibration.
@@ -143,6 +157,7 @@ class TrainedModel:
         Args:
             rows: the training part, of which only labelled performances are used; None: all performances.
             systems: regressions that the score is averaged with, without inner validation all alike.
+            times_difficulty: learn score / difficulty.
 
         Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
         not fit the features, Cancelled after `control.stop`.
@@ -152,10 +167,11 @@ class TrainedModel:
         if len(chosen) < 2:
             what = f"training needs at least 2 labelled performances and has {len(chosen)}"
             raise DataError(what, fix=NO_LABELS_FIX)
-        networks, fitted = TrainedNetworks.fit(features, [{"": chosen}], network, recipe, control)
+        learning = without_difficulty(features) if times_difficulty else features
+        networks, fitted = TrainedNetworks.fit(learning, [{"": chosen}], network, recipe, control)
         part = features.take(chosen)
         with one_thread():
-            regressions = [system.fitted(part) for system in systems]
+            regressions = [system.fitted(learning.take(chosen)) for system in systems]
         names = (NETWORK, *(system.name for system in systems))
         return cls(
             networks=networks,
@@ -164,10 +180,12 @@ class TrainedModel:
             names=part.names,
             train_ids=part.ids,
             train_labels=label_table(part.records),
+            difficulty=factors(part) if times_difficulty else np.ones(len(part)),
             losses=fitted.losses,
             loss_epochs=loss_epochs(recipe.epochs),
             combination=Combination.of_all(names, regressions),
             device=(control or TrainingControl()).torch_device().type,
+            times_difficulty=times_difficulty,
         )
 
     @property
@@ -266,7 +284,7 @@ class TrainedModel:
         write_text(folder / DESCRIPTION, text)
 
     def _tensors(self) -> dict[str, Tensor]:
-        arrays = {"train_labels": self.train_labels, "losses": self.losses}
+        arrays = {"train_labels": self.train_labels, "difficulty": self.difficulty, "losses": self.losses}
         tensors = self.networks.tensors()
         tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
         fitted = self.combination.arrays()
@@ -287,6 +305,7 @@ class TrainedModel:
             "model": asdict(self.networks.model),
             "sizes": asdict(self.networks.sizes),
             "device": self.device,
+            "times_difficulty": self.times_difficulty,
             "train": self.recipe.model_dump(mode="json"),
             "settings": stages_as_json(self.stages),
             "names": {name: list(values) for name, values in self.names.items()},
@@ -331,6 +350,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         names={name: tuple(values) for name, values in description["names"].items()},
         train_ids=tuple(description["train_ids"]),
         train_labels=tensors["train_labels"].numpy(),
+        difficulty=tensors["difficulty"].numpy(),
         losses=tensors["losses"].numpy(),
         loss_epochs=tuple(description["loss_epochs"]),
         combination=Combination.from_arrays(description["combination"], fitted),
@@ -338,14 +358,17 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         contents=None if contents is None else frozenset(map(str, contents)),
         phases=None if names is None else PhaseReferences(tuple(map(str, names)), **marked),
         device=str(description["device"]),
+        times_difficulty=bool(description["times_difficulty"]),
     )
     if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3:
         raise ValueError("the training labels are of another form")
+    if model.difficulty.shape != (len(model.train_ids),) or not (model.difficulty > 0).all():
+        raise ValueError("the difficulties are of another form")
     tried = model.predict(model.blank_features())  # parts that do not fit together fail here, not with a video
     if not np.isfinite([*tried.score, *tried.step_scores[0]]).all():
         raise ValueError("a score of the model is not finite")
     if calibration is None:
         return model
-    stored = read_calibration(with_prefix(tensors, "calibration."), calibration, network, sizes)
+    stored = read_calibration(with_prefix(tensors, "calibration."), calibration, network, sizes, model.difficulty)
     stored.try_on(model.blank_features(stored.steps.shape[1]))
     return replace(model, calibration=stored)

@@ -35,7 +35,9 @@ def after_compare(_: Path, typed: Typed) -> Line:
 
 def page_of(what_for: str, typed: Typed) -> Line:
     """The page of the same videos."""
-    return (what_for, "report", as_typed(typed.model), *map(as_typed, typed.inputs or ()), *typed.settings)
+    difficulty = typed.given.get("difficulty")
+    known = () if difficulty is None else ("--difficulty", f"{difficulty:g}")
+    return (what_for, "report", as_typed(typed.model), *map(as_typed, typed.inputs or ()), *known, *typed.settings)
 
 
 REPORT = Command(

@@ -43,7 +43,7 @@ Report.compare = (() => {
       const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
       const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : "");
       big.textContent = why ? "no score" : shown(score);
-      side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? "score" : "held-out prediction";
+      side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? held.data.scored.quantity : "held-out prediction";
       big.classList.toggle("no-score", why !== "");
       side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
       const copies = [".score-card > .glyph", ".score-card > .ends", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
@@ -159,6 +159,7 @@ Report.compare = (() => {
       }));
     };
     const apart = (a, b) => {
+      if (a.scored.quantity !== b.scored.quantity) return `No difference: A is the ${a.scored.quantity}, B the ${b.scored.quantity}. Give both a difficulty, or neither.`;
       const [x, y] = [a, b].map((one) => one.scored.interval80), { decimals, within } = a.scored;
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
       const gap = rounded(a.scored.score, decimals) - rounded(b.scored.score, decimals);
@@ -189,7 +190,7 @@ Report.compare = (() => {
         ...phases.map(([name, places]) => line(goTo(places[0], name, name), [a, b].map((one) => d3.sum(places, (i) => rounded(one.steps[i].score))))),
         line("Sum of the steps", [total(a), total(b)]),
         line("Outside the steps", [a, b].map((one) => rounded(one.scored.score) - total(one))),
-        line("Score", [a.scored.score, b.scored.score]),
+        line(a.scored.quantity === "score" ? "Score" : "Execution alone", [a.scored.score, b.scored.score]),
       );
       body.classList.toggle("no-attention", [...a.steps, ...b.steps].every((s) => s.interaction === null));
       part("scale").textContent = `±${points(widest)}`;
