@@ -90,12 +90,6 @@ def all_systems(
             systems.append(aim("scene + agents", replace(model, variant="scene_agents"), config))
         if times_difficulty:
             systems.append(AimSystem(UNDIVIDED, model, config))
-        if len({record.task for record in features.records}) > 1:
-            ranking = config.model_copy(update={"rank_weight": 3.0})
-            systems.append(aim("AIM, all tasks", model, config, joins_tasks=True))
-            if features.trial.shape[-1]:
-                trial = replace(model, trial="linear")
-                systems.append(aim("AIM, all tasks, trial descriptors", trial, ranking, joins_tasks=True))
     return {system.name: system for system in systems}
 
 

@@ -62,9 +62,7 @@ def calibrate(
     )
     learning = without_difficulty(part) if model.times_difficulty else part
     # A new video does not name its task, so every system learns from all tasks as if they were one.
-    networks, _ = TrainedNetworks.fit(
-        learning, [{"": one.train} for one in inner], model.networks.model, recipe, control
-    )
+    networks, _ = TrainedNetworks.fit(learning, [one.train for one in inner], model.networks.model, recipe, control)
     with one_thread():
         regressions = [tuple(system.fitted(learning.take(one.train)) for system in systems) for one in inner]
         heads, values = _held_out(without_scores(part), inner, networks, regressions)

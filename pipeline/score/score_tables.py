@@ -89,9 +89,18 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
         shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
         ends = [_interval(ends, row.decimals) for ends in (row.interval80, row.interval95)]
-        values = [row.difficulty] if multiplied else []
-        values += [shown if row.quantity == one else None for one in quantities]
-        cells.append((printable(row.id), *values, *ends, place, *parts, printable(note)))
+        values = [shown if row.quantity == one else None for one in quantities]
+        cells.append(
+            (
+                printable(row.id),
+                *([row.difficulty] if multiplied else []),
+                *values,
+                *ends,
+                place,
+                *parts,
+                printable(note),
+            )
+        )
     return columns, cells
 
 

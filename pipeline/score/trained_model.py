@@ -168,7 +168,7 @@ class TrainedModel:
             what = f"training needs at least 2 labelled performances and has {len(chosen)}"
             raise DataError(what, fix=NO_LABELS_FIX)
         learning = without_difficulty(features) if times_difficulty else features
-        networks, fitted = TrainedNetworks.fit(learning, [{"": chosen}], network, recipe, control)
+        networks, fitted = TrainedNetworks.fit(learning, [chosen], network, recipe, control)
         part = features.take(chosen)
         with one_thread():
             regressions = [system.fitted(learning.take(chosen)) for system in systems]
@@ -191,8 +191,8 @@ class TrainedModel:
     @property
     def normaliser(self) -> Normaliser:
         """Scales features for the networks, and their scores to the unit of the labels."""
-        (of_tasks,) = self.networks.normalisers
-        return of_tasks[""]
+        (normaliser,) = self.networks.normalisers
+        return normaliser
 
     @property
     def network_share(self) -> float:

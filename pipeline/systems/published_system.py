@@ -182,7 +182,7 @@ class _Learner:
         """Networks with start values, and the statistics and exemplars of the training part."""
         config, model, count = system.config, system.model, len(part)
         normaliser = Normaliser.fit(part, np.arange(count), config)
-        data = fold_data(part, [{"": normaliser}])
+        data = fold_data(part, [normaliser])
         steps = _steps(data.inputs)
         used = steps.flatten(0, 2).any(0)
         judges = judges_of(part) if model.kind == "musdl" else np.zeros((count, 0))
@@ -234,7 +234,7 @@ class _Learner:
     def predict(self, features: FeatureSet) -> Predictions:
         """The scores by the networks as trained so far."""
         difficulty, size = difficulties(features), len(self.members)
-        steps = _steps(fold_data(features, [{"": self.normaliser}]).inputs)[..., self.used]
+        steps = _steps(fold_data(features, [self.normaliser]).inputs)[..., self.used]
         voters = _voters(self.difficulty, difficulty, self.members, self.system.model.voters)
         with torch.no_grad():
             drop = MemberDropout(_fresh(self.members), [len(difficulty)] * size)

@@ -8,7 +8,6 @@ import numpy as np
 
 from data.errors import DataError, counted
 from data.store.arrays import Floats
-from data.video import Record
 from pipeline.observer import Observer
 from pipeline.settings.method import Method
 from pipeline.train.feature_set import FeatureSet, task_rows
@@ -30,8 +29,11 @@ def factors(features: FeatureSet) -> Floats:
 
 def without_difficulty(features: FeatureSet) -> FeatureSet:
     """The same performances with score / difficulty as the score."""
-    pairs = zip(features.records, factors(features).tolist(), strict=True)
-    return replace(features, records=tuple(_divided(record, factor) for record, factor in pairs))
+    records = list(features.records)
+    for row, factor in enumerate(factors(features).tolist()):
+        if (labels := records[row].labels) is not None and labels.score is not None:
+            records[row] = replace(records[row], labels=replace(labels, score=labels.score / factor))
+    return replace(features, records=tuple(records))
 
 
 def check_difficulties(features: FeatureSet, method: Method, observer: Observer) -> None:
@@ -51,10 +53,3 @@ def check_difficulties(features: FeatureSet, method: Method, observer: Observer)
             what = f"{counted(len(wrong), 'scored performance')} of {len(rows)} without a difficulty above 0"
             fix = f"Fill in the column difficulty of the labels, or learn the score as it is: {OFF}"
             raise DataError(what, where=features.records[wrong[0]].id, fix=fix)
-
-
-def _divided(record: Record, factor: float) -> Record:
-    labels = record.labels
-    if labels is None or labels.score is None:
-        return record
-    return replace(record, labels=replace(labels, score=labels.score / factor))

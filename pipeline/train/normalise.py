@@ -14,7 +14,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from data.video.records import MAX_LABEL
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.feature_set import FeatureSet, task_rows
+from pipeline.train.feature_set import FeatureSet
 
 SCORES = ("score", "execution", "synchronisation")
 """The label columns, in their order."""
@@ -118,18 +118,6 @@ class Normaliser:
     def _spans(self) -> Floats:
         span = self.score_range[:, 1] - self.score_range[:, 0]
         return np.where(span > 0, span, 1.0)
-
-
-Normalisers = Mapping[str, Normaliser]
-"""Those of one training part, by task; the one under "" serves all tasks."""
-
-
-def rows_of_tasks(features: FeatureSet, given: Normalisers) -> dict[str, Rows]:
-    """The rows of each task, by the names of `given`. Raises KeyError for a task that it lacks."""
-    rows = {"": np.arange(len(features))} if given.keys() == {""} else task_rows(features)
-    if missing := rows.keys() - given.keys():
-        raise KeyError(f"no normaliser of task {missing.pop()}")
-    return rows
 
 
 def same_channels(features: FeatureSet) -> bool:

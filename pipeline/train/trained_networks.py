@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from data.errors import UsageError
@@ -24,7 +23,7 @@ from pipeline.train.augment import training_set
 from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import Fitted, TrainingControl, fit_members
-from pipeline.train.normalise import SCORES, Normaliser, Normalisers, label_table, rows_of_tasks
+from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, input_sizes
 
 MAX_SIZE = 1 << 24
@@ -41,20 +40,20 @@ class TrainedNetworks(Generic[N]):
     evaluation and in a model.
 
     Attributes:
-        normalisers: of each training part, by task.
+        normalisers: of each training part.
         state: parameter name to stacked values (parts * networks, ...), parts outermost.
     """
 
     model: N
     sizes: AimSizes
-    normalisers: tuple[Normalisers, ...]
+    normalisers: tuple[Normaliser, ...]
     state: Mapping[str, Tensor]
 
     @classmethod
     def fit(
         cls,
         features: FeatureSet,
-        parts: Sequence[Mapping[str, Rows]],
+        parts: Sequence[Rows],
         model: N,
         config: TrainConfig,
         control: TrainingControl | None = None,
@@ -65,23 +64,20 @@ class TrainedNetworks(Generic[N]):
         """`config.networks` networks for each training part, and what their training left, members as in `state`.
 
         Args:
-            parts: rows by task, or under "" those of all tasks as one.
+            parts: rows, whose tasks count as one.
             watched: performances that every network scores after each of the epochs `watch`, counted from 1.
 
         Raises UsageError if the network does not fit the features, and as `training_set` and `fit_members`.
         """
         _check_sizes(features, model)
         learning = training_set(features, config)
-        learned = [{task: learning.rows(rows) for task, rows in part.items()} for part in parts]
-        normalisers = tuple(
-            {task: Normaliser.fit(learning.features, rows, config) for task, rows in part.items()} for part in learned
-        )
+        learned = [learning.rows(part) for part in parts]
+        normalisers = tuple(Normaliser.fit(learning.features, rows, config) for rows in learned)
         whole = learning.features if watched is None else learning.features.followed_by(watched)
         test = np.arange(len(learning.features), len(whole))
         members: list[Member] = []
-        for number, (part, given) in enumerate(zip(learned, normalisers, strict=True)):
-            rows, first = np.concatenate(list(part.values())), next(iter(given.values()))
-            members += _members(rows, number, first, config, test)
+        for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True)):
+            members += _members(rows, number, normaliser, config, test)
         fitted = fit_members(fold_data(whole, normalisers), members, model, config, control, watch=watch)
         return cls(model, input_sizes(features), normalisers, fitted.state), fitted
 
@@ -107,15 +103,15 @@ class TrainedNetworks(Generic[N]):
     def mean(self, scaled: Tensor, column: int = 0, *, shift: bool = True) -> Floats:
         """(parts, m, ...) means over the networks, in the unit of label `column`; `shift` as in `Normaliser.unscale`.
 
-        `scaled` (parts * networks, m, ...) is a score of `output` by networks that count all tasks as one.
+        `scaled` (parts * networks, m, ...) is a score of `output`.
         """
         means = scaled.reshape(self.parts, self.count, *scaled.shape[1:]).mean(1).numpy()
         given = zip(self.normalisers, means, strict=True)
-        return np.stack([of_tasks[""].unscale(one, column, shift=shift) for of_tasks, one in given])
+        return np.stack([normaliser.unscale(one, column, shift=shift) for normaliser, one in given])
 
     def tensors(self) -> dict[str, Tensor]:
-        """`state.<parameter>` (parts * networks, ...) and `normaliser.<field>` (parts, ...) of all tasks as one."""
-        each = [of_tasks[""].arrays() for of_tasks in self.normalisers]
+        """`state.<parameter>` (parts * networks, ...) and `normaliser.<field>` (parts, ...)."""
+        each = [normaliser.arrays() for normaliser in self.normalisers]
         stacked = {name: np.stack([one[name] for one in each]).astype(np.float64) for name in each[0]}
         made = {f"normaliser.{name}": torch.from_numpy(values) for name, values in stacked.items()}
         return made | {f"state.{name}": values.contiguous() for name, values in self.state.items()}
@@ -127,7 +123,7 @@ def read_networks(model: AimConfig, sizes: AimSizes, tensors: Mapping[str, Tenso
     parts = len(next(iter(each.values())))
     arrays = [{name: values[part].numpy() for name, values in each.items()} for part in range(parts)]
     _check_shapes(model, sizes, state)
-    return TrainedNetworks(model, sizes, tuple({"": Normaliser.from_arrays(array)} for array in arrays), state)
+    return TrainedNetworks(model, sizes, tuple(map(Normaliser.from_arrays, arrays)), state)
 
 
 def _check_shapes(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> None:
@@ -159,20 +155,14 @@ def _members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig,
     return [Member(number, fold, rows, int(seed), start, test) for number, seed in enumerate(seeds)]
 
 
-def fold_data(features: FeatureSet, normalisers: Sequence[Normalisers]) -> FoldData:
+def fold_data(features: FeatureSet, normalisers: Sequence[Normaliser]) -> FoldData:
     """Features and labels as tensors (F, n, ...), normalised by the training part of each of F folds."""
-    labels, inputs = label_table(features.records), dict[str, NDArray[np.float32]]()
-    shape = len(normalisers), len(features)
-    scaled = np.empty((*shape, len(SCORES)))
-    for fold, given in enumerate(normalisers):
-        for task, rows in rows_of_tasks(features, given).items():
-            scaled[fold, rows] = given[task].scale_scores(labels[rows])
-            for name, values in given[task].apply(features.take(rows)).items():
-                whole = inputs.setdefault(name, np.zeros((*shape, *values.shape[1:]), dtype=np.float32))
-                whole[fold, rows] = values
+    labels = label_table(features.records)
+    scaled = np.stack([normaliser.scale_scores(labels) for normaliser in normalisers])
+    inputs = [normaliser.apply(features) for normaliser in normalisers]
     labelled = np.isfinite(scaled)
     return FoldData(
-        AimInputs(**{name: torch.from_numpy(values) for name, values in inputs.items()}),
+        AimInputs(**{name: torch.from_numpy(np.stack([one[name] for one in inputs])) for name in inputs[0]}),
         torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32)),
         torch.from_numpy(labelled.astype(np.float32)),
     )
