@@ -77,9 +77,8 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
     """Columns and cells of the table that a terminal shows."""
     heads = any(row.execution is not None for row in rows)
     quantities = sorted({row.quantity for row in rows if row.score is not None}, reverse=True) or ["score"]
-    multiplied = any(row.difficulty is not None for row in rows)
     columns = (
-        "video", *(["difficulty"] if multiplied else []), *quantities, "80 %", "95 %", "percentile",
+        "video", *quantities, "80 %", "95 %", "percentile",
         *(("execution", "synchronisation") if heads else ()), "note",
     )  # fmt: skip
     cells = []
@@ -90,17 +89,7 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
         ends = [_interval(ends, row.decimals) for ends in (row.interval80, row.interval95)]
         values = [shown if row.quantity == one else None for one in quantities]
-        cells.append(
-            (
-                printable(row.id),
-                *([row.difficulty] if multiplied else []),
-                *values,
-                *ends,
-                place,
-                *parts,
-                printable(note),
-            )
-        )
+        cells.append((printable(row.id), *values, *ends, place, *parts, printable(note)))
     return columns, cells
 
 

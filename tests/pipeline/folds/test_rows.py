@@ -83,7 +83,7 @@ def test_no_row_reads_a_label_of_a_test_part(features: FeatureSet) -> None:
     spoiled = tuple(replace(r, labels=Labels(1e6, -1e6, 7.0)) if r.id in test else r for r in features.records)
     network = watching(AimSystem("watched", MODEL, recipe))
     rows = [
-        AimSystem("pooled", MODEL, recipe, joins_tasks=True),
+        AimSystem("AIM", MODEL, recipe),
         best_candidate("best", (network, *trivial_baselines(features))),
         chosen_epoch(network),
         best_on_test(network),
@@ -101,22 +101,6 @@ def test_a_system_is_given_the_difficulty_of_a_test_part_and_no_score(features: 
     asked: list[tuple[FeatureSet, FeatureSet]] = []
     cross_validate(replace(features, records=levels), Protocol(kfold(levels, k=2)), [spying(asked)])
     assert {record.labels for _, test in asked for record in test.records} == {Labels(difficulty=2.0)}
-
-
-def test_pooled_tasks_share_networks_and_keep_their_scales(features: FeatureSet) -> None:
-    records = tuple(
-        replace(r, labels=Labels(r.labels.score * 100 + 5000)) if r.task == "b" and r.labels and r.labels.score else r
-        for r in features.records
-    )
-    recipe = TrainConfig(networks=2, epochs=30, switch_epochs=(10, 20, 30))
-    system, given = AimSystem("pooled", MODEL, recipe, joins_tasks=True), replace(features, records=records)
-    fold = folds_of(given, kfold(records, k=4))[0]
-    (predicted,) = predict_folds(system, given, [fold])
-    assert predicted.losses is not None
-    assert predicted.losses.shape[1] == 2
-    tasks = np.array([records[row].task for row in fold.test])
-    assert set(tasks) == {"a", "b"}
-    assert ((predicted.score > 3000) == (tasks == "b")).all()
 
 
 def test_the_best_candidate_ranks_best_inside_the_training_part(features: FeatureSet) -> None:

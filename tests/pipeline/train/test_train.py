@@ -74,7 +74,7 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
     )
     parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
     normalisers = [Normaliser.fit(features, rows, config) for rows in parts]
-    data = fold_data(features, [{"": normaliser} for normaliser in normalisers])
+    data = fold_data(features, normalisers)
     members = [Member(number, fold, rows, seed=100 + fold) for number, (fold, rows) in enumerate(enumerate(parts))]
     stack = StackTraining(data, members, TINY, config)
     assert stack.data.inputs.scene.shape[-1] == (components or 9)
@@ -89,7 +89,7 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
 def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
     config = TrainConfig(epochs=5, batch=8)
     parts = [np.arange(40), np.arange(17)]
-    data = fold_data(features, [{"": Normaliser.fit(features, rows, config)} for rows in parts])
+    data = fold_data(features, [Normaliser.fit(features, rows, config) for rows in parts])
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
     together = fit_members(data, members, TINY, config)
     for position, member in enumerate(members):
