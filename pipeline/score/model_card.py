@@ -106,6 +106,8 @@ def _training(model: TrainedModel) -> Iterable[str]:
     )
     made = f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}, on {card_text(model.device)}"
     yield f"{made}; every setting is in `model.json`"
+    if model.times_difficulty:
+        yield "the score is the mean times the announced difficulty; without one the result is the execution alone"
     if not combination.regressions:
         yield "the score is the mean over the networks"
         return
@@ -135,10 +137,11 @@ def _results(model: TrainedModel) -> Iterable[str]:
     for name, test in (model.combination.tests if model.combination.regressions else {}).items():
         rho = "undefined" if test.rho is None else f"Spearman's rho {decimals(test.rho, 3)}, p {test.shown_p}"
         yield f"{card_text(name)}: {rho} within folds"
+    times = ", times the difficulty" if model.times_difficulty else ""
     for level in LEVELS:
-        width = reach(calibration.residuals, calibration.group, level)
+        width = reach(calibration.execution_alone.residuals, calibration.group, level)
         if np.isfinite(width):
-            yield f"{100 * level:.0f} % intervals reach about {width:.3f} to each side (CV+)"
+            yield f"{100 * level:.0f} % intervals reach about {width:.3f} to each side{times} (CV+)"
         else:
             yield f"no {100 * level:.0f} % intervals: {needed(level)} independent performances are needed"
     yield "flagged: distances to the training performances above those of 99 % of held-out performances"
