@@ -21,13 +21,15 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTex
 from starlette.requests import ClientDisconnect
 
 from data.datasets.phase_marks import phases_of_text
-from data.errors import AimError
+from data.errors import AimError, UsageError
 from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
 from pipeline.checks.accuracy import Accuracy
+from pipeline.checks.flag_checks import EXECUTION_ALONE
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import csv_of
 from pipeline.report.page_writer import asset, render_report
+from pipeline.score.score_inputs import positive
 from pipeline.serve import uploads
 from pipeline.serve.request_guard import guarded_app, sealed_page
 from pipeline.serve.submission_queue import Queue, Work
@@ -35,6 +37,9 @@ from pipeline.serve.submissions import RECORD, REPORT, ChosenPart, Submission, S
 
 NAME_HEADER, KINEMATICS_HEADER = "x-file-name", "x-kinematics-name"
 """Percent-encoded names of an uploaded video and of the kinematics file that precedes it in the body."""
+
+DIFFICULTY_HEADER = "x-difficulty"
+"""The announced difficulty of an uploaded video, where a visitor gave it."""
 
 BYTES_HEADER = "x-kinematics-bytes"
 """Length of the kinematics file in bytes."""
@@ -72,6 +77,7 @@ class Service:
         facts: text or accuracy by name, at the bottom of the page.
         judges: what the model judges, a sentence at the top of the page.
         over_time: makes the page of athletes' scores over time from submissions, the newest first; None without any.
+        times_difficulty: whether the model multiplies by a difficulty, for which the page asks.
     """
 
     work: Work
@@ -79,6 +85,7 @@ class Service:
     facts: Mapping[str, str | Accuracy] = field(default_factory=dict)
     judges: str = ""
     over_time: Callable[[Sequence[Submission]], ReportData | None] = lambda _: None
+    times_difficulty: bool = False
 
 
 def create_app(folder: Path, service: Service, limits: ServerLimits | None = None, token: str | None = None) -> FastAPI:
@@ -134,7 +141,9 @@ def _pages(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -
 
     @app.get("/scores.csv")
     def scores() -> PlainTextResponse:
-        return PlainTextResponse(scores_csv(queue.submissions.latest()), media_type="text/csv; charset=utf-8")
+        return PlainTextResponse(
+            scores_csv(queue.submissions.latest(), service.times_difficulty), media_type="text/csv; charset=utf-8"
+        )
 
     @app.get("/submissions/{submission_id}/{name}")
     def video(submission_id: str, name: str) -> FileResponse:
@@ -173,13 +182,17 @@ def chosen(
         raise HTTPException(422, str(error)) from None
 
 
-def scores_csv(submissions: Sequence[Submission]) -> str:
-    """One line per scored upload, the newest first; the time is UTC."""
-    rows: list[Sequence[object]] = [("video", "uploaded", "score", "low80", "high80", "valid", "notes")]
+def scores_csv(submissions: Sequence[Submission], times_difficulty: bool = False) -> str:
+    """One line per scored upload, the newest first; the time is UTC. For `times_difficulty` see `csv_text`."""
+    further = ("difficulty", "execution_alone") if times_difficulty else ()
+    rows: list[Sequence[object]] = [("video", "uploaded", *further, "score", "low80", "high80", "valid", "notes")]
     for submission in submissions:
         if (result := submission.result) is not None:
             uploaded = datetime.fromtimestamp(submission.created, timezone.utc).isoformat(timespec="seconds")
-            numbers = ("" if value is None else value for value in (result.score, *(result.interval80 or (None, None))))
+            of = {result.quantity: result.score}
+            given = [result.difficulty, of.get(EXECUTION_ALONE)] if further else []
+            given += [of.get("score"), *(result.interval80 or (None, None))]
+            numbers = ("" if value is None else value for value in given)
             rows.append((submission.title, uploaded, *numbers, str(result.valid).lower(), submission.remark))
     return csv_of(rows)
 
@@ -197,6 +210,7 @@ def render_index(most_bytes: int, service: Service) -> tuple[str, str]:
         most_bytes=most_bytes,
         facts=service.facts,
         judges=service.judges,
+        times_difficulty=service.times_difficulty,
     )
 
 
@@ -228,6 +242,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
             name = ""  # a client that sends no names sends a video
         headers = uploads.BodyHeaders(name, kinematics, _length(request.headers.get(BYTES_HEADER)) or 0)
         headers.check(service.reads)
+        difficulty = _difficulty(request.headers.get(DIFFICULTY_HEADER))
         under_way += 1
         try:
             body = uploads.timely(content, bounds.stall_s, bounds.upload_s)
@@ -237,7 +252,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         finally:
             under_way -= 1
         known = ChosenPart(phases=queue.submissions.phases_of(received.content))
-        return _shown(queue, _submit(queue, replace(received, choice=known), bounds.waiting))
+        return _shown(queue, _submit(queue, replace(received, choice=known, difficulty=difficulty), bounds.waiting))
 
     @app.post("/api/videos", status_code=201)
     async def answered_upload(request: Request) -> dict[str, Any]:
@@ -268,9 +283,11 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         end: float | None = None,
         region: str | None = None,
         phases: str | None = None,
+        difficulty: str | None = None,
     ) -> dict[str, Any]:
         """Queue an upload again: the part from `start` to `end` (s), for the person in a region, or with these phases.
 
+        Another difficulty replaces that of the upload.
         Seconds are those of its page. `region` is x1,y1,x2,y2 relative to the picture; `phases` is JSON.
         """
         old = _submission(queue, submission_id)
@@ -281,7 +298,8 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         if choice != old.choice and (old.pair or (str(choice) and "kinematics" in service.reads)):
             raise HTTPException(409, "parts and people can be chosen in single videos only")
         files = (old.name, old.suffix, old.size, old.content)
-        new = Submission(secrets.token_hex(16), *files, pair=old.pair, choice=choice)
+        announced = _difficulty(difficulty) or old.difficulty
+        new = Submission(secrets.token_hex(16), *files, pair=old.pair, choice=choice, difficulty=announced)
         unwanted = shutil.ignore_patterns(RECORD, REPORT, "*.trimmed.mp4")
         shutil.copytree(queue.submissions.place / old.id, queue.submissions.place / new.id, ignore=unwanted)
         return _shown(queue, _submit(queue, new, bounds.waiting))
@@ -332,8 +350,17 @@ def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
         return shown
     low, high = result.interval80 or (None, None)
     level = result.flags[0].level if result.flags else ""
-    return shown | {"score": result.score, "low": low, "high": high, "decimals": result.decimals,
+    return shown | {"score": result.score, "quantity": result.quantity, "low": low, "high": high,
+                    "decimals": result.decimals,
                     "flags": sum(flag.level != "info" for flag in result.flags), "level": level}  # fmt: skip
+
+
+def _difficulty(text: str | None) -> float | None:
+    """The number of a text, None where it is empty. Raises UploadError for anything else."""
+    try:
+        return positive(float(text)) if text else None
+    except (ValueError, UsageError):
+        raise uploads.UploadError(400, "the difficulty is not a number above 0, such as 3.2") from None
 
 
 def _length(header: str | None) -> int | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import PROGRAM, Cancelled, DataError, UsageError
-from data.video import Record, trim_video
+from data.video import Labels, Record, trim_video
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.observer import Observer, Progress
@@ -44,7 +44,8 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
         facts["accuracy"] = scorer.model.calibration.accuracy
     over_time = partial(progress_page, model=scorer.model_sha256)
     # The folder comes before the port: where both are in use, another port would not help.
-    app = create_app(folder, Service(partial(score_upload, scorer, observer), reads, facts, judged(scorer), over_time))
+    work, times = partial(score_upload, scorer, observer), scorer.model.times_difficulty
+    app = create_app(folder, Service(work, reads, facts, judged(scorer), over_time, times))
     with closing(app.state.queue.submissions):
         run_app(app, port, observer)
 
@@ -192,6 +193,7 @@ def _record(submission: Submission, folder: Path) -> Record:
         path=folder / submission.file if submission.suffix else None,
         sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
         phases=submission.choice.phases,
+        labels=None if submission.difficulty is None else Labels(difficulty=submission.difficulty),
     )
 
 

@@ -64,6 +64,7 @@ class Submission:
     failure: Failure | None = None  # why it failed
     pair: tuple[Submission, ...] = ()  # of a comparison: both uploads
     choice: ChosenPart = ChosenPart()
+    difficulty: float | None = None  # announced, as the visitor gave it
 
     @property
     def file(self) -> str:

@@ -24,7 +24,11 @@
   const encoded = (name) => encodeURIComponent(name.toWellFormed ? name.toWellFormed() : name);
 
   // The files of a trial are in two folders and may come one after the other: each waits for the other one.
+  const difficulty = byId("difficulty");
+  const announced = () => { const text = difficulty ? difficulty.value : ""; if (difficulty) difficulty.value = ""; return text; };
+
   const add = (files) => {
+    if (difficulty && difficulty.value && files.length > 1) return say("A difficulty is of one video: add one at a time, or clear the difficulty.");
     if (!pairs) return files.forEach((file) => (isText(file) && reads[0] === "kinematics" ? upload(null, file) : upload(file, null)));
     for (const file of files) {
       const id = `waiting-${(serial += 1)}`, other = isText(file) ? "video" : "kinematics file (.txt)";
@@ -60,6 +64,8 @@
     };
     request.open("POST", "/api/videos");
     request.setRequestHeader("x-aim-serve", "1");
+    const level = announced();
+    if (level) request.setRequestHeader("x-difficulty", level);
     if (video) request.setRequestHeader("x-file-name", encoded(video.name));
     if (text) request.setRequestHeader("x-kinematics-name", encoded(text.name));
     if (text) request.setRequestHeader("x-kinematics-bytes", text.size);
@@ -82,7 +88,7 @@
     part("state").textContent = submission.flags ? `${submission.state}, ${submission.flags} flag${submission.flags > 1 ? "s" : ""}${submission.level === "bad" ? ", no score" : ""}` : submission.state;
     part("state").className = `state chip ${submission.state} ${submission.level || ""}`;
     const valid = submission.level !== "bad", shown = (value) => value.toFixed(submission.decimals);
-    part("score").textContent = isKnown(submission.score) ? shown(submission.score) : "";
+    part("score").textContent = isKnown(submission.score) ? `${shown(submission.score)}${submission.quantity === "score" ? "" : ` ${submission.quantity}`}` : "";
     part("interval").textContent = !isKnown(submission.score) || !valid ? "" : isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval";
     part("activity").textContent = submission.state === "failed" ? submission.error : open ? submission.activity : took(submission);
     part("activity").classList.toggle("bad-text", submission.state === "done" && !valid);
@@ -161,7 +167,10 @@
     if (event.target.matches(".cancel") && sending?.file) { uploads.delete(id); texts.delete(trialOf(sending.file)); draw(); }
     else if (event.target.matches(".cancel") && sending) { sending.aborted = true; sending.request.abort(); }
     else if (event.target.matches(".cancel")) act(`/api/submissions/${id}/cancel`, "POST");
-    else if (event.target.matches(".again")) act(`/api/submissions/${id}/again`, "POST");
+    else if (event.target.matches(".again")) {
+      const level = announced();
+      act(`/api/submissions/${id}/again${level ? `?difficulty=${level}` : ""}`, "POST");
+    }
     else if (event.target.matches(".delete")) act(`/api/submissions/${id}`, "DELETE");
   });
   const drop = byId("drop"), files = byId("files");
