@@ -5,7 +5,8 @@
 
 The first line names the columns, in any order; only `video` is needed. The text is UTF-8; the delimiter is a comma,
 semicolon, tab or bar. Unless it is a comma, "7,5" is a number too. `judges` are the scores of single judges, separated
-by blanks. Performances of one `group` stay on one side of every split; `subject` is who performs.
+by blanks. Performances of one `group` stay on one side of every split; `subject` is who performs. A row without a score
+has execution x difficulty, where it gives both.
 
 Rows without a video are reported and left out. Rows that repeat a video are dropped if they agree; if they contradict
 each other, the video has no label. In a folder of keypoint files, the column `video` names the keypoint file.
@@ -143,6 +144,8 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None, feature_name
 def _build(record: Record, row: LabelRow) -> Record:
     """The record with the labels, groups, split, task and day of a row."""
     numbers = {name: row.number(name) for name in LABELS}
+    if numbers["score"] is None and numbers["execution"] is not None and numbers["difficulty"] is not None:
+        numbers["score"] = numbers["execution"] * numbers["difficulty"]
     cells = row.text("judges").split()
     judges = tuple(number(c, where=row.where, what="judges", decimal_comma=row.decimal_comma) for c in cells)
     labelled = judges or any(value is not None for value in numbers.values())

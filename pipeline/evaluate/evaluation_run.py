@@ -81,7 +81,7 @@ def evaluate_features(
         runner = TrainingRunner(work, progress, stop, kept)
         results = cross_validate(features, protocol, chosen, against=against, runner=runner)
     table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
-    learns = results.systems[results.against].kind != "baseline"
+    learns = results.systems[results.against].kind != "baseline" and not method.times_difficulty
     if learns and len(results.tasks) == 1 and (agreed := rater_agreement(features.records, kind)):
         (ours,) = results.systems[results.against].tasks.values()
         ceiling = ceiling_line(agreed, ours.rho.value, ours.metrics.mae or 0.0)

@@ -36,13 +36,15 @@ class VideoLabel:
 def write_labels(path: Path, rows: Sequence[VideoLabel]) -> None:
     """Write the table that the data set `folder` reads.
 
-    An existing table keeps the columns that are not written now, such as subject or difficulty. Raises UsageError for a
-    table that `label` did not write.
+    An existing table keeps the columns that are not written now, such as subject or difficulty. Beside executions there
+    is a column difficulty to fill in, by which the folder's scores are multiplied. Raises UsageError for a table that
+    `label` did not write.
     """
     existing, names = _existing_table(path)
     scores = [name for name in LABELS if any(name in row.scores for row in rows)]
     columns = ["video", *scores, "deviation", "raters", "judges"]
-    further = [name for name in names if name not in columns]
+    names += ["difficulty"] if "execution" in scores and "score" not in scores else []
+    further = [name for name in dict.fromkeys(names) if name not in columns]
     text = io.StringIO()
     writer = csv.DictWriter(text, [*columns, *further], lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

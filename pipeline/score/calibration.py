@@ -91,10 +91,9 @@ class Calibration(HeldOut):
 
     @cached_property
     def execution_alone(self) -> Calibration:
-        """The calibration of scores without their difficulty, which no rater gave."""
+        """The calibration of scores without their difficulty."""
         truth, predicted = self.truth / self.difficulty, self.predicted / self.difficulty
-        facts = replace(self.facts, raters=None)
-        return replace(self, truth=truth, predicted=predicted, difficulty=np.ones_like(truth), facts=facts)
+        return replace(self, truth=truth, predicted=predicted, difficulty=np.ones_like(truth))
 
     @property
     def unit(self) -> str:

@@ -102,7 +102,7 @@ def train_model(
                 )
                 records = [record for record in features.records if record.id in learnt]
                 moved = {} if cache is None else better_ranges(trained_movement(plans, config, cache))
-                facts = replace(_facts(calibration.facts, config.dataset.kind, records, plans), movement=moved)
+                facts = replace(_facts(calibration.facts, config, records, plans), movement=moved)
                 model = replace(model, calibration=replace(calibration, facts=facts), combination=combination)
                 why_not = ""
             except DataError as error:
@@ -121,13 +121,19 @@ def train_model(
     return model
 
 
-def _facts(facts: TrainingFacts, kind: str, records: Sequence[Record], plans: Sequence[MeasuredPlan]) -> TrainingFacts:
-    """The facts with the quality measures and the labels of the training performances."""
+def _facts(
+    facts: TrainingFacts, config: Config, records: Sequence[Record], plans: Sequence[MeasuredPlan]
+) -> TrainingFacts:
+    """The facts with the quality measures and the labels of the training performances.
+
+    Raters who give executions are not compared with scores that have a difficulty.
+    """
+    compared = not config.method.times_difficulty
     days = sorted(record.day for record in records if record.day)
     return replace(
         facts,
         quality=quality_ranges([quality for _, quality in plans]),
-        raters=rater_agreement(records, kind),
+        raters=rater_agreement(records, config.dataset.kind) if compared else None,
         days=(days[0], days[-1]) if days else None,
     )
 
