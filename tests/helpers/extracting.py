@@ -104,6 +104,14 @@ class Place:
         storage = {"endpoint_url": self.storage.endpoint_url, "scratch": str(self.home / "scratch")}
         return configured(f"{self.folder.url}/cache", storage=storage, **values)
 
+    def extract(self, **values: object) -> Summary:
+        """`extract` of all videos with these settings."""
+        return extract(self.records(), self.config(**values))
+
+    def states(self, **values: object) -> dict[str, tuple[str, str]]:
+        """The states of all videos with these settings."""
+        return states(self.records(), self.config(**values))
+
     def output(self, stage: str, video: str) -> str:
         """The name of the only output of a stage for a video."""
         (name,) = (name for name in self.folder.files(f"cache/{stage}") if name.startswith(f"cache/{stage}/{video}."))

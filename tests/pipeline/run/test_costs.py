@@ -9,17 +9,9 @@ import pytest
 
 from data.video.video_search import find_videos
 from pipeline.cache.output_cache import Cache
-from pipeline.run.costs import (
-    ExpectedCost,
-    PlannedVideo,
-    StageCost,
-    dry_run,
-    dry_run_tables,
-    expected_cost,
-    format_estimate,
-)
-from pipeline.run.plan import Planner
-from pipeline.settings.config import load_config, validate
+from pipeline.run.costs import ExpectedCost, StageCost, dry_run, dry_run_tables, expected_cost, format_estimate
+from pipeline.run.plan import Plan, Planner
+from pipeline.settings.config import Config, load_config, validate
 from pipeline.settings.stages import STAGES
 from tests.helpers.extracting import configured, extract
 from tests.helpers.toy_stages import use_stages
@@ -36,79 +28,68 @@ def videos(make_video: Any, tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+def planned(videos: Path, config: Config, **options: Any) -> tuple[list[Plan], Cache]:
+    """The plans with work to do, and the cache."""
+    cache = Cache(config.machine.cache)
+    cache.mark()
+    plans = Planner(config, cache, **options).plan_all(find_videos([videos]).records)
+    return [plan for plan in plans if plan.todo], cache
+
+
 def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Path) -> None:
-    config = configured(tmp_path / "cache")
-    extract(find_videos([videos]).records, config)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
-    changed = configured(tmp_path / "cache", brightness={"stride": 5})
-    cache = Cache(changed.machine.cache)
-    changed = load_config(changed, {"work.workers": 2})
-    plans = [plan for plan in Planner(changed, cache).plan_all(find_videos([videos]).records) if plan.todo]
-    planned = dry_run(plans, changed.machine, cache)
-    expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
-    assert planned.plan[0] == PlannedVideo("0.mp4", expected)
-    assert (planned.estimate.videos, planned.estimate.frames) == (3, 30)
-    assert planned.estimate.stages["brightness"].seconds_per_unit
-    titles = [title for title, _, _ in dry_run_tables(planned)]
-    assert titles[0] == "what would run"
-    assert "30 frames with 2 workers" in titles[1]
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")} == before
-
-
-def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     (videos / "bad.mp4").write_text("no video")
     config = configured(tmp_path / "cache")
     extract(find_videos([videos]).records, config)
-    cache = Cache(config.machine.cache)
-    records = find_videos([videos]).records
-    planner = Planner(config, cache, stages=("contrast",), force=True)
-    plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    assert dry_run(plans, config.machine, cache).plan[0].todo == {"contrast": "fresh, run again by --force"}
-    planner = Planner(config, cache, retry_failed=True)
-    plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    (row,) = dry_run(plans, config.machine, cache).plan
-    assert row.video == "bad.mp4"
-    assert "tried again by --retry-failed" in row.todo["brightness"]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
+
+    def reasons(config: Config, **options: Any) -> dict[str, Any]:
+        plans, cache = planned(videos, config, **options)
+        made = dry_run(plans, config.machine, cache)
+        assert made.estimate.videos == len(plans)
+        return {row.video: dict(row.todo) for row in made.plan}
+
+    stale = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
+    changed = configured(tmp_path / "cache", brightness={"stride": 5})
+    assert reasons(changed).items() >= {f"{number}.mp4": stale for number in range(3)}.items()
+    forced = reasons(config, stages=("contrast",), force=True)
+    assert forced["0.mp4"] == {"contrast": "fresh, run again by --force"}
+    retried = reasons(config, retry_failed=True)
+    assert retried.keys() == {"bad.mp4"}
+    assert retried["bad.mp4"]["brightness"].endswith("), tried again by --retry-failed")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")} == before
 
 
 def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
-    cache = Cache(config.machine.cache)
-    cache.mark()
-    records = find_videos([videos]).records
-    planner = Planner(config, cache)
-    plans = [plan for plan in planner.plan_all(records) if plan.todo]
-    before = expected_cost(plans, config.machine, cache)
-    assert before.seconds is before.stages["brightness"].seconds_per_unit is None, (
-        "no time is given before one is measured"
-    )
-    assert format_estimate(before) == f"3 videos: brightness 30 frames, contrast 30 frames; on {before.where}"
-    title, _, rows = [*dry_run_tables(dry_run(plans, config.machine, cache))][1]
-    assert title.startswith("30 frames with"), "no time in the table either"
-    assert {row[-1] for row in rows} == {""}
-    kinds = {name: plans[0].stage(name).kind_of_work for name in ("brightness", "contrast")}
-    cache.index.add_cost(kinds["brightness"], 2.0, 10)
-    cache.index.flush()
-    assert expected_cost(plans, config.machine, cache).seconds is None, "a stage without a measurement"
-    for _ in range(20):
-        for stage, seconds in (("brightness", 2.0), ("contrast", 1.0)):
-            cache.index.add_cost(kinds[stage], seconds, 10)
+    plans, cache = planned(videos, config)
+
+    def cost(times: int = 0, **work: Any) -> ExpectedCost:
+        for stage, seconds in {"brightness": 2.0, "contrast": 1.0}.items():
+            for _ in range(times):
+                cache.index.add_cost(plans[0].stage(stage).kind_of_work, seconds, 10)
         cache.index.flush()
-    estimated = expected_cost(plans, load_config(config, {"work.workers": 3}).machine, cache)
+        machine = load_config(config, {f"work.{name}": value for name, value in work.items()}).machine
+        return expected_cost(plans, machine, cache)
+
+    before = cost()
+    assert (before.seconds, before.frames, before.stages["contrast"]) == (None, 30, StageCost(3, 30, "frames", None))
+    assert format_estimate(before) == f"3 videos: brightness 30 frames, contrast 30 frames; on {before.where}"
+    cache.index.add_cost(plans[0].stage("brightness").kind_of_work, 2.0, 10)
+    assert cost().seconds is None, "a stage without a measurement"
+    estimated = cost(20, workers=3)
     assert estimated.stages["brightness"].seconds_per_unit == pytest.approx(0.2)
     assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
     assert format_estimate(estimated) == (
         "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames; on 3 processes with 1 thread each"
     )
     pytest.importorskip("ray")
-    far = load_config(config, {"work.engine": "ray", "work.workers": None}).machine
-    assert expected_cost(plans, far, cache).seconds is None, "a cluster says later how many workers it has room for"
-    title, _, _ = [*dry_run_tables(dry_run(plans, far, cache))][1]
-    assert title == "30 frames with as many workers as fit"
-    two = load_config(config, {"work.engine": "ray", "work.workers": 2}).machine
-    assert expected_cost(plans, two, cache).seconds == pytest.approx(30 * 0.3 / 2)
-    (config.machine.cache / ".index.sqlite").unlink()
-    assert expected_cost(plans, config.machine, Cache(config.machine.cache)).seconds is None
+    assert cost(engine="ray", workers=None).seconds is None, "a cluster says later how many workers it has room for"
+    assert cost(engine="ray", workers=2).seconds == pytest.approx(30 * 0.3 / 2)
+    titles = []
+    for workers in (None, 2):
+        far = load_config(config, {"work.engine": "ray", "work.workers": workers}).machine
+        titles.append([*dry_run_tables(dry_run(plans, far, cache))][1][0])
+    assert titles == ["30 frames with as many workers as fit", "about 4 s for 30 frames with 2 workers"]
 
 
 def test_times_of_one_network_say_nothing_of_another(
@@ -118,12 +99,9 @@ def test_times_of_one_network_say_nothing_of_another(
     use_stages(monkeypatch, **REAL_STAGES)
     seconds = []
     for backend in ("movenet", "import", "movenet"):
-        config = validate(
-            {"stages": ["pose"], "cache": str(tmp_path / "cache"), "pose": {"backend": backend}, "work": {"workers": 1}}
-        )
-        cache = Cache(config.machine.cache)
-        cache.mark()
-        plans = [plan for plan in Planner(config, cache).plan_all(find_videos([videos]).records) if plan.todo]
+        settings = {"stages": ["pose"], "pose": {"backend": backend}, "work": {"workers": 1}}
+        config = validate({"cache": str(tmp_path / "cache"), **settings})
+        plans, cache = planned(videos, config)
         if not seconds:
             cache.index.add_cost(plans[0].stage("pose").kind_of_work, 5.0, 10)
             cache.index.flush()
@@ -135,10 +113,8 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
     use_stages(monkeypatch, **REAL_STAGES)
 
     def work(**settings: Any) -> dict[str, int]:
-        stages = ["clips", "pose", "camera_flow"]
-        config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
-        cache = Cache(config.machine.cache)
-        plans = [plan for plan in Planner(config, cache).plan_all(find_videos([videos]).records) if plan.todo]
+        config = validate({"stages": ["clips", "pose", "camera_flow"], "cache": str(tmp_path / "cache"), **settings})
+        plans, cache = planned(videos, config)
         return {name: about.work for name, about in expected_cost(plans, config.machine, cache).stages.items()}
 
     assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}

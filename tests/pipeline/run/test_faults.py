@@ -82,13 +82,8 @@ def remount(place: Path, options: str) -> None:
 
 @pytest.mark.slow
 def test_two_commands_on_one_cache(videos: Path, quiet: Path, tmp_path: Path) -> None:
-    started = [
-        subprocess.Popen(command(videos, tmp_path / "cache"), stderr=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    for process in started:
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said
-    check_whole(tmp_path / "cache")
+    started = [subprocess.Popen(command(videos, tmp_path / "cache")) for _ in range(2)]
+    assert [process.wait(300) for process in started] == [0, 0]
     check_equal(tmp_path / "cache", videos, quiet)
     assert not list(tmp_path.rglob(f"{TEMPORARY}*"))
 
@@ -136,13 +131,11 @@ def test_a_read_only_cache_is_still_read(videos: Path, quiet: Path, tmp_path: Pa
         remount(cache.parent, "rw")
 
 
-@pytest.mark.parametrize("place", ["a file", "/dev/null", "/proc/cache"])
-def test_a_place_that_cannot_hold_a_cache_is_named_before_the_work(place: str, videos: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_hold_a_cache_is_named_before_the_work(videos: Path, tmp_path: Path) -> None:
     (tmp_path / "a file").touch()
-    cache = tmp_path / place
-    with pytest.raises(UsageError, match=rf"{cache}: .*cannot be written") as caught:
-        extract(videos, cache, on_frames=lambda *_: pytest.fail("a video was decoded first"))
-    assert caught.value.fix
+    for cache in (tmp_path / "a file", Path("/dev/null"), Path("/proc/cache")):
+        with pytest.raises(UsageError, match=rf"{cache}: .*cannot be written"):
+            extract(videos, cache, on_frames=lambda *_: pytest.fail("a video was decoded first"))
 
 
 def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:
@@ -162,12 +155,9 @@ def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
-@pytest.mark.parametrize("seconds", [90_000, -90_000])
-def test_a_clock_that_jumps_all_the_time_changes_nothing(
-    videos: Path, quiet: Path, tmp_path: Path, seconds: int
-) -> None:
-    """Each reading of the time of day is 25 h away from the one before, in all libraries; files keep their stamps."""
-    options = ["-m", "--exclude-monotonic", "-f", f"+0 i{seconds}"]
+def test_a_clock_that_jumps_all_the_time_changes_nothing(videos: Path, quiet: Path, tmp_path: Path) -> None:
+    """Each reading of the time of day is 25 h before the one before, in all libraries; files keep their stamps."""
+    options = ["-m", "--exclude-monotonic", "-f", "+0 i-90000"]
     words = ["faketime", *options, *command(videos, tmp_path / "cache")]
     done = subprocess.run(words, env={**os.environ, "NO_FAKE_STAT": "1"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -51,17 +51,10 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None
         )
 
 
-@pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])
+@pytest.mark.parametrize("text", ["²/4", "١/٤", "1/", "1/4/2", "-1/4", "0/2", "3/2", "1/" + "9" * 5000])
 def test_odd_shards_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is not of the form i/n"):
+    with pytest.raises(UsageError, match=r"is not of the form i/n|must be from 1 to 2"):
         shard_of(text)
-
-
-def test_an_array_of_slurm_is_no_shard_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ID", "COUNT", "MIN"):
-        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", "1" if name == "MIN" else "2")
-    records = (Record("a", None), Record("b", None))
-    assert records[shard_of("")] == records
 
 
 @pytest.mark.parametrize("videos", [True, False])

@@ -9,7 +9,6 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from data.store.arrays import StageOutput
 from data.video import decoder as video_module
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
-from extractors.base import Source
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
 from extractors.clips.layouts import plan_clips
 from extractors.clips.stage import decode_clips
@@ -33,7 +31,7 @@ from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass, StageSource
 FILES = StageFiles()
 
 Picture = NDArray[np.uint8]
-LENGTHS = (80, 400)
+LENGTH = 400
 SIZE = (96, 128)
 
 
@@ -78,39 +76,10 @@ class Made:
         return self.alive.frames(range(len(self.times)) if indices is None else indices)
 
 
-def test_counting_sees_what_is_held() -> None:
+def test_one_pass_holds_few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     alive = Alive()
-    held = list(alive.frames(range(7)))
-    assert (alive.most, alive.now, len(held)) == (7, 7, 7)
-    del held
-    assert alive.now == 0
-
-
-@pytest.fixture
-def shared_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Sequence[Callable[[Iterator[Frame]], Any]]], Alive]:
-    """Run stages, each a function of its frames, in one decode pass over a synthetic video; returns the count."""
-
-    def run(length: int, stages: Sequence[Callable[[Iterator[Frame]], Any]]) -> Alive:
-        alive = Alive()
-        times = np.arange(length) / 25
-        monkeypatch.setattr(decode_pass, "probe", lambda path: (Made.info, times))
-        monkeypatch.setattr(decode_pass, "decode", lambda path, wanted: alive.frames(wanted))
-
-        def work(number: int, source: StageSource) -> StageOutput:
-            stages[number](source.frames(range(0, length, number + 1)))
-            return StageOutput({})
-
-        shared = DecodePass(Made.record, threading.Event(), lambda *_: None)
-        made = dict(shared.outputs({str(number): (partial(work, number), {}) for number in range(len(stages))}))
-        assert all(isinstance(output, StageOutput) for output in made.values())
-        return alive
-
-    return run
-
-
-@pytest.mark.parametrize("length", LENGTHS)
-def test_one_pass_holds_few_frames(shared_pass: Callable[..., Alive], length: int) -> None:
-    slow_may_go = threading.Event()
+    monkeypatch.setattr(decode_pass, "probe", lambda path: (Made.info, np.arange(LENGTH) / 25))
+    monkeypatch.setattr(decode_pass, "decode", lambda path, wanted: alive.frames(wanted))
 
     def fast(frames: Iterator[Frame]) -> None:
         for _ in frames:
@@ -118,40 +87,35 @@ def test_one_pass_holds_few_frames(shared_pass: Callable[..., Alive], length: in
 
     def slow(frames: Iterator[Frame]) -> None:
         next(frames)
-        slow_may_go.wait(0.3)  # the decoder runs as far ahead as it may
+        threading.Event().wait(0.3)  # the decoder runs as far ahead as it may
         fast(frames)
 
     def gives_up(frames: Iterator[Frame]) -> None:
         next(frames)
         frames.close()  # type: ignore[attr-defined]
 
-    alive = shared_pass(length, [fast, slow, gives_up])
+    stages = (fast, slow, gives_up)
+
+    def work(number: int, source: StageSource) -> StageOutput:
+        stages[number](source.frames(range(0, LENGTH, number + 1)))
+        return StageOutput({})
+
+    shared = DecodePass(Made.record, threading.Event(), lambda *_: None)
+    made = dict(shared.outputs({str(number): (partial(work, number), {}) for number in range(3)}))
+    assert all(isinstance(output, StageOutput) for output in made.values())
     assert QUEUE_FRAMES <= 16  # a 1080p picture takes 6 MB
     in_hand = 2  # the picture that a stage works on, and the one that it takes
     assert alive.most <= 3 * (QUEUE_FRAMES + in_hand) + 2
     assert alive.most > QUEUE_FRAMES  # the slow stage's queue did fill: the bound was put to the test
 
 
-@pytest.mark.parametrize("length", LENGTHS)
 def test_decoder_holds_few_frames(
-    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
+    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive, picture = Alive(), video_module._picture
     monkeypatch.setattr(video_module, "_picture", lambda *given: alive.watch(picture(*given)))
-    path = make_video(tmp_path / "v.mp4", length)
-    assert sum(1 for _ in video_module.decode(path)) == length
-    assert alive.most <= 3
-
-
-@pytest.mark.parametrize("length", LENGTHS)
-def test_clips_hold_cut_pictures_of_one_clip(length: int) -> None:
-    alive, cuts = Alive(), Alive()
-    source: Source = Made(alive, length)
-    plan = plan_clips(length, layout="windows", steps=10, frames=16, stride=1, hop=1)
-    for _ in decode_clips(source, plan, lambda image: cuts.watch(image[:32, :32].copy())):
-        pass
-    assert alive.most <= 3
-    assert cuts.most <= 16 + 2
+    assert sum(1 for _ in video_module.decode(make_video(tmp_path / "v.mp4", LENGTH))) == LENGTH
+    assert 1 <= alive.most <= 3
 
 
 class Nobody:
@@ -164,14 +128,20 @@ class Nobody:
         return Detections.none()
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-def test_flow_and_pose_hold_few_frames(length: int) -> None:
+def test_stages_hold_few_frames() -> None:
+    """Clips hold the cut pictures of one clip."""
     pose = Pose(PoseConfig(), FILES)
     pose._backend = Nobody()
     for stage, most in ((CameraFlow(CameraFlowConfig(stride=4), FILES), 4), (pose, 3)):
         alive = Alive()
-        stage.extract(Made(alive, length))
-        assert alive.most <= most
+        stage.extract(Made(alive, LENGTH))
+        assert 1 <= alive.most <= most
+    alive, cuts = Alive(), Alive()
+    plan = plan_clips(LENGTH, layout="windows", steps=10, frames=16, stride=1, hop=1)
+    for _ in decode_clips(Made(alive, LENGTH), plan, lambda image: cuts.watch(image[:32, :32].copy())):
+        pass
+    assert 1 <= alive.most <= 3
+    assert 16 <= cuts.most <= 16 + 2
 
 
 LARGEST_MAPPED = """
@@ -190,7 +160,7 @@ print(any(int(heap[0], 16) <= place < int(heap[1], 16) for place in (first, last
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of the C library of Linux")
-@pytest.mark.parametrize(("arguments", "inside"), [([], "True"), (["mapped"], "False")])
-def test_a_picture_has_memory_of_its_own(arguments: list[str], inside: str) -> None:
-    command = [sys.executable, "-c", LARGEST_MAPPED, *arguments]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == inside
+def test_a_picture_has_memory_of_its_own() -> None:
+    for arguments, inside in (([], "True\n"), (["mapped"], "False\n")):
+        command = [sys.executable, "-c", LARGEST_MAPPED, *arguments]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == inside

@@ -16,15 +16,25 @@ from tests.helpers.extracting import configured, extract, opened
 pytestmark = pytest.mark.usefixtures("toy_stages")
 
 
-def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(make_video, tmp_path: Path) -> None:
-    records = find_videos([make_video(tmp_path / "a.mp4")]).records
+@pytest.fixture
+def records(make_video, tmp_path: Path) -> tuple[Record, ...]:
+    return find_videos([make_video(tmp_path / "a.mp4")]).records
+
+
+def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(
+    records: tuple[Record, ...], tmp_path: Path
+) -> None:
+    """A configuration wants the stages that its own need too, unless `stages` names those that are wanted."""
     config = configured(tmp_path / "cache")
+    assert config.method.stages == ("contrast",)
     assert extract(records, config).ok
     with opened(config) as cache:
-        (plan,) = Planner(config, cache, stages=("contrast",), force=True).plan_all(records)
+        plan = Planner(config, cache, stages=("contrast",), force=True).plan(records[0])
         assert plan.todo == ("contrast",)
         assert plan.again(cache, ["contrast"], done={"contrast": 1.0}).todo == (), "a forced stage runs once"
         output_of(cache.root, "brightness", "a.mp4").unlink()
+        assert Planner(config, cache).plan(records[0]).todo == ("brightness",)
+        assert Planner(config, cache, stages=("contrast",)).plan(records[0]).todo == ()
         assert plan.again(cache, ["brightness"]).todo == ("brightness", "contrast"), "it was forced"
         assert plan.idle().again(cache, ["brightness"]).todo == ("brightness",)
         output_of(cache.root, "contrast", "a.mp4").unlink()
@@ -32,19 +42,7 @@ def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(make_video,
         assert plan.keys() == plan.again(cache, ["contrast"]).keys()
 
 
-def test_a_configuration_wants_the_stages_that_its_own_need_too(make_video, tmp_path: Path) -> None:
-    """So a file without `stages` has the outputs of the preset of plain folders, which names none either."""
-    records, config = find_videos([make_video(tmp_path / "a.mp4")]).records, configured(tmp_path / "cache")
-    assert config.method.stages == ("contrast",)
-    assert extract(records, config).ok
-    with opened(config) as cache:
-        output_of(cache.root, "brightness", "a.mp4").unlink()
-        assert Planner(config, cache).plan(records[0]).todo == ("brightness",)
-        assert Planner(config, cache, stages=("contrast",)).plan(records[0]).todo == ()
-
-
-def test_what_failed_before_the_run_stays_failed(make_video, tmp_path: Path) -> None:
-    records = find_videos([make_video(tmp_path / "a.mp4")]).records
+def test_what_failed_before_the_run_stays_failed(records: tuple[Record, ...], tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
     with opened(config) as cache:
         unfilmed = Planner(config, cache).plan(Record("unfilmed", None))
