@@ -1,16 +1,19 @@
-"""Child processes: the same results as in this process, and a crash or a hang fails one video only."""
+"""Child processes and a real Ray on this machine: the same results as in this process; a lost worker costs time."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -24,6 +27,7 @@ from pipeline.pool.local_pool import ProcessPool, kind_of_end
 from pipeline.pool.run_on_workers import run_items
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract, extract_flow, flow_config, moving_films
+from tests.helpers.local_ray import local_ray
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -33,13 +37,56 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return moving_films(tmp_path_factory.mktemp("engines") / "in", "abc")
 
 
-def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
-    assert extract_flow(videos, flow_config(tmp_path / "one")).ok
-    reports: set[tuple[str, ...]] = set()
-    on_frames = lambda video, done, total, stages: reports.add(stages)  # noqa: E731
-    assert extract_flow(videos, flow_config(tmp_path / "two", 2), on_frames=on_frames).ok
-    assert ("camera_flow",) in reports
+@pytest.fixture(scope="module")
+def ray() -> Iterator[str]:
+    """The engine, with a Ray for the tests of this module."""
+    pytest.importorskip("ray")
+    with local_ray():
+        yield "ray"
+
+
+@pytest.fixture(params=["local", "ray"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each test runs with both."""
+    name: str = request.param
+    return name if name == "local" else request.getfixturevalue(name)
+
+
+def workers_of_ray() -> list[int]:
+    """Process numbers of the actors of this test; Ray puts their class into the title."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found += [process.pid] * ("RayWorker" in " ".join(process.cmdline()))
+    return found
+
+
+def test_workers_give_what_this_process_gives(engine: str, tmp_path: Path) -> None:
+    videos = moving_films(tmp_path / "in", "abc")
+    (videos / "empty.mp4").touch()
+    here = extract_flow(videos, flow_config(tmp_path / "one"))
+    spread = extract_flow(videos, flow_config(tmp_path / "two", 2), engine)
+    assert {r.record.id: r.failed for r in here.results} == {r.record.id: r.failed for r in spread.results}
+    assert [r.record.id for r in spread.failed] == ["empty.mp4"]
     assert_equal_outputs(tmp_path / "one", tmp_path / "two")
+    assert extract_flow(videos, flow_config(tmp_path / "two", 2), engine).fresh == 3
+
+
+def test_a_video_that_takes_too_long_fails_by_name(engine: str, videos: Path, tmp_path: Path) -> None:
+    summary = extract_flow(videos / "a.mp4", flow_config(tmp_path / "cache", 1, timeout_s=0.001), engine)
+    assert "work.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
+    assert extract_flow(videos, flow_config(tmp_path / "cache")).ok, "a limit is not the video's fault"
+
+
+def test_stop_ends_the_workers(engine: str, videos: Path, tmp_path: Path) -> None:
+    stop, config = threading.Event(), flow_config(tmp_path / "cache", 1)
+    summary = extract_flow(videos, config, engine, stop=stop, on_result=lambda *_: stop.set())
+    assert (summary.cancelled, len(summary.results)) == (True, 1)
+    until = time.monotonic() + 60
+    while engine == "ray" and workers_of_ray() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not (workers_of_ray() if engine == "ray" else multiprocessing.active_children())
+    assert extract_flow(videos, config).fresh == 1
 
 
 SCRIPT = """
@@ -161,27 +208,53 @@ def test_a_batch_that_loses_every_worker_raises(tmp_path: Path) -> None:
     assert "killed by SIGKILL" in next(iter(alone.failed[0].failed.values())).cause, "one video fails by name"
 
 
-def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
-    config = flow_config(tmp_path / "cache", 2, timeout_s=0.01)
-    summary = extract_flow(videos, config)
-    assert len(summary.failed) == 3
-    assert "work.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
-    assert extract_flow(videos, flow_config(tmp_path / "cache", 0)).ok, "a limit is not the video's fault"
-
-
-def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:
-    stop = threading.Event()
-    config = flow_config(tmp_path / "cache", 1)
-    summary = extract_flow(videos, config, stop=stop, on_result=lambda *_: stop.set())
-    assert summary.cancelled
-    assert len(summary.results) == 1
-    assert not multiprocessing.active_children()
-    assert extract_flow(videos, config).fresh == 1
-
-
 def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_pool, "_memory_is_limited", lambda: False)
     assert kind_of_end("SIGSEGV") == "crashed"
     assert [kind_of_end(name) for name in ("SIGKILL", "SIGTERM", "")] == ["killed"] * 3
     monkeypatch.setattr(local_pool, "_memory_is_limited", lambda: True)
     assert kind_of_end("SIGABRT") == "killed", "`ulimit -v` makes libraries end so"
+
+
+def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos: Path, tmp_path: Path) -> None:
+    """Ray keeps the address of the last cluster in a file, which a killed one leaves."""
+    home = Path(tempfile.mkdtemp(prefix="ray"))  # names of its sockets are short
+    try:
+        (home / "ray").mkdir()
+        (home / "ray/ray_current_cluster").write_text("127.0.0.1:9")
+        words = ["extract", videos / "a.mp4", "--engine", "ray", "--workers", "1", "--stages", "camera_flow"]
+        command = [sys.executable, ROOT / "run_pipeline.py", *words, "--cache", tmp_path / "cache"]
+        done = subprocess.run(command, env={**os.environ, "RAY_TMPDIR": str(home)}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_killed_worker_costs_its_video_once(ray: str, videos: Path, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_one(*_: object) -> None:
+        if not killed:
+            killed.extend(workers_of_ray()[:1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    summary = extract_flow(videos, flow_config(tmp_path / "cache", 2), ray, on_result=kill_one)
+    assert killed
+    assert (len(summary.results), summary.failed) == (3, [])
+
+
+def test_a_cluster_that_is_too_small_is_named(ray: str, videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="too few for one worker"):
+        extract_flow(videos, flow_config(tmp_path / "cache", 2, ray_cpus=64), ray)
+    with pytest.raises(UsageError, match="0 GPUs"):
+        extract_flow(videos, flow_config(tmp_path / "cache", 2, ray_gpus=1), ray)
+
+
+def test_a_machine_that_cannot_start_a_worker_costs_no_video(
+    ray: str, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.pool.ray_pool.os.getcwd", lambda: str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
+        extract_flow(videos, flow_config(tmp_path / "cache", 2), ray)
+    assert "\x1b" not in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("*.failed.json"))
