@@ -52,8 +52,6 @@ LOST = WorkerLost("was killed by SIGSEGV", "crashed")
     [
         (VideoError("out of memory", where="/in/day/a.mp4"), "video", "out of memory", "Play the video"),
         (caused(VideoError("no"), av.error.InvalidDataError(1, "out of memory")), "video", "no", "Play"),
-        (caused(VideoError("no"), av.error.OSError(errno.EIO, "No space left")), "video", "no", "Play"),
-        (DataError("3 rows", where="day/a.mp4"), "input", "3 rows", "correct the file"),
         (DataError("3 rows", where="/in/a.txt:3"), "input", "/in/a.txt:3: 3 rows", "correct the file"),
         (KeyError("bad_alloc"), "program", "KeyError: 'bad_alloc'", "report the traceback"),
         (LOST, "crashed", "was killed by SIGSEGV", "--retry-failed"),

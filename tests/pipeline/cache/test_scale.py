@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from benchmarks import scale
-from data.store import following
 from data.store import hdf5 as store
-from data.video import Record, find_videos
+from data.video import Record
 from pipeline.cache import open_cache
 from pipeline.cache.cache_key import KeyParts
 from pipeline.cache.failure import Failure
@@ -24,23 +19,6 @@ from pipeline.run.plan import Planner
 from pipeline.settings.config import Config
 from tests.helpers.extracting import configured, extract
 from tests.pipeline.cache.conftest import Filled
-
-
-def test_keys_are_canonical_json(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").write_text("video")
-    record = find_videos([tmp_path / "a.mp4"]).records[0]
-    cache = Cache(tmp_path / "cache")
-    for planned in Planner(scale.configured(cache.root), cache).plan(record).stages:
-        text = json.dumps(asdict(planned.parts), sort_keys=True)
-        assert planned.parts.key == hashlib.sha256(text.encode()).hexdigest()
-
-
-def test_a_made_up_cache_is_fresh_and_its_index_small(tmp_path: Path) -> None:
-    scale.make(tmp_path, 60)
-    scale.nothing_to_do(tmp_path)
-    scale.status(tmp_path)
-    outputs = 60 * len(scale.STAGES)
-    assert (tmp_path / "cache/.index.sqlite").stat().st_size < 100_000 + 1000 * outputs
 
 
 def rows(config: Config, records: Sequence[Record]) -> list[StatusRow]:
@@ -77,16 +55,11 @@ def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
 
 
 def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
-    names = sorted(["a.0123456789ab.h5", "a.b.0123456789ab.h5", "a.b.h5", "a.h5", "ab.h5"])
-    assert following(names, "a.") == ["0123456789ab.h5", "b.0123456789ab.h5", "b.h5", "h5"]
-    for name in names[:2]:
-        (tmp_path / "pose").mkdir(exist_ok=True)
+    (tmp_path / "pose").mkdir()
+    for name in ("a.0123456789ab.h5", "a.b.0123456789ab.h5"):
         (tmp_path / "pose" / name).touch()
     parts = KeyParts("pose", 1, {}, {}, {}, {})
     vars(parts)["key"] = "0123456789ab" + "0" * 52
     cache = Cache(tmp_path)
-    assert [cache.freshness(parts, name).state for name in ("a", "a.b", "b", "")] == [
-        "fresh",
-        "fresh",
-        *["missing"] * 2,
-    ]
+    made = [cache.freshness(parts, name).state for name in ("a", "a.b", "b", "")]
+    assert made == ["fresh", "fresh", "missing", "missing"]

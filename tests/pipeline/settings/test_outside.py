@@ -69,24 +69,17 @@ def test_a_model_imports_no_code_that_the_user_has_not_named(lab: Path) -> None:
     assert read_recorded(stored, lab)[0].stages == ("mine",)
 
 
-@pytest.mark.parametrize(
-    ("place", "said"),
-    [
+def test_what_cannot_be_added_is_one_error(lab: Path) -> None:
+    for place, said in (
         ("lab_none:Mine", r"cannot be imported \(ModuleNotFoundError.*Work in the folder that holds lab_none"),
-        ("lab_mine:None", "cannot be imported"),
         ("lab_mine:STAGE\n", "cannot be imported"),
         ("lab_mine:__name__", "is not a stage"),
         ("lab_pose:Mine", "has the name of the stage 'pose'"),
         ("lab_train:Mine", "has the name of another section"),
-    ],
-)
-def test_what_cannot_be_added_is_one_error(lab: Path, place: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said) as caught:
-        load_config(None, {"stages": [place]})
-    assert str(caught.value).isprintable()
-
-
-def test_stages_that_need_each_other_are_one_error(lab: Path) -> None:
+    ):
+        with pytest.raises(UsageError, match=said) as caught:
+            load_config(None, {"stages": [place]})
+        assert str(caught.value).isprintable()
     for one, needed in (("first", "second"), ("second", "first")):
         need = f"\n    @classmethod\n    def upstream(cls, config):\n        return ('{needed}',)\n"
         Path(f"lab_{one}.py").write_text(STAGE.replace("NAME", one) + need)
