@@ -64,24 +64,11 @@ def test_half_requests_keep_nobody_out_and_time_out(port: int) -> None:
                 continue
 
 
-def test_a_kept_connection_has_the_same_time(port: int) -> None:
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as one:
-        one.sendall(f'GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: aim-serve-{port}="{TOKEN}"\r\n\r\n'.encode())
-        page = b""
-        while b"</html>" not in page:
-            page += one.recv(1 << 20)
-        one.sendall(b"GET / HT")
-        try:
-            assert one.recv(1) == b""
-        except ConnectionResetError:
-            return
-
-
-@pytest.mark.parametrize("name", ["Content-Length", "x-kinematics-bytes"])
-@pytest.mark.parametrize("value", ["9" * 5000, "x", "-1", ""])
-def test_a_length_that_is_no_number_is_400(port: int, name: str, value: str, caplog: pytest.LogCaptureFixture) -> None:
-    answer = ask(port, "POST /api/videos", f"{name}: {value}\r\nx-file-name: a.mp4\r\n")
-    assert answer.startswith(b"HTTP/1.1 400"), answer[:200]
+def test_a_length_that_is_no_number_is_400(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("Content-Length", "x-kinematics-bytes"):
+        for value in ("9" * 5000, "x", "-1", ""):
+            answer = ask(port, "POST /api/videos", f"{name}: {value}\r\nx-file-name: a.mp4\r\n")
+            assert answer.startswith(b"HTTP/1.1 400"), answer[:200]
     assert "Traceback" not in caplog.text
 
 

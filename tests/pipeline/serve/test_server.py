@@ -90,32 +90,33 @@ def test_every_stage_has_words_for_people_who_upload() -> None:
 
 
 def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[Any] = []
-    monkeypatch.setattr("pipeline.report.write_comparison_page", lambda *parts: pages.append(parts))
-    pair = [
-        replace(SUBMISSION, id="1" * 32, name="before.mp4"),
-        replace(SUBMISSION, id="2" * 32, name="after.mp4", content="cd" * 32),
-    ]
-    submission = replace(SUBMISSION, pair=tuple(pair), name="before beside after", suffix="")
+    """Each as it was scored: its part, its person."""
+    pages: list[ScoredVideos] = []
+    monkeypatch.setattr("pipeline.report.write_comparison_page", lambda _, scored, __: pages.append(scored))
+    first, second = (
+        replace(SUBMISSION, id=str(number) * 32, name=f"{number}.mp4", content=f"{number}" * 64) for number in (1, 2)
+    )
     scorer: Any = FakeScorer(Score("x", score=1.0))
-    assert run(scorer, tmp_path, submission)[0] is None
-    ((_, scored, _),) = pages
-    assert list(scored.names.values()) == ["before.mp4", "after.mp4"]
-    assert [record.path for record in scorer.records] == [tmp_path / one.id / "video.mp4" for one in pair]
-    report_samples.dive_video(tmp_path / pair[0].id / "video.mp4")
-    part = replace(pair[0], choice=ChosenPart((0.4, 1.2)))
-    run(scorer, tmp_path, replace(submission, pair=(part, pair[1])))
-    assert scorer.records[-2].path == tmp_path / part.id / "video.trimmed.mp4", "the part that has the score"
     of_region: Any = FakeScorer(Score("y", score=2.0))
     scorer.following = lambda region: nullcontext(of_region)
-    chosen = replace(pair[1], choice=ChosenPart(region=(0.1, 0.2, 0.5, 0.9)))
-    run(scorer, tmp_path, replace(submission, pair=(pair[0], chosen)))
-    (_, scored, _) = pages[-1]
-    assert [row.score for row in scored.rows] == [1.0, 2.0], "the person that has the score"
-    assert scored.following == {of_region.records[0].id: of_region}
-    same = replace(submission, pair=(pair[0], pair[0]))
+
+    def compared(one: Submission, other: Submission) -> list[Path | None]:
+        given = replace(SUBMISSION, pair=(one, other), name="one beside other", suffix="")
+        before = len(scorer.records)
+        assert run(scorer, tmp_path, given)[0] is None
+        return [record.path for record in scorer.records[before:]]
+
+    videos = [tmp_path / one.id / "video.mp4" for one in (first, second)]
+    assert compared(first, second) == videos
+    assert list(pages[-1].names.values()) == ["1.mp4", "2.mp4"]
+    report_samples.dive_video(videos[0])
+    part = replace(first, choice=ChosenPart((0.4, 1.2)))
+    assert compared(part, second) == [tmp_path / first.id / "video.trimmed.mp4", videos[1]]
+    assert compared(first, replace(second, choice=ChosenPart(region=(0.1, 0.2, 0.5, 0.9)))) == videos[:1]
+    assert [row.score for row in pages[-1].rows] == [1.0, 2.0]
+    assert pages[-1].following == {of_region.records[0].id: of_region}
     with pytest.raises(DataError, match="the same video"):
-        run(scorer, tmp_path, same)
+        compared(first, first)
 
 
 def test_the_chosen_part_person_and_phases_are_scored(tmp_path: Path, pages: object) -> None:
@@ -221,13 +222,10 @@ def test_a_video_counts_as_it_was_scored_last() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"model": "another"}, {"score": None}, {"flags": (Flag("bad", "too short"),)}],
-)
-def test_scores_that_cannot_be_compared_are_left_out(options: dict[str, Any]) -> None:
-    later = {"score": 71.0} | options
-    assert said(submission("anna_2026-05-31.mp4", **later), submission("anna_2026-03-01.mp4", 62.0)) == []
+def test_scores_that_cannot_be_compared_are_left_out() -> None:
+    for options in ({"model": "another"}, {"score": None}, {"flags": (Flag("bad", "too short"),)}):
+        later: dict[str, Any] = {"score": 71.0, **options}
+        assert said(submission("anna_2026-05-31.mp4", **later), submission("anna_2026-03-01.mp4", 62.0)) == []
 
 
 def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
