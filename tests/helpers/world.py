@@ -12,7 +12,6 @@ A test that scores films also asks for the fixture `toy_timesteps`.
 `model`            Calibrated model of `films`: two networks and regressions, which rank them well.
 `scores`           Scores of `new` by `model`.
 `evaluation`       Folder with results.json and report.html of an evaluation of `films`.
-`session`          Folder of `films` that three raters scored (files of raters in `labels/`).
 `planted`          300 performances of `made_features` with trial-level features: 48 to train on, the others are unseen.
 `planted_model`    Combined, calibrated model of the first 48.
 =================  =====================================================================================================
@@ -43,7 +42,6 @@ from pipeline.settings.config import Config, load_config
 from pipeline.settings.stages import STAGES
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
-from tests.helpers.rated import rate_scores
 from tests.helpers.toy_stages import use_stages
 
 FILMS, TRAINED = 24, 48
@@ -141,18 +139,6 @@ class World:
         quick = {"split.folds": 3, "train": {**NETWORK, "epochs": 3, "switch_epochs": [1, 2, 3]}}
         api.extract(config="folder", overrides=self.settings())
         api.evaluate(config="folder", overrides=self.settings(**quick), out=folder, curve=True)
-
-    @cached_property
-    def session(self) -> Path:
-        """Films with the scores of anna, ben and cleo."""
-        return self._part("session", self._rate)
-
-    def _rate(self, folder: Path) -> None:
-        shutil.copytree(self.films, folder, ignore=shutil.ignore_patterns("*.csv"))
-        rng = np.random.default_rng(0)
-        for rater in ("anna", "ben", "cleo"):
-            noisy = {name: round(score + float(rng.normal(0, 3)), 1) for name, score in scores_of_films().items()}
-            rate_scores(folder, rater, {name: {"score": score} for name, score in noisy.items()})
 
     @cached_property
     def planted(self) -> FeatureSet:

@@ -20,7 +20,6 @@ from typing import Any
 import pytest
 
 from data.datasets.rater_answers import RATINGS, read_answers
-from pipeline.label import find_session
 
 pytest.importorskip("uvicorn")
 
@@ -36,8 +35,7 @@ import av
 from pipeline.label import find_session
 from pipeline.label.label_app import create_label_app
 from pipeline.serve.connections import make_server
-how = dict(phases=("run", "entry")) if len(sys.argv) > 2 else dict(pairs=True)
-session, _ = find_session(Path(sys.argv[1]), **how)
+session, _ = find_session(Path(sys.argv[1]), pairs=True)
 create_label_app(session)
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
@@ -72,67 +70,9 @@ def ask(port: int, path: str, body: Any = None) -> Any:
             time.sleep(0.005)
 
 
-def kill_servers(
-    parent: subprocess.Popen[str],
-    kills: int,
-    client: Callable[[], None],
-    stop: threading.Event,
-    state: Callable[[], Any],
-) -> None:
-    """Run a client, and kill each server that the parent starts shortly after it confirmed something new."""
-    assert parent.stdout is not None
-    rng, thread = random.Random(0), threading.Thread(target=client, daemon=True)
-    thread.start()
-    for _ in range(kills):
-        server, before = int(parent.stdout.readline()), state()
-        end = time.monotonic() + 60
-        while state() == before and thread.is_alive() and time.monotonic() < end:
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.1))
-        os.kill(server, signal.SIGKILL)
-    stop.set()
-    thread.join(60)
-    last = int(parent.stdout.readline())  # before its parent, which prints it, is killed
-    parent.kill()
-    os.kill(last, signal.SIGKILL)
-    parent.wait()
-
-
-@pytest.mark.slow
-def test_kills_while_phases_are_marked_lose_no_confirmed_video(make_video: Callable[..., Path], tmp_path: Path) -> None:
-    for number in range(3):
-        make_video(tmp_path / f"videos/{number}.mp4", frames=20 + number, size=(32, 32))
-    program = [sys.executable, "-c", PROGRAM, str(tmp_path / "videos"), "phases"]
-    parent = subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert parent.stdout is not None
-    port, stop = int(parent.stdout.readline()), threading.Event()
-    confirmed: dict[str, float] = {}  # the begin of the last phase by video, as it was confirmed last
-    sent: dict[str, float] = {}
-
-    def mark() -> None:
-        content, edge = ask(port, "/api/question?rater=anna"), 0.0
-        while not stop.is_set():
-            video, edge = content["question"][0]["content"], round(edge + 0.0001, 4)
-            ends = zip(("run", "entry"), (0.0, 0.1 + edge), (0.1 + edge, 0.6), strict=True)
-            phases = [{"name": name, "start": start, "end": end} for name, start, end in ends]
-            sent[video] = phases[1]["start"]
-            content = ask(
-                port,
-                "/api/answers",
-                {"rater": "anna", "contents": [video], "answer": "marked", "phases": json.dumps(phases)},
-            )
-            confirmed[video] = sent[video]
-
-    kill_servers(parent, KILLS // 10, mark, stop, lambda: dict(confirmed))
-    session, _ = find_session(tmp_path / "videos", phases=("run", "entry"))
-    marked = session.answers_of("anna")
-    assert len(confirmed) == 3
-    for content, edge in confirmed.items():
-        assert marked[frozenset((content,))].phases[1].start == pytest.approx(edge, abs=1e-6)
-
-
 @pytest.mark.slow
 def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video: Callable[..., Path], tmp_path: Path) -> None:
+    """Answers on phases are lines of the same file."""
     for number in range(40):
         make_video(tmp_path / f"videos/{number}.mp4", frames=3 + number, size=(32, 32))
     program = [sys.executable, "-c", PROGRAM, str(tmp_path / "videos")]
@@ -150,7 +90,21 @@ def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video: Callable[..
             content = ask(port, "/api/answers", given)
             confirmed.append(frozenset(contents))
 
-    kill_servers(parent, KILLS, rate, stop, lambda: len(confirmed))
+    rng, thread = random.Random(0), threading.Thread(target=rate, daemon=True)
+    thread.start()
+    for _ in range(KILLS):
+        server, before = int(parent.stdout.readline()), len(confirmed)
+        end = time.monotonic() + 60
+        while len(confirmed) == before and thread.is_alive() and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.1))
+        os.kill(server, signal.SIGKILL)
+    stop.set()
+    thread.join(60)
+    last = int(parent.stdout.readline())  # before its parent, which prints it, is killed
+    parent.kill()
+    os.kill(last, signal.SIGKILL)
+    parent.wait()
     answers, unread = read_answers(tmp_path / "videos" / RATINGS / "anna.csv")
     lines = (tmp_path / "videos" / RATINGS / "anna.csv").read_text().splitlines()
     assert len(confirmed) >= KILLS

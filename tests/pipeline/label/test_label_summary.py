@@ -19,7 +19,6 @@ from data.video import Phase
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
 from tests.helpers.approved import steady
 from tests.helpers.rated import mark_phases, rate_scores
-from tests.helpers.world import World
 
 PHASES = ("run", "flight", "entry")
 ORDER = {f"{n}.mp4": float(n) for n in range(4)}
@@ -119,12 +118,6 @@ def test_what_is_said_and_written(name: str, folder: Path, snapshot: SnapshotAss
     assert {record.id for record in list_folder(folder).records if record.labels} == {
         row["video"] for row in csv.DictReader((folder / "labels.csv").open()) if row["score"]
     }
-
-
-def test_a_session_of_three_raters_is_said_and_written(world: World, snapshot: SnapshotAssertion) -> None:
-    made = report(world.session)
-    assert steady("\n".join([*made.lines, made.counts, repr(made.disputed[:3])])) == snapshot
-    assert len(made.rows) == 24
 
 
 def test_videos_without_answers_do_not_change_the_scale_of_the_others(folder: Path) -> None:

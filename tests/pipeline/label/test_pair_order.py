@@ -7,45 +7,27 @@ import pytest
 
 from pipeline.label.pair_order import MOST_CYCLES, all_pairs, next_pair
 
-COUNTS = (2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 30, 31)
 
-
-@pytest.mark.parametrize("count", COUNTS)
-def test_every_pair_comes_once_and_videos_equally_often_at_any_time(count: int) -> None:
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 9, 30, 31])
+def test_pairs_come_once_balanced_connected_and_as_often_left_as_right(count: int) -> None:
     pairs = all_pairs(count)
     assert len({frozenset(pair) for pair in pairs.tolist()}) == len(pairs) == count * (count - 1) // 2
-    answers = np.zeros(count, dtype=int)
-    for pair in pairs:
-        answers[pair] += 1
+    answers, group = np.zeros(count, dtype=int), np.arange(count)
+    for number, (left, right) in enumerate(pairs):
+        assert next_pair(count, pairs[:number]) == (left, right)
+        answers[[left, right]] += 1
         assert np.ptp(answers) <= 1
-
-
-@pytest.mark.parametrize("count", COUNTS)
-def test_the_first_answers_connect_all_videos(count: int) -> None:
-    group = np.arange(count)
-    for left, right in all_pairs(count)[:count]:
-        group[group == group[left]] = group[right]
-    assert len(set(group)) == 1
-
-
-@pytest.mark.parametrize("count", COUNTS)
-def test_a_video_is_left_as_often_as_right(count: int) -> None:
-    pairs = all_pairs(count)
-    for cycle in range(1, (count - 1) // 2 + 1):
-        left, right = (np.bincount(side, minlength=count) for side in pairs[: cycle * count].T)
-        assert (left == right).all()
-
-
-@pytest.mark.parametrize("count", COUNTS)
-def test_the_next_pair_follows_the_order(count: int) -> None:
-    pairs = all_pairs(count)
-    for number in {0, len(pairs) // 3, len(pairs) // 2, len(pairs) - 1}:
-        assert next_pair(count, pairs[:number]) == tuple(pairs[number])
+        if number < count:
+            group[group == group[left]] = group[right]
+    assert len(set(group)) == 1, "the first answers connect all videos"
     assert next_pair(count, pairs) is None
     assert next_pair(count, pairs[:, ::-1]) is None, "a pair is one question, whichever is on the left"
+    for cycle in range(1, (count - 1) // 2 + 1):
+        lefts, rights = (np.bincount(side, minlength=count) for side in pairs[: cycle * count].T)
+        assert (lefts == rights).all()
 
 
-@pytest.mark.parametrize("added", [1, 2, 5])
+@pytest.mark.parametrize("added", [1, 5])
 def test_videos_that_were_added_later_catch_up(added: int) -> None:
     asked = all_pairs(9)[:27]
     answers = np.bincount(asked.ravel(), minlength=9 + added)

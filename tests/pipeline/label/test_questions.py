@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,20 +29,6 @@ def asked(count: int, tmp_path: Path, rater: str, *, most: int = 999, pairs: boo
     return questions
 
 
-def test_phases_are_asked_in_turn_a_skipped_video_later_and_all_again_at_the_end(tmp_path: Path) -> None:
-    rated, videos = session(3, tmp_path, pairs=False)
-    rated, answers, asked_about = replace(rated, phases=("run", "entry")), Answers(), [""]
-    for place in range(6):
-        question = rated.next_question("anna", answers, videos, asked_about[-1])
-        assert question is not None
-        asked_about.append(question[0])
-        if place:  # the first one is skipped
-            answers[frozenset(question)] = Answer(question, "marked")
-    assert sorted(asked_about[1:4]) == sorted(videos)
-    assert asked_about[4:] == asked_about[1:4]
-    assert rated.progress(answers, videos) == (3, 3)
-
-
 @pytest.mark.parametrize("pairs", [False, True])
 def test_every_rater_has_an_order_of_his_own_which_is_the_same_after_a_restart(tmp_path: Path, pairs: bool) -> None:
     first = asked(7, tmp_path, "anna", pairs=pairs)
@@ -54,20 +39,15 @@ def test_every_rater_has_an_order_of_his_own_which_is_the_same_after_a_restart(t
     assert set(map(frozenset, other)) == set(map(frozenset, first))
 
 
-def test_a_video_that_is_no_performance_is_not_asked_about_again(tmp_path: Path) -> None:
+def test_refused_videos_are_not_asked_about(tmp_path: Path) -> None:
     rated, videos = session(5, tmp_path, pairs=True)
-    refused = Answer((name(2),), "no performance")
-    answers = {refused.question: refused}
-    for _ in range(6):
-        question = rated.next_question("anna", answers, videos)
-        assert question is not None
-        assert name(2) not in question
-        answers[frozenset(question)] = Answer(question, "equal")
-    assert rated.next_question("anna", answers, videos) is None
-    assert rated.progress(answers, videos) == (6, 6)
-    everything_refused = {frozenset((video,)): Answer((video,), "no performance") for video in videos}
-    assert rated.next_question("anna", everything_refused, videos) is None
-    assert rated.progress(everything_refused, videos) == (0, 0)
+    refused = [Answer((video,), "no performance") for video in videos]
+    some, answers = ({one.question: one for one in refused[:count]} for count in (1, 5))
+    assert (rated.next_question("anna", answers, videos), rated.progress(answers, videos)) == (None, (0, 0))
+    while (question := rated.next_question("anna", some, videos)) is not None:
+        assert name(0) not in question
+        some[frozenset(question)] = Answer(question, "equal")
+    assert rated.progress(some, videos) == (6, 6)
 
 
 def test_progress_counts_answers_of_its_kind_on_videos_that_exist(tmp_path: Path) -> None:
