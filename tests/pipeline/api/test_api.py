@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import Cancelled, UsageError
-from pipeline.api import evaluate, extract, pack, report, score, status, train
+from pipeline.api import evaluate, extract, pack, report, status, train
 from pipeline.cache import open_cache
 from pipeline.observer import Observer
 from pipeline.settings.config import load_config
@@ -92,15 +92,3 @@ def test_a_stop_event_ends_the_work(tmp_path: Path) -> None:
     assert extract(**options).summary.cancelled  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
         evaluate(**options, out=tmp_path / "out")  # type: ignore[arg-type]
-
-
-def test_what_a_user_can_mend_is_an_error_of_ours(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no such file or folder"):
-        extract(tmp_path / "none")
-    with pytest.raises(UsageError, match=r"unknown key 'pose\.strid'"):
-        status(overrides={"pose": {"strid": 2}})
-    with pytest.raises(UsageError, match="cannot be written"):
-        score(model=tmp_path, out=tmp_path)
-    for other in ({"overrides": {"dataset.root": tmp_path}}, {"pack": tmp_path / "set.h5"}):
-        with pytest.raises(UsageError, match="are both given"):
-            train(tmp_path, out=tmp_path / "run", **other)  # type: ignore[arg-type]

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer
 from syrupy.assertion import SnapshotAssertion
 from typer.testing import CliRunner
@@ -60,12 +59,9 @@ def test_the_version_is_printed() -> None:
     assert CliRunner().invoke(app, ["--version"]).output == f"aqa {__version__}\n"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shells_complete_commands(shell: str) -> None:
+def test_a_shell_completes_commands() -> None:
     program = "import sys; sys.argv[0] = 'aqa'; from pipeline.cli import main; main()"
-    variables = {"_AQA_COMPLETE": f"complete_{shell}", "COMP_WORDS": "aqa ext", "COMP_CWORD": "1"}
-    variables |= {"_TYPER_COMPLETE_ARGS": "aqa ext", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False, env=variables
-    )
+    variables = {"_AQA_COMPLETE": "complete_bash", "COMP_WORDS": "aqa ext", "COMP_CWORD": "1"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, env=variables)
     assert "extract" in done.stdout, done.stderr

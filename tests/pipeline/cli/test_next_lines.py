@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -16,7 +15,6 @@ from typer.testing import CliRunner
 from data.errors import PROGRAM
 from pipeline.cli import app
 from synthetic.tiny_jigsaws import make_jigsaws
-from synthetic.tiny_published import make_lists
 from tests.pipeline.cli.test_commands import COMMANDS
 
 SHORT = {
@@ -119,23 +117,6 @@ def test_a_command_ends_with_the_line_to_type_next(folder: None, replaced: None,
 def test_every_command_is_tested() -> None:
     typed = " ".join([*(line for line, _ in (*MADE_LINES, *LINES)), "label", "compare"])
     assert [name for name in COMMANDS if name.replace("_", " ") not in typed] == []
-
-
-def test_a_complete_copy_has_features_made_or_is_evaluated_on_those_it_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_lists("fs1000", Path("FS"), count=4, frames=2)
-    for side in ("train", "val"):
-        path = Path(f"FS/{side}_fs800.txt")
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
-    made = "extract --config fs1000 --set dataset.root=FS"
-    assert after("data check FS") == after("data check FS --config fs1000") == made
-    chosen = "--config fs1000 --set dataset.score=pcs"
-    assert after(f"data check FS {chosen}") == f"extract {chosen} --set dataset.root=FS"
-    np.savez("vst.npz", **{path.stem: np.ones((5, 3)) for path in Path("FS/videos").iterdir()})
-    words = "FS --config fs1000 --features vst.npz"
-    assert after(f"data check {words}") == f"evaluate {words}"
 
 
 def test_two_trials_are_compared_and_each_is_seen_by_itself(folder: None) -> None:
