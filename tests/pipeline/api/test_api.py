@@ -16,8 +16,6 @@ from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.watching import Watching
 
-ROOT = Path(__file__).resolve().parents[3]
-
 
 def ended(observer: Watching) -> dict[str, int]:
     """The total of the last progress bar of each kind; all of these bars are done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypat
         assert missing[name].fix.endswith(f'python -m pip install -e "{CHECKOUT}[{extra}]"')
     assert "for the browser tests" in missing["chromium"].detail
     assert missing["chromium"].fix.startswith("Type: ")
+
+
+def test_the_extras_exist_and_hold_the_packages() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    for name, _, extra in OPTIONAL:
+        assert f"\n{name} " in parser["options.extras_require"][extra].replace("[data]", " "), name
 
 
 def test_places_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
