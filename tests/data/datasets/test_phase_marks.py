@@ -64,6 +64,7 @@ CASES: dict[str, dict[str, str]] = {
     "a broken file beside a good one": {"a.txt": GOOD, "x.eaf": "<broken"},
     "a document type": {"x.eaf": "<!DOCTYPE a><a/>"},
     "another JSON": {"x.json": '{"metadata": 3}'},
+    "a table in a text file": {"x.txt": f"{HEAD}a.mp4,run,0,1\n"},
     "a table without times": {"x.csv": "video,phase\na.mp4,run\n"},
     "two raters": {"x.json": text(SECONDS, RATER)},
     "frames without a video": {"x.json": text("label_studio_frames.json", ("-a.mp4", "-b.mp4"))},
