@@ -1,4 +1,4 @@
-"""What moved differently between two videos of a page: the rule of the better videos, with one video as the range."""
+"""What moved differently between two videos of a page, in the same parts of the movement."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from data.store.arrays import Floats
 from pipeline.report.movement_section import MOST, gap, marked
 from pipeline.report.page_data import VideoSection
 from pipeline.report.text import steps_named, to_digits
+from pipeline.score.aligned_movement import AlignedSteps, aligned_steps
 from pipeline.score.movement import Difference, movement_differences
 
 WHOLE = ("delay", "length", "tightest")
@@ -18,13 +20,14 @@ WHOLE = ("delay", "length", "tightest")
 
 
 def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any]]]:
-    """The largest differences by "A-B", the places of two videos on the page.
+    """How B differs from A, by "A-B", the places of two videos on the page: timing first, then the largest differences.
 
-    Each has a text, the phase that shows it in both videos (2.5: the middle of the third step), and the joints to mark.
-    Videos without variables, or with other numbers of steps or people, have no entry.
+    Each has a text, the phase that shows it in A (2.5: the middle of the third step), how many steps later the same
+    moment is in B, and the joints to mark. Videos without movement, or with other numbers of steps or people, have no
+    entry.
     """
     return {
-        f"{a}-{b}": [_moved(one, videos[a]) for one in _between(videos[a], videos[b])[:MOST]]
+        f"{a}-{b}": _differences(videos[a], videos[b])
         for a, b in permutations(range(len(videos)), 2)
         if _alike(videos[a], videos[b])
     }
@@ -32,26 +35,44 @@ def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any
 
 def _alike(a: VideoSection, b: VideoSection) -> bool:
     counts = {(len(one.people), len(one.time_steps)) for one in (a, b)}
-    return bool(a.variables.people) and bool(b.variables.people) and len(counts) == 1
+    return a.moved is not None and b.moved is not None and len(counts) == 1
 
 
-def _between(a: VideoSection, b: VideoSection) -> list[Difference]:
-    return movement_differences(
-        a.variables, b.variables.each(lambda values: [(v, v) if np.isfinite(v) else None for v in values])
-    )
+def _differences(a: VideoSection, b: VideoSection) -> list[dict[str, Any]]:
+    assert a.moved is not None
+    assert b.moved is not None
+    bounds_a, bounds_b = np.array(a.time_steps), np.array(b.time_steps)
+    aligned = aligned_steps(a.moved, b.moved, bounds_a, bounds_b, a.still and b.still)
+    limits = aligned.a.each(lambda values: [(v, v) if np.isfinite(v) else None for v in values])
+    found = movement_differences(aligned.b, limits)[:MOST]
+    return [*_timing(aligned), *(_moved(one, a, aligned, bounds_b) for one in found)]
 
 
-def _moved(one: Difference, a: VideoSection) -> dict[str, Any]:
+def _timing(aligned: AlignedSteps) -> list[dict[str, Any]]:
+    later, slower = aligned.clocks.named()
+    said = []
+    if later:
+        said.append(f"B begins {abs(later):.2f} s {'later' if later > 0 else 'earlier'} in the movement")
+    if slower:
+        said.append(f"B is {100 * abs(slower):.0f} % {'slower' if slower > 0 else 'faster'}")
+    shown = {"numbers": "the lines below allow for it", "phase": 0.5, "ahead": 0.0, "joints": ()}
+    return [{"text": text, **shown} for text in said]
+
+
+def _moved(one: Difference, a: VideoSection, aligned: AlignedSteps, bounds_b: Floats) -> dict[str, Any]:
     variable = one.variable
     who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
-    values = " and ".join(to_digits(v, variable.decimals) for v in (one.value, one.low))
-    text = f"{who}{variable.subject} {gap(one)} {variable.unit} {one.direction} in A"
+    values = " and ".join(to_digits(v, variable.decimals) for v in (one.low, one.value))
+    text = f"{who}{variable.subject} {gap(one)} {variable.unit} {one.direction} in B"
     when = "" if one.name in WHOLE else f", {steps_named(a.result.steps, one.furthest, one.furthest)}"
-    extent = a.variables.value(one.person, "extent") if one.name == "tightest" else None
+    extent = aligned.b.value(one.person, "extent") if one.name == "tightest" else None
     step = one.furthest if extent is None else int(np.argmin(extent))
+    edges = [*bounds_b[:, 0], bounds_b[-1, 1]]
+    moment = np.interp(aligned.bounds_b[step].mean(), edges, np.arange(len(edges)))
     return {
         "text": f"{text[:1].upper()}{text[1:]}",
         "numbers": f"A and B: {values} {variable.unit}{when}",
         "phase": step + 0.5,
+        "ahead": float(moment - step - 0.5) if one.name not in WHOLE else 0.0,
         "joints": marked(one),
     }

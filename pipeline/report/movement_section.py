@@ -71,12 +71,14 @@ def better_part(
     outside = movement_differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), ranges.limits)
     better = f"the {ranges.better} better training videos"
     than = f"9 of 10 of {better}" if ranges.better >= OUTSIDE else f"any of {better}"
+    usual = round(ranges.typical)
     return BetterVideos(
         observations=tuple(_observation(one, steps, names, than) for one in outside[:MOST]),
         count=len(outside),
+        usual=usual,
         note=(
             f"{better[:1].upper()}{better[1:]} have the highest judges' scores of {ranges.videos}. One of them "
-            f"typically has {counted(round(ranges.typical), 'such difference')} from the others; this video has "
+            f"typically has {counted(usual, 'such difference')} from the others; this video has "
             f"{len(outside)}."
         ),
         best=ranges.best,

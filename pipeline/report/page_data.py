@@ -20,7 +20,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import Table
-from pipeline.score.movement import StepVariables
+from pipeline.score.movement import Movement
 from pipeline.score.score import Score
 
 Curve = NDArray[np.floating[Any]]
@@ -125,6 +125,7 @@ class BetterVideos:
 
     observations: tuple[Observation, ...]  # the largest ones
     count: int  # all differences
+    usual: int  # differences that a better video typically has
     note: str  # which videos these are, and how many differences are typical
     best: str  # id of the training video with the highest score
     best_score: float
@@ -151,8 +152,9 @@ class VideoSection:
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None
     no_better: str = ""  # why `better` is missing; empty where no movement could be compared
-    variables: StepVariables = field(default_factory=StepVariables)
-    people: tuple[str, ...] = ()  # names of the people of `variables`
+    moved: Movement | None = None  # to compare with other videos; None where that says nothing
+    still: bool = False  # the camera: heights can be compared
+    people: tuple[str, ...] = ()  # names of the people of `moved`
     beside: str = ""  # name of the group's best training video, where this page has it
     held_out_score: float | None = None  # prediction of a training video by networks that were trained without it
 

@@ -36,8 +36,6 @@ from pipeline.score.movement import (
     LEAST_BETTER,
     PEOPLE,
     BetterRanges,
-    StepVariables,
-    compared_steps,
     movement,
 )
 from pipeline.score.score import Score
@@ -126,8 +124,6 @@ def section_of_video(
     row = batch_row(replace(result, quality=quality), record, name=name)
     performed = is_performance(result)
     camera = camera_trajectory(flow) if flow else None
-    still = "pose" not in outputs or (camera is not None and is_static(camera))
-    bounds = np.array(row.time_steps)
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
     return replace(
@@ -139,7 +135,8 @@ def section_of_video(
         skeleton=skeleton(pose) if pose else None,
         difference=tuple(chart for chart in charts if chart is not None),
         camera=camera,
-        variables=compared_steps(moved, bounds, still) if moved and len(bounds) and performed else StepVariables(),
+        moved=moved if row.time_steps and performed else None,
+        still="pose" not in outputs or (camera is not None and is_static(camera)),
         people=names,
         kinematics=tool_traces(tools) if tools else (),
         angles=angle_charts(moved, names) if moved else (),
@@ -152,7 +149,7 @@ def _no_better(facts: ModelFacts) -> str:
     """Why no movement is compared with the better training videos; empty where it should not be."""
     few = f"that takes {2 * LEAST_BETTER} labelled training videos, and this model has {facts.labelled}"
     why = few if facts.labelled < 2 * LEAST_BETTER else "this model keeps no movement of this video's group"
-    return f"What to work on first is not said: {why}." if facts.labelled else ""
+    return f"Differences from better videos are not said: {why}." if facts.labelled else ""
 
 
 def is_performance(result: Score) -> bool:

@@ -18,7 +18,7 @@ from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
-from pipeline.score.movement import StepVariables, movement
+from pipeline.score.movement import Movement, movement
 from pipeline.score.score import Score, StepScore
 from tests.helpers.made_outputs import STANDING, pose_output
 
@@ -44,6 +44,7 @@ BETTER = d.BetterVideos(
         ),
     ),
     count=3,
+    usual=1,
     note="The 6 better training videos are the best by the judges' score of 17.",
     best="dive_09.mp4",
     best_score=91.5,
@@ -155,7 +156,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         skeleton=d.Skeleton(time, keypoints(), SIZE, NAMES),
         angles=angle_charts(movement(pose_output(keypoints(), size=SIZE)), NAMES),
         better=BETTER,
-        variables=variables(index),
+        moved=moved(index),
         people=NAMES,
         difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, about),),
         camera=d.CameraTrajectory(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
@@ -163,10 +164,12 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     )
 
 
-def variables(index: int) -> StepVariables:
-    """Variables of the ten steps: later videos have straighter knees of the left athlete in the seventh step."""
-    bent = [150.0] * 6 + [90.0 + 40 * index] + [150.0] * 3
-    return StepVariables([{"knee": bent}, {"knee": [150.0] * 10}], {"length": [2.04 + 0.3 * index] * 10})
+def moved(index: int) -> Movement:
+    """How the divers move. Later videos begin 3 frames later; in the seventh step the left one has straighter knees."""
+    made = movement(pose_output(keypoints()[3 * index :], size=SIZE))
+    step = np.floor((made.time * RATE + 3 * index) / FRAMES * 10 + 1e-6)
+    made.variables.people[0]["knee"][:] = np.where(step == 6, 90.0 + 40 * index, 150.0)
+    return made
 
 
 def batch(videos: tuple[d.VideoSection, ...], rng: np.random.Generator) -> d.BatchSection:

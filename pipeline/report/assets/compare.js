@@ -23,7 +23,7 @@ Report.compare = (() => {
     const slider = part("phase"), body = part("view"), problem = part("problem"), play = root.querySelector("[data-do=play]");
     const sides = Report.all(".side", root).map((head, i) => {
       const stage = Report.all(".stage", root)[i];
-      return { head, stage, name: "AB"[i], pick: head.querySelector("select"), video: stage.querySelector("video"), canvas: stage.querySelector("canvas") };
+      return { head, stage, name: "AB"[i], pick: head.querySelector("select"), video: stage.querySelector("video"), canvas: stage.querySelector("canvas"), ahead: 0 };
     });
     let phase = 0, count = 0, playing = false, skeletons = true, speed = 1, last = 0, rows = [], joints = [], ghost = null;
     const pairs = Report.read(document.getElementById("pairs-data")) ?? {};
@@ -54,7 +54,7 @@ Report.compare = (() => {
       phase = Report.clamp(to, 0, count);
       const step = Math.min(Math.floor(phase + 1e-6), count - 1);
       for (const side of sides) {
-        side.time = side.clock(phase);
+        side.time = side.clock(phase + (playing ? 0 : side.ahead));
         const at = runs(side) ? side.video.currentTime : side.time, under = side === sides[0] && ghost ? ghost.paint : null;
         Report.overlay.draw(side.canvas, skeletons || joints.length ? side.data.skeleton : null, at, { bodies: skeletons, joints, under });
         Report.drawing.paint(side.canvas, Report.drawing.kept(side.data.identity).marks, side.time);
@@ -66,10 +66,12 @@ Report.compare = (() => {
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
     // Slightly inside the frame, so that rounding never shows the frame before.
-    const seek = (to, marks = []) => {
+    // `ahead`: how many steps later B has the same moment of the movement.
+    const seek = (to, marks = [], ahead = 0) => {
       joints = marks;
       const aim = Report.clamp(to, 0, count);
-      sides.filter(runs).forEach((side) => { side.video.currentTime = side.clock(aim) + 1e-3; });
+      for (const side of sides) side.ahead = side === sides[1] ? ahead : 0;
+      sides.filter(runs).forEach((side) => { side.video.currentTime = side.clock(aim + side.ahead) + 1e-3; });
       show(aim);
     };
 
@@ -124,7 +126,7 @@ Report.compare = (() => {
         drawn.style.setProperty("--part", `${(100 * Math.abs(bar)).toFixed(1)}%`);
         place.append(drawn);
       }
-      row.append(first, cell("td", points(a)), cell("td", points(b)), cell("td", signed(a - b)), place);
+      row.append(first, cell("td", points(a)), cell("td", points(b)), cell("td", signed(b - a)), place);
       return row;
     };
     // The table of steps and the difference of the scores. A video without a score, or without steps, has neither.
@@ -150,7 +152,7 @@ Report.compare = (() => {
         go.setAttribute("aria-label", `Show: ${one.text}`);
         go.addEventListener("click", () => {
           setPlaying(false);
-          seek(one.phase, one.joints);
+          seek(one.phase, one.joints, one.ahead);
           root.parentElement.querySelector(".stages").scrollIntoView({ block: "nearest" });
         });
         said.append(cell("span", `(${one.numbers})`, "note"));
@@ -162,14 +164,14 @@ Report.compare = (() => {
       if (a.scored.quantity !== b.scored.quantity) return `No difference: A is the ${a.scored.quantity}, B the ${b.scored.quantity}. Give both a difficulty, or neither.`;
       const [x, y] = [a, b].map((one) => one.scored.interval80), { decimals, within } = a.scored;
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
-      const gap = rounded(a.scored.score, decimals) - rounded(b.scored.score, decimals);
+      const gap = rounded(b.scored.score, decimals) - rounded(a.scored.score, decimals);
       const small = Math.abs(gap) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
       const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
-      return `A − B: ${signed(gap, decimals)} points.${usual}${overlap}`;
+      return `B − A: ${signed(gap, decimals)} points.${usual}${overlap}`;
     };
     const named = (i) => (sides[0].data.steps[i].phase ? ` · ${sides[0].data.steps[i].phase}` : "");
     const fillTable = (a, b) => {
-      const gaps = a.steps.map((s, i) => s.score - b.steps[i].score);
+      const gaps = a.steps.map((s, i) => b.steps[i].score - s.score);
       const widest = d3.max(gaps, Math.abs) || 1;
       const goTo = (i, text, name) => {
         const go = cell("button", text, "quiet");

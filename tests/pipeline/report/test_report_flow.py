@@ -199,7 +199,7 @@ def test_the_player_by_keys_and_buttons(page: Any) -> None:
 @IN_VIEWS
 def test_what_to_work_on_is_shown_in_the_video_and_angles_are_read_at_its_time(page: Any) -> None:
     first = page.inner_text("#video-0 .video-body > :first-child")
-    assert first.startswith("Work on this first: Left athlete: hips 38 degrees more bent at 1.12 s")
+    assert first.startswith("Largest difference from the better videos: Left athlete: hips 38 degrees more bent")
     step(page, 1)
     assert float(curves(page)["left athlete, left"]) == pytest.approx(180, abs=3)
     page.select_option("#video-0 [data-part=angle]", label="Trunk against the vertical")
