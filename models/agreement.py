@@ -129,8 +129,10 @@ def intraclass(scores: Floats) -> tuple[Estimate, Estimate]:
     low = n * (between - upper * rest) / (upper * other + n * between)
     high = n * (lower * between - rest) / (other + n * lower * between)
 
-    single = np.array([icc, low, high])
-    return Estimate(icc, low, high), Estimate(*map(float, k * single / (1 + (k - 1) * single)))
+    # Below this pole of the Spearman-Brown formula a mean has no reliability, and the formula gives numbers above 1.
+    pole = -1 / (k - 1)
+    of_mean, *ends = (k * v / (1 + (k - 1) * v) if v > pole else None for v in (icc, low, high))
+    return Estimate(icc, low, high), Estimate(of_mean, *ends) if None not in ends else Estimate(of_mean)
 
 
 def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> float:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
@@ -17,8 +18,8 @@ from pipeline.checks.prediction_intervals import reach
 SHARE = 0.8
 """Share of new performances whose errors are at most `Accuracy.within`, by the rank that intervals use (`reach`)."""
 
-CERTAIN = 1.645
-"""Standard errors by which the model's error must be smaller than that of guessing the mean: one side of 95 %."""
+CERTAIN = 0.95
+"""Certainty that the model's error is smaller than that of guessing the mean: one side of Student's t."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class HeldOut:
             mae=float(errors.mean()),
             mean_mae=float(guesses.mean()),
             within=within if math.isfinite(within) else None,
-            better=float(gains.mean()) > CERTAIN * noise,
+            better=float(gains.mean()) > float(stdtrit(max(1, len(gains) - 1), CERTAIN)) * noise,
         )
 
     def own_intervals(self, level: float) -> list[Interval | None]:

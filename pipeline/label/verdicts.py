@@ -90,9 +90,9 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
             f"two raters agree by Kendall's tau {decimals(agreed.kendall, 2)}, Spearman's rho "
             f"{decimals(agreed.spearman, 2)}, and differ by {significant(agreed.difference)} on average"
         )
-    if agreed.icc.value is not None:
-        lines.append(
-            f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "
-            f"ICC(2,1) {estimate_text(agreed.icc, 2)}, of their mean {estimate_text(agreed.icc_mean, 2)}"
-        )
+        if agreed.icc.value is not None:
+            lines.append(
+                f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "
+                f"ICC(2,1) {estimate_text(agreed.icc, 2)}, of their mean {estimate_text(agreed.icc_mean, 2)}"
+            )
     return tuple(lines)

@@ -21,6 +21,13 @@ def test_the_published_example() -> None:
     assert ends == [0.019, 0.761, 0.071, 0.927]
 
 
+def test_a_mean_beyond_the_pole_of_its_formula_has_no_interval_or_no_value() -> None:
+    _, of_mean = intraclass(np.array([[6.0, 10], [2, 6], [8, 7], [5, 1], [5, 3]]))
+    assert (round(of_mean.value or 0, 2), of_mean.interval) == (0.42, None), "its low end would be 25.86"
+    opposed, of_mean = intraclass(np.array([[1.0, 5, 3], [5, 1, 3.2], [3, 3.1, 3]]))
+    assert (round(opposed.value or 0, 2), of_mean.value, of_mean.interval) == (-1.0, None, None)
+
+
 def test_two_raters_by_scipy() -> None:
     rng = np.random.default_rng(1)
     scores = rng.normal(size=(30, 1)) + 0.5 * rng.normal(size=(30, 2))

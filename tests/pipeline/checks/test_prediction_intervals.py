@@ -146,6 +146,17 @@ def test_a_better_model_is_printed_beside_a_larger_error_of_guessing(seed: int, 
     assert ours < guess if accuracy.better else str(accuracy).startswith("no better than guessing the mean: ")
 
 
+def test_a_model_that_guesses_is_called_better_in_one_of_twenty_cases() -> None:
+    """Three users, whose own labels are as far from the predictions as from the mean."""
+    rng, better = np.random.default_rng(5), 0
+    for _ in range(1500):
+        gains = np.repeat(rng.normal(size=3), 2)
+        truth = np.tile([10.0, -10.0], 3)  # the mean of the other folds is 0: guessing is 10 off
+        predicted = truth - np.sign(truth) * (10 - gains)
+        better += HeldOut(truth, predicted, np.repeat(np.arange(3), 2), np.repeat(np.arange(3), 2)).accuracy.better
+    assert 0.035 <= better / 1500 <= 0.065
+
+
 def test_a_fold_that_is_predicted_too_low_as_a_whole_does_not_lower_the_correlation() -> None:
     """As in an evaluation: a prediction that knows nothing has none, in place of one far below 0."""
     fold = np.repeat(np.arange(8), 5)
