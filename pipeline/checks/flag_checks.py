@@ -44,6 +44,15 @@ dives has .12 to .14; one that shakes by 2 % of the picture four times a second 
 AGENT_OF_BLOCK: Mapping[str, Agent] = {BLOCKS[0]: "primary", BLOCKS[1]: "secondary"}
 """The agent that a block of trial-level features describes."""
 
+KIND_OF_VIDEO = (
+    "distance to the training performances",
+    "length",
+    "agents in every step",
+    "people detected",
+    "quality against training",
+)
+"""Checks that a video of another kind fails. A good video may fail one; flags of two of them withhold the score."""
+
 TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
 EXECUTION_ALONE = "execution alone"
 """Kinds of flags that say what a page may show."""
@@ -128,15 +137,18 @@ class Facts:
 
 def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
     """Flags, the worst first, and the names of the checks that ran; `names` chooses among `CHECKS`, default all."""
-    flags: list[Flag] = []
-    checked = []
+    found: dict[str, list[Flag]] = {}
     for name in names or CHECKS:
         needed, check = CHECKS[name]
         value = needed(facts)
         if value is not None:
-            checked.append(name)
-            flags += check(facts, value)
-    return worst_first(flags), tuple(checked)
+            found[name] = [*check(facts, value)]
+    flags = [flag for of_check in found.values() for flag in of_check]
+    signs = [worst_first(found[name])[0] for name in KIND_OF_VIDEO if found.get(name)]
+    if len(signs) > 1 and all(flag.level != "bad" for flag in flags):
+        titles = " and ".join(flag.title for flag in signs[:2])
+        flags.insert(0, Flag("bad", "not such a performance", f"Two signs of another kind of video: {titles}."))
+    return worst_first(flags), tuple(found)
 
 
 def _measures(facts: Facts, *places: tuple[str, str]) -> dict[tuple[str, str], float] | None:
