@@ -144,7 +144,8 @@ def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...
         if value is not None:
             found[name] = [*check(facts, value)]
     flags = [flag for of_check in found.values() for flag in of_check]
-    signs = [worst_first(found[name])[0] for name in KIND_OF_VIDEO if found.get(name)]
+    trained = facts.lengths is not None or facts.distance is not None
+    signs = [worst_first(found[name])[0] for name in KIND_OF_VIDEO if trained and found.get(name)]
     if len(signs) > 1 and all(flag.level != "bad" for flag in flags):
         titles = " and ".join(flag.title for flag in signs[:2])
         flags.insert(0, Flag("bad", "not such a performance", f"Two signs of another kind of video: {titles}."))
