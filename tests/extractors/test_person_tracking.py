@@ -25,25 +25,6 @@ def lengths(frames: list[Detections]) -> list[int]:
     return [len(one.frames) for one in tracks_of(frames)]
 
 
-def test_two_somersaulting_divers_keep_their_identity() -> None:
-    frames = [
-        people(*[person(200 + dx, 50 + 0.12 * t * t, 0.5 * t) for dx in ((0, 90), (90, 0))[t % 2]]) for t in range(50)
-    ]
-    tracks = tracks_of(frames)
-    assert len(tracks) == 2
-    for track in tracks:
-        assert len(track.frames) == 50
-        assert np.ptp([x_of(pose) for pose in track.poses()]) < 60  # turning about the hips moves the centre
-
-
-def test_people_who_cross_keep_their_identity() -> None:
-    tracks = tracks_of([people(person(100 + 8 * t, 200), person(500 - 8 * t, 210)) for t in range(50)])
-    assert len(tracks) == 2
-    for track in tracks:
-        assert len(track.frames) >= 47  # some are left out while the two are at one place
-        assert (x_of(track.poses()[0]) < 300) == (x_of(track.poses()[-1]) > 300)
-
-
 def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
     """The one behind is not detected while the two overlap."""
     frames = []

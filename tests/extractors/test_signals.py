@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extractors.signals import (
-    FILL_WEIGHT,
     LONE_PERIOD_S,
     exchanges,
     fill_gaps,
@@ -27,31 +26,6 @@ def test_gaps_are_filled_by_lines_and_never_beyond_the_ends() -> None:
     assert filled.ravel().tolist() == [0, 1, 2, 3, 4, 0]
     assert heavy.ravel().tolist() == [0, 1, 0.25, 0.25, 0.5, 0]
     assert fill_gaps(time, values, weight, 2.9)[1].ravel().tolist() == weight.ravel().tolist()
-
-
-@given(st.integers(0, 9999), st.integers(1, 20), st.floats(0, 0.5))
-@settings(max_examples=60, deadline=None)
-def test_filled_gaps_are_between_their_ends(seed: int, rows: int, longest: float) -> None:
-    rng = np.random.default_rng(seed)
-    time, values = np.cumsum(rng.uniform(0.01, 0.1, rows)), rng.normal(0, 10, (rows, 3))
-    weight = rng.uniform(0.1, 1, (rows, 3)) * (rng.random((rows, 3)) < 0.6)
-    before = values.copy(), weight.copy()
-    filled, heavy = fill_gaps(time, values, weight, longest)
-    np.testing.assert_array_equal((values, weight), before)  # the arguments stay as they are
-    present = weight > 0
-    np.testing.assert_array_equal(filled[present], values[present])
-    np.testing.assert_array_equal(heavy[present], weight[present])
-    for row, column in np.argwhere(~present):
-        left, right = (rows[present[rows, column]] for rows in (np.arange(row), np.arange(row, len(time))))
-        inside = len(left) and len(right) and time[right[0]] - time[left[-1]] <= longest
-        assert (heavy[row, column] > 0) == bool(inside)
-        if inside:
-            ends = [filled[left[-1], column], filled[right[0], column]]
-            assert min(ends) - 1e-9 <= filled[row, column] <= max(ends) + 1e-9
-            assert heavy[row, column] == FILL_WEIGHT * min(weight[left[-1], column], weight[right[0], column])
-    again, weights = fill_gaps(time, filled, heavy, longest)
-    np.testing.assert_array_equal(weights, heavy)
-    np.testing.assert_allclose(again, filled)
 
 
 def test_runs_between_cuts() -> None:

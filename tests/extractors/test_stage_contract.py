@@ -11,10 +11,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from data.store import ArraySpec, StageOutput
 from data.video import Phase, Picture, Record
+from extractors import keypoint_geometry, signals
 from extractors.base import IN_KEY, MACHINE, Extractor, Source, StageConfig, setting
 from extractors.camera_flow.stage import CameraFlow
 from extractors.clips.stage import Clips
-from extractors.contract import MadeSource, StageContract, leaves, moving_pictures
+from extractors.contract import MadeSource, StageContract, bits, leaves, moving_pictures
 from extractors.features.stage import Features
 from extractors.keypoint_geometry import MIRRORED
 from extractors.kinematics.stage import Kinematics
@@ -199,21 +200,23 @@ def test_other_numbers_need_another_version(
 
 
 def test_other_agents_have_the_approved_numbers(snapshot: SnapshotAssertion, tmp_path: Path) -> None:
-    """Tools, halves of people, and people in three dimensions."""
+    """Tools, halves of people, and people in three dimensions; in pictures there is a gap and a cut."""
     tools = TestKinematics()
     tools.folder, rng = tmp_path, np.random.default_rng(1)
     bodies = [rng.normal(n, 0.5, (17, 3)) + 0.1 * np.cumsum(rng.normal(size=(90, 17, 3)), axis=0) for n in range(2)]
     upstream = {"kinematics": tools.checked(tools.source(120)), "skeleton": skeleton_of(*bodies)}
-    upstream["pose"] = pose_of([100 * body[..., :2] for body in bodies])
+    pictured = [100 * body[..., :2] for body in bodies]
+    pictured[1][30:40] = np.nan
+    upstream["pose"] = pose_of(pictured, cuts=(2.0,))
     parts = [("pose:0", "pose:1"), ("skeleton:0", "skeleton:1"), ("kinematics:master", "kinematics:slave")]
     parts += [
         (f"{s}:0:{a}", f"{s}:0:{b}") for s in ("pose", "skeleton") for a, b in (("left", "right"), ("upper", "lower"))
     ]
     numbers = {}
-    for first, second in parts:
+    for number, (first, second) in enumerate(parts):
         contract = TestTimesteps()
         stage = contract.made(**{
-            "primary": first, "secondary": (second,), "statistics": "mean_std_absdiff",
+            "primary": first, "secondary": (second,), "statistics": ("mean_std_absdiff", "samples", "dct")[number % 3],
             "pose.forms": ("place", "camera", "body", "velocity", "angle"),
         })  # fmt: skip
         arrays = contract.checked(MadeSource(upstream=upstream), stage).arrays
@@ -222,6 +225,18 @@ def test_other_agents_have_the_approved_numbers(snapshot: SnapshotAssertion, tmp
             f"{first} {n}": [0.0, float(v)] for n, v in zip(arrays["trial"].names, arrays["trial"].values, strict=True)
         }
     assert numbers == snapshot.use_extension(ApprovedNumbers)
+
+
+@pytest.mark.parametrize("kind", [TestPose, TestTimesteps])
+def test_blocks_of_rows_give_the_bits_of_the_whole(kind: type[StageContract], monkeypatch: pytest.MonkeyPatch) -> None:
+    contract, whole_and_blocks = kind(), []
+    forms = {"pose.forms": ("place", "camera", "body", "velocity", "angle")} if kind is TestTimesteps else {}
+    for rows in (10**6, 16):
+        for module in (signals, keypoint_geometry):
+            monkeypatch.setattr(module, "ROWS", rows)
+        monkeypatch.setattr(signals, "BLOCK", 4 * rows)
+        whole_and_blocks.append(bits(contract.checked(contract.source(100), contract.made(**forms))))
+    assert whole_and_blocks[0] == whole_and_blocks[1]
 
 
 class SloppyConfig(StageConfig):

@@ -20,9 +20,10 @@ from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
 from pipeline.score.movement import Movement, movement
 from pipeline.score.score import Score, StepScore
+from tests.helpers import drawn_people
 from tests.helpers.made_outputs import STANDING, pose_output
 
-SIZE = (320, 240)
+SIZE = drawn_people.SIZE
 FRAMES, RATE = 51, 25.0
 
 LOWEST = 11.34
@@ -67,26 +68,8 @@ def keypoints() -> NDArray[np.float64]:
 
 
 def dive_video(path: Path) -> Path:
-    """Write a small H.264 video of the two divers of `keypoints`; returns its path."""
-    import cv2
-
-    points = keypoints()
-
-    def pictures() -> list[NDArray[np.uint8]]:
-        rows = np.linspace(0, 1, SIZE[1])[:, None, None]
-        pool = (np.array([205, 222, 235]) * (1 - rows) + np.array([40, 120, 170]) * rows).astype(np.uint8)
-        made = []
-        for frame in points:
-            image = np.ascontiguousarray(np.broadcast_to(pool, (SIZE[1], SIZE[0], 3)))
-            for agent, colour in ((0, (180, 90, 70)), (1, (150, 75, 60))):
-                joints = np.nan_to_num(frame[agent, :, :2], nan=-100).astype(int)
-                for a, b in [(5, 6), (5, 11), (6, 12), (11, 13), (13, 15), (12, 14), (14, 16), (5, 7), (7, 9), (6, 8)]:
-                    cv2.line(image, joints[a].tolist(), joints[b].tolist(), colour, 8, cv2.LINE_AA)
-                cv2.circle(image, joints[0].tolist(), 8, colour, -1, cv2.LINE_AA)
-            made.append(image)
-        return made
-
-    write_video(path, pictures(), RATE)
+    """Write a small H.264 video of the joints of the two divers of `keypoints`; returns its path."""
+    write_video(path, (drawn_people.picture(*np.nan_to_num(frame, nan=-100)) for frame in keypoints()), RATE)
     return path
 
 

@@ -5,31 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from data.store import StageOutput
-from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.base import Extractor, Source
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
 
-class ToyTimestepsConfig(StageConfig):
-    """The settings that the scorer asks for."""
+class ToyTimesteps(Extractor[TimestepsConfig]):
+    """Primary: mean grey level of each step; secondary: its square; scene: both and a constant. Presets load."""
 
-    steps: int = setting(4, "time steps", ge=1)
-    primary: str = setting("toy:0", "role")
-    secondary: tuple[str, ...] = setting(("toy:1",), "roles")
-
-
-class ToyTimesteps(Extractor[ToyTimestepsConfig]):
-    """Primary: mean grey level of each step; secondary: its square; scene: both and a constant."""
-
-    name, version, Config = "timesteps", 1, ToyTimestepsConfig
-    arrays = Timesteps.arrays
+    name, version, Config = "timesteps", 1, TimestepsConfig
+    arrays, reads_of = Timesteps.arrays, Timesteps.reads_of
     clock = "step"
 
     def extract(self, source: Source) -> StageOutput:
-        """The arrays of the real stage, small."""
-        return self.brightness(source, self.config.steps)
-
-    def brightness(self, source: Source, steps: int) -> StageOutput:
-        """The arrays of the real stage for `steps` steps, from the mean grey levels of the frames."""
+        """The arrays of the real stage, from the mean grey levels of the frames."""
+        steps = self.config.steps
         grey = np.array([frame.image.mean() for frame in source.frames(range(len(source.times)))], dtype=np.float64)
         level = np.array([part.mean() for part in np.array_split(grey, steps)], dtype=np.float32)[:, None]  # (T, 1)
         edges = np.linspace(0, float(source.times[-1]), steps + 1)
@@ -47,15 +36,3 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
         names = {"primary": ("level", "root"), "secondary": ("square",)}
         quality = {"masked_steps_primary": 0.0, "masked_steps_secondary": 0.0}
         return StageOutput.of(self.arrays, values, quality, names)
-
-
-class PresetTimesteps(Extractor[TimestepsConfig]):
-    """`ToyTimesteps` with the settings of the real stage, so that presets load."""
-
-    name, version, Config = "timesteps", 1, TimestepsConfig
-    arrays, reads_of = Timesteps.arrays, Timesteps.reads_of
-    clock = "step"
-
-    def extract(self, source: Source) -> StageOutput:
-        """The arrays of the real stage, from brightness in place of people."""
-        return ToyTimesteps(ToyTimestepsConfig(), self.files).brightness(source, self.config.steps)

@@ -60,7 +60,7 @@ def film(path: Path, grey: int, frames: int = 30) -> Path:
 
 def toy_timesteps(patch: pytest.MonkeyPatch) -> None:
     """Let time steps come from brightness, without a network. Presets load, with the settings of the real stage."""
-    use_stages(patch, **{**STAGES, "timesteps": "tests.helpers.toy_timesteps:PresetTimesteps"})
+    use_stages(patch, **{**STAGES, "timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"})
 
 
 class World:

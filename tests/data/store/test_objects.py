@@ -47,7 +47,6 @@ from pipeline.settings.recipes import TrainConfig
 from tests.helpers.extracting import cached_in, extract, opened
 from tests.helpers.object_store import Bucket
 from tests.helpers.program_server import Aqa, ProgramServer
-from tests.helpers.toy_stages import use_stages
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 
@@ -204,10 +203,8 @@ def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
             dataset_records(filled.config(dataset={"root": root, **given}))
 
 
-def test_training_and_scoring_from_a_store(
-    bucket: Bucket, make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_stages(monkeypatch, timesteps="tests.helpers.toy_timesteps:ToyTimesteps")
+@pytest.mark.usefixtures("toy_timesteps")
+def test_training_and_scoring_from_a_store(bucket: Bucket, make_video: Callable[..., Path]) -> None:
     for number in range(6):
         video = make_video(bucket.home / f"in/{number}.mp4", frames=12 + 4 * number)
         bucket.put(f"in/{number}.mp4", video.read_bytes())

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from extractors.camera_flow.border import lay_out, picture_area
-from extractors.camera_flow.stage import MAX_PAIRS, CameraFlow, CameraFlowConfig, pair_starts, working_size
+from extractors.camera_flow.motion_summary import largest_shift, to_rates
+from extractors.camera_flow.stage import MAX_PAIRS, CameraFlow, CameraFlowConfig, pair_starts
 from extractors.contract import MadeSource
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from tests.conftest import ROOT
@@ -73,13 +74,6 @@ def test_a_still_camera_gives_zeros_with_people_moving() -> None:
     assert np.median(np.abs(output.arrays["cells"].values)) * WIDTH / RATE < 0.05
 
 
-@pytest.mark.parametrize("size", [20.0, 40.0])
-def test_fast_pans_are_followed(size: float) -> None:
-    scene = background(4)
-    frames = [render(scene, CameraMotion(x, 0.0), noise=0.0) for x in (-size / 2, size / 2)]
-    assert CameraMotion(size).errors(pixels(run(frames))[0])[1] < 0.3
-
-
 def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair() -> None:
     output = run(video([CameraMotion(2.0)] * 4, 3, person=False), times=[0.0, 0.04, 0.14, 0.15, 0.15])
     expected = 2.0 / WIDTH / np.array([0.04, 0.1, 0.01])
@@ -87,6 +81,15 @@ def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair() 
     assert np.isfinite(output.arrays["cells"].values).all()
     assert not output.arrays["cell_mask"].values[3].any()
     assert output.arrays["inliers"].values[3] == 0
+
+
+def test_motion_has_a_largest_shift_at_a_corner_and_rates_per_second() -> None:
+    motions = np.array([[3.0, 4, 0, 0], [0, 0, 0.01, 0], [0, 0, 0, 0.01], [3, 4, 0.01, 0]])
+    assert largest_shift(motions, (320, 240)) == pytest.approx([5, 2, 2, np.hypot(4.6, 5.2)])
+    turned = np.array([[8, -6, 1.1 * np.cos(0.05) - 1, 1.1 * np.sin(0.05)]])
+    assert to_rates(turned, (320, 240), np.array([0.04]))[0] == pytest.approx(
+        [8 / 320 / 0.04, -6 / 240 / 0.04, np.log(1.1) / 0.04, 0.05 / 0.04]
+    )
 
 
 def test_a_fade_from_black_is_no_bar() -> None:
@@ -104,6 +107,7 @@ def test_graphics_are_masked() -> None:
     assert inside.sum() >= 2
     assert not mask[:, inside].any()
     assert mask[:, ~inside].mean() > 0.85
+    assert output.quality["graphic_cells"] == 4
     assert max(CameraMotion(3.0, 0.5).errors(measured)[1] for measured in pixels(output)) < 0.3
 
 
@@ -142,13 +146,6 @@ def test_sampling_keeps_within_its_limit(frames: int, stride: int) -> None:
     assert len(set(np.diff(starts))) <= 1
 
 
-@given(st.integers(1, 5000), st.integers(1, 5000))
-def test_working_size_is_bounded(width: int, height: int) -> None:
-    w, h = working_size(width, height)
-    assert 64 <= w <= 640
-    assert 64 <= h <= 640
-
-
 def test_strips_and_cells_cover_the_border_once() -> None:
     border = lay_out((10, 0, 246, WIDTH), 0.1, 12, 8)
     count = np.zeros((HEIGHT, WIDTH), int)
@@ -181,7 +178,7 @@ def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> 
     assert first == second
 
 
-@pytest.mark.parametrize("lead", [0, 30, 120])
+@pytest.mark.parametrize("lead", [0, 120])
 def test_bars_are_left_out_of_the_border_after_a_black_start_too(lead: int) -> None:
     """Many videos begin with black frames, which must not decide about bars and graphics."""
     step = CameraMotion(2.0, 1.0)

@@ -47,14 +47,3 @@ def test_any_video_gives_whole_ascending_clips(
     assert set(np.unique(rows[rows >= 0])) <= set(plan.wanted.tolist())
     if layout == "uniform":
         assert rows.ravel().tolist() == clip_layouts.uniform_positions(count, steps * frames).tolist()
-
-
-@settings(max_examples=200, deadline=None)
-@given(layout=st.sampled_from(["windows", "dense"]), stride=st.integers(1, 4), **NUMBERS)
-def test_windows_reach_both_ends_and_are_even(layout: Layout, count: int, steps: int, frames: int, stride: int) -> None:
-    plan = plan_clips(count, layout=layout, steps=steps, frames=frames, stride=stride)
-    if steps > 1 or layout == "dense":
-        assert plan.clips.min() == 0
-        assert plan.clips.max() == count - 1
-    if count > (frames - 1) * stride:
-        assert (np.diff(plan.clips, axis=1) == stride).all()

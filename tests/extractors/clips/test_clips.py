@@ -140,15 +140,10 @@ def test_impossible_runtimes_are_refused() -> None:
             clip_runtimes.running(Network("x3d_xs", "random", 0, 4, runtime="torch", device="cuda"), FILES)
 
 
-def test_networks_are_shared_and_a_kept_model_gives_the_same_numbers_without_torch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kept_model_gives_the_same_numbers_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(clip_runtimes, "_RUNNING", {})
     first = Clips(ClipsConfig(**TINY), FILES).extract(MadeSource(noise(8))).arrays["logits"].values
-    kept = [*clip_runtimes._RUNNING.values()]
-    again = Clips(ClipsConfig(**TINY), FILES).extract(MadeSource(noise(8))).arrays["logits"].values
-    assert [one is other for one, other in zip(clip_runtimes._RUNNING.values(), kept, strict=True)] == [True]
     assert first.dtype == np.float32
     assert first.std() > 0
     code = (
@@ -159,7 +154,6 @@ def test_networks_are_shared_and_a_kept_model_gives_the_same_numbers_without_tor
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", first.tobytes().hex()]
-    assert again.tobytes() == first.tobytes()
 
 
 def test_compiled_networks_are_exact_and_tied_to_no_core() -> None:
@@ -201,10 +195,8 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
     import torch
 
     entry = backbones.BACKBONES[name]
-    size, frames = entry.size, max(entry.least_frames, 2)
-    clip = torch.randint(
-        0, 256, (1, frames, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    shape = 1, max(entry.least_frames, 2), entry.size, entry.size, 3
+    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
     state = torch.random.get_rng_state()
     network = backbones.build(name, "random", 0, FILES)
     assert torch.equal(state, torch.random.get_rng_state())
@@ -212,7 +204,6 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
         logits, features = network(clip)
     assert logits.shape == (1, 400)
     assert features.shape == (1, entry.features)
-    assert not torch.allclose(logits.sum(), torch.tensor(1.0)), "these are scores before softmax"
     if entry.library == "aim":
         return
     # the same network run by its library, on a clip that is normalised here
@@ -222,9 +213,7 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
     for key in ("weight", "bias"):
         state_dict[f"{entry.head}.{key}"] = state_dict.pop(f"head.{key}")
     plain.load_state_dict(state_dict)
-    x = (clip[0].permute(3, 0, 1, 2)[None] / 255 - torch.tensor(entry.mean)[:, None, None, None]) / torch.tensor(
-        entry.std
-    )[:, None, None, None]
+    x = ((clip / 255 - torch.tensor(entry.mean)) / torch.tensor(entry.std)).permute(0, 4, 1, 2, 3)
     with torch.inference_mode():
         expected = plain(x)
         if name.startswith("x3d"):  # this library's X3D ends in a softmax

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +13,12 @@ from data.errors import UsageError
 from data.store import hdf5 as store
 from data.video import Record
 from pipeline import api
-from pipeline.observer import SILENT, Observer
+from pipeline.observer import SILENT
 from pipeline.run import feasible_config
 from pipeline.score.scorer import score_videos
 from pipeline.settings.config import load_config
 from tests.helpers.cached_outputs import output_of
+from tests.helpers.watching import Watching
 
 PLAIN = {"stages": ["features", "timesteps"], "timesteps.steps": 4}
 
@@ -83,16 +83,14 @@ def test_the_key_holds_content_and_place_but_no_path(tmp_path: Path) -> None:
 
 
 def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp_path: Path) -> None:
-    root, notes = own_data(tmp_path / "own"), list[str]()
-    observer = Observer()
-    observer.note = notes.append  # type: ignore[method-assign]
+    root, observer = own_data(tmp_path / "own"), Watching()
     given = {"train.epochs": 20, "train.networks": 1, "split.folds": 2, "combined": True, "work.workers": 0}
     words = {"config": "aqa7", "cache": tmp_path / "cache", "features": [str(root / "vst")]}
     settings = {"dataset.kind": "folder", "protocol": "kfold", "dataset.root": root, **given}
     done = api.leaderboard(out=tmp_path / "board", quick=True, overrides=settings, observer=observer, **words)  # type: ignore[arg-type]
     assert (
         "note: no performance has a video, so pose and camera_flow are left out; only systems of the whole scene run"
-        in notes
+        in observer.lines
     )
     assert any(
         "lack an agent, so AIM and other systems that need both are left out" in note.text
@@ -115,9 +113,6 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
     rows = api.score(model=tmp_path / "run", features=[str(root / "vst")], cache=tmp_path / "cache", workers=0)
     assert [row.failure for row in rows] == [None] * 24
     assert all(row.score is not None for row in rows), "a model without agents misses none"
-    beside: dict[str, Any] = {"model": tmp_path / "run", "features": words["features"], "cache": tmp_path / "cache"}
-    assert api.plot(out=tmp_path / "figures", formats="svg", workers=0, **beside)
-    assert api.compare(rows[0].id, rows[1].id, out=tmp_path / "two.html", workers=0, **beside).exists()
     (lost,) = api.score([_video(tmp_path)], model=tmp_path / "run", cache=tmp_path / "cache", workers=0)
     assert lost.failure is not None
     assert "no features. Name the files of features: --features FOLDER" in str(lost.failure)
@@ -131,9 +126,7 @@ def _video(folder: Path) -> Path:
 
 
 def test_features_of_another_size_cost_that_performance_alone(tmp_path: Path) -> None:
-    root, notes = own_data(tmp_path / "own", count=6), list[str]()
-    observer = Observer()
-    observer.note = notes.append  # type: ignore[method-assign]
+    root, observer = own_data(tmp_path / "own", count=6), Watching()
     np.save(root / "vst/03.npy", np.ones((8, 5)))
     np.save(root / "vst/04.npy", np.full((8, 3), np.nan))
     given = {"dataset.root": root, **PLAIN, "work.workers": 0}
@@ -141,8 +134,8 @@ def test_features_of_another_size_cost_that_performance_alone(tmp_path: Path) ->
     assert not api.extract(config="folder", overrides=given, features=words["features"], cache=words["cache"]).ok  # type: ignore[arg-type]
     packed = api.pack(config="folder", overrides=given, observer=observer, **words)  # type: ignore[arg-type]
     assert [record.id for record in packed.records] == ["00", "01", "02", "05"]
-    assert "left out: 03: 5 values a step of the scene, others have 3" in notes
-    assert any(note.startswith("left out: 04: ") for note in notes)
+    assert "left out: 03: 5 values a step of the scene, others have 3" in observer.lines
+    assert any(note.startswith("left out: 04: ") for note in observer.lines)
 
 
 def test_features_for_a_model_that_reads_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,13 +155,11 @@ def test_features_of_one_agent_alone_feed_no_network() -> None:
 
 @pytest.mark.parametrize(("given", "absent"), [("primary", "secondary"), ("secondary", "primary")])
 def test_the_scene_beside_one_agent_says_that_networks_need_the_other(given: str, absent: str) -> None:
-    files, notes = {f"{part} features": Path("a.npy") for part in ("scene", given)}, list[str]()
-    observer = Observer()
-    observer.note = notes.append  # type: ignore[method-assign]
+    files, observer = {f"{part} features": Path("a.npy") for part in ("scene", given)}, Watching()
     method = feasible_config([Record("a", None, sidecars=files)], load_config("aqa7"), observer).method
     assert method.without_agents
     assert method.stages == ("features", "timesteps"), "regressions read the agent"
-    (note,) = notes
+    (note,) = observer.lines
     assert note.endswith(f"; AIM needs both agents, so networks read the scene alone: add --features {absent}=FILE")
 
 
@@ -180,7 +171,6 @@ def test_features_leave_the_agents_of_videos_in_place() -> None:
 
 
 def test_data_check_counts_performances_by_their_features(tmp_path: Path) -> None:
-    """Fis-V without videos: three are listed, two have features."""
     (tmp_path / "fis-v").mkdir()
     (tmp_path / "fis-v/train.txt").write_text("1 28.71 29.36 1\n3 36.5 31.6 0\n")
     (tmp_path / "fis-v/test.txt").write_text("2 28.88 27.08 1\n")
@@ -190,5 +180,3 @@ def test_data_check_counts_performances_by_their_features(tmp_path: Path) -> Non
     with_features = api.data_check(tmp_path / "fis-v", config="fis-v", features=[str(tmp_path / "vst")])
     assert {name: here for name, here, _ in with_features.counts}["all"] == 2
     assert "3: no scene features" in with_features.problems
-    (without,) = api.data_check(tmp_path / "fis-v", config="fis-v").problems
-    assert "none of the listed performances has a video" in without

@@ -54,17 +54,6 @@ def test_the_moving_person_is_chosen_before_larger_bystanders(spectators_and_a_d
     assert agents[1][:, TRACK_COLUMNS.index("agent")].tolist() == [-1, -1, -1, -1, -1, 0]
 
 
-def test_a_person_who_walks_past_is_not_chosen() -> None:
-    """A person who crosses the picture is larger and moves faster than the athlete, but steadily."""
-    rng = np.random.default_rng(1)
-    frames = []
-    for t in range(COUNT):
-        passer = person(40 + 14 * t + rng.normal(0, 0.3), 200, scale=1.2)
-        frames.append(people(passer, person(320 + 20 * np.sin(t / 3), 180, 0.5 * np.sin(t / 4)), scores=[0.6, 0.4]))
-    (athlete,) = chosen(tracks_of(frames))[0]
-    assert place(athlete) > 250
-
-
 def test_an_athlete_who_is_often_missed_is_chosen_before_a_person_who_walks_past() -> None:
     """Against the light, the athlete is detected in every third frame, with a low score, and is still at first."""
     frames = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from pipeline.settings.config import Config, load_config, validate
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person
 from tests.helpers.extracting import configured, extract, opened, states
+from tests.helpers.keypoint_files import put
 from tests.helpers.object_store import Bucket
 
 FILES = StageFiles()
@@ -46,12 +46,6 @@ def results(shift: float = 0.0) -> list[dict[str, Any]]:
         pose[3:5] = 0
         people.append({"image_id": frame, "keypoints": pose.ravel().tolist(), "score": 0.8})
     return people
-
-
-def put(path: Path, content: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
 
 
 def importing(root: Path, folder: str = "", **pose: Any) -> Config:
@@ -91,17 +85,6 @@ def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path,
     assert states(videos(video), moved) == {"dive.mp4/pose": ("stale", "keypoints file changed")}
 
 
-def test_a_folder_of_files_is_in_the_key_file_by_file(video: Path, tmp_path: Path) -> None:
-    for frame in range(FRAMES):
-        people = [{"pose_keypoints_2d": [50.0 + frame, 60.0, 0.9] * 25}]
-        put(video.parent / "dive" / f"dive_{frame:012d}_keypoints.json", {"people": people})
-    config = importing(tmp_path)  # beside the video
-    assert not extract(videos(video), config).failed
-    assert states(videos(video), config) == {"dive.mp4/pose": ("fresh", "")}
-    put(video.parent / "dive" / "dive_000000000003_keypoints.json", {"people": []})
-    assert states(videos(video), config) == {"dive.mp4/pose": ("stale", "keypoints file changed")}
-
-
 def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_path: Path) -> None:
     bucket.put("in/dive.mp4", video.read_bytes())
     put(tmp_path / "poses" / "dive.json", results())
@@ -113,9 +96,8 @@ def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_
     assert output.quality["found_rate"] == 1
 
 
-@pytest.mark.parametrize("retry", [False, True])
 def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are_done(
-    video: Path, tmp_path: Path, retry: bool
+    video: Path, tmp_path: Path
 ) -> None:
     other = video.with_name("other.mp4")
     other.write_bytes(video.read_bytes())
@@ -123,38 +105,26 @@ def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are
     config = importing(tmp_path)
     for files, why in (
         ((), "no keypoints file"),
-        (
-            ("dive.json", "dive_pose.json"),
-            "several keypoint files belong to this video: dive.json, dive_pose.json",
-        ),
+        (("dive.json", "dive_pose.json"), "several keypoint files belong to this video: dive.json, dive_pose.json"),
     ):
         written = [put(video.with_name(name), results()) for name in files]
-        summary = extract(videos(video), config, retry_failed=retry)
-        assert "dive.mp4" in str(summary.failed)
-        assert why in str(summary.failed)
+        (failed,) = extract(videos(video), config).failed
+        assert ("dive.mp4" in str(failed), why in str(failed)) == (True, True)
         assert stored(config, "other.mp4").quality["found_rate"] == 1
-        shown = states(videos(video), config)
-        assert shown["other.mp4/pose"] == ("fresh", "")
-        assert shown["dive.mp4/pose"][0] == "failed"
-        assert why.partition(":")[0] in shown["dive.mp4/pose"][1]
     written[-1].unlink()
     assert not extract(videos(video), config).failed
 
 
 def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("pose:\n  backend: import\n  import:\n    dir: poses\n")
-    config = load_config(tmp_path / "c.yaml")
+    config = load_config(tmp_path / "c.yaml", ["pose.import.layout=ap10k"])
     given = config.stage("pose")
     assert isinstance(given, PoseConfig)
-    assert given.import_.dir == "poses"
-    assert config.dump()["pose"]["import"] == {"dir": "poses", "layout": ""}
+    assert config.dump()["pose"]["import"] == {"dir": "poses", "layout": "ap10k"}
     assert validate(config.dump()).dump() == config.dump()
-    assert load_config(None, ["pose.import.dir=x"]).dump()["pose"]["import"] == {"dir": "x", "layout": ""}
     assert given.result_settings() == {"backend": "import"}
-    assert Pose.identity(given, FILES) == {}
-    named = load_config(tmp_path / "c.yaml", ["pose.import.layout=ap10k"]).stage("pose")
-    assert isinstance(named, PoseConfig)
-    assert Pose.identity(named, FILES) == {"layout": "ap10k"}
+    assert Pose.identity(given, FILES) == {"layout": "ap10k"}
+    assert Pose.identity(PoseConfig(backend="import"), FILES) == {}
     with pytest.raises(UsageError, match=r"unknown key 'pose.import.dri', did you mean 'pose.import.dir'"):
         load_config(None, ["pose.import.dri=x"])
     with pytest.raises(UsageError, match=r"unknown key 'pose.import_', did you mean 'pose.import'"):

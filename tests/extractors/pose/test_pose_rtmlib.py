@@ -107,50 +107,26 @@ def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) ->
         backend(model=str(tmp_path / "text.onnx"))
     with pytest.raises(UsageError, match="model is not set"):
         backend()
-    with pytest.raises(DataError, match="no such file of weights"):
-        backend(model="a.onnx", mode="balanced")
 
 
 def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> None:
     """The setting decides how boxes are decoded, not the name of the file."""
-    dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
-    place = Path(model(tmp_path / "detector.onnx", (320, 320), dets=dets))
-    pose = model(tmp_path / "rtmpose.onnx", (256, 192), x=np.zeros((1, 17, 384)), y=np.zeros((1, 17, 512)))
+    path = rtmo(tmp_path / "rtmdet.onnx")
 
-    def key(kind: str, path: Path) -> dict[str, str]:
-        settings = {"model": pose, "detector": str(path), "detector_kind": kind}
+    def key(kind: str) -> dict[str, str]:
+        settings = {"model": path, "detector": path, "detector_kind": kind}
         return dict(Pose.identity(PoseConfig(backend="rtmlib", rtmlib=settings), FILES))
 
-    renamed = place.rename(tmp_path / "rtmdet.onnx")
-    assert key("yolox", renamed)["detector"] == key("rtmdet", renamed)["detector"]
-    assert (key("yolox", renamed)["detector_kind"], key("rtmdet", renamed)["detector_kind"]) == ("yolox", "rtmdet")
-    assert key("yolox", renamed)["library"].startswith("rtmlib ")
+    assert [key(kind)["detector_kind"] for kind in ("yolox", "rtmdet")] == ["yolox", "rtmdet"]
+    assert key("yolox")["library"].startswith("rtmlib ")
     with pytest.raises(UsageError, match=r"detector_kind=yolox or rtmdet"):
-        key("", renamed)
-
-
-@pytest.mark.parametrize("mode", ["lightweight", "balanced", "performance"])
-def test_a_mode_names_the_models_of_rtmlibs_own_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
-) -> None:
-    from rtmlib import Body
-
-    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
-    config = PoseConfig(backend="rtmlib", rtmlib={"mode": mode})
-    assert {name: network.weights for name, network in networks(config, FILES).items()} == {
-        "weights": Body.MODE[mode]["pose"],
-        "detector": Body.MODE[mode]["det"],
-    }
-    name = Path(Body.MODE[mode]["pose"]).with_suffix(".onnx").name
-    with pytest.raises(DataError, match="weights are not here") as caught:
-        Pose.identity(config, FILES)
-    assert caught.value.where == str(tmp_path / name)
-    assert f"{Body.MODE[mode]['pose']}, take its end2end.onnx" in str(caught.value.fix)
+        key("")
 
 
 def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import zipfile
 
+    from rtmlib import Body
     from rtmlib.tools import file
 
     asked: list[str] = []
@@ -168,6 +144,7 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
         Pose.fetch(config, FILES, said.append)
     assert said == [f"downloading {address}" for address in asked]
     assert asked == [network.weights for network in networks(config, FILES).values()]
+    assert {*asked} == {Body.MODE["lightweight"][kind] for kind in ("pose", "det")}
     here = Pose.identity(config, FILES)
     assert here["weights"] == here["detector"] == sha256_file(tmp_path / "made.onnx")
     by_path = PoseConfig(backend="rtmlib", rtmlib={"model": str(tmp_path / "made.onnx")})
@@ -175,19 +152,3 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
     assert by_path.result_settings() == config.result_settings()
     left = {path.name for path in (tmp_path / "weights").iterdir() if not path.name.startswith(".")}
     assert left == {network.path.name for network in networks(config, FILES).values()}
-
-
-def test_without_a_network_the_message_says_what_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rtmlib.tools import file
-
-    def offline(*_: Any, **__: Any) -> None:
-        raise OSError("Name or service not known")
-
-    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
-    monkeypatch.setattr(file, "download_url_to_file", offline)
-    config = PoseConfig(backend="rtmlib", rtmlib={"mode": "balanced"})
-    network, said = networks(config, FILES)["weights"], list[str]()
-    with pytest.raises(DataError, match=r"cannot be downloaded .Name or service not known") as caught:
-        Pose.fetch(config, FILES, said.append)
-    assert network.weights in str(caught.value.fix)
-    assert caught.value.where == str(tmp_path / Path(network.weights).with_suffix(".onnx").name)

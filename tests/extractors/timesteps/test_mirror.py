@@ -1,4 +1,4 @@
-"""Augmentation by names equals extraction from the mirrored or exchanged input."""
+"""Augmentation by names equals extraction from the mirrored or exchanged input; halves of one body as two agents."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from extractors.keypoint_geometry import MIRRORED
 from extractors.timesteps.mirror import exchange_map, mirror_map
+from extractors.timesteps.pose_channels import half_of, pose_channels
+from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from tests.helpers.made_outputs import pose_output
 
 FILES = StageFiles()
+FORMS = ("place", "camera", "body", "velocity", "angle")
 
 
 def extracted(keypoints: np.ndarray, **config: object) -> StageOutput:
@@ -34,7 +37,7 @@ def keypoints() -> np.ndarray:
 def test_mirror_map_equals_the_mirrored_video(keypoints, statistics):
     config = {
         "statistics": statistics,
-        "pose": {"forms": ("place", "camera", "body", "velocity", "angle")},
+        "pose": {"forms": FORMS},
     }
     mirrored = keypoints[:, :, MIRRORED].copy()
     mirrored[..., 0] = 640 - mirrored[..., 0]
@@ -52,6 +55,35 @@ def test_exchange_map_equals_exchanged_roles(keypoints):
     exchanged = extracted(keypoints, exchange=True).arrays["trial"]
     source, factor = exchange_map(plain.names)
     np.testing.assert_allclose(factor * plain.values[source], exchanged.values, atol=1e-4)
+
+
+def test_a_half_holds_its_own_joints_and_what_belongs_to_the_whole_body(keypoints):
+    whole = pose_channels(pose_output(keypoints), [0], PoseSettings(forms=FORMS))[0]
+    for half, name, source in (
+        ("left", "side.angle.knee", "angle.left_knee"),
+        ("right", "side.body.wrist.x", "body.right_wrist.x"),
+        ("upper", "body.left_middle.y", "body.left_elbow.y"),
+        ("lower", "body.left_middle.y", "body.left_knee.y"),
+        ("lower", "angle.right_root", "angle.right_hip"),
+        ("upper", "torso.turn", "torso.turn"),
+        ("right", "body.head.y", "body.head.y"),
+    ):
+        for got, expected in zip(half_of(whole, half).column(name), whole.column(source), strict=True):
+            np.testing.assert_array_equal(got, expected)
+    counts = [len(half_of(whole, half).names) for half in ("left", "right")]
+    assert sum(counts) == len(whole.names) + sum("left_" not in n and "right_" not in n for n in whole.names)
+
+
+def test_sides_have_no_mirror_image_and_levels_have(keypoints):
+    sides, levels = (
+        extracted(keypoints, primary=f"pose:0:{a}", secondary=(f"pose:0:{b}",)).arrays["primary"].names
+        for a, b in (("left", "right"), ("upper", "lower"))
+    )
+    with pytest.raises(ValueError, match="no mirror image"):
+        mirror_map(sides)
+    source, factor = mirror_map(levels)
+    column = levels.index("body.left_end.x.mean")
+    assert (levels[source[column]], factor[column]) == ("body.right_end.x.mean", -1)
 
 
 def test_camera_motion_has_a_mirror_image_but_cells_and_tools_have_none():

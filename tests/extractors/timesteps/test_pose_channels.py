@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.keypoint_geometry import MIRRORED
 from extractors.timesteps.pose_channels import pose_channels
-from extractors.timesteps.pose_points import PoseSettings, clean_pose
+from extractors.timesteps.pose_points import PoseSettings
 from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import pose_of
 
@@ -29,7 +28,7 @@ def scored(xy: np.ndarray, score: float = 0.8) -> np.ndarray:
 
 
 TIME = np.arange(20) / 25
-EVERY = ("place", "camera", "body", "velocity", "angle")
+SETTINGS = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
 
 
 @given(
@@ -40,36 +39,33 @@ EVERY = ("place", "camera", "body", "velocity", "angle")
     seed=st.integers(0, 9),
 )
 @settings(max_examples=40, deadline=None)
-def test_body_frame_ignores_place_size_and_rotation(angle, scale, x, y, seed):
+def test_channels_ignore_place_and_zoom_of_the_picture_and_those_of_the_body_its_rotation(angle, scale, x, y, seed):
     wobble = np.random.default_rng(seed).normal(0, 3, (20, 17, 2))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    first = still(STANDING) + wobble
-    second = scale * first @ turn.T + [x, y]
-    for form in ("body", "angle"):
-        config = PoseSettings(forms=(form,))
-        a = pose_channels(pose_of([first], TIME), [0], config)[0]
-        b = pose_channels(pose_of([second], TIME), [0], config)[0]
-        same = [i for i, name in enumerate(a.names) if not name.startswith(("torso.x", "torso.y"))]
-        np.testing.assert_allclose(a.values[:, same], b.values[:, same], atol=1e-6)
+    bodies = [still(moved(shift=shift)) + wobble for shift in ((100, 230), (200, 200))]
+
+    def channels(angle, scale, *place):
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        return pose_channels(pose_of([scale * body @ turn.T + place for body in bodies], TIME), [0, 1], SETTINGS)
+
+    for before, zoomed, turned in zip(
+        channels(0, 1, 0, 0), channels(0, scale, x, y), channels(angle, scale, x, y), strict=True
+    ):
+        np.testing.assert_allclose(before.values, zoomed.values, atol=1e-6)
+        own = [i for i, name in enumerate(before.names) if name.startswith(("body.", "angle.", "torso.turn"))]
+        np.testing.assert_allclose(before.values[:, own], turned.values[:, own], atol=1e-6)
 
 
-@given(scale=st.floats(0.3, 4), x=st.floats(-500, 500), y=st.floats(-500, 500))
-@settings(max_examples=30, deadline=None)
-def test_shared_frame_ignores_place_and_zoom_of_the_picture_but_keeps_the_relation(scale, x, y):
-    low, high = still(moved(shift=(100, 230))), still(moved(shift=(200, 200)))
-    one = pose_channels(pose_of([low, high], TIME), [0, 1], PoseSettings(forms=EVERY))
-    two = pose_channels(pose_of([scale * low + [x, y], scale * high + [x, y]], TIME), [0, 1], PoseSettings(forms=EVERY))
-    for before, after in zip(one, two, strict=True):
-        np.testing.assert_allclose(before.values, after.values, atol=1e-6)
+def test_people_keep_their_relation_in_the_shared_frame():
+    low, high = pose_channels(
+        pose_of([still(moved(shift=shift)) for shift in ((100, 230), (200, 200))], TIME), [0, 1], SETTINGS
+    )
     for channel, size in (("camera.head.y", 30 / 50), ("place.y", 30 / 50), ("place.x", 100 / 50)):
-        gap = one[1].column(channel)[0] - one[0].column(channel)[0]
-        np.testing.assert_allclose(gap, size, atol=1e-6)
-    assert one[0].names == one[1].names
+        np.testing.assert_allclose(high.column(channel)[0] - low.column(channel)[0], size, atol=1e-6)
 
 
 def test_signs_and_units():
     fall = STANDING + np.arange(20)[:, None, None] / 25 * [0.0, 100.0]
-    one = pose_channels(pose_of([fall], TIME), [0], PoseSettings(forms=EVERY))[0]
+    one = pose_channels(pose_of([fall], TIME), [0], SETTINGS)[0]
     assert one.column("velocity.head.y")[0] == pytest.approx(-2, abs=1e-6)  # 100 px/s down, a torso of 50 px
     assert one.column("place.vy")[0] == pytest.approx(-2, abs=1e-6)
     assert np.ptp(one.column("place.y")[0]) == pytest.approx(2 * 19 / 25, abs=1e-6)
@@ -78,22 +74,8 @@ def test_signs_and_units():
     assert one.column("body.head.y")[0] == pytest.approx((71.6 - 25) / 50, abs=0.02)
     assert one.column("body.left_hip.x")[0] == pytest.approx(-10 / 50)
     spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
-    turn = pose_channels(pose_of([spin], TIME), [0], PoseSettings(forms=EVERY))[0]
+    turn = pose_channels(pose_of([spin], TIME), [0], SETTINGS)[0]
     assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
-
-
-def test_positions_gaps_and_sides_stay_as_the_pose_stage_stored_them():
-    keypoints = scored(still(STANDING, 40))
-    keypoints[5:8] = np.nan, np.nan, 0
-    keypoints[10, 15, 0] += 40
-    keypoints[20] = keypoints[20][MIRRORED]
-    pose = clean_pose(np.arange(40) / 25, keypoints, np.zeros(0), PoseSettings())
-    assert not pose.weight[5:8].any()
-    assert not pose.observed[5:8].any()
-    assert pose.observed[[0, 4, 8, 39]].all()
-    np.testing.assert_array_equal(
-        np.delete(pose.points[:, 1:], [5, 6, 7], axis=0), np.delete(keypoints[:, 5:, :2], [5, 6, 7], axis=0)
-    )
 
 
 @given(st.integers(0, 10_000))
@@ -106,6 +88,6 @@ def test_any_keypoints_give_finite_channels(seed):
         person[rng.random((frames, 17)) < 0.4] = np.nan
         person[rng.random(frames) < 0.3] = 0
     time = np.cumsum(rng.uniform(0.01, 0.2, frames))
-    for channel in pose_channels(pose_of(people, time), [0, 1], PoseSettings(forms=EVERY)):
+    for channel in pose_channels(pose_of(people, time), [0, 1], SETTINGS):
         assert np.isfinite(channel.values).all()
         assert ((channel.weight >= 0) & (channel.weight <= 1)).all()

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import DataError
 from data.video import Phase
 from extractors.timesteps.step_bounds import equal_bounds, phase_bounds, steps_of_phases
 
@@ -23,18 +22,6 @@ NAMES = ("run", "flight", "entry")
 
 def phases(*given: tuple[str, float, float]) -> list[Phase]:
     return [Phase(*one) for one in given]
-
-
-def test_phases_that_do_not_fit_are_refused():
-    for marks, what in (
-        (phases(("run", 0, 5), ("twist", 5, 10)), "run, twist are not among run, flight, entry, in this order"),
-        (phases(("flight", 0, 5), ("run", 5, 10)), "its phases flight, run are not among"),
-        (phases(("run", 0, 5), ("entry", 5, 10.2)), "'entry' is marked until 10.20 s, and the video ends at 10.00 s"),
-        (phases(("run", 0, 12), ("entry", 12, np.inf)), "'entry' begins at 12.00 s, and the video ends at 10.00 s"),
-        (phases(("run", 0, 10), ("entry", 10, np.inf)), "'entry' begins at 10.00 s"),
-    ):
-        with pytest.raises(DataError, match=what):
-            phase_bounds(0, 10, marks, NAMES, 6)
 
 
 def test_a_phase_that_is_left_out_keeps_its_steps_without_time():

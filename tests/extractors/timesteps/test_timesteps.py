@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from data.errors import DataError
 from data.stage_files import StageFiles
 from data.store.arrays import Array, StageOutput
 from data.video import Phase, Record
+from extractors.timesteps.people_names import people_names
+from extractors.timesteps.roles import Role
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from tests.helpers.made_outputs import pose_of
 
@@ -44,20 +47,123 @@ def clips(steps: int, duration: float) -> StageOutput:
     )
 
 
-def run(upstream: Mapping[str, StageOutput], phases: tuple[Phase, ...] = (), **config: object) -> StageOutput:
+def run(upstream: Mapping[str, StageOutput], phases: Sequence[Phase] = (), **config: object) -> StageOutput:
     stage = Timesteps(TimestepsConfig(**{"secondary": ("pose:1",), **config}), FILES)
-    assert set(stage.upstream(stage.config)) <= set(upstream)
-    record = Record("a", None, phases=phases)
+    record = Record("a", None, phases=tuple(phases))
     stage.reads_of(stage.config, record, FILES)
     return stage.extract(SimpleNamespace(upstream=upstream, record=record))
 
 
-def test_a_scene_without_classes_is_refused():
-    whole = clips(10, 4.0)
-    logits = replace(whole.arrays["logits"], values=np.zeros((10, 0), np.float32), names=())
-    headless = replace(whole, arrays={**whole.arrays, "logits": logits})
-    with pytest.raises(DataError, match=r"clips/logits has shape \(10, 0\).*clips/features"):
-        run({"pose": pose(np.arange(100) / 25), "clips": headless})
+@pytest.mark.parametrize(
+    ("role", "secondary", "parsed"),
+    [
+        (" pose ", ("pose:1", "pose:2"), Role("pose", "pose", "pose")),
+        ("skeleton:0:left", ("skeleton:0:right",), Role("skeleton:0:left", "pose", "skeleton", half="left")),
+        (
+            "skeleton:2:upper",
+            ("skeleton:2:lower",),
+            Role("skeleton:2:upper", "pose", "skeleton", agent=2, half="upper"),
+        ),
+        ("kinematics:slave", ("kinematics:master",), Role("kinematics:slave", "array", "kinematics", array="slave")),
+        ("camera_flow", ("pose:0",), Role("camera_flow", "camera_flow", "camera_flow")),
+        ("skeleton/centre", ("pose:0",), Role("skeleton/centre", "array", "skeleton", array="centre")),
+    ],
+)
+def test_texts_become_roles(role: str, secondary: tuple[str, ...], parsed: Role) -> None:
+    config = TimestepsConfig(primary=role, secondary=secondary, scene=" clips/features ")
+    assert config.roles()[0] == parsed
+    assert config.scene_stage == "clips"
+    assert TimestepsConfig(primary=role, secondary=secondary, exchange=True).roles()[1] == parsed
+
+
+NAMES = ("run", "flight", "entry")
+REFUSED = [
+    *(({"primary": text}, "names no role: a role is pose:0") for text in ("", "pose:", "pose:0:leftish", "pose:1000")),
+    *(({"primary": text}, "names no role") for text in ("kinematics:third", "a/b/c", "pose:\u0661")),
+    *(({"scene": text}, "names no scene") for text in ("a b", "clips:0", "a/b/c")),
+    ({"secondary": ("pose:0",)}, "given twice"),
+    ({"secondary": ("pose:1", "pose:1")}, "given twice"),
+    ({"secondary": ("pose:1", "camera_flow")}, "of one kind"),
+    ({"secondary": ("pose:1:left", "pose:1:upper")}, "of one kind"),
+    ({"secondary": ("kinematics:master", "skeleton/centre")}, "of one kind"),
+    ({"secondary": ("skeleton:0",)}, "no common frame"),
+    ({"secondary": ("kinematics:master", "kinematics:slave"), "exchange": True}, "exchange with several"),
+    ({"secondary": ()}, "at least 1 item"),
+    ({"steps": 0}, "greater than or equal to 1"),
+    ({"statistics": "median"}, "'mean'"),
+    ({"pose": {"forms": ("side",)}}, "'place'"),
+    *(
+        ({"steps": 3, "bounds": bad}, "different phases, at most one a step")
+        for bad in ("annotated", 3, ["a", 3], [], ["a", "a"], ["a", " "], list("abcd"))
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), REFUSED)
+def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TimestepsConfig(**{"secondary": ("pose:1",), **settings})
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        ((), "no phases"),
+        ((("run", 0, 2), ("twist", 2, 4)), "run, twist are not among run, flight, entry, in this order"),
+        ((("flight", 0, 2), ("run", 2, 4)), "its phases flight, run are not among"),
+        ((("run", 0, 2), ("entry", 2, 4.2)), "'entry' is marked until 4.20 s, and the video ends at 4.00 s"),
+        ((("run", 0, 5), ("entry", 5, np.inf)), "'entry' begins at 5.00 s, and the video ends at 4.00 s"),
+        ((("run", 0, 4), ("entry", 4, np.inf)), "'entry' begins at 4.00 s"),
+    ],
+)
+def test_phases_that_do_not_fit_the_video_are_refused(marks: Sequence[Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        run({"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}, [Phase(*m) for m in marks], bounds=NAMES)
+
+
+def test_upstream_outputs_that_do_not_fit_are_refused() -> None:
+    people, whole = {"pose": pose(np.arange(100) / 25)}, clips(10, 4.0)
+    headless = replace(whole.arrays["logits"], values=np.zeros((10, 0), np.float32), names=())
+    untimed = replace(whole.arrays["bounds"], values=np.full((10, 2), np.nan))
+    without_times = {"clips": replace(whole, arrays={**whole.arrays, "bounds": untimed})}
+    marks, alone = [Phase("run", 0, 0.8), Phase("entry", 0.8, np.inf)], {"primary": "none", "secondary": ("none",)}
+    for upstream, settings, message in (
+        ({"clips": whole}, {}, "no output of stage 'pose'"),
+        ({**people, "clips": whole}, {"scene": "clips/logit"}, "stores no array 'logit'"),
+        (
+            {**people, "clips": replace(whole, arrays={**whole.arrays, "logits": headless})},
+            {},
+            r"clips/logits has shape \(10, 0\).*clips/features",
+        ),
+        (without_times, {**alone, "bounds": NAMES}, "phases are in seconds"),
+    ):
+        with pytest.raises(DataError, match=message):
+            run(upstream, marks, **settings)  # type: ignore[arg-type]
+    assert run(without_times, marks, **alone).arrays["bounds"].values.max() == 1, "equal parts need no seconds"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary", "names"),
+    [
+        ("pose:1", ("pose:0",), {"name_primary": "right athlete", "name_secondary": "left athlete"}),
+        ("pose:0:left", ("pose:0:right",), {}),
+        ("pose:0", ("pose:1", "pose:2"), {}),
+    ],
+)
+def test_two_people_have_names_and_other_agents_have_none(
+    primary: str, secondary: tuple[str, ...], names: dict[str, str]
+) -> None:
+    quality = run({"pose": pose(np.arange(50) / 25)}, primary=primary, secondary=secondary, scene="").quality
+    assert {name: value for name, value in quality.items() if name.startswith("name_")} == names
+
+
+def test_people_are_named_by_their_place() -> None:
+    points = np.zeros((4, 2, 17, 3))
+    points[:, 0, :, 0] = 5
+    assert people_names(points) == ("right athlete", "left athlete")
+    assert people_names(points * np.nan) == ("left athlete", "right athlete")
+    assert people_names(points[:, :1]) == ("athlete",)
+    assert people_names(np.zeros((4, 3, 17, 3)))[2] == "athlete 3"
 
 
 def test_phases_cut_time_and_the_scene():
@@ -69,22 +175,6 @@ def test_phases_cut_time_and_the_scene():
     np.testing.assert_allclose(
         arrays["scene"].values[:, 0], [0, 0, (1 + 0.5 * 2) / 1.5, (0.5 * 2 + 3) / 1.5], atol=1e-6
     )
-    for given, what in (
-        ((), "no phases"),
-        (marks[::-1], "flight, take-off are not among take-off, flight"),
-    ):
-        with pytest.raises(DataError, match=what):
-            run(upstream, given, steps=4, bounds=names)
-
-
-def test_phases_in_seconds_are_no_shares_of_features_without_times():
-    whole = clips(10, 4.0)
-    bounds = replace(whole.arrays["bounds"], values=np.full((10, 2), np.nan))
-    untimed = {"clips": replace(whole, arrays={**whole.arrays, "bounds": bounds})}
-    marks, scene = (Phase("run", 0, 0.8), Phase("entry", 0.8, np.inf)), {"primary": "none", "secondary": ["none"]}
-    assert run(untimed, **scene).arrays["bounds"].values.max() == 1, "equal parts need no seconds"
-    with pytest.raises(DataError, match="phases are in seconds"):
-        run(untimed, marks, bounds=["run", "entry"], **scene)
 
 
 def test_the_steps_of_a_phase_that_is_left_out_are_masked():
@@ -98,14 +188,6 @@ def test_the_steps_of_a_phase_that_is_left_out_are_masked():
     assert out.quality["masked_steps_primary"] == 0, "the athlete is seen in every step that there is"
 
 
-def test_bounds_are_equal_or_names():
-    assert TimestepsConfig(secondary=("pose:1",), bounds=["a", "b"], steps=3).step_phases == ("a", "a", "b")
-    assert TimestepsConfig(secondary=("pose:1",), steps=2).step_phases == ("", "")
-    for bad in ("annotated", 3, ["a", 3], [], ["a", "a"], ["a", " "], list("abcd")):
-        with pytest.raises(ValidationError, match="different phases, at most one a step"):
-            TimestepsConfig(secondary=("pose:1",), bounds=bad, steps=3)
-
-
 def test_a_missing_person_is_masked_not_fatal():
     upstream = {"pose": pose(np.arange(50) / 25, people=1), "clips": clips(10, 2)}
     out = run(upstream)
@@ -116,31 +198,6 @@ def test_a_missing_person_is_masked_not_fatal():
     full = run({**upstream, "pose": pose(np.arange(50) / 25)})
     assert out.arrays["trial"].names == full.arrays["trial"].names
     assert out.arrays["primary"].names == full.arrays["primary"].names
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"primary": "posee"},
-        {"secondary": ()},
-        {"secondary": ("pose:0",)},
-        {"scene": "a b"},
-        {"steps": 0},
-        {"statistics": "median"},
-        {"pose": {"forms": ("side",)}},
-        {"pose": {"unknown": 1}},
-    ],
-)
-def test_bad_settings_are_refused(bad):
-    with pytest.raises(ValidationError):
-        TimestepsConfig(**bad)
-
-
-def test_bad_upstream_is_named():
-    with pytest.raises(DataError, match="no output of stage 'pose'"):
-        Timesteps(TimestepsConfig(secondary=("pose:1",)), FILES).extract(SimpleNamespace(upstream={}))
-    with pytest.raises(DataError, match="stores no array 'logit'"):
-        run({"pose": pose(np.arange(9) / 25), "clips": clips(10, 1)}, scene="clips/logit")
 
 
 def test_trial_descriptors_of_two_people_find_the_planted_lag_and_height():

@@ -49,7 +49,7 @@ from pipeline.train.feature_set import FeatureSet
 from tests.helpers.approved import document_text, steady
 from tests.helpers.cached_outputs import damage
 from tests.helpers.extracting import cached_in
-from tests.helpers.toy_timesteps import PresetTimesteps
+from tests.helpers.toy_timesteps import ToyTimesteps
 from tests.helpers.watching import Watching
 from tests.helpers.world import FILMS, World, film
 
@@ -189,7 +189,7 @@ def test_a_new_setting_with_a_default_leaves_a_trained_model_as_it_is(
 ) -> None:
     video, user = world.new / "a.mp4", cached_in(tmp_path)
     before = load_scorer(world.model, user).score(video)
-    monkeypatch.setattr(PresetTimesteps, "Config", LaterTimesteps)
+    monkeypatch.setattr(ToyTimesteps, "Config", LaterTimesteps)
     monkeypatch.setattr("pipeline.settings.method.Method", LaterMethod)
     after = load_scorer(world.model, cached_in(tmp_path))
     assert after.config.dump()["split"]["by_year"] is after.config.dump()["timesteps"]["halves"] is False
@@ -204,7 +204,7 @@ def test_other_features_are_refused_with_what_to_type(
     described["timesteps"]["identity"]["weights"] = "ab" * 32
     with pytest.raises(UsageError, match=r'identity.weights: "abab.* --set timesteps.weights_file=FILE$'):
         load_scorer(world.copy_of_model(tmp_path, settings=described))
-    monkeypatch.setattr(PresetTimesteps, "version", 2)
+    monkeypatch.setattr(ToyTimesteps, "version", 2)
     with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here.*Train it again: .* train ROOT"):
         load_scorer(world.model)
 

@@ -18,7 +18,7 @@ from synthetic.tiny_published import make_finediving
 def test_a_model_of_phases_refuses_videos_without_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_video: Callable[..., Path]
 ) -> None:
-    monkeypatch.setattr(stages, "STAGES", {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:PresetTimesteps"})
+    monkeypatch.setattr(stages, "STAGES", {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"})
     sets = {"dataset.root": make_finediving(tmp_path / "set", count=8, frames=8), "stages": ["timesteps"]}
     sets |= {
         "timesteps.bounds": ["take-off", "flight", "entry"],

@@ -42,7 +42,7 @@ def test_preset_runs_on_its_synthetic_set(kind: str, tmp_path: Path, monkeypatch
     """A stage of brightness replaces the extractors, since this tests layouts, labels and splits."""
     settings = [f"dataset.root={PUBLISHED[kind](tmp_path / 'set')}", *SMALL]
     if kind not in ("ui-prmd", "kimore"):
-        table = {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:PresetTimesteps"}
+        table = {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"}
         monkeypatch.setattr(stages, "STAGES", table)
         settings.append("stages=[timesteps]")
     else:
