@@ -17,20 +17,6 @@ def test_impossible_parts_are_refused():
             equal_bounds(*bad)
 
 
-NAMES = ("run", "flight", "entry")
-
-
-def phases(*given: tuple[str, float, float]) -> list[Phase]:
-    return [Phase(*one) for one in given]
-
-
-def test_a_phase_that_is_left_out_keeps_its_steps_without_time():
-    parts = phase_bounds(0, 10, phases(("run", 1, 3), ("entry", 3, np.inf)), NAMES, 4)
-    np.testing.assert_allclose(parts, [[1, 2], [2, 3], [3, 3], [3, 10]])
-    parts = phase_bounds(0, 10, phases(("flight", 2, 4)), NAMES, 3)
-    np.testing.assert_allclose(parts, [[2, 2], [2, 4], [4, 4]])
-
-
 @given(st.lists(st.floats(0.01, 0.99), min_size=0, max_size=4, unique=True), st.integers(1, 30))
 @settings(max_examples=40, deadline=None)
 def test_phases_cover_the_whole_and_keep_their_ends(inner: list[float], steps: int) -> None:

@@ -181,6 +181,7 @@ def test_the_steps_of_a_phase_that_is_left_out_are_masked():
     upstream, names = {"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}, ["take-off", "flight", "entry"]
     out = run(upstream, (Phase("take-off", 0, 1), Phase("entry", 1, 4)), bounds=names, steps=6)
     arrays = {name: array.values for name, array in out.arrays.items()}
+    np.testing.assert_allclose(arrays["bounds"], [[0, 0.5], [0.5, 1], [1, 1], [1, 1], [1, 2.5], [2.5, 4]], atol=1e-6)
     for mask in (arrays["primary_mask"], arrays["secondary_mask"][:, 0]):
         assert mask.tolist() == [True, True, False, False, True, True]
     assert not arrays["primary"][2:4].any()
