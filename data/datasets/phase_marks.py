@@ -259,8 +259,9 @@ def _via(project: Any) -> Iterator[Mark]:
     for one in (mark for mark in project["metadata"].values() if mark["z"] and mark["av"] and not mark["xy"]):
         (attribute, value), *_ = one["av"].items()
         name = project["attribute"].get(attribute, {}).get("options", {}).get(value, value)
-        file = project["file"][str(project["view"][one["vid"]]["fid_list"][0])]
-        yield Mark(str(file["fname"]), str(name), *map(float, one["z"][:2]))
+        start, end = (*map(float, one["z"]), math.inf)[:2]
+        file = project["view"][one["vid"]]["fid_list"][0]
+        yield Mark(str(project["file"][str(file)]["fname"]), str(name), start, end)
 
 
 def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
