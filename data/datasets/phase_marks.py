@@ -260,8 +260,9 @@ def _via(project: Any) -> Iterator[Mark]:
         (attribute, value), *_ = one["av"].items()
         name = project["attribute"].get(attribute, {}).get("options", {}).get(value, value)
         start, end = (*map(float, one["z"]), math.inf)[:2]
-        file = project["view"][one["vid"]]["fid_list"][0]
-        yield Mark(str(project["file"][str(file)]["fname"]), str(name), start, end)
+        yield Mark(
+            str(project["file"][str(project["view"][one["vid"]]["fid_list"][0])]["fname"]), str(name), start, end
+        )
 
 
 def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
