@@ -37,7 +37,8 @@ def evaluation_notes(
     if apart := separation_line(results):
         cautions.append(apart)
     if requested.quick:
-        cautions.append("--quick: no inner validation; all systems count where combined")
+        members = f", so {COMBINED} is {_members(results)}" if COMBINED in results.systems else ""
+        cautions.append(f"--quick: no inner validation{members}")
     facts = [Note("fact", results.ceiling)] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
     return [*notes, *facts, *_training_notes(results, method, kind, origins), *_row_notes(results, requested)]
@@ -60,7 +61,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
     if 0 < results.users < MANY_USERS:
         few = f"with {results.users} users, fewer than {MANY_USERS}, AIM alone is not for new people"
         instead = "" if method.combined else ": add --set combined=true"
-        yield Note("caution", f"{few}{f': read the row {COMBINED!r}' if _for_new_people(results) else instead}")
+        yield Note("caution", f"{few}{f': read the row {COMBINED!r}' if _combined_leads(results) else instead}")
     if (recipe.recipe, kind) == ("tools", "jigsaws"):
         yield Note("caution", "optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
 
@@ -76,7 +77,7 @@ def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
         yield f"'{best}', which sees no video, ranks higher than {results.against}: {values}"
 
 
-def _for_new_people(results: EvaluationResults) -> bool:
+def _combined_leads(results: EvaluationResults) -> bool:
     """Whether the combination ranks better than chance, and higher than every line over the duration."""
     if COMBINED not in results.systems:
         return False
@@ -109,9 +110,7 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
             yield Note("caution", f"these features cannot feed {', '.join(missing)}")
 
 
-def methods_paragraph(
-    results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins, *, quick: bool
-) -> str:
+def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.protocol.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
@@ -127,7 +126,7 @@ def methods_paragraph(
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
             f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
-            *_system_sentences(results, method, origins, quick),
+            *_system_sentences(results, method, origins),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
@@ -142,15 +141,23 @@ def _has_interval(results: EvaluationResults) -> bool:
     return any(system.average.rho.interval for system in results.systems.values())
 
 
-def _system_sentences(results: EvaluationResults, method: Method, origins: FeatureOrigins, quick: bool) -> list[str]:
+def _members(results: EvaluationResults) -> str:
+    """Of which systems the combination is the mean, with the number of folds where they differ."""
+    folds = {choice.fold: choice.chosen for choice in results.systems[COMBINED].chosen}  # one choice for all tasks
+    counts = Counter(name for chosen in folds.values() for name in chosen)
+    shown = [name if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
+             for name, count in counts.items()]  # fmt: skip
+    return f"the mean of {'; '.join(shown)}" if len(shown) > 1 else shown[0]
+
+
+def _system_sentences(results: EvaluationResults, method: Method, origins: FeatureOrigins) -> list[str]:
     if not (network := _network(results, method)):
         return [f"The system is {results.against}."]
     recipe, differing = method.train, paper_differences(method, origins)
-    chosen = "" if quick else " that inner validation on the training part does not find worse than the best of them"
-    members = f"the mean of {network} and regressions{chosen}"
-    if results.users:
-        members = f"the mean of economy of motion and ridge regression; {network} joins from {MANY_USERS} users on"
-    combined = [f"The score is {members}."] if results.against == COMBINED else []
+    combined = []
+    if results.against == COMBINED:
+        tested = any(choice.tests for choice in results.systems[COMBINED].chosen)
+        combined = [f"The score is {_members(results)}{', chosen inside the training part' if tested else ''}."]
     return [
         *combined,
         f"{network} is the mean of {counted(recipe.networks, 'network')} trained for {recipe.epochs} epochs"

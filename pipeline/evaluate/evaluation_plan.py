@@ -22,7 +22,7 @@ from pipeline.folds import (
 )
 from pipeline.settings.method import Method
 from pipeline.systems import AimSystem, NetworkSystem, published_systems, trivial_baselines
-from pipeline.systems.regressors import regressions_of, unseen_systems
+from pipeline.systems.regressors import for_new_people, regressions_of, unseen_systems
 from pipeline.train.feature_set import FeatureSet
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
@@ -95,9 +95,14 @@ def protocol_systems(
     network = network if requested.quick else watching(network)
     chosen = with_epochs(network)
     if regressions := regressions_of(method, features):
-        averaged = (network, *regressions)
-        combined = combination(averaged, unseen_users="subject" in unsplit, validated=not requested.quick)
-        beside = unseen_systems(features)[:-1] if regressions[0].joins_tasks else regressions
+        new_people = for_new_people(unsplit, features)
+        combined = combination(
+            (network, *regressions),
+            unseen_users="subject" in unsplit,
+            new_people=new_people,
+            validated=not requested.quick,
+        )
+        beside = unseen_systems(features)[:-1] if new_people else regressions
         chosen = [combined, *chosen, *map(last_epoch, beside)]
     chosen += map(last_epoch, trivial_baselines(features, shorter=shorter))
     if requested.systems == "all":

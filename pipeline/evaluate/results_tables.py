@@ -169,7 +169,8 @@ def _mean(values: Iterable[float | None]) -> float | None:
 def inner_table(results: EvaluationResults) -> Table | None:
     """In how many folds each system is part of the combination, and its correlation in inner validation."""
     system = results.systems.get(COMBINED)
-    folds = {} if system is None else {choice.fold: choice for choice in system.chosen}  # one choice for all tasks
+    given = () if system is None else system.chosen
+    folds = {choice.fold: choice for choice in given if choice.tests}  # one choice for all tasks
     if not folds:
         return None
     rows = []

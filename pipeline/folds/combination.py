@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from data.splits import bundle_numbers
 from data.store.arrays import Floats, Rows
-from models.chance_test import InnerTest, better_than_chance
+from models.chance_test import InnerTest, chance_p
 from pipeline.checks.held_out import HeldOut, centred
 from pipeline.checks.paired_test import paired_test
 from pipeline.folds.fold import Fold
-from pipeline.systems.regressors import ECONOMY_AND_RIDGE, FittedRegression
+from pipeline.systems.regressors import FittedRegression
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
@@ -85,26 +85,14 @@ class InnerPredictions:
         by_row = {name: getattr(self, name)[chosen] for name in ("true", "tasks", "strata", "performance")}
         return replace(self, values=self.values[:, chosen], **by_row)
 
-    def tests(self) -> dict[str, InnerTest]:
-        """The test of every system."""
-        given = zip(self.names, self.values, strict=True)
-        return {name: better_than_chance(row, self.true, self.strata, self.performance) for name, row in given}
-
-    def no_worse_than(self, best: str) -> set[str]:
-        """The systems that a paired test does not find worse than the one named."""
+    def held_out(self) -> dict[str, list[HeldOut]]:
+        """By system, its predictions of each task whose labels differ within a stratum."""
         tasks = [self.tasks == task for task in dict.fromkeys(self.tasks.tolist())]
         tasks = [m for m in tasks if np.ptp(centred(self.true[m], self.strata[m])) > 0]  # others rank nothing
-        rows = {
-            name: [HeldOut(self.true[m], values[m], self.strata[m], self.performance[m]) for m in tasks]
+        return {
+            name: [HeldOut(self.true[m], values[m], self.strata[m], self.performance[m]).once() for m in tasks]
             for name, values in zip(self.names, self.values, strict=True)
         }
-        _, leads = paired_test(rows, best) if tasks else (0, {})
-        return {name for name, lead in leads.items() if lead.verdict != "worse"}
-
-
-def _for_new_people(names: Sequence[str]) -> tuple[str, ...]:
-    """The regression for new people, where that is the one beside the network."""
-    return tuple(name for name in names if name == ECONOMY_AND_RIDGE.name)
 
 
 @dataclass(frozen=True)
@@ -124,24 +112,31 @@ class Combination:
     regressions: tuple[FittedRegression, ...] = ()
 
     @classmethod
-    def of_all(cls, names: Sequence[str], regressions: Sequence[FittedRegression] = ()) -> Combination:
-        """The mean of all systems, without inner validation; for new people the regression alone."""
-        return cls(tuple(names), _for_new_people(names) or tuple(names), regressions=tuple(regressions))
+    def of_all(
+        cls, names: Sequence[str], regressions: Sequence[FittedRegression] = (), *, new_people: bool
+    ) -> Combination:
+        """The mean of all systems, without inner validation; for new people without the first one, the network."""
+        return cls(tuple(names), tuple(names)[new_people:], regressions=tuple(regressions))
 
     @classmethod
-    def fit(cls, inner: InnerPredictions, regressions: Sequence[FittedRegression] = ()) -> Combination:
+    def fit(
+        cls, inner: InnerPredictions, regressions: Sequence[FittedRegression] = (), *, new_people: bool
+    ) -> Combination:
         """The members by inner validation; the first candidate is the network.
 
         For known people they are the system that ranks best, and those that are no worse and better than chance. For
-        new people it is the regression, and the network where it is better than chance among `MANY_USERS`.
+        new people they are the regressions, and the network where it is better than chance among `MANY_USERS`.
         """
-        tests = inner.tests()
+        held_out = inner.held_out()
+        tests = {name: _tested(rows) for name, rows in held_out.items()}
         good = {name for name, test in tests.items() if test.p < CHANCE}
-        if used := _for_new_people(inner.names):
-            used = inner.names if inner.users >= MANY_USERS and inner.names[0] in good else used
+        if new_people:
+            used = inner.names if inner.users >= MANY_USERS and inner.names[0] in good else inner.names[1:]
         else:
             best = max(inner.names, key=lambda name: -2.0 if (rho := tests[name].rho) is None else rho)
-            used = tuple(name for name in inner.names if name in {best, *good & inner.no_worse_than(best)})
+            _, leads = (0, {}) if tests[best].rho is None else paired_test(held_out, best)
+            equal = {name for name, lead in leads.items() if lead.verdict != "worse"}
+            used = tuple(name for name in inner.names if name in {best, *good & equal})
         return cls(inner.names, used, tests, tuple(regressions))
 
     def share(self, name: str) -> float:
@@ -191,8 +186,15 @@ class Combination:
         return cls(names, used, tests, regressions)
 
 
-NETWORK_ALONE = Combination.of_all((NETWORK,))
+NETWORK_ALONE = Combination.of_all((NETWORK,), new_people=False)
 """The combination of a model folder without regressions."""
+
+
+def _tested(tasks: Sequence[HeldOut]) -> InnerTest:
+    """The rank correlation that `paired_test` compares, and the p-value of the order within strata."""
+    rho = np.mean([task.rho for task in tasks]) if tasks else np.nan
+    rows = ([getattr(task, name) for task in tasks] for name in ("predicted", "truth", "fold"))
+    return InnerTest(float(rho) if np.isfinite(rho) else None, chance_p(*map(np.concatenate, rows)) if tasks else 0.5)
 
 
 def _rho(value: Any) -> float | None:

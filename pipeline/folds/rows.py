@@ -184,11 +184,17 @@ def best_candidate(name: str, candidates: Sequence[System]) -> Row:
     return Row(name, read, inner=tuple(candidate.inner() for candidate in candidates), pick=pick)
 
 
-def combination(candidates: Sequence[System], *, unseen_users: bool, validated: bool = True) -> Row:
+def combination(
+    candidates: Sequence[System], *, unseen_users: bool, new_people: bool = False, validated: bool = True
+) -> Row:
     """The mean of several systems, the same ones for all tasks (`Combination`).
 
-    `Predictions.chosen` names the systems that are averaged. `unseen_users`: whether the protocol holds out whole
-    users. Without `validated` there are no inner folds.
+    `Predictions.chosen` names the systems that are averaged.
+
+    Args:
+        unseen_users: whether the protocol holds out whole users.
+        new_people: whether the candidates after the network are regressions for new people.
+        validated: whether there are inner folds.
     """
     names, inner = (
         [candidate.name for candidate in candidates],
@@ -198,10 +204,11 @@ def combination(candidates: Sequence[System], *, unseen_users: bool, validated: 
     def read(fold: FoldPredictions) -> Predictions:
         scores = as_many_networks([fold.test(candidate).score for candidate in candidates])
         if not inner or not fold.fold.inner:
-            return Predictions(Combination.of_all(names).predict(scores))
+            made = Combination.of_all(names, new_people=new_people)
+            return Predictions(made.predict(scores), chosen=made.used)
         values = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in inner]
         tested = InnerPredictions.of(names, np.stack(values), fold.features, fold.fold.inner, unseen_users=unseen_users)
-        fitted = Combination.fit(tested)
+        fitted = Combination.fit(tested, new_people=new_people)
         return Predictions(fitted.predict(scores), chosen=fitted.used, tests=fitted.tests)
 
     return Row(COMBINED, read, tuple(candidates), inner, kind="ours")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -41,6 +42,7 @@ def calibrate(
     seed: int = 0,
     unsplit: Sequence[str] = TIED,
     systems: Sequence[RegressionSystem] = (),
+    new_people: bool = False,
     control: TrainingControl | None = None,
 ) -> tuple[Calibration, Combination]:
     """Predict every training performance with networks of other folds; also the model's combination by these tests.
@@ -52,6 +54,7 @@ def calibrate(
         unsplit: groups to keep together, such as `data.splits.unsplit_groups(protocol)`.
         systems: those of the model's regressions. A fold's combination follows from the predictions for the other
             folds, the model's from those for all folds.
+        new_people: whether `systems` are for new people.
 
     Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
     `control.stop`.
@@ -72,11 +75,12 @@ def calibrate(
         fold[one.test] = number
     names, unseen = (NETWORK, *(system.name for system in systems)), "subject" in unsplit
     tested = InnerPredictions.of(names, values[:, order], part, inner, unseen_users=unseen)
-    rules = tuple(Combination.fit(tested.take(fold[order] != number), own) for number, own in enumerate(regressions))
+    fit = partial(Combination.fit, new_people=new_people)
+    rules = tuple(fit(tested.take(fold[order] != number), own) for number, own in enumerate(regressions))
     combined, labels = np.zeros(len(part)), label_table(part.records)
     for one, rule in zip(inner, rules, strict=True):
         combined[one.test] = rule.predict([*values[:, one.test]])
-    combination = Combination.fit(tested, model.combination.regressions)
+    combination = fit(tested, model.combination.regressions)
     shown = replace(model, combination=NETWORK_ALONE).predict(part)
     calibration = Calibration(
         networks=networks,

@@ -33,7 +33,7 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
 from pipeline.settings.destinations import writing
 from pipeline.settings.stages import STAGES, with_defaults
-from pipeline.systems.regressors import regressions_of
+from pipeline.systems.regressors import for_new_people, regressions_of
 from pipeline.train import TrainingControl, check_difficulties
 from pipeline.train.feature_set import FeatureSet
 
@@ -76,6 +76,7 @@ def train_model(
         observer.notes(_pack_notes(features, config))
     unsplit, stop = unsplit_groups(config.method.protocol), observer.stop_event().is_set
     systems, where = regressions_of(config.method, features), config.machine.work
+    new_people = bool(systems) and for_new_people(unsplit, features)
 
     def control(checkpoints: Path, progress: Progress) -> TrainingControl:
         return TrainingControl(checkpoints, progress.advance, stop, where.train_device, cores=where.threads)
@@ -87,6 +88,7 @@ def train_model(
             config.method.train,
             config.method.network,
             systems=systems,
+            new_people=new_people,
             times_difficulty=config.method.times_difficulty,
             control=run_by,
         )
@@ -98,7 +100,14 @@ def train_model(
             try:
                 run_by, seed = control(unfinished, progress), config.method.split.seed
                 calibration, combination = calibrate(
-                    features, model, folds=folds, seed=seed, unsplit=unsplit, systems=systems, control=run_by
+                    features,
+                    model,
+                    folds=folds,
+                    seed=seed,
+                    unsplit=unsplit,
+                    systems=systems,
+                    new_people=new_people,
+                    control=run_by,
                 )
                 records = [record for record in features.records if record.id in learnt]
                 moved = {} if cache is None else better_ranges(trained_movement(plans, config, cache))

@@ -11,8 +11,8 @@ Outputs in the units of the labels, means over the networks except `members`:
     execution (B,), synchronisation (B,)    if the model has the head and the training part had the label
 
 The score is the network's. Where the model averages it with regressions, the file's metadata (`SHARE`) and the printed
-line say which share of the model's score it is. The file contains no intervals, flags or percentile: they need the
-calibration of the model folder.
+line say which share of the model's score it is; a model whose score is the regressions' alone is refused. The file
+contains no intervals, flags or percentile: they need the calibration of the model folder.
 """
 
 from __future__ import annotations
@@ -90,10 +90,14 @@ def export_onnx(folder: Path, out: Path) -> Exported:
     """Write the model in `folder` as ONNX file `out`, if the file agrees with torch on random performances.
 
     Raises DataError if there is no trained model or the file differs from torch, UsageError if the packages that write
-    ONNX are not installed.
+    ONNX are not installed, or the networks have no part in the model's score.
     """
     whole = TrainedModel.load(folder)
     share, model = whole.network_share, replace(whole, combination=NETWORK_ALONE)
+    if not share:
+        what = "this model's score is that of regressions alone, which ONNX files cannot hold"
+        fix = f"Score with the model folder (--model {printable(folder)}), or train with --set combined=false"
+        raise UsageError(what, where=folder, fix=fix)
     probe, net = _probe(model, max(1, _steps(model))), _Ensemble(model)
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)

@@ -149,6 +149,7 @@ class TrainedModel:
         *,
         rows: Sequence[int] | Rows | None = None,
         systems: Sequence[RegressionSystem] = (),
+        new_people: bool = False,
         times_difficulty: bool = False,
         control: TrainingControl | None = None,
     ) -> TrainedModel:
@@ -157,6 +158,7 @@ class TrainedModel:
         Args:
             rows: the training part, of which only labelled performances are used; None: all performances.
             systems: regressions that the score is averaged with, without inner validation all alike.
+            new_people: whether they are for new people, where the score is theirs alone.
             times_difficulty: learn score / difficulty.
 
         Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
@@ -183,7 +185,7 @@ class TrainedModel:
             difficulty=factors(part) if times_difficulty else np.ones(len(part)),
             losses=fitted.losses,
             loss_epochs=loss_epochs(recipe.epochs),
-            combination=Combination.of_all(names, regressions),
+            combination=Combination.of_all(names, regressions, new_people=new_people),
             device=(control or TrainingControl()).torch_device().type,
             times_difficulty=times_difficulty,
         )

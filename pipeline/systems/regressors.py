@@ -43,8 +43,8 @@ NEIGHBOURS = 5
 
 TINY = 1e-12
 
-LEAST_DIRECTED = 3
-"""Descriptors of a known direction from which economy of motion is computed."""
+LEAST_DESCRIPTORS = 3
+"""Trial descriptors from which regressions for new people learn, and those of a known direction for economy."""
 
 LENGTHS, NOISES = (0.3, 16.0), (1e-2, 1e2)
 """Bounds of the Gaussian process: length scale in roots of the number of descriptors, and noise variance in those of
@@ -226,13 +226,8 @@ def _economy(x: Floats, y: Floats, known: Known) -> Any:
 
 
 def _economy_and_ridge(x: Floats, y: Floats, known: Known) -> Any:
-    """The mean of economy of motion and a ridge regression, both with the deviation of the ridge's predictions.
-
-    It is the ridge alone where fewer than `LEAST_DIRECTED` descriptors have a direction.
-    """
+    """The mean of economy of motion and a ridge regression, both with the deviation of the ridge's predictions."""
     ridge = _ridge(x, y, known)
-    if np.count_nonzero(known.directions) < LEAST_DIRECTED:
-        return ridge
     weights = np.asarray(ridge.coef_, dtype=np.float64).ravel()
     deviations = [float((x @ one).std()) for one in (weights, known.directions)]
     economy = known.directions * (deviations[0] / max(deviations[1], TINY))
@@ -282,9 +277,13 @@ def regressions_of(method: Method, features: FeatureSet) -> tuple[RegressionSyst
 
 def regressions_for(unsplit: Sequence[str], features: FeatureSet) -> tuple[RegressionSystem, ...]:
     """The regressions of a combination, where folds keep groups of `unsplit` together."""
-    few = features.trial.shape[-1] < LEAST_DIRECTED
-    systems = FOR_KNOWN_PEOPLE if "subject" not in unsplit or few else (ECONOMY_AND_RIDGE,)
+    systems = unseen_systems(features)[-1:] if for_new_people(unsplit, features) else FOR_KNOWN_PEOPLE
     return tuple(replace(system, unsplit=tuple(unsplit)) for system in systems)
+
+
+def for_new_people(unsplit: Sequence[str], features: FeatureSet) -> bool:
+    """Whether a combination is for new people: folds keep users together, and there is what skill does to a trial."""
+    return "subject" in unsplit and bool(unseen_systems(features))
 
 
 def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> list[RegressionSystem]:
@@ -306,11 +305,8 @@ def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> l
 
 
 def unseen_systems(features: FeatureSet) -> tuple[RegressionSystem, ...]:
-    """The systems for unseen people that these features allow; the last one is that of the combination.
-
-    Economy needs descriptors of a known direction; without them the last one is the ridge.
-    """
-    if features.trial.shape[-1] < LEAST_DIRECTED:
+    """The systems for unseen people that these features allow; the last one is that of the combination."""
+    if features.trial.shape[-1] < LEAST_DESCRIPTORS:
         return ()
     directed = sum(direction(name) != 0 for name in features.names.get("trial", ()))
-    return (*((ECONOMY,) if directed >= LEAST_DIRECTED else ()), UNSEEN_RIDGE, ECONOMY_AND_RIDGE)
+    return (ECONOMY, UNSEEN_RIDGE, ECONOMY_AND_RIDGE) if directed >= LEAST_DESCRIPTORS else (UNSEEN_RIDGE,)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.evaluate.evaluation_notes import MANY_USERS, evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_plan import RequestedRows
-from pipeline.evaluate.evaluation_results import FEW, EvaluationResults
+from pipeline.evaluate.evaluation_results import FEW, Choice, EvaluationResults
 from pipeline.evaluate.evaluation_run import _label_notes
 from pipeline.folds import COMBINED
 from pipeline.settings.config import load_config
@@ -51,7 +52,7 @@ def test_few_performances_a_fold_and_several_views_are_said() -> None:
     assert f"a fold holds out 2 performances, fewer than {FEW}" in notes(results(rows=6, folds=3), "aim")
     assert "fewer than" not in notes(results(rows=2, folds=1), "aim"), "one part for testing is no average"
     assert "60 trials in 120 videos" in notes(results(videos=120), "aim")
-    assert "--quick: " in notes(results(), "aim", quick=True)
+    assert "note: --quick: no inner validation" in notes(results(), "aim", quick=True).splitlines()
 
 
 def test_with_few_users_aim_alone_is_not_for_new_people() -> None:
@@ -103,7 +104,7 @@ def test_how_the_networks_were_trained_is_said_beside_the_paper() -> None:
 
 def test_the_paragraph_for_a_paper_has_every_part() -> None:
     method = load_config(None, {"train.networks": 3, "train.seed": 5}).method
-    text = methods_paragraph(results(audit=CLEAN), method, "folder", {}, quick=False)
+    text = methods_paragraph(results(audit=CLEAN), method, "folder", {})
     for part in (
         "60 performances (data set folder)", "the protocol kfold with 3 folds", "shared no trial", "found no leak",
         "3 networks trained for 100 epochs (seed 5; seed of the split 0)", "last epoch",
@@ -111,14 +112,27 @@ def test_the_paragraph_for_a_paper_has_every_part() -> None:
         "commit abc", "2026-01-02", "Gao et al.", "differ from the paper's",
     ):  # fmt: skip
         assert part in text, part
-    users = methods_paragraph(results(folds=8, protocol="louo"), method, "folder", {}, quick=False)
+    users = methods_paragraph(results(folds=8, protocol="louo"), method, "folder", {})
     assert "jackknife over 8 users" in users
-    combined = methods_paragraph(replace(results(), against="combined"), method, "folder", {}, quick=False)
-    assert "regressions that inner validation" in combined
-    new_users = replace(results(folds=8, protocol="louo"), against="combined")
-    for_new = methods_paragraph(new_users, method, "folder", {}, quick=False)
-    assert "mean of economy of motion and ridge regression" in for_new
-    assert "mean of the ranks" not in methods_paragraph(new_users, method, "folder", {}, quick=True)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "tests", "said"),
+    [([("ridge",), ("ridge",)], {}, "The score is ridge."),
+     ([("AIM", "ridge"), ("AIM", "ridge")], {}, "The score is the mean of AIM; ridge."),
+     ([("AIM", "ridge"), ("ridge",)], {"AIM": InnerTest(0.5, 0.01)},
+      "The score is the mean of AIM in 1 of 2 folds; ridge, chosen inside the training part.")],
+)  # fmt: skip
+def test_the_systems_that_were_averaged_are_named(
+    chosen: list[tuple[str, ...]], tests: dict[str, InnerTest], said: str
+) -> None:
+    made = results((AIM, COMBINED))
+    choices = tuple(Choice("task", str(fold), names, tests) for fold, names in enumerate(chosen))
+    made = replace(
+        made, against=COMBINED, systems={**made.systems, COMBINED: replace(made.systems[COMBINED], chosen=choices)}
+    )
+    assert said in methods_paragraph(made, load_config(None, {}).method, "folder", {})
+    assert "combined is " in notes(made, "aim", quick=True)
 
 
 def test_the_labels_and_difficulties_that_were_chosen_are_named() -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from data.splits import leave_one_out
-from models.chance_test import better_than_chance
+from models.chance_test import InnerTest, chance_p
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.folds import COMBINED, combination, folds_of
 from pipeline.folds.combination import CHANCE, NETWORK, Combination, InnerPredictions
-from pipeline.systems.regressors import ECONOMY_AND_RIDGE, regressions_for
+from pipeline.systems.regressors import regressions_for
 from pipeline.systems.system import Score, SimpleSystem
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import knowing, predict_folds
@@ -35,7 +35,7 @@ def test_one_stratum_has_the_rho_and_nearly_the_p_value_of_scipy() -> None:
     true = rng.normal(size=40)
     for noise in (1.0, 3.0, 10.0):
         predicted = true + noise * rng.normal(size=40)
-        test = better_than_chance(predicted, true, np.zeros(40, dtype=int), np.arange(40))
+        (test,) = Combination.fit(inner(predicted[None], true, 40), new_people=False).tests.values()
         theirs = spearmanr(predicted, true, alternative="greater")
         assert test.rho == pytest.approx(theirs.statistic)
         assert test.p == pytest.approx(theirs.pvalue, abs=0.01)
@@ -44,15 +44,17 @@ def test_one_stratum_has_the_rho_and_nearly_the_p_value_of_scipy() -> None:
 def test_views_count_once_and_strata_without_order_do_not_count() -> None:
     rng = np.random.default_rng(1)
     true, predicted = rng.normal(size=(2, 20))
-    zeros, single = np.zeros(20, dtype=int), np.arange(20)
-    once = better_than_chance(predicted, true, zeros, single)
-    twice = better_than_chance(*(np.tile(values, 2) for values in (predicted, true, zeros, single)))
-    assert once == twice
-    alone = np.concatenate([zeros, [1]])
-    more = better_than_chance(np.append(predicted, 9.0), np.append(true, 9.0), alone, np.arange(21))
-    assert more == once, "a stratum of one performance has no order"
-    assert vars(better_than_chance(np.ones(20), true, zeros, single)) == {"rho": None, "p": 0.5}
-    assert better_than_chance(true[:3], true[:3], single[:3], single[:3]).rho is None
+
+    def tested(predicted: np.ndarray[Any, Any], true: np.ndarray[Any, Any], **more: Any) -> InnerTest:
+        made = replace(inner(predicted[None], true, 20), **more)
+        return Combination.fit(made, new_people=False).tests["a"]
+
+    once, single = tested(predicted, true), np.arange(20)
+    zeros = np.zeros(40, dtype=int)
+    assert tested(np.tile(predicted, 2), np.tile(true, 2), performance=np.tile(single, 2), strata=zeros) == once
+    assert tested(np.append(predicted, 9.0), np.append(true, 9.0)).p == once.p, "a stratum of one has no order"
+    assert tested(np.ones(20), true) == tested(true, np.ones(20)) == InnerTest(None, 0.5)
+    assert tested(true[:3], true[:3], strata=single[:3]) == InnerTest(None, 0.5)
 
 
 @pytest.mark.parametrize("size", [2, 7, 30])
@@ -64,7 +66,7 @@ def test_useless_systems_are_averaged_about_as_often_as_the_level_says(size: int
         true = rng.integers(0, 12, 60) / 2
         level = -np.array([true[strata == one].mean() for one in range(strata.max() + 1)])[strata]
         useless = 5 * level + rng.normal(size=60)
-        taken += better_than_chance(useless, true, strata, np.arange(60)).p < CHANCE
+        taken += chance_p(useless, true, strata) < CHANCE
     assert 0.025 < taken / 500 < 0.08
 
 
@@ -73,7 +75,8 @@ def test_the_mean_is_of_the_best_and_of_those_no_worse_than_it() -> None:
     rng = np.random.default_rng(3)
     true = rng.normal(size=120)
     good = [true + 0.4 * rng.normal(size=120) for _ in range(2)]
-    made = Combination.fit(inner(np.stack([*good, true + 2 * rng.normal(size=120), -true, np.zeros(120)]), true))
+    values = np.stack([*good, true + 2 * rng.normal(size=120), -true, np.zeros(120)])
+    made = Combination.fit(inner(values, true), new_people=False)
     assert made.used == ("a", "b")
     assert made.tests["c"].p < CHANCE, "it is left out although it is better than chance"
     assert (made.share("a"), made.share("c")) == (0.5, 0.0)
@@ -85,10 +88,11 @@ def test_the_mean_is_of_the_best_and_of_those_no_worse_than_it() -> None:
 def test_without_a_system_better_than_chance_the_best_is_alone() -> None:
     rng = np.random.default_rng(4)
     true = rng.normal(size=60)
-    made = Combination.fit(inner(np.stack([-true, 0.1 * true - true * rng.normal(size=60), np.zeros(60)]), true))
+    values = np.stack([-true, 0.1 * true - true * rng.normal(size=60), np.zeros(60)])
+    made = Combination.fit(inner(values, true), new_people=False)
     assert len(made.used) == 1
     assert not made.better_than_chance(made.used[0])
-    equal = Combination.fit(inner(rng.normal(size=(2, 60)), np.ones(60)))
+    equal = Combination.fit(inner(rng.normal(size=(2, 60)), np.ones(60)), new_people=False)
     assert equal.used == ("a",), "equal labels rank nothing"
 
 
@@ -98,11 +102,10 @@ def test_for_new_people_the_network_joins_from_twenty_users_if_better_than_chanc
 ) -> None:
     rng = np.random.default_rng(5)
     true = rng.normal(size=60)
-    names = (NETWORK, ECONOMY_AND_RIDGE.name)
     values = np.stack([true + noise * rng.normal(size=60), rng.normal(size=60)])
-    made = Combination.fit(replace(inner(values, true, users=users), names=names))
-    assert made.used == (names if joins else names[1:])
-    assert Combination.of_all(names).used == names[1:], "without inner validation too"
+    made = Combination.fit(inner(values, true, users=users), new_people=True)
+    assert made.used == (("a", "b") if joins else ("b",))
+    assert Combination.of_all("ab", new_people=True).used == ("b",), "without inner validation too"
 
 
 def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
@@ -127,7 +130,7 @@ def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
     ],
 )
 def test_a_damaged_description_is_refused(change: dict[str, Any]) -> None:
-    made = Combination.of_all([NETWORK])
+    made = Combination.of_all([NETWORK], new_people=False)
     with pytest.raises((ValueError, LookupError, TypeError)):
         Combination.from_arrays(made.description() | change, made.arrays())
 
@@ -170,26 +173,13 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     assert not any(train & test for train, test in users)
 
 
-@pytest.mark.parametrize("unsplit", [("trial",), ("trial", "subject")])
-def test_bits_of_a_combination_repeat(unsplit: tuple[str, ...]) -> None:
-    features = people(people=4, tasks=2, trials=3)
-    folds = leave_one_out(features.records, "subject")[:2]
-    candidates = regressions_for(unsplit, features)
-    cut = folds_of(features, folds, unsplit)
-    row = combination(candidates, unseen_users="subject" in unsplit)
-    first, again = (predict_folds(row, features, cut) for _ in range(2))
-    for one, other in zip(first, again, strict=True):
-        assert (one.chosen, one.tests) == (other.chosen, other.tests)
-        assert np.array_equal(one.score, other.score)
-
-
 def test_without_inner_validation_all_count_alike() -> None:
     features = people(people=4, trials=2)
     recorded: list[Any] = []
     candidates = tuple(helpful(features, recorded))
     cut = folds_of(features, leave_one_out(features.records, "subject"))
     combined = predict_folds(combination(candidates, unseen_users=True, validated=False), features, cut)
-    assert not any(one.chosen for one in combined)
+    assert all(one.chosen == ("good", "poor", "wrong") and not one.tests for one in combined)
     tasks = len({record.task for record in features.records})
     assert len(recorded) == len(cut) * tasks, "nothing is asked for inside"
     each = [predict_folds(candidate, features, cut) for candidate in candidates]
@@ -202,7 +192,7 @@ def test_a_fitted_combination_survives_storage_and_scores_each_performance_alone
     systems, new = regressions_for(("trial",), features), features.take(range(20, 32))
     names = (NETWORK, *(system.name for system in systems))
     part = features.take(range(20))
-    fitted = Combination.of_all(names, [system.fitted(part) for system in systems])
+    fitted = Combination.of_all(names, [system.fitted(part) for system in systems], new_people=False)
     network = np.arange(12.0)
     scores = fitted.predict([network, *fitted.others(new)])
     stored = Combination.from_arrays(fitted.description(), fitted.arrays())

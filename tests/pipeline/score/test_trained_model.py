@@ -21,7 +21,7 @@ from pipeline.score.onnx_export import SHARE, export_onnx
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.regressors import ECONOMY_AND_RIDGE, FOR_KNOWN_PEOPLE
+from pipeline.systems.regressors import FOR_KNOWN_PEOPLE, UNSEEN_RIDGE
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features, stages
 from tests.helpers.world import TRAINED, World
@@ -114,10 +114,12 @@ def test_for_new_users_the_score_is_of_the_regression_and_users_stay_together(
     model = trained_on(world.planted, tmp_path, protocol="louo", split={"calibration_folds": 4})
     combination = TrainedModel.load(tmp_path).combination
     assert combination.description() == model.combination.description()
-    assert combination.used == combination.names[1:] == (ECONOMY_AND_RIDGE.name,)
+    assert combination.used == combination.names[1:] == (UNSEEN_RIDGE.name,)
     assert np.array_equal(model.predict(new).score, combination.others(new)[0])
     assert model.network_share == 0
     assert not model.explains
+    with pytest.raises(UsageError, match=r"regressions alone, .*--set combined=false"):
+        export_onnx(tmp_path, tmp_path / "model.onnx")
     assert model.calibration is not None
     learned = world.planted.take(range(TRAINED))
     subjects = np.array([record.groups["subject"] for record in learned.records])

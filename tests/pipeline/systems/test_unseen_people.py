@@ -11,7 +11,6 @@ from benchmarks.unseen_people import draw
 from data.video import Labels
 from extractors.timesteps import direction
 from pipeline.systems.regressors import ECONOMY, ECONOMY_AND_RIDGE, UNSEEN_RIDGE, RegressionSystem, unseen_systems
-from pipeline.systems.stored_regressions import dump_regressions, load_regressions
 from pipeline.train.feature_set import FeatureSet
 
 SYSTEMS = (ECONOMY, UNSEEN_RIDGE, ECONOMY_AND_RIDGE)
@@ -88,21 +87,13 @@ def test_labels_that_contradict_economy_give_it_no_slope() -> None:
 
 
 def test_the_combination_weighs_both_parts_alike() -> None:
-    """Economy has the deviation of the ridge's predictions; without directions the combination is the ridge."""
+    """Economy has the deviation of the ridge's predictions; without directions there is the ridge alone."""
     ridge, both = (one.fitted(SEEN).model.coef_.ravel() for one in (UNSEEN_RIDGE, ECONOMY_AND_RIDGE))
     fitted = ECONOMY_AND_RIDGE.fitted(SEEN)
     x = fitted.inputs[""].transform(SEEN.trial[:, fitted.columns].astype(np.float64))
     economy = x @ (2 * both - ridge)
     assert np.std(economy) == pytest.approx(np.std(x @ ridge))
     nameless = {"trial": tuple(f"d{number}" for number in range(len(NAMES)))}
-    unnamed = [replace(part, names=nameless) for part in (SEEN, NEW)]
-    assert np.array_equal(scores(ECONOMY_AND_RIDGE, *unnamed), scores(UNSEEN_RIDGE))
     assert unseen_systems(TRIALS) == SYSTEMS
-    assert unseen_systems(unnamed[0]) == (UNSEEN_RIDGE, ECONOMY_AND_RIDGE)
-
-
-@pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
-def test_stored_regressions_predict_the_same_bits(system: RegressionSystem) -> None:
-    fitted = system.fitted(SEEN, by_task=True)
-    (again,) = load_regressions(dump_regressions([fitted]))
-    assert np.array_equal(again.predict(NEW).score, fitted.predict(NEW).score)
+    assert unseen_systems(replace(TRIALS, names=nameless)) == (UNSEEN_RIDGE,)
+    assert unseen_systems(replace(TRIALS, trial=TRIALS.trial[:, :2])) == ()
