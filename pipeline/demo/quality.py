@@ -10,21 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from data.errors import DataError
-from data.leaks import LeakAudit, audit
+from data.errors import significant
+from data.leaks import audit
 from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
-from models.estimate import Estimate
-from models.metrics import mae
-from pipeline.cache import Cache, input_hashes, readable
-from pipeline.checks.held_out import HeldOut
-from pipeline.evaluate import rank_agreement
+from pipeline.cache import Cache
+from pipeline.checks.accuracy import estimate_text
+from pipeline.evaluate import EvaluationResults, Protocol, cross_validate
+from pipeline.evaluate.evaluation_plan import performance_hashes
+from pipeline.score import TrainedModel
 from pipeline.score.score import Score
+from pipeline.systems import SimpleSystem, trivial_baselines
+from pipeline.train.feature_set import FeatureSet
 from synthetic import read_truth
 
-SEED = 7
-"""Seed of the random scores."""
+MODEL = "AIM"
+
+BASELINES = ("difficulty", "training mean", "random")
+"""Predictions without video beside the model."""
 
 SHOULDERS, HIPS = (5, 6), (11, 12)
 
@@ -36,14 +40,6 @@ MIN_TORSO = 8.0
 
 FAR_TORSOS = 10.0
 """Largest error in torso lengths, so that missing joints and far ones count the same."""
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """How predictions agree with the judges' scores."""
-
-    rho: Estimate
-    mae: float
 
 
 @dataclass(frozen=True)
@@ -111,49 +107,44 @@ def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool
     )
 
 
-def label_of(record: Record) -> float:
-    """The final score of a record. Raises DataError without one."""
-    if record.labels is None or record.labels.score is None:
-        raise DataError("this performance has no final score", where=record.id, fix="Label it, or leave it out")
-    return record.labels.score
+def held_out_results(
+    features: FeatureSet, model: TrainedModel, scored: Sequence[Score], cache: Cache
+) -> EvaluationResults:
+    """The model and predictions without video on every dive: those of its training by fold, the others by the model.
 
+    Args:
+        features: of all dives.
+        scored: the dives that the model has not seen.
+        cache: knows the hashes of the dives' files.
 
-def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) -> LeakAudit:
-    """The audit of training and held-out dives. Raises DataError where a dive is on both sides."""
-    fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
-    records = (*learn, *unseen)
-    audited = audit([fold], records, {record.id: readable(input_hashes(record, cache).values()) for record in records})
+    Raises DataError where a dive is on both sides of a fold.
+    """
+    calibration = model.calibration
+    assert calibration is not None
+    predicted = dict(zip(model.train_ids, calibration.predicted.tolist(), strict=True))
+    predicted |= {row.id: row.score for row in scored}
+    tests = [tuple(np.array(model.train_ids)[calibration.fold == fold]) for fold in np.unique(calibration.fold)]
+    folds = [
+        Fold(str(number), tuple(name for name in model.train_ids if name not in test), test)
+        for number, test in enumerate([*tests, tuple(row.id for row in scored)], start=1)
+    ]
+    audited = audit(folds, features.records, performance_hashes(features, cache))
     audited.require()
-    return audited
+    ours = SimpleSystem(
+        MODEL, lambda _: lambda test, repeat: np.array([predicted[name] for name in test.ids]), kind="ours"
+    )
+    baselines = [one for one in trivial_baselines(features) if one.name in BASELINES]
+    return cross_validate(features, Protocol(folds, "kfold", audit=audited), [ours, *baselines])
 
 
-def compare_with_baselines(
-    learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Score], truth: Sequence[float]
-) -> dict[str, Metrics]:
-    """Metrics of the model and of predictions without video, on the same held-out dives: those with a score."""
-    training_scores = np.array([label_of(record) for record in learn])
-    kept = [place for place, row in enumerate(scored) if row.score is not None]
-    actual = np.asarray(truth)[kept]
-    guesses = {
-        "AIM": np.array([scored[place].score for place in kept], dtype=np.float64),
-        "difficulty alone (not from video)": _from_difficulty(learn, [unseen[place] for place in kept]),
-        "training mean": np.full(len(actual), training_scores.mean()),
-        "random": np.random.default_rng(SEED).uniform(training_scores.min(), training_scores.max(), len(actual)),
-    }
-    return {name: _agreement(guess, actual) for name, guess in guesses.items()} if len(kept) > 1 else {}
-
-
-def _agreement(guess: Floats, actual: Floats) -> Metrics:
-    """The rank correlation with its 95 % interval, and the mean absolute error."""
-    rows = np.arange(len(actual))
-    return Metrics(rank_agreement([HeldOut(actual, guess, np.zeros_like(rows), rows)]), mae(guess, actual))
-
-
-def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:
-    """Scores of the `unseen` dives by a straight line over the announced difficulty, which is known before the dive."""
-
-    def difficulty(records: Sequence[Record]) -> np.ndarray:
-        return np.array([r.labels.difficulty if r.labels and r.labels.difficulty else np.nan for r in records])
-
-    line = np.polyfit(difficulty(learn), [label_of(record) for record in learn], 1)
-    return np.polyval(line, difficulty(unseen))
+def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
+    """One sentence: what the model is, how far off it is, against what."""
+    found = [results.systems[name].average for name in (MODEL, *BASELINES[:2])]
+    ours, difficulty, mean = (significant(one.mae or 0.0) for one in found)
+    ranks = [estimate_text(one.rho, 2).replace(" (", ", ").rstrip(")") for one in found]
+    times = ", whose score of the execution is multiplied by the announced difficulty," if times_difficulty else ""
+    return (
+        f"{MODEL}, a network trained on rendered dives{times} errs by {ours} points on average on a dive that it has"
+        f" not seen (rank correlation with the judges {ranks[0]}); a line through the difficulty alone errs by"
+        f" {difficulty} ({ranks[1]}), the mean score by {mean}."
+    )

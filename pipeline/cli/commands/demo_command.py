@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pipeline import api
 from pipeline.cli.command import NEW_VIDEOS, Command, Line, Typed
-from pipeline.cli.terminal import say, table
+from pipeline.cli.terminal import say, systems_table, table
 
 
 def show(result: api.DemoResult, _: Typed) -> None:
-    """Print the metrics and the times."""
+    """Print what the model is and how far off it is, its results, and the times."""
+    from pipeline.evaluate.results_tables import main_table
+
+    say(result.summary)
+    systems_table(main_table(result.results))
     for title, columns, rows in result.tables():
         table(title, columns, rows)
-    for line in result.leaks.lines:
-        say(line)
     say(f"the report page: {result.page}")
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from data.errors import Cancelled
-from data.video import Record
-from data.video.records import Labels
+from data.errors import Cancelled, significant
 from pipeline import api
+from pipeline.cache import open_cache
 from pipeline.demo import demo_run
-from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config
-from pipeline.demo.quality import compare_with_baselines, label_of
+from pipeline.demo.demo_run import FULL, QUICK, announcement
+from pipeline.demo.quality import MODEL, held_out_results, summary
 from pipeline.observer import Observer
 from pipeline.score.score import Score
+from pipeline.settings.config import load_config
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.watching import Watching
+from tests.helpers.world import World
 
 
 def test_the_short_demo_names_the_full_one() -> None:
@@ -26,11 +28,6 @@ def test_the_short_demo_names_the_full_one() -> None:
         assert f"renders {size.dives} dives" in text
         assert f"about {size.minutes} minutes on two cores, {size.megabytes} MB in demo" in text
         assert ("demo --full" in text) == (size is QUICK)
-
-
-def test_the_full_demo_sees_every_frame() -> None:
-    strides = [demo_config(Path("demo"), size).method.stage("pose").model_dump()["stride"] for size in (QUICK, FULL)]
-    assert strides == [2, 1]
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -51,13 +48,24 @@ def test_the_announcement_and_the_first_part_come_before_any_work(
     assert notes.lines == [announcement(size, tmp_path / "demo"), first]
 
 
-def test_every_correlation_of_the_demo_has_its_interval() -> None:
-    records = [Record(str(i), None, labels=Labels(score=float(i), difficulty=2.0 + i % 3)) for i in range(20)]
-    learn, unseen = records[::2], records[1::2]
-    scored = [Score(record.id, score=label_of(record) + 3 * (i % 2)) for i, record in enumerate(unseen)]
-    metrics = compare_with_baselines(learn, unseen, scored, [label_of(record) for record in unseen])
-    ours = metrics["AIM"]
-    assert ours.rho.interval is not None
-    assert ours.rho.interval[0] < (ours.rho.value or 0) < ours.rho.interval[1]
-    assert ours.mae == 1.5
-    assert metrics["training mean"].rho.value is None, "a constant prediction has no correlation"
+def test_every_dive_is_predicted_without_it(world: World, tmp_path: Path) -> None:
+    features = world.planted
+    model = world.planted_bundle
+    unseen = [record.id for record in features.records if record.id not in model.train_ids]
+    difficult = [
+        replace(record, labels=replace(label, difficulty=1.0 + number % 3))
+        for number, record in enumerate(features.records)
+        if (label := record.labels)
+    ]
+    features, scored = replace(features, records=tuple(difficult)), [Score(name, score=1.0) for name in unseen]
+    with open_cache(load_config(None, {"cache": tmp_path}).machine) as cache:
+        results = held_out_results(features, model, scored, cache)
+    assert model.calibration is not None
+    own = dict(zip(model.train_ids, model.calibration.predicted, strict=True)) | dict.fromkeys(unseen, 1.0)
+    assert {one.id: one.systems[MODEL].value for one in results.predictions} == pytest.approx(own)
+    assert results.audit is not None
+    assert results.audit.ok
+    assert results.audit.untested == ()
+    error = significant(results.systems[MODEL].average.mae or 0.0)
+    assert f"rendered dives errs by {error} points on average" in summary(results, times_difficulty=False)
+    assert "multiplied by the announced difficulty" in summary(results, times_difficulty=True)
