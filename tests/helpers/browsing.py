@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -168,9 +168,18 @@ def drag_begin(page: Any, phase: int, share: float) -> None:
 
 def until_painted(page: Any, least: int, canvas: str = "#video-0 .stage canvas", *, marks: bool = False) -> None:
     """Wait until more than `least` pixels are `painted`: a picture is drawn after its frame is there."""
+    _until(page, lambda: painted(page, canvas, marks=marks) > least)
+
+
+def until_clear(page: Any, canvas: str = "#video-0 .stage canvas", *, marks: bool = False) -> None:
+    """Wait until nothing is `painted`."""
+    _until(page, lambda: painted(page, canvas, marks=marks) == 0)
+
+
+def _until(page: Any, reached: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
-    while painted(page, canvas, marks=marks) <= least:
-        assert time.monotonic() < end, "nothing was painted"
+    while not reached():
+        assert time.monotonic() < end, "another number of pixels is painted"
         page.wait_for_timeout(30)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,3 +79,9 @@ def made_features(
         stages=stages(pose={"backend": "movenet", "long_side": 384}, timesteps={"count": steps}),
         names={"primary": names, "secondary": names},
     )
+
+
+def with_records(features: FeatureSet, change: Callable[[Record, int], Mapping[str, Any]]) -> FeatureSet:
+    """The features whose records have other fields, which `change` gives for a record and its row."""
+    records = tuple(replace(record, **change(record, row)) for row, record in enumerate(features.records))
+    return replace(features, records=records)
