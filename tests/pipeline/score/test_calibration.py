@@ -19,9 +19,12 @@ from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import model_card
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
+from pipeline.systems import AimSystem
+from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
+from pipeline.train import TrainingControl
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import label_table
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, with_records
 from tests.helpers.world import TRAINED, World
 
 RECIPE = TrainConfig(networks=2, epochs=2)
@@ -48,13 +51,9 @@ def quick(world: World) -> TrainedModel:
 
 
 def grouped(features: FeatureSet, **groups: str) -> FeatureSet:
-    """The features with these groups; `{i}` is the number of the performance."""
-    return replace(
-        features,
-        records=tuple(
-            replace(record, groups={kind: name.format(i=i, pair=i // 2) for kind, name in groups.items()})
-            for i, record in enumerate(features.records)
-        ),
+    """The features with these groups; `{pair}` is the number of a pair of performances."""
+    return with_records(
+        features, lambda _, row: {"groups": {kind: name.format(pair=row // 2) for kind, name in groups.items()}}
     )
 
 
@@ -63,7 +62,6 @@ def test_intervals_cover_new_performances(calibration: Calibration, world: World
     intervals = calibration.intervals(new, world.planted_bundle.predict(new).score)
     for level in LEVELS:
         ends = intervals[level]
-        assert ends is not None
         covered = ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean()
         # Calibration (48) and test part (252) both vary (beta-binomial): three deviations of both are allowed.
         assert covered > level - 3 * np.sqrt(level * (1 - level) * (1 / 252 + 1 / 50))
@@ -71,11 +69,12 @@ def test_intervals_cover_new_performances(calibration: Calibration, world: World
 
 
 def test_an_interval_holds_its_score(calibration: Calibration, new: FeatureSet) -> None:
-    far, lowest = np.array([1e6, -1e6]), np.array([1e6, 0.0])  # no label is negative, so no end is
-    for ends in calibration.intervals(new.take([0, 1]), far).values():
-        assert ends is not None
-        assert np.all((ends[:, 0] <= lowest) & (far <= ends[:, 1]))
-        assert ends.min() == 0
+    """No label is negative, so no end is; where one is, ends may be."""
+    far, below = np.array([1e6, -1e6]), replace(calibration, truth=calibration.truth - 1000)
+    for lowest, given in ((0.0, calibration), (-np.inf, below)):
+        for ends in given.intervals(new.take([0, 1]), far).values():
+            assert np.all((ends[:, 0] <= np.maximum(far, lowest)) & (far <= ends[:, 1]))
+            assert (ends.min() == 0) == (lowest == 0)
 
 
 def test_held_out_means_held_out(world: World, quick: TrainedModel) -> None:
@@ -85,12 +84,9 @@ def test_held_out_means_held_out(world: World, quick: TrainedModel) -> None:
     assert pairs.groups == 12
     assert sorted(np.unique(pairs.fold)) == [0, 1, 2]
     assert np.all(pairs.fold[::2] == pairs.fold[1::2])
-    first = pairs.fold == 0
-    records = tuple(
-        replace(r, labels=replace(r.labels, score=99.0)) if i < 24 and first[i] and r.labels else r
-        for i, r in enumerate(tied.records)
-    )
-    other = calibrate(replace(tied, records=records), quick, folds=3)[0]
+    first = np.r_[pairs.fold == 0, np.zeros(276, bool)]
+    spoiled = with_records(tied, lambda r, row: {"labels": Labels(99.0)} if first[row] else {})
+    first, other = first[:24], calibrate(spoiled, quick, folds=3)[0]
     assert np.array_equal(other.predicted[first], pairs.predicted[first])
     assert not np.array_equal(other.predicted[~first], pairs.predicted[~first])
     seeded = replace(quick, recipe=RECIPE.model_copy(update={"seed": 7}))
@@ -125,9 +121,7 @@ def test_tiny_training_parts(world: World, count: int) -> None:
 
 def test_heads_keep_their_held_out_predictions_and_one_without_labels_has_no_accuracy() -> None:
     made = made_features(24, channels=3, scene=4)
-    labels = [replace(record.labels or Labels(), synchronisation=None) for record in made.records]
-    records = tuple(replace(record, labels=label) for record, label in zip(made.records, labels, strict=True))
-    features = replace(made, records=records)
+    features = with_records(made, lambda r, _: {"labels": replace(r.labels, synchronisation=None)})
     run = TrainedModel.fit(features, RECIPE, replace(NETWORK, multi_task=True))
     accuracies = calibrate(features, run, folds=3)[0].head_accuracies
     assert {name: accuracy.performances for name, accuracy in accuracies.items()} == {"execution": 24}
@@ -142,7 +136,6 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
     assert str(users.accuracy).count("(8 held-out users)") == 1
     assert users.accuracy.rho == calibration.accuracy.rho
     headline = section_of_training_folds(users, world.planted_bundle.train_ids).headline
-    assert headline is not None
     assert (headline.rho.value, headline.about) == (users.accuracy.rho, "8 held-out users in 4 folds")
     assert headline.rho.interval == rank_agreement([users], "groups").interval
     assert headline.rho.interval != rank_agreement([users], "folds").interval, "folds are no users"
@@ -153,3 +146,27 @@ def test_the_name_of_a_data_set_is_escaped_in_the_card(world: World) -> None:
     card = model_card(bare, world.planted, "made`*_", "folder")
     assert "# Model card: made\\`\\*\\_" in card
     assert "none: too few" in card
+
+
+def test_a_network_predicts_in_an_evaluation_as_in_a_model(world: World, quick: TrainedModel) -> None:
+    train = world.planted.take(range(24))
+    evaluated = AimSystem("AIM", NETWORK, RECIPE).fit(train, None, TrainingControl())(world.planted)
+    assert np.array_equal(evaluated.losses, quick.losses)
+    assert np.array_equal(evaluated.score, quick.predict(world.planted).members)
+    alone = quick.predict(world.planted.take([30])).members
+    assert np.array_equal(evaluated.score[:, [30]], alone), "not by the other performances"
+
+
+def test_a_calibration_counts_all_tasks_as_one() -> None:
+    """A task that one fold holds out whole gets predictions too."""
+    features, systems = made_features(12, channels=3, scene=4), FOR_KNOWN_PEOPLE[:1]
+    tasks, one_task = (
+        with_records(features, lambda _, row, names=names: {"task": names[row > 0]}) for names in ("ba", ("", ""))
+    )
+    model = TrainedModel.fit(tasks, RECIPE, NETWORK, systems=systems)
+    made, combination = calibrate(tasks, model, folds=3, systems=systems)
+    assert np.isfinite(made.predicted).all()
+    assert combination.regressions == model.combination.regressions
+    again = calibrate(one_task, model, folds=3, systems=systems)[0]
+    first, second = (one.networks.mean(one.networks.output(features).score) for one in (made, again))
+    assert np.array_equal(first, second)

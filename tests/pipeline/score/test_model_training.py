@@ -25,12 +25,6 @@ from tests.helpers.report_samples import keypoints
 STEPS = StageOutput({"bounds": Array(np.array([(0.0, 1.0), (1.0, 2.0)]), ("step", "edge"), "s")}, {})
 
 
-def plan(name: str, labels: Labels | None) -> Any:
-    """A plan of two stages, with its quality values."""
-    record = Record(name, None, task="10 m", labels=labels)
-    return SimpleNamespace(record=record, keys=lambda: {"pose": "p", "timesteps": "t"}), {}
-
-
 def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     records = [Record("a.mp4", None, task="10 m", labels=Labels(70.0)), Record("unscored.mp4", None)]
     made: Any = {"pose": pose_output(keypoints()), "timesteps": STEPS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,13 @@ import pytest
 from data.errors import DataError, UsageError
 from data.video.video_search import CACHE_INDEX
 from pipeline import api
-from pipeline.api import evaluate, extract, report, status, train
-from pipeline.observer import Observer
+from pipeline.api import extract, report, train
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.model_files import cover
 from pipeline.score.score import Score
-from pipeline.score.score_inputs import find_performances
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
+from synthetic.tiny_published import make_finediving
 from tests.helpers.watching import Watching
 
 score = partial(api.score, workers=0)
@@ -91,7 +91,6 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
         assert by_name(score(folder, model=surgery, observer=notes)) == expected
         assert notes.lines[0] == f"recognised {folder}: jigsaws, 5 performances"
     video, kinematics = rows[0].path, new / f"Suturing/kinematics/AllGestures/{first}.txt"
-    assert video is not None
     assert by_name(score(video, model=surgery)) == {video.name: expected[video.name]}, "the layout names its kinematics"
     moved = Path(shutil.copy(video, tmp_path / "film.avi"))
     assert str(score(moved, model=surgery)[0].failure).startswith(LACKS)
@@ -103,23 +102,22 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
     assert f"{first}_capture1" in page.read_text("utf-8")
 
 
-def test_flags_need_the_quality_of_outputs_that_are_gone(tools: Path, new: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("damaged", "why"), [(False, "(it was removed meanwhile)"), (True, "(damaged cache file")])
+def test_flags_need_the_quality_of_outputs_that_are_gone(
+    tools: Path, new: Path, tmp_path: Path, damaged: bool, why: str
+) -> None:
     """Fresh time steps give a score; that of a stage whose output is gone, a copied cache no longer knows."""
     cache = tmp_path / "cache"
     first = score(new, model=tools, cache=cache)
     outputs = [*(cache / "kinematics").rglob("*.h5")]
-    for damaged in (False, True):
-        for gone in (*outputs, *cache.glob(f"{CACHE_INDEX}*")):
-            gone.unlink()
-        if damaged:
-            outputs[0].write_bytes(b"")
-        again = score(new, model=tools, cache=cache, observer=(notes := Watching()))
-        why = "(damaged cache file" if damaged else "(it was removed meanwhile)"
-        assert any(f"is extracted again: the output of kinematics cannot be used {why}" in line for line in notes.lines)
-        assert [row.checked for row in again] == [row.checked for row in first]
+    for gone in (*outputs, *cache.glob(f"{CACHE_INDEX}*")):
+        gone.unlink()
+    if damaged:
+        outputs[0].write_bytes(b"")
+    again = score(new, model=tools, cache=cache, observer=(notes := Watching()))
+    assert any(f"is extracted again: the output of kinematics cannot be used {why}" in line for line in notes.lines)
     assert [(row.checked, row.raw_score) for row in again] == [(row.checked, row.raw_score) for row in first]
     assert "kinematics" in again[0].checked
-    assert outputs
     assert all(output.exists() for output in outputs)
 
 
@@ -142,20 +140,6 @@ def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery: Path, new:
     kinematics = sorted((new / "Suturing/kinematics/AllGestures").iterdir())[0]
     (row,) = score(kinematics=kinematics, model=surgery)
     assert str(row.failure).startswith("no video file; this model reads video and kinematics. Name the video")
-
-
-def test_a_lacking_input_is_named_by_evaluation_and_status(surgery: Path, new: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy"))
-    gone = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
-    gone.unlink()
-    settings = settings_of(root, tmp_path / "cache", protocol="loso")
-    rows = status(config="jigsaws", overrides=settings).rows
-    reasons = {row.stage: (row.state, row.reason.cause if row.reason else "") for row in rows if gone.stem in row.video}
-    assert reasons["kinematics"] == ("failed", "no kinematics file")
-    notes = Watching()
-    evaluate(config="jigsaws", overrides=settings, out=tmp_path / "out", observer=notes)
-    lacking = f"{gone.stem}_capture1.avi: no kinematics file"
-    assert any(lacking in text for text in notes.lines)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -191,44 +175,28 @@ def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path
     root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy", ignore=shutil.ignore_patterns("video")))
     short = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
     short.write_text("".join(short.read_text().splitlines(keepends=True)[:8]))
-    settings, notes = settings_of(root, tmp_path / "cache"), Watching()
-    done = extract(config="jigsaws", overrides=settings, observer=notes)
-    assert done.ok
-    assert {name: list(titles) for name, titles in done.flags.items()} == {
-        f"Suturing/kinematics/AllGestures/{short.name}": ["too short"]
-    }
-    assert notes.flags == [(["too short"], 4)]
+    given = {"config": "jigsaws", "overrides": settings_of(root, tmp_path / "cache")}
+    training = {**given, "out": tmp_path / "run", "folds": 0}
+    done = extract(**given, observer=(notes := Watching()))
+    assert [[*titles] for titles in done.flags.values()] == [["too short"]]
     assert "--preview draws a contact sheet" in notes.lines[-1]
-    notes = Watching()
-    train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, observer=notes)
-    assert notes.flags == [(["too short"], 4)]
-    assert any("4 independent performances of Suturing, fewer than 20" in text for text in notes.lines)
+    train(**training, observer=(later := Watching()))
+    assert notes.flags == later.flags == [(["too short"], 4)]
+    assert any("4 independent performances of Suturing, fewer than 20" in text for text in later.lines)
     for call in (extract, train):
         with pytest.raises(DataError, match="1 of 4 videos are flagged"):
-            call(config="jigsaws", overrides=settings, strict=True)  # type: ignore[operator]
+            call(**given, strict=True)
     short.unlink()
-    assert train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, strict=True).calibration is None
-
-
-def test_the_stated_rate_is_that_of_the_videos(new: Path) -> None:
-    """With and without a kinematics file, of files whose containers state another one."""
-    config = load_config(None, {"frames.fps": 12.0})
-    video = sorted(new.rglob("*.avi"))[0]
-    for inputs in ([video], [new]):
-        for stated in (25.0, 0.0):
-            found = find_performances(inputs, Observer(), config, file_rate=stated)
-            assert found
-            assert {record.rate for record in found} == {stated}
+    assert train(**training, strict=True).calibration is None
 
 
 def test_new_files_do_not_get_the_rate_that_was_stated_in_training(
     surgery: Path, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = Path(shutil.copytree(surgery, tmp_path / "model"))
+    model, rates = Path(shutil.copytree(surgery, tmp_path / "model")), list[set[float]]()
     stored = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**stored, "frames": {"fps": 12}}))
     cover(model)
-    rates: list[set[float]] = []
 
     def taken(_: Scorer, records: Any, observer: Any = None) -> list[Score]:
         rates.append({record.rate for record in records})
@@ -236,11 +204,31 @@ def test_new_files_do_not_get_the_rate_that_was_stated_in_training(
 
     monkeypatch.setattr(Scorer, "score_records", taken)
     video = sorted(new.rglob("*.avi"))[0]
-    for place in (video, new):
-        score(place, model=model)
+    for place, stated in ((video, {}), (new, {}), (video, {"frames.fps": 25})):
+        score(place, model=model, overrides=stated)
     with load_scorer(model) as scorer:
         assert scorer.config.videos.frames.fps == 12, "of folders of frames"
         scorer.score(video)
-    assert rates == [{0.0}] * 3
-    score(video, model=model, overrides={"frames.fps": 25})
-    assert rates[3:] == [{25.0}]
+    assert rates == [{0.0}, {0.0}, {25.0}, {0.0}]
+
+
+def test_a_model_of_phases_refuses_videos_without_them(
+    tmp_path: Path, toy_timesteps: None, make_video: Callable[..., Path]
+) -> None:
+    run, new = tmp_path / "run", make_video(tmp_path / "new.mp4")
+    sets = {"dataset.root": make_finediving(tmp_path / "set", count=8, frames=8), "stages": ["timesteps"]}
+    sets |= {"timesteps.bounds": ["take-off", "flight", "entry"], "timesteps.steps": 6, "cache": tmp_path / "cache"}
+    sets |= {"train.epochs": 1, "train.networks": 1, "model.width": 4, "combined": False, "work.workers": 0}
+    assert api.extract(config="finediving", overrides=sets).ok
+    api.train(config="finediving", overrides=sets, out=run, folds=0)
+    (row,) = api.score(new, model=run, workers=0)
+    assert row.score is None
+    assert "no phases" in row.failure.cause
+    assert "dataset.phases" in row.failure.fix
+    (tmp_path / "phases.csv").write_text("video,phase,start_s,end_s\nnew.mp4,flight,0,0.1\nnew.mp4,entry,0.3,0.4\n")
+    (row,) = api.score(new, model=run, workers=0)
+    gap = "its phases are not used: 'flight' and 'entry' leave a gap of 0.20 s"
+    assert (row.failure.cause, row.failure.fix) == (gap, "Correct them")
+    assert load_scorer(run).config.machine.work.workers == 0, "a script needs no guard for worker processes"
+    user = load_config("finediving", {**sets, "work.workers": 3})
+    assert load_scorer(run, user).config.machine.work.workers == 3, "report, compare and label pass a user"

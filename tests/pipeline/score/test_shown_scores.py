@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -41,7 +42,6 @@ scores = st.builds(
 @given(scores, st.integers(0, 9))
 def test_the_parts_sum_to_the_score_as_shown(row: Score, decimals: int) -> None:
     parts = ScoreParts.of(row, decimals)
-    assert parts is not None
     assert parts.constant + sum(parts.steps) + (parts.other or 0) == parts.total
     assert str(parts.total) == f"{Decimal(f'{row.score:.{decimals}f}') + 0}"
     exact = (row.score or 0.0) - math.fsum([*(step.score for step in row.steps), row.other_share or 0.0])
@@ -63,16 +63,15 @@ def test_csv_and_json_add_up(row: Score) -> None:
     assert (shown["other_share"] is None) == (row.other_share is None)
 
 
-@pytest.mark.parametrize("other", [None, 0.305, -2.125])
+@pytest.mark.parametrize("other", [None, -2.125])
 def test_the_page_shows_the_sum(other: float | None) -> None:
     row = Score("v", score=15.875, other_share=other, steps=tuple(StepScore(i, i + 1, 0.4535) for i in range(10)))
-    page = render_report(ReportData("t", videos=(VideoSection("v", row),)))
-    line = page.split('<p class="sum">')[1].split("</p>")[0].replace("\N{MINUS SIGN} ", "-").replace("+ ", "+")
-    numbers = [Decimal(word) for word in line.replace("<b>", "").replace("</b>", "").split() if word[-1].isdigit()]
-    assert len(numbers) == (3 if other is None else 4)
-    assert numbers[0] == sum(numbers[1:]) == Decimal("15.88")
-    tiles = [Decimal(part.split("</span>")[0]) for part in page.split("</b><span>")[1:]]
-    assert sum(tiles) == numbers[2]
+    page = render_report(ReportData("t", videos=(VideoSection("v", row),))).replace("\N{MINUS SIGN} ", "-")
+    line = re.sub("</?b>", "", page.split('<p class="sum">')[1].split("</p>")[0].replace("+ ", "+"))
+    total, *parts = (Decimal(word) for word in line.split() if word[-1].isdigit())
+    assert len(parts) == (2 if other is None else 3)
+    assert total == sum(parts) == Decimal("15.88")
+    assert sum(Decimal(part.split("</span>")[0]) for part in page.split("</b><span>")[1:]) == parts[1]
 
 
 UNLIKE = Flag("bad", "unlike the training performances", "The distance is 3.1 times the limit.")
@@ -96,12 +95,13 @@ def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected:
 
 def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbers() -> None:
     tiny = Score("v", score=-1e-9, spread=0.0, steps=(StepScore(0, 1, -1e-9),), interval80=(-1e-9, 1e-9))
-    (line,) = csv.DictReader(io.StringIO(csv_text([tiny])))
-    assert not [value for value in line.values() if value.startswith(("-0", "'-0"))]
+    assert not re.search(r"-0(?![.\d]*[1-9])", csv_text([tiny]))
     assert score_rows([tiny])[1][0][1:3] == ("0.00", "0.00 to 0.00")
     assert (to_digits(-0.0001, 3), to_digits(-0.0001, 3, sign=True), significant(-0.0)) == ("0.000", "+0.000", "0")
-    one, other = (Score("v", score=score, accuracy=accuracy(18.3)) for score in (33.6, 36.4))
-    first, last = (VideoSection("v", row, subject="anna", day=day) for row, day in ((one, "1"), (other, "2")))
+    first, last = (
+        VideoSection("v", Score("v", score=score, accuracy=accuracy(18.3)), subject="anna", day=day)
+        for day, score in (("1", 33.6), ("2", 36.4))
+    )
     assert "34 on 1, 36 on 2 (+2; 2 videos)" in PerformerScores("anna", (first, last)).sentence
 
 

@@ -77,40 +77,21 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
         ("train.recipe", "tools", "fast"),
         ("train.epochs", 5, 100),
         ("camera_flow.stride", 2, 1),
+        ("clips.weights", "i3d-kinetics400", "random"),
     ],
 )
-def test_what_is_given_is_named_for_every_part_of_the_method(tmp_path: Path, key: str, own: Any, given: Any) -> None:
-    """Also where it is the default; a default that nobody gave is not named, nor is the name of the configuration."""
+def test_what_is_given_is_named_for_every_part_of_the_method(key: str, own: Any, given: Any) -> None:
+    """Also where it is the default; a default that nobody gave is not named, nor what belongs to videos or machine."""
     model = load_config(None, {key: own, "name": "trained", "pose.stride": 3, "model.dropout": 0.5, "split.seed": 9})
-    user = load_config(None, {key: given, "name": "mine", "model.dropout": 0.5})
+    others = {"name": "mine", "model.dropout": 0.5, "frames.fps": 50, "work.workers": 0}
+    user = load_config(DEFAULT, {key: given, **others})
     (line,) = unused_settings(model.method, user.method)
     assert (
         line == f"note: the model keeps its settings: {key}: {json.dumps(own)} in the model, {json.dumps(given)} here"
     )
     assert unused_settings(model.method, pickle.loads(pickle.dumps(user)).method) == [line]
-    assert unused_settings(model.method, load_config(None, {key: own}).method) == []
-
-
-@pytest.mark.parametrize(
-    ("model", "given", "notes"),
-    [
-        ({"pose.stride": 4, "frames.fps": 25}, None, []),
-        ({"pose.stride": 4}, {"frames.fps": 50, "work.workers": 0}, []),
-        ({"pose.stride": 4}, {"pose.stride": 2}, ["pose.stride: 4 in the model, 2 here"]),
-        (
-            {"clips.weights": "i3d-kinetics400"},
-            {"clips.weights": "random"},
-            ['clips.weights: "i3d-kinetics400" in the model, "random" here'],
-        ),
-    ],
-)
-def test_settings_beside_a_model_that_do_not_count_are_named(
-    model: dict[str, Any], given: dict[str, Any] | None, notes: list[str]
-) -> None:
-    """A configuration has a method too, which cannot be refused like an override, and is not ignored silently."""
-    user = load_config() if given is None else load_config(DEFAULT, given)
-    said = unused_settings(load_config(DEFAULT, model).method, user.method)
-    assert said == [f"note: the model keeps its settings: {note}" for note in notes]
+    for same in (load_config(None, {key: own}), load_config()):
+        assert unused_settings(model.method, same.method) == []
 
 
 LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
@@ -184,41 +165,26 @@ def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> No
         stored_settings(tmp_path)
 
 
-def dotted(kind: type[StageConfig], place: str) -> dict[str, Any]:
-    """The annotation of every setting by its key."""
+def of_stages(kind: Any, place: str = "") -> dict[str, Any]:
+    """The annotation of every setting of the stages in a method or a machine, by its key."""
     keys: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
-        key, inner = f"{place}.{field.alias or name}", field.annotation
-        nested = isinstance(inner, type) and issubclass(inner, StageConfig)
-        keys |= dotted(inner, key) if nested else {key: inner}  # type: ignore[arg-type]
+        key, inner = f"{place}{field.alias or name}", field.annotation
+        if isinstance(inner, type) and issubclass(inner, StageConfig):
+            keys |= of_stages(inner, f"{key}.")
+        elif place:
+            keys[key] = inner
     return keys
-
-
-def of_stages(kind: Any) -> dict[str, Any]:
-    """The settings of the stages in a method or a machine."""
-    keys: dict[str, Any] = {}
-    for name, field in kind.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, StageConfig):
-            keys |= dotted(field.annotation, name)
-    return keys
-
-
-def test_a_setting_belongs_to_the_method_the_machine_or_the_videos() -> None:
-    method, machine, videos = (of_stages(kind()) for kind in (method_class, machine_class, videos_class))
-    assert not method.keys() & machine.keys()
-    assert videos.keys() == {"pose.region", "pose.tracks", "features.fps"}
-    assert not videos.keys() & (method.keys() | machine.keys())
-    assert {"pose.stride", "clips.weights", "pose.mmpose.alias"} <= method.keys()
-    assert {"pose.device", "clips.weights_file", "pose.mmpose.config", "pose.import.dir"} <= machine.keys()
 
 
 def test_every_setting_of_a_method_that_is_text_was_judged() -> None:
     """A new text setting may be a path, which belongs to the machine: add it to `judged` if it is none."""
-    texts = {key for key, kind in of_stages(method_class()).items() if {str, Path} & {kind, *get_args(kind)}}
-    published = {"clips.weights", "pose.weights", "pose.mmpose.alias"}
-    cut = {f"timesteps.{name}" for name in ("primary", "secondary", "scene", "bounds")}
-    grammars = {"clips.backbone", "pose.backend", *cut}
-    assert texts == published | grammars | {"pose.import.layout"}
+    method, machine, videos = (of_stages(kind()) for kind in (method_class, machine_class, videos_class))
+    assert not method.keys() & (machine.keys() | videos.keys())
+    texts = {key for key, kind in method.items() if {str, Path} & {kind, *get_args(kind)}}
+    judged = {"clips.weights", "pose.weights", "pose.mmpose.alias", "clips.backbone", "pose.backend"}
+    judged |= {f"timesteps.{name}" for name in ("primary", "secondary", "scene", "bounds")}
+    assert texts == judged | {"pose.import.layout"}
 
 
 def test_a_model_without_its_configuration_is_not_called_missing(tmp_path: Path) -> None:
