@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,16 +18,15 @@ from models.estimate import Estimate
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldAverage
 from pipeline.folds import folds_of
-from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.systems.system import Score
-from pipeline.train import TrainingControl
 from pipeline.train.feature_set import FeatureSet
+from pipeline.train.normalise import label_table
 from tests.helpers.doc_pages import code_of
 from tests.helpers.folds import knowing
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, with_records
 from tests.helpers.world import World
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
@@ -35,11 +35,7 @@ MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 def two_tasks(count: int = 32) -> FeatureSet:
     """A synthetic set whose halves are tasks, with two views of every performance."""
     made = made_features(count, channels=5, scene=6)
-    records = tuple(
-        replace(r, task="ab"[i % 2], groups={**r.groups, "trial": f"t{i // 4}{i % 2}"})
-        for i, r in enumerate(made.records)
-    )
-    return replace(made, records=records)
+    return with_records(made, lambda r, i: {"task": "ab"[i % 2], "groups": {**r.groups, "trial": f"t{i // 4}{i % 2}"}})
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +51,17 @@ def results(features: FeatureSet) -> EvaluationResults:
     return cross_validate(features, Protocol(folds, "kfold", audit=report), systems)
 
 
-def test_predictions_name_the_performance_that_they_show(results: EvaluationResults, features: FeatureSet) -> None:
+def test_every_video_is_predicted_once_and_names_its_performance(
+    results: EvaluationResults, features: FeatureSet
+) -> None:
     """Views of one performance share the name, so that the intervals of the report count it once."""
-    shown = {prediction.id: prediction.performance for prediction in results.predictions}
-    assert shown == {record.id: f"trial:{record.groups['trial']}" for record in features.records}
-    assert len(set(shown.values())) == len(shown) / 2
+    shown = [(prediction.id, prediction.performance) for prediction in results.predictions]
+    assert sorted(shown) == sorted((record.id, f"trial:{record.groups['trial']}") for record in features.records)
+    assert results.tasks == ("a", "b")
+    assert results.audit.ok
+    assert {"aqa", "numpy", "torch"} <= set(results.origin.versions)
+    assert results.origin.date.endswith("+00:00")
+    assert results.origin.command
 
 
 def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None:
@@ -89,78 +91,47 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
     )
 
 
-def test_every_performance_is_predicted_once(results: EvaluationResults, features: FeatureSet) -> None:
-    assert sorted(prediction.id for prediction in results.predictions) == sorted(features.ids)
-    assert results.tasks == ("a", "b")
-    assert results.audit is not None
-    assert results.audit.ok
-
-
 def test_multi_task_and_baseline_entries(results: EvaluationResults) -> None:
     aim = results.systems["AIM"]
-    assert aim.execution is not None
     assert set(aim.execution) == {"a", "b"}
-    assert aim.losses is not None
     assert len(aim.losses.epochs) == 4
-    assert aim.kind != "baseline"
-    for name in ("training mean", "duration", "subject mean", "random"):
-        assert results.systems[name].kind == "baseline"
-        assert results.systems[name].execution is None
+    others = {name: row for name, row in results.systems.items() if name != "AIM"}
+    assert {*others} == {"training mean", "duration", "subject mean", "random"}
+    assert {(row.kind, row.execution) for row in others.values()} == {("baseline", None)}
     mean = results.systems["training mean"].tasks["a"]
     assert mean.folds["1"].spearman is None
-    assert mean.per_fold == FoldAverage(None, None, 3, 0)
-    assert mean.rho == Estimate(None)
-
-
-def test_what_made_the_results_is_in_them(results: EvaluationResults) -> None:
-    assert results.origin.date.endswith("+00:00")
-    assert {"aqa", "numpy", "torch"} <= set(results.origin.versions)
-    assert results.origin.command
-
-
-def test_a_system_of_one_task_equals_train_on_its_training_part() -> None:
-    made = made_features(24, channels=5, scene=6)
-    recipe = TrainConfig(networks=2, epochs=3)
-    predict = AimSystem("AIM", MODEL, recipe).fit(made.take(range(16)), None, TrainingControl())
-    run, new = TrainedModel.fit(made, recipe, MODEL, rows=range(16)), made.take(range(16, 24))
-    assert np.array_equal(predict(new).losses, run.losses)
-    np.testing.assert_allclose(predict(new).score, run.predict(new).members, rtol=1e-5)
+    assert (mean.per_fold, mean.rho) == (FoldAverage(None, None, 3, 0), Estimate(None))
 
 
 def test_baselines_by_hand(features: FeatureSet) -> None:
-    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
-    train, test = np.arange(0, 24), np.arange(24, 32)
+    scores, train, test = label_table(features.records)[:, 0], np.arange(24), np.arange(24, 32)
 
-    def predicted(baseline: Callable[[FeatureSet], Score], given: FeatureSet, run: int = 0) -> np.ndarray:
+    def predicted(baseline: Callable[[FeatureSet], Score], run: int = 0, **other: Any) -> np.ndarray:
+        given = replace(features, **other)
         return baseline(given.take(train))(given.take(test), run)
 
-    assert np.allclose(predicted(training_mean, features), scores[train].mean())
-    subjects = [r.groups["subject"] for r in features.records]
-    same = [row for row in train if subjects[row] == subjects[24]]
-    assert predicted(subject_mean, features)[0] == pytest.approx(scores[same].mean())
-    stranger = replace(features, records=tuple(replace(r, groups={}) for r in features.records))
-    assert np.allclose(predicted(subject_mean, stranger), scores[train].mean())
-    timed = replace(features, duration=np.exp(scores))
-    assert np.allclose(predicted(duration, timed), scores[test])
-    still = replace(features, duration=np.full(32, 3.0))
-    assert np.allclose(predicted(duration, still), scores[train].mean())
-    drawn = predicted(random_scores, features)
-    assert np.array_equal(drawn, predicted(random_scores, features))
-    assert not np.array_equal(drawn, predicted(random_scores, features, 1))
-    assert drawn.min() >= scores[train].min()
-    assert drawn.max() <= scores[train].max()
+    mean, subjects = scores[train].mean(), np.array([r.groups["subject"] for r in features.records])
+    of_subject = [scores[train][subjects[train] == name].mean() for name in subjects[test]]
+    strangers = with_records(features, lambda *_: {"groups": {}}).records
+    assert np.allclose(predicted(training_mean), mean)
+    assert np.allclose(predicted(subject_mean), of_subject)
+    assert np.allclose(predicted(subject_mean, records=strangers), mean)
+    assert np.allclose(predicted(duration, duration=np.exp(scores)), scores[test])
+    assert np.allclose(predicted(duration, duration=np.full(32, 3.0)), mean)
+    drawn, again, other = (predicted(random_scores, run) for run in (0, 0, 1))
+    assert np.array_equal(drawn, again)
+    assert not np.array_equal(drawn, other)
+    assert scores[train].min() <= drawn.min() <= drawn.max() <= scores[train].max()
 
 
 def test_perfect_and_unlabelled(features: FeatureSet) -> None:
-    records = tuple(replace(r, labels=None) if i % 4 == 0 else r for i, r in enumerate(features.records))
-    given = replace(features, records=records)
+    given = with_records(features, lambda r, i: {"labels": r.labels if i % 4 else None})
     oracle = knowing("oracle", features)
     results = cross_validate(given, Protocol(kfold(given.records, k=3)), [oracle])
     assert len(results.predictions) == 24
     task = results.systems["oracle"].tasks["a"]
     assert task.rho.value == task.metrics.spearman == pytest.approx(1)
-    assert task.metrics.mse == 0
-    assert task.per_fold.clipped == 3
+    assert (task.metrics.mse, task.per_fold.clipped) == (0, 3)
     with pytest.raises(DataError, match="no fold has labelled"):
         cross_validate(given, Protocol([Fold("1", (given.ids[0],), (given.ids[4],))]), [oracle])
 
@@ -170,34 +141,30 @@ def test_the_advice_for_few_performances_works_or_says_how_many_are_needed(count
     few = made_features(count, channels=2, scene=2)
     with pytest.raises(DataError, match="cannot make 5 folds") as caught:
         kfold(few.records, 5)
-    if not folds:
-        assert "at least 3 independent performances" in (caught.value.fix or "")
-
-        def evaluated(protocol: str) -> None:
-            splits = make_folds(protocol, few.records, **({"k": 2} if protocol == "kfold" else {}))
-            cross_validate(few, Protocol(splits), trivial_baselines(few))
-
-        for protocol in ("kfold", "holdout"):
-            with pytest.raises(DataError, match="at least 3 independent performances"):
-                evaluated(protocol)
-        return
-    assert caught.value.fix == f"Make fewer: --set split.folds={folds}"
-    assert len(folds_of(few, kfold(few.records, folds))) == folds
-    assert folds_of(few, make_folds("holdout", few.records))
+    if folds:
+        assert caught.value.fix == f"Make fewer: --set split.folds={folds}"
+        assert len(folds_of(few, kfold(few.records, folds))) == folds
+        assert folds_of(few, make_folds("holdout", few.records))
+    else:
+        assert "at least 3 independent performances" in caught.value.fix
+        with pytest.raises(DataError, match="at least 3 independent performances"):
+            cross_validate(few, Protocol(make_folds("holdout", few.records)), trivial_baselines(few))
 
 
 def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: FeatureSet) -> None:
     half = features.take(np.arange(16))
-    other = replace(half, records=tuple(replace(r, id=f"{r.id}-2") for r in half.records), scene=half.scene + 1)
-    trials = tuple(replace(r, groups={"trial": r.id.removesuffix("-2")}) for r in (*half.records, *other.records))
-    two_tasks = replace(half.followed_by(other), records=trials)
-    mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
-    systems = (AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)), *trivial_baselines(features))
-    twice, once = (cross_validate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_tasks, mean))
+    first, second = (
+        with_records(half, lambda r, _, view=view: {"id": f"{r.id}{view}", "groups": {"trial": r.id}})
+        for view in ("", "-2")
+    )
+    two_views = first.followed_by(replace(second, scene=half.scene + 1))
+    mean = replace(first, scene=half.scene + np.float32(0.5))
+    systems = (AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)),)
+    twice, once = (cross_validate(f, Protocol(kfold(f.records, k=2)), systems) for f in (two_views, mean))
     assert (twice.videos, twice.performances, once.videos) == (32, 16, 16)
-    assert [prediction.id for prediction in twice.predictions] == [prediction.id for prediction in once.predictions]
     assert [fold.test for fold in twice.protocol.folds] == [8, 8]
     for mine, theirs in zip(twice.predictions, once.predictions, strict=True):
+        assert mine.id == theirs.id
         assert mine.systems["AIM"].value == pytest.approx(theirs.systems["AIM"].value, abs=1e-3)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +12,14 @@ import pytest
 from data.errors import DataError
 from data.store.arrays import Floats
 from pipeline import api
-from pipeline.evaluate.learning_curve import FOLDS, curve_lines, curve_system, learning_curve
+from pipeline.evaluate.learning_curve import FOLDS, learning_curve
 from pipeline.folds import last_epoch
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.systems import SimpleSystem
 from pipeline.systems.system import Score
 from pipeline.train.feature_set import FeatureSet
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, with_records
 from tests.helpers.watching import Watching
 
 SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
@@ -53,10 +53,10 @@ def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
 
 def test_views_of_one_performance_are_never_divided() -> None:
     features = made_features(40)
-    records = tuple(replace(r, groups={"original": str(i // 2)}) for i, r in enumerate(features.records))
+    views = with_records(features, lambda _, i: {"groups": {"original": str(i // 2)}})
     SEEN.clear()
     made = learning_curve(
-        replace(features, records=records),
+        views,
         load_config("folder").method,
         system=last_epoch(SimpleSystem("noted", noted)),
     )
@@ -67,49 +67,30 @@ def test_views_of_one_performance_are_never_divided() -> None:
         assert len(train) == 2 * len(originals[0]), "both views of each"
 
 
-def test_the_system_of_the_configuration_runs_on_the_smallest_subset() -> None:
-    method = load_config("folder", ["train.epochs=3", "train.networks=1"]).method
-    features = made_features(12, trial=4)
-    assert curve_system(method, features).name == "combined"
-    made = learning_curve(features, method)
-    assert len(made) == len(curve_lines(made)) == 4
-    assert np.isfinite([point.mae.value for point in made]).all()
-
-
-def test_too_few_and_several_tasks_are_refused() -> None:
-    with pytest.raises(DataError, match="9 independent performances, and it needs 10"):
-        learning_curve(made_features(9), load_config("folder").method)
-    features = made_features(20)
-    records = tuple(replace(r, task=str(i % 2)) for i, r in enumerate(features.records))
+def test_several_tasks_are_refused() -> None:
+    features = with_records(made_features(20), lambda _, i: {"task": str(i % 2)})
     with pytest.raises(DataError, match="one task"):
-        learning_curve(replace(features, records=records), load_config("folder").method)
+        learning_curve(features, load_config("folder").method)
 
 
-def test_train_leaves_it_out_where_there_are_too_few_performances(tmp_path: Path) -> None:
-    features = made_features(9, trial=4)
-    records = tuple(replace(record, task="") for record in features.records)
-    write_pack(tmp_path / "pack.h5", replace(features, records=records))
-    quick = ["train.epochs=3", "train.networks=1", "combined=false"]
-    seen = Watching()
-    api.train(pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, folds=0, curve=True, observer=seen)
-    assert "note: no learning curve: 9 independent performances, and it needs 10" in seen.lines
-    assert (tmp_path / "run/model.json").exists()
-    assert not (tmp_path / "run/curve.json").exists()
+def test_train_writes_it_into_the_run_folder_or_says_why_not(tmp_path: Path) -> None:
+    run = tmp_path / "run"
 
+    def trained(count: int, **options: Any) -> list[str]:
+        write_pack(tmp_path / "pack.h5", with_records(made_features(count, trial=4), lambda *_: {"task": ""}))
+        quick = ["train.epochs=3", "train.networks=1", "combined=false"]
+        api.train(pack=tmp_path / "pack.h5", out=run, overrides=quick, observer=(seen := Watching()), **options)
+        return seen.lines
 
-def test_train_writes_it_into_the_run_folder(tmp_path: Path) -> None:
-    features = made_features(12, trial=4)
-    records = tuple(replace(record, task="") for record in features.records)
-    write_pack(tmp_path / "pack.h5", replace(features, records=records))
-    quick = ["train.epochs=3", "train.networks=1", "combined=false"]
-    api.train(
-        pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, curve=True, observer=(seen := Watching())
-    )
-    written = json.loads((tmp_path / "run/curve.json").read_text())
-    assert sum(line.startswith("trained on") for line in seen.lines) == len(written) == 4
-    assert not (tmp_path / "run/checkpoints/curve").exists(), "its trainings are kept until it is written"
+    lines = trained(12, curve=True)
+    written = json.loads((run / "curve.json").read_text())
+    assert sum(line.startswith("trained on") for line in lines) == len(written) == 4
+    assert not (run / "checkpoints/curve").exists(), "its trainings are kept until it is written"
     last = written[-1]
-    assert seen.lines[-1].startswith(f"trained on {last['trained_on']:.3g}: error {last['mae']['value']:.3f} (")
-    assert "would" not in " ".join(seen.lines), "nothing is forecast"
-    api.train(pack=tmp_path / "pack.h5", out=tmp_path / "run", overrides=quick, folds=0)
-    assert not (tmp_path / "run/curve.json").exists(), "it would be that of another model"
+    assert lines[-1].startswith(f"trained on {last['trained_on']:.3g}: error {last['mae']['value']:.3f} (")
+    assert "would" not in " ".join(lines), "nothing is forecast"
+    trained(12, folds=0)
+    assert not (run / "curve.json").exists(), "it would be that of another model"
+    assert "note: no learning curve: 9 independent performances, and it needs 10" in trained(9, folds=0, curve=True)
+    assert (run / "model.json").exists()
+    assert not (run / "curve.json").exists()

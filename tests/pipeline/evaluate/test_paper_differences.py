@@ -34,11 +34,6 @@ def differences(settings: Any) -> list[str]:
     return [text.split(" ")[0] for text in said(PAPER_PRESET, own).split(", ") if text]
 
 
-def test_the_papers_own_method_differs_in_nothing() -> None:
-    assert differences({}) == []
-    assert said(PAPER_PRESET) == ""
-
-
 @pytest.mark.parametrize("name", [field.name for field in fields(AimConfig)])
 def test_every_setting_of_the_network_is_compared(name: str) -> None:
     value = getattr(PAPER.network, name)
@@ -54,34 +49,31 @@ def test_every_setting_of_training_is_compared(name: str) -> None:
     assert differences({f"train.{name}": OTHER.get(name, default)}) == [f"train.{name}"]
 
 
-def test_the_defaults_name_what_they_change_of_equation_1() -> None:
-    for part in (
-        "model.difference absolute (signed)", "model.identity_start on (off)", "model.feature_dropout 0.1 (0)",
-        "model.width 64 (512)", "train.clip 5 (off)",
-    ):  # fmt: skip
-        assert part in said(), part
-    assert "model.width 128 (512)" in said("jigsaws")
-
-
-def test_settings_of_stages_count_where_the_stage_runs() -> None:
-    assert "kinematics.rotation 6d (matrix)" in said("jigsaws")
-    assert "kinematics.speed on (off)" in said("jigsaws")
-    assert "kinematics.rotation" in differences({"kinematics.rotation": "6d"}), "timesteps need the stage"
-    assert "kinematics." not in said("tasd2", {"kinematics.rotation": "6d"})
-    assert "timesteps.scene" in differences({"timesteps.scene": ""})
-
-
 @pytest.mark.parametrize(
-    ("setting", "text"),
+    ("config", "settings", "text"),
     [
-        ({"timesteps.steps": 20}, "timesteps.steps 20 (10)"),
-        ({"timesteps.statistics": "dct"}, "timesteps.statistics dct (mean"),
-        ({"clips.layout": "uniform"}, "clips.layout uniform (windows)"),
+        (None, {}, "model.difference absolute (signed), "),
+        (None, {}, "model.identity_start on (off)"),
+        (None, {}, "model.feature_dropout 0.1 (0)"),
+        (None, {}, "train.clip 5 (off)"),
+        ("jigsaws", {}, "model.width 128 (512)"),
+        ("jigsaws", {}, "kinematics.rotation 6d (matrix)"),
+        ("jigsaws", {}, "kinematics.speed on (off)"),
+        ("tasd2", {"timesteps.steps": 20}, "timesteps.steps 20 (10)"),
+        ("tasd2", {"timesteps.statistics": "dct"}, "timesteps.statistics dct (mean"),
+        ("tasd2", {"clips.layout": "uniform"}, "clips.layout uniform (windows)"),
     ],
 )
-def test_settings_of_stages_count_without_kinematics(setting: dict[str, Any], text: str) -> None:
-    assert not [part for part in ("timesteps.", "clips.") if part in said("tasd2")]
-    assert text in said("tasd2", setting)
+def test_settings_count_where_their_stage_runs(config: str | None, settings: dict[str, Any], text: str) -> None:
+    assert text in said(config, settings)
+
+
+def test_the_papers_own_method_and_stages_that_do_not_run_differ_in_nothing() -> None:
+    assert differences({}) == []
+    assert said(PAPER_PRESET) == ""
+    assert "kinematics.rotation" in differences({"kinematics.rotation": "6d"}), "timesteps need the stage"
+    of_video = said("tasd2", {"kinematics.rotation": "6d"})
+    assert not [part for part in ("kinematics.", "timesteps.", "clips.") if part in of_video]
 
 
 @pytest.mark.parametrize(

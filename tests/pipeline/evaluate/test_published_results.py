@@ -2,9 +2,8 @@
 
 - Rhythmic gymnastics, a folder of NAME.npy (clips, 1024): datasets.py of GDLT, CoFInAl and PHI, and
   dataloader_gymnastic.py of UIL-AQA. Fis-V in this form: scripts/train_all_fis.sh and main.py of CoFInAl.
-- The same as pickled dictionaries for RGB, flow and audio: datasets.py of PAMFN, MCMoE and LIMSSR.
-- FS1000, NAME.npy (clips, tokens, 768), and two folders of (clips, dims) for flow and audio: datasets.py of MLAVL,
-  MCMoE and LIMSSR; the folders' names: README of MCMoE and LIMSSR.
+- FS1000, NAME.npy (clips, tokens, 768): datasets.py of MLAVL, MCMoE and LIMSSR; the folder's name: README of the
+  last two.
 - MTL-AQA, FineDiving and AQA-7: no loader of features was found; the names are the keys of the official lists.
 """
 
@@ -15,7 +14,6 @@ import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,6 @@ from data.datasets import list_records
 from models.estimate import Estimate
 from pipeline import api
 from pipeline.cli import app
-from pipeline.evaluate.evaluation_results import EvaluationResults
 from pipeline.evaluate.published_results import published_results, published_table, terminal_table
 from pipeline.evaluate.results_file import read_results, results_as_json
 from synthetic.tiny_datasets import make_aqa7
@@ -54,16 +51,6 @@ def folder(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
     return [str(vst)]
 
 
-def dictionaries(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
-    """RG: one dictionary for each apparatus and modality."""
-    for apparatus in {name.partition("_")[0] for name, _ in named}:
-        mine = [(name, score) for name, score in named if name.startswith(apparatus)]
-        for modality, dims in (("rgb_VST", 8), ("flow_I3D", 8), ("audio_AST", 6)):
-            np.save(place / f"{apparatus}_{modality}.npy", {name: rows(score, 68, dims) for name, score in mine})  # type: ignore[arg-type]
-    parts = ("", "rgb_VST"), ("primary=", "flow_I3D"), ("secondary=", "audio_AST")
-    return [f"{part}{place}/*_{modality}.npy" for part, modality in parts]
-
-
 def fisv(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
     (place / "Fis-feature").mkdir()
     np.save(place / "Fis-feature/FISV_rgb_VST.npy", {name: rows(score, 124, 8) for name, score in named})  # type: ignore[arg-type]
@@ -75,16 +62,6 @@ def tokens(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
     for name, score in named:
         np.save(place / "output_feature_fs1000_new" / f"{name}.npy", rows(score, 95, 4, 8))
     return [str(place / "output_feature_fs1000_new")]
-
-
-def modalities(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
-    """FS1000: one folder for each modality."""
-    flow, audio = place / "i3d_avg_clip8_5s_fs1000", place / "ast_feature_fs1000_new"
-    for path, dims in ((flow, 8), (audio, 6)):
-        path.mkdir()
-        for name, score in named:
-            np.save(path / f"{name}.npy", rows(score, 95, dims))
-    return [*tokens(place, named), f"primary={flow}", f"secondary={audio}"]
 
 
 def keys(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
@@ -137,28 +114,13 @@ def without_videos(kind: str, root: Path, **options: int) -> list[tuple[str, flo
 QUICK = {"train.networks": 1, "train.epochs": 2, "timesteps.steps": 4, "work.workers": 0}
 SEVERAL_TASKS = {"rhythmic-gymnastics": {"count": 16}}  # a test part for each
 
-VALUES: dict[str, dict[tuple[str, str], float]] = {
-    "rhythmic-gymnastics": {("PHI, its log (published)", "Ball"): 0.84},
-    "fis-v": {},
-    "fis-v pcs": {("MS-LSTM, its weights (published)", "rho"): 0.78},
-    "fs1000": {},
-    "mtl-aqa": {("RICA2, stochastic, its log (published)", "rho"): 0.9617},
-    "finediving": {("TSA, with the dive number (published)", "rho"): 0.9203},
-    "aqa7": {("AIM (published)", "diving"): 0.7419, ("CoRe (published)", "average"): 0.84},
+VALUES: dict[str, tuple[str, str, float]] = {
+    "rhythmic-gymnastics": ("PHI, its log (published)", "Ball", 0.84),
+    "mtl-aqa": ("RICA2, stochastic, its log (published)", "rho", 0.9617),
+    "finediving": ("TSA, with the dive number (published)", "rho", 0.9203),
+    "aqa7": ("CoRe (published)", "average", 0.84),
 }
-"""Published values of a set, by row and column. None is known of TES in Fis-V, nor of FS1000."""
-
-
-def check_table(results: EvaluationResults, count: int, network: str, values: dict[tuple[str, str], float]) -> None:
-    """Under the official split, all performances, a trained row, and the published rows with these values."""
-    assert (results.protocol.name, results.performances) == ("fixed", count)
-    table = published_table(results)
-    assert table is not None
-    named = {row.name: dict(zip(table.columns, row.values, strict=True)) for row in reversed(table.rows)}
-    assert named[network]["epoch"] == "last"
-    assert named[network]["R-l2, %"] is not None
-    assert all(named[row][column] == value for (row, column), value in values.items())
-    assert any(row.kind == "paper" for row in table.rows) == bool(values)
+"""A published value of a set: row, column, value. None is known of TES in Fis-V, nor of FS1000."""
 
 
 @pytest.mark.parametrize(("first", "second"), commands_of_the_page(), ids=lambda words: f"{words[0]} {words[1]}")
@@ -177,29 +139,20 @@ def test_two_commands_of_the_page_give_the_tables_of_a_set_without_videos(
         done = CliRunner().invoke(app, [*words, *fast, *quick, "--out", f"runs/{words[0]}"])
         assert done.exit_code == 0, done.output
         assert "In the form of published tables" in done.stdout
-        check_table(read_results(f"runs/{words[0]}/results.json"), len(listed), network, VALUES[kind])
+        results = read_results(f"runs/{words[0]}/results.json")
+        assert (results.protocol.name, results.performances) == ("fixed", len(listed)), "the official split"
+        table = published_table(results)
+        rows = {row.name: dict(zip(table.columns, row.values, strict=True)) for row in reversed(table.rows)}
+        assert rows[network]["epoch"] == "last"
+        assert rows[network]["R-l2, %"] is not None
+        assert any(row.kind == "paper" for row in table.rows) == (kind in VALUES)
+        if kind in VALUES:
+            row, column, value = VALUES[kind]
+            assert rows[row][column] == value
 
 
 def test_the_page_has_commands_for_each_set_that_has_a_pack() -> None:
     assert [first[3] for first, _ in commands_of_the_page()] == list(OF_THE_PAGE)
-
-
-@pytest.mark.parametrize(
-    ("kind", "write", "score"),
-    [("rhythmic-gymnastics", dictionaries, ""), ("fis-v", folder, "pcs"), ("fs1000", modalities, "")],
-)
-def test_packs_in_further_forms_become_the_table_of_their_set(
-    tmp_path: Path, kind: str, write: Pack, score: str
-) -> None:
-    listed = without_videos(kind, tmp_path / "set", **SEVERAL_TASKS.get(kind, {}))
-    (tmp_path / "pack").mkdir()
-    done = api.evaluate(
-        tmp_path / "set", features=write(tmp_path / "pack", listed), config=kind, quick=True,
-        overrides=QUICK | ({"dataset.score": score} if score else {}), cache=tmp_path / "cache", out=tmp_path / "out",
-    )  # fmt: skip
-    network = "whole scene (baseline)" if write is folder else "AIM (ours)"
-    check_table(done.results, len(listed), network, VALUES[f"{kind} {score}".strip()])
-    assert not (tmp_path / "cache/pose").exists()
 
 
 def trials_of_jigsaws(root: Path) -> list[str]:
@@ -209,20 +162,6 @@ def trials_of_jigsaws(root: Path) -> list[str]:
     for folder in ("kinematics", "transcriptions"):
         shutil.rmtree(root / "Suturing" / folder)
     return names
-
-
-def movements_of_ui_prmd(root: Path) -> list[str]:
-    """No file at all: the names have the labels."""
-    root.mkdir()
-    return [f"m01_s{person:02d}_e{n:02d}{side}" for person in (1, 2, 3) for n in (1, 2) for side in ("", "_inc")]
-
-
-def exercises_of_kimore(root: Path) -> list[str]:
-    """The workbooks alone."""
-    PUBLISHED["kimore"](root)
-    for path in [*root.glob("*/*/*/Es*/Raw")]:
-        shutil.rmtree(path)
-    return [path.parents[1].relative_to(root).as_posix() for path in root.glob("*/*/*/Es*/Label/*.xlsx")]
 
 
 def skeletons_with_scores(root: Path) -> list[str]:
@@ -235,90 +174,66 @@ def skeletons_with_scores(root: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("config", "make", "task", "count"),
-    [
-        ("jigsaws", trials_of_jigsaws, "Suturing", 8),
-        ("jigsaws-paper", trials_of_jigsaws, "Suturing", 8),
-        ("ui-prmd", movements_of_ui_prmd, "m01", 12),
-        ("kimore", exercises_of_kimore, "Es1", 8),
-        ("skeletons", skeletons_with_scores, "", 9),
-    ],
+    ("config", "make", "task", "lost"),
+    [("jigsaws", trials_of_jigsaws, "Suturing", "kinematics"), ("skeletons", skeletons_with_scores, "", "keypoints")],
 )
 def test_features_feed_sets_whose_recordings_are_no_videos(
-    tmp_path: Path, config: str, make: Callable[[Path], list[str]], task: str, count: int
+    tmp_path: Path, config: str, make: Callable[[Path], list[str]], task: str, lost: str
 ) -> None:
     names, notes = make(tmp_path / "set"), Watching()
     (tmp_path / "pack").mkdir()
-    features = folder(tmp_path / "pack", [(name.replace("/", "_"), float(n)) for n, name in enumerate(names)])
+    features = folder(tmp_path / "pack", [(name, float(n)) for n, name in enumerate(names)])
     given = QUICK | {"dataset.tasks": [task] if task else []}
     done = api.evaluate(
         tmp_path / "set", features=features, config=config, quick=True, overrides=given, cache=tmp_path / "cache",
         out=tmp_path / "out", observer=notes,
     )  # fmt: skip
-    assert done.results.performances == count
+    assert done.results.performances == len(names)
     assert "whole scene (baseline)" in done.results.systems
-    lost = "kinematics" if "jigsaws" in config else "keypoints"
     assert any(line.startswith(f"note: no performance has {lost}, so") for line in notes.lines), notes.lines
 
 
-@pytest.mark.parametrize(
-    ("kind", "make"), [("jigsaws", partial(make_jigsaws, trials=1, rows=10)), ("kimore", PUBLISHED["kimore"])]
-)
-def test_features_beside_recordings_change_no_record(tmp_path: Path, kind: str, make: Callable[[Path], Path]) -> None:
-    make(tmp_path)
-    assert list_records(kind, tmp_path, feature_names=["any"]).records == list_records(kind, tmp_path).records
-
-
 def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: Path) -> None:
-    lines = {"train": range(1, 25), "test": range(25, 33)}
-    scores = dict(enumerate(np.random.default_rng(0).uniform(8, 18, 33).round(2).tolist()))
-    for side, numbers in lines.items():
+    scores = np.random.default_rng(0).uniform(8, 18, 33).round(2)
+    for side, numbers in (("train", range(1, 25)), ("test", range(25, 33))):
         text = [f"Ball_{n:03d}\t{scores[n] / 2}\t{scores[n] / 2}\t{scores[n]}\t0\t90" for n in numbers]
         (tmp_path / f"{side}.txt").write_text("\n".join(["Video_Name\tD\tE\tT\tP\tL", *text]))
     (tmp_path / "pack").mkdir()
     features = folder(tmp_path / "pack", [(f"Ball_{n:03d}", scores[n]) for n in range(1, 33)])
     given = {"train.networks": 1, "train.epochs": 20, "work.workers": 0}
-    words = {"features": features, "cache": tmp_path / "cache", "out": tmp_path / "out"}
-    done = api.evaluate(tmp_path, config="rhythmic-gymnastics", overrides=given, oracle=True, **words)  # type: ignore[arg-type]
-    table = published_table(done.results)
-    assert table is not None
+    results = api.evaluate(
+        tmp_path, config="rhythmic-gymnastics", overrides=given, oracle=True, features=features,
+        cache=tmp_path / "cache", out=tmp_path / "out",
+    ).results  # fmt: skip
+    table = published_table(results)
     assert table.columns == ("rho", "R-l2, %", "MSE", "epoch")
-    epochs = {row.name: row.values[-1] for row in table.rows}
-    name = "whole scene (baseline)"
-    assert epochs[name] == "last"
-    assert epochs[f"{name}, epoch by inner validation"] == "inner validation"
-    assert epochs[f"{name}, best epoch on the test part (oracle)"] == "best on the test part"
-    assert epochs["descriptors, ridge"] is None
+    rows, name = {row.name: row for row in table.rows}, "whole scene (baseline)"
+    best = f"{name}, best epoch on the test part (oracle)"
+    named = (name, f"{name}, epoch by inner validation", best, "descriptors, ridge")
+    epochs = ["last", "inner validation", "best on the test part", None]
+    assert [rows[row].values[-1] for row in named] == epochs
     logs = [row.values for row in table.rows if row.name == "PHI, its log (published)"]
     assert logs == [(0.84, None, None, "best on the test part"), (0.816, None, None, "last")]
     assert "no honest result" in table.note
     assert "MSE of scores divided by 25." in table.note
-    best = next(row for row in table.rows if row.kind == "oracle")
-    errors = [(prediction.true - prediction.systems[best.name].value) / 25 for prediction in done.results.predictions]
-    assert best.values[2] == pytest.approx(np.mean(np.square(errors)))
-    assert results_as_json(done.results)["published"]["range"] == 25
+    errors = [(prediction.true - prediction.systems[best].value) / 25 for prediction in results.predictions]
+    assert rows[best].values[2] == pytest.approx(np.mean(np.square(errors)))
+    assert results_as_json(results)["published"]["range"] == 25
 
 
 def test_the_papers_table_is_published_by_action() -> None:
     given = published_results("aqa7", "", "fixed")
-    assert given is not None
     aim = next(result for result in given.results if result.method == "AIM")
     assert (aim.rho["diving"], aim.rho["sync_diving_3m"], aim.average) == (0.7419, 0.9298, None)
     names, one = tuple(aim.rho), system(Estimate(0.5, (0.2, 0.7)))
     ours = replace(one, tasks=dict.fromkeys(names, one.tasks[""]))
     results = made_results({"a": ours}, protocol="fixed", folds=1, published=given, tasks=names)
     held_out = tuple(replace(prediction, task=name) for name in names for prediction in results.predictions[:2])
-    table = published_table(replace(results, predictions=held_out))
-    assert table is not None
-    averages = {row.name: row.values[6] for row in table.rows}
-    assert averages["AIM (published)"] == pytest.approx(0.7789, abs=1e-4)
-    assert averages["Pose+DCT (published)"] is None
-    assert averages["CoRe (published)"] == 0.84
-    terminal = terminal_table(replace(results, predictions=held_out))
-    assert terminal is not None
-    assert {row.name: row.values for row in terminal.rows} == {
-        row.name: (row.values[6], row.values[-1]) for row in table.rows if row.name != "Pose+DCT (published)"
-    }
+    table, terminal = (show(replace(results, predictions=held_out)) for show in (published_table, terminal_table))
+    rows = {row.name: (row.values[6], row.values[-1]) for row in table.rows}
+    averages = [rows[f"{name} (published)"][0] for name in ("AIM", "Pose+DCT", "CoRe")]
+    assert averages == [pytest.approx(0.7789, abs=1e-4), None, 0.84]
+    assert {row.name: row.values for row in terminal.rows} | {"Pose+DCT (published)": (None, None)} == rows
     assert "Pose+DCT" not in terminal.note
     of_paper = "AIM, JR-GCN, C3D-SVR, C3D-LSTM, ST-GCN, Pose+DCT"
     assert f"Sources: {of_paper}: Gao et al., ECCV 2020, table 7; CoRe:" in table.note
@@ -327,21 +242,19 @@ def test_the_papers_table_is_published_by_action() -> None:
 @pytest.mark.parametrize("kind", ["rhythmic-gymnastics", "mtl-aqa", "finediving", "aqa7"])
 def test_rows_of_one_name_differ_by_their_epoch(kind: str) -> None:
     given = published_results(kind, "", "fixed")
-    assert given is not None
     names = [(result.method, result.epoch, *result.rho) for result in given.results]
     assert len(set(names)) == len(names)
 
 
 def test_an_average_alone_stands_for_the_whole_set_only() -> None:
-    given = published_results("aqa7", "", "fixed")
-    rho = Estimate(0.5, (0.2, 0.7))
-    part = made_results({"a": system(rho)}, protocol="fixed", folds=1, published=given)
+    rows = {"a": system(Estimate(0.5, (0.2, 0.7)))}
+    part = made_results(rows, protocol="fixed", folds=1, published=published_results("aqa7", "", "fixed"))
     table = published_table(part)
-    assert table is not None
     assert [row.name for row in table.rows] == ["a"]
     assert "Sources" not in table.note
     assert terminal_table(part) == table, "few columns"
-    assert published_table(made_results({"a": system(rho)})) is None
-    assert published_results("aqa7", "", "kfold") is None
-    assert published_results("mtl-aqa", "execution", "fixed") is None
-    assert published_results("folder", "", "fixed") is None
+    assert published_table(made_results(rows)) is None
+    of_pcs = {result.method: result.rho for result in published_results("fis-v", "pcs", "fixed").results}
+    assert of_pcs["MS-LSTM, its weights"] == {"": 0.78}
+    for other in (("aqa7", "", "kfold"), ("mtl-aqa", "execution", "fixed"), ("folder", "", "fixed")):
+        assert published_results(*other) is None

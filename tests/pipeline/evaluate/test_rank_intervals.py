@@ -43,7 +43,6 @@ def test_the_interval_is_bonett_and_wrights() -> None:
     for folds in (1, 5):
         given = noisy(40, folds)
         found = rank_agreement([given])
-        assert found.value is not None
         spare = 40 - 3 - (folds - 1)
         reach = stats.norm.ppf(0.975) * math.sqrt((1 + found.value**2 / 2) / spare)
         ends = np.tanh(np.arctanh(found.value) + np.array([-reach, reach]))
@@ -65,37 +64,25 @@ def test_several_tasks_are_averaged_by_fishers_z() -> None:
     assert both[2] == pytest.approx(math.hypot(both[0], both[1]) / 2)
 
 
-def test_users_are_the_units_of_their_interval() -> None:
-    """The jackknife by hand: the deviation of z without each user, and Student's t."""
-    given = noisy(40, 8)
-    found = rank_agreement([given], "folds")
-    without = []
-    for user in range(8):
-        kept = given.fold != user
-        each = [
-            values - np.array([values[given.fold == one].mean() for one in given.fold])
-            for values in (given.predicted, given.truth)
-        ]
-        without.append(np.arctanh(stats.spearmanr(*(one[kept] for one in each)).statistic))
-    reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
-    assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
-    assert rank_agreement([noisy(40, 2)], "folds").interval is None, "two users"
+@pytest.mark.parametrize("units", ["folds", "groups"])
+def test_users_are_the_units_of_their_interval(units: str) -> None:
+    """The jackknife by hand: the deviation of z without each user, and Student's t.
 
-
-def test_users_in_folds_of_several_are_the_units_of_their_interval() -> None:
-    """Fold means leave the rows; the jackknife by hand leaves out one user, of whose fold the other stays."""
+    Fold means leave the rows. Where a fold has several users (`groups`), those of a fold without one user are its own.
+    """
     user = np.repeat(np.arange(8), 5)
-    given = replace(noisy(40, 1), fold=user % 5, group=user)
-    found = rank_agreement([given], "groups")
-    without = []
+    given = replace(noisy(40, 1), fold=user if units == "folds" else user % 5, group=user)
+    if units == "folds":
+        given = replace(given, group=np.arange(40))
+    found, without = rank_agreement([given], units), []
     for one in range(8):
         kept = user != one
         fold, each = given.fold[kept], (given.predicted[kept], given.truth[kept])
         centred = [values - np.array([values[fold == f].mean() for f in fold]) for values in each]
         without.append(np.arctanh(stats.spearmanr(*centred).statistic))
     reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
-    assert found.value == pytest.approx(given.rho)
     assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
+    assert rank_agreement([noisy(40, 2)], "folds").interval is None, "two users"
 
 
 def test_too_few_performances_have_a_value_and_no_interval() -> None:

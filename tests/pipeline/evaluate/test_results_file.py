@@ -8,35 +8,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.leaks import audit
-from data.splits import kfold
 from models.chance_test import InnerTest
 from models.estimate import Estimate
-from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, Note
+from pipeline.checks.paired_test import Lead
+from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, Leads, Losses, Note
 from pipeline.evaluate.results_file import read_results, results_as_json, write_results
-from tests.helpers.folds import knowing
-from tests.helpers.made_features import made_features
+from tests.helpers.made_results import made_results, system
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def results() -> EvaluationResults:
     """Results with every optional part, and an id that no encoding knows."""
-    features = made_features(24)
-    records = [replace(r, id="bad\udc80name") if i == 3 else r for i, r in enumerate(features.records)]
-    features = replace(features, records=tuple(records))
-    folds, noise = kfold(features.records, k=3), np.random.default_rng(0).normal(size=24)
-    systems = [knowing("a", features, lambda scores: scores + noise), knowing("b", features)]
-    report = audit(folds, features.records, forbid=("trial",))
-    made = cross_validate(features, Protocol(folds, "kfold", audit=report), systems, against="a")
+    systems = {"a": system(Estimate(0.5, 0.3, 0.7)), "b": system(Estimate(None), kind="baseline")}
     chosen = (Choice("", "1", ("a",), {"a": InnerTest(None, 0.5)}),)
-    systems_with = {name: replace(system, chosen=chosen) for name, system in made.systems.items()}
+    systems["a"] = replace(systems["a"], chosen=chosen, losses=Losses((1, 2), (3.0, 2.0), (2.0, 1.0), (4.0, 3.0)))
+    made = made_results(systems, comparison=Leads("a", 60, {"b": Lead(Estimate(0.3, 0.1, 0.5), 0.01)}))
+    first = replace(made.predictions[0], id="bad\udc80name")
     curve = (CurvePoint(10.0, Estimate(1, 0.5, 2), Estimate(None)),)
-    return replace(made, systems=systems_with, curve=curve, notes=(Note("caution", "x"),), paper={"p": {"made": None}})
+    notes, paper = (Note("caution", "x"),), {"p": {"made": None}}
+    return replace(made, predictions=(first, *made.predictions[1:]), curve=curve, notes=notes, paper=paper)
 
 
 def test_results_survive_the_disk(results: EvaluationResults, tmp_path: Path) -> None:
