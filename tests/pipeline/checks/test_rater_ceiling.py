@@ -15,6 +15,7 @@ from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.score import train_model
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
@@ -27,7 +28,6 @@ def rated(count: int = 24) -> FeatureSet:
     features, rng = made_features(count), np.random.default_rng(0)
     records = []
     for record in features.records:
-        assert record.labels is not None and record.labels.score is not None  # noqa: PT018
         pair = record.labels.score + rng.normal(0, 1, 2)
         records.append(replace(record, task="", labels=Labels(float(pair.mean()), judges=tuple(pair.tolist()))))
     return replace(features, records=tuple(records))
@@ -37,7 +37,6 @@ def test_only_judges_of_own_videos_have_an_agreement() -> None:
     features = rated()
     judges = np.array([record.labels.judges for record in features.records if record.labels])
     agreed = rater_agreement(features.records, "folder")
-    assert agreed is not None
     assert agreed.spearman == pytest.approx(stats.spearmanr(*judges.T).statistic)
     assert rater_agreement(features.records, "jigsaws") is None, "items of one rating are no raters"
     assert rater_agreement(made_features(8).records, "folder") is None
@@ -59,11 +58,6 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
 
 def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
     done = train_model(rated(), load_config("folder", QUICK), tmp_path / "run", None)
-    assert done.calibration is not None
     said = str(done.calibration.accuracy)
     assert "two raters agree by rho" in said
-    from pipeline.score.trained_model import TrainedModel
-
-    kept = TrainedModel.load(tmp_path / "run").calibration
-    assert kept is not None
-    assert str(kept.accuracy) == said
+    assert str(TrainedModel.load(tmp_path / "run").calibration.accuracy) == said

@@ -78,10 +78,3 @@ def test_still_cameras_as_agents_get_the_command_of_the_preset_that_helps(
     advice = still_camera_advice(videos.items(), load_config(config, overrides), Path("r"))
     assert advice.partition(", type: ")[2] == command
     assert ("stands still in 2 of 3 training videos" in advice) == bool(command)
-
-
-def test_the_preset_for_one_person_shares_the_cache_of_own_videos() -> None:
-    person, folder = load_config("person", []), load_config("folder", [])
-    assert person.machine.cache == folder.machine.cache
-    for stage in ("pose", "clips"):
-        assert person.method.stage(stage) == folder.method.stage(stage)

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.errors import DataError
+from data.errors import DataError, UsageError
 from data.video import Labels
 from pipeline.cache import Cache
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import all_features, refuse_empty, training_features
-from pipeline.pack.pack_file import write_pack
+from pipeline.pack.pack_file import read_labelled, write_pack
 from pipeline.settings.config import load_config
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, with_records
 
 
 def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
     made = made_features(6, channels=3, scene=4)
-    records = [replace(record, split="test" if row == 2 else "train") for row, record in enumerate(made.records)]
-    write_pack(tmp_path / "features.h5", replace(made, records=tuple(records)))
+    split = with_records(made, lambda _, row: {"split": "test" if row == 2 else "train"})
+    write_pack(tmp_path / "features.h5", split)
     for protocol, count in (("fixed", 5), ("kfold", 6)):
         config, cache = load_config("folder", {"protocol": protocol}), Cache(tmp_path / "cache")
         ids = training_features(config, cache, tmp_path / "features.h5", Observer())[0].ids
@@ -30,8 +30,7 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
 
 def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
     made, config = made_features(6, channels=3, scene=4), load_config("folder")
-    equal = tuple(replace(record, labels=Labels(5.0)) for record in made.records)
-    write_pack(tmp_path / "features.h5", replace(made, records=equal))
+    write_pack(tmp_path / "features.h5", with_records(made, lambda *_: {"labels": Labels(5.0)}))
     for features in (training_features, all_features):
         with pytest.raises(DataError, match="all 6 scores are 5, so nothing can be ranked or learned"):
             features(config, Cache(tmp_path / "cache"), tmp_path / "features.h5", Observer())
@@ -63,3 +62,14 @@ def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
     with pytest.raises(DataError, match=f"no {part} agent was detected in any of 3 videos"):
         refuse_empty(empty, method)
     assert refuse_empty(empty, load_config(None, ["model.variant=scene"]).method) is empty
+
+
+def test_a_pack_is_cut_to_what_the_configuration_asks_for(tmp_path: Path) -> None:
+    """Labelled performances and the named tasks only, as from the cache; a task that is not there is named."""
+    made = made_features(6, channels=3, scene=4)
+    parts = with_records(made, lambda record, i: {"task": "ab"[i % 2], "labels": record.labels if i else None})
+    write_pack(tmp_path / "features.h5", parts)
+    assert read_labelled(tmp_path / "features.h5", ("a",)).ids == (made.ids[2], made.ids[4])
+    assert len(read_labelled(tmp_path / "features.h5")) == 5
+    with pytest.raises(UsageError, match="no performance of task 'c'"):
+        read_labelled(tmp_path / "features.h5", ("c",))

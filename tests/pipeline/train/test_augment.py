@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from data.errors import UsageError
+from data.errors import DataError, UsageError
 from data.splits import kfold
+from data.store import Array, StageOutput
+from data.video import Record
 from data.video.records import Labels
 from models.aim_config import AimConfig
 from pipeline.folds import folds_of
-from pipeline.score.calibration_folds import calibrate
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
-from pipeline.train.feature_set import FeatureSet, one_per_trial
+from pipeline.train.feature_set import ARRAYS, FeatureSet, feature_set, one_per_trial
 from tests.helpers.folds import predict_folds
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, with_records
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 BOTH = TrainConfig(networks=1, epochs=3, exchange_copies=True, mirror_copies=True)
@@ -55,26 +56,12 @@ def test_exchanged_copies_swap_the_agents_and_their_descriptors() -> None:
         with_exchanged(made_features(6, agents=2))
 
 
-def test_training_on_exchanged_copies(features: FeatureSet) -> None:
-    config = TrainConfig(networks=1, epochs=3, exchange_copies=True)
-    run = TrainedModel.fit(features, config, TINY, rows=np.arange(10))
-    assert run.train_ids == features.ids[:10]
-    assert run.train_labels.shape == (10, 3)
-    assert run.predict(features).score.shape == (40,)
-    plain = TrainedModel.fit(features, TrainConfig(networks=1, epochs=3), TINY, rows=np.arange(10))
-    assert not torch.equal(run.networks.state["encoder.weight"], plain.networks.state["encoder.weight"])
-
-
 def test_mirrored_copies_swap_left_and_right(features: FeatureSet) -> None:
     more = with_mirrored(features)
-    assert len(more) == 80
     assert more.ids == features.ids * 2
     assert np.array_equal(more.primary[:40], features.primary)
-    mirrored = more.primary[40:]
-    assert np.array_equal(mirrored[..., 0], -features.primary[..., 0])
-    assert np.array_equal(mirrored[..., 1], -features.primary[..., 3])
-    assert np.array_equal(mirrored[..., 2], features.primary[..., 4])
-    assert np.array_equal(mirrored[..., 5], features.primary[..., 6])
+    signs = np.array([-1, -1, 1, -1, 1, 1, 1])
+    assert np.array_equal(more.primary[40:], features.primary[..., [0, 3, 4, 1, 2, 6, 5]] * signs)
     assert np.array_equal(more.scene[40:], features.scene)
     assert np.array_equal(with_mirrored(more.take(range(40, 80))).secondary[40:], features.secondary)
 
@@ -99,11 +86,11 @@ def test_rows_of_copies_are_those_of_the_training_part(features: FeatureSet, exc
 
 def two_views(features: FeatureSet) -> FeatureSet:
     """Two views of every performance, whose scenes differ; each performance is a trial."""
-    views = []
-    for view in (0, 1):
-        records = tuple(replace(r, id=f"{r.id}-{view}", groups={**r.groups, "trial": r.id}) for r in features.records)
-        views.append(replace(features, records=records, scene=features.scene + view))
-    return views[0].followed_by(views[1])
+    first, second = (
+        with_records(features, lambda r, _, view=view: {"id": f"{r.id}-{view}", "groups": {**r.groups, "trial": r.id}})
+        for view in (0, 1)
+    )
+    return first.followed_by(replace(second, scene=features.scene + 1))
 
 
 def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
@@ -131,30 +118,24 @@ def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None
 def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:
     """With all copies, neither labels nor features of the test part change what a network learns."""
     (fold,) = folds_of(features, kfold(features.records, k=4)[:1])
-    test = fold.test
-    records, primary = list(features.records), features.primary.copy()
-    for row in test:
-        records[row] = replace(records[row], labels=Labels(1e6, -1e6, 7.0))
-    primary[test[1:]] = 1e6
+    test, primary = {*fold.test}, features.primary.copy()
+    primary[fold.test[1:]] = 1e6
+    spoiled = with_records(features, lambda _, row: {"labels": Labels(1e6, -1e6, 7.0)} if row in test else {})
     system = AimSystem("AIM", TINY, BOTH)
-    honest = predict_folds(system, features, [fold])[0].score
-    other = predict_folds(system, replace(features, records=tuple(records), primary=primary), [fold])[0].score
+    honest, other = (
+        predict_folds(system, given, [fold])[0].score for given in (features, replace(spoiled, primary=primary))
+    )
     assert np.array_equal(honest[:, 0], other[:, 0])
     assert not np.array_equal(honest[:, 1], other[:, 1])
 
 
-def test_calibration_learns_copies_of_the_other_folds_only(features: FeatureSet) -> None:
-    run = TrainedModel.fit(features, BOTH, TINY)
-    plain = replace(run, recipe=TrainConfig(networks=1, epochs=3))
-    calibration = calibrate(features, run, folds=4)[0]
-    assert calibration.predicted.shape == (40,)
-    assert not np.array_equal(calibration.predicted, calibrate(features, plain, folds=4)[0].predicted)
-    fold = calibration.fold
-    records = tuple(
-        replace(r, labels=Labels(r.labels.score + 100.0)) if fold[i] == 0 and r.labels and r.labels.score else r
-        for i, r in enumerate(features.records)
-    )
-    spoiled = calibrate(replace(features, records=records), run, folds=4)[0]
-    assert np.array_equal(spoiled.fold, fold)
-    assert np.array_equal(spoiled.predicted[fold == 0], calibration.predicted[fold == 0])
-    assert not np.array_equal(spoiled.predicted[fold == 1], calibration.predicted[fold == 1])
+def test_performances_of_another_kind_are_named() -> None:
+    """Keypoint files in 2-D and in 3-D give other channels."""
+    made, outputs = made_features(2, steps=4, channels=3, scene=4, trial=2), []
+    for row in range(2):
+        values = {name: np.asarray(getattr(made, name)[row]) for name in ARRAYS}
+        outputs.append(StageOutput({name: Array(value, ("x",) * value.ndim, "") for name, value in values.items()}))
+    assert feature_set(made.records, outputs, {}).ids == made.ids
+    outputs[1].arrays["primary"] = Array(np.asarray(made.primary[1][:, :-1]), ("x", "x"), "")
+    with pytest.raises(DataError, match=r"flat: 'primary' has shape \(4, 2\), others \(4, 3\).*2-D or in 3-D"):
+        feature_set((made.records[0], Record("flat", None)), outputs, {})

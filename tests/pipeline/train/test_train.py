@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -25,12 +24,12 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train import checkpoint, stack_training
 from pipeline.train.feature_set import FeatureSet
-from pipeline.train.fit import TrainingControl, fit_members, torch_threads
+from pipeline.train.fit import TrainingControl, torch_threads
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes
 from pipeline.train.trained_networks import fold_data
 from tests.conftest import ROOT
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, with_records
 
 paper = partial(TrainConfig, recipe="paper")
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
@@ -86,19 +85,6 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
             assert (values - alone[name]).abs().max() < 1e-4, name
 
 
-def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
-    config = TrainConfig(epochs=5, batch=8)
-    parts = [np.arange(40), np.arange(17)]
-    data = fold_data(features, [Normaliser.fit(features, rows, config) for rows in parts])
-    members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
-    together = fit_members(data, members, TINY, config)
-    for position, member in enumerate(members):
-        alone = fit_members(data, [member], TINY, config)
-        for name, values in alone.state.items():
-            torch.testing.assert_close(together.state[name][position], values[0], atol=1e-5, rtol=1e-4)
-    assert together.losses.shape == (5, 2)
-
-
 def test_it_learns_the_planted_asymmetry() -> None:
     features = made_features(90, channels=8, scene=12, lag=False, noise=0.05)
     rows, held_out = np.arange(60), np.arange(60, 90)
@@ -112,14 +98,19 @@ def test_it_learns_the_planted_asymmetry() -> None:
     assert run.losses[-1].mean() < run.losses[0].mean() / 2
 
 
+def equal_networks(run: TrainedModel, other: TrainedModel) -> bool:
+    """Whether all parameters are equal to the bit."""
+    return all(torch.equal(values, other.networks.state[name]) for name, values in run.networks.state.items())
+
+
 def test_training_is_reproducible(features: FeatureSet) -> None:
-    runs = [TrainedModel.fit(features, TrainConfig(networks=2, epochs=3, batch=16), TINY) for _ in range(2)]
-    assert all(
-        torch.equal(runs[0].networks.state[name], runs[1].networks.state[name]) for name in runs[0].networks.state
-    )
-    other = TrainedModel.fit(features, TrainConfig(networks=2, epochs=3, batch=16, seed=1), TINY)
-    assert not torch.equal(runs[0].networks.state["encoder.weight"], other.networks.state["encoder.weight"])
-    assert not torch.equal(runs[0].networks.state["encoder.weight"][0], runs[0].networks.state["encoder.weight"][1])
+    config = TrainConfig(networks=2, epochs=3, batch=16)
+    first, again = (TrainedModel.fit(features, config, TINY) for _ in range(2))
+    other = TrainedModel.fit(features, config.model_copy(update={"seed": 1}), TINY)
+    weights = first.networks.state["encoder.weight"]
+    assert equal_networks(first, again)
+    assert not torch.equal(weights, other.networks.state["encoder.weight"])
+    assert not torch.equal(weights[0], weights[1])
 
 
 @pytest.fixture
@@ -137,18 +128,19 @@ def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_training_of_one_core_has_one_thread(features: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    threads, real = set[int](), StackTraining.epoch
+    threads, real = list[int](), StackTraining.epoch
 
     def epoch(self: StackTraining, number: int) -> torch.Tensor:
-        threads.add(torch.get_num_threads())
+        threads.append(torch.get_num_threads())
         return real(self, number)
 
     monkeypatch.setattr(StackTraining, "epoch", epoch)
     with torch_threads(3):
-        TrainedModel.fit(features, TrainConfig(networks=4, epochs=2), TINY, control=TrainingControl(cores=1))
-        assert threads == {1}
-        TrainedModel.fit(features, TrainConfig(networks=1, epochs=2), TINY, control=TrainingControl(cores=2))
-        assert threads == {1, 2}
+        for networks, cores in ((4, 1), (1, 2)):
+            control = TrainingControl(cores=cores)
+            TrainedModel.fit(features, TrainConfig(networks=networks, epochs=1), TINY, control=control)
+    assert {*threads[:-1]} == {1}
+    assert threads[-1] == 2
 
 
 @pytest.fixture(scope="module")
@@ -161,17 +153,12 @@ def undisturbed(features: FeatureSet) -> TrainedModel:
 def test_resume_is_equal_to_the_bit(
     features: FeatureSet, undisturbed: TrainedModel, tmp_path: Path, after: int, epochs_run: list[int]
 ) -> None:
-    config = undisturbed.recipe
+    config, stop = undisturbed.recipe, lambda: len(epochs_run) >= after
     with pytest.raises(Cancelled):
-        TrainedModel.fit(
-            features, config, TINY, control=TrainingControl(tmp_path, stop=lambda: len(epochs_run) >= after)
-        )
+        TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path, stop=stop))
     resumed = TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     assert len(epochs_run) == 2 * 12
-    assert all(
-        torch.equal(undisturbed.networks.state[name], resumed.networks.state[name])
-        for name in undisturbed.networks.state
-    )
+    assert equal_networks(undisturbed, resumed)
     assert np.array_equal(undisturbed.losses, resumed.losses)
     assert undisturbed.loss_epochs == resumed.loss_epochs
 
@@ -195,21 +182,16 @@ def test_a_kill_between_checkpoints_resumes_to_the_bit(
             TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     resumed = TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path))
     assert epochs_run == [*range(8), *range(5, 12)]
-    undisturbed = TrainedModel.fit(features, config, TINY)
-    assert all(
-        torch.equal(undisturbed.networks.state[name], resumed.networks.state[name])
-        for name in undisturbed.networks.state
-    )
+    assert equal_networks(TrainedModel.fit(features, config, TINY), resumed)
 
 
 def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epochs_run: list[int]) -> None:
     def progress(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
+    config, control = TrainConfig(networks=2, epochs=3000, batch=16), TrainingControl(progress=progress)
     with pytest.raises(KeyboardInterrupt):
-        TrainedModel.fit(
-            features, TrainConfig(networks=2, epochs=3000, batch=16), TINY, control=TrainingControl(progress=progress)
-        )
+        TrainedModel.fit(features, config, TINY, control=control)
     assert len(epochs_run) < 3000
 
 
@@ -217,43 +199,24 @@ def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(
     features: FeatureSet, tmp_path: Path, epochs_run: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = TrainConfig(networks=1, epochs=4, batch=16)
-    for given in (config, config.model_copy(update={"weight_decay": 0.45})):
+    whole, other = [0, 1, 2, 3], config.model_copy(update={"weight_decay": 0.45})
+
+    def epochs(given: TrainConfig) -> list[int]:
         epochs_run.clear()
         TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
-        assert epochs_run == [0, 1, 2, 3]
-    epochs_run.clear()
-    TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
-    assert epochs_run == []
+        return epochs_run
+
+    for given, expected in ((config, whole), (other, whole), (other, [])):
+        assert epochs(given) == expected
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "code_digest", lambda: "that of yesterday")
-        TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
-    TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
-    assert epochs_run == [0, 1, 2, 3] * 2
+        assert epochs(other) == whole
+    assert epochs(other) == whole
     (place,) = tmp_path.iterdir()
-    whole = place.read_bytes()
-    for damaged in (whole[:-100], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]):
-        epochs_run.clear()
+    content = place.read_bytes()
+    for damaged in (content[:-100], content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]):
         place.write_bytes(damaged)
-        TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
-        assert epochs_run == [0, 1, 2, 3]
-
-
-COMPUTE_NOTHING = {
-    *("data.datasets", "data.features", "data.keypoints", "data.store", "data.video", "data.weights"),
-    *("extractors.base", "extractors.features", "pipeline.cache", "pipeline.checks", "pipeline.observer"),
-    "pipeline.pool",
-}
-"""Packages and modules of which trainings take names, types, files and processes, but no number."""
-
-
-def test_what_trainings_import_counts_or_computes_nothing() -> None:
-    counted = {folder.replace("/", ".") for folder in checkpoint.CODE}
-    for path in (path for folder in checkpoint.CODE if "pipeline" in folder for path in (ROOT / folder).glob("*.py")):
-        named = (node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom))
-        for name in (name for name in named if name and name.partition(".")[0] in ("data", "extractors", "pipeline")):
-            short = ".".join(name.split(".")[:2])
-            module_of = {name, name.rpartition(".")[0]}
-            assert module_of & counted or short in COMPUTE_NOTHING, f"{path.name} imports {name}"
+        assert epochs(other) == whole
 
 
 @pytest.mark.parametrize("changed", ["models/aim.py", "pipeline/train/fit.py", "pipeline/systems/regressors.py"])
@@ -270,12 +233,11 @@ def test_the_code_of_networks_trainings_and_systems_counts(
 
 
 def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> None:
-    rows, rest = np.arange(20), np.arange(20, 40)
-    primary = features.primary.copy()
-    primary[rest] = 1e6
-    records = tuple(r if i < 20 else replace(r, labels=Labels(score=1e6)) for i, r in enumerate(features.records))
-    spoiled = replace(features, primary=primary, records=records)
-    honest, other = (Normaliser.fit(one, rows, paper(same_scale=True)).arrays() for one in (features, spoiled))
+    rows, primary = np.arange(20), features.primary.copy()
+    primary[20:] = 1e6
+    spoiled = with_records(features, lambda r, i: {} if i < 20 else {"labels": Labels(score=1e6)})
+    given = (features, replace(spoiled, primary=primary))
+    honest, other = (Normaliser.fit(one, rows, paper(same_scale=True)).arrays() for one in given)
     assert all(np.array_equal(values, other[name]) for name, values in honest.items())
 
 
@@ -313,61 +275,50 @@ def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
 
 
 def test_scores_are_scaled_to_ten_by_the_training_part(features: FeatureSet) -> None:
-    normaliser = Normaliser.fit(features, np.arange(40), paper())
-    labels = label_table(features.records)
+    normaliser, labels = Normaliser.fit(features, np.arange(40), paper()), label_table(features.records)
     scaled = normaliser.scale_scores(labels)
-    assert np.allclose(scaled.min(0), 0)
-    assert np.allclose(scaled.max(0), 10)
-    for column in range(3):
-        assert np.allclose(normaliser.unscale(scaled[:, column], column), labels[:, column])
+    assert np.allclose([scaled.min(0), scaled.max(0)], [[0] * 3, [10] * 3])
+    back = [normaliser.unscale(scaled[:, column], column) for column in range(3)]
+    assert np.allclose(np.transpose(back), labels)
 
 
 def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
-    records = tuple(
-        replace(r, labels=Labels(score=5.0)) if i % 2 else replace(r, labels=None)
-        for i, r in enumerate(features.records)
-    )
-    run = TrainedModel.fit(replace(features, records=records), TrainConfig(networks=1, epochs=2), TINY)
+    half = with_records(features, lambda _, i: {"labels": Labels(score=5.0) if i % 2 else None})
+    run = TrainedModel.fit(half, TrainConfig(networks=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
     assert all(values.isfinite().all() for values in run.networks.state.values())
-    unlabelled = replace(features, records=tuple(replace(r, labels=None) for r in records))
+    unlabelled = with_records(features, lambda *_: {"labels": None})
     with pytest.raises(AimError, match=r"at least 2 labelled.*\. Give the labels of the data set, or check"):
         TrainedModel.fit(unlabelled, TrainConfig(), TINY)
     with pytest.raises(AimError, match=r"no performance of .* has a score\. Give the labels of the data set, or check"):
         Normaliser.fit(unlabelled, np.arange(40), TrainConfig())
 
 
-def test_without_scene_and_with_several_secondaries() -> None:
-    features = made_features(20, channels=5, scene=0, agents=2, trial=3)
-    run = TrainedModel.fit(features, TrainConfig(networks=2, epochs=2), replace(TINY, trial="mlp"))
-    predicted = run.predict(features)
+def test_without_scene_and_with_several_secondaries(features: FeatureSet) -> None:
+    other = made_features(20, channels=5, scene=0, agents=2, trial=3)
+    run = TrainedModel.fit(other, TrainConfig(networks=2, epochs=2), replace(TINY, trial="mlp"))
+    predicted = run.predict(other)
     assert np.isfinite(predicted.score).all()
-    assert predicted.execution is None
-    assert predicted.synchronisation is not None
-
-
-def test_a_network_that_does_not_fit_is_a_usage_error(features: FeatureSet) -> None:
+    assert (predicted.execution is None, predicted.synchronisation is None) == (True, False)
     with pytest.raises(UsageError, match="trial-level descriptors"):
         TrainedModel.fit(features, TrainConfig(networks=1, epochs=1), replace(TINY, trial="linear"))
 
 
 def test_dropout_rate_and_scale() -> None:
     drop = MemberDropout([np.random.Generator(np.random.SFC64(seed)) for seed in (0, 1)], [500, 300])
-    out = drop(torch.ones(2, 500, 64), 0.2)
-    assert ((out == 0) | (out == 1.25)).all()
-    assert float((out[0] == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
-    assert float((out[1, :300] == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
-    assert not torch.equal(out[0, :300], out[1, :300])
+    first, second = (out[:300] for out in drop(torch.ones(2, 500, 64), 0.2))
+    for out in (first, second):
+        assert ((out == 0) | (out == 1.25)).all()
+        assert float((out == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert not torch.equal(first, second)
 
 
 def test_batches_are_even_and_cover_every_row_once() -> None:
     members = [Member(0, 0, np.arange(188), 1), Member(1, 0, np.arange(7, 140), 2)]
-    generators = [np.random.Generator(np.random.SFC64(m.seed)) for m in members]
-    batches = draw_batches(members, generators, 64)
-    assert np.transpose([counts for _, counts in batches]).tolist() == [[63, 63, 62], [45, 44, 44]]
+    batches = draw_batches(members, [np.random.Generator(np.random.SFC64(m.seed)) for m in members], 64)
+    assert [counts.tolist() for _, counts in batches] == [[63, 45], [63, 44], [62, 44]]
     for m, member in enumerate(members):
-        rows_drawn = np.concatenate([rows[m, : counts[m]] for rows, counts in batches])
-        assert sorted(rows_drawn.tolist()) == member.rows.tolist()
+        assert sorted(row for rows, counts in batches for row in rows[m, : counts[m]]) == member.rows.tolist()
 
 
 def test_the_papers_schedule() -> None:
