@@ -74,7 +74,7 @@ def test_flags_as_people_read_them(snapshot: SnapshotAssertion) -> None:
     ] + [(str(facts), Facts(**facts)) for facts in FACTS]
     assert "\n".join(f"{name}\n  {described(facts)}" for name, facts in cases) == snapshot
     ran = {name for _, facts in cases for name in find_flags(facts)[1]}
-    assert {*CHECKS} - ran == {"quality against training"}, "the tests below have this one"
+    assert {*CHECKS} - ran == {"quality against training", "difficulty"}, "other tests have these"
 
 
 @pytest.mark.parametrize(("place", "measure"), COMPARED.items(), ids=lambda value: str(value)[:40])
