@@ -28,10 +28,9 @@ from rich.console import Console
 from rich.table import Table
 
 from data.video import decode
-from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_flow.border import Border, lay_out
 from extractors.camera_flow.pair_motion import AlignedPair, PairFlow
-from extractors.camera_flow.stage import COLUMNS, REACH, ROWS
+from extractors.camera_flow.stage import COLUMNS, REACH, ROWS, CameraFlowConfig
 from models.tvl1_kernels import Image
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 

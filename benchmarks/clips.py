@@ -29,8 +29,8 @@ from rich.table import Table
 from benchmarks.pose import Clip
 from data.stage_files import StageFiles
 from data.weights import weight_files as weights
-from extractors.clips import Clips, ClipsConfig
 from extractors.clips.runtimes import Network, running
+from extractors.clips.stage import Clips, ClipsConfig
 from extractors.state_dicts import read_tensors
 from models import i3d
 from models.clip_network import ClipNetwork

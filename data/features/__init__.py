@@ -1,13 +1,4 @@
 """Features that somebody else computed: arrays by performance, which take the place of stages and of videos."""
 
 from data.features.feature_files import read_features
-from data.features.named_features import (
-    PARTS,
-    NamedFeatures,
-    kind_of_part,
-    named_features,
-    names_of,
-    with_features,
-)
-
-__all__ = ["PARTS", "NamedFeatures", "kind_of_part", "named_features", "names_of", "read_features", "with_features"]
+from data.features.named_features import PARTS, kind_of_part, named_features, names_of, with_features

@@ -1,7 +1,7 @@
 """Files and arrays: local paths and object stores, atomic writes, HDF5 outputs, tensors."""
 
 from data.store.addresses import address, is_remote, is_shared, local_path, refuse_ambiguous, refuse_unknown
-from data.store.arrays import Array, ArraySpec, ContractError, OutputSpec, StageOutput
+from data.store.arrays import Array, ArraySpec, OutputSpec, StageOutput
 from data.store.atomic_writes import atomic_path, write_bytes, write_text
 from data.store.files import (
     absence,
@@ -13,41 +13,6 @@ from data.store.files import (
     read_regular,
     sha256_file,
 )
-from data.store.local_folder import LocalFile, LocalFolder, Siblings, following
+from data.store.local_folder import LocalFile, LocalFolder, Siblings
 from data.store.remote import RemoteFile, RemoteFolder, Storage, push_to_hub
 from data.store.scratch import fetched, sweep_scratch
-
-__all__ = [
-    "Array",
-    "ArraySpec",
-    "ContractError",
-    "LocalFile",
-    "LocalFolder",
-    "OutputSpec",
-    "RemoteFile",
-    "RemoteFolder",
-    "Siblings",
-    "StageOutput",
-    "Storage",
-    "absence",
-    "address",
-    "atomic_path",
-    "expanded",
-    "fetched",
-    "files_below",
-    "following",
-    "is_remote",
-    "is_shared",
-    "local_path",
-    "open_regular",
-    "parse_json",
-    "push_to_hub",
-    "read_json",
-    "read_regular",
-    "refuse_ambiguous",
-    "refuse_unknown",
-    "sha256_file",
-    "sweep_scratch",
-    "write_bytes",
-    "write_text",
-]

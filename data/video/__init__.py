@@ -6,24 +6,3 @@ from data.video.records import LABELS, Labels, Listing, Phase, Record
 from data.video.video_search import VIDEO_SUFFIXES, find_videos
 from data.video.web_media import embed_video, jpeg, key_frames
 from data.video.writer import trim_video, write_video
-
-__all__ = [
-    "LABELS",
-    "VIDEO_SUFFIXES",
-    "Frame",
-    "FrameFolder",
-    "Labels",
-    "Listing",
-    "Phase",
-    "Picture",
-    "Record",
-    "VideoInfo",
-    "decode",
-    "embed_video",
-    "find_videos",
-    "jpeg",
-    "key_frames",
-    "probe",
-    "trim_video",
-    "write_video",
-]

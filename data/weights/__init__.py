@@ -13,19 +13,3 @@ from data.weights.weight_files import (
     weights_dir,
     whole,
 )
-
-__all__ = [
-    "REGISTRY",
-    "ListedWeights",
-    "cache_dir",
-    "compiled_dir",
-    "digest",
-    "downloaded",
-    "fetch",
-    "kept_model",
-    "list_weights",
-    "locate",
-    "read_network",
-    "weights_dir",
-    "whole",
-]

@@ -1,5 +1,1 @@
 """Stage `camera_flow`: the camera's motion between two frames, from the optical flow at the border of the picture."""
-
-from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
-
-__all__ = ["CameraFlow", "CameraFlowConfig"]

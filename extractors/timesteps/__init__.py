@@ -4,5 +4,3 @@ from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.roles import NO_AGENT
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from extractors.timesteps.trial_descriptors import direction
-
-__all__ = ["NO_AGENT", "Timesteps", "TimestepsConfig", "direction", "exchange_map", "mirror_map"]

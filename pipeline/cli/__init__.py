@@ -6,5 +6,3 @@ interrupts.handle_while_importing()
 
 from pipeline.cli.cli_main import main  # noqa: E402
 from pipeline.cli.command_tree import app  # noqa: E402
-
-__all__ = ["app", "main"]

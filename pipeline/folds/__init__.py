@@ -1,10 +1,9 @@
 """One loop over folds: systems are fitted and predict once for each training part, and rows read the predictions."""
 
-from pipeline.folds.fit_predict import Training, TrainingError, fit_predict
+from pipeline.folds.fit_predict import Training, fit_predict
 from pipeline.folds.fold import Fold, folds_of, inner_folds
 from pipeline.folds.rows import (
     COMBINED,
-    FoldPredictions,
     Row,
     best_candidate,
     best_on_test,
@@ -15,23 +14,3 @@ from pipeline.folds.rows import (
     watching,
 )
 from pipeline.folds.training_runner import TrainingRunner
-
-__all__ = [
-    "COMBINED",
-    "Fold",
-    "FoldPredictions",
-    "Row",
-    "Training",
-    "TrainingError",
-    "TrainingRunner",
-    "best_candidate",
-    "best_on_test",
-    "chosen_epoch",
-    "combination",
-    "fit_predict",
-    "folds_of",
-    "inner_folds",
-    "last_epoch",
-    "predict_folds",
-    "watching",
-]

@@ -12,18 +12,6 @@ shows, and the next question is a function of the answers. Modules:
 """
 
 from pipeline.label.label_summary import LabelSummary, label_summary, summary_as_json
-from pipeline.label.label_table import VideoLabel, write_labels, write_phases
+from pipeline.label.label_table import write_labels, write_phases
 from pipeline.label.pair_lists import import_pairs
-from pipeline.label.questions import RatingSession, find_session
-
-__all__ = [
-    "LabelSummary",
-    "RatingSession",
-    "VideoLabel",
-    "find_session",
-    "import_pairs",
-    "label_summary",
-    "summary_as_json",
-    "write_labels",
-    "write_phases",
-]
+from pipeline.label.questions import find_session

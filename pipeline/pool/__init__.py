@@ -4,15 +4,3 @@ from pipeline.pool.local_pool import ProcessPool, ThreadPool
 from pipeline.pool.ray_pool import RayPool, pool_of
 from pipeline.pool.run_on_workers import MOST_LOST, run_items
 from pipeline.pool.worker_pool import Pool, Start, Tell
-
-__all__ = [
-    "MOST_LOST",
-    "Pool",
-    "ProcessPool",
-    "RayPool",
-    "Start",
-    "Tell",
-    "ThreadPool",
-    "pool_of",
-    "run_items",
-]

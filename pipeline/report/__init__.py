@@ -15,16 +15,3 @@ from pipeline.report.report_pages import (
     write_comparison_page,
     write_scores_page,
 )
-
-__all__ = [
-    "ReportData",
-    "ScoredVideos",
-    "compare_videos",
-    "folder_page",
-    "plot_report",
-    "render_report",
-    "write_comparison_page",
-    "write_evaluation",
-    "write_report",
-    "write_scores_page",
-]

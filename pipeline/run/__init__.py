@@ -19,28 +19,3 @@ from pipeline.run.inputs import completed, data_set_at, dataset_records, list_in
 from pipeline.run.plan import Plan, Planner
 from pipeline.run.prune import prune
 from pipeline.run.runner import Result
-
-__all__ = [
-    "STOPPED",
-    "DryRun",
-    "ExtractRun",
-    "Outputs",
-    "Plan",
-    "Planner",
-    "Previews",
-    "Result",
-    "Status",
-    "StatusRow",
-    "Summary",
-    "completed",
-    "data_set_at",
-    "dataset_records",
-    "feasible_config",
-    "list_inputs",
-    "plan_costs",
-    "prune",
-    "run",
-    "run_extract",
-    "shard_of",
-    "status_rows",
-]

@@ -6,5 +6,3 @@ disk within limits), `submissions` (a folder each), `submission_queue` (one afte
 """
 
 from pipeline.serve.server import run_app, run_server
-
-__all__ = ["run_app", "run_server"]

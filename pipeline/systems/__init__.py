@@ -4,16 +4,3 @@ from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.system import NetworkSystem, Predictions, SimpleSystem, System, outside_system
-
-__all__ = [
-    "PUBLISHED_ROWS",
-    "AimSystem",
-    "NetworkSystem",
-    "Predictions",
-    "PublishedSystem",
-    "SimpleSystem",
-    "System",
-    "outside_system",
-    "published_systems",
-    "trivial_baselines",
-]

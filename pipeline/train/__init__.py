@@ -3,27 +3,7 @@
 from pipeline.train.augment import training_set
 from pipeline.train.difficulty import check_difficulties, difficulties, factors, without_difficulty
 from pipeline.train.feature_set import task_rows
-from pipeline.train.fit import TrainingControl, fit_members
+from pipeline.train.fit import TrainingControl
 from pipeline.train.normalise import NO_LABELS_FIX, SCORES, Normaliser, label_table
 from pipeline.train.stack_training import Stop, input_sizes, loss_epochs
 from pipeline.train.trained_networks import TrainedNetworks, fold_data
-
-__all__ = [
-    "NO_LABELS_FIX",
-    "SCORES",
-    "Normaliser",
-    "Stop",
-    "TrainedNetworks",
-    "TrainingControl",
-    "check_difficulties",
-    "difficulties",
-    "factors",
-    "fit_members",
-    "fold_data",
-    "input_sizes",
-    "label_table",
-    "loss_epochs",
-    "task_rows",
-    "training_set",
-    "without_difficulty",
-]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.store.arrays import Array, Floats, StageOutput
-from extractors.skeleton import SkeletonJoints
+from extractors.skeleton.stage import SkeletonJoints
 
 STANDING = np.array(
     [[0, -62], [3, -65], [-3, -65], [7, -62], [-7, -62], [14, -45], [-14, -45], [20, -28], [-20, -28], [22, -12],

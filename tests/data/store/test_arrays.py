@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from data.store import Array, ArraySpec, ContractError, OutputSpec, StageOutput
+from data.store import Array, ArraySpec, OutputSpec, StageOutput
 from data.store import hdf5 as store
+from data.store.arrays import ContractError
 
 SPECS = {
     "time": ArraySpec(("frame",), "s", "presentation time"),
