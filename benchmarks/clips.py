@@ -4,14 +4,12 @@
 
 Every round times one matrix product of torch and one clip per runtime, one after the other. So other work on the
 machine slows all of them alike. The share of the matrix-multiply rate is taken within each round; the table shows its
-median and the best. `stage` is the whole stage `clips` on rendered 102-frame dives: decoding, cutting, ten clips, clip
+median. `stage` is the whole stage `clips` on rendered 102-frame dives: decoding, cutting, ten clips, clip
 after clip.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import tempfile
@@ -23,9 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import options, show, write
 from benchmarks.pose import Clip
 from data.stage_files import StageFiles
 from data.weights import weight_files as weights
@@ -72,10 +69,9 @@ def matmul_seconds(a: torch.Tensor, b: torch.Tensor) -> float:
     return time.perf_counter() - start
 
 
-def torch_forward(*, fold: bool, kind: torch.dtype = torch.float32) -> Forward:
-    """I3D in torch, as published or with its batch normalisation folded."""
-    module = ClipNetwork(_network(fold), (0.5,) * 3, (0.5,) * 3).eval()
-    module.network.to(kind)
+def torch_forward() -> Forward:
+    """I3D in torch, as published."""
+    module = _network()
 
     def forward(clip: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -90,9 +86,9 @@ def openvino_forward(precision: Any, threads: int) -> Forward:
     return lambda clip: start(clip)()[0]
 
 
-def _network(fold: bool) -> i3d.I3D:
+def _network() -> ClipNetwork:
     network = i3d.load(read_tensors(FILES.content(WEIGHTS), WEIGHTS))
-    return network.fold() if fold else network
+    return ClipNetwork(network, (0.5,) * 3, (0.5,) * 3).eval()
 
 
 Seconds = dict[str, list[float]]
@@ -113,25 +109,18 @@ def measure(runtimes: dict[str, Forward], clips: NDArray[np.uint8], rounds: int)
     return seconds, products
 
 
-def errors(runtimes: dict[str, Forward], clips: NDArray[np.uint8]) -> dict[str, dict[str, float]]:
+def errors(runtimes: dict[str, Forward], clips: NDArray[np.uint8]) -> dict[str, dict[str, Any]]:
     """Difference of each runtime's logits from those of the first, over all clips."""
-    truth: NDArray[np.float32] | None = None
-    rates: dict[str, dict[str, float]] = {}
-    for name, forward in runtimes.items():
-        logits = np.concatenate([forward(clip[None]) for clip in clips])
-        truth = logits if truth is None else truth
-        difference = np.abs(logits - truth)
-        rates[name] = {
-            "max": float(difference.max()),
-            "mean": float(difference.mean()),
-            "relative": float(np.linalg.norm(logits - truth) / np.linalg.norm(truth)),
-            "same_top1": float((logits.argmax(1) == truth.argmax(1)).mean()),
-        }
-    return rates
+    logits = {name: np.concatenate([forward(clip[None]) for clip in clips]) for name, forward in runtimes.items()}
+    truth = next(iter(logits.values()))
+    return {
+        name: {"off, max": np.abs(of - truth).max(), "same top": (of.argmax(1) == truth.argmax(1)).mean()}
+        for name, of in logits.items()
+    }
 
 
-def stage_rate(paths: list[Path], threads: int) -> Iterator[dict[str, float]]:
-    """Per dive: seconds of the stage, of decoding alone, and of a matrix product before and after it."""
+def stage_rate(paths: list[Path], threads: int) -> Iterator[tuple[float, float]]:
+    """Per dive: seconds of the stage a clip, and of a matrix product before and after it."""
     stage = Clips(ClipsConfig(device="cpu", runtime="openvino", threads=threads), FILES)
     a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
     stage.extract(Clip(paths[0]))
@@ -141,12 +130,7 @@ def stage_rate(paths: list[Path], threads: int) -> Iterator[dict[str, float]]:
         output = stage.extract(Clip(path))
         took = time.perf_counter() - start
         after = min(matmul_seconds(a, b) for _ in range(3))
-        start = time.perf_counter()
-        for _ in Clip(path).frames():
-            pass
-        alone = time.perf_counter() - start
-        clips = float(output.quality["clips"] or 0)
-        yield {"seconds": took, "decode": alone, "product": (before + after) / 2, "clips": clips}
+        yield took / float(output.quality["clips"] or 1), (before + after) / 2
 
 
 def dives(folder: Path, count: int) -> list[Path]:
@@ -169,69 +153,39 @@ def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
     return np.stack(pictures)
 
 
-def report(rows: dict[str, dict[str, float]], gflop: float, console: Console) -> None:
-    """Print the table."""
-    table = Table(title=f"I3D, 16 x 224 x 224, {gflop:.1f} GFLOP a clip")
-    table.add_column("runtime", no_wrap=True)
-    for title in ("ms a clip", "of matmul", "at best", "off, max", "same top"):
-        table.add_column(title, justify="right")
-    for name, row in rows.items():
-        table.add_row(
-            name,
-            f"{row['ms']:.0f}",
-            f"{row['share']:.0%}",
-            f"{row['best']:.0%}",
-            f"{row['max']:.1e}" if "max" in row else "",
-            f"{row['same_top1']:.0%}" if "same_top1" in row else "",
-        )
-    console.print(table)
-
-
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "clips.json")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores this process may use")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/clips.json"))
     given = parser.parse_args()
     threads = given.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     weights.fetch(WEIGHTS)
-    gflop = count_flops(ClipNetwork(_network(False), (0.5,) * 3, (0.5,) * 3)) / 1e9
     runtimes = {
-        "torch fp32": torch_forward(fold=False),
-        "torch fp32, folded": torch_forward(fold=True),
+        "torch fp32": torch_forward(),
         "openvino fp32": openvino_forward("fp32", threads),
         "openvino bf16": openvino_forward("bf16", threads),
-        "openvino fp16": openvino_forward("fp16", threads),
-        "torch bf16, folded": torch_forward(fold=True, kind=torch.bfloat16),
     }
-    product = 2.0 * MATRIX**3 / 1e9
+    clip, product = count_flops(_network()) / 1e9, 2.0 * MATRIX**3 / 1e9
     with tempfile.TemporaryDirectory() as folder:
         paths = dives(Path(folder), 3)
         clips = real_clips(paths)
         off = errors(runtimes, clips)
         seconds, products = measure(runtimes, clips, given.rounds)
-        rows: dict[str, dict[str, float]] = {}
-        for name, took in seconds.items():
-            shares = [gflop / s / (product / p) for s, p in zip(took, products, strict=True)]
-            rows[name] = _row(min(took), shares) | off[name]
-        runs = list(stage_rate(paths * max(given.rounds // 3, 1), threads))
-    shares = [gflop * r["clips"] / r["seconds"] / (product / r["product"]) for r in runs]
-    rows["stage, with decoding"] = _row(min(r["seconds"] / r["clips"] for r in runs), shares)
-    decoding = statistics.median(r["decode"] / r["seconds"] for r in runs)
-    rate = product / min(products)
-    console = Console()
-    report(rows, gflop, console)
-    machine = f"{threads} threads, {rate:.0f} GFLOP/s in a {MATRIX} matrix product"
-    console.print(f"{machine}; decoding alone takes {decoding:.0%} of the stage's time")
-    result = {"threads": threads, "gflop": gflop, "matmul_gflops": rate, "decode_share": decoding, "rows": rows}
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=2), encoding="utf-8")
-
-
-def _row(best_seconds: float, shares: list[float]) -> dict[str, float]:
-    return {"ms": 1e3 * best_seconds, "share": statistics.median(shares), "best": max(shares)}
+        stage = list(stage_rate(paths * max(given.rounds // 3, 1), threads))
+    took = {name: list(zip(each, products, strict=True)) for name, each in seconds.items()}
+    rows = [
+        {
+            "runtime": name,
+            "ms a clip": 1e3 * min(each for each, _ in times),
+            "of matrix products": statistics.median(clip / each * matmul / product for each, matmul in times),
+            **off.get(name, {"off, max": "", "same top": ""}),
+        }
+        for name, times in {**took, "stage, with decoding": stage}.items()
+    ]
+    show(f"I3D, 16 x 224 x 224, {clip:.1f} GFLOP a clip, {threads} threads", rows)
+    write(given.out, {"threads": threads, "gflop": clip, "matmul_gflops": product / min(products), "rows": rows})
 
 
 if __name__ == "__main__":

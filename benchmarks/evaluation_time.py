@@ -1,17 +1,15 @@
-"""Seconds that `evaluate` and `leaderboard` take on sets like JIGSAWS, and the correlations that they give.
+"""Seconds that `evaluate` takes on a set like JIGSAWS.
 
-    python -m benchmarks.evaluation_time [--only 4fold] [--seeds 1] [--checkout DIR] [--out FILE]
+    python -m benchmarks.evaluation_time [--only 4fold] [--checkout DIR] [--out FILE]
 
 The set: 103 trials of 3 tasks by 8 users in two views, 50 to 130 seconds each. Its kinematics are synthetic
 (`synthetic.tiny_jigsaws`) and pass the stages `kinematics` and `timesteps`. The score moves some channels and the scene
-of a view; the views share most of the scene's noise. The set is packed once a seed and evaluated by the command line,
-each command twice: the second time it finds all trainings in the folder of the first.
+of a view; the views share most of the scene's noise. The set is packed once and evaluated by the command line, each
+command twice: the second time it finds all trainings in the folder of the first.
 
     4fold   evaluate --config jigsaws                                     target 240 s on two quiet cores
     louo    evaluate --config jigsaws --set protocol=louo                 target 600 s
     quick   evaluate --config jigsaws --quick                             target  60 s
-    board   leaderboard --config jigsaws, on the 39 trials of Suturing    target 600 s
-    boards  leaderboard --config jigsaws, on 14 trials of each task       target 600 s
 
 On a machine with other work, compare processor time with the target times the number of cores. `--checkout` evaluates
 with the program in another folder, such as an older version, on the same set.
@@ -19,9 +17,6 @@ with the program in another folder, such as an older version, on the same set.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import resource
 import shutil
 import subprocess
@@ -33,9 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import options, show, write
 from data.store.arrays import Floats
 from pipeline.api import extract
 from pipeline.api import pack as pack_features
@@ -44,21 +38,8 @@ from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 
-COMMANDS = {
-    "4fold": (240, "jigsaws", ("evaluate",)),
-    "louo": (600, "jigsaws", ("evaluate", "--set", "protocol=louo")),
-    "quick": (60, "jigsaws", ("evaluate", "--quick")),
-    "board": (600, "suturing", ("leaderboard",)),
-    "boards": (600, "short", ("leaderboard",)),
-}
-"""By name: target in seconds, the set, and the words of the command beside `--config jigsaws`."""
-
-SETS: dict[str, dict[str, int | None]] = {
-    "jigsaws": {"Knot_Tying": None, "Needle_Passing": None, "Suturing": None},
-    "suturing": {"Suturing": None},
-    "short": {"Knot_Tying": 14, "Needle_Passing": 14, "Suturing": 14},
-}
-"""By name: tasks and the number of their trials; None: all of JIGSAWS."""
+COMMANDS = {"4fold": (240, ()), "louo": (600, ("--set", "protocol=louo")), "quick": (60, ("--quick",))}
+"""By name: target in seconds, and the words of the command beside `evaluate --config jigsaws`."""
 
 ROWS = {"Knot_Tying": 1500, "Needle_Passing": 2700, "Suturing": 2900}
 """Least kinematics rows of a trial, at 30 a second; a trial has up to a third more."""
@@ -67,19 +48,18 @@ SCENE, PATTERNS, SHOWN = 400, 24, 12
 """Entries of the scene, patterns that they are mixed from, and channels of an agent that show the score."""
 
 
-def made_jigsaws(folder: Path, name: str, seed: int) -> Path:
-    """The packed features of a synthetic JIGSAWS, one of `SETS`; made once."""
-    place = folder / f"{name}-{seed}.h5"
+def made_jigsaws(folder: Path) -> Path:
+    """The packed features of a synthetic JIGSAWS; made once."""
+    place, root = folder / "jigsaws.h5", folder / "jigsaws"
     if place.exists():
         return place
-    root = folder / f"{name}-{seed}"
-    for task, trials in SETS[name].items():
-        make_jigsaws(root, trials=trials, tasks=(task,), rows=ROWS[task], seed=seed, videos=False)
+    for task, rows in ROWS.items():
+        make_jigsaws(root, trials=None, tasks=(task,), rows=rows, videos=False)
     settings = {"dataset.root": str(root), "stages": ["kinematics", "timesteps"], "timesteps.scene": ""}
-    common: dict[str, Any] = {"config": "jigsaws", "overrides": settings, "cache": folder / f"cache-{name}-{seed}"}
+    common: dict[str, Any] = {"config": "jigsaws", "overrides": settings, "cache": folder / "cache"}
     extract(workers=0, **common)
     kinematics = read_pack(pack_features(out=folder / "one-view.h5", **common).path)
-    write_pack(place, two_views(with_skill(kinematics, seed), seed))
+    write_pack(place, two_views(with_skill(kinematics)))
     return place
 
 
@@ -89,12 +69,12 @@ def standard_scores(trials: FeatureSet) -> Floats:
     return np.asarray((scores - scores.mean()) / scores.std())
 
 
-def with_skill(trials: FeatureSet, seed: int) -> FeatureSet:
+def with_skill(trials: FeatureSet) -> FeatureSet:
     """The trials with `SHOWN` channels of each agent moved by the score and noise.
 
     Without them, 25 trials teach no network the relation that `make_jigsaws` plants.
     """
-    rng, moved = np.random.default_rng(seed), {}
+    rng, moved = np.random.default_rng(0), {}
     for name in ("primary", "secondary"):
         values = getattr(trials, name).copy()
         channels = rng.choice(values.shape[-1], SHOWN, replace=False)
@@ -105,9 +85,9 @@ def with_skill(trials: FeatureSet, seed: int) -> FeatureSet:
     return replace(trials, **moved)
 
 
-def two_views(trials: FeatureSet, seed: int) -> FeatureSet:
+def two_views(trials: FeatureSet) -> FeatureSet:
     """Every trial in two views: the same kinematics, and scenes that differ by noise."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     patterns = rng.normal(size=(PATTERNS, SCENE)) / np.arange(1, PATTERNS + 1)[:, None]
     shared = rng.normal(size=(len(trials), trials.primary.shape[1], PATTERNS))
     shared[..., 5] += 0.5 * standard_scores(trials)[:, None]
@@ -122,18 +102,15 @@ def two_views(trials: FeatureSet, seed: int) -> FeatureSet:
     return views[0].followed_by(views[1])
 
 
-def timed(pack: Path, name: str, seed: int, out: Path, checkout: Path) -> dict[str, Any]:
-    """Seconds and correlations of one command, and its seconds when all its trainings are finished."""
-    target, _, words = COMMANDS[name]
-    settings = ["--config", "jigsaws", "--pack", str(pack), "--set", f"train.seed={seed}", "--out", str(out)]
-    command = [sys.executable, "run_pipeline.py", *words, *settings]
+def timed(pack: Path, name: str, out: Path, checkout: Path) -> dict[str, Any]:
+    """Seconds of one command, and its seconds when all its trainings are finished."""
+    target, words = COMMANDS[name]
+    settings = ["--config", "jigsaws", "--pack", str(pack), "--out", str(out)]
+    command = [sys.executable, "run_pipeline.py", "evaluate", *words, *settings]
     shutil.rmtree(out, ignore_errors=True)
     seconds, cpu = seconds_of(command, checkout, out.parent / f"{out.name}.log")
     resumed, _ = seconds_of(command, checkout, out.parent / f"{out.name}.log")
-    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    systems = {name: correlations(system) for name, system in results["systems"].items()}
-    times = {"seconds": seconds, "cpu_seconds": cpu, "target": target, "resumed_seconds": resumed}
-    return {"command": name, **times, "systems": systems}
+    return {"command": name, "seconds": seconds, "target": target, "CPU seconds": cpu, "resumed in s": resumed}
 
 
 def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float, float]:
@@ -145,53 +122,20 @@ def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float
     return seconds, used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
 
 
-def correlations(system: dict[str, Any]) -> dict[str, Any]:
-    """Correlations averaged over tasks, and the deviation of single networks, averaged over tasks."""
-    average = system["average"]
-    tasks = system["tasks"].values()
-    networks = [[one["rho"] for one in task["networks"] if one["rho"] is not None] for task in tasks]
-    single = min(map(len, networks)) < 2
-    return {
-        "rho": average["rho"]["value"],
-        "fisher": average["per_fold"]["fisher"],
-        "mean": average["per_fold"]["arithmetic"],
-        "deviation_of_networks": None if single else float(np.mean([np.std(each, ddof=1) for each in networks])),
-    }
-
-
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "evaluation_time.json")
     parser.add_argument("--only", choices=COMMANDS, action="append", help="repeat for several; default: all")
-    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--checkout", type=Path, default=Path(), help="folder of the program to measure")
     parser.add_argument("--folder", type=Path, default=Path("runs/benchmarks/evaluation_time"))
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/evaluation_time.json"))
     given = parser.parse_args()
     folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    measured = []
-    for seed in range(given.seeds):
-        for name in given.only or COMMANDS:
-            pack = made_jigsaws(folder, COMMANDS[name][1], seed)
-            out = folder / f"{given.checkout.resolve().name}-{name}-{seed}"
-            measured.append({"seed": seed, **timed(pack, name, seed, out, given.checkout)})
-            show(measured[-1])
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    report = {"cores": os.cpu_count(), "measured": measured}
-    given.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-
-def show(one: dict[str, Any]) -> None:
-    """Print the table of one command."""
-    took = f"{one['seconds']:.0f} s (target {one['target']}), {one['cpu_seconds']:.0f} s of processor time"
-    took += f", resumed in {one['resumed_seconds']:.0f} s"
-    grid = Table(title=f"{one['command']}, seed {one['seed']}: {took}", title_justify="left")
-    for column in ("system", "fisher", "mean", "together", "deviation of runs"):
-        grid.add_column(column)
-    for name, values in one["systems"].items():
-        grid.add_row(name, *("" if value is None else f"{value:.3f}" for value in values.values()))
-    Console().print(grid)
+    pack = made_jigsaws(folder)
+    outs = {name: folder / f"{given.checkout.resolve().name}-{name}" for name in given.only or COMMANDS}
+    rows = [timed(pack, name, out, given.checkout) for name, out in outs.items()]
+    show("103 trials of 3 tasks in two views", rows)
+    write(given.out, {"measured": rows})
 
 
 if __name__ == "__main__":

@@ -15,15 +15,13 @@ Prints the numbers and writes JSON.
 
 from __future__ import annotations
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from benchmarks.measuring import options, show, write
 from pipeline.checks.held_out import HeldOut
 from pipeline.checks.paired_test import paired_test
 from pipeline.evaluate.rank_intervals import Units, rank_agreement
@@ -58,7 +56,6 @@ def folds(draws: int) -> list[dict[str, Any]]:
             truth, fold, each = float(6 / np.pi * np.arcsin(r / 2)), np.arange(count) % number, np.arange(count)
             hits = sum(holds(HeldOut(*drawn(rng, fold, r), fold, each), truth) for _ in range(draws))
             rows.append({"n": count, "folds": number, "r": r, "coverage": hits / draws})
-            print("folds", rows[-1], flush=True)
     return rows
 
 
@@ -74,7 +71,6 @@ def users(draws: int) -> list[dict[str, Any]]:
                 own = np.tanh(np.arctanh(r) + between * rng.normal(size=USERS))[fold]
                 hits += holds(HeldOut(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, "folds")
             rows.append({"users": USERS, "trials": TRIALS, "r": r, "between": between, "coverage": hits / draws})
-            print("users", rows[-1], flush=True)
     return rows
 
 
@@ -98,7 +94,6 @@ def together(draws: int) -> list[dict[str, Any]]:
                 true, predicted, fold = made(1)
                 hits += holds(HeldOut(true, predicted, fold, user), truth, "groups")
             rows.append({"users": USERS, "folds": FOLDS, "r": r, "between": between, "coverage": hits / draws})
-            print("together", rows[-1], flush=True)
     return rows
 
 
@@ -121,19 +116,19 @@ def leads(draws: int) -> list[dict[str, Any]]:
             given = {str(i): [HeldOut(true, guess, fold, np.arange(count))] for i, guess in enumerate(guesses)}
             apart += any(lead.verdict != "tie" for lead in paired_test(given, "0")[1].values())
         rows.append({"n": count, "folds": number, "systems": 8, "some_separated": apart / draws})
-        print("leads", rows[-1], flush=True)
     return rows
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "interval_coverage.json")
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path("interval_coverage.json"))
     given = parser.parse_args()
-    measured = {"folds": folds(given.draws), "users": users(given.draws), "together": together(given.draws)}
-    measured["leads"] = leads(2 * given.draws)
-    given.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    parts = ((folds, given.draws), (users, given.draws), (together, given.draws), (leads, 2 * given.draws))
+    measured = {part.__name__: part(draws) for part, draws in parts}
+    for name, rows in measured.items():
+        show(name, rows)
+    write(given.out, measured)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,12 @@ Scores are of twice as many worlds. Two minutes of one core. Prints tables and w
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import options, show, write
 from data.store.arrays import Floats
 from models.agreement import agreement, intraclass
 from pipeline.label.bradley_terry import WITH_EQUAL, fit_scale
@@ -127,9 +123,8 @@ def of_mean_score(quality: float, leniency: float, judges: float) -> float:
 
 def main() -> None:
     """Run all parts, print the tables and write JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__, "label.json")
     parser.add_argument("--worlds", type=int, default=200)
-    parser.add_argument("--out", type=Path, default=Path("label.json"))
     given = parser.parse_args()
     worlds, many = (range(FIRST, FIRST + count) for count in (given.worlds, 2 * given.worlds))
     cases = [(n, r, q, c) for n in (12, 30) for r, c in ((1, 0), (2, 0), (4, 0), (4, 1)) for q in (0.5, 1.0, 2.0)]
@@ -138,13 +133,9 @@ def main() -> None:
         "pairs": [pairs(worlds, *case) for case in cases],
         "scores": [scores(many, quality, bias) for bias in (0.3, 0.8) for quality in (0.0, 0.5, 1.0, 2.0)],
     }
-    given.out.write_text(json.dumps(results, indent=1, default=float) + "\n", encoding="utf-8")
-    console = Console(width=160)
+    write(given.out, results)
     for name, rows in results.items():
-        table = Table(*rows[0], title=f"{name}, mean of the worlds")
-        for row in rows:
-            table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
-        console.print(table)
+        show(f"{name}, mean of the worlds", rows)
 
 
 if __name__ == "__main__":

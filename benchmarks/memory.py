@@ -16,27 +16,26 @@ the 500th may be at most 1.10 times that after the 20th.
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import numpy as np
-import typer
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import options, show, write
 from data.video import Picture, Record, decode, find_videos, write_video
 from extractors.pose.detections import Detections
 from pipeline.cache import Cache
-from pipeline.run import Planner
+from pipeline.run import Planner, Result
 from pipeline.run.runner import PlanRunner
 from pipeline.settings.config import Config, load_config
 from synthetic import render_dives
@@ -51,8 +50,7 @@ FIRST = 20
 SIZES = ((320, 180), (180, 320), (320, 240), (240, 240), (384, 160))
 """Width and height of the short videos, in turn."""
 
-app = typer.Typer(add_completion=False)
-console = Console(width=100)
+T = TypeVar("T")
 
 
 class MadePeople:
@@ -115,136 +113,110 @@ def write_sway(path: Path) -> None:
     write_video(path, (np.roll(shown, shift, axis=1)[60:420, 64:704] for shift in shifts), RATE)
 
 
-def result_of_a_child(arguments: list[str]) -> Any:
-    """The JSON that this program prints in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.memory", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    if done.returncode:
-        raise SystemExit(done.returncode)
-    return json.loads(done.stdout.splitlines()[-1])
+def in_a_child(call: Callable[..., T], *arguments: Any) -> T:
+    """What a function returns in a process of its own, with one thread."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
 
 
-def configured(overrides: list[str]) -> Config:
+def configured(overrides: Sequence[str]) -> Config:
     """The configuration of `configs/folder.yaml`, with one thread for the clip network."""
     return load_config("folder", ["clips.threads=1", *overrides])
 
 
-@app.command("one", hidden=True)
-def extract_one(
-    video: Path, cache: Path, made: bool = False, overrides: Annotated[list[str] | None, typer.Option()] = None
-) -> None:
-    """In a process of its own: extract one video and print memory as JSON."""
+def extract_one(video: Path, cache: Path, made: bool, overrides: Sequence[str]) -> dict[str, Any]:
+    """Extract one video, and tell the memory."""
     if made:
         mock.patch("extractors.pose.stage.load_backend", return_value=MadePeople()).start()
-    config, kept, measured = configured(overrides or []), Cache(cache), list[tuple[int, float]]()
+    config, kept, course = configured(overrides), Cache(cache), list[tuple[int, float]]()
 
     def progress(done: int, total: int, _: tuple[str, ...]) -> None:
-        if done >= (measured[-1][0] if measured else 0) + 250:
-            measured.append((done, resident(False)))
+        if done >= (course[-1][0] if course else 0) + 250:
+            course.append((done, resident(False)))
 
     start = time.perf_counter()
     plan = Planner(config, kept).plan(Record(id=video.name, path=video))
     result = PlanRunner(kept, threading.Event(), progress)(plan)
     kept.close()
-    memory = {"frames": result.frames, "peak_mib": resident(True), "end_mib": resident(False)}
-    failed = [str(failure) for failure in result.failed.values()]
-    times = {"seconds": time.perf_counter() - start, "failed": failed, "course": measured}
-    sys.stdout.write(json.dumps(memory | times) + "\n")
+    refuse_failed(result)
+    done, held = np.array(course[4:] or [(0, 0)], np.float64).T
+    slope = 1024 * float(np.polyfit(done, held, 1)[0]) if len(done) > 2 else ""
+    seconds = time.perf_counter() - start
+    return {"frames": result.frames, "peak MiB": resident(True), "KiB a frame, decoding": slope, "seconds": seconds}
+
+
+def refuse_failed(result: Result) -> None:
+    """Raise RuntimeError if a stage failed."""
+    if result.failed:
+        raise RuntimeError(f"extraction failed: {result.fault}")
 
 
 def ignored(*_: object) -> None:
     """Take no progress."""
 
 
-@app.command("many", hidden=True)
-def extract_many(folder: Path, cache: Path, overrides: Annotated[list[str] | None, typer.Option()] = None) -> None:
-    """In a process of its own: extract the videos of a folder and print memory after each as JSON."""
-    config, kept, held = configured(["clips.steps=1", *(overrides or [])]), Cache(cache), list[float]()
-    planner, runner, failed = Planner(config, kept), PlanRunner(kept, threading.Event(), ignored), list[str]()
+def extract_many(folder: Path, cache: Path, overrides: Sequence[str]) -> list[float]:
+    """Extract the videos of a folder, and tell the memory after each."""
+    config, kept, held = configured(["clips.steps=1", *overrides]), Cache(cache), list[float]()
+    planner, runner = Planner(config, kept), PlanRunner(kept, threading.Event(), ignored)
     for record in find_videos([folder]).records:
-        failed += map(str, runner(planner.plan(record)).failed.values())
+        refuse_failed(runner(planner.plan(record)))
         held.append(resident(False))
     kept.close()
-    sys.stdout.write(json.dumps({"held_mib": held, "failed": failed}) + "\n")
+    return held
 
 
-@app.command()
-def length(
-    seconds: Annotated[str, typer.Option(help="Lengths of the videos in seconds, comma separated.")] = "60,3600",
-    size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "1920x1080",
-    scene: Annotated[str, typer.Option(help="dive or shot.")] = "dive",
-    people: Annotated[str, typer.Option(help="network or made.")] = "network",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value")] = None,
-    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("runs/benchmarks/memory_length.json"),
-) -> None:
+def length(given: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """Peak memory of one process per length."""
-    rows = list[dict[str, Any]]()
-    with tempfile.TemporaryDirectory(prefix="aim-memory-") as temporary:
-        folder = Path(temporary)
-        pictures = folder / "pictures.mp4"
-        if scene == "dive":
-            render_dives(folder, 1, seed=20, frames=LOOP)
-            pictures = next((folder / "videos").glob("*.mp4"))
-        else:
-            write_sway(pictures)
-        width, height = (int(side) for side in size.split("x"))
-        for one in (1.0, *map(float, seconds.split(","))):
-            video = folder / f"{one:g}.mp4"
-            write_loop(video, pictures, one, (width, height))
-            given = [part for override in overrides or [] for part in ("--overrides", override)]
-            given += ["--made"] if people == "made" else []
-            rows.append(result_of_a_child(["one", str(video), str(folder / f"cache-{len(rows)}"), *given]))
-            rows[-1]["video_seconds"] = one
-            video.unlink()
-            if rows[-1]["failed"]:
-                raise SystemExit(f"extraction failed: {rows[-1]['failed']}")
-    del rows[0]  # a network that is compiled for the first time takes twice the memory
-    table = Table(
-        f"{size}, {scene}, {people}", "frames", "peak MiB", "by the first", "KiB a frame, decoding", "seconds"
-    )
-    for row in rows:
-        done, held = np.array(row["course"][4:] or [(0, 0)], np.float64).T
-        row["kib_per_frame"] = 1024 * float(np.polyfit(done, held, 1)[0]) if len(done) > 2 else None
-        row["by_first"] = row["peak_mib"] / rows[0]["peak_mib"]
-        slope = "" if row["kib_per_frame"] is None else f"{row['kib_per_frame']:+.2f}"
-        cells = f"{row['frames']}", f"{row['peak_mib']:.0f}", f"{row['by_first']:.3f}", slope, f"{row['seconds']:.0f}"
-        table.add_row(f"{row['video_seconds']:g} s", *cells)
-    console.print(table, f"target: at most {LENGTH_TARGET}")
-    _write(out, {"size": size, "scene": scene, "people": people, "set": overrides, "rows": rows})
+    pictures, rows = folder / "pictures.mp4", list[dict[str, Any]]()
+    if given.scene == "dive":
+        render_dives(folder, 1, seed=20, frames=LOOP)
+        pictures = next((folder / "videos").glob("*.mp4"))
+    else:
+        write_sway(pictures)
+    width, height = (int(side) for side in given.size.split("x"))
+    # First a second of video: a network that is compiled for the first time takes twice the memory.
+    for seconds in (1.0, *map(float, given.seconds.split(","))):
+        video = folder / f"{seconds:g}.mp4"
+        write_loop(video, pictures, seconds, (width, height))
+        made = in_a_child(extract_one, video, folder / f"cache-{len(rows)}", given.people == "made", given.set)
+        rows.append({"video in s": seconds, **made})
+        video.unlink()
+    return [row | {f"by the first (target {LENGTH_TARGET})": row["peak MiB"] / rows[1]["peak MiB"]} for row in rows[1:]]
 
 
-@app.command()
-def count(
-    videos: Annotated[int, typer.Option(min=FIRST + 1, help="Short videos.")] = 500,
-    frames: Annotated[int, typer.Option(min=2, help="Frames of each.")] = 12,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value")] = None,
-    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("runs/benchmarks/memory_count.json"),
-) -> None:
-    """Memory after each of many short videos."""
-    with tempfile.TemporaryDirectory(prefix="aim-memory-") as temporary:
-        folder = Path(temporary)
-        rng = np.random.default_rng(0)
-        for number in range(videos):
-            width, height = SIZES[number % len(SIZES)]
-            picture = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
-            write_video(folder / f"in/{number:04}.mp4", (np.roll(picture, 3 * i, axis=1) for i in range(frames)), RATE)
-        given = [part for override in overrides or [] for part in ("--overrides", override)]
-        result = result_of_a_child(["many", str(folder / "in"), str(folder / "cache"), *given])
-    if result["failed"]:
-        raise SystemExit(f"extraction failed: {result['failed'][0]}")
-    held = result["held_mib"]
-    ratio = max(held[FIRST:]) / held[FIRST - 1]
-    console.print(
-        f"after {FIRST} videos {held[FIRST - 1]:.0f} MiB, after {videos} {held[-1]:.0f} MiB, most {max(held):.0f}"
-    )
-    console.print(f"most after the {FIRST}th by the {FIRST}th: {ratio:.3f} (target {COUNT_TARGET})")
-    _write(out, {"videos": videos, "frames": frames, "set": overrides, "ratio": ratio, "held_mib": held})
+def count(given: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    """Memory after many short videos."""
+    rng = np.random.default_rng(0)
+    for number in range(given.videos):
+        width, height = SIZES[number % len(SIZES)]
+        picture = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
+        write_video(folder / f"in/{number:04}.mp4", (np.roll(picture, 3 * i, axis=1) for i in range(12)), RATE)
+    held = in_a_child(extract_many, folder / "in", folder / "cache", given.set)
+    ends = {f"MiB after {FIRST} videos": held[FIRST - 1], f"MiB after {given.videos}": held[-1], "most": max(held)}
+    return [ends | {f"most by the {FIRST}th (target {COUNT_TARGET})": max(held[FIRST:]) / held[FIRST - 1]}]
 
 
-def _write(out: Path, result: dict[str, Any]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"cores": len(os.sched_getaffinity(0)), **result}, indent=1) + "\n", encoding="utf-8")
+PARTS: dict[str, Callable[[argparse.Namespace, Path], list[dict[str, Any]]]] = {"length": length, "count": count}
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = options(__doc__, "memory.json")
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--seconds", default="60,3600", help="lengths of the videos, comma separated")
+    parser.add_argument("--size", default="1920x1080", help="width and height in pixels")
+    parser.add_argument("--scene", choices=("dive", "shot"), default="dive")
+    parser.add_argument("--people", choices=("network", "made"), default="network")
+    parser.add_argument("--videos", type=int, default=500, help=f"short videos, more than {FIRST}")
+    parser.add_argument("--set", action="append", default=[], help="section.key=value")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="aim-memory-") as folder:
+        rows = PARTS[given.part](given, Path(folder))
+    show(given.part, rows)
+    write(given.out, {name: value for name, value in vars(given).items() if name != "out"} | {"rows": rows})
 
 
 if __name__ == "__main__":
-    app()
+    main()

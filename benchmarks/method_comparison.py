@@ -9,18 +9,14 @@ validation chooses, and, as an oracle, the best epoch on the test part. Writes J
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
+from benchmarks.measuring import options, show, write
 from data.splits import Fold, kfold
 from data.store.arrays import Floats
 from data.video import Labels, Record
@@ -28,9 +24,8 @@ from models.aim_config import AimConfig
 from pipeline.evaluate import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.folds import Row, best_on_test, chosen_epoch, last_epoch, watching
-from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import PUBLISHED_ROWS, AimSystem, published_systems
+from pipeline.systems import AimSystem, published_systems
 from pipeline.train.feature_set import FeatureSet
 
 Cue = Literal["level", "time", "moment", "relation", "difficulty", "noise", "nothing"]
@@ -158,51 +153,26 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     if cue == CHOICE:
         features = features.take(np.arange(count))
         folds = kfold(features.records, k=4)
-    results = cross_validate(features, Protocol(folds, "planted"), systems).systems
-    task = {name: result.tasks[cue] for name, result in results.items()}
-    return {
-        "rho": {name: one.rho.value for name, one in task.items()},
-        "folds": {name: one.per_fold.arithmetic for name, one in task.items()},
-        "cpu_s": round(time.process_time() - started),
-    }
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def shown(value: float | None) -> str:
-    """A correlation: .83, or empty where undefined."""
-    return "" if value is None else f"{value:.2f}".replace("0.", ".", 1)
-
-
-def tables(results: dict[str, Any]) -> list[str]:
-    """Tables: correlation of each system, gain by the choice of the epoch."""
-    sets = results["sets"]
-    rows = [*PUBLISHED_ROWS, *(name + POSITIONS for name in LOCATED)]
-    names = [OURS, *(name for name in rows if any(name in one["rho"] for one in sets.values()))]
-    find = [[name, *(shown(one["rho"].get(name)) for one in sets.values())] for name in names]
-    endings = {"last epoch": "", "by inner validation": f", {CHOSEN}", "oracle": f", {ORACLE}"}
-    folds = sets[CHOICE]["folds"]
-    choice = [[name, *(shown(folds[name + end]) for end in endings.values())] for name in names if name in folds]
-    return [table(("system", *sets), find), table(("system", *endings), choice)]
+    results = cross_validate(features, Protocol(folds), systems).systems
+    rows = [
+        {"system": name, "rho": task.rho.value, "mean of the folds": task.per_fold.arithmetic}
+        for name, result in results.items()
+        if (task := result.tasks[cue])
+    ]
+    return {"systems": rows, "cpu_s": round(time.process_time() - started)}
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "method_comparison.json")
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("method_comparison.json"))
     given = parser.parse_args()
-    results: dict[str, Any] = {"count": given.count, "runs": given.runs, "sets": {}}
+    sets = dict[str, dict[str, Any]]()
     for cue in CUES:
-        results["sets"][cue] = measure(cue, given.count, given.runs)
-        Console().print(cue, results["sets"][cue])
-        given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print("\n\n".join(tables(results)))
+        sets[cue] = measure(cue, given.count, given.runs)
+        show(f"{cue}, {sets[cue]['cpu_s']} s of processor time", sets[cue]["systems"])
+        write(given.out, {"count": given.count, "runs": given.runs, "sets": sets})
 
 
 if __name__ == "__main__":

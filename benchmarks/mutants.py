@@ -1,6 +1,6 @@
 """The share of random changes of the source that the tests notice.
 
-    python -m benchmarks.mutants [--count 150] [--paths pipeline/checks] [--seed 47] [--out runs/mutants/mutants.json]
+    python -m benchmarks.mutants [--count 150] [--paths pipeline/checks] [--seed 47] [--out FILE]
 
 First the suite runs once and records which test covers which line (pytest-cov; 3 processes), unless --contexts and
 --durations name the data and the printed durations of an earlier run of the same commit. Then each mutant changes one
@@ -18,7 +18,6 @@ the tests in the folder of the same name. A test that also fails without the mut
 
 from __future__ import annotations
 
-import argparse
 import ast
 import hashlib
 import json
@@ -36,6 +35,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from benchmarks.measuring import options
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data", "extractors", "models", "pipeline")
@@ -432,7 +433,7 @@ def measure_coverage(tree: Path, folder: Path) -> tuple[Path, Path]:
 
 def main() -> None:
     """Measure, and write after each mutant."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "mutants.json")
     parser.add_argument("--count", type=int, default=150)
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no mutant after that time")
     parser.add_argument("--paths", nargs="*", default=PACKAGES, help="files or folders of the source")
@@ -441,7 +442,6 @@ def main() -> None:
     parser.add_argument("--contexts", type=Path, help="data of a coverage run with --cov-context=test")
     parser.add_argument("--durations", type=Path, help="what that run printed with --durations")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("runs/mutants/mutants.json"))
     given = parser.parse_args()
     given.out.parent.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + 60 * given.minutes

@@ -16,15 +16,13 @@ choosing; `--half odd` measures the odd ones with all others as references, once
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from scipy.stats import spearmanr
 
+from benchmarks.measuring import options, show, write
 from benchmarks.pose import FILES, PARKOUR_RATE, PEOPLE, Clip
 from data.store.arrays import Array, StageOutput
 from data.store.restricted_pickle import load_plain
@@ -120,34 +118,23 @@ def errors(half: str, kept: Path) -> list[dict[str, Any]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and median error of each way, and the mean gain over mean shares with its 95 % interval over videos."""
-    made: dict[str, Any] = {"edges": len(rows), "videos": len({row["video"] for row in rows})}
-    made |= {way: [float(f([row[way] for row in rows])) for f in (np.mean, np.median)] for way in WAYS}
-    gains: dict[str, list[float]] = {}
-    for row in rows:
-        gains.setdefault(row["video"], []).append(row["mean share"] - row["alignment"])
-    each, rng = list(gains.values()), np.random.default_rng(0)
-    draws = [np.concatenate([each[n] for n in rng.integers(len(each), size=len(each))]).mean() for _ in range(10_000)]
-    return made | {"gain": [float(np.concatenate(each).mean()), *np.quantile(draws, [0.025, 0.975]).tolist()]}
+    """Mean error of each way, and the rank correlation of the alignment's error with the uncertainty that it gives."""
+    ranks = spearmanr([row["spread"] for row in rows], [row["alignment"] for row in rows], nan_policy="omit")
+    means = {way: float(np.mean([row[way] for row in rows])) for way in WAYS}
+    return {"edges": len(rows), **means, "uncertainty": float(ranks.statistic)}
 
 
 def main() -> None:
     """Print the errors by technique and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "phases.json")
     parser.add_argument("--half", choices=("even", "odd"), default="even")
     parser.add_argument("--poses", type=Path, default=Path("runs/benchmarks/parkour-poses"), help="kept poses")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/phases.json"))
     given = parser.parse_args()
     rows = errors(given.half, given.poses)
     groups = {"all": rows} | {k: [r for r in rows if r["video"].startswith(k)] for k in ("kv", "sv", "pu", "mu")}
-    results = {name: summary(some) for name, some in groups.items() if some}
-    table = Table("technique", "edges", *WAYS, "gain (95 %)", title=f"frames, mean / median ({given.half} numbers)")
-    for name, result in results.items():
-        cells = [f"{result[way][0]:.2f} / {result[way][1]:.2f}" for way in WAYS]
-        table.add_row(name, str(result["edges"]), *cells, "{:.2f} ({:.2f} to {:.2f})".format(*result["gain"]))
-    Console(width=140).print(table)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps({"half": given.half, "rows": rows, "summary": results}, indent=1) + "\n", "utf-8")
+    results = [{"technique": name, **summary(some)} for name, some in groups.items() if some]
+    show(f"mean error in frames ({given.half} numbers)", results)
+    write(given.out, {"half": given.half, "rows": rows, "summary": results})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Parts (`--parts`), each skipped where its files are absent:
 - `photographs`: Leeds Sports Pose, extended; `REAL_PEOPLE` names the folder that has `lspet/`. Share of the twelve limb
   joints within half a torso of the label, by the direction of the trunk. The body nearest to the label counts.
 - `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of the motion capture, seen by
-  a fitted camera; frames in which the athlete is found; the longest gap; exchanged sides.
+  a fitted camera, and frames in which the athlete is found.
 - `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give.
   Identity switches of the two people who cross.
 - `athlete`: ../shared/clips/one_person_sports2d.mp4 in ten cuts and sizes. Share of frames in which the agent is the
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -35,11 +34,10 @@ from xml.etree import ElementTree
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from scipy.io import loadmat
 from scipy.optimize import least_squares
 
+from benchmarks.measuring import options, show, write
 from data.errors import DataError
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
@@ -48,7 +46,6 @@ from data.video.decoder import Frame, RetimedVideo, VideoInfo, decode, probe
 from data.video.records import Record
 from data.weights import fetch
 from extractors.base import Content
-from extractors.keypoint_geometry import MIRRORED
 from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import turns_of
@@ -63,7 +60,6 @@ SHARED = Path(os.environ.get("AIM_SHARED", Path(__file__).parents[2] / "shared")
 PEOPLE = Path(os.environ.get("REAL_PEOPLE", "real_people"))
 
 LIMBS = np.arange(5, 17)  # shoulders, elbows, wrists, hips, knees, ankles
-ANKLES = [15, 16]
 
 LEEDS = [16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9]
 """COCO joint of each of the first twelve joints of Leeds Sports Pose; then neck and top of the head."""
@@ -118,10 +114,10 @@ class Clip:
         raise DataError(f"no {kind} file belongs to a clip", where=self.path)
 
 
-def keypoints_of(clip: Clip, views: int, agents: int = 1) -> tuple[Points, dict[str, Any]]:
-    """(N, agents, 17, 3) joints of a clip as the stage stores them, and its quality values."""
+def keypoints_of(clip: Clip, views: int, agents: int = 1) -> Points:
+    """(N, agents, 17, 3) joints of a clip as the stage stores them."""
     output = Pose(PoseConfig(agents=agents, views=views), FILES).extract(clip)
-    return output.arrays["keypoints"].values.astype(np.float64), dict(output.quality)
+    return output.arrays["keypoints"].values.astype(np.float64)
 
 
 def torso_of(joints: Points) -> Points:
@@ -165,19 +161,15 @@ def leeds(half: Callable[[int], bool], most: int) -> dict[str, list[tuple[str, P
     return {kind: rows[:: max(1, len(rows) // most)][:most] for kind, rows in kinds.items()}
 
 
-def photograph(item: tuple[str, Points, int, int]) -> tuple[Points, Points]:
-    """(17,) distances of the nearest body in torsos: as named, and with the better order of left and right."""
+def photograph(item: tuple[str, Points, int, int]) -> Points:
+    """(17,) distances of the nearest body in torsos."""
     name, truth, views, number = item
     image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
     bodies = People(views)
     bodies.add(0, detected(network(), np.ascontiguousarray(image), turns_of(views, number)))
     people = list(bodies.bodies(np.arange(len(bodies.starts) - 1)).keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
-    named = [torso_distances(pose, truth) for pose in people]
-    either = [
-        min(torso_distances(pose, truth), torso_distances(pose[MIRRORED], truth), key=np.nansum) for pose in people
-    ]
-    return min(named, key=np.nanmedian), min(either, key=np.nanmedian)
+    return min((torso_distances(pose, truth) for pose in people), key=np.nanmedian)
 
 
 @cache
@@ -187,12 +179,11 @@ def network() -> PoseBackend:
 
 
 def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
-    """Share of right joints by direction of the trunk: as named, and with the better order of left and right."""
+    """Share of right joints by direction of the trunk."""
     row: dict[str, Any] = {}
     for kind, pictures in leeds(half, given.pictures).items():
         items = [(name, truth, views, number) for number, (name, truth) in enumerate(pictures)]
-        parts = list(pool.map(photograph, items, chunksize=8))
-        row[kind], row[f"{kind}, either side"] = (share_near(np.array(of)) for of in zip(*parts, strict=True))
+        row[kind] = share_near(np.array(list(pool.map(photograph, items, chunksize=8))))
     return row
 
 
@@ -225,39 +216,30 @@ def fitted_camera(world: Points, pixels: Points) -> Points:
     return np.asarray(project(fit.x) * scale + shift)
 
 
-def parkour_video(item: tuple[str, Points, int]) -> dict[str, Any]:
+def parkour_video(item: tuple[str, Points, int]) -> dict[str, float]:
     """Measurements of one video."""
     name, world, views = item
-    keypoints, quality = keypoints_of(Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4", rate=PARKOUR_RATE), views)
-    keypoints = keypoints[: len(world), 0]
+    clip = Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4", rate=PARKOUR_RATE)
+    keypoints = keypoints_of(clip, views)[: len(world), 0]
     rows = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
     joints = [PARKOUR[row] for row in rows]
     truth = np.full((len(keypoints), 17, 2), np.nan)
     fitted = fitted_camera(world[: len(keypoints), rows].reshape(-1, 3), keypoints[:, joints, :2].reshape(-1, 2))
     truth[:, joints] = fitted.reshape(len(keypoints), -1, 2)
-    part, crossed = torso_distances(keypoints, truth), torso_distances(keypoints[:, MIRRORED], truth)
-    with np.errstate(invalid="ignore"):  # two infinite distances of a missing person
-        exchanged = np.nanmean(part, axis=1) - np.nanmean(crossed, axis=1) > 0.1
-    detected = np.nanmedian(part, axis=1) < 1
-    ankles = part[:, ANKLES]
-    return {"video": name, "frames": len(part), "joints": share_near(part),
-            "within .2": share_near(part, 0.2), "ankles": share_near(ankles),
-            "found": float(detected.mean()), "exchanged": float(exchanged.mean()), "gap": quality["longest_gap_s"],
-            "fit": float(np.median(part[:, LIMBS][np.isfinite(part[:, LIMBS])]))}  # fmt: skip
+    part = torso_distances(keypoints, truth)
+    found = (np.nanmedian(part, axis=1) < 1).mean()
+    return {"frames": len(part), "joints": share_near(part), "within .2": share_near(part, 0.2), "found": float(found)}
 
 
 def parkour(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
-    """Means over all frames of the videos, and the worst video."""
+    """Means over all frames of the videos."""
     path = PEOPLE / "parkour" / "gt_motion_forces" / "joint_3d_positions.pkl"
     content = load_plain(path.read_bytes(), path)
     world = {name: np.asarray(content[name]["joint_3d_positions"], dtype=np.float64)[:-3] for name in sorted(content)}
     items = [(name, points, views) for number, (name, points) in enumerate(world.items()) if half(number)]
     videos = list(pool.map(parkour_video, items))
-    frames = [video["frames"] for video in videos]
-    names = ("joints", "within .2", "ankles", "found", "exchanged", "fit")
-    row: dict[str, Any] = {name: float(np.average([v[name] for v in videos], weights=frames)) for name in names}
-    worst = min(videos, key=lambda video: video["found"])
-    return row | {"worst": f"{worst['video']} {worst['found']:.2f}", "gap_s": max(v["gap"] for v in videos)}
+    frames = [video.pop("frames") for video in videos]
+    return {name: float(np.average([video[name] for video in videos], weights=frames)) for name in videos[0]}
 
 
 # Four cameras
@@ -325,7 +307,7 @@ def reprojected(cameras: Sequence[Camera], poses: Points, camera: int) -> Points
 def camera_clip(item: tuple[Path, int, int]) -> Points:
     """(N, people, 17, 3) joints of one camera's clip."""
     path, views, people = item
-    return keypoints_of(Clip(path), views, people)[0]
+    return keypoints_of(Clip(path), views, people)
 
 
 def cameras(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
@@ -367,7 +349,7 @@ def cut(item: tuple[float, float, int, int]) -> tuple[float, float]:
     """Share of frames of a cut in which the agent is on the athlete, and on the passer-by."""
     first, last, width, views = item
     clip = Clip(SHARED / "clips" / "one_person_sports2d.mp4", first, last, width)
-    centres = keypoints_of(clip, views)[0][:, 0, LIMBS, :2].mean(axis=1) / (clip.info.width, clip.info.height)
+    centres = keypoints_of(clip, views)[:, 0, LIMBS, :2].mean(axis=1) / (clip.info.width, clip.info.height)
     shares = []
     for marks in (np.array(ATHLETE), np.array(PASSER_BY)):
         inside = (clip.indices >= marks[0, 0]) & (clip.indices <= marks[-1, 0])
@@ -394,31 +376,24 @@ PARTS: dict[str, tuple[Callable[..., dict[str, Any]], Path]] = {
 
 def main() -> None:
     """Run every part for every number of views, print the tables and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "pose.json")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--views", nargs="*", type=int, default=[1, 2, 3, 4])
     parser.add_argument("--half", choices=("even", "odd", "all"), default="all")
     parser.add_argument("--pictures", type=int, default=120, help="photographs of each kind")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/pose.json"))
-    given = parser.parse_args()
+    given, results = parser.parse_args(), dict[str, Any]()
     fetch("movenet-multipose")
-    console, results = Console(width=160), {}
+    half = {"even": lambda n: n % 2 == 0, "odd": lambda n: n % 2 == 1, "all": lambda n: True}[given.half]
     with ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
         for name in given.parts:
             part, folder = PARTS[name]
             if not folder.is_dir():
-                console.print(f"Part {name} is skipped: there is no {folder}.")
+                print(f"Part {name} is skipped: there is no {folder}.")
                 continue
-            half = {"even": lambda n: n % 2 == 0, "odd": lambda n: n % 2 == 1, "all": lambda n: True}[given.half]
-            rows = {views: part(views, half, given, pool) for views in given.views}
-            results[name] = rows
-            table = Table("views", *next(iter(rows.values())), title=f"{name} ({given.half} numbers)")
-            for views, row in rows.items():
-                table.add_row(str(views), *(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
-            console.print(table)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            results[name] = [{"views": views, **part(views, half, given, pool)} for views in given.views]
+            show(f"{name} ({given.half} numbers)", results[name])
+    write(given.out, results)
 
 
 if __name__ == "__main__":
