@@ -44,10 +44,10 @@ class ComparisonConfig:
 class Comparison(nn.Module):
     """A network that ends in a regression module."""
 
-    def __init__(self, config: ComparisonConfig, features: int, layers: Layers) -> None:
+    def __init__(self, config: ComparisonConfig, layers: Layers) -> None:
         super().__init__()
         self.config = config
-        self.regression = Regression(features, config.regression_width, config.dropout, layers)
+        self.regression = Regression(config.width, config.regression_width, config.dropout, layers)
 
     @torch.no_grad()
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
@@ -71,7 +71,7 @@ class ClipLstm(Comparison):
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
-        super().__init__(config, config.width, layers)
+        super().__init__(config, layers)
         self.temporal = layers.lstm(sizes.scene, config.width)
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
@@ -93,7 +93,7 @@ class Snippets(Comparison):
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
-        super().__init__(config, config.width, layers)
+        super().__init__(config, layers)
         self.encoder = layers.linear(sizes.scene, config.width)
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
@@ -110,8 +110,8 @@ class _Graph(Comparison):
 
     edges: Tensor
 
-    def __init__(self, config: ComparisonConfig, sizes: AimSizes, features: int, layers: Layers) -> None:
-        super().__init__(config, features, layers)
+    def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
+        super().__init__(config, layers)
         self.channels = len(config.primary_nodes[0])
         count = len(config.primary_nodes) + sizes.agents * len(config.secondary_nodes)
         edges = torch.zeros(count, count)
@@ -138,7 +138,7 @@ class StGcn(_Graph):
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
-        super().__init__(config, sizes, config.width, layers)
+        super().__init__(config, sizes, layers)
         inputs = (self.channels, config.width)
         self.own = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
         self.near = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
@@ -176,7 +176,7 @@ class JrGcn(_Graph):
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
-        super().__init__(config, sizes, config.width, layers)
+        super().__init__(config, sizes, layers)
         count, width = len(self.edges), config.width
         self.motion = layers.linear(self.channels, width)
         self.spatial, self.temporal = layers.mixing(count), layers.mixing(count)

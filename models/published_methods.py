@@ -55,14 +55,6 @@ class LabelledSteps:
     judges: Tensor  # (M, B, J) scores of single judges; J may be 0
 
 
-@dataclass(frozen=True)
-class PublishedOutput:
-    """Predicted scores."""
-
-    score: Tensor  # (M, B); for MUSDL the mean of the judges
-    judges: Tensor | None = None  # (M, B, J), or None
-
-
 class PublishedNetwork(nn.Module):
     """A method: `start`, then `loss` in training and `predict` afterwards."""
 
@@ -80,11 +72,21 @@ class PublishedNetwork(nn.Module):
         self.mean = scores.mean()
 
     def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
-        """(M,) loss of each member; `partners` (M, B) are other rows of the batch, exemplars of each row."""
-        raise NotImplementedError
+        """(M,) loss of each member; `partners` (M, B) are other rows of the batch, exemplars of each row.
 
-    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
-        """Scores of `steps` (M, B, T, F); `bank` is the training part, `voters` (M, B, V) rows of it."""
+        By default the mean squared error.
+        """
+        return (self.score(x.steps, drop) - x.score).square().mean(-1)
+
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> Tensor:
+        """(M, B, J) scores of `steps` (M, B, T, F) by J judges, one where the method has none.
+
+        `bank` is the training part, `voters` (M, B, V) rows of it.
+        """
+        return self.score(steps, None).unsqueeze(-1)
+
+    def score(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
+        """(M, B) scores, where these depend on the steps alone."""
         raise NotImplementedError
 
     def encode(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
@@ -162,15 +164,8 @@ class StepTransformer(PublishedNetwork):
         self.block = Block(config, layers)
         self.out = layers.linear(config.width, 1)
 
-    def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
-        """Mean squared error."""
-        return (self._score(x.steps, drop) - x.score).square().mean(-1)
-
-    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
-        """The score."""
-        return PublishedOutput(self._score(steps, None))
-
-    def _score(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
+    def score(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
+        """A layer on the mean of the encoded steps."""
         encoded, _ = self.block(with_positions(self.encode(steps, drop)))
         out: Tensor = self.out(norm(encoded).mean(-2)).squeeze(-1)
         return self.mean + out
@@ -208,10 +203,9 @@ class Usdl(PublishedNetwork):
         apart = target * (target.clamp(min=1e-12).log() - self._log_distribution(x.steps, drop))
         return apart.sum((-1, -2)).mean(-1)
 
-    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> Tensor:
         """The expectation."""
-        judges = self._log_distribution(steps, None).exp() @ self.grid
-        return PublishedOutput(judges.mean(-1), judges=judges if self.config.kind == "musdl" else None)
+        return self._log_distribution(steps, None).exp() @ self.grid
 
     def _log_distribution(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
         pooled = self.encode(steps, drop).mean(-2)
@@ -328,13 +322,13 @@ class Core(PublishedNetwork):
         low, size = self._bounds(group)
         return low + size * positions.gather(-1, group.unsqueeze(-1)).squeeze(-1)
 
-    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> Tensor:
         """The mean over the voters."""
         asked, encoded = self.parts(steps, None)[0], self.parts(bank.steps, None)[0]
         flat = voters.flatten(1)  # (M, B * V)
         exemplars, scores = (take_rows(x, flat).unflatten(1, voters.shape[1:]) for x in (encoded, bank.score))
         relation = self.relation(asked.unsqueeze(2).expand_as(exemplars), exemplars, scores)
-        return PublishedOutput((scores + self.decode(*self.tree(relation))).mean(-1))
+        return (scores + self.decode(*self.tree(relation))).mean(-1, keepdim=True)
 
     def _bounds(self, group: Tensor) -> tuple[Tensor, Tensor]:
         """Lower bound and size of groups; equal training scores can make a group of size 0."""
@@ -412,9 +406,9 @@ class Gdlt(PublishedNetwork):
         error = ((self.decode(grades) - x.score) / TOP).square().mean(-1)
         return error + triplet_loss(grades, MARGIN)
 
-    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def score(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
         """The weighted grade."""
-        return PublishedOutput(self.decode(self._grades(steps, None)))
+        return self.decode(self._grades(steps, drop))
 
     def decode(self, grades: Tensor) -> Tensor:
         """(M, B, Q, d) features of the grades to the score (M, B)."""
@@ -472,11 +466,10 @@ class Rica2(PublishedNetwork):
         weighted = normal_loss(x.score, score, deviation) * deviation.detach().square()
         return weighted.mean(-1) + order + apart
 
-    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> PublishedOutput:
+    def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> Tensor:
         """Mean of the draws."""
         mean, log_variance, _ = self.steps(steps, None)
-        score, _ = self.draw(mean, log_variance, drop, SAMPLES)
-        return PublishedOutput(score)
+        return self.draw(mean, log_variance, drop, SAMPLES)[0].unsqueeze(-1)
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of their order."""

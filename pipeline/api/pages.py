@@ -138,7 +138,7 @@ def plot(
     with writing(out):
         written = plot_report(data, out, split_names(formats), observer)
     if not written:
-        failed = data.batch.failures[0].failure if data.batch and data.batch.failures else None
+        failed = next(iter(data.batch.failures.values()), None) if data.batch else None
         what = "there is nothing to draw" if failed is None else f"there is nothing to draw ({failed.cause})"
         raise DataError(what, where=model, fix=failed.fix if failed else "See the scores: `score`")
     return written

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from data.errors import PROGRAM, quoted
 from data.keypoints.skeletons import COCO17
-from models.estimate import Estimate
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.evaluate.evaluation_results import Losses
@@ -25,6 +24,7 @@ MAX_POINTS = 800
 """Most points of one curve: more than a screen has pixels."""
 
 TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS, LOSS_AXIS = "judges' score", "predicted score", "epoch", "training loss"
+LEAD_AXIS = "difference of rank correlations"
 """Titles of the axes on the page and in the figures of `plot`."""
 
 LEAST_PAN = 0.1
@@ -105,33 +105,31 @@ def batch_payload(batch: page.BatchSection) -> dict[str, Any]:
         ],
         "training": [training[i] for i in _evenly(len(training), 5000)],
         "progress": [
-            {"subject": one.subject, "day": video.day, "score": video.shown_score, "name": video.name}
-            | _ends(video.result.interval80)
-            for one in performer_scores(batch)
-            for video in one.videos
+            {"subject": subject, "day": video.day, "score": video.shown_score, "name": video.name}
+            | dict(zip(("low", "high"), video.result.interval80 or (None, None), strict=True))
+            for subject, videos in performer_scores(batch).items()
+            for video in videos
         ],
     }
 
 
 def evaluation_payload(evaluation: page.EvaluationSection) -> dict[str, Any]:
-    """Predictions, bars, the training curve and the titles of their axes."""
+    """Predictions, leads, the training curve and the titles of their axes."""
     return {
         "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS, "loss": LOSS_AXIS},
         "range": prediction_range(evaluation.predictions),
-        "predictions": [
-            {
-                "id": p.id,
-                "true": p.true,
-                "predicted": p.predicted.value,
-                "task": p.task,
-                "fold": p.fold,
-                **_ends(p.predicted.interval),
-            }
-            for p in evaluation.predictions
-        ],
-        "bars": _bars(evaluation.bars) if evaluation.bars else None,
+        "predictions": [asdict(prediction) for prediction in evaluation.predictions],
+        "bars": {"unit": LEAD_AXIS, "bars": bars} if (bars := leads(evaluation)) else None,
         "curve": _curve(evaluation.losses) if evaluation.losses else None,
     }
+
+
+def leads(evaluation: page.EvaluationSection) -> list[dict[str, Any]]:
+    """The leads of the reference over the other systems, the least first; baselines are drawn in grey."""
+    baselines = {row.name for row in evaluation.table.rows if row.kind == "baseline"} if evaluation.table else set()
+    rows = evaluation.comparison.rows if evaluation.comparison else {}
+    bars = [{"name": name, "baseline": name in baselines, **asdict(lead.difference)} for name, lead in rows.items()]
+    return sorted(bars, key=lambda bar: bar["value"] or 0.0)
 
 
 def prediction_range(predictions: Sequence[page.ScatterPoint]) -> Interval:
@@ -142,22 +140,6 @@ def prediction_range(predictions: Sequence[page.ScatterPoint]) -> Interval:
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = 0.03 * (high - low) or 0.5
     return low - margin, high + margin
-
-
-def _ends(interval: Interval | None) -> dict[str, float | None]:
-    low, high = interval or (None, None)
-    return {"low": low, "high": high}
-
-
-def _estimate(name: str, given: Estimate) -> dict[str, float | None]:
-    return {name: given.value, "low": given.low, "high": given.high}
-
-
-def _bars(chart: page.BarChart) -> dict[str, Any]:
-    bars = [
-        {"name": b.name, "value": b.lead.value, "baseline": b.baseline, **_ends(b.lead.interval)} for b in chart.bars
-    ]
-    return {"unit": chart.unit, "left": chart.left, "right": chart.right, "bars": bars}
 
 
 def _curve(losses: Losses) -> list[dict[str, Any]]:

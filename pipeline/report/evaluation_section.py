@@ -14,17 +14,12 @@ from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, write_results
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
-from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, networks_table, row_kind, task_tables
+from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, networks_table, task_tables
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.score.calibration import Calibration
 from pipeline.settings.destinations import writing
-
-LEAD_NOTE = (
-    "Lines: 95 % intervals that hold for all rows at once. One that excludes zero separates the two systems; all "
-    "others are ties. With several tasks a lead is the mean of their differences."
-)
 
 
 def write_evaluation(done: Evaluation) -> None:
@@ -60,11 +55,13 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
     further += [curve_table(results.curve)] if results.curve else []
     return page.EvaluationSection(
         title=results.kind.capitalize(),
-        headline=_headline(results),
+        rho=results.systems[name].average.rho,
+        rho_of=f"Rank correlation of {name} with the judges",
+        rho_about=_about(results),
         predictions=_predictions(results, name),
         table=main_table(results),
         further=tuple(further),
-        bars=lead_bars(results),
+        comparison=results.comparison,
         notes=tuple(note.text for note in results.notes),
         losses=results.systems.get(OURS, results.systems[name]).losses,
         networks=networks_table(results),
@@ -82,10 +79,11 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
         page.ScatterPoint(name, true, Estimate(guess, *ends or ()), "", fold) for name, true, guess, ends, fold in rows
     ]
     rho = rank_agreement([calibration], "performances" if calibration.unit == "performance" else "groups")
-    about = f"{accuracy.held_out} in {counted(calibration.networks.parts, 'fold')}"
     return page.EvaluationSection(
         title="Held-out training videos",
-        headline=page.Headline(rho, "Rank correlation of this model with the judges", about),
+        rho=rho,
+        rho_of="Rank correlation of this model with the judges",
+        rho_about=f"{accuracy.held_out} in {counted(calibration.networks.parts, 'fold')}",
         predictions=tuple(predictions),
         table=Table(
             "Errors on held-out videos",
@@ -98,20 +96,16 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
             "These are the training videos: the data set has no part for testing. Each prediction is by networks that "
             "were trained without that video.",
         ),
-        leaks=tuple(page.LeakCheck(f"{kind} on both sides", True) for kind in calibration.facts.unsplit),
+        leaks=tuple((f"{kind} on both sides", True, "") for kind in calibration.facts.unsplit),
     )  # fmt: skip
 
 
-def _headline(results: EvaluationResults) -> page.Headline:
-    """The result of the system that was named before the test labels were read."""
-    rho, folds = results.systems[results.against].average.rho, len(results.protocol.folds)
+def _about(results: EvaluationResults) -> str:
+    """How many performances and folds the result is of."""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
-    about = (
-        f"{counted(results.held_out_count(), 'held-out performance')}{tasks}, protocol {results.protocol.name}, "
-        f"{counted(folds, 'fold')}{unit}"
-    )
-    return page.Headline(rho, f"Rank correlation of {results.against} with the judges", about)
+    held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.protocol.folds)
+    return f"{held_out}{tasks}, protocol {results.protocol.name}, {counted(folds, 'fold')}{unit}"
 
 
 def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:
@@ -129,38 +123,18 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
     return tuple(predictions)
 
 
-def lead_bars(results: EvaluationResults) -> page.BarChart | None:
-    """The lead of the reference over each other system, the least first; None without a comparison."""
-    if results.comparison is None or not results.comparison.rows:
-        return None
-    name = results.comparison.against
-    bars = [
-        page.Bar(other, lead.difference, row_kind(results, other) == "baseline")
-        for other, lead in results.comparison.rows.items()
-    ]
-    return page.BarChart(
-        f"{name} beside each system",
-        tuple(sorted(bars, key=lambda bar: bar.lead.value or 0.0)),
-        "difference of rank correlations",
-        left="that system ranks better",
-        right=f"{name} ranks better",
-        note=LEAD_NOTE,
-    )
-
-
 def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
     """The leak audit as questions and answers; None where it did not run."""
     if audit is None:
         return None
     kinds = {leak.kind for leak in audit.leaks}
-    checks = [page.LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in audit.forbid]
-    checks.append(page.LeakCheck("performance on both sides", "record" not in kinds))
+    checks: list[page.LeakCheck] = [(f"{kind} on both sides", kind not in kinds, "") for kind in audit.forbid]
+    checks.append(("performance on both sides", "record" not in kinds, ""))
     if audit.content_checked:
-        checks.append(page.LeakCheck("equal files on both sides", "content" not in kinds))
+        checks.append(("equal files on both sides", "content" not in kinds, ""))
     else:
-        checks.append(page.LeakCheck("equal files", None, "not compared: some files are absent"))
-    for leak in audit.leaks[:SHOWN]:
-        checks.append(page.LeakCheck(f"fold {leak.fold}", False, f"{leak.kind} '{leak.value}' on both sides"))
+        checks.append(("equal files", None, "not compared: some files are absent"))
+    checks += [(f"fold {one.fold}", False, f"{one.kind} '{one.value}' on both sides") for one in audit.leaks[:SHOWN]]
     if more := len(audit.leaks[SHOWN:]):
-        checks.append(page.LeakCheck("in all folds", False, f"{more} more"))
+        checks.append(("in all folds", False, f"{more} more"))
     return tuple(checks)

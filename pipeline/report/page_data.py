@@ -18,7 +18,7 @@ from data.video.web_media import as_uri
 from models.estimate import Estimate
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
-from pipeline.evaluate.evaluation_results import Losses
+from pipeline.evaluate.evaluation_results import Leads, Losses
 from pipeline.evaluate.system_table import Table
 from pipeline.score.movement import Movement
 from pipeline.score.score import Score
@@ -175,19 +175,11 @@ def quantity_of(rows: Iterable[VideoSection]) -> str:
 
 
 @dataclass(frozen=True)
-class FailedVideo:
-    """A video that could not be scored, and why."""
-
-    name: str
-    failure: Failure
-
-
-@dataclass(frozen=True)
 class BatchSection:
     """All videos of one run."""
 
     rows: tuple[VideoSection, ...] = ()  # scored videos; those with a section of their own link to it
-    failures: tuple[FailedVideo, ...] = ()
+    failures: Mapping[str, Failure] = field(default_factory=dict)  # by name, of videos that could not be scored
     training_scores: tuple[float, ...] = ()  # drawn behind the batch's distribution
 
 
@@ -202,43 +194,8 @@ class ScatterPoint:
     fold: str = ""
 
 
-@dataclass(frozen=True)
-class Bar:
-    """The lead over another system, with its interval."""
-
-    name: str
-    lead: Estimate
-    baseline: bool = False  # whether the other system is a trivial baseline, drawn in grey
-
-
-@dataclass(frozen=True)
-class BarChart:
-    """Bars that are compared with each other; `unit` names the axis, `left` and `right` what its ends mean."""
-
-    title: str
-    bars: tuple[Bar, ...]
-    unit: str
-    left: str
-    right: str
-    note: str
-
-
-@dataclass(frozen=True)
-class LeakCheck:
-    """One question of the leak audit, whether it passed (None: not checked), and what leaks."""
-
-    name: str
-    passed: bool | None
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The one number of an evaluation."""
-
-    rho: Estimate
-    what: str  # which number, of which system
-    about: str  # of how many performances, in how many folds
+LeakCheck = tuple[str, bool | None, str]
+"""One question of the leak audit, whether it passed (None: not checked), and what leaks."""
 
 
 @dataclass(frozen=True)
@@ -246,11 +203,13 @@ class EvaluationSection:
     """One evaluation of a protocol."""
 
     title: str = "Evaluation"
-    headline: Headline | None = None
+    rho: Estimate | None = None  # the one number of the evaluation
+    rho_of: str = ""  # which number, of which system
+    rho_about: str = ""  # of how many performances, in how many folds
     predictions: tuple[ScatterPoint, ...] = ()  # held-out videos
     table: Table | None = None  # results beside baselines and the paper's row
     further: tuple[Table, ...] = ()  # folded: each task, the inner validation, the learning curve
-    bars: BarChart | None = None  # leads over the other systems
+    comparison: Leads | None = None  # leads over the other systems
     losses: Losses | None = None
     notes: tuple[str, ...] = ()  # shown before the numbers
     networks: Table | None = None  # correlations of every network, to download

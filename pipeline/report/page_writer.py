@@ -23,7 +23,7 @@ from pipeline.report import chart_json, template_values, text
 from pipeline.report.comparison_section import pair_payload
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import downloads, tables_of
-from pipeline.report.performers import performer_scores
+from pipeline.report.performers import performer_scores, progress_of
 from pipeline.score.score import NO_JUDGEMENT, ScoreParts
 from pipeline.settings.destinations import file_error
 
@@ -119,8 +119,10 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "template_values": template_values,
         "chart_json": chart_json,
         "performer_scores": performer_scores,
+        "progress_of": progress_of,
         "tables_of": tables_of,
+        "pairs_of": pair_payload,
+        "no_judgement": NO_JUDGEMENT,
+        "parts_of": ScoreParts.of,
     }
-    made.globals |= {"pairs_of": pair_payload}
-    made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

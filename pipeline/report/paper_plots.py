@@ -24,12 +24,22 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, decimals, printable
 from data.store import write_bytes
+from models.estimate import Estimate
 from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
-from pipeline.report.chart_json import EPOCH_AXIS, LOSS_AXIS, PREDICTED_AXIS, TRUE_AXIS, is_known, prediction_range
-from pipeline.report.page_data import BarChart, Headline, ReportData, ScatterPoint, VideoSection
+from pipeline.report.chart_json import (
+    EPOCH_AXIS,
+    LEAD_AXIS,
+    LOSS_AXIS,
+    PREDICTED_AXIS,
+    TRUE_AXIS,
+    is_known,
+    leads,
+    prediction_range,
+)
+from pipeline.report.page_data import ReportData, ScatterPoint, VideoSection
 from pipeline.report.template_values import drawn_steps, plotted_tasks
 from pipeline.report.text import MINUS, to_digits
 from pipeline.score.score import StepScore, phases_of_steps
@@ -118,9 +128,9 @@ def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
     if data.evaluation is None:
         return
     if data.evaluation.predictions:
-        yield "predictions", prediction_figure(data.evaluation.predictions, data.evaluation.headline)
-    if data.evaluation.bars is not None:
-        yield "leads", bar_figure(data.evaluation.bars)
+        yield "predictions", prediction_figure(data.evaluation.predictions, data.evaluation.rho)
+    if data.evaluation.comparison is not None and (bars := leads(data.evaluation)):
+        yield "leads", lead_figure(data.evaluation.comparison.against, bars)
     if data.evaluation.losses is not None:
         yield "curve", curve_figure(data.evaluation.losses)
 
@@ -244,7 +254,7 @@ def _attention(video: VideoSection) -> NDArray[np.floating[Any]]:
     return np.array([100 * (step.interaction or 0.0) for step in video.result.steps])
 
 
-def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | None = None) -> Figure:
+def prediction_figure(predictions: Sequence[ScatterPoint], rho: Estimate | None = None) -> Figure:
     """Predicted against true scores of held-out videos, with intervals and the line of agreement, on equal axes.
 
     The title has their number and the rank correlation.
@@ -264,7 +274,7 @@ def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | 
     axes.set(xlabel=TRUE_AXIS, ylabel=PREDICTED_AXIS, xlim=ends, ylim=ends, aspect="equal")
     axes.set_yticks([tick for tick in axes.get_xticks() if ends[0] <= tick <= ends[1]])
     axes.set_xticks(axes.get_yticks())
-    axes.set_title(agreement_title(predictions, headline), fontsize=SMALL)
+    axes.set_title(agreement_title(predictions, rho), fontsize=SMALL)
     shown = [] if len(tasks) < 2 else axes.get_legend_handles_labels()[0]
     if any(p.predicted.interval for p in predictions):
         from matplotlib.lines import Line2D
@@ -275,42 +285,44 @@ def prediction_figure(predictions: Sequence[ScatterPoint], headline: Headline | 
     return figure
 
 
-def agreement_title(predictions: Sequence[ScatterPoint], headline: Headline | None) -> str:
+def agreement_title(predictions: Sequence[ScatterPoint], rho: Estimate | None) -> str:
     """Number of predictions, and the rank correlation with its interval where it is known."""
     said = f"n {len(predictions)}"
-    if headline is None or headline.rho.value is None:
+    if rho is None or rho.value is None:
         return said
-    ends = interval_text(headline.rho.interval)
-    return f"{said}, rho {decimals(headline.rho.value, 2)}{f' (95 % {ends})' if ends else ''}".replace("-", MINUS)
+    ends = interval_text(rho.interval)
+    return f"{said}, rho {decimals(rho.value, 2)}{f' (95 % {ends})' if ends else ''}".replace("-", MINUS)
 
 
-def bar_figure(chart: BarChart) -> Figure:
-    """Bars with intervals, the first one on top, their values at the right edge, and what both sides mean."""
-    names = [_wrapped(bar.name, 24) for bar in chart.bars]
+def lead_figure(against: str, leads: Sequence[Mapping[str, Any]]) -> Figure:
+    """The leads of one system with intervals, the least on top, their values at the right edge, and what both sides
+    mean; `leads` as in `chart_json.leads`.
+    """
+    names = [_wrapped(lead["name"], 24) for lead in leads]
     figure = _new(0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
     axes = figure.subplots()
     places = np.arange(len(names))[::-1]
-    colours = [GREY if bar.baseline else COLOURS[4] for bar in chart.bars]
-    axes.barh(places, np.array([bar.lead.value for bar in chart.bars], dtype=float), 0.68, color=colours)
-    for place, bar in zip(places, chart.bars, strict=True):
-        if bar.lead.interval is not None:
-            axes.hlines(place, *bar.lead.interval, color="black", linewidth=0.9)
-        text = to_digits(bar.lead.value or 0.0, 3)
+    colours = [GREY if lead["baseline"] else COLOURS[4] for lead in leads]
+    axes.barh(places, np.array([lead["value"] for lead in leads], dtype=float), 0.68, color=colours)
+    for place, lead in zip(places, leads, strict=True):
+        if lead["low"] is not None:
+            axes.hlines(place, lead["low"], lead["high"], color="black", linewidth=0.9)
+        text = to_digits(lead["value"] or 0.0, 3)
         axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(_wrapped(chart.title, 40))
+    axes.set_title(_wrapped(f"{against} beside each system", 40))
     axes.axvline(0, color="black", linewidth=0.6)
     axes.margins(y=0.01)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, -0.25 * high), max(high, -0.25 * low))
-    for x, side, text in ((0.0, "left", f"\N{LEFTWARDS ARROW} {chart.left}"),
-                          (1.0, "right", f"{chart.right} \N{RIGHTWARDS ARROW}")):  # fmt: skip
+    for x, side, text in ((0.0, "left", "\N{LEFTWARDS ARROW} that system ranks better"),
+                          (1.0, "right", f"{against} ranks better \N{RIGHTWARDS ARROW}")):  # fmt: skip
         axes.annotate(
             _wrapped(text, 15), (x, 0), (0, -14), xycoords="axes fraction", textcoords="offset points", ha=side,
             va="top", fontsize=SMALL,
         )  # fmt: skip
-    axes.set_xlabel(_wrapped(chart.unit, 52), labelpad=22)
+    axes.set_xlabel(_wrapped(LEAD_AXIS, 52), labelpad=22)
     axes.xaxis.set_major_formatter(_plain_ticks())
     return figure
 

@@ -21,7 +21,7 @@ from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_page, section_of_evaluation, section_of_training_folds
-from pipeline.report.page_data import BatchSection, FailedVideo, ReportData, TrainingSteps, VideoSection, quantity_of
+from pipeline.report.page_data import BatchSection, ReportData, TrainingSteps, VideoSection, quantity_of
 from pipeline.report.page_writer import write_report
 from pipeline.report.text import to_digits
 from pipeline.report.video_section import ModelFacts, batch_row, section_of_video
@@ -216,9 +216,7 @@ def scores_page(
     recorded = of_one.config.recorded()
     batch = BatchSection(
         rows=tuple(lines),
-        failures=tuple(
-            FailedVideo(shown[row.id], row.failure) for row in map(redact_score, rows) if row.failure is not None
-        ),
+        failures={shown[row.id]: row.failure for row in map(redact_score, rows) if row.failure is not None},
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
     return replace(

@@ -102,35 +102,18 @@ def _finite_scores(video: page.VideoSection) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
 
 
-@dataclass(frozen=True)
-class DrawnAttention:
-    """The attention of one step to the interaction, drawn on an axis; positions are per cent from the bottom."""
-
-    step: DrawnStep
-    value: float  # 0 to 1
-    position: float  # of the value
-    usual: tuple[float, float] | None  # bottom and height of the usual range in training
-
-
-def attention(video: page.VideoSection, steps: Sequence[DrawnStep]) -> tuple[Scale, list[DrawnAttention]] | None:
-    """The axis of attention, and the attention of each step; None without attention.
+def attention_axis(video: page.VideoSection) -> Scale | None:
+    """The axis of attention to the interaction; None without attention.
 
     The axis holds all values and their usual range in training. Without that range it is 0 to 1.
     """
-    values = [step.step.interaction for step in steps if step.step.interaction is not None]
-    if not values:
-        return None
+    values = [step.interaction for step in video.result.steps if step.interaction is not None]
     ranges = video.training.attention if video.training is not None else ()
-    axis = Scale(0.0, 1.0)
-    if ranges:
-        ends = [*values, *(end for usual in ranges for end in usual)]
-        margin = max(0.1 * (max(ends) - min(ends)), 0.005)
-        axis = Scale(max(0.0, min(ends) - margin), min(1.0, max(ends) + margin))
-    return axis, [
-        DrawnAttention(step, value, axis.position(value), axis.span(ranges[step.number - 1]) if ranges else None)
-        for step in steps
-        if (value := step.step.interaction) is not None
-    ]
+    if not values or not ranges:
+        return Scale(0.0, 1.0) if values else None
+    ends = [*values, *(end for usual in ranges for end in usual)]
+    margin = max(0.1 * (max(ends) - min(ends)), 0.005)
+    return Scale(max(0.0, min(ends) - margin), min(1.0, max(ends) + margin))
 
 
 @dataclass(frozen=True)

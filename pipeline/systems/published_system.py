@@ -238,11 +238,11 @@ class _Learner:
         voters = _voters(self.difficulty, difficulty, self.members, self.system.model.voters)
         with torch.no_grad():
             drop = MemberDropout(_fresh(self.members), [len(difficulty)] * size)
-            out = self.net.predict(steps.expand(size, -1, -1, -1), self.bank, voters, drop)
-        score = self.normaliser.unscale(out.score.double().numpy(), 0)
-        if out.judges is not None and self.rule is not None:
+            judges = self.net.predict(steps.expand(size, -1, -1, -1), self.bank, voters, drop)
+        score = self.normaliser.unscale(judges.mean(-1).double().numpy(), 0)
+        if self.rule is not None:
             low, span = _range(self.judges)
-            score = self.rule(out.judges.double().numpy() / SCALE * span + low, _known(difficulty))
+            score = self.rule(judges.double().numpy() / SCALE * span + low, _known(difficulty))
         return Predictions(score)
 
 

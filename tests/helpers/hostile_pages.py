@@ -8,7 +8,8 @@ from data.video import jpeg
 from models.estimate import Estimate
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
-from pipeline.evaluate.evaluation_results import Losses
+from pipeline.checks.paired_test import Lead
+from pipeline.evaluate.evaluation_results import Leads, Losses
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
 from pipeline.report import page_data as d
@@ -43,18 +44,20 @@ def hostile_report(name: str) -> ReportData:
     )
     batch = d.BatchSection(
         (d.VideoSection(name, Score(name, score=1.0, flags=(bad,)), task=name),),
-        (d.FailedVideo(name, Failure("video", name, name, name)),),
+        {name: Failure("video", name, name, name)},
     )
     evaluation = d.EvaluationSection(
         name,
-        d.Headline(Estimate(1.0), name, name),
+        Estimate(1.0),
+        name,
+        name,
         (d.ScatterPoint(name, 1.0, Estimate(2.0), task=name, fold=name),),
         Table(name, (name,), (TableRow(name, (name,)),), note=name, head=name),
         (Table(name, (name,), (TableRow(name, (name,)),), note=name),),
-        d.BarChart(name, (d.Bar(name, Estimate(1.0)),), name, name, name, name),
+        Leads(name, 1, {name: Lead(Estimate(1.0), 0.5)}),
         Losses((1, 2), *[(1.0, 1.0)] * 3),
         (name,),
-        leaks=(d.LeakCheck(name, False, name),),
+        leaks=((name, False, name),),
         methods_text=name,
     )
     return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)

@@ -14,7 +14,8 @@ from data.video.writer import write_video
 from models.estimate import Estimate
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
-from pipeline.evaluate.evaluation_results import Losses
+from pipeline.checks.paired_test import Lead
+from pipeline.evaluate.evaluation_results import Leads, Losses
 from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
@@ -167,10 +168,10 @@ def batch(videos: tuple[d.VideoSection, ...], rng: np.random.Generator) -> d.Bat
         truth = {"score": score + float(rng.normal(0, 4))}
         rows.append(replace(like, name=f"round{1 + i % 5}/dive_{i:03d}.mp4", result=result, truth=truth))
     early = "the file ends early: 102 frames announced, 61 present. Copy or download the video again"
-    failures = (
-        d.FailedVideo("broken/truncated.mp4", Failure("video", "clips", early)),
-        d.FailedVideo("notes.mp4", Failure("video", "clips", "not a readable video (the file is damaged)")),
-    )
+    failures = {
+        "broken/truncated.mp4": Failure("video", "clips", early),
+        "notes.mp4": Failure("video", "clips", "not a readable video (the file is damaged)"),
+    }
     return d.BatchSection(tuple(rows), failures, tuple(rng.normal(72, 10, 188).tolist()))
 
 
@@ -197,28 +198,23 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
     better: tuple[Better, ...] = ("high", "neither", "high", "low", "neither")
     epoch = np.arange(1, 301)
     train = 4 * np.exp(-epoch / 60) + 0.24 + 0.01 * rng.normal(size=300)
-    bars = tuple(
-        d.Bar(name, Estimate(lead, lead - width, lead + width), baseline)
-        for name, lead, width, baseline in [
-            ("no transformation", -0.03, 0.04, False),
-            ("no AIM", 0.13, 0.05, False),
-            ("duration", 0.3, 0.04, True),
-        ]
-    )
-    unit = "difference of rank correlations"
+    leads = {
+        name: Lead(Estimate(lead, lead - width, lead + width), 0.5)
+        for name, lead, width in [("no transformation", -0.03, 0.04), ("no AIM", 0.13, 0.05), ("duration", 0.3, 0.04)]
+    }
     return d.EvaluationSection(
-        headline=d.Headline(
-            Estimate(0.78, 0.69, 0.85), "Rank correlation of AIM with the judges", "103 performances, 4 folds"
-        ),
+        rho=Estimate(0.78, 0.69, 0.85),
+        rho_of="Rank correlation of AIM with the judges",
+        rho_about="103 performances, 4 folds",
         predictions=tuple(predictions),
         table=Table("Rank correlation, n 103", columns, rows, note="Means over 10 networks.", better=better),
         further=(Table("Suturing, n 39", columns[:4], tuple(replace(r, values=r.values[:4]) for r in rows)),),
-        bars=d.BarChart("AIM beside each system", bars, unit, "that system ranks better", "AIM ranks better", "Lines."),
+        comparison=Leads("AIM", 103, leads),
         methods_text="We evaluated 103 performances.",
         losses=Losses(tuple(epoch), tuple(train), tuple(train - 0.01), tuple(train + 0.01)),
         leaks=(
-            d.LeakCheck("same trial on both sides", True, "103 trials"),
-            d.LeakCheck("same subject on both sides", False, "4-fold shares surgeons by design: B, C, D, E"),
+            ("same trial on both sides", True, "103 trials"),
+            ("same subject on both sides", False, "4-fold shares surgeons by design: B, C, D, E"),
         ),
     )
 

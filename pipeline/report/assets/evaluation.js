@@ -36,15 +36,15 @@ Report.results = (() => {
         y: { label: axes.predicted, domain: ends, grid: true, ticks: 6 },
         marks: [
           Plot.link([0], { x1: ends[0], y1: ends[0], x2: ends[1], y2: ends[1], stroke: "var(--muted)" }),
-          Plot.ruleX(rows.filter((d) => d.low !== null), { x: "true", y1: "low", y2: "high", stroke: "task", strokeOpacity: 0.3, strokeWidth: 2 }),
-          Plot.dot(rows, { x: "true", y: "predicted", fill: "task", r: 3.5, stroke: "var(--panel)", strokeWidth: 1 }),
+          Plot.ruleX(rows.filter((d) => d.predicted.low !== null), { x: "true", y1: (d) => d.predicted.low, y2: (d) => d.predicted.high, stroke: "task", strokeOpacity: 0.3, strokeWidth: 2 }),
+          Plot.dot(rows, { x: "true", y: (d) => d.predicted.value, fill: "task", r: 3.5, stroke: "var(--panel)", strokeWidth: 1 }),
           Plot.tip(rows, Plot.pointer({
-            x: "true", y: "predicted", fill: "var(--panel)", fontSize: 12,
-            title: (d) => `${d.id}\ntrue ${d.true.toFixed(2)}, predicted ${d.predicted.toFixed(2)}${d.task ? `\n${d.task}` : ""}`,
+            x: "true", y: (d) => d.predicted.value, fill: "var(--panel)", fontSize: 12,
+            title: (d) => `${d.id}\ntrue ${d.true.toFixed(2)}, predicted ${d.predicted.value.toFixed(2)}${d.task ? `\n${d.task}` : ""}`,
           })),
         ],
       });
-    }, () => [["video", "task", "fold", "judges", "predicted", "low80", "high80"], ...rows.map((d) => [d.id, d.task, d.fold, d.true, d.predicted, d.low, d.high])]);
+    }, () => [["video", "task", "fold", "judges", "predicted", "low80", "high80"], ...rows.map((d) => [d.id, d.task, d.fold, d.true, d.predicted.value, d.predicted.low, d.predicted.high])]);
   };
 
   const plain = (value) => `${+value.toPrecision(3)}`.replace("-", "\u2212");

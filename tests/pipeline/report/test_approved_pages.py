@@ -16,7 +16,7 @@ from pipeline.checks.flag import Flag
 from pipeline.checks.flag_checks import GUESSING
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, render_report
-from pipeline.report.page_data import BatchSection, EvaluationSection, FailedVideo, LeakCheck, VideoSection
+from pipeline.report.page_data import BatchSection, EvaluationSection, VideoSection
 from pipeline.report.page_downloads import downloads
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
@@ -75,15 +75,13 @@ def flags_of_every_video(_: ReportData) -> ReportData:
 def one_failed(_: ReportData) -> ReportData:
     """A page of one video has no table of one row, but the failure beside it."""
     one = VideoSection("a", Score("a", score=1.0))
-    failed = (FailedVideo("b", Failure("video", "clips", "no frame")),)
+    failed = {"b": Failure("video", "clips", "no frame")}
     return ReportData("t", videos=(one,), batch=BatchSection((one,), failed))
 
 
 def audit(_: ReportData) -> ReportData:
-    checks = (LeakCheck("trial on both sides", True), LeakCheck("group on both sides", False, "fold 1"))
-    return ReportData(
-        "Audit", evaluation=EvaluationSection(leaks=(*checks, LeakCheck("equal files", None, "not compared")))
-    )
+    checks = (("trial on both sides", True, ""), ("group on both sides", False, "fold 1"))
+    return ReportData("Audit", evaluation=EvaluationSection(leaks=(*checks, ("equal files", None, "not compared"))))
 
 
 PAGES: dict[str, Callable[[ReportData], ReportData]] = {

@@ -14,8 +14,8 @@ from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import EvaluationResults, Note
 from pipeline.report import render_report
-from pipeline.report.chart_json import evaluation_payload
-from pipeline.report.evaluation_section import evaluation_page, lead_bars, leak_checks
+from pipeline.report.chart_json import evaluation_payload, leads
+from pipeline.report.evaluation_section import evaluation_page, leak_checks, section_of_evaluation
 from pipeline.systems.baselines import trivial_baselines
 from tests.helpers.approved import page_text
 from tests.helpers.folds import knowing
@@ -43,15 +43,14 @@ def evaluated() -> EvaluationResults:
     return replace(results, methods_text="A paragraph for a paper.")
 
 
-def test_a_bar_is_the_lead_over_one_system_and_both_sides_are_named(evaluated: EvaluationResults) -> None:
-    chart = lead_bars(evaluated)
-    assert (chart.left, chart.right) == ("that system ranks better", f"{SYSTEM} ranks better")
-    leads = {name: lead.difference for name, lead in evaluated.comparison.rows.items()}
-    assert {bar.name: bar.lead for bar in chart.bars} == leads
-    assert all(bar.baseline for bar in chart.bars)
-    values = [bar.lead.value for bar in chart.bars]
+def test_a_bar_is_the_lead_over_one_system(evaluated: EvaluationResults) -> None:
+    bars = leads(section_of_evaluation(evaluated))
+    expected = {name: lead.difference.value for name, lead in evaluated.comparison.rows.items()}
+    assert {bar["name"]: bar["value"] for bar in bars} == expected
+    assert all(bar["baseline"] for bar in bars)
+    values = [bar["value"] for bar in bars]
     assert values == sorted(values)
-    assert lead_bars(replace(evaluated, comparison=None)) is None
+    assert leads(section_of_evaluation(replace(evaluated, comparison=None))) == []
 
 
 def test_the_pages_of_an_evaluation_and_a_leaderboard(
@@ -67,7 +66,7 @@ def test_the_pages_of_an_evaluation_and_a_leaderboard(
 
 def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: EvaluationResults) -> None:
     data = evaluation_payload(evaluation_page(evaluated, "t").evaluation)
-    shown = {row["id"]: (row["predicted"], row["low"], row["high"]) for row in data["predictions"]}
+    shown = {row["id"]: tuple(row["predicted"].values()) for row in data["predictions"]}
     expected = {}
     for task in "ab":
         entries = [entry for entry in evaluated.predictions if entry.task == task]
@@ -77,7 +76,7 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluate
         expected |= {e.id: (p, *(i or (None, None))) for e, p, i in zip(entries, predicted, intervals, strict=True)}
     assert shown == expected
     low, high = data["range"]
-    assert all(low < row[key] < high for row in data["predictions"] for key in ("true", "predicted"))
+    assert all(low < value < high for row in data["predictions"] for value in (row["true"], row["predicted"]["value"]))
 
 
 def test_the_audit_is_answered_question_by_question() -> None:
@@ -85,8 +84,8 @@ def test_the_audit_is_answered_question_by_question() -> None:
     given = LeakAudit(("trial", "group"), leaks, {}, True, ())
     checks, unchecked = leak_checks(given), leak_checks(replace(given, content_checked=False, leaks=()))
     names = [f"{name} on both sides" for name in ("trial", "group", "performance", "equal files")]
-    assert [check.name for check in checks[:4]] == names
-    assert [check.passed for check in checks[:4]] == [False, True, True, True]
-    assert [check.passed for check in unchecked] == [True, True, True, None]
-    assert [check.detail for check in checks[4:]] == [*(f"trial 'v{i}' on both sides" for i in range(20)), "5 more"]
+    assert [name for name, _, _ in checks[:4]] == names
+    assert [passed for _, passed, _ in checks[:4]] == [False, True, True, True]
+    assert [passed for _, passed, _ in unchecked] == [True, True, True, None]
+    assert [detail for _, _, detail in checks[4:]] == [*(f"trial 'v{i}' on both sides" for i in range(20)), "5 more"]
     assert leak_checks(None) is None

@@ -120,7 +120,7 @@ def test_the_words_of_every_figure(sample: ReportData, snapshot: SnapshotAsserti
         "phases": paper_plots.step_figure(videos[0]),
         "phases of attention": paper_plots.attention_figure({"": videos}),
         "no step is minus zero": paper_plots.step_figure(d.VideoSection("a", Score("a", steps=tiny, duration=3.0))),
-        "negative rho": paper_plots.prediction_figure(points, d.Headline(Estimate(-0.5, -0.8, 0.1), "", "")),
+        "negative rho": paper_plots.prediction_figure(points, Estimate(-0.5, -0.8, 0.1)),
         "logarithmic axis": paper_plots.curve_figure(flat),
         "long names": paper_plots.attention_figure({"": long}),
     }

@@ -99,11 +99,9 @@ def test_colour_and_number_are_on_one_scale() -> None:
 
 
 def test_attention_is_drawn_against_its_usual_range() -> None:
-    shown, alone = video(0, 0, 0, 0, 0), video(0, 0, 0, 0, 0, training=None)
-    axis, steps = template_values.attention(shown, template_values.drawn_steps(shown))
+    axis = template_values.attention_axis(video(0, 0, 0, 0, 0))
     assert (axis.low, axis.high) == pytest.approx((0.49, 0.61), abs=0.01)
-    assert all(step.position == pytest.approx(50) for step in steps)
-    assert all(step.usual == pytest.approx((100 / 12, 1000 / 12), abs=0.1) for step in steps)
-    axis, steps = template_values.attention(alone, template_values.drawn_steps(alone))
-    assert (axis.low, axis.high, steps[0].usual) == (0.0, 1.0, None)
-    assert template_values.attention(shown, []) is None
+    assert axis.span((0.5, 0.6)) == pytest.approx((100 / 12, 1000 / 12), abs=0.1)
+    bare = template_values.attention_axis(video(0, 0, 0, 0, 0, training=None))
+    assert bare == template_values.Scale(0.0, 1.0)
+    assert template_values.attention_axis(VideoSection("v", Score("v"))) is None

@@ -22,7 +22,7 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchSection, TrainingSteps, VideoSection
-from pipeline.report.performers import PerformerScores
+from pipeline.report.performers import progress_of
 from pipeline.report.text import to_digits
 from pipeline.score.score import Score, ScoreParts, StepScore
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
@@ -102,7 +102,7 @@ def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbe
         VideoSection("v", Score("v", score=score, accuracy=accuracy(18.3)), subject="anna", day=day)
         for day, score in (("1", 33.6), ("2", 36.4))
     )
-    assert "34 on 1, 36 on 2 (+2; 2 videos)" in PerformerScores("anna", (first, last)).sentence
+    assert "34 on 1, 36 on 2 (+2; 2 videos)" in progress_of("anna", (first, last))
 
 
 def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:
