@@ -147,6 +147,16 @@ def install_line(extra: str = "", *, fresh: bool = False) -> str:
     return f'python -m pip install {editable}"{name}{f"[{extra}]" if extra else ""}"'
 
 
+@contextmanager
+def of_extra(extra: str, what: str, *, where: str | Path | None = None, instead: str = "") -> Iterator[None]:
+    """Raise UsageError where an import fails: `what` needs a package that comes with an extra of this program."""
+    try:
+        yield
+    except ImportError as error:
+        text = f"{what} needs the package '{error.name}', which is not installed"
+        raise UsageError(text, where=where, fix=f"Type: {install_line(extra)}{instead}") from None
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun, in the plural unless the number is 1.
 

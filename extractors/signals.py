@@ -38,6 +38,11 @@ def even_grid(time: Floats) -> tuple[Floats, float]:
     return np.arange(time[0], time[-1] + period / 2, period), period
 
 
+def spans_between(edges: Floats) -> Floats:
+    """(n, 2) begin and end of what is between neighbouring edges (n + 1,)."""
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
 def runs_between(time: Floats, cuts: Floats) -> list[slice]:
     """Rows between cuts. A cut at time c starts a new run with the first row at or after c."""
     edges = np.searchsorted(time, cuts[np.isfinite(cuts)], side="left").tolist()

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from data.errors import DataError, UsageError, install_line
+from data.errors import DataError, of_extra
 
 MOST_BYTES = 64 << 20
 """A workbook whose parts unpack to more is refused: a table of scores takes far less."""
@@ -26,11 +26,8 @@ def first_sheet(path: str | Path, content: bytes) -> list[list[str]]:
 
     Raises UsageError: openpyxl is not installed; DataError: no readable workbook, or one that is too large.
     """
-    try:
+    with of_extra("excel", "an Excel workbook", where=path, instead="; or save it as CSV (UTF-8)"):
         from openpyxl import load_workbook
-    except ImportError:
-        fix = f"Type: {install_line('excel')}; or save it as CSV (UTF-8)"
-        raise UsageError("this is an Excel workbook, which needs openpyxl", where=path, fix=fix) from None
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             if sum(part.file_size for part in parts.infolist()) > MOST_BYTES:

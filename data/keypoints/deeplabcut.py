@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.keypoints.entries import MAX_BYTES, Field, Keypoints, frame_numbers, keypoint_error
-from data.store import open_regular
+from data.keypoints.entries import MAX_BYTES, Field, Keypoints, frame_numbers, keypoint_error, readable
 from data.store.restricted_pickle import load_plain
 
 AXES = ("x", "y", "likelihood")
@@ -47,24 +46,18 @@ def of_h5(path: Path) -> Keypoints:
     """The bodies of a table that pandas wrote. Raises DataError: no such table, or column names that are no texts."""
     import h5py
 
-    try:
-        open_regular(path).close()  # refuses a pipe, which would never end
-        with h5py.File(path, "r") as file:
-            groups = [file[name] for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
-            group = next((g for g in groups if isinstance(g, h5py.Group) and "table" in g), None)
-            if group is None or not isinstance(group.get("table", getlink=True), h5py.HardLink):
-                raise keypoint_error(path, "no DeepLabCut table in this file", CSV_INSTEAD)
-            table, names = group["table"], group.attrs.get("non_index_axes")
-            fields = table.dtype.names or ()
-            if set(fields) != {"index", "values_block_0"} or table.external or table.is_virtual:
-                raise keypoint_error(path, f"{group.name}/table: not the fields index and values_block_0", CSV_INSTEAD)
-            if table.size * table.dtype.itemsize > MAX_BYTES:
-                raise keypoint_error(path, f"{group.name}/table: more than {MAX_BYTES >> 30} GiB", "Split the video")
-            columns, rows = _columns(path, bytes(names) if isinstance(names, bytes) else b""), table[()]
-    except DataError:
-        raise
-    except Exception as error:  # noqa: BLE001 -- a damaged HDF5 file raises nearly any exception
-        raise keypoint_error(path, f"no readable HDF5 file ({type(error).__name__})", CSV_INSTEAD) from None
+    with readable(path, "HDF5 file", CSV_INSTEAD), h5py.File(path, "r") as file:
+        groups = [file[name] for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
+        group = next((g for g in groups if isinstance(g, h5py.Group) and "table" in g), None)
+        if group is None or not isinstance(group.get("table", getlink=True), h5py.HardLink):
+            raise keypoint_error(path, "no DeepLabCut table in this file", CSV_INSTEAD)
+        table, names = group["table"], group.attrs.get("non_index_axes")
+        fields = table.dtype.names or ()
+        if set(fields) != {"index", "values_block_0"} or table.external or table.is_virtual:
+            raise keypoint_error(path, f"{group.name}/table: not the fields index and values_block_0", CSV_INSTEAD)
+        if table.size * table.dtype.itemsize > MAX_BYTES:
+            raise keypoint_error(path, f"{group.name}/table: more than {MAX_BYTES >> 30} GiB", "Split the video")
+        columns, rows = _columns(path, bytes(names) if isinstance(names, bytes) else b""), table[()]
     values = np.asarray(rows["values_block_0"])
     if values.ndim != 2 or values.shape[1] != len(columns) or values.dtype.kind != "f":
         raise keypoint_error(path, f"values_block_0: shape {values.shape} for {len(columns)} columns", CSV_INSTEAD)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.store import open_regular, read_regular
 from data.store.arrays import Floats
 
 AGAIN = "Export the keypoints again"
@@ -154,6 +156,29 @@ class Bodies:
 def keypoint_error(path: Path, what: str, fix: str = AGAIN) -> DataError:
     """The error for a keypoint file."""
     return DataError(what[:300], where=path, fix=fix)
+
+
+@contextmanager
+def readable(path: Path, kind: str, fix: str = AGAIN) -> Iterator[None]:
+    """Raise DataError, which says that this is no `kind`, for any error of a library that reads a damaged file.
+
+    Raises OSError for a pipe, which would never end.
+    """
+    open_regular(path).close()
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a damaged file raises nearly any exception
+        raise keypoint_error(path, f"is no readable {kind} ({type(error).__name__})", fix) from None
+
+
+def text_of(path: Path, kind: str) -> str:
+    """The text of a file in UTF-8. Raises DataError, which says that it is no `kind`, for other bytes."""
+    try:
+        return read_regular(path, MAX_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise keypoint_error(path, f"is no {kind}") from None
 
 
 def frame_numbers(path: Path, numbers: Sequence[int], *, once: bool = False) -> Frames:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error
+from data.keypoints.entries import Keypoints, keypoint_error, text_of
 from data.keypoints.skeletons import SKELETONS
-from data.store import read_regular
 from data.store.arrays import Floats
 
 PARENTS = (-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20)
@@ -89,11 +88,7 @@ def absolute_positions(places: Floats, degrees: Floats) -> Floats:
 
 
 def _table(path: Path) -> Floats:
-    try:
-        text = read_regular(path, MAX_BYTES).decode("ascii")
-    except UnicodeDecodeError:
-        raise keypoint_error(path, "is no table of numbers") from None
-    rows = [line.split(",") for line in text.splitlines() if line.strip()]
+    rows = [line.split(",") for line in text_of(path, "table of numbers").splitlines() if line.strip()]
     for line, row in enumerate(rows):
         if len(row) != 66:
             raise keypoint_error(

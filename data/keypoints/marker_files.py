@@ -14,19 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import UsageError, install_line, printable
-from data.keypoints.entries import MAX_BYTES, METRES, Field, Keypoints, frame_numbers, keypoint_error
+from data.errors import of_extra, printable
+from data.keypoints.entries import MAX_BYTES, METRES, Field, Keypoints, frame_numbers, keypoint_error, readable, text_of
 from data.store import read_regular
 from data.store.arrays import Floats
 
 
 def of_trc(path: Path) -> Keypoints:
     """The bodies of a TRC file. Raises DataError: another form, or a line of another length than the header says."""
-    try:
-        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise keypoint_error(path, "is no text") from None
-    lines = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    text = text_of(path, "text").split("\n")
+    lines = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text, 1) if line.strip()]
     if len(lines) < 5 or not lines[0][1][0].startswith("PathFileType"):  # OpenCap writes blanks after it
         raise keypoint_error(path, "is no TRC file: it has no PathFileType and five lines of header")
     values = dict(zip(lines[1][1], lines[2][1], strict=False))
@@ -49,13 +46,10 @@ def of_trc(path: Path) -> Keypoints:
 
 def of_c3d(path: Path) -> Keypoints:
     """The bodies of a C3D file. Raises UsageError: the extra is missing; DataError: damaged."""
-    try:
+    with of_extra("c3d", "C3D", where=path):
         import c3d
-    except ImportError:
-        fix = f"Type: {install_line('c3d')}"
-        raise UsageError("C3D needs the package 'c3d', which is not installed", where=path, fix=fix) from None
     content = io.BytesIO(read_regular(path, MAX_BYTES))
-    try:
+    with readable(path, "C3D file"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             reader = c3d.Reader(content)
@@ -63,8 +57,6 @@ def of_c3d(path: Path) -> Keypoints:
             names = [str(label).strip() for label in reader.point_labels]
         expected, rate, first = reader.frame_count, float(reader.point_rate), int(reader.first_frame) - 1
         unit = (reader.get("POINT").get_string("UNITS") if "UNITS" in reader.get("POINT") else "").strip()
-    except Exception as error:  # noqa: BLE001 -- a damaged file raises nearly any exception
-        raise keypoint_error(path, f"is no readable C3D file ({type(error).__name__})") from None
     if not rows or len(rows) != expected or rows[0].shape[0] != len(names) or not rate > 0:
         raise keypoint_error(
             path, f"has {len(rows)} frames of {expected}, {len(names)} names of markers, rate {rate:g}"

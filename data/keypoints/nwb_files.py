@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error
-from data.store import open_regular
+from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error, readable
 from data.store.arrays import Floats
 
 AGAIN = "Write the file again, by pynwb and ndx-pose"
@@ -28,12 +27,8 @@ def of_nwb(path: Path) -> Keypoints:
             person = item.parent.name.rpartition("/")[2].removeprefix("track=")
             series.setdefault(person, {})[name.rpartition("/")[2]] = _series(item)
 
-    try:
-        open_regular(path).close()
-        with h5py.File(path, "r", locking=False) as file:
-            file.visititems(visit)
-    except Exception as error:  # noqa: BLE001 -- a damaged HDF5 file raises nearly any exception
-        raise keypoint_error(path, f"is no readable NWB file ({type(error).__name__})", AGAIN) from None
+    with readable(path, "NWB file", AGAIN), h5py.File(path, "r", locking=False) as file:
+        file.visititems(visit)
     clocks = [times for joints in series.values() for times, _ in joints.values()]
     union = np.unique(np.concatenate(clocks)) if clocks else np.zeros(0)
     if not union.size:

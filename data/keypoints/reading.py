@@ -157,7 +157,7 @@ def _in_coco(read: Keypoints) -> Keypoints:
 
 
 def _summary(layout: str, joint_map: Mapping[str, str]) -> str:
-    parts = [f"{ours} <- {printable(given)}" for ours, given in joint_map.items() if ours != given]
+    parts = [f"{ours} <- {printable(name)}" for ours, name in joint_map.items() if ours != name]
     same = len(joint_map) - len(parts)
     parts += [f"{same} joints under their COCO names"] if same else []
     missing = [name for name in COCO17 if name not in joint_map]

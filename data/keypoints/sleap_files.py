@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import UsageError, install_line
-from data.keypoints.entries import Keypoints, keypoint_error
+from data.errors import of_extra
+from data.keypoints.entries import Keypoints, keypoint_error, readable
 from data.store import open_regular
 from data.store.arrays import Floats
 
@@ -20,13 +20,9 @@ def of_sleap(path: Path) -> Keypoints:
 
     Raises UsageError: the extra is missing; DataError: damaged, or of several videos.
     """
-    try:
+    with of_extra("sleap", "SLEAP", where=path):
         import sleap_io
-    except ImportError:
-        fix = f"Type: {install_line('sleap')}"
-        raise UsageError("SLEAP needs the package 'sleap-io', which is not installed", where=path, fix=fix) from None
-    open_regular(path).close()  # refuses a pipe, which would never end
-    try:
+    with readable(path, "file of SLEAP", AS_CSV):
         if path.suffix.lower() == ".slp":
             labels = sleap_io.load_slp(str(path), open_videos=False)
         else:  # with a video that is not opened, in place of the one that the file names
@@ -41,8 +37,6 @@ def of_sleap(path: Path) -> Keypoints:
         points = [_points(instance) for _, instance in instances]
         people = [instance.track.name if instance.track else "" for _, instance in instances]
         scores = [getattr(instance, "score", None) for _, instance in instances]
-    except Exception as error:  # noqa: BLE001 -- a damaged file raises nearly any exception
-        raise keypoint_error(path, f"is no readable file of SLEAP ({type(error).__name__})", AS_CSV) from None
     if videos > 1 or len(set(skeletons)) != 1:
         what = f"has {videos} videos and {len(skeletons)} skeletons"
         raise keypoint_error(path, what, "Export a file of one skeleton for each video")

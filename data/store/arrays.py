@@ -104,6 +104,10 @@ class StageOutput:
             arrays[name] = Array(numbers, spec.dims, spec.unit, spec.about, named)
         return cls(arrays, quality or {})
 
+    def floats(self, name: str) -> Floats:
+        """The values of an array as float64."""
+        return np.asarray(self.arrays[name].values, dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class OutputSpec:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.errors import DataError, UsageError, WeightsError, install_line
+from data.errors import DataError, WeightsError, of_extra
 from data.store import expanded, read_json
 from data.store.scratch import working_folder
 from data.weights.registry import Announce
@@ -59,11 +59,8 @@ def fetch_network(name: str, announce: Announce) -> None:
     place = _place(name)
     if place.exists() or not HUB_NAME.fullmatch(name):
         return
-    try:
+    with of_extra("transformers", "the hub", where=name):
         from huggingface_hub import snapshot_download
-    except ImportError:
-        fix = f"Type: {install_line('transformers')}"
-        raise UsageError("the hub needs the package 'huggingface_hub'", where=name, fix=fix) from None
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         with working_folder(place.parent, ".weights-") as scratch:

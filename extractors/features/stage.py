@@ -16,6 +16,7 @@ from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.video import Record
 from extractors.base import VIDEOS, Extractor, Source, StageConfig, setting
+from extractors.signals import spans_between
 
 FIX = "Name the files of features: --features FOLDER"
 
@@ -36,10 +37,10 @@ class FeaturesConfig(StageConfig):
 class Features(Extractor[FeaturesConfig]):
     """The features of the scene, the primary and the secondary agent; those without a file have no row."""
 
-    name: ClassVar[str] = "features"
-    version: ClassVar[int] = 2  # leading axes of 1 are dropped
-    Config: ClassVar[type[StageConfig]] = FeaturesConfig
-    reads: ClassVar[frozenset[str]] = frozenset()
+    name = "features"
+    version = 2  # leading axes of 1 are dropped
+    Config = FeaturesConfig
+    reads = frozenset()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         name: spec
         for part in PARTS
@@ -50,7 +51,7 @@ class Features(Extractor[FeaturesConfig]):
             ),
         }.items()
     }
-    clock: ClassVar[str] = f"{PARTS[0]}_row"
+    clock = f"{PARTS[0]}_row"
 
     @classmethod
     def reads_of(cls, config: FeaturesConfig, record: Record, files: StageFiles) -> Mapping[str, Path | str]:
@@ -76,5 +77,4 @@ class Features(Extractor[FeaturesConfig]):
 
     def _bounds(self, rows: int) -> NDArray[np.float64]:
         seconds = self.config.clip_frames / self.config.fps if self.config.fps else np.nan
-        edges = np.arange(rows + 1) * seconds
-        return np.stack([edges[:-1], edges[1:]], axis=1)
+        return spans_between(np.arange(rows + 1) * seconds)

@@ -73,10 +73,10 @@ class KinematicsConfig(StageConfig):
 class Kinematics(Extractor[KinematicsConfig]):
     """Channels of the master and the slave tools of one trial."""
 
-    name: ClassVar[str] = "kinematics"
-    version: ClassVar[int] = 2  # curves give the derivatives, not lines
-    Config: ClassVar[type[StageConfig]] = KinematicsConfig
-    reads: ClassVar[frozenset[str]] = frozenset({"kinematics"})
+    name = "kinematics"
+    version = 2  # curves give the derivatives, not lines
+    Config = KinematicsConfig
+    reads = frozenset({"kinematics"})
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("row",), "s", "seconds from the first video frame"),
         "master": ArraySpec(
@@ -84,7 +84,7 @@ class Kinematics(Extractor[KinematicsConfig]):
         ),
         "slave": ArraySpec(("row", "channel"), "mixed", "the instruments that follow them, the same channels in order"),
     }
-    clock: ClassVar[str] = "row"
+    clock = "row"
 
     def extract(self, source: Source) -> StageOutput:
         """The arrays of one trial. Raises DataError: the record has no kinematics file, or a damaged one."""

@@ -19,7 +19,7 @@ from data.video import Picture
 from data.video.records import Record
 from data.weights.pose_networks import identity_of
 from data.weights.registry import Announce
-from extractors.base import Extractor, Source, StageConfig
+from extractors.base import Extractor, Source
 from extractors.keypoint_geometry import INTERPOLATED_SCORE, boxes_of, in_blocks
 from extractors.pose.backends import PoseBackend, load_backend, networks
 from extractors.pose.chosen_agents import TRACK_COLUMNS, choose_agents
@@ -34,9 +34,9 @@ from extractors.signals import longest_gap, row_period
 class Pose(Extractor[PoseConfig]):
     """Detects people and chooses up to `agents` of them, with 17 joints in every frame."""
 
-    name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 8
-    Config: ClassVar[type[StageConfig]] = PoseConfig
+    name = "pose"
+    version = 8
+    Config = PoseConfig
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "presentation time from the first frame"),
         "keypoints": ArraySpec(
@@ -53,7 +53,7 @@ class Pose(Extractor[PoseConfig]):
         "cuts": ArraySpec(("cut",), "s", "first frame of every shot but the first"),
         "tracks": ArraySpec(("track", "figure"), "mixed", "all detected people and why chosen or not", TRACK_COLUMNS),
     }
-    headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "cuts")
+    headline = ("found_rate_all", "longest_gap_s", "cuts")
 
     _backend: Any = None
 

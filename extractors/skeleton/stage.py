@@ -46,10 +46,10 @@ class SkeletonConfig(StageConfig):
 class SkeletonJoints(Extractor[SkeletonConfig]):
     """The joints of a keypoint file, gaps interpolated and smoothed."""
 
-    name: ClassVar[str] = "skeleton"
-    version: ClassVar[int] = 5  # TRC and C3D keep the unit that they name
-    Config: ClassVar[type[StageConfig]] = SkeletonConfig
-    reads: ClassVar[frozenset[str]] = frozenset({"keypoints"})
+    name = "skeleton"
+    version = 5  # TRC and C3D keep the unit that they name
+    Config = SkeletonConfig
+    reads = frozenset({"keypoints"})
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "seconds, as the file or `rate_hz` says"),
         "keypoints": ArraySpec(
@@ -63,8 +63,8 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
             ("frame", "axis"), "1", "middle of the first agent's trunk from its median, in torso lengths, y up"
         ),
     }
-    clock: ClassVar[str] = "frame"
-    headline: ClassVar[tuple[str, ...]] = ("found_rate", "joint_map")
+    clock = "frame"
+    headline = ("found_rate", "joint_map")
 
     @classmethod
     def reads_of(cls, config: SkeletonConfig, record: Record, files: StageFiles) -> Mapping[str, Path]:

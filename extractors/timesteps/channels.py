@@ -13,7 +13,7 @@ import numpy as np
 from data.errors import DataError, nearest
 from data.store import StageOutput
 from data.store.arrays import Floats
-from extractors.signals import LONE_PERIOD_S, Bools, blocks, row_period
+from extractors.signals import LONE_PERIOD_S, Bools, blocks, row_period, spans_between
 
 MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 """The camera's motion: image widths and heights per second, log scale per second, radians per second."""
@@ -95,8 +95,7 @@ def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
     if not time.size:
         return np.zeros((0, 2))
     middle = (time[1:] + time[:-1]) / 2
-    edges = np.concatenate([[min(span[0], time[0])], middle, [max(span[1], time[-1])]])
-    return np.stack([edges[:-1], edges[1:]], axis=1)
+    return spans_between(np.concatenate([[min(span[0], time[0])], middle, [max(span[1], time[-1])]]))
 
 
 CLIPS = "clips"
@@ -104,6 +103,13 @@ CLIPS = "clips"
 
 NO_CHANNELS = Channels("none", (), np.zeros(0), (0.0, 0.0), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0, bool))
 """Those of an agent that there is not."""
+
+
+def stored(output: StageOutput, stage: str, array: str) -> Floats:
+    """The values of an array of a stage. Raises DataError: the stage stores no such array."""
+    if array not in output.arrays:
+        raise DataError(f"stage '{stage}' stores no array '{array}'", fix=nearest(array, output.arrays))
+    return output.floats(array)
 
 
 def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
@@ -114,19 +120,15 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
 
     Raises DataError: no such array, no times (row,), or another number of rows.
     """
-    arrays = output.arrays
-    clock = next((name for name in (f"{array}_bounds", "time", "bounds") if name in arrays), "time")
-    for name in (clock, array):
-        if name not in arrays:
-            raise DataError(f"stage '{stage}' stores no array '{name}'", fix=nearest(name, arrays))
-    time, span, timed = _times(np.asarray(arrays[clock].values, dtype=np.float64), bounds=clock != "time")
-    values = np.asarray(arrays[array].values, dtype=np.float64)
+    clock = next((name for name in (f"{array}_bounds", "time", "bounds") if name in output.arrays), "time")
+    time, span, timed = _times(stored(output, stage, clock), bounds=clock != "time")
+    values = stored(output, stage, array)
     if time.ndim != 1 or values.ndim < 1 or len(values) != len(time):
         shapes = f"{stage}/{clock} {time.shape} and {stage}/{array} {values.shape}"
         raise DataError(f"{shapes} do not have one row each per time", fix="Choose an array with one row per time")
     if span is not None and not len(time):
         raise DataError(f"no features of the {array}", fix=f"Add --features {array}=FOLDER")
-    last, shape = arrays[array].names, values.shape[1:]
+    last, shape = output.arrays[array].names, values.shape[1:]
     names = last
     if len(shape) != 1 or not last:  # the last axis' own names, with the place on the axes before it
         parts = [[str(i) for i in place] for place in np.ndindex(*shape)]
@@ -154,8 +156,7 @@ def _times(clock: Floats, *, bounds: bool) -> tuple[Floats, tuple[float, float] 
         return clock, None, True
     timed = bool(np.isfinite(clock).all())
     if not timed:
-        edges = np.linspace(0.0, 1.0, len(clock) + 1)
-        clock = np.stack([edges[:-1], edges[1:]], axis=1)
+        clock = spans_between(np.linspace(0.0, 1.0, len(clock) + 1))
     return clock.mean(axis=1), (float(clock[0, 0]), float(clock[-1, 1])) if len(clock) else (0.0, 0.0), timed
 
 
@@ -170,10 +171,10 @@ def flow_channels(output: StageOutput) -> Channels:
             `cell_mask` (pair, cell).
     """
     arrays = output.arrays
-    pair = np.asarray(arrays["time"].values, dtype=np.float64).reshape(-1, 2)
+    pair = output.floats("time").reshape(-1, 2)
     motion, cells = arrays["motion"].values, arrays["cells"].values
     usable = np.asarray(arrays["cell_mask"].values, dtype=bool)
-    inliers = np.asarray(arrays["inliers"].values, dtype=np.float64)[:, None]
+    inliers = output.floats("inliers")[:, None]
     names = tuple(f"motion.{name}" for name in MOTION)
     names += tuple(f"cell.{cell:02d}.{axis}" for cell in range(cells.shape[1]) for axis in "uv")
 

@@ -78,9 +78,9 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and `filled` (frame, agent).
     """
     arrays = output.arrays
-    time = np.asarray(arrays["time"].values, dtype=np.float64)
+    time = output.floats("time")
     keypoints = np.asarray(arrays["keypoints"].values)
-    cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
+    cuts = output.floats("cuts") if "cuts" in arrays else np.zeros(0)
     shape, poses = (len(time), *keypoints.shape[2:]), []
     for agent in agents:
         detected = agent < keypoints.shape[1]

@@ -20,7 +20,7 @@ from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import Bools
-from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_channels, flow_channels
+from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_channels, flow_channels, stored
 from extractors.timesteps.people_names import AGENTS, MEASURES, NAME, role_names, stored_name
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
@@ -102,7 +102,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     """Time steps of the agents and the scene, and descriptors of the whole performance."""
 
     name, version, Config = "timesteps", 7, TimestepsConfig
-    reads: ClassVar[frozenset[str]] = frozenset()
+    reads = frozenset()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),
         "primary_mask": ArraySpec(("step",), "1", "true where the primary agent was present"),
@@ -113,7 +113,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         "trial": ArraySpec(("descriptor",), "mixed", "descriptors of the whole performance"),
         "duration": ArraySpec((), "s", "length of the performance; NaN where the features have no times"),
     }
-    clock: ClassVar[str] = "step"
+    clock = "step"
 
     @classmethod
     def upstream(cls, config: TimestepsConfig) -> tuple[str, ...]:
@@ -243,10 +243,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             return np.zeros((len(bounds), 0), np.float32), ()
         stage, array = parse_scene(self.config.scene)
         output = _stage(upstream, stage)
-        arrays = output.arrays
-        if array not in arrays:
-            raise DataError(f"stage '{stage}' stores no array '{array}'", fix=nearest(array, arrays))
-        values = np.asarray(arrays[array].values, dtype=np.float64)
+        values = stored(output, stage, array)
         if values.ndim != 2 or not values.size:  # a clip network without a class layer has no logits
             what = f"{stage}/{array} has shape {values.shape}, not (step, class)"
             raise DataError(what, fix="Set timesteps.scene to another array, such as clips/features")
@@ -256,13 +253,13 @@ class Timesteps(Extractor[TimestepsConfig]):
                 spans = equal_bounds(bounds[0, 0], bounds[-1, 1], len(values))
             values = average_steps(values, spans, bounds)
         safe = np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
-        return safe, arrays[array].names
+        return safe, output.arrays[array].names
 
 
 def _scene_bounds(output: StageOutput, array: str) -> Floats:
     """(row, 2) begin and end in seconds of each row of a scene feature; empty where its stage stores none."""
     name = next((name for name in (f"{array}_bounds", "bounds") if name in output.arrays), None)
-    return np.asarray([] if name is None else output.arrays[name].values, dtype=np.float64)
+    return np.zeros(0) if name is None else output.floats(name)
 
 
 def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:

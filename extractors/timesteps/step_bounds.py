@@ -9,6 +9,7 @@ import numpy as np
 from data.errors import DataError
 from data.store.arrays import Floats
 from data.video import Phase
+from extractors.signals import spans_between
 
 LATE_S = 0.1  # a phase may be marked so much beyond the end of the video
 MEND = "Correct the marks, timesteps.bounds or the frame rate (frames.fps)"
@@ -18,8 +19,7 @@ def equal_bounds(start: float, end: float, steps: int) -> Floats:
     """(steps, 2) begin and end of equal parts: 0..4 in two is [[0, 2], [2, 4]]. Raises ValueError: no time."""
     if steps < 1 or not end > start:
         raise ValueError(f"cannot cut {start} s to {end} s into {steps} parts")
-    edges = np.linspace(start, end, steps + 1)
-    return np.stack([edges[:-1], edges[1:]], axis=1)
+    return spans_between(np.linspace(start, end, steps + 1))
 
 
 def steps_of_phases(names: Sequence[str], steps: int) -> tuple[str, ...]:
@@ -51,4 +51,4 @@ def phase_bounds(start: float, end: float, phases: Sequence[Phase], names: Seque
         stop = min(marked.get(name, edge), end)
         parts.append(np.linspace(edge, stop, each.count(name) + 1))
         edge = stop
-    return np.concatenate([np.stack([edges[:-1], edges[1:]], axis=1) for edges in parts])
+    return np.concatenate([*map(spans_between, parts)])

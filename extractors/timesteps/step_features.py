@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.signals import Bools
+from extractors.signals import Bools, spans_between
 from extractors.timesteps.channels import Channels
 
 LEAST_STEP_S = 1e-6  # rows closer in time than this give no rate of change
@@ -126,7 +126,7 @@ def _part(channels: Channels, cells: Floats, part: Floats, kind: Statistics, k: 
 def _absolute_rate(channels: Channels, part: Floats) -> tuple[Floats, Floats]:
     """Mean of abs(dx/dt) (channel,) between rows that both have a value, and the seconds of data behind it."""
     step = np.diff(channels.time)
-    pairs = np.stack([channels.time[:-1], channels.time[1:]], axis=1)
+    pairs = spans_between(channels.time)
     seconds = overlap(pairs, part) if len(step) else np.zeros(0)
     rows = np.flatnonzero((seconds > 0) & (step > LEAST_STEP_S))
     pair_weight = np.minimum(channels.weight[rows], channels.weight[rows + 1])

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.tables import spreadsheet_text
-from data.errors import PROGRAM, DataError, UsageError, install_line, nearest, printable
+from data.errors import PROGRAM, DataError, UsageError, nearest, of_extra, printable
 from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
 from data.store.atomic_writes import atomic_path
@@ -58,11 +58,8 @@ def chosen_format(name: str, out: Path | None) -> str:
     if chosen not in FORMATS:
         raise UsageError(f"unknown format '{printable(chosen)}'", fix=nearest(chosen, FORMATS))
     if chosen == "parquet":
-        try:
+        with of_extra("parquet", "parquet", instead=", or add --format csv"):
             import pyarrow  # noqa: F401
-        except ImportError:
-            what = "parquet needs the package 'pyarrow', which is not installed"
-            raise UsageError(what, fix=f"Type: {install_line('parquet')}, or add --format csv") from None
     return chosen
 
 

@@ -28,8 +28,8 @@ from data.errors import PROGRAM, LossKind, UsageError, WorkerLost, counted
 from pipeline.pool.worker_pool import (
     POLL_SECONDS,
     THREAD_VARIABLES,
+    Answer,
     Done,
-    Message,
     Pool,
     Start,
     Worker,
@@ -97,9 +97,9 @@ class ThreadWorker(Worker):
         """See `Worker`."""
         self.items.put(item)
 
-    def take(self) -> Sequence[Message | Done]:
+    def take(self) -> Sequence[Answer]:
         """See `Worker`."""
-        answers = list[Message | Done]()
+        answers = list[Answer]()
         while not self.answers.empty():
             answer = self.answers.get()
             if isinstance(answer, BaseException):
@@ -123,7 +123,7 @@ class ThreadWorker(Worker):
         except BaseException as error:  # noqa: BLE001 -- raised in the parent
             self._answer(error)
 
-    def _answer(self, answer: Message | Done | BaseException) -> None:
+    def _answer(self, answer: Answer | BaseException) -> None:
         self.answers.put(answer)
         self.answered.set()
 
@@ -189,9 +189,9 @@ class ProcessWorker(Worker):
         with suppress(OSError):  # `take` notices that the process has ended
             self.pipe.send(item)
 
-    def take(self) -> Sequence[Message | Done]:
+    def take(self) -> Sequence[Answer]:
         """See `Worker`."""
-        answers = list[Message | Done]()
+        answers = list[Answer]()
         try:
             while self.pipe.poll() and not (answers and isinstance(answers[-1], Done)):
                 answers.append(self.pipe.recv())
@@ -238,12 +238,10 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(
-    start: Start[Any, Any], stop: threading.Event, items: Items, answer: Callable[[Message | Done], None]
-) -> None:
+def _serve(start: Start[Any, Any], stop: threading.Event, items: Items, answer: Callable[[Answer], None]) -> None:
     """The loop of a worker: take an item, work on it, send the result, until there are no more."""
-    work = start(stop, lambda *progress: answer(Message(progress)))
-    answer(Message())
+    work = start(stop, lambda *progress: answer(progress))
+    answer(())
     while (item := items.get()) is not None:
         answer(Done(work(item)))
 

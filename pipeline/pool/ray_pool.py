@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from data.errors import UsageError, WorkerLost, install_line
+from data.errors import UsageError, WorkerLost, of_extra
 from pipeline.pool.local_pool import ProcessPool, ThreadPool
-from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Done, Message, Pool, Start, Worker
+from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Answer, Done, Pool, Start, Worker
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import WorkConfig
 
@@ -117,10 +117,8 @@ class RayPool(Pool):
     timeout_s: float = math.inf
 
     def __post_init__(self) -> None:
-        try:
+        with of_extra("ray", "the engine ray"):
             import ray  # noqa: F401
-        except ImportError:
-            raise UsageError("Ray is not installed", fix=f"Type: {install_line('ray')}") from None
 
     @contextmanager
     def opened(self, start: Start[Any, Any], items: int) -> Iterator[tuple[Callable[[], int], Callable[[], RayActor]]]:
@@ -217,7 +215,7 @@ class RayActor(Worker):
         self.started, self.state = None, None
         self.result = self.actor.work.remote(item)
 
-    def take(self) -> Sequence[Message | Done]:
+    def take(self) -> Sequence[Answer]:
         """See `Worker`. Raises WorkerLost where the actor has ended, UsageError where none can start."""
         import ray
 
@@ -233,12 +231,12 @@ class RayActor(Worker):
                 raise _lost(error) from None
         if time.monotonic() > self.answer_due and not ray.wait([self.halted], timeout=0)[0]:
             raise WorkerLost("the Ray worker does not answer")
-        told, self.state = list[Message](), self.state or self.actor.state.remote()
+        told, self.state = list[Answer](), self.state or self.actor.state.remote()
         if ray.wait([self.state], timeout=0)[0]:
             with suppress(ray.exceptions.RayError):  # `work` fails with the same error a moment later
                 progress = ray.get(self.state)
                 self.started = self.started or time.monotonic()
-                told = [Message(progress)]
+                told = [progress]
             self.state = None
         return told
 

@@ -138,8 +138,8 @@ class _Crew(Generic[J, R]):
                     del self.at_work[worker]
                     self.losses.pop(id(item), None)
                     yield item, answer.result
-                elif answer.progress:
-                    self.told(item, *answer.progress)
+                elif answer:
+                    self.told(item, *answer)
             began = worker.started if worker in self.at_work else None
             if began is not None and time.monotonic() - began > self.timeout_s:
                 raise WorkerLost(f"took longer than {self.timeout_s:g} s (work.timeout_s)", "timeout")

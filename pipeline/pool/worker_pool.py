@@ -28,17 +28,14 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Message:
-    """What the work on an item tells before its end; empty: the worker is there."""
-
-    progress: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True)
 class Done:
     """The end of an item."""
 
     result: Any
+
+
+Answer = tuple[Any, ...] | Done
+"""What comes from a worker: the end of an item, or before it what the work tells; empty: the worker is there."""
 
 
 class Worker(ABC):
@@ -53,7 +50,7 @@ class Worker(ABC):
         """Start an item."""
 
     @abstractmethod
-    def take(self) -> Sequence[Message | Done]:
+    def take(self) -> Sequence[Answer]:
         """What has come from the worker since the last call.
 
         Raises WorkerLost where the worker has ended, UsageError where none can start.

@@ -104,7 +104,7 @@ def _is_drawn(plan: Plan, cache: Cache) -> bool:
     """Whether both files of a preview show the fresh outputs."""
     sheet, film = preview_paths(cache, plan.record.id)
     shown = cache.index.get(PREVIEWS, sheet.absolute(), stamp(sheet)) if film.exists() else None
-    return bool(plan.fresh) and shown == plan.stored()
+    return bool(shown) and shown == plan.stored()
 
 
 def _draw(record: Record, outputs: Outputs, cache: Cache, stop: threading.Event) -> tuple[Path, Path]:

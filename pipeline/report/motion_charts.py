@@ -34,8 +34,8 @@ _MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", 
 def skeleton(pose: StageOutput) -> Skeleton:
     """The people of a `pose` output, ready to draw, with names such as "left athlete"."""
     width, height = (float(side) for side in pose.arrays["size"].values)
-    points = floats_of(pose, "keypoints")
-    return Skeleton(floats_of(pose, "time"), points, (width, height), people_names(points))
+    points = pose.floats("keypoints")
+    return Skeleton(pose.floats("time"), points, (width, height), people_names(points))
 
 
 def pose_difference(pose: StageOutput) -> Traces | None:
@@ -44,7 +44,7 @@ def pose_difference(pose: StageOutput) -> Traces | None:
     `hips` is the change of the vector between the hips since the first frames: zero for two divers who fall side by
     side at the same time.
     """
-    points = floats_of(pose, "keypoints")
+    points = pose.floats("keypoints")
     if points.shape[1] < 2:
         return None
     bodies = [_body(points[:, agent]) for agent in (0, 1)]
@@ -58,14 +58,14 @@ def pose_difference(pose: StageOutput) -> Traces | None:
     about = "Bodies are aligned at the hips. The curve of the hips shows how far these moved relative to each other."
     phrases = {part: f"the {part} of the two differ by" for part in BODY_PARTS}
     phrases["hips"] = "the hips of the two have moved against each other by"
-    time = floats_of(pose, "time")
+    time = pose.floats("time")
     return Traces("Difference between the two", "torso lengths", time, series, about, phrases=phrases)
 
 
 def body_speed(pose: StageOutput) -> Traces | None:
     """Speed of each part of the first body relative to its hips, in torso lengths/s; None where never detected."""
-    time = floats_of(pose, "time")
-    shape, _, torso = _body(floats_of(pose, "keypoints")[:, 0])
+    time = pose.floats("time")
+    shape, _, torso = _body(pose.floats("keypoints")[:, 0])
     if torso is None or len(time) < 3:
         return None
     velocity, known = derivative(time, np.nan_to_num(shape), np.isfinite(shape[..., 0]) * 1.0, MOTION_S, JITTER)
@@ -89,14 +89,12 @@ def tool_difference(kinematics: StageOutput) -> Traces | None:
             series[f"{hand} tool"] = master - slave
     if not series:
         return None
-    return Traces(
-        "Master minus slave speed", "m/s", floats_of(kinematics, "time"), series, "At zero the slave follows."
-    )
+    return Traces("Master minus slave speed", "m/s", kinematics.floats("time"), series, "At zero the slave follows.")
 
 
 def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
     """Charts of the stored channels: speed and gripper angle of all tools, distance of the hands."""
-    time = floats_of(kinematics, "time")
+    time = kinematics.floats("time")
     charts = []
     for title, unit, channel in _MASTER_CHARTS:
         series = {
@@ -119,10 +117,10 @@ def camera_trajectory(flow: StageOutput) -> CameraTrajectory | None:
     The content moves opposite to the camera, so pan and rotation are summed with inverted sign. The time between
     sampled pairs has the motion of the next pair. Unknown motion counts as none.
     """
-    times = floats_of(flow, "time")
+    times = flow.floats("time")
     if len(times) == 0:
         return None
-    motion = np.nan_to_num(floats_of(flow, "motion"))
+    motion = np.nan_to_num(flow.floats("motion"))
     ends = np.concatenate([times[:1, 0], times[:, 1]])
     moved = motion * np.diff(ends)[:, None]
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(moved, axis=0)])
@@ -157,8 +155,3 @@ def _channel(output: StageOutput, role: str, name: str) -> Floats | None:
     if array is None or name not in array.names:
         return None
     return np.asarray(array.values[:, array.names.index(name)], dtype=np.float64)
-
-
-def floats_of(output: StageOutput, name: str) -> Floats:
-    """The values of an array of an output as float64."""
-    return np.asarray(output.arrays[name].values, dtype=np.float64)

@@ -24,7 +24,6 @@ from pipeline.report.chart_json import is_static
 from pipeline.report.motion_charts import (
     body_speed,
     camera_trajectory,
-    floats_of,
     pose_difference,
     skeleton,
     tool_difference,
@@ -118,7 +117,7 @@ def section_of_video(
     media, duration = _media(record.video, page, limit_bytes)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     people = next((outputs[stage] for stage in PEOPLE if stage in outputs), None)
-    moved, names = (movement(people), people_names(floats_of(people, "keypoints"))) if people else (None, ())
+    moved, names = (movement(people), people_names(people.floats("keypoints"))) if people else (None, ())
     ranges = ranges_of(facts.better, record.task)
     quality = {stage: named_measures(measures) for stage, measures in result.quality.items()}
     row = batch_row(replace(result, quality=quality), record, name=name)

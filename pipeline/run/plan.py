@@ -70,11 +70,6 @@ class Plan:
                 chosen.append(planned)
         return tuple(planned.name for planned in reversed(chosen))
 
-    @property
-    def fresh(self) -> tuple[str, ...]:
-        """Stages whose stored output can be used."""
-        return tuple(planned.name for planned in self.stages if planned.freshness.state == "fresh")
-
     def keys(self) -> dict[str, str]:
         """Key of every output by stage."""
         return {planned.name: planned.parts.key for planned in self.stages}

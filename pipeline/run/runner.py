@@ -90,7 +90,7 @@ class Upstream(Mapping[str, StageOutput]):
 def result_of(plan: Plan) -> Result:
     """The outcome before a stage has run."""
     failed = {name: failure for name, failure in plan.faults().items() if name not in plan.todo}
-    return Result(plan.record, plan.keys(), plan.todo, failed=failed, skipped=plan.fresh)
+    return Result(plan.record, plan.keys(), plan.todo, failed=failed, skipped=tuple(plan.stored()))
 
 
 class PlanRunner:

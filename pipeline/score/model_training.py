@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from data.errors import DataError
 from data.splits import unsplit_groups
 from data.store import write_text
@@ -163,7 +161,7 @@ def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache
     for result, outputs in run((plan.idle() for plan, _ in plans), config.machine, cache, read=(stage, "timesteps")):
         record, labels = result.record, result.record.labels
         if not isinstance(outputs, Failure) and labels is not None and labels.score is not None:
-            bounds = np.asarray(outputs["timesteps"].arrays["bounds"].values, dtype=np.float64)
+            bounds = outputs["timesteps"].floats("bounds")
             made.append(
                 TrainingVideo(record.id, record.task, float(labels.score), steps_of(movement(outputs[stage]), bounds))
             )

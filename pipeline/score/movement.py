@@ -132,7 +132,7 @@ def movement(pose: StageOutput) -> Movement:
     angles = [_angles(body) for body in bodies]
     people = [_one(body, angles[person]) for person, body in enumerate(bodies)]
     variables = VariableValues(people, _two(bodies, people) if count == 2 else {})
-    time = np.asarray(pose.arrays["time"].values, dtype=np.float64)
+    time = pose.floats("time")
     return Movement(time, angles, variables, [_values(body, "place.y") for body in bodies])
 
 

@@ -159,7 +159,7 @@ class Scorer:
             )
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure.of(error, record=record))
-        bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
+        bounds = output.floats("bounds").tolist()
         phases = getattr(self.planner.stages["timesteps"], "step_phases", ("",) * len(bounds))
         fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score
         weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -29,30 +29,27 @@ from pipeline.settings.stages import STAGES, merged_settings, outside_stages, st
 from pipeline.settings.videos import Videos, videos_class
 from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
+of_data_set = partial(setting, belongs_to=DATA_SET)
+
 
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Annotated[str, one_of(KINDS, outside=True)] = setting(
-        "folder", f"layout of its files: {', '.join(KINDS)}, or module:function", belongs_to=DATA_SET
+    kind: Annotated[str, one_of(KINDS, outside=True)] = of_data_set(
+        "folder", f"layout of its files: {', '.join(KINDS)}, or module:function"
     )
-    root: Path | None = setting(None, "data set root; `extract` and `score` take inputs instead", belongs_to=DATA_SET)
-    labels: Path | None = setting(None, "CSV of scores; null: the one that the layout names", belongs_to=DATA_SET)
-    phases: Path | None = setting(
-        None, "file or folder in which phases are marked; null: phases.csv beside the videos", belongs_to=DATA_SET
+    root: Path | None = of_data_set(None, "data set root; `extract` and `score` take inputs instead")
+    labels: Path | None = of_data_set(None, "CSV of scores; null: the one that the layout names")
+    phases: Path | None = of_data_set(
+        None, "file or folder in which phases are marked; null: phases.csv beside the videos"
     )
-    score: str = setting("", "which of several scores is the label; empty: the set's first", belongs_to=DATA_SET)
-    difficulty: Difficulty = setting(
-        "", "of dives: published (default), or from_awards where these contradict it", belongs_to=DATA_SET
-    )
-    shorter_is_better: bool = setting(
-        False, "skilled performers need less time: adds such a baseline", belongs_to=DATA_SET
-    )
-    tasks: tuple[str, ...] = setting((), "only these tasks or events; empty: all", belongs_to=DATA_SET)
-    features: tuple[str, ...] = setting(
+    score: str = of_data_set("", "which of several scores is the label; empty: the set's first")
+    difficulty: Difficulty = of_data_set("", "of dives: published (default), or from_awards where these contradict it")
+    shorter_is_better: bool = of_data_set(False, "skilled performers need less time: adds such a baseline")
+    tasks: tuple[str, ...] = of_data_set((), "only these tasks or events; empty: all")
+    features: tuple[str, ...] = of_data_set(
         (),
         "files of features in place of videos: PATH for the scene, primary=PATH, secondary=PATH",
-        belongs_to=DATA_SET,
     )
 
 

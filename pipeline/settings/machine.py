@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,49 +18,37 @@ ENGINES = ("local", "ray")
 Device = Literal["auto", "cpu", "cuda"]
 """Where networks train; auto: a GPU where there is one."""
 
+of_machine = partial(setting, belongs_to=MACHINE)
+
 
 class WorkConfig(Section):
     """Where and how work runs."""
 
-    workers: int | None = setting(
+    workers: int | None = of_machine(
         None,
         "processes side by side, in an evaluation trainings; null: one per core, as memory and videos allow; "
         "0: in this process; for trainings and on Ray, null and 0 are as many as fit",
-        belongs_to=MACHINE,
         ge=0,
     )
-    engine: Annotated[str, one_of(ENGINES)] = setting(
-        "local", "local: this machine; ray: a Ray cluster", belongs_to=MACHINE
-    )
-    address: str | None = setting(
-        None, "of a running Ray cluster; null: that of RAY_ADDRESS, else one here", belongs_to=MACHINE
-    )
-    threads: int = setting(0, "threads per worker process or training; 0: cores / workers", belongs_to=MACHINE, ge=0)
-    timeout_s: float = setting(
+    engine: Annotated[str, one_of(ENGINES)] = of_machine("local", "local: this machine; ray: a Ray cluster")
+    address: str | None = of_machine(None, "of a running Ray cluster; null: that of RAY_ADDRESS, else one here")
+    threads: int = of_machine(0, "threads per worker process or training; 0: cores / workers", ge=0)
+    timeout_s: float = of_machine(
         3600.0,
         "seconds that a worker process may take for a video; the next run tries it again",
-        belongs_to=MACHINE,
         gt=0,
     )
-    ray_cpus: float = setting(1.0, "cores that one worker takes on a Ray cluster", belongs_to=MACHINE, gt=0)
-    ray_gpus: float = setting(
-        0.0, "GPUs that one worker takes on a Ray cluster; 0.25: four share one", belongs_to=MACHINE, ge=0
-    )
-    train_device: Device = setting(
-        "auto", "where networks train: auto (a GPU if there is one), cpu, cuda", belongs_to=MACHINE
-    )
+    ray_cpus: float = of_machine(1.0, "cores that one worker takes on a Ray cluster", gt=0)
+    ray_gpus: float = of_machine(0.0, "GPUs that one worker takes on a Ray cluster; 0.25: four share one", ge=0)
+    train_device: Device = of_machine("auto", "where networks train: auto (a GPU if there is one), cpu, cuda")
 
 
 class StorageConfig(Section):
     """How object stores are reached. Credentials come from the environment."""
 
-    endpoint_url: str = setting(
-        "", "an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon", belongs_to=MACHINE
-    )
-    anonymous: bool = setting(False, "ask without credentials, for public buckets", belongs_to=MACHINE)
-    scratch: Path | None = setting(
-        None, "folder of local copies; null: the system's temporary folder", belongs_to=MACHINE
-    )
+    endpoint_url: str = of_machine("", "an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
+    anonymous: bool = of_machine(False, "ask without credentials, for public buckets")
+    scratch: Path | None = of_machine(None, "folder of local copies; null: the system's temporary folder")
 
     def as_storage(self) -> Storage:
         """These settings for the data layer."""
@@ -69,7 +58,7 @@ class StorageConfig(Section):
 class Machine(Section):
     """The machine; `machine_class` adds the devices, threads and files of the stages."""
 
-    cache: Path = setting(Path("cache/folder"), "folder of the stages' outputs", belongs_to=MACHINE)
+    cache: Path = of_machine(Path("cache/folder"), "folder of the stages' outputs")
     work: WorkConfig = WorkConfig()
     storage: StorageConfig = StorageConfig()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline import api
-from pipeline.cli.command import NEW_VIDEOS, Command, Line, Typed
+from pipeline.cli.command import NEW_VIDEOS, Command, Typed
 from pipeline.cli.terminal import say, systems_table, table
 
 
@@ -18,9 +18,7 @@ def show(result: api.DemoResult, _: Typed) -> None:
     say(f"the report page: {result.page}")
 
 
-def following(_: api.DemoResult, __: Typed) -> Line:
-    """Videos of the user."""
-    return ("judge videos of your own", "label", NEW_VIDEOS, "--pairs")
-
-
-DEMO = Command(api.demo, "demo", following, show, lambda result, _: result.as_json())
+DEMO = Command(
+    api.demo, "demo", lambda _, __: ("judge videos of your own", "label", NEW_VIDEOS, "--pairs"),
+    show, lambda result, _: result.as_json(),
+)  # fmt: skip

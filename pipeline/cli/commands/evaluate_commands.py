@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pipeline import api
-from pipeline.cli.command import Command, Line, Typed
+from pipeline.cli.command import Command, Typed
 from pipeline.cli.terminal import say, systems_table
 
 
@@ -31,10 +32,10 @@ def document(done: api.Evaluation, _: Typed) -> Any:
     return results_as_json(done.results)
 
 
-def following(done: api.Evaluation, _: Typed) -> Line:
-    """Draw its figures."""
-    return ("draw figures for a paper", "plot", done.folder)
+def comparing(call: Callable[..., api.Evaluation], example: str) -> Command:
+    """A command that compares systems; the line after it draws the figures."""
+    return Command(call, example, lambda done, _: ("draw figures for a paper", "plot", done.folder), show, document)
 
 
-EVALUATE = Command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS", following, show, document)
-LEADERBOARD = Command(api.leaderboard, "leaderboard --config jigsaws --pack jigsaws.h5", following, show, document)
+EVALUATE = comparing(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")
+LEADERBOARD = comparing(api.leaderboard, "leaderboard --config jigsaws --pack jigsaws.h5")

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline import api
-from pipeline.cli.command import NEW_VIDEOS, Command, Line, Typed, plain
+from pipeline.cli.command import NEW_VIDEOS, Command, Typed, plain
 from pipeline.cli.terminal import say, table
-
-
-def show_settings(rows: Sequence[api.SettingRow], _: Typed) -> None:
-    """Print one row per key."""
-    columns = ("key", "default", "belongs to", "meaning")
-    table("", columns, [(row.key, row.default, row.belongs_to, row.meaning) for row in rows])
-
-
-def after_settings(rows: Sequence[api.SettingRow], _: Typed) -> Line:
-    """Try one of them."""
-    return ("see what a value changes", "extract", NEW_VIDEOS, "--dry-run", "--set", f"{rows[0].key}=VALUE")
 
 
 def show_checks(checks: Sequence[api.SetupCheck], _: Typed) -> None:
@@ -32,10 +21,14 @@ def works(checks: Sequence[api.SetupCheck]) -> bool:
     return all(check.state != "broken" for check in checks)
 
 
-def after_doctor(checks: Sequence[api.SetupCheck], _: Typed) -> Line:
-    """Check again, or see it work."""
-    return ("see it work", "demo") if works(checks) else ("when it is mended", "doctor")
-
-
-SETTINGS = Command(api.settings, "settings pose", after_settings, show_settings, plain)
-DOCTOR = Command(api.doctor, "doctor", after_doctor, show_checks, plain, works)
+SETTINGS = Command(
+    api.settings, "settings pose",
+    lambda rows, _: ("see what a value changes", "extract", NEW_VIDEOS, "--dry-run", "--set", f"{rows[0].key}=VALUE"),
+    lambda rows, _: table("", ("key", "default", "belongs to", "meaning"), [[*vars(row).values()] for row in rows]),
+    plain,
+)  # fmt: skip
+DOCTOR = Command(
+    api.doctor, "doctor",
+    lambda checks, _: ("see it work", "demo") if works(checks) else ("when it is mended", "doctor"),
+    show_checks, plain, works,
+)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from data.errors import PROGRAM
 from pipeline import api
-from pipeline.cli.command import NEW_VIDEOS, Command, Line, Typed
+from pipeline.cli.command import NEW_VIDEOS, Command, Typed
 from pipeline.cli.commands.cache_commands import deleting
 from pipeline.cli.terminal import table
 
@@ -33,16 +33,14 @@ def document(listed: Sequence[api.ListedWeights], _: Typed) -> list[dict[str, An
     return [asdict(one.entry) | {"place": str(one.place or "")} for one in listed]
 
 
-def after_list(listed: Sequence[api.ListedWeights], _: Typed) -> Line:
-    """Download what is missing."""
-    here = all(one.place for one in listed)
-    return ("make features", "extract", NEW_VIDEOS) if here else ("download what is not here", "weights", "fetch")
-
-
-LIST = Command(api.weights_list, "weights list", after_list, show, document)
-FETCH = Command(
-    api.weights_fetch, "weights fetch i3d-kinetics400", lambda _, __: ("make features", "extract", NEW_VIDEOS)
-)
+USE_THEM = ("make features", "extract", NEW_VIDEOS)
+GET_THEM = ("download what is not here", "weights", "fetch")
+LIST = Command(
+    api.weights_list, "weights list",
+    lambda listed, _: USE_THEM if all(one.place for one in listed) else GET_THEM,
+    show, document,
+)  # fmt: skip
+FETCH = Command(api.weights_fetch, "weights fetch i3d-kinetics400", lambda _, __: USE_THEM)
 PATH = Command(
     api.weights_path, "weights path i3d-kinetics400", lambda _, __: ("see its source and licence", "weights", "list"),
     lambda path, _: print(path),

@@ -30,5 +30,5 @@ def test_sleap_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: 
     with pytest.raises(DataError, match="has 2 videos and 1 skeletons"):
         read_motion(path)
     monkeypatch.setitem(sys.modules, "sleap_io", None)
-    with pytest.raises(UsageError, match=r"needs the package 'sleap-io'.*\[sleap\]"):
+    with pytest.raises(UsageError, match=r"needs the package 'sleap_io'.*\[sleap\]"):
         read_motion(path)
