@@ -9,6 +9,7 @@ import numpy as np
 
 from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error, readable
 from data.store.arrays import Floats
+from data.store.hdf5 import stored_values
 
 AGAIN = "Write the file again, by pynwb and ndx-pose"
 
@@ -54,10 +55,7 @@ def _series(group: Any) -> tuple[Floats, Floats]:
     values: dict[str, Floats] = {}
     for name in ("data", "timestamps", "starting_time", "confidence"):
         if isinstance(group.get(name, getlink=True), h5py.HardLink):
-            dataset = group[name]
-            if dataset.external or dataset.is_virtual or dataset.nbytes > MAX_BYTES:
-                raise ValueError(f"'{name}' is not stored in the file itself")
-            values[name] = np.asarray(dataset[()], dtype=np.float64)
+            values[name] = stored_values(group, name, MAX_BYTES).astype(np.float64)
     count = len(values["data"])
     if "timestamps" not in values:
         rate = float(group["starting_time"].attrs["rate"])

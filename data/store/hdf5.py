@@ -178,12 +178,15 @@ def read_dataset(path: Path, name: str, limit: int) -> NDArray[Any]:
     import h5py
 
     with h5py.File(path, "r", locking=False) as file:
-        dataset = file[name]
-        if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-            raise ValueError(f"'{name}' is not stored in the file itself")
-        if dataset.nbytes > limit or (dataset.nbytes and not dataset.id.get_storage_size()):
-            raise ValueError(f"'{name}' claims {dataset.nbytes} bytes that the file does not hold")
-        return np.asarray(dataset[()])
+        return stored_values(file, name, limit)
+
+
+def stored_values(group: Any, name: str, limit: int) -> NDArray[Any]:
+    """The values of a dataset of a group. Raises ValueError: elsewhere, larger than `limit` bytes, or cut off."""
+    dataset = _local_dataset(group, name)
+    if dataset.nbytes > limit or (dataset.nbytes and not dataset.id.get_storage_size()):
+        raise ValueError(f"'{name}' claims {dataset.nbytes} bytes that the file does not hold")
+    return np.asarray(dataset[()])
 
 
 @contextmanager
@@ -235,12 +238,9 @@ def _local_dataset(file: Any, name: str) -> Any:
 
 
 def _read_array(file: Any, name: str, about: Mapping[str, Any]) -> Array:
-    dataset = _local_dataset(file, name)
-    if list(dataset.shape) != about["shape"] or dataset.dtype.str != about["dtype"]:
+    values = stored_values(file, name, MAX_ARRAY_BYTES)
+    if list(values.shape) != about["shape"] or values.dtype.str != about["dtype"]:
         raise ValueError(f"array '{name}' has another shape or type than the header says")
-    if dataset.nbytes > MAX_ARRAY_BYTES or (dataset.nbytes and not dataset.id.get_storage_size()):
-        raise ValueError(f"array '{name}' claims {dataset.nbytes} bytes that the file does not hold")
-    values = np.asarray(dataset[()])
     if _digest(values) != about["sha256"]:
         raise ValueError(f"array '{name}' does not match its checksum")
     texts = [about["unit"], about["about"], *about["dims"], *about["names"]]

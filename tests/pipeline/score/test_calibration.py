@@ -135,10 +135,10 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
     users = replace(calibration, facts=facts, group=calibration.fold * 2 + np.arange(TRAINED) % 2)
     assert str(users.accuracy).count("(8 held-out users)") == 1
     assert users.accuracy.rho == calibration.accuracy.rho
-    headline = section_of_training_folds(users, world.planted_bundle.train_ids).headline
-    assert (headline.rho.value, headline.about) == (users.accuracy.rho, "8 held-out users in 4 folds")
-    assert headline.rho.interval == rank_agreement([users], "groups").interval
-    assert headline.rho.interval != rank_agreement([users], "folds").interval, "folds are no users"
+    page = section_of_training_folds(users, world.planted_bundle.train_ids)
+    assert (page.rho.value, page.rho_about) == (users.accuracy.rho, "8 held-out users in 4 folds")
+    assert page.rho.interval == rank_agreement([users], "groups").interval
+    assert page.rho.interval != rank_agreement([users], "folds").interval, "folds are no users"
 
 
 def test_the_name_of_a_data_set_is_escaped_in_the_card(world: World) -> None:
