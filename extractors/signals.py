@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def even_grid(time: Floats) -> tuple[Floats, float]:
     return np.arange(time[0], time[-1] + period / 2, period), period
 
 
-def spans_between(edges: Floats) -> Floats:
+def spans_between(edges: NDArray[Any]) -> NDArray[Any]:
     """(n, 2) begin and end of what is between neighbouring edges (n + 1,)."""
     return np.stack([edges[:-1], edges[1:]], axis=1)
 

@@ -328,7 +328,8 @@ class Core(PublishedNetwork):
         flat = voters.flatten(1)  # (M, B * V)
         exemplars, scores = (take_rows(x, flat).unflatten(1, voters.shape[1:]) for x in (encoded, bank.score))
         relation = self.relation(asked.unsqueeze(2).expand_as(exemplars), exemplars, scores)
-        return (scores + self.decode(*self.tree(relation))).mean(-1, keepdim=True)
+        logs, positions = self.tree(relation)
+        return torch.mean(scores + self.decode(logs, positions), -1, keepdim=True)
 
     def _bounds(self, group: Tensor) -> tuple[Tensor, Tensor]:
         """Lower bound and size of groups; equal training scores can make a group of size 0."""

@@ -19,6 +19,12 @@ def after_report(_: Path, typed: Typed) -> Line:
     return ("draw figures for a paper", "plot", as_typed(typed.model), *typed.settings)
 
 
+def show_figures(figures: list[Path], _: Typed) -> None:
+    """Print where the figures are."""
+    for path in figures:
+        say(str(path))
+
+
 def after_compare(_: Path, typed: Typed) -> Line:
     """Each of the two by itself."""
     videos = (Path(typed.a), Path(typed.b))
@@ -44,5 +50,5 @@ COMPARE = Command(
 )  # fmt: skip
 PLOT = Command(
     api.plot, "plot runs/evaluation --out figures/", lambda _, typed: page_of("see a page of it", typed),
-    lambda figures, _: [say(str(path)) for path in figures],
+    show_figures,
 )  # fmt: skip
