@@ -92,7 +92,7 @@ def test_positions_need_angles_of_their_length_and_become_metres(ui_prmd: tuple[
         (["\n\n"], "is empty"),
         ([*lines[:7], lines[7][:30]], r"row 8: \d numbers, not 66"),
         ([lines[0], "x" + lines[1], *lines[2:]], "row 2: could not convert"),
-        ([lines[0], "\N{DEGREE SIGN}", *lines[1:]], "is no table of numbers"),
+        ([lines[0], "\N{DEGREE SIGN}", *lines[1:]], "row 2: could not convert"),
     ):
         short.write_text("".join(content))
         with pytest.raises(DataError, match=words) as caught:
