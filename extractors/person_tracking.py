@@ -49,7 +49,7 @@ class Shot:
     def people(self) -> list[Rows]:
         """The rows of each person's trajectory, the best first; before them those to whom another one had hopped."""
         free, whole = np.arange(len(self.frames)), list[Rows]()
-        while (person := self._robbed(trajectories := self._best_trajectories(free))) is not None:
+        while (person := self._repair_identity_switch(trajectories := self._best_trajectories(free))) is not None:
             whole.append(person)
             free = self._without(free, person)
         return [*whole, *trajectories]
@@ -72,7 +72,7 @@ class Shot:
         apart = np.linalg.norm(self.centres[rows] - self.centres[near], axis=1) / self.sizes[near]
         return np.asarray(rows[(apart >= SAME_BODY) | (self.frames[near] != self.frames[rows])])
 
-    def _robbed(self, trajectories: list[Rows]) -> Rows | None:
+    def _repair_identity_switch(self, trajectories: list[Rows]) -> Rows | None:
         """One person's trajectory whole again, where another trajectory hops to that person; None where none does.
 
         A single trajectory gains by every detection, so it may leave its own person for somebody else, whose trajectory

@@ -141,4 +141,4 @@ def _of_pairs(table: Floats, statistic: Callable[[Floats, Floats], float]) -> fl
     for a, b in combinations(table.T, 2):
         common = np.isfinite(a) & np.isfinite(b)
         values.append(statistic(a[common], b[common]))
-    return arithmetic_average(values).value
+    return arithmetic_average(values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,33 +72,15 @@ def mae(predicted: ArrayLike, true: ArrayLike) -> float:
     return float(np.mean(np.abs(x - y))) if len(x) else float("nan")
 
 
-@dataclass(frozen=True)
-class Average:
-    """A mean of correlations."""
-
-    value: float  # the mean over the defined ones; NaN where none is
-    undefined: int  # how many entries were NaN and left out
-    clipped: int = 0  # how many were clipped to +-`FISHER_CLIP`
+def fisher_average(correlations: Sequence[float]) -> float:
+    """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1); NaN where none is."""
+    return math.tanh(arithmetic_average(np.arctanh(np.clip(correlations, -FISHER_CLIP, FISHER_CLIP)).tolist()))
 
 
-def fisher_average(correlations: Sequence[float]) -> Average:
-    """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1)."""
-    values = np.asarray(correlations, dtype=np.float64)
-    clipped = np.clip(values, -FISHER_CLIP, FISHER_CLIP)
-    mean = _mean_of_defined(np.arctanh(clipped))
-    return Average(math.tanh(mean), int(np.isnan(values).sum()), int((np.abs(values) > FISHER_CLIP).sum()))
-
-
-def arithmetic_average(correlations: Sequence[float]) -> Average:
-    """Plain mean over the defined correlations."""
-    values = np.asarray(correlations, dtype=np.float64)
-    return Average(_mean_of_defined(values), int(np.isnan(values).sum()))
-
-
-def _mean_of_defined(values: Floats) -> float:
-    """NaN where none is."""
-    defined = values[np.isfinite(values)]
-    return float(defined.mean()) if len(defined) else math.nan
+def arithmetic_average(correlations: Sequence[float]) -> float:
+    """Plain mean over the defined correlations; NaN where none is."""
+    defined = [value for value in correlations if math.isfinite(value)]
+    return float(np.mean(defined)) if defined else math.nan
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:

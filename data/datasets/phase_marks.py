@@ -92,9 +92,9 @@ def with_phases(
             problems.append(str(error))
         for video, marks in marked.items():
             ids = names.find(video)
-            if len({trials[one] for one in ids}) == 1:
-                for one in ids:
-                    found.setdefault(one, {}).setdefault(source, []).extend(marks)
+            if len({trials[video_id] for video_id in ids}) == 1:
+                for video_id in ids:
+                    found.setdefault(video_id, {}).setdefault(source, []).extend(marks)
             elif place is not None or not one_video:  # else the table names its neighbours
                 fault = "fits several videos" if ids else f"is no video here{names.suggestion(video, trials)}"
                 problems.append(f"{source}: '{clip(video, 200)}' {fault}")
@@ -166,12 +166,12 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     names = [phase.name for phase in ordered]
     if names and (most := Counter(names).most_common(1)[0])[1] > 1:
         raise ValueError(f"'{clip(most[0])}' occurs {most[1]} times; each phase occurs once")
-    for place, (phase, following) in enumerate(pairwise(ordered)):
+    for at, (phase, following) in enumerate(pairwise(ordered)):
         apart = following.start - phase.end
         if apart > TOUCH_S or -math.inf < apart < -TOUCH_S:
             fault = f"leave a gap of {apart:.2f} s" if apart > 0 else f"overlap by {-apart:.2f} s"
             raise ValueError(f"'{clip(phase.name)}' and '{clip(following.name)}' {fault}")
-        ordered[place] = replace(phase, end=following.start)
+        ordered[at] = replace(phase, end=following.start)
     if empty := next((phase for phase in ordered if not 0 <= phase.start < phase.end), None):
         raise ValueError(f"'{clip(empty.name)}' has no time: {empty.start:.2f} s to {empty.end:.2f} s")
     return tuple(ordered)
@@ -180,7 +180,9 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
 def phases_of_text(text: str) -> tuple[Phase, ...]:
     """The phases of a JSON text: at least one, each ends where the next begins. Raises ValueError: others."""
     try:
-        phases = tuple(Phase(str(one["name"]), float(one["start"]), float(one["end"])) for one in parse_json(text))
+        phases = tuple(
+            Phase(str(phase["name"]), float(phase["start"]), float(phase["end"])) for phase in parse_json(text)
+        )
     except (LookupError, TypeError, OverflowError) as error:
         raise ValueError("no phases") from error
     if not phases or phases_of(phases) != phases or not math.isfinite(phases[-1].end):
@@ -242,11 +244,11 @@ def _elan(path: Path, content: bytes) -> Iterator[Mark]:
     video = unquote(about.get("MEDIA_URL") or about.get("RELATIVE_MEDIA_URL") or path.stem)
     slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
     tiers = list(root.iter("TIER"))
-    for tier in [one for one in tiers if "phase" in (one.get("TIER_ID") or "").lower()] or tiers:
-        for one in tier.iter("ALIGNABLE_ANNOTATION"):
-            places = (int(slots[one.get(f"TIME_SLOT_REF{n}")] or "") for n in (1, 2))
+    for tier in [tier for tier in tiers if "phase" in (tier.get("TIER_ID") or "").lower()] or tiers:
+        for annotation in tier.iter("ALIGNABLE_ANNOTATION"):
+            places = (int(slots[annotation.get(f"TIME_SLOT_REF{n}")] or "") for n in (1, 2))
             start, end = ((place + int(about.get("TIME_ORIGIN", 0))) / 1000 for place in places)
-            yield Mark(video, (one.findtext("ANNOTATION_VALUE") or "").strip(), start, end)
+            yield Mark(video, (annotation.findtext("ANNOTATION_VALUE") or "").strip(), start, end)
 
 
 def _project(path: Path, content: bytes) -> Iterator[Mark]:
@@ -256,13 +258,12 @@ def _project(path: Path, content: bytes) -> Iterator[Mark]:
 
 def _via(project: Any) -> Iterator[Mark]:
     """Temporal segments of a project of VIA 3, without regions of a frame; a name may be the key of an option."""
-    for one in (mark for mark in project["metadata"].values() if mark["z"] and mark["av"] and not mark["xy"]):
-        (attribute, value), *_ = one["av"].items()
+    for mark in (mark for mark in project["metadata"].values() if mark["z"] and mark["av"] and not mark["xy"]):
+        (attribute, value), *_ = mark["av"].items()
         name = project["attribute"].get(attribute, {}).get("options", {}).get(value, value)
-        start, end = (*map(float, one["z"]), math.inf)[:2]
-        yield Mark(
-            str(project["file"][str(project["view"][one["vid"]]["fid_list"][0])]["fname"]), str(name), start, end
-        )
+        start, end = (*map(float, mark["z"]), math.inf)[:2]
+        file = project["file"][str(project["view"][mark["vid"]]["fid_list"][0])]["fname"]
+        yield Mark(str(file), str(name), start, end)
 
 
 def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
@@ -270,8 +271,11 @@ def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
     for task in tasks:
         names = [PurePosixPath(unquote(text)) for text in task["data"].values() if isinstance(text, str)]
         video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), None) or names[0]
-        file, results = _UPLOADED.sub("", video.name), [one for made in task["annotations"] for one in made["result"]]
-        parts = [part for one in results for part in (one, one["value"])]
+        file, results = (
+            _UPLOADED.sub("", video.name),
+            [result for made in task["annotations"] for result in made["result"]],
+        )
+        parts = [part for result in results for part in (result, result["value"])]
         said = {key: value for part in parts for key, value in part.items() if value}
         length = float(said.get("original_length") or said.get("duration") or 0.0) or None
         rate = float(said["framesCount"]) / length if "framesCount" in said and length else None

@@ -41,12 +41,12 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, fr
     """
     records: dict[str, Record] = {}
     problems: list[str] = []
-    for given in map(Path, inputs):
-        refuse_ambiguous(given)
-        if is_remote(given):
-            expanded = _expand_remote(given, storage or Storage(), problems)
+    for input_path in map(Path, inputs):
+        refuse_ambiguous(input_path)
+        if is_remote(input_path):
+            expanded = _expand_remote(input_path, storage or Storage(), problems)
         else:
-            expanded = _expand(local_path(given), frame_rate, problems)
+            expanded = _expand(local_path(input_path), frame_rate, problems)
         for record in expanded:
             first = records.setdefault(record.id, record)
             if first == record or (first.path and record.path and os.path.samefile(first.path, record.path)):
@@ -57,21 +57,21 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, fr
     return Listing(tuple(records[key] for key in sorted(records)), tuple(problems))
 
 
-def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]:
-    if given.is_dir():
-        records = list(_search(given, frame_rate, problems))
+def _expand(input_path: Path, frame_rate: float, problems: list[str]) -> list[Record]:
+    if input_path.is_dir():
+        records = list(_search(input_path, frame_rate, problems))
         if not records:
-            raise _no_video(given, problems)
+            raise _no_video(input_path, problems)
         return records
-    if given.is_file():
-        return [Record(given.name, given)]
-    refuse_unknown(given)
-    if given.exists():
-        raise UsageError("not a regular file", where=given, fix="Name a video file or a folder of videos")
-    siblings = {path.stem: path for path in given.parent.iterdir()} if given.parent.is_dir() else {}
-    close = get_close_matches(given.stem, siblings, n=1)  # equal endings make no names alike
+    if input_path.is_file():
+        return [Record(input_path.name, input_path)]
+    refuse_unknown(input_path)
+    if input_path.exists():
+        raise UsageError("not a regular file", where=input_path, fix="Name a video file or a folder of videos")
+    siblings = {path.stem: path for path in input_path.parent.iterdir()} if input_path.parent.is_dir() else {}
+    close = get_close_matches(input_path.stem, siblings, n=1)  # equal endings make no names alike
     meant = f"; did you mean '{siblings[close[0]]}'?" if close else ""
-    raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
+    raise UsageError("no such file or folder", where=input_path, fix=f"Check the path; names are case sensitive{meant}")
 
 
 def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Record]:
@@ -94,11 +94,11 @@ def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Reco
             yield Record(video_id, folder, frames=FrameFolder(folder, frame_rate))
 
 
-def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> list[Record]:
+def _expand_remote(input_path: Path, storage: Storage, problems: list[str]) -> list[Record]:
     """The videos among the objects below an address; names that are no paths are reported and left out."""
-    objects = RemoteFolder(given, storage).files()
+    objects = RemoteFolder(input_path, storage).files()
     if not objects:
-        raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
+        raise UsageError("no such object, and none below it", where=address(input_path), fix="Names are case sensitive")
     records = []
     for name, file in objects.items():
         path = PurePosixPath(name)
@@ -109,18 +109,18 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> list[R
         else:
             records.append(Record(name or file.name, None, remote={"video": file}))
     if not records:
-        raise _no_video(address(given))
+        raise _no_video(address(input_path))
     return records
 
 
-def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
+def _no_video(input_path: Path | str, problems: Sequence[str] = ()) -> UsageError:
     if problems:
         fix = "Name a folder with video files, or with folders of numbered pictures: 00001.jpg, 00002.jpg ..."
-        return UsageError(f"no usable video in this folder ({'; '.join(problems[:3])})", where=given, fix=fix)
+        return UsageError(f"no usable video in this folder ({'; '.join(problems[:3])})", where=input_path, fix=fix)
     suffixes = " ".join(sorted(VIDEO_SUFFIXES))
     fix = f"Name a folder with files that end in {suffixes}; a file that you name may have any. "
     fix += "Files of features are named by --features FOLDER"
-    return UsageError("no video in this folder", where=given, fix=fix)
+    return UsageError("no video in this folder", where=input_path, fix=fix)
 
 
 def _is_usable(path: Path, problems: list[str]) -> bool:

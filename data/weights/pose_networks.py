@@ -57,11 +57,11 @@ class PoseNetwork:
     @property
     def path(self) -> Path:
         """The file of weights. Raises WeightsError, which says what to download and where to put it."""
-        given = expanded(self.weights)
+        path = expanded(self.weights)
         if not self._is_named:
-            if not given.is_file():
-                raise WeightsError(absence(given, "file of weights"), where=self.weights, fix="Check the path")
-            return given
+            if not path.is_file():
+                raise WeightsError(absence(path, "file of weights"), where=self.weights, fix="Check the path")
+            return path
         if not self._target.is_file():
             raise WeightsError("the weights are not here", where=self._target, fix=self._by_hand)
         return self._target
@@ -200,14 +200,14 @@ def _root(package: str) -> Path:
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else Path()
 
 
-def _config(given: str) -> Path:
+def _config(config: str) -> Path:
     """A path as given, or the file of that name among the configurations that mmpose ships."""
-    if Path(given).is_file():
-        return Path(given)
-    name = f"{Path(given).name.removesuffix('.py')}.py"
+    if Path(config).is_file():
+        return Path(config)
+    name = f"{Path(config).name.removesuffix('.py')}.py"
     matches = sorted((_root("mmpose") / ".mim" / "configs").rglob(name))
     if not matches:
-        raise WeightsError("no such mmpose configuration", where=given, fix="Give a path, or a name inside mmpose")
+        raise WeightsError("no such mmpose configuration", where=config, fix="Give a path, or a name inside mmpose")
     return matches[0]
 
 
@@ -226,8 +226,8 @@ def _of_index(alias: str) -> PoseNetwork:
             if re.fullmatch(dataset + r"-[0-9]+x[0-9]+", last):
                 names.setdefault(short, model)
     for model in models:
-        given = model.get("Alias", [])
-        names |= dict.fromkeys([*([given] if isinstance(given, str) else given), model["Name"]], model)
+        aliases = model.get("Alias", [])
+        names |= dict.fromkeys([*([aliases] if isinstance(aliases, str) else aliases), model["Name"]], model)
     if alias not in names:
         raise UsageError(f"mmpose has no model '{alias}'", fix=nearest(alias, names).capitalize())
     weights = names[alias]["Weights"]

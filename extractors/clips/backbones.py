@@ -74,45 +74,45 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def network_identity(name: str, given: str, seed: int, files: StageFiles) -> dict[str, str]:
+def network_identity(name: str, weights: str, seed: int, files: StageFiles) -> dict[str, str]:
     """The identity of a network: a SHA-256 of its weights, or their seed, and the library with its version.
 
     Raises WeightsError: no such file; UsageError: the library is not installed.
     """
     entry = backbone(name)
     if entry.library == "transformers":
-        folder = files.network_folder(given)
+        folder = files.network_folder(weights)
         identity = {"weights": folder.digest, "input": json.dumps(transformer_models.input_of(folder))}
     else:
-        identity = {"weights": f"{RANDOM}:{seed}" if given == RANDOM else files.digest(_file(name, given))}
+        identity = {"weights": f"{RANDOM}:{seed}" if weights == RANDOM else files.digest(_file(name, weights))}
     if entry.library != "aim":
         identity["library"] = f"{entry.library} {library_version(entry.library)}"
     return identity
 
 
-def with_input(name: str, given: str, files: StageFiles) -> Backbone:
+def with_input(name: str, weights: str, files: StageFiles) -> Backbone:
     """The entry of a network, with the input that a model of `transformers` names. Raises WeightsError."""
     entry = backbone(name)
-    return replace(entry, **transformer_models.input_of(files.network_folder(given))) if entry.size == 0 else entry
+    return replace(entry, **transformer_models.input_of(files.network_folder(weights))) if entry.size == 0 else entry
 
 
-def fetch_published(name: str, given: str, files: StageFiles, announce: Announce) -> None:
+def fetch_published(name: str, weights: str, files: StageFiles, announce: Announce) -> None:
     """Download the weights of `hub`, or a model of the Hugging Face Hub. Raises WeightsError if that fails."""
     if backbone(name).library == "transformers":
-        files.fetch_network(given, announce)
-    if given == HUB:
+        files.fetch_network(weights, announce)
+    if weights == HUB:
         files.fetch_published(backbone(name).library, name, announce)
 
 
-def _file(name: str, given: str) -> str:
+def _file(name: str, weights: str) -> str:
     """The name or path of a file of weights; for `hub`, the file that `fetch_published` keeps."""
-    return str(published_path(backbone(name).library, name)) if given == HUB else given
+    return str(published_path(backbone(name).library, name)) if weights == HUB else weights
 
 
-def build(name: str, given: str, seed: int, files: StageFiles) -> ClipNetwork:
+def build(name: str, weights: str, seed: int, files: StageFiles) -> ClipNetwork:
     """A network in evaluation mode: uint8 (batch, frame, row, column, RGB) to logits and features, see `ClipNetwork`.
 
-    `given` is the name or path of the weights, `random` (by `seed`) or `hub`; for `transformers` a folder or a name.
+    `weights` is the name or path of the weights, `random` (by `seed`) or `hub`; for `transformers` a folder or a name.
 
     Raises WeightsError: the weights are missing, unreadable, or belong to another network.
     """
@@ -121,12 +121,12 @@ def build(name: str, given: str, seed: int, files: StageFiles) -> ClipNetwork:
     from models import i3d
     from models.clip_network import ClipNetwork, Tapped
 
-    entry = with_input(name, given, files)
+    entry = with_input(name, weights, files)
     with torch.random.fork_rng(devices=[]):
         if entry.library == "transformers":
-            network = transformer_models.build(files.network_folder(given))
-        elif given != RANDOM:
-            network = _with_weights(name, entry, _file(name, given), files)
+            network = transformer_models.build(files.network_folder(weights))
+        elif weights != RANDOM:
+            network = _with_weights(name, entry, _file(name, weights), files)
         else:
             torch.manual_seed(seed)
             network = i3d.I3D() if entry.library == "aim" else _construct(name, entry, 400)

@@ -39,28 +39,28 @@ class Role:
 
 def parse_role(text: str) -> Role:
     """The role that `text` names, see the table in this module's docstring. Raises ValueError: not in the grammar."""
-    given = text.strip()
-    if match := _POSE.fullmatch(given):
-        return Role(given, "pose", match[1], agent=int(match[2] or 0), half=match[3] or "")
-    if given == "camera_flow":
-        return Role(given, "camera_flow", "camera_flow")
-    if given == NO_AGENT:
-        return Role(given, NO_AGENT, "")
-    if match := _KINEMATICS.fullmatch(given):
-        return Role(given, "array", "kinematics", array=match[1])
-    if match := _GENERIC.fullmatch(given):
-        return Role(given, "array", match[1], array=match[2])
+    name = text.strip()
+    if match := _POSE.fullmatch(name):
+        return Role(name, "pose", match[1], agent=int(match[2] or 0), half=match[3] or "")
+    if name == "camera_flow":
+        return Role(name, "camera_flow", "camera_flow")
+    if name == NO_AGENT:
+        return Role(name, NO_AGENT, "")
+    if match := _KINEMATICS.fullmatch(name):
+        return Role(name, "array", "kinematics", array=match[1])
+    if match := _GENERIC.fullmatch(name):
+        return Role(name, "array", match[1], array=match[2])
     grammar = "pose:0, pose:1, pose:0:left (or right, upper, lower), skeleton:0, camera_flow, kinematics:master, "
     raise ValueError(f"'{text}' names no role: a role is {grammar}kinematics:slave, stage/array or none")
 
 
 def parse_scene(text: str) -> tuple[str, str]:
     """(stage, array) of the scene feature: `clips` is `clips/logits`, `stage/array` another. Raises ValueError."""
-    given = text.strip()
-    if match := _GENERIC.fullmatch(given):
+    stage = text.strip()
+    if match := _GENERIC.fullmatch(stage):
         return match[1], match[2]
-    if re.fullmatch(_NAME, given, re.ASCII):
-        return given, "logits"
+    if re.fullmatch(_NAME, stage, re.ASCII):
+        return stage, "logits"
     raise ValueError(f"'{text}' names no scene feature: give a stage such as clips, or clips/features")
 
 

@@ -156,7 +156,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         its stage promises.
         """
         (primary, *secondary), people = self._channels(self.config.roles(), source.upstream)
-        if len({one.names for one in secondary}) > 1:
+        if len({agent.names for agent in secondary}) > 1:
             raise DataError(
                 "the secondary agents have different channels", fix="Set timesteps.secondary to agents of one kind"
             )
@@ -177,15 +177,15 @@ class Timesteps(Extractor[TimestepsConfig]):
         values: dict[str, NDArray[Any]] = {
             "primary": first.values,
             "primary_mask": first.mask,
-            "secondary": np.stack([one.values for one in rest], axis=1),
-            "secondary_mask": np.stack([one.mask for one in rest], axis=1),
+            "secondary": np.stack([agent.values for agent in rest], axis=1),
+            "secondary_mask": np.stack([agent.mask for agent in rest], axis=1),
             "scene": scene,
             "bounds": bounds,
             "trial": trial,
             "duration": np.array(end - start if span else np.nan),
         }
         lasting = bounds[:, 1] > bounds[:, 0]  # other steps are of phases that this performance leaves out
-        masks = [one.mask[lasting] for one in (first, *rest)]
+        masks = [agent.mask[lasting] for agent in (first, *rest)]
         quality = _quality(primary, secondary, masks, people)
         if span:
             quality |= {"longest_pause_s": _longest_pause(agents), "duration_s": round(end - start, 3)}
@@ -277,8 +277,8 @@ def _quality(
     """
     quality: dict[str, float | str] = {stored_name(NAME, agent): name for agent, name in people.items()}
     for agent, group, of_steps in zip(AGENTS, ([primary], secondary), (masks[:1], masks[1:]), strict=True):
-        observed = [_share(one, one.observed) for one in group]
-        bridged = [_share(one, one.present & ~one.observed) for one in group]
+        observed = [_share(channels, channels.observed) for channels in group]
+        bridged = [_share(channels, channels.present & ~channels.observed) for channels in group]
         shares = zip(MEASURES, (observed, bridged, [(~mask).mean() for mask in of_steps]), strict=True)
         if group[0].names:
             quality |= {stored_name(measure, agent): float(np.mean(each)) for measure, each in shares}

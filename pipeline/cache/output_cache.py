@@ -105,14 +105,14 @@ class Cache:
     def __init__(self, root: Path, storage: Storage | None = None) -> None:
         self.root, self.storage, self.on_store = root, storage, is_remote(root)
         self.folder: LocalFolder | RemoteFolder = LocalFolder(root)
-        place = root  # of the index, which is no output
+        index_folder = root  # of the index, which is no output
         if self.on_store:
             if storage is None:
                 raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
             self.folder = RemoteFolder(root, storage)
             name = hashlib.sha256(f"{storage.endpoint_url} {self.folder.url}".encode()).hexdigest()[:16]
-            place = cache_dir() / "stores" / name
-        self.index = Index(place, owned=self.on_store)
+            index_folder = cache_dir() / "stores" / name
+        self.index = Index(index_folder, owned=self.on_store)
         self._marked = False
 
     @property
@@ -129,19 +129,19 @@ class Cache:
         stem = self.stem(stage, video_id)
         return stem.with_name(f"{stem.name}.{key[:KEY_DIGITS]}.{ending}")
 
-    def fingerprint(self, place: Path | RemoteFile | FrameFolder) -> str:
+    def fingerprint(self, source: Path | RemoteFile | FrameFolder) -> str:
         """SHA-256 of the content of a file or object; it is not read again while its stamp stays the same.
 
         The hash of a folder of frames covers the pictures in order and the frame rate, but no names. Raises OSError for
         what cannot be read (StorageError for an object), VideoError where there are no frames, or two of one number.
         """
-        if isinstance(place, FrameFolder):
-            kind, where = f"frames {place.first}-{place.last}", place.folder.absolute()
-            content = self.index.recall(kind, where, stamp(place), lambda: fingerprint_frames(place))
-            return hashlib.sha256(f"{content} at {float(place.rate)!r}".encode()).hexdigest()
-        if isinstance(place, RemoteFile):
-            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place))
-        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place))
+        if isinstance(source, FrameFolder):
+            kind, where = f"frames {source.first}-{source.last}", source.folder.absolute()
+            content = self.index.recall(kind, where, stamp(source), lambda: fingerprint_frames(source))
+            return hashlib.sha256(f"{content} at {float(source.rate)!r}".encode()).hexdigest()
+        if isinstance(source, RemoteFile):
+            return self.index.recall(OBJECT_INPUT, source.url, source.stamp, lambda: fingerprint_remote(source))
+        return self.index.recall("input", source.absolute(), stamp(source), lambda: fingerprint_file(source))
 
     def siblings(self, lookups: int = 1) -> Siblings:
         """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
@@ -425,11 +425,11 @@ def _described(parts: KeyParts) -> dict[str, Any]:
 def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
     """SHA-256 of every input file's content by kind, or `NoContent`; `copied` hashes are kept as given."""
     hashes = dict(copied or {})
-    for kind, place in record.inputs().items():
+    for kind, source in record.inputs().items():
         if kind in hashes:
             continue
         try:
-            hashes[kind] = cache.fingerprint(place)
+            hashes[kind] = cache.fingerprint(source)
         except OSError as error:  # a StorageError is one too
             hashes[kind] = NoContent(f"unreadable: {error.strerror}")
         except VideoError as error:

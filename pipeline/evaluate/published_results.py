@@ -117,7 +117,7 @@ def _with_average(rho: Sequence[float | None]) -> tuple[float | None, ...]:
     if len(rho) == 1:
         return tuple(rho)
     known = [value for value in rho if value is not None]
-    return (*rho, fisher_average(known).value if len(known) == len(rho) else None)
+    return (*rho, fisher_average(known) if len(known) == len(rho) else None)
 
 
 def _epoch(results: EvaluationResults, name: str) -> str | None:

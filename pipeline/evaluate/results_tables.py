@@ -158,7 +158,7 @@ def _over_tasks(values: Sequence[float | None], form: Literal["fisher", "arithme
     known = [value for value in values if value is not None]
     if not known:
         return None
-    return fisher_average(known).value if form == "fisher" else float(np.mean(known))
+    return fisher_average(known) if form == "fisher" else float(np.mean(known))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

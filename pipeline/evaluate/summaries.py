@@ -146,9 +146,10 @@ def metric_values(predicted: Floats, true: Floats, low: float, high: float) -> M
 
 def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
     """Both averages of the defined correlations."""
-    given = [math.nan if value is None else value for value in correlations]
-    fisher, arithmetic = metrics.fisher_average(given), metrics.arithmetic_average(given)
-    return FoldAverage(or_none(fisher.value), or_none(arithmetic.value), fisher.undefined, fisher.clipped)
+    defined = [value for value in correlations if value is not None and not math.isnan(value)]
+    averages = or_none(metrics.fisher_average(defined)), or_none(metrics.arithmetic_average(defined))
+    clipped = sum(abs(value) > metrics.FISHER_CLIP for value in defined)
+    return FoldAverage(*averages, undefined=len(correlations) - len(defined), clipped=clipped)
 
 
 def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> TaskResult:

@@ -61,7 +61,7 @@ class FoldPredictions:
         """
         predicted, part = np.concatenate(by_fold), self.features.take(self.fold.inner_test)
         true = label_table(part.records)[:, 0]
-        rho = fisher_average([spearman(predicted[mine], true[mine]) for mine in task_rows(part).values()]).value
+        rho = fisher_average([spearman(predicted[mine], true[mine]) for mine in task_rows(part).values()])
         return sortable(rho)
 
 

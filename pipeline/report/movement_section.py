@@ -73,7 +73,7 @@ def better_part(
     than = f"9 of 10 of {better}" if ranges.better >= OUTSIDE else f"any of {better}"
     usual = round(ranges.typical)
     return BetterVideos(
-        observations=tuple(_observation(one, steps, names, than) for one in outside[:MOST]),
+        observations=tuple(_observation(difference, steps, names, than) for difference in outside[:MOST]),
         count=len(outside),
         usual=usual,
         note=(
@@ -86,25 +86,25 @@ def better_part(
     )
 
 
-def _observation(one: Difference, steps: Sequence[StepScore], names: Sequence[str], than: str) -> Observation:
-    variable, name = one.variable, one.name
-    who = "" if one.person is None or len(names) < 2 else f"{names[one.person]}: "
-    step = steps[one.furthest]
+def _observation(difference: Difference, steps: Sequence[StepScore], names: Sequence[str], than: str) -> Observation:
+    variable, name = difference.variable, difference.name
+    who = "" if difference.person is None or len(names) < 2 else f"{names[difference.person]}: "
+    step = steps[difference.furthest]
     place = (step.start + step.end) / 2
     when = "over the whole video" if name == "delay" else f"at {clock(place)}"
-    amount = f"{gap(one)} {variable.unit}"
-    value, low, high = (to_digits(v, variable.decimals) for v in (one.value, one.low, one.high))
-    text = f"{who}{variable.subject} {amount} {one.direction} {when} than in {than}"
-    shown = steps_named(steps, one.first, one.last)
+    amount = f"{gap(difference)} {variable.unit}"
+    value, low, high = (to_digits(v, variable.decimals) for v in (difference.value, difference.low, difference.high))
+    text = f"{who}{variable.subject} {amount} {difference.direction} {when} than in {than}"
+    shown = steps_named(steps, difference.first, difference.last)
     numbers = f"{value} {variable.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
-    return Observation(text[:1].upper() + text[1:], numbers, place, moment(step), marked(one))
+    return Observation(text[:1].upper() + text[1:], numbers, place, moment(step), marked(difference))
 
 
-def gap(one: Difference) -> str:
+def gap(difference: Difference) -> str:
     """How far the value is beyond its limit, as the difference of both as they are printed."""
-    limit = one.low if one.beyond < 0 else one.high
-    value, passed = (as_printed(v, one.variable.decimals) for v in (one.value, limit))
-    return to_digits(abs(value - passed), one.variable.decimals)
+    limit = difference.low if difference.beyond < 0 else difference.high
+    value, passed = (as_printed(v, difference.variable.decimals) for v in (difference.value, limit))
+    return to_digits(abs(value - passed), difference.variable.decimals)
 
 
 def moment(step: StepScore) -> Interval:
@@ -113,7 +113,7 @@ def moment(step: StepScore) -> Interval:
     return max(0.0, step.start - wider), step.end + wider
 
 
-def marked(one: Difference) -> tuple[tuple[int, int], ...]:
+def marked(difference: Difference) -> tuple[tuple[int, int], ...]:
     """Person and joint to mark for a difference; both people for one of two."""
-    people = (0, 1) if one.person is None else (one.person,)
-    return tuple((person, joint) for person in people for joint in MARKED[one.name])
+    people = (0, 1) if difference.person is None else (difference.person,)
+    return tuple((person, joint) for person in people for joint in MARKED[difference.name])

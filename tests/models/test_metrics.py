@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from models import metrics
+from pipeline.evaluate.summaries import fold_average
 
 pairs = st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=2, max_size=30)
 
@@ -28,12 +29,12 @@ def test_rank_correlations_equal_scipy(values: list[tuple[int, int]]) -> None:
 
 
 def test_averages_count_undefined_and_clipped() -> None:
-    average = metrics.fisher_average([1.0, 0.5, float("nan"), -1.0])
-    assert (average.undefined, average.clipped) == (1, 2)
-    assert math.isfinite(average.value)
-    assert metrics.arithmetic_average([0.5, float("nan"), 0.7]).value == pytest.approx(0.6)
-    assert math.isnan(metrics.fisher_average([]).value)
-    assert math.isnan(metrics.arithmetic_average([float("nan")]).value)
+    average = fold_average([1.0, 0.5, float("nan"), None, -1.0])
+    assert (average.undefined, average.clipped) == (2, 2)
+    assert average.fisher == pytest.approx(math.tanh(math.atanh(0.5) / 3))
+    assert metrics.arithmetic_average([0.5, float("nan"), 0.7]) == pytest.approx(0.6)
+    assert math.isnan(metrics.fisher_average([]))
+    assert math.isnan(metrics.arithmetic_average([float("nan")]))
 
 
 def test_errors() -> None:

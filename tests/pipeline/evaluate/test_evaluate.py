@@ -77,7 +77,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
             shown = sorted({one.performance for one in mine})
             views = [pairs[[one.performance == name for one in mine]].mean(0) for name in shown]
             centred.append(np.array(views) - pairs.mean(0))
-        assert result.per_fold.fisher == pytest.approx(metrics.fisher_average(each).value)
+        assert result.per_fold.fisher == pytest.approx(metrics.fisher_average(each))
         assert result.per_fold.arithmetic == pytest.approx(np.mean(each))
         together = metrics.spearman([row.systems["AIM"].value for row in rows], [row.true for row in rows])
         assert result.together == result.metrics.spearman == pytest.approx(together)
@@ -87,7 +87,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
         assert (result.performances, len(result.networks)) == (len(rows) / 2, 3)
     average = results.systems["AIM"].average
     assert average.rho.value == pytest.approx(
-        metrics.fisher_average([results.systems["AIM"].tasks[task].rho.value or 0.0 for task in ("a", "b")]).value
+        metrics.fisher_average([results.systems["AIM"].tasks[task].rho.value or 0.0 for task in ("a", "b")])
     )
 
 
