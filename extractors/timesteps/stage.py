@@ -171,25 +171,24 @@ class Timesteps(Extractor[TimestepsConfig]):
         else:
             bounds = phase_bounds(start, end, source.record.phases, config.bounds, config.steps)
         statistics = config.statistics, config.k, config.min_observed
-        first, *rest = (step_features(agent, bounds, *statistics) for agent in agents)
+        columns, steps, masks = zip(*(step_features(agent, bounds, *statistics) for agent in agents), strict=True)
         descriptors, trial = describe_trial(primary, secondary, end - start)
         scene, classes = self._scene(source.upstream, bounds)
         values: dict[str, NDArray[Any]] = {
-            "primary": first.values,
-            "primary_mask": first.mask,
-            "secondary": np.stack([agent.values for agent in rest], axis=1),
-            "secondary_mask": np.stack([agent.mask for agent in rest], axis=1),
+            "primary": steps[0],
+            "primary_mask": masks[0],
+            "secondary": np.stack(steps[1:], axis=1),
+            "secondary_mask": np.stack(masks[1:], axis=1),
             "scene": scene,
             "bounds": bounds,
             "trial": trial,
             "duration": np.array(end - start if span else np.nan),
         }
         lasting = bounds[:, 1] > bounds[:, 0]  # other steps are of phases that this performance leaves out
-        masks = [agent.mask[lasting] for agent in (first, *rest)]
-        quality = _quality(primary, secondary, masks, people)
+        quality = _quality(primary, secondary, [mask[lasting] for mask in masks], people)
         if span:
             quality |= {"longest_pause_s": _longest_pause(agents), "duration_s": round(end - start, 3)}
-        names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
+        names = {"primary": columns[0], "secondary": columns[1], "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
     def _span(self, agents: Sequence[Channels], upstream: Mapping[str, StageOutput]) -> tuple[float, float] | None:

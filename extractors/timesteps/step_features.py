@@ -17,7 +17,6 @@ applied to each part instead of the whole video, and its scale does not depend o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -32,25 +31,18 @@ _HUGE = 1e30  # nothing measured is larger; keeps float32 finite
 Statistics = Literal["mean", "mean_std_absdiff", "samples", "dct"]
 
 
-@dataclass(frozen=True)
-class Steps:
-    """One agent over T time steps."""
-
-    names: tuple[str, ...]  # (feature,) names, `<channel>.<statistic>`
-    values: NDArray[np.float32]  # (step, feature) float32, finite; 0 in masked steps
-    mask: Bools  # (step,) true where the agent was present for long enough
-
-
 def overlap(cells: Floats, part: Floats) -> Floats:
     """(row,) seconds that each of the (row, 2) cells has in common with the part (2,)."""
     return np.asarray(np.maximum(np.minimum(cells[:, 1], part[1]) - np.maximum(cells[:, 0], part[0]), 0.0))
 
 
-def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, least: float) -> Steps:
-    """Statistics of an agent's rows in each part.
+def step_features(
+    channels: Channels, bounds: Floats, kind: Statistics, k: int, least: float
+) -> tuple[tuple[str, ...], NDArray[np.float32], Bools]:
+    """Names `<channel>.<statistic>`, values (step, feature) and mask (step,) of an agent's rows in each part.
 
-    A step is masked where the agent is present for less than the share `least` of its time. A channel that
-    has a value for less than that share of an unmasked step is interpolated linearly between the nearest
+    A step is masked, false with values of 0, where the agent is present for less than the share `least` of its time. A
+    channel that has a value for less than that share of an unmasked step is interpolated linearly between the nearest
     steps that have it. A channel that no step has is 0.
 
     Args:
@@ -71,7 +63,7 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
     centre = bounds.mean(axis=1)
     flat = _interpolate(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
     finite = np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE)
-    return Steps(names, finite.astype(np.float32), mask)
+    return names, finite.astype(np.float32), mask
 
 
 def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:
