@@ -39,9 +39,16 @@ def without_folders_in(value: Any) -> Any:
 
 
 def command_line() -> str:
-    """The command that started this process, quoted for a shell, without the folders of this machine."""
-    words = [(word, without_folders(word)) for word in sys.argv]
+    """The command that started this process, quoted for a shell. Of what is on this machine the last name is left."""
+    words = [(word, _last_name(word)) for word in sys.argv]
     return quoted(*(Path(cut) if cut[:1] == "-" != word[:1] else cut for word, cut in words))
+
+
+def _last_name(word: str) -> str:
+    """A word of a command without folders: those of relative paths too, in which people have names."""
+    *option, value = word.rpartition("=")
+    place = Path(value)
+    return "".join((*option, place.name)) if len(place.parts) > 1 and place.exists() else without_folders(word)
 
 
 @cache

@@ -58,10 +58,14 @@ def test_csv_and_json_never_name_them() -> None:
     assert scores_as_json([row])[0]["path"] == "a.mp4"
 
 
-def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(
         "sys.argv", ["/opt/bin/aqa", "score", "videos/anna 1.mp4", "--set", "train.switch_epochs=[2, 3]"]
     )
     assert command_line() == "aqa score 'videos/anna 1.mp4' --set 'train.switch_epochs=[2, 3]'"
     monkeypatch.setattr("sys.argv", ["/opt/bin/aqa", "score", "/home/anna/-1.mp4", "-m", "runs/a"])
     assert command_line() == "aqa score ./-1.mp4 -m runs/a", "a name that lost its folder is no option"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "patients/Meier/videos").mkdir(parents=True)
+    monkeypatch.setattr("sys.argv", ["aqa", "evaluate", "patients/Meier/videos", "--out=patients/Meier/videos"])
+    assert command_line() == "aqa evaluate videos --out=videos"
