@@ -2,8 +2,9 @@
 
     python -m benchmarks.interval_coverage [--draws 1000] [--out FILE]
 
-folds  normal scores and predictions with a true correlation of 0, .5 or .85, and a mean of its own in each fold.
-       The truth of Spearman's rho is 6 / pi * asin(r / 2).
+folds  normal scores and predictions with a true correlation of 0, .5, .85 or .95, and a mean of its own in each fold.
+       The truth of Spearman's rho is 6 / pi * asin(r / 2). The same where score and error of a performance have heavy
+       tails together (Student's t, 3 degrees of freedom); there the truth is that of a million performances.
 users  the same under leave-one-user-out, where the correlation differs between users: Fisher's z has a deviation of 0,
        .3 or .6. The truth is the correlation of 4 000 users ranked together without their means.
 together  the same with users of means of their own, where a fold holds one or two of them out, as a calibration does.
@@ -15,6 +16,7 @@ Prints the numbers and writes JSON.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,15 +31,18 @@ from pipeline.evaluate.rank_intervals import Units, rank_agreement
 Values = NDArray[np.float64]
 
 TRUE = (0.0, 0.5, 0.85)
+HEAVY = 3.0
 SETS = ((28, 3), (28, 4), (28, 7), (28, 10), (36, 4), (36, 9), (36, 10), (102, 4), (102, 10), (102, 25))
 """Performances and folds: 4 to 10 folds, and folds of 4 to 10 performances."""
 
 USERS, TRIALS, FOLDS, DIFFERENT = 8, 5, 5, (0.0, 0.3, 0.6)
 
 
-def drawn(rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float) -> tuple[Values, Values]:
-    """(n,) labels and predictions whose correlation within a fold is r."""
-    true, noise = rng.normal(size=(2, len(fold)))
+def drawn(
+    rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float, heavy: bool = False
+) -> tuple[Values, Values]:
+    """(n,) labels and predictions whose correlation within a fold is r, with heavy tails if asked."""
+    true, noise = rng.normal(size=(2, len(fold))) * (np.sqrt(HEAVY / rng.chisquare(HEAVY, len(fold))) if heavy else 1)
     shift = rng.normal(size=(2, fold.max() + 1))[:, fold]
     return np.asarray(true + shift[1]), np.asarray(r * true + np.sqrt(1 - np.square(r)) * noise + shift[0])
 
@@ -51,11 +56,14 @@ def holds(rows: HeldOut, truth: float, units: Units = "performances") -> bool:
 def folds(draws: int) -> list[dict[str, Any]]:
     """Coverage for every size of set, number of folds and true correlation."""
     rng, rows = np.random.default_rng(0), []
-    for count, number in SETS:
-        for r in TRUE:
-            truth, fold, each = float(6 / np.pi * np.arcsin(r / 2)), np.arange(count) % number, np.arange(count)
-            hits = sum(holds(HeldOut(*drawn(rng, fold, r), fold, each), truth) for _ in range(draws))
-            rows.append({"n": count, "folds": number, "r": r, "coverage": hits / draws})
+    for heavy, r in product((False, True), (*TRUE, 0.95)):
+        truth = float(6 / np.pi * np.arcsin(r / 2))
+        if heavy:
+            truth = float(spearmanr(*drawn(rng, np.zeros(1_000_000, dtype=np.intp), r, heavy)).statistic)
+        for count, number in SETS:
+            fold, each = np.arange(count) % number, np.arange(count)
+            hits = sum(holds(HeldOut(*drawn(rng, fold, r, heavy), fold, each), truth) for _ in range(draws))
+            rows.append({"n": count, "folds": number, "r": r, "heavy": heavy, "coverage": hits / draws})
     return rows
 
 

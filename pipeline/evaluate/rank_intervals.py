@@ -3,10 +3,9 @@
 Each fold's mean is taken from its predictions and from its labels, and all are ranked together. A network trained
 without a fold of high scores predicts that fold too low, so fold means left in would lower the correlation.
 
-The interval is symmetric in Fisher's z. Its deviation is that of Bonett and Wright (2000, Psychometrika 65),
-sqrt((1 + rho^2 / 2) / (n - 3)), where every fold mean after the first costs one of the n performances. Where users are
-held out, they differ in more than their scores, so the deviation is the jackknife's over users, with Student's t of one
-degree less than there are users. `python -m benchmarks.interval_coverage` measures the coverage.
+The interval is symmetric in Fisher's z. Its deviation is the jackknife's: over performances, which holds for labels and
+errors with heavy tails too, or where users are held out over users, since they differ in more than their scores, with
+Student's t. `python -m benchmarks.interval_coverage` measures the coverage.
 """
 
 from __future__ import annotations
@@ -60,21 +59,23 @@ def _mean_z(tasks: Sequence[HeldOut]) -> float:
 
 
 def _over_performances(tasks: Sequence[HeldOut]) -> float:
-    """Half the length of the interval in z; infinite where a task has too few performances."""
-    variances = []
-    for task in tasks:
-        count = len(task.truth) - len(np.unique(task.fold)) + 1
-        variances.append((1 + task.rho**2 / 2) / (count - 3) if count >= LEAST else math.inf)
-    return NORMAL * math.sqrt(sum(variances)) / len(tasks)
+    """Half the length of the interval in z; infinite where a task has too few performances, or none decides."""
+    if any(len(task.truth) - len(np.unique(task.fold)) + 1 < LEAST for task in tasks):
+        return math.inf
+    deviations = [_jackknife([task], [np.arange(len(task.truth))])[0] for task in tasks]
+    return NORMAL * math.hypot(*deviations) / len(tasks) or math.inf
 
 
 def _over_users(tasks: Sequence[HeldOut], users: Sequence[Rows]) -> float:
-    """The same by the jackknife over users or the like; infinite for two of them, or where one decides alone."""
+    """The same over users or the like; infinite for two of them, or where one decides alone."""
     from scipy.stats import t
 
-    numbers, pairs = np.unique(np.concatenate(users)), [*zip(tasks, users, strict=True)]
-    if len(numbers) < 3:
-        return math.inf
-    each = np.array([_mean_z([task.take(user != number) for task, user in pairs]) for number in numbers])
-    deviation = math.sqrt((len(each) - 1) * float(each.var()))
-    return float(t.ppf(0.975, len(each) - 1)) * deviation if deviation > 0 else math.inf
+    deviation, count = _jackknife(tasks, users)
+    return float(t.ppf(0.975, count - 1)) * deviation if count > 2 and deviation > 0 else math.inf
+
+
+def _jackknife(tasks: Sequence[HeldOut], units: Sequence[Rows]) -> tuple[float, int]:
+    """The deviation of the mean z by leaving out each unit once, and the number of units."""
+    numbers, pairs = np.unique(np.concatenate(units)), [*zip(tasks, units, strict=True)]
+    each = np.array([_mean_z([task.take(unit != number) for task, unit in pairs]) for number in numbers])
+    return math.sqrt((len(each) - 1) * float(each.var())), len(each)

@@ -38,21 +38,31 @@ def test_predictions_that_are_constant_in_a_fold_have_no_correlation() -> None:
     assert rank_agreement([rows(0.1 * (fold + 1), np.arange(12), fold)]).value is None
 
 
-def test_the_interval_is_bonett_and_wrights() -> None:
-    """With one fold it is the published formula with n - 3; each further fold mean costs one performance."""
+def test_performances_are_the_units_of_an_interval() -> None:
+    """The jackknife by hand: the deviation of z without each performance."""
     for folds in (1, 5):
         given = noisy(40, folds)
         found = rank_agreement([given])
-        spare = 40 - 3 - (folds - 1)
-        reach = stats.norm.ppf(0.975) * math.sqrt((1 + found.value**2 / 2) / spare)
-        ends = np.tanh(np.arctanh(found.value) + np.array([-reach, reach]))
+        without = []
+        for left in range(40):
+            kept = np.arange(40) != left
+            without.append(np.arctanh(correlation(given.fold[kept], given.predicted[kept], given.truth[kept])))
+        reach = stats.norm.ppf(0.975) * math.sqrt(39 / 40 * np.square(without - np.mean(without)).sum())
+        ends = np.tanh(np.arctanh(found.value or 0) + np.array([-reach, reach]))
         assert found.interval == pytest.approx(tuple(ends))
+
+
+def correlation(fold: np.ndarray, *sides: np.ndarray) -> float:
+    """The rank correlation without the means of folds."""
+    centred = [values - np.array([values[fold == one].mean() for one in fold]) for values in sides]
+    return float(stats.spearmanr(*centred).statistic)
 
 
 def test_views_of_one_performance_count_once() -> None:
     given = noisy(30, 3)
     twice = HeldOut(*(np.repeat(one, 2) for one in (given.truth, given.predicted, given.fold, given.group)))
-    assert rank_agreement([twice]) == rank_agreement([given])
+    once, found = rank_agreement([given]), rank_agreement([twice])
+    assert (found.value, found.low, found.high) == pytest.approx((once.value, once.low, once.high))
 
 
 def test_several_tasks_are_averaged_by_fishers_z() -> None:
@@ -77,9 +87,7 @@ def test_users_are_the_units_of_their_interval(units: str) -> None:
     found, without = rank_agreement([given], units), []
     for one in range(8):
         kept = user != one
-        fold, each = given.fold[kept], (given.predicted[kept], given.truth[kept])
-        centred = [values - np.array([values[fold == f].mean() for f in fold]) for values in each]
-        without.append(np.arctanh(stats.spearmanr(*centred).statistic))
+        without.append(np.arctanh(correlation(given.fold[kept], given.predicted[kept], given.truth[kept])))
     reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
     assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
     assert rank_agreement([noisy(40, 2)], "folds").interval is None, "two users"
