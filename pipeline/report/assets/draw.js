@@ -150,6 +150,7 @@ Report.drawing = (() => {
     });
     canvas.addEventListener("pointermove", move);
     canvas.addEventListener("pointerup", release);
+    canvas.addEventListener("touchend", (event) => event.preventDefault()); // else the last tap also plays the video below
     canvas.addEventListener("pointercancel", () => { open = null; player.redraw(); });
     section.addEventListener("keydown", (event) => { if (event.key === "Escape" && tool) choose(null); });
     root.addEventListener("click", (event) => {

@@ -222,8 +222,7 @@ def test_an_angle_a_line_and_a_time_are_measured_and_kept(page: Any, view: dict[
     turn = abs(math.degrees(math.atan2(ay - y, ax - x) - math.atan2(by - y, bx - x)))
     name = f"Angle {min(turn, 360 - turn):.0f}° at 0.80 s"
     page.get_by_role("button", name=name, exact=True).wait_for()
-    if view is WIDE:  # the last tap on a phone also plays the video, in which the angle soon fades
-        until_painted(page, 100, marks=True)
+    until_painted(page, 100, marks=True)
     step(page, 9)
     until_clear(page, marks=True)  # an angle belongs to its frame
     reload(page)
