@@ -46,7 +46,6 @@ class AimInputs:
     secondary: Tensor  # (..., B, T, A, Ns)
     secondary_mask: Tensor  # (..., B, T, A), 1 where observed
     scene: Tensor  # (..., B, T, Nc)
-    trial: Tensor  # (..., B, K)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> AimInputs:
         """The inputs with `change` applied to every tensor."""
@@ -58,7 +57,7 @@ class AimOutput:
     """The predictions of the network, in the scaled units of its training."""
 
     score: Tensor  # (..., B) final score S
-    step_scores: Tensor  # (..., B, T) share of each step; they sum to S less the trial branch's part
+    step_scores: Tensor  # (..., B, T) share of each step; they sum to S
     attention: Tensor  # (..., B, T, 2) weights of the scene and the interaction stream, summing to 1
     execution: Tensor | None = None  # (..., B) S_ex, or None without that head
     synchronisation: Tensor | None = None  # (..., B) S_sn, or None without that head
@@ -136,7 +135,7 @@ class Aim(nn.Module):
         config.check(sizes)
         layers = layers or Layers()
         if config.exchange:
-            sizes = AimSizes(sizes.secondary, sizes.primary, 1, sizes.scene, sizes.trial)
+            sizes = AimSizes(sizes.secondary, sizes.primary, 1, sizes.scene)
         self.config, self.sizes = config, sizes
         self.uses_scene = sizes.scene > 0
         self.uses_agents = config.variant in ("aim", "no_aim")
@@ -153,10 +152,6 @@ class Aim(nn.Module):
             self.execution = Regression(config.width, head, rate, layers)
         if config.multi_task and self.uses_agents:
             self.synchronisation = Regression(config.width, head, rate, layers)
-        if config.trial == "mlp":
-            self.trial: nn.Module = Regression(sizes.trial, head, rate, layers)
-        elif config.trial == "linear":
-            self.trial = layers.linear(sizes.trial, 1)
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch; without `drop` there is no dropout."""
@@ -166,14 +161,10 @@ class Aim(nn.Module):
         agents = drop(self.interaction(x), rate) if self.uses_agents else None  # Y (..., B, T, d)
         fused, attention = self._fuse(scene, agents, x.scene)  # (..., B, T, d), (..., B, T, 2)
         steps = self.regression(fused, drop)  # (..., B, T)
-        score = steps.sum(-1)  # (..., B), equation 6
-        if self.config.trial != "none":
-            mlp = self.config.trial == "mlp"
-            score = score + (self.trial(x.trial, drop) if mlp else self.trial(x.trial).squeeze(-1))
         execution = self.execution(scene, drop) if hasattr(self, "execution") else None  # (..., B, T), equation 7
         together = self.synchronisation(agents, drop) if hasattr(self, "synchronisation") else None
         return AimOutput(
-            score=score,
+            score=steps.sum(-1),  # (..., B), equation 6
             step_scores=steps,
             attention=attention,
             execution=None if execution is None else execution.sum(-1),
@@ -226,4 +217,4 @@ def _exchanged(x: AimInputs) -> AimInputs:
     """The inputs with the one secondary agent as primary, and the primary agent as secondary."""
     primary, primary_mask = x.secondary.squeeze(-2), x.secondary_mask.squeeze(-1)
     secondary, secondary_mask = x.primary.unsqueeze(-2), x.primary_mask.unsqueeze(-1)
-    return AimInputs(primary, primary_mask, secondary, secondary_mask, x.scene, x.trial)
+    return AimInputs(primary, primary_mask, secondary, secondary_mask, x.scene)

@@ -54,10 +54,6 @@ class AimConfig:
     multi_task: bool = Field(
         default=False, description="heads R_A on the scene stream and R_B on the AIM stream (equation 7)."
     )
-    trial: Literal["none", "linear", "mlp"] = Field(
-        default="none",
-        description="branch that adds a term from the trial-level descriptors to the score; not in the paper.",
-    )
     width: int = Field(default=64, ge=1, description="d, size of the encoder's and the LSTM's output.")
     regression_width: int = Field(default=64, ge=1, description="hidden size of the regression modules.")
     dropout: float = Field(
@@ -81,8 +77,6 @@ class AimConfig:
         if plain and self.difference != "none" and sizes.primary != sizes.secondary:
             given = f"{sizes.primary} and {sizes.secondary}"
             raise ValueError(f"a difference without transformation needs equal sizes, these are {given}")
-        if self.trial != "none" and sizes.trial == 0:
-            raise ValueError("trial is on, and these features have no trial-level descriptors")
 
     def missing_heads(self, sizes: AimSizes) -> dict[str, str]:
         """Why a score of `multi_task` has no head, by the score: each head reads one stream (equation 7)."""
@@ -102,4 +96,4 @@ class AimSizes:
     secondary: int  # Ns, channels of a secondary agent
     agents: int = 1  # A, number of secondary agents
     scene: int = 0  # Nc, entries of the whole-scene feature; 0 where there is none
-    trial: int = 0  # K, trial-level descriptors; 0 where there are none
+    trial: int = 0  # K, trial-level descriptors, which a model's regressions read

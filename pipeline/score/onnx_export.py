@@ -2,8 +2,8 @@
 
 Inputs, as in `pipeline.train.feature_set.FeatureSet` and in its units, batch first; those of size 0 are left out:
 
-    primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc),
-    trial (B, K), all float32; masks are 1 where observed
+    primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc), all
+    float32; masks are 1 where observed
 
 Outputs in the units of the labels, means over the networks except `members`:
 
@@ -151,7 +151,6 @@ class _Ensemble(nn.Module):
         self.primary = _Normalise(normaliser.primary, clip)
         self.secondary = _Normalise(normaliser.secondary, clip)
         self.scene = _Normalise(normaliser.scene, clip, mapping)
-        self.trial = _Normalise(normaliser.trial, clip)
         self.scales = [_scale(normaliser, column) for column in range(3)]
         self.shapes: dict[str, tuple[int, ...]] = {  # after batch and time
             "primary": (sizes.primary,),
@@ -159,7 +158,6 @@ class _Ensemble(nn.Module):
             "secondary": (sizes.agents, sizes.secondary),
             "secondary_mask": (sizes.agents,),
             "scene": (sizes.scene,),
-            "trial": (sizes.trial,),
         }
         self.inputs = [name for name in self.shapes if prod(self.shapes[name.removesuffix("_mask")])]
         self.heads = [
@@ -175,14 +173,13 @@ class _Ensemble(nn.Module):
         x, lead = dict(zip(self.inputs, given, strict=True)), given[0].shape[:2]
         for name, shape in self.shapes.items():
             if name not in x:
-                x[name] = given[0].new_zeros((*lead[: 1 if name == "trial" else 2], *shape))
+                x[name] = given[0].new_zeros((*lead, *shape))
         inputs = AimInputs(
             primary=self.primary(x["primary"], x["primary_mask"]),
             primary_mask=x["primary_mask"],
             secondary=self.secondary(x["secondary"], x["secondary_mask"]),
             secondary_mask=x["secondary_mask"],
             scene=self.scene(x["scene"]),
-            trial=self.trial(x["trial"]),
         )
         made = [member(inputs) for member in self.members]
         slope, low = self.scales[0]
@@ -223,7 +220,6 @@ def _probe(model: TrainedModel, steps: int) -> FeatureSet:
         secondary=draw(n.secondary, steps, sizes.agents, sizes.secondary),
         secondary_mask=rng.uniform(size=(PROBES, steps, sizes.agents)) > 0.1,
         scene=draw(n.scene, steps, sizes.scene),
-        trial=draw(n.trial, sizes.trial),
     )
 
 

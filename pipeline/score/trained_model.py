@@ -85,8 +85,7 @@ class ModelScores:
             the score.
         attention: (n, T, 2) weights of scene and interaction.
         execution, synchronisation: (n,), or None where the model has no such head, or the training part no such label.
-        other_share: (n,) share of the score that belongs to no step: of a combination's regressions or of the network's
-            trial-level branch; None where there is neither.
+        other_share: (n,) share of the score that belongs to no step: that of the regressions; None without any.
     """
 
     ids: tuple[str, ...]
@@ -225,7 +224,7 @@ class TrainedModel:
         members, others = normaliser.unscale(output.score.numpy(), 0), self.combination.others(features)
         score, members = (self.combination.predict([one, *others]) for one in (score, members))
         steps, other_share = self.network_share * steps, None
-        if others or networks.model.trial != "none":
+        if others:
             other_share = score - normaliser.score_range[0, 0] - steps.sum(1)
         return ModelScores(
             ids=features.ids,

@@ -45,7 +45,6 @@ class Normaliser:
     primary: Floats  # (2, Np) mean and deviation of each channel over the observed steps
     secondary: Floats  # (2, Ns), over steps and agents
     scene: Floats  # (2, Nc)
-    trial: Floats  # (2, K)
     score_range: Floats  # (3, 2) lowest and highest training label of each of `SCORES`; NaN where there is none
     score_mean: Floats  # (3,) mean training label; NaN where there is none
     clip: Floats  # () standardised values are clipped to +- this; inf clips nothing
@@ -68,7 +67,6 @@ class Normaliser:
             primary=_statistics(primary),
             secondary=_statistics(secondary),
             scene=scene,
-            trial=_statistics(part.trial),
             score_range=np.stack([_ignoring_nan(np.min, scores), _ignoring_nan(np.max, scores)], axis=1),
             score_mean=_ignoring_nan(np.mean, scores),
             clip=np.array(np.inf if config.clip is None else config.clip),
@@ -84,7 +82,6 @@ class Normaliser:
             "secondary": self._scaled(features.secondary, self.secondary, features.secondary_mask),
             "secondary_mask": features.secondary_mask.astype(np.float32),
             "scene": scene if self.scene_map.size == 0 else (scene @ self.scene_map).astype(np.float32),
-            "trial": self._scaled(features.trial, self.trial),
         }
 
     def scale_scores(self, scores: Floats) -> Floats:

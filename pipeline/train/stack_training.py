@@ -185,7 +185,6 @@ class StackTraining:
             primary=dropout.noise(x.primary, deviation) * x.primary_mask.unsqueeze(-1),
             secondary=dropout.noise(x.secondary, deviation) * x.secondary_mask.unsqueeze(-1),
             scene=dropout.noise(x.scene, deviation),
-            trial=dropout.noise(x.trial, deviation),
         )
 
     def _snapshot(self) -> dict[str, Tensor]:
@@ -220,7 +219,8 @@ class StackTraining:
 def input_sizes(inputs: FeatureSet | AimInputs) -> AimSizes:
     """The sizes of a network that reads these inputs."""
     agents, secondary = inputs.secondary.shape[-2:]
-    return AimSizes(inputs.primary.shape[-1], secondary, agents, inputs.scene.shape[-1], inputs.trial.shape[-1])
+    trial = inputs.trial.shape[-1] if isinstance(inputs, FeatureSet) else 0
+    return AimSizes(inputs.primary.shape[-1], secondary, agents, inputs.scene.shape[-1], trial)
 
 
 def _narrow(data: FoldData, model: NetworkConfig) -> FoldData:

@@ -17,7 +17,7 @@ from pipeline.settings.config import load_config
 
 SMALL = AimConfig(width=16, regression_width=8, identity_start=False, difference="signed", feature_dropout=0.0)
 """Small, and in all else the paper's."""
-SIZES = AimSizes(primary=6, secondary=5, agents=1, scene=7, trial=3)
+SIZES = AimSizes(primary=6, secondary=5, agents=1, scene=7)
 
 
 def inputs(*lead: int, sizes: AimSizes = SIZES, steps: int = 4, seed: int = 0) -> AimInputs:
@@ -29,7 +29,6 @@ def inputs(*lead: int, sizes: AimSizes = SIZES, steps: int = 4, seed: int = 0) -
         secondary=torch.randn(*lead, steps, sizes.agents, sizes.secondary, generator=draw),
         secondary_mask=torch.ones(*lead, steps, sizes.agents),
         scene=torch.randn(*lead, steps, sizes.scene, generator=draw),
-        trial=torch.randn(*lead, sizes.trial, generator=draw),
     )
 
 
@@ -81,8 +80,6 @@ SWITCHES: list[dict[str, Any]] = [
     {"exchange": True},
     {"multi_task": True},
     {"variant": "scene", "multi_task": True},
-    {"trial": "linear"},
-    {"trial": "mlp"},
     {"feature_dropout": 0.5},
 ]
 
@@ -150,7 +147,6 @@ def test_identity_start() -> None:
         ({"variant": "scene"}, replace(SIZES, scene=0)),
         ({"transformation": False}, SIZES),
         ({"exchange": True}, replace(SIZES, agents=2)),
-        ({"trial": "linear"}, replace(SIZES, trial=0)),
         ({}, replace(SIZES, primary=0)),
     ],
 )

@@ -17,10 +17,10 @@ from tests.helpers.approved_numbers import ApprovedNumbers, summary
 from tests.models.test_aim import SMALL, SWITCHES, inputs
 from tests.models.test_published_methods import batch, dropout, started
 
-SIZES = AimSizes(primary=6, secondary=6, agents=1, scene=7, trial=3)
+SIZES = AimSizes(primary=6, secondary=6, agents=1, scene=7)
 NODES = ((0, 1, 2), (3, 4, 5))
 GRAPH: dict[str, Any] = {"primary_nodes": NODES, "secondary_nodes": NODES, "edges": ((0, 1), (2, 3), (0, 2))}
-MORE_SWITCHES = [{"identity_start": True}, {"agents": "concat"}, {"trial": "mlp", "variant": "scene_agents"}]
+MORE_SWITCHES = [{"identity_start": True}, {"agents": "concat"}, {"variant": "scene_agents"}]
 
 
 def learnt(network: torch.nn.Module, **results: Any) -> dict[str, list[float]]:

@@ -27,7 +27,7 @@ MODELS: dict[str, tuple[AimConfig, dict[str, Any], tuple[str, ...]]] = {
     "one head without labels": (AimConfig(width=8, regression_width=4, multi_task=True), {}, ("synchronisation",)),
     "no head has labels": (AimConfig(width=8, multi_task=True), {}, ("synchronisation", "execution")),
     "scene only": (AimConfig(width=8, regression_width=4, variant="scene"), {}, ()),
-    "trial-level features": (AimConfig(width=8, regression_width=4, trial="mlp"), {"scene": 0, "trial": 3}, ()),
+    "no scene": (AimConfig(width=8, regression_width=4), {"scene": 0}, ()),
     "without AIM": (AimConfig(width=8, regression_width=4, variant="no_aim", agents="concat"), {"agents": 2}, ()),
 }
 """Network, sizes of the features, and labels that are missing."""

@@ -294,14 +294,14 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
         Normaliser.fit(unlabelled, np.arange(40), TrainConfig())
 
 
-def test_without_scene_and_with_several_secondaries(features: FeatureSet) -> None:
-    other = made_features(20, channels=5, scene=0, agents=2, trial=3)
-    run = TrainedModel.fit(other, TrainConfig(networks=2, epochs=2), replace(TINY, trial="mlp"))
+def test_without_scene_and_with_several_secondaries() -> None:
+    other = made_features(20, channels=5, scene=0, agents=2)
+    run = TrainedModel.fit(other, TrainConfig(networks=2, epochs=2), TINY)
     predicted = run.predict(other)
     assert np.isfinite(predicted.score).all()
     assert (predicted.execution is None, predicted.synchronisation is None) == (True, False)
-    with pytest.raises(UsageError, match="trial-level descriptors"):
-        TrainedModel.fit(features, TrainConfig(networks=1, epochs=1), replace(TINY, trial="linear"))
+    with pytest.raises(UsageError, match="whole-scene feature"):
+        TrainedModel.fit(other, TrainConfig(networks=1), replace(TINY, variant="scene"))
 
 
 def test_dropout_rate_and_scale() -> None:
