@@ -69,8 +69,6 @@ class MemberDropout:
 
     def noise(self, values: Tensor, deviation: float) -> Tensor:
         """(M, B, ...) plus Gaussian noise."""
-        if deviation == 0:
-            return values
         drawn = np.zeros(tuple(values.shape), dtype=np.float32)
         for member, (generator, rows) in enumerate(zip(self.generators, self.rows, strict=True)):
             generator.standard_normal(dtype=np.float32, out=drawn[member, :rows])

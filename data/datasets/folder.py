@@ -99,16 +99,9 @@ def list_unfilmed(names: Iterable[str], labels: str | Path | None = None) -> Lis
 
 
 def with_difficulties(listing: Listing, root: Path, storage: Storage) -> Listing:
-    """The videos below `root` with the difficulties in its `DIFFICULTIES`, without its other labels.
-
-    Raises as `list_folder`.
-    """
-    if (table := find_labels(root, None, (DIFFICULTIES,), storage)) is None:
-        return listing
-    joined = join_listing(listing, table, COLUMNS, _build)
-    labels = (record.labels and Labels(difficulty=record.labels.difficulty) for record in joined.records)
-    pairs = zip(listing.records, labels, strict=True)
-    return replace(joined, records=tuple(replace(record, labels=own) for record, own in pairs))
+    """The videos below `root` with what its `DIFFICULTIES` says of them. Raises as `list_folder`."""
+    table = find_labels(root, None, (DIFFICULTIES,), storage)
+    return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
 
 def _spreadsheets(root: Path) -> list[str]:

@@ -23,7 +23,10 @@ from pipeline.score.score import Score, ScoreParts
 
 CSV_DECIMALS, JSON_DECIMALS = 6, 9
 
-NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation")
+NUMBERS = (
+    "score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation", "difficulty",
+    "execution_alone",
+)  # fmt: skip
 
 
 def write_csv(path: Path, rows: Sequence[Score]) -> None:
@@ -34,9 +37,8 @@ def write_csv(path: Path, rows: Sequence[Score]) -> None:
 def csv_text(rows: Sequence[Score]) -> str:
     """One line per video: `NUMBERS`, parts of the score, whether there is one, flags, error, model, `raw_score`.
 
-    The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase. Columns
-    `difficulty` and `execution_alone` are those of models that multiply by a difficulty. One of `score` and
-    `execution_alone` is empty, and the parts are of the other one.
+    The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase. One of
+    `score` and `execution_alone` is empty (`Score.quantity`), and the parts are of the other one.
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
@@ -47,17 +49,12 @@ def csv_text(rows: Sequence[Score]) -> str:
     phases = list(dict.fromkeys(phase.name for row in rows for phase in row.phases))
     shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
     shares += [cell(f"phase {name}") for name in phases]
-    multiplied = any(row.difficulty is not None or row.quantity == EXECUTION_ALONE for row in rows)
-    further = ("difficulty", "execution_alone") if multiplied else ()
-    writer.writerow(
-        ["video", *further, *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"]
-    )
+    writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"])
     for row, parts in each:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         of = {row.quantity: row.score}
-        numbers: list[float | Decimal | None] = [row.difficulty, of.get(EXECUTION_ALONE)] if further else []
-        numbers += [of.get("score"), row.spread, *ends, row.percentile]
-        numbers += [row.execution, row.synchronisation]
+        numbers: list[float | Decimal | None] = [of.get("score"), row.spread, *ends, row.percentile]
+        numbers += [row.execution, row.synchronisation, row.difficulty, of.get(EXECUTION_ALONE)]
         constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
         numbers += [constant, *given, *[None] * (steps - len(given)), other]
         numbers += [parts.phases.get(name) if parts else None for name in phases]

@@ -49,6 +49,8 @@ LENGTH_DIGITS = 18
 
 PACKAGE = "pipeline.serve"
 
+CSV_NUMBERS = ("score", "low80", "high80", "difficulty", "execution_alone")
+
 SHOWN = ("id", "suffix", "size", "state", "created", "started", "finished")
 """Fields of a submission that the page shows as they are."""
 
@@ -141,9 +143,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -
 
     @app.get("/scores.csv")
     def scores() -> PlainTextResponse:
-        return PlainTextResponse(
-            scores_csv(queue.submissions.latest(), service.times_difficulty), media_type="text/csv; charset=utf-8"
-        )
+        return PlainTextResponse(scores_csv(queue.submissions.latest()), media_type="text/csv; charset=utf-8")
 
     @app.get("/submissions/{submission_id}/{name}")
     def video(submission_id: str, name: str) -> FileResponse:
@@ -182,16 +182,15 @@ def chosen(
         raise HTTPException(422, str(error)) from None
 
 
-def scores_csv(submissions: Sequence[Submission], times_difficulty: bool = False) -> str:
-    """One line per scored upload, the newest first; the time is UTC. For `times_difficulty` see `csv_text`."""
-    further = ("difficulty", "execution_alone") if times_difficulty else ()
-    rows: list[Sequence[object]] = [("video", "uploaded", *further, "score", "low80", "high80", "valid", "notes")]
+def scores_csv(submissions: Sequence[Submission]) -> str:
+    """One line per scored upload, the newest first; the time is UTC. A score without its difficulty has a column."""
+    rows: list[Sequence[object]] = [("video", "uploaded", *CSV_NUMBERS, "valid", "notes")]
     for submission in submissions:
         if (result := submission.result) is not None:
             uploaded = datetime.fromtimestamp(submission.created, timezone.utc).isoformat(timespec="seconds")
             of = {result.quantity: result.score}
-            given = [result.difficulty, of.get(EXECUTION_ALONE)] if further else []
-            given += [of.get("score"), *(result.interval80 or (None, None))]
+            ends = result.interval80 or (None, None)
+            given = (of.get("score"), *ends, result.difficulty, of.get(EXECUTION_ALONE))
             numbers = ("" if value is None else value for value in given)
             rows.append((submission.title, uploaded, *numbers, str(result.valid).lower(), submission.remark))
     return csv_of(rows)

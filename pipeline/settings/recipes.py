@@ -24,7 +24,6 @@ PAPER: dict[str, Any] = {
     "scene_components": None,
     "scene_gain": 1.0,
     "start_at_mean": False,
-    "input_noise": 0.0,
 }
 
 SHORTER: dict[str, Any] = {**PAPER, "clip": 5.0, "scene_components": 24, "scene_gain": 0.2, "start_at_mean": True}
@@ -73,9 +72,6 @@ class TrainConfig(Section):
     )
     scene_gain: float = setting(..., "standard deviation of the scene after standardisation; 1 in the paper", gt=0)
     start_at_mean: bool = setting(..., "the last layer's bias starts at the mean training score")
-    input_noise: float = setting(
-        ..., "standard deviation of Gaussian noise on standardised inputs, in training only", ge=0
-    )
 
     @model_validator(mode="wrap")
     @classmethod

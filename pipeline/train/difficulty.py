@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.errors import DataError, counted
+from data.errors import DataError, counted, printable
 from data.store.arrays import Floats
 from pipeline.observer import Observer
 from pipeline.settings.method import Method
 from pipeline.train.feature_set import FeatureSet, task_rows
 from pipeline.train.normalise import label_table
-
-OFF = "--set times_difficulty=false"
 
 
 def difficulties(features: FeatureSet) -> Floats:
@@ -41,15 +39,16 @@ def check_difficulties(features: FeatureSet, method: Method, observer: Observer)
 
     Raises DataError where a scored performance has none that is above 0, and others of its task have one.
     """
-    if not method.times_difficulty:
-        return
     given, scored = difficulties(features), np.isfinite(label_table(features.records)[:, 0])
-    if np.isnan(given[scored]).all():
-        observer.note("note: no performance has a difficulty, so the score is learned as it is (times_difficulty)")
-    for rows in task_rows(features).values():
-        rows = rows[scored[rows]]
-        wrong = rows[~(given[rows] > 0)]
-        if len(wrong) and not np.isnan(given[rows]).all():
+    for task, rows in task_rows(features).items() if method.times_difficulty else ():
+        wrong = rows[scored[rows] & ~(given[rows] > 0)]
+        if np.isnan(given[rows]).all():
+            observer.note(
+                f"note: no difficulties{printable(f' of {task}' if task else '')}: scores are learned as they are"
+            )
+        elif len(wrong):
             what = f"{counted(len(wrong), 'scored performance')} of {len(rows)} without a difficulty above 0"
-            fix = f"Fill in the column difficulty of the labels, or learn the score as it is: {OFF}"
+            fix = (
+                "Fill in the column difficulty of the labels, or learn the score as it is: --set times_difficulty=false"
+            )
             raise DataError(what, where=features.records[wrong[0]].id, fix=fix)

@@ -164,7 +164,6 @@ class StackTraining:
         if (counts < rows.shape[1]).any():
             real = torch.arange(rows.shape[1]) < torch.from_numpy(counts).unsqueeze(1)  # (M, B)
             weights = weights * real.to(self.device).unsqueeze(-1)
-        x = self._noisy(x, dropout)
         loss = aim_loss(self.net(x, dropout), targets, weights, self.config.theta, self.config.rank_weight)
         self.optimizer.zero_grad(set_to_none=True)
         loss.sum().backward()
@@ -175,17 +174,6 @@ class StackTraining:
         """Per member (epochs watched, m), the scores of its `test` rows."""
         scores = torch.stack(self.watched) if self.watched else torch.zeros(0, *self.tested.shape)
         return tuple(scores[:, m, : len(member.test)] for m, member in enumerate(self.members))
-
-    def _noisy(self, x: AimInputs, dropout: MemberDropout) -> AimInputs:
-        deviation = self.config.input_noise
-        if deviation == 0:
-            return x
-        return replace(
-            x,
-            primary=dropout.noise(x.primary, deviation) * x.primary_mask.unsqueeze(-1),
-            secondary=dropout.noise(x.secondary, deviation) * x.secondary_mask.unsqueeze(-1),
-            scene=dropout.noise(x.scene, deviation),
-        )
 
     def _snapshot(self) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}

@@ -315,7 +315,7 @@ class TestSearch:
     In the test part the channel shows the opposite.
     """
 
-    GRID: ClassVar = ["--grid", "train.input_noise=30,0", "--grid", "train.learning_rates=[1e-6],[1e-2]"]
+    GRID: ClassVar = ["--grid", "train.weight_decay=1000,0", "--grid", "train.learning_rates=[1e-6],[1e-2]"]
     BASE: ClassVar = ["--set", "train.switch_epochs=[15]", "--set", "model.width=8", "--set", "train.epochs=15"]
     BASE += ["--set", "combined=false"]
 
@@ -339,14 +339,14 @@ class TestSearch:
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
         words += ["--set", "train.learning_rates=[1e-6]", "--set", "train.networks=2", "--out", str(tmp_path / "out")]
         said = CliRunner().invoke(app, words, catch_exceptions=False).stderr
-        chosen = "train.input_noise=0, train.learning_rates=[0.01]"
+        chosen = "train.weight_decay=0, train.learning_rates=[0.01]"
         assert f"inner validation, with the number of trainings: {chosen} in 2" in " ".join(said.split())
         result = read_results(tmp_path / "out/results.json").systems[CHOSEN]
         assert [choice.chosen for choice in result.chosen] == [(chosen,), (chosen,)]  # of two tasks
 
     def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
         self.made(tmp_path)
-        words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.input_noise=30,0", *self.BASE]
+        words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.weight_decay=1000,0", *self.BASE]
         words += [
             "--set",
             "train.learning_rates=[1e-2]",
@@ -360,8 +360,8 @@ class TestSearch:
         result = command(*words, "--out", str(tmp_path / "out"))
         chosen = result["systems"][CHOSEN]["chosen"]
         assert {name for choice in chosen for name in choice["chosen"]} <= {
-            "train.input_noise=30",
-            "train.input_noise=0",
+            "train.weight_decay=1000",
+            "train.weight_decay=0",
         }
         assert len(chosen) == 4
 

@@ -10,7 +10,7 @@ import pytest
 from data.datasets import with_phases
 from data.datasets.folder import list_folder
 from data.errors import UsageError
-from data.video import Phase, find_videos
+from data.video import Labels, Phase, find_videos
 from pipeline.label import find_session, label_summary, write_labels, write_phases
 from tests.helpers.rated import mark_phases, rate_scores
 
@@ -41,6 +41,15 @@ def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Pa
     with pytest.raises(UsageError, match="not written by `label`"):
         write_labels(table, rows)
     assert table.read_text() == "video,score\n0.mp4,1\n"
+
+
+def test_executions_have_a_column_of_difficulties_which_stays_and_gives_scores(folder: Path) -> None:
+    rate_scores(folder, "anna", {"0.mp4": {"execution": 8.5}})
+    table, rows = folder / "labels.csv", label_summary(find_session(folder, columns=("execution",))[0]).rows
+    write_labels(table, rows)
+    table.write_text("3.1\n".join([*table.read_text().splitlines(), ""]).replace("difficulty3.1", "difficulty"))
+    write_labels(table, rows)
+    assert list_folder(folder).records[0].labels == Labels(8.5 * 3.1, 8.5, None, 3.1, (8.5,))
 
 
 def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ OURS = {
     "cookie": f'aim-serve-8765="{TOKEN}"',
 }
 PLANNER = SimpleNamespace(stages={})
-MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=np.array([[7.0, np.nan, np.nan]]))
+LABELS = np.array([[7.0, np.nan, np.nan]])
+MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=LABELS, times_difficulty=False)
 SCORER: Any = SimpleNamespace(
     planner=PLANNER, reads={"video"}, config=load_config(), folder=Path("runs/x"), model=MODEL, model_sha256="m"
 )
@@ -144,9 +145,9 @@ def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
     submission = done["id"]
     assert (done["score"], done["flags"], done["name"]) == (71.25, 1, "=dive.mp4")
     head, row = client.get("/scores.csv").text.splitlines()
-    assert head == "video,uploaded,score,low80,high80,valid,notes"
+    assert head == "video,uploaded,score,low80,high80,difficulty,execution_alone,valid,notes"
     assert row.startswith("'=dive.mp4,20")
-    assert ",71.25,,,true," in row
+    assert ",71.25,,,,,true," in row
     page = f"/submissions/{submission}"
     (tmp_path / "serve/submissions" / submission / "other.txt").write_text("x")
     bodies = {"report.html": "<title>=dive.mp4</title>", "video.mp4": MP4.decode("latin1")}
@@ -197,6 +198,14 @@ def test_a_part_and_a_person_are_chosen_for_another_score(client: Any) -> None:
     assert again(chosen, "start=0&end=1")[1] == "a.mp4 (1.20 to 2.20 s)"
     for wrong in ("start=3&end=1", "start=nan&end=1", "start=1", "region=0,0,1", "region=.5,0,.2,1", "region=0,0,2,1"):
         assert statuses(client, f"POST /api/submissions/{first}/again?{wrong}") == [422]
+
+
+def test_the_difficulty_of_an_upload_is_that_of_its_next_score_unless_another_one_is_given(client: Any) -> None:
+    first = wait(client, send(client, **{"x-difficulty": "3.2"}).json()["id"], "done")["id"]
+    again = [client.post(f"/api/submissions/{first}/again{one}").json()["id"] for one in ("", "?difficulty=2")]
+    kept = client.app.state.queue.submissions
+    assert [kept.get(one).difficulty for one in (first, *again)] == [3.2, 3.2, 2.0]
+    assert {send(client, **{"x-difficulty": wrong}).status_code for wrong in ("0", "nan", "hard")} == {400}
 
 
 def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_under_another_name(client: Any) -> None:

@@ -14,11 +14,11 @@ from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate import RequestedRows
 from pipeline.evaluate.evaluation_plan import protocol_systems
-from pipeline.evaluate.leaderboard import ABLATIONS, OURS, UNDIVIDED, all_systems, table_systems
+from pipeline.evaluate.leaderboard import OURS, UNDIVIDED, all_systems
 from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
 from pipeline.settings.yaml_values import presets
-from pipeline.systems import PUBLISHED_ROWS, AimSystem, trivial_baselines
+from pipeline.systems import PUBLISHED_ROWS, AimSystem
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import check_difficulties, label_table
 from pipeline.train.feature_set import FeatureSet
@@ -57,65 +57,49 @@ def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
     assert np.allclose(difficulty_alone(equal.take(TRAIN))(equal.take(TEST), 0), mean)
 
 
-def test_the_difficulty_is_a_baseline_only_where_there_is_one(dives: FeatureSet) -> None:
-    without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
-    assert [s.name for s in trivial_baselines(dives)] == [*(s.name for s in trivial_baselines(without)), "difficulty"]
-    assert "difficulty" in [system.name for system in table_systems("7", all_systems(dives, MODEL, TrainConfig()))]
-
-
 def test_only_aim_and_its_variants_learn_score_by_difficulty(dives: FeatureSet) -> None:
-    off = all_systems(dives, MODEL, CONFIG)
-    on = all_systems(dives, MODEL, CONFIG, times_difficulty=True)
-    assert on.keys() - off.keys() == {UNDIVIDED}
+    off, on = (all_systems(dives, MODEL, CONFIG, times_difficulty=times) for times in (False, True))
     changed = {name for name, system in on.items() if system.times_difficulty}
-    assert {OURS, *ABLATIONS} - {"w/o transformation"} <= changed | {"w/o transformation"}
+    assert on.keys() - off.keys() == {UNDIVIDED}
+    assert {OURS, "w/o AIM", "single-task"} < changed
     assert not changed & {UNDIVIDED, "C3D-LSTM", "difficulty", *PUBLISHED_ROWS}
-    assert not any(system.times_difficulty for system in off.values())
+    without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
+    assert off.keys() - all_systems(without, MODEL, CONFIG).keys() == {"difficulty"}
 
 
-@pytest.mark.parametrize("combined", [False, True])
-def test_the_method_times_difficulty_ranks_better_in_every_row(dives: FeatureSet, combined: bool) -> None:
-    true, error = label_table(dives.records)[TEST, 0], {}
+def test_a_method_that_multiplies_ranks_better_in_every_row(dives: FeatureSet) -> None:
+    true, made = label_table(dives.records)[TEST, 0], {}
     for times in (False, True):
-        method = load_config(None, {**SETTINGS, "combined": combined, "times_difficulty": times}).method
-        rows = protocol_systems(method, dives, RequestedRows(quick=True))
-        for row in rows[: 5 if combined else 1]:
-            score = predict_part(row, dives, TRAIN, TEST).score.mean(0)
-            error.setdefault(row.name, []).append(np.abs(score - true).mean())
-            assert (spearman(score, true) > 0.9) == times
-    assert all(on < 0.5 * off for off, on in error.values())
-    assert OURS in error
-    assert ("combined" in error) == combined
+        method = load_config(None, {**SETTINGS, "times_difficulty": times}).method
+        for row in protocol_systems(method, dives, RequestedRows(quick=True))[:5]:
+            made[row.name, times] = spearman(predict_part(row, dives, TRAIN, TEST).score.mean(0), true)
+    assert {name for name, _ in made} >= {OURS, "combined", "descriptors, ridge"}
+    assert all((rho > 0.9) == times for (_, times), rho in made.items())
 
 
 def test_a_task_without_difficulties_is_learned_as_it_is(dives: FeatureSet) -> None:
     """As the vaults of UNLV, beside dives."""
     mixed = replace(dives, records=tuple(replace(r, task="ab"[i % 2]) for i, r in enumerate(dives.records)))
     vaults = relabelled(mixed, lambda i, one: replace(one, difficulty=None) if i % 2 else one)
-    off = AimSystem(OURS, MODEL, CONFIG)
     whole, times = (
-        predict_part(system, vaults, TRAIN, TEST).score for system in (off, replace(off, times_difficulty=True))
+        predict_part(AimSystem(OURS, MODEL, CONFIG, times_difficulty=on), vaults, TRAIN, TEST).score
+        for on in (False, True)
     )
-    assert np.array_equal(whole[:, 1::2], times[:, 1::2])
-    assert not np.allclose(whole[:, ::2], times[:, ::2])
+    assert ((whole == times).all(0) == np.arange(20) % 2).all()
 
 
 def test_what_is_said_about_missing_difficulties(dives: FeatureSet) -> None:
-    observer = Watching()
-    on, off = (load_config(None, {"times_difficulty": times}).method for times in (True, False))
-    check_difficulties(relabelled(dives, lambda i, one: None if i == 50 else one), on, observer)
+    observer, method = Watching(), load_config(None, {"times_difficulty": True}).method
+    check_difficulties(relabelled(dives, lambda i, one: None if i == 50 else one), method, observer)
     without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
-    check_difficulties(without, off, observer)
+    check_difficulties(without, load_config().method, observer)
     assert not observer.lines
-    check_difficulties(without, on, observer)
-    assert "no performance has a difficulty" in observer.lines[0]
+    check_difficulties(without, method, observer)
+    assert observer.lines == ["note: no difficulties: scores are learned as they are"]
     for level in (None, 0.0, -1.0):
         partly = relabelled(dives, lambda i, one, level=level: replace(one, difficulty=level) if i == 50 else one)
-        with pytest.raises(DataError, match="1 scored performance of 60 without a difficulty") as caught:
-            check_difficulties(partly, on, observer)
-        assert caught.value.where == dives.ids[50]
-        assert "column difficulty" in caught.value.fix
-        assert "times_difficulty=false" in caught.value.fix
+        with pytest.raises(DataError, match=r"1 scored .* of 60 without a difficulty above 0.*times_difficulty=false"):
+            check_difficulties(partly, method, observer)
 
 
 def test_presets_whose_score_is_difficulty_times_execution() -> None:
