@@ -10,8 +10,9 @@ Outputs in the units of the labels, means over the networks except `members`:
     score (B,), members (networks, B), step_scores (B, T), attention (B, T, 2)
     execution (B,), synchronisation (B,)    if the model has the head and the training part had the label
 
-The score is the network's. Where the model averages it with regressions, the file's metadata (`SHARE`) and the printed
-line say which share of the model's score it is; a model whose score is the regressions' alone is refused. The file
+The score is the network's, without the difficulty where the model multiplies by one. Where the model averages it with
+regressions, the file's metadata (`SHARE`) and the printed line say which share of the model's score it is; a model
+whose score is the regressions' alone is refused. The file
 contains no intervals, flags or percentile: they need the calibration of the model folder.
 """
 
@@ -71,6 +72,7 @@ class Exported:
     inputs: dict[str, list[int | str]]  # shapes by name; "B" is any number of performances
     outputs: dict[str, list[int | str]]
     share: float  # of the model's score, from 0 to 1
+    times_difficulty: bool  # the score is then the execution alone
 
     def as_json(self) -> dict[str, Any]:
         """As JSON types."""
@@ -80,6 +82,7 @@ class Exported:
         """One line for people."""
         size = f"{printable(self.path)}, {self.bytes / 1e6:.1f} MB"
         text = f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
+        text += "; its score is the execution alone, without the difficulty" if self.times_difficulty else ""
         if self.share == 1:
             return text
         rest = "regressions, which the file does not hold"
@@ -103,7 +106,16 @@ def export_onnx(folder: Path, out: Path) -> Exported:
         _write(net, _arrays(net, probe), temporary)
         _describe(temporary, share)
         (inputs, outputs), difference = _compare(temporary, net, model, probe)
-    return Exported(out, out.stat().st_size, f"OpenVINO {version('openvino')}", difference, inputs, outputs, share)
+    return Exported(
+        out,
+        out.stat().st_size,
+        f"OpenVINO {version('openvino')}",
+        difference,
+        inputs,
+        outputs,
+        share,
+        whole.times_difficulty,
+    )
 
 
 class _Normalise(nn.Module):
