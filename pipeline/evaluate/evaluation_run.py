@@ -68,6 +68,8 @@ def evaluate_features(
     requested, work = requested or RequestedRows(), config.machine.work
     if requested.quick:
         config = replace(config, method=config.method.with_networks(QUICK_NETWORKS))
+    if requested.systems in TABLES:  # as in the paper
+        config = replace(config, method=config.method.model_copy(update={"times_difficulty": False}))
     method, kind = config.method, config.dataset.kind
     check_difficulties(features, method, observer)
     protocol = protocol_of(features, method, cache)

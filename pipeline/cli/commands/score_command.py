@@ -21,9 +21,9 @@ def show(rows: Sequence[api.Score], typed: Typed) -> None:
     for row in rows:
         if row.why and row.failure is None:
             alarm(f"{printable(row.id)}: no score: {printable(row.why)}")
-    accuracy = next((row.accuracy for row in rows if row.accuracy), None)
-    if accuracy is not None:
-        (say if accuracy.better else alarm)(str(accuracy))
+    for quantity, accuracy in {row.quantity: row.accuracy for row in rows if row.accuracy}.items():
+        of = "" if quantity == "score" else f"{quantity}: "
+        (say if accuracy.better else alarm)(f"{of}{accuracy}")
 
 
 def document(rows: Sequence[api.Score], typed: Typed) -> dict[str, Any]:
