@@ -95,7 +95,7 @@ def test_what_is_said_about_missing_difficulties(dives: FeatureSet) -> None:
     check_difficulties(without, load_config().method, observer)
     assert not observer.lines
     check_difficulties(without, method, observer)
-    assert observer.lines == ["note: no difficulties: scores are learned as they are"]
+    assert observer.lines == ["note: no difficulties of made: scores are learned as they are"]
     for level in (None, 0.0, -1.0):
         partly = relabelled(dives, lambda i, one, level=level: replace(one, difficulty=level) if i == 50 else one)
         with pytest.raises(DataError, match=r"1 scored .* of 60 without a difficulty above 0.*times_difficulty=false"):
