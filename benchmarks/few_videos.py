@@ -1,10 +1,10 @@
 """Measures what a model learns from 12, 24 and 48 judged videos, beside predictions without video.
 
-    python -m benchmarks.few_videos dives FOLDER [--dives 88] [--repeats 5] [--out FILE]
+    python -m benchmarks.few_videos dives demo [--dives 88] [--repeats 5] [--out FILE]
     python -m benchmarks.few_videos surgeons [--repeats 20] [--out FILE]
 
-dives     rendered dives, in FOLDER with their cache, so that a second call extracts nothing. The systems are those of
-          `evaluate` with `combined`, of three networks.
+dives     rendered dives, in FOLDER with their cache, which may be that of a demo; a second call extracts nothing. The
+          systems are those of `evaluate` with `combined`, of three networks. At least 12 dives are left to predict.
 surgeons  drawn knot-tying trials (`benchmarks.unseen_people`), three times as many of each surgeon as in the real set.
           Their time steps are empty, so AIM is left out. Two surgeons are never trained on; "new" is of their trials.
 
@@ -29,7 +29,7 @@ from data.splits import TIED
 from data.store.arrays import Rows
 from models.metrics import spearman
 from pipeline.cache import open_cache
-from pipeline.demo.demo_run import FULL, demo_config
+from pipeline.demo.demo_run import QUICK, demo_config
 from pipeline.demo.rendered_dives import render
 from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_systems
 from pipeline.folds import Fold, Row, TrainingRunner, combination, inner_folds, last_epoch, predict_folds
@@ -56,13 +56,13 @@ def folds_of_sizes(
     features: FeatureSet, order: Rows, test: Rows, name: str = "", unsplit: Sequence[str] = TIED
 ) -> list[Fold]:
     """A fold for each size, with inner folds: the first rows of an order train, and all test the same rows."""
-    parts = {size: np.sort(order[:size]) for size in SIZES}
+    parts = {size: np.sort(order[:size]) for size in SIZES if size <= len(order)}
     return [Fold(f"{size}{name}", train, test, inner_folds(features, train, unsplit)) for size, train in parts.items()]
 
 
 def dives(folder: Path, count: int) -> Callable[[int], Iterator[Case]]:
     """Rendered dives with the rows of an evaluation that combines, without choices of an epoch; by repeat."""
-    config = demo_config(folder, FULL, ["combined=true"])
+    config = demo_config(folder, QUICK, ["combined=true"])
     render(folder / "dives", count, config.machine.work, SILENT)
     records = dataset_records(config).records
     with open_cache(config.machine) as cache:
@@ -72,7 +72,8 @@ def dives(folder: Path, count: int) -> Callable[[int], Iterator[Case]]:
 
     def cases(repeat: int) -> Iterator[Case]:
         order = np.random.default_rng(repeat).permutation(len(features))
-        folds = folds_of_sizes(features, order, order[SIZES[-1] :])
+        largest = max(size for size in SIZES if size + SIZES[0] <= len(order))
+        folds = folds_of_sizes(features, order[:largest], order[largest:])
         yield features, [row for row in rows if not row.epoch], folds
 
     return cases
