@@ -41,7 +41,7 @@ class DemoSize:
     megabytes: int  # on disk
 
 
-QUICK = DemoSize(24, ("pose.stride=2",), minutes=2, megabytes=40)
+QUICK = DemoSize(24, ("pose.stride=3",), minutes=2, megabytes=40)
 FULL = DemoSize(88, (), minutes=7, megabytes=80)
 
 
