@@ -11,12 +11,18 @@ from pipeline import api
 from pipeline.cli.command import NEW_FEATURES, NEW_VIDEOS, Command, Line, Typed
 from pipeline.cli.terminal import alarm, say, table
 
+EXPECTED, MOST_EXPECTED = {12: (0.57, 0.50), 24: (0.70, 0.48), 48: (0.77, 0.43)}, 96
+"""Rank correlation for known and new people by number of trials (docs/benchmarks.md, "Few videos"); where it ends."""
+
 
 def show(done: api.TrainedModel, typed: Typed) -> None:
     """Print what was trained and how it is calibrated."""
     networks = counted(done.networks.count, "network")
     say(f"{networks} trained on {counted(len(done.train_ids), 'performance')}: {typed.out}")
     say(_intervals(done))
+    new_people = done.calibration is not None and done.calibration.unit == "user"
+    for line in _expected(len(done.train_ids), new_people=new_people):
+        say(line)
     if done.calibration is not None:
         accuracy = done.calibration.accuracy
         whole, *by_system = held_out_tables(done)
@@ -56,6 +62,17 @@ def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ..
         given, used = done.combination.tests, done.combination.used
         tests = [(name, t.rho, t.shown_p, "yes" if name in used else "no") for name, t in given.items()]
         yield "Systems on the held-out performances", ("system", "rho", "p", "averaged"), tests
+
+
+def _expected(videos: int, *, new_people: bool) -> Iterator[str]:
+    """What to expect of so many judged videos, where that was measured."""
+    sizes = [size for size in EXPECTED if size <= videos < MOST_EXPECTED]
+    if sizes:
+        people = "new" if new_people else "known"
+        yield (
+            f"for comparison: with {sizes[-1]} drawn surgical trials the rank correlation was"
+            f" {EXPECTED[sizes[-1]][new_people]:.2f} for {people} people (made data, benchmarks.few_videos)"
+        )
 
 
 def _intervals(done: api.TrainedModel) -> str:
