@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,7 @@ from hypothesis import HealthCheck, settings
 from data.video.writer import LOSSLESS, write_video
 
 if TYPE_CHECKING:
-    from tests.helpers.extracting import Place
     from tests.helpers.object_store import Bucket
-    from tests.helpers.program_server import Aqa, ProgramServer
-    from tests.helpers.world import World
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -40,7 +36,7 @@ settings.load_profile("repeatable")
 ARRAYS_ONLY = (str(ROOT / "extractors"), str(ROOT / "models"))
 
 
-def _refuse_opened_file(event: str, _: tuple[object, ...]) -> None:
+def _refuse_opened_file(event, _):
     """Extractors and networks open no file: functions of data/ give contents."""
     if event == "open":
         frame: FrameType | None = sys._getframe(1)
@@ -52,16 +48,16 @@ def _refuse_opened_file(event: str, _: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_opened_file)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+def pytest_xdist_auto_num_workers(config):
     """One process more than cores: many tests wait for other processes, for browsers or for Ray."""
     return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture
-def make_video() -> Callable[..., Path]:
+def make_video():
     """Make a lossless grey video whose frame i has the grey level 2 i + 16, which identifies the frame."""
 
-    def make(path: Path, frames: int = 12, size: tuple[int, int] = (64, 48), rate: float = 25, **options: Any) -> Path:
+    def make(path, frames=12, size=(64, 48), rate=25, **options):
         pictures = (np.full((size[1], size[0], 3), 16 + 2 * i % 220, np.uint8) for i in range(frames))
         write_video(path, pictures, rate, options=LOSSLESS, **options)
         return path
@@ -70,7 +66,7 @@ def make_video() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
+def shared():
     """The folder of shared material beside the checkout; a fresh clone has none."""
     if not SHARED.is_dir():
         pytest.skip("no ../shared beside this checkout")
@@ -78,7 +74,7 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory):
     """Films, a model, an evaluation and a label session, which all processes of the run share."""
     from tests.helpers.world import World
 
@@ -87,7 +83,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture
-def toy_timesteps(monkeypatch: pytest.MonkeyPatch) -> None:
+def toy_timesteps(monkeypatch):
     """Time steps come from brightness, as in the films of `world`: a test that scores films needs no network."""
     from tests.helpers.world import toy_timesteps
 
@@ -95,7 +91,7 @@ def toy_timesteps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def program() -> Iterator[ProgramServer]:
+def program():
     """Runs each command of the program in its own process."""
     from tests.helpers.program_server import ProgramServer
 
@@ -104,13 +100,13 @@ def program() -> Iterator[ProgramServer]:
 
 
 @pytest.fixture(scope="session")
-def aqa(program: ProgramServer) -> Aqa:
+def aqa(program):
     """Runs a command in the checkout."""
     return lambda *words, **variables: program.run(words, variables=variables)
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+def server():
     """The address of an S3 server of these tests."""
     moto_server = pytest.importorskip("moto.server", reason='needs python -m pip install -e ".[test]"')
     running = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -121,7 +117,7 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+def bucket(server, tmp_path, monkeypatch):
     """An empty bucket on that server, with credentials and an empty user's cache folder."""
     from tests.helpers.object_store import Bucket
 
@@ -132,7 +128,7 @@ def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buck
 
 
 @pytest.fixture(params=["disk", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request, tmp_path):
     """An empty folder or an empty bucket, for videos and a cache: each test runs with both."""
     from data.store import LocalFolder, RemoteFolder
     from tests.helpers.extracting import Place
@@ -145,13 +141,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def video(make_video: Callable[..., Path], tmp_path: Path) -> Callable[..., bytes]:
+def video(make_video, tmp_path):
     """Returns the content of a video of `make_video` with the given number of frames."""
     return lambda frames=12: make_video(tmp_path / f"made/{frames}.mp4", frames=frames).read_bytes()
 
 
 @pytest.fixture
-def toy_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+def toy_stages(monkeypatch):
     """Replaces all stages by two that need no network: `brightness`, and `contrast`, which reads it."""
     from tests.helpers.toy_stages import use_stages
 

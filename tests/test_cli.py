@@ -6,28 +6,22 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
 import torch
-from syrupy.assertion import SnapshotAssertion
 
 from data.errors import UsageError
 from pipeline.settings.destinations import check_file, check_folder
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
-from tests.helpers.program_server import ProgramServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_bad_videos_beside_good_ones(
-    program: ProgramServer, make_video: Callable[..., Path], tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_bad_videos_beside_good_ones(program, make_video, tmp_path, snapshot):
     good = make_video(tmp_path / "in/good.mp4", size=(128, 96), frames=40)
     for frames in (1, 10):
         make_video(tmp_path / f"in/{frames} frames.mp4", size=(128, 96), frames=frames)
@@ -48,14 +42,14 @@ def test_bad_videos_beside_good_ones(
     assert (status.returncode, status.printed) == snapshot
 
 
-def python(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def python(code, **options):
     """Run Python code with this checkout's modules."""
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False, **options
     )
 
 
-def test_the_check_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_path: Path) -> None:
+def test_the_check_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_path):
     (tmp_path / "old.csv").write_text("old")
     for place in ("new.csv", "old.csv", "a/b/new.csv"):
         check_file(tmp_path / place)
@@ -72,7 +66,7 @@ def test_the_check_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_pat
 
 
 @contextmanager
-def full_disk(most_bytes: int = 4096) -> Iterator[None]:
+def full_disk(most_bytes=4096):
     """No file of this process can grow larger."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
@@ -82,7 +76,7 @@ def full_disk(most_bytes: int = 4096) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_checkpoint_on_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_checkpoint_on_a_full_disk_is_reported_and_leaves_nothing(tmp_path):
     place = tmp_path / "a.safetensors"
     write_checkpoint(place, "x", 1, {"w": torch.zeros(2)})
     with full_disk(), pytest.raises(UsageError) as caught:
@@ -96,7 +90,7 @@ def test_a_checkpoint_on_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Pa
 
 
 @pytest.mark.parametrize("arguments", [["weights", "list", "--json"], ["weights", "list"]], ids=" ".join)
-def test_a_full_standard_output_is_reported(arguments: list[str]) -> None:
+def test_a_full_standard_output_is_reported(arguments):
     command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
@@ -104,7 +98,7 @@ def test_a_full_standard_output_is_reported(arguments: list[str]) -> None:
     assert "standard output: cannot be written" in done.stderr
 
 
-def test_no_folder_for_temporary_files_takes_anything() -> None:
+def test_no_folder_for_temporary_files_takes_anything():
     code = """
 import resource, sys, tempfile, typer
 from pipeline.cli import cli_main
@@ -124,7 +118,7 @@ cli_main.main()
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_the_second_interrupt_ends_at_once(tmp_path: Path) -> None:
+def test_the_second_interrupt_ends_at_once(tmp_path):
     code = """
 import os, signal, sys, threading, time
 from pipeline.cli.interrupts import stop_on_interrupt
@@ -139,7 +133,7 @@ os.kill(os.getpid(), signal.SIGINT)
     assert (done.returncode, done.stdout) == (130, "half a line"), done.stderr
 
 
-def test_text_that_the_encoding_lacks_is_escaped(make_video, tmp_path: Path) -> None:
+def test_text_that_the_encoding_lacks_is_escaped(make_video, tmp_path):
     video = make_video(tmp_path / "é日.mp4", size=(128, 96), frames=3)
     options = f"'{video}' --cache '{tmp_path}/cache' --set stages=[camera_flow]"
     for arguments, said in (
@@ -154,7 +148,7 @@ def test_text_that_the_encoding_lacks_is_escaped(make_video, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_streams_swallow_what_they_get(tmp_path: Path, closed: str) -> None:
+def test_closed_streams_swallow_what_they_get(tmp_path, closed):
     for arguments in ("weights list", "weights list --json", f"cache ls --cache '{tmp_path}'"):
         line = f"exec '{sys.executable}' '{ROOT / 'run_pipeline.py'}' {arguments} {closed}"
         done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, check=False)

@@ -10,7 +10,6 @@ import re
 import shlex
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
@@ -37,15 +36,15 @@ PRINTED = re.compile(r"^[│┃┏┡└├].*\n", re.MULTILINE)
 COMMAND = re.compile(r"(?:python run_pipeline\.py|(?<![\w./-])aqa) ((?:\\\n|[^\n`])*)")
 
 
-def name_of(path: Path) -> str:
+def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
-def text_of(path: Path) -> str:
+def text_of(path):
     return path.read_text(encoding="utf-8")
 
 
-def commands(path: Path) -> list[list[str]]:
+def commands(path):
     """Arguments of every command of this program in a page or script, without `…`, which the reader fills in."""
     text = PRINTED.sub("", text_of(path))
     arguments = []
@@ -58,7 +57,7 @@ def commands(path: Path) -> list[list[str]]:
     return arguments
 
 
-def parse(command: Any, name: str, words: list[str], parent: Any = None) -> dict[str, Any]:
+def parse(command, name, words, parent=None):
     """The parsed command of `words`; nothing runs. Raises the parser's usage error."""
     if hasattr(command, "commands") and words:
         context = command.make_context(name, [], parent=parent, resilient_parsing=True)
@@ -68,14 +67,14 @@ def parse(command: Any, name: str, words: list[str], parent: Any = None) -> dict
 
 
 @cache
-def tree() -> Any:
+def tree():
     return typer.main.get_command(app)
 
 
 ALL_COMMANDS = [(name_of(path), words) for path in [*PAGES, *SCRIPTS] for words in commands(path)]
 
 
-def check_command(words: list[str]) -> None:
+def check_command(words):
     """The command parses, its preset exists, and its settings are accepted."""
     given = parse(tree(), "run_pipeline.py", words)
     config = given.get("config")
@@ -86,13 +85,13 @@ def check_command(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("page", "words"), ALL_COMMANDS, ids=[f"{p}: {' '.join(w)}" for p, w in ALL_COMMANDS])
-def test_commands_parse(page: str, words: list[str]) -> None:
+def test_commands_parse(page, words):
     assert words != ["extract"], f"{page}: a command without arguments"
     check_command(words)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_files_and_names_of_the_pages_exist(path: Path) -> None:
+def test_files_and_names_of_the_pages_exist(path):
     text, prose = text_of(path), re.sub(r"```.*?```", "", text_of(path), flags=re.DOTALL)
     if path.parent == ROOT:  # the site is checked when it is built
         links = [target.partition("#")[0] for target in re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", CODE.sub("", text))]
@@ -107,13 +106,13 @@ FOREIGN = {"h5py", "with", "head.1"}
 """Names on docs/extend.md that are not ours: a package, a keyword, a layer of torchvision."""
 
 
-def sources() -> dict[Path, str]:
+def sources():
     """The text of each file of the program."""
     folders = (ROOT / top for top in ("data", "extractors", "models", "pipeline"))
     return {path: text_of(path) for folder in folders for path in folder.rglob("*.*") if path.suffix in (".py", ".j2")}
 
 
-def test_the_page_of_the_code_names_what_the_code_has() -> None:
+def test_the_page_of_the_code_names_what_the_code_has():
     """Each function, class, field, module and file, also where the page does not say in which file it is."""
     texts = sources()
     places = [path.relative_to(ROOT).as_posix() for path in [*texts, *PAGES, ROOT / "setup.cfg"]]
@@ -126,7 +125,7 @@ def test_the_page_of_the_code_names_what_the_code_has() -> None:
     assert {name for name in named if not set(name.split(".")) <= words} == set()
 
 
-def test_the_messages_of_the_page_are_those_of_the_program() -> None:
+def test_the_messages_of_the_page_are_those_of_the_program():
     program = re.sub(r'"\s+f?"', "", "".join(sources().values()))  # texts over several lines, joined
     rows = re.findall(r"^\| (`[^|]+) \|[^|]+\|[^|]+\|$", text_of(ROOT / "docs" / "troubleshooting.md"), re.MULTILINE)
     messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row) if message != "status"]
@@ -136,7 +135,7 @@ def test_the_messages_of_the_page_are_those_of_the_program() -> None:
         assert all(part in program for part in parts), message
 
 
-def test_the_page_of_scores_lists_every_flag_and_recipe() -> None:
+def test_the_page_of_scores_lists_every_flag_and_recipe():
     page = text_of(ROOT / "docs" / "scores.md")
     _, _, rows = page.partition("| flag | when |\n")
     approved = text_of(ROOT / "tests" / "pipeline" / "checks" / "__snapshots__" / "test_flag_checks.ambr")
@@ -147,7 +146,7 @@ def test_the_page_of_scores_lists_every_flag_and_recipe() -> None:
     assert [recipe for recipe in RECIPES if f"`{recipe}`" not in page] == []
 
 
-def test_the_readme_is_short_and_has_its_two_commands() -> None:
+def test_the_readme_is_short_and_has_its_two_commands():
     text = text_of(ROOT / "README.md")
     assert len(text.splitlines()) <= 120
     blocks = [block.strip() for block in re.findall(r"```\n(.*?)```", text, re.DOTALL)]
@@ -157,7 +156,7 @@ def test_the_readme_is_short_and_has_its_two_commands() -> None:
     ]
 
 
-def test_the_citation_has_the_version_of_the_package() -> None:
+def test_the_citation_has_the_version_of_the_package():
     from pipeline import __version__
 
     parser = configparser.ConfigParser()

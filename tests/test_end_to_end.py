@@ -15,7 +15,6 @@ from data.weights import weight_files as weights
 from data.weights.registry import REGISTRY
 from synthetic.dives import render_dives
 from tests.helpers.cached_outputs import output_of
-from tests.helpers.program_server import Aqa
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (
@@ -31,7 +30,7 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def dives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dives(tmp_path_factory):
     for name in REGISTRY:
         try:
             weights.fetch(name)
@@ -47,14 +46,14 @@ HERE = ("--workers", "0")
 
 
 @pytest.fixture(scope="module")
-def options(dives: Path) -> list[object]:
+def options(dives):
     settings = [f"dataset.root={dives / 'set'}", *SMALL]
     shared: list[object] = ["--config", ROOT / "configs/demo.yaml", "--cache", dives / "cache"]
     return shared + [part for setting in settings for part in ("--set", setting)]
 
 
 @pytest.fixture(scope="module")
-def trained(aqa: Aqa, dives: Path, options: list[object]) -> Path:
+def trained(aqa, dives, options):
     extracted = aqa("extract", *options, *HERE)
     assert extracted.returncode == 0, extracted.stderr
     done = aqa("train", *options, "--out", dives / "run")
@@ -62,7 +61,7 @@ def trained(aqa: Aqa, dives: Path, options: list[object]) -> Path:
     return dives / "run"
 
 
-def test_features_have_the_promised_shapes(dives: Path, trained: Path) -> None:
+def test_features_have_the_promised_shapes(dives, trained):
     made = {stage: store.read(output_of(dives / "cache", stage, "videos/dive_000.mp4")).output.arrays
             for stage in ("timesteps", "pose")}  # fmt: skip
     shapes = {name: made["timesteps"][name].values.shape for name in ("scene", "primary", "secondary")}
@@ -72,9 +71,7 @@ def test_features_have_the_promised_shapes(dives: Path, trained: Path) -> None:
     assert made["pose"]["keypoints"].dims == ("frame", "agent", "joint", "xyc")
 
 
-def test_unseen_videos_get_the_same_scores_twice_and_a_page(
-    aqa: Aqa, dives: Path, trained: Path, tmp_path: Path
-) -> None:
+def test_unseen_videos_get_the_same_scores_twice_and_a_page(aqa, dives, trained, tmp_path):
     video, files = dives / "set/videos/dive_001.mp4", [tmp_path / "first.csv", tmp_path / "again.csv"]
     for out in files:
         done = aqa("score", video, "--model", trained, "--cache", tmp_path / "scoring", "--out", out, "--json", *HERE)
@@ -94,9 +91,7 @@ def test_unseen_videos_get_the_same_scores_twice_and_a_page(
     assert all(text in page for text in ("dive_001.mp4", "data:video/mp4;base64,", "Trunk against the vertical"))
 
 
-def test_another_person_may_be_chosen_without_another_model(
-    aqa: Aqa, dives: Path, trained: Path, tmp_path: Path
-) -> None:
+def test_another_person_may_be_chosen_without_another_model(aqa, dives, trained, tmp_path):
     words = ("--model", trained, "--cache", tmp_path / "cache", "--set", "pose.region=[0,0,0.5,1]", "--json", *HERE)
     done = aqa("score", dives / "set/videos/dive_001.mp4", *words)
     assert done.returncode == 0, done.stderr

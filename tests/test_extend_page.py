@@ -14,7 +14,7 @@ BLOCK = re.compile(r"(?:`([\w./]+)`:\n\n)?```(\w*)\n(.*?)```\n", re.DOTALL)
 PROGRAM = "import sys\nsys.path.append({root!r})\nfrom pipeline.cli import main\nmain()\n"
 
 
-def test_the_page_works_as_typed(tmp_path: Path) -> None:
+def test_the_page_works_as_typed(tmp_path):
     """The working folder is on the path of no Python, as after an installation; the checkout stands for it."""
     (section,) = SECTION.findall((ROOT / "docs/extend.md").read_text("utf-8"))
     tools, place = tmp_path / "bin", tmp_path / "lab"

@@ -15,7 +15,7 @@ COMMAND = "import sys\nfrom run_pipeline import main\nsys.exit(main())\n"
 """What pip writes for `aqa`."""
 
 
-def started(folder: Path, name: str, text: str) -> subprocess.CompletedProcess[str]:
+def started(folder, name, text):
     """Run a Python file of this folder, whose modules come before ours."""
     (folder / name).write_text(text)
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
@@ -24,7 +24,7 @@ def started(folder: Path, name: str, text: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize(("file", "other"), [("models.py", "my_models.py"), ("data/__init__.py", "my_data")])
-def test_a_file_that_hides_a_package_is_named_with_a_name_for_it(tmp_path: Path, file: str, other: str) -> None:
+def test_a_file_that_hides_a_package_is_named_with_a_name_for_it(tmp_path, file, other):
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).touch()
     package = file.partition("/")[0]
@@ -37,7 +37,7 @@ def test_a_file_that_hides_a_package_is_named_with_a_name_for_it(tmp_path: Path,
     assert (command.returncode, command.stderr) == (2, f"error: {said}\n")
 
 
-def test_a_file_that_hides_the_whole_program_is_named_by_the_command(tmp_path: Path) -> None:
+def test_a_file_that_hides_the_whole_program_is_named_by_the_command(tmp_path):
     (tmp_path / "pipeline.py").touch()
     command = started(tmp_path, "aqa", COMMAND)
     assert command.returncode == 1
@@ -46,7 +46,7 @@ def test_a_file_that_hides_the_whole_program_is_named_by_the_command(tmp_path: P
     )
 
 
-def test_other_files_and_folders_of_data_hide_nothing(tmp_path: Path) -> None:
+def test_other_files_and_folders_of_data_hide_nothing(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/scores.csv").touch()
     (tmp_path / "analysis.py").touch()

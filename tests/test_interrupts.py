@@ -23,7 +23,7 @@ import yaml
 
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.conftest import ROOT
-from tests.helpers.program_server import Done, Press, ProgramServer
+from tests.helpers.program_server import Press
 from tests.helpers.rated import rate_scores
 
 SET = "--config jigsaws --cache cache --set dataset.root=set --set stages=[kinematics,timesteps] --set timesteps.scene="
@@ -89,7 +89,7 @@ DELETING = {"prune": f"cache prune {SET} --set timesteps.steps=4 --yes", "rm": "
 
 
 @pytest.fixture(scope="module")
-def made(program: ProgramServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(program, tmp_path_factory):
     """A small data set, its cache, a trained model, and a folder of two rated films."""
     folder = tmp_path_factory.mktemp("made")
     make_jigsaws(folder / "set", trials=4, tasks=["Suturing"], rows=45, videos=True)
@@ -107,18 +107,18 @@ def made(program: ProgramServer, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
+def folder(made, tmp_path):
     return Path(shutil.copytree(made, tmp_path / "here"))
 
 
-def contents(folder: Path) -> dict[Path, bytes]:
+def contents(folder):
     """All files but the index of a cache, whose loss costs nothing but time."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith((".index", ".writing")))
     return {path: path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_ctrl_c_and_a_full_disk(name: str, program: ProgramServer, folder: Path) -> None:
+def test_ctrl_c_and_a_full_disk(name, program, folder):
     """Press once, then twice in the same command, fill the disk, then let it complete."""
     case, before = CASES[name], contents(folder)
     for times in (1, 2):
@@ -140,7 +140,7 @@ def test_ctrl_c_and_a_full_disk(name: str, program: ProgramServer, folder: Path)
     assert all((folder / file).exists() for file in case.finished)
 
 
-def unfinished(case: Case, done: Done, folder: Path, before: dict[Path, bytes]) -> None:
+def unfinished(case, done, folder, before):
     """Nothing shows the work as finished, and what was there is there."""
     assert "Traceback" not in done.printed
     assert not [file for file in case.finished if (folder / file).exists()]
@@ -148,14 +148,14 @@ def unfinished(case: Case, done: Done, folder: Path, before: dict[Path, bytes]) 
 
 
 @pytest.mark.parametrize("name", DELETING)
-def test_what_makes_room_works_on_a_full_disk(name: str, program: ProgramServer, folder: Path) -> None:
+def test_what_makes_room_works_on_a_full_disk(name, program, folder):
     done = program.run(DELETING[name].split(), folder, most_bytes=0)
     assert done.returncode == 0, done.printed
     assert not [*folder.glob("cache/timesteps/**/*.h5")]
 
 
 @pytest.mark.parametrize("name", DELETING)
-def test_ctrl_c_while_files_are_deleted(name: str, program: ProgramServer, folder: Path) -> None:
+def test_ctrl_c_while_files_are_deleted(name, program, folder):
     count = len([*folder.glob("cache/timesteps/**/*.h5")])
     done = program.run(DELETING[name].split(), folder, press=Press(2, call="unlink"))
     assert done.returncode == 130, done.printed
@@ -167,7 +167,7 @@ def test_ctrl_c_while_files_are_deleted(name: str, program: ProgramServer, folde
 
 
 @pytest.mark.weights
-def test_the_demo(program: ProgramServer, tmp_path: Path) -> None:
+def test_the_demo(program, tmp_path):
     """A full disk and Ctrl-C while it renders on all cores; the other commands cover its later parts."""
     done = program.run(["demo"], tmp_path, most_bytes=2000)
     assert done.returncode == 2, done.printed
@@ -186,7 +186,7 @@ def test_the_demo(program: ProgramServer, tmp_path: Path) -> None:
 
 @pytest.mark.weights
 @pytest.mark.parametrize("seconds", [0.2, 0.5])
-def test_ctrl_c_while_worker_processes_start(program: ProgramServer, tmp_path: Path, seconds: float) -> None:
+def test_ctrl_c_while_worker_processes_start(program, tmp_path, seconds):
     """A terminal sends it to them too, when they have not yet said that they ignore it."""
     running, tracker_and_worker = program.start(["demo"], tmp_path), 2
     while len(running.process.children()) < tracker_and_worker:
@@ -200,7 +200,7 @@ def test_ctrl_c_while_worker_processes_start(program: ProgramServer, tmp_path: P
 
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("words", ["serve --model run", "label films"])
-def test_ctrl_c_closes_a_page(program: ProgramServer, words: str, times: int, folder: Path) -> None:
+def test_ctrl_c_closes_a_page(program, words, times, folder):
     running = program.start(f"{words} --port 0".split(), folder)
     with suppress(HTTPError):  # any answer says that it is ready
         urlopen(f"http://127.0.0.1:{running.port()}", timeout=60).close()
@@ -216,7 +216,7 @@ def test_ctrl_c_closes_a_page(program: ProgramServer, words: str, times: int, fo
         assert (folder / "films/labels.csv").exists()
 
 
-def listening() -> None:
+def listening():
     """Take Ctrl-C, which `pytest &` ignores."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -224,7 +224,7 @@ def listening() -> None:
 @pytest.mark.parametrize(
     ("library", "words"), [("_multiarray_umath", "doctor"), ("libtorch_cpu", "doctor"), ("cv2", "demo")]
 )
-def test_ctrl_c_while_a_library_is_imported(tmp_path: Path, library: str, words: str) -> None:
+def test_ctrl_c_while_a_library_is_imported(tmp_path, library, words):
     """Some libraries swallow an exception that is raised meanwhile, or abort."""
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "run_pipeline.py"), *words.split()], cwd=tmp_path, start_new_session=True,

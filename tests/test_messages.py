@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from data import errors
 from data.errors import AimError, install_line
@@ -16,7 +12,7 @@ from pipeline.settings.settings_table import OWNERS, setting_rows
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def nodes() -> Iterator[tuple[Path, Any]]:
+def nodes():
     """Every node of the program's source with its file; no docstrings."""
     for path in (path for name in ("data", "extractors", "models", "pipeline") for path in (ROOT / name).rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
@@ -26,7 +22,7 @@ def nodes() -> Iterator[tuple[Path, Any]]:
                 yield path, node
 
 
-def test_every_error_says_what_to_do_next_and_no_text_names_what_an_installation_lacks() -> None:
+def test_every_error_says_what_to_do_next_and_no_text_names_what_an_installation_lacks():
     names = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, AimError)}
     calls, faults = 0, []
     for path, node in nodes():
@@ -42,7 +38,7 @@ def test_every_error_says_what_to_do_next_and_no_text_names_what_an_installation
     assert calls > 300
 
 
-def test_the_table_of_settings_has_every_key_once_with_its_meaning() -> None:
+def test_the_table_of_settings_has_every_key_once_with_its_meaning():
     rows = {row.key: row for row in setting_rows()}
     assert len(setting_rows()) == len(rows) > 100
     assert all(row.meaning and row.belongs_to in OWNERS.values() for row in rows.values())
@@ -56,9 +52,7 @@ def test_the_table_of_settings_has_every_key_once_with_its_meaning() -> None:
     assert [row.key for row in setting_rows("pose.import")] == ["pose.import.layout", "pose.import.dir"]
 
 
-def test_an_extra_is_installed_into_a_checkout_and_into_an_installed_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_extra_is_installed_into_a_checkout_and_into_an_installed_program(tmp_path, monkeypatch):
     assert install_line("ray") == f'python -m pip install -e "{ROOT}[ray]"'
     monkeypatch.setattr(errors, "__file__", str(tmp_path / "site-packages/data/errors.py"))
     assert install_line("ray") == 'python -m pip install "aim-pipeline[ray]"'

@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 from rich.console import Console
-from syrupy.assertion import SnapshotAssertion
 
 from data.video import write_video
 from pipeline.cli import cli_main, terminal
@@ -152,11 +150,11 @@ FILES = {
 PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "width": 110}
 
 
-def lines(text: str) -> list[str]:
+def lines(text):
     return text.strip().splitlines()
 
 
-def run(command: str) -> tuple[int, str]:
+def run(command):
     """Exit code and output of a command line, run in this process, without colours and the frames of boxes."""
     written = io.StringIO()
     with (
@@ -171,12 +169,12 @@ def run(command: str) -> tuple[int, str]:
     return int(ended.value.code or 0), plain
 
 
-def state() -> set[str]:
+def state():
     return {str(path) for path in Path().rglob("*") if not path.is_relative_to("cache")}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def folder(tmp_path_factory):
     """The working folder: videos, tables, a data set with its model and pack."""
     consoles = {name: Console(stderr=name == "stderr", **PLAIN) for name in ("stdout", "stderr")}
     with pytest.MonkeyPatch.context() as given:
@@ -198,9 +196,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("command", [*lines(MISTAKES), *lines(HOSTILE)])
-def test_a_mistake_is_one_printable_answer_that_says_what_to_type(
-    folder: None, command: str, snapshot: SnapshotAssertion
-) -> None:
+def test_a_mistake_is_one_printable_answer_that_says_what_to_type(folder, command, snapshot):
     before = state()
     code, answer = run(command)
     assert (code, answer) == snapshot

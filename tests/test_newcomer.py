@@ -34,7 +34,7 @@ python -m synthetic x
 
 
 @pytest.mark.parametrize("new", ["", "scores of anna -> scores of ben", "2.5\n -> 3.3\n", "two\n -> two\nthree\n"])
-def test_a_changed_line_is_a_difference(tmp_path: Path, new: str) -> None:
+def test_a_changed_line_is_a_difference(tmp_path, new):
     old, _, other = new.partition(" -> ")
     steps = newcomer.steps_of(PAGE.replace(old, other, 1) if new else PAGE)
     done = list(newcomer.run(steps, tmp_path, dict(os.environ)))
@@ -64,12 +64,12 @@ a = epochs: 72 of 100 done, 28 left; 72% of the work, about 7 s left|a
 
 
 @pytest.mark.parametrize("case", EQUAL.strip().splitlines())
-def test_what_counts_as_equal(case: str) -> None:
+def test_what_counts_as_equal(case):
     page, printed = (side.split("|") for side in case.replace(" != ", " = ").split(" = "))
     assert newcomer.alike(page, printed) is (" != " not in case)
 
 
-def test_every_command_of_the_tutorial_is_run_and_shows_its_lines() -> None:
+def test_every_command_of_the_tutorial_is_run_and_shows_its_lines():
     page = (ROOT / newcomer.PAGE).read_text(encoding="utf-8")
     assert newcomer.unrun(page) == []
     silent = {step.command.split()[0] for step in newcomer.steps_of(page) if not step.printed}

@@ -9,7 +9,6 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -70,13 +69,13 @@ import fcntl
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(tmp_path):
     """Runs a command of the program in a folder of its own, without what only Linux has."""
     (tmp_path / "without").mkdir()
     (tmp_path / "without/sitecustomize.py").write_text(WITHOUT)
     path = os.pathsep.join((str(tmp_path / "without"), str(ROOT)))
 
-    def command(*words: object) -> subprocess.CompletedProcess[str]:
+    def command(*words):
         return subprocess.run(
             [sys.executable, ROOT / "run_pipeline.py", *map(str, words)], capture_output=True, text=True,
             cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, check=False,
@@ -85,9 +84,7 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return command
 
 
-def test_a_run_from_videos_to_scores(
-    run: Callable[..., subprocess.CompletedProcess[str]], make_video: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_a_run_from_videos_to_scores(run, make_video, tmp_path):
     path = os.pathsep.join((str(tmp_path / "without"), str(ROOT)))
     done = subprocess.run(
         [sys.executable, "-c", MEMORY], env={**os.environ, "PYTHONPATH": path}, check=False, capture_output=True,
@@ -116,7 +113,7 @@ def test_a_run_from_videos_to_scores(
 DRIVE = PureWindowsPath("C:/Users/me/my dives/a.mp4")
 
 
-def test_paths_with_drives_and_backslashes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_with_drives_and_backslashes(monkeypatch):
     for path in (DRIVE, PureWindowsPath("//server/share/a.mp4"), PureWindowsPath("dives/a.mp4")):
         assert not is_remote(str(path))
         assert not is_shared(str(path))

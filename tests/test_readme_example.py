@@ -25,7 +25,7 @@ SETTINGS = {
 """Cheap stages, written into a file `folder`, which is read in place of the preset of that name."""
 
 
-def write_performance(path: Path, number: int, frames: int = 10) -> None:
+def write_performance(path, number, frames=10):
     """A small video of a texture that moves, with a keypoint file of one person beside it."""
     rng = np.random.default_rng(number)
     picture = rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)
@@ -43,7 +43,7 @@ def write_performance(path: Path, number: int, frames: int = 10) -> None:
     path.with_suffix(".json").write_text(json.dumps(people))
 
 
-def test_the_example_runs_as_a_script(tmp_path: Path) -> None:
+def test_the_example_runs_as_a_script(tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     (tmp_path / "example.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{block}")
     (tmp_path / "folder").write_text(yaml.safe_dump(SETTINGS))

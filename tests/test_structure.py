@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data", "models", "extractors", "pipeline", "synthetic", "benchmarks")
 
 
-def test_imports_keep_the_contracts() -> None:
+def test_imports_keep_the_contracts():
     linter = pytest.importorskip("importlinter.cli", reason='needs python -m pip install -e ".[test]"')
     assert linter.lint_imports(config_filename=str(ROOT / "setup.cfg"), no_cache=True) == linter.EXIT_STATUS_SUCCESS
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_exported_names_exist(package: str) -> None:
+def test_exported_names_exist(package):
     for path in (ROOT / package).rglob("__init__.py"):
         module = import_module(".".join(path.parent.relative_to(ROOT).parts))
         assert all(hasattr(module, name) for name in getattr(module, "__all__", ())), path
@@ -54,14 +54,14 @@ pipeline.cache.output_cache.open_cache(pipeline.settings.machine.Machine())
 
 
 @pytest.mark.parametrize("name", LIGHT)
-def test_no_heavy_library_is_loaded(name: str) -> None:
+def test_no_heavy_library_is_loaded(name):
     program, heavy = LIGHT[name]
     program += f"\nimport sys\nprint(sys.modules.keys() & {heavy.split()})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "set()"
 
 
-def test_every_folder_of_modules_is_a_package_that_setup_cfg_finds() -> None:
+def test_every_folder_of_modules_is_a_package_that_setup_cfg_finds():
     find_packages = pytest.importorskip("setuptools").find_packages
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")

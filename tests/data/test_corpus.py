@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -19,13 +18,13 @@ from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
 from pipeline.pack.pack_file import read_pack
-from tests.helpers.hostile_videos import Case, build
+from tests.helpers.hostile_videos import build
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_KILOBYTES = 1_500_000
 
 
-def read(path: Path) -> dict[str, object]:
+def read(path):
     """Probe and decode one file whole."""
     try:
         info, times = probe(path)
@@ -44,19 +43,19 @@ def read(path: Path) -> dict[str, object]:
     }
 
 
-def peak_kib() -> int:
+def peak_kib():
     """Largest resident memory of this program; `ru_maxrss` would count that of the process which started it too."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     return int(status.split("VmHWM:")[1].split()[0])
 
 
-def answer() -> None:
+def answer():
     """Read the videos named on standard input, one per line, and print the outcome of each as a line of JSON."""
     for line in sys.stdin:
         print(json.dumps(read(Path(line.rstrip("\n"))) | {"peak": peak_kib()}), flush=True)
 
 
-def test_every_video_is_read_or_refused_by_name(tmp_path: Path) -> None:
+def test_every_video_is_read_or_refused_by_name(tmp_path):
     """In a process of its own, which no file may end."""
     corpus = build(tmp_path)
     assert len({case.path for case in corpus}) == len(corpus) >= 300
@@ -77,7 +76,7 @@ def test_every_video_is_read_or_refused_by_name(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def _complaint(case: Case, report: dict[str, Any]) -> str:
+def _complaint(case, report):
     """The fault of an outcome, empty where there is none."""
     outcome = report["outcome"]
     if outcome not in ("ok", "VideoError"):
@@ -95,7 +94,7 @@ def _complaint(case: Case, report: dict[str, Any]) -> str:
     return ""
 
 
-def _cache_file(path: Path) -> Path:
+def _cache_file(path):
     store.write(path, {"stage": "s", "key": "k"}, StageOutput({"a": Array(np.arange(10.0), ("n",), "1")}))
     return path
 
@@ -106,7 +105,7 @@ HOSTILE_HDF5 = (
 )
 
 
-def spoil(file: Any, how: str, other: Path) -> None:
+def spoil(file, how, other):
     """Replace the array of an open cache file, or change its header; the hash of the header is made to fit."""
     header = json.loads(bytes(file["_header"][()]))
     array = header["arrays"]["a"]
@@ -142,7 +141,7 @@ def spoil(file: Any, how: str, other: Path) -> None:
 
 
 @pytest.mark.parametrize("how", HOSTILE_HDF5)
-def test_a_hostile_cache_file_is_damaged_and_opens_nothing(tmp_path: Path, how: str) -> None:
+def test_a_hostile_cache_file_is_damaged_and_opens_nothing(tmp_path, how):
     other = _cache_file(tmp_path / "other.h5")
     path = _cache_file(tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
@@ -156,7 +155,7 @@ def test_a_hostile_cache_file_is_damaged_and_opens_nothing(tmp_path: Path, how: 
         read_pack(path)
 
 
-def test_cuts_and_flipped_bytes_of_a_cache_file_are_noticed(tmp_path: Path) -> None:
+def test_cuts_and_flipped_bytes_of_a_cache_file_are_noticed(tmp_path):
     whole = _cache_file(tmp_path / "a.h5").read_bytes()
     right = store.read(tmp_path / "a.h5")
     path = tmp_path / "b.h5"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ from data.datasets.phase_marks import with_phases
 from data.errors import AimError
 from data.features import read_features
 from data.features.feature_files import array_names
-from data.keypoints import Keypoints, read_keypoints, read_motion
+from data.keypoints import read_keypoints, read_motion
 from data.keypoints.skeletons import COCO17
 from data.splits import jigsaws_4fold
 from data.store import write_text
@@ -37,7 +36,7 @@ from tests.helpers.keypoint_files import FRAMES, LAYOUTS, MARKERS, SIZE, c3d, nw
 from tests.helpers.reader_contract import Sample, damaged, facts
 
 
-def joints_of(read: Keypoints) -> Iterator[Any]:
+def joints_of(read):
     """The joints of a keypoint file as facts; every one is sound."""
     scores = read.points[..., -1]
     assert ((scores >= 0) & (scores <= 1)).all()
@@ -47,14 +46,14 @@ def joints_of(read: Keypoints) -> Iterator[Any]:
         yield int(joint), *read.points[row, joint, :-1].round(4).tolist()
 
 
-def in_video(layout: str) -> Sample:
+def in_video(layout):
     """A layout of keypoints as the import of a video reads it; of a folder, its first file is damaged."""
 
-    def make(folder: Path) -> Path:
+    def make(folder):
         path = placed(folder, layout)
         return min(path.iterdir()) if path.is_dir() else path
 
-    def read(folder: Path, path: Path) -> Iterator[Any]:
+    def read(folder, path):
         keypoints = read_keypoints(path.parent if path.parent != folder else path, "dive", SIZE, FRAMES)
         assert ((keypoints.scores >= 0) & (keypoints.scores <= 1)).all()
         return joints_of(keypoints)
@@ -62,32 +61,32 @@ def in_video(layout: str) -> Sample:
     return Sample(make, read)
 
 
-def in_time(make: Callable[[Path], Path], **beside: str) -> Sample:
-    def read(folder: Path, path: Path) -> Iterator[Any]:
+def in_time(make, **beside):
+    def read(folder, path):
         given = {kind: next(folder.rglob(name)) for kind, name in beside.items()}
         return joints_of(read_motion(path, **given))  # type: ignore[arg-type]
 
     return Sample(make, read)
 
 
-def arrays(path: Path) -> Iterator[Any]:
+def arrays(path):
     for name in array_names(path) or ("",):
         yield from (tuple(row) for row in read_features(path, name).tolist())
 
 
-def phases(folder: Path, path: Path) -> Iterator[Any]:
+def phases(folder, path):
     listing = with_marks(path)
     return ((record.id, round(phase.start, 6)) for record in listing.records for phase in record.phases)
 
 
-def with_marks(path: Path) -> Listing:
+def with_marks(path):
     listing = with_phases(Listing((Record("day/a.mp4", None), Record("b.mp4", None))), path)
     assert all(line.isprintable() for line in listing.problems)
     return listing
 
 
-def written(name: str, write: Callable[[Path], object]) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
+def written(name, write):
+    def make(folder):
         write(folder / name)
         return folder / name
 
@@ -121,7 +120,7 @@ SAMPLES: dict[str, Sample] = {
 }  # fmt: skip
 
 
-def folder_set(root: Path) -> Path:
+def folder_set(root):
     """Two videos that nobody opens, and a table with every column."""
     for name in ("a.mp4", "day 1/b.mp4"):
         write_text(root / name, "x")
@@ -130,7 +129,7 @@ def folder_set(root: Path) -> Path:
     return root
 
 
-def aqa7_set(root: Path) -> Path:
+def aqa7_set(root):
     """AQA-7 with one compressed list and one plain list, so that damage reaches the parser, not only zlib."""
     make_aqa7(root, count=3, frames=2)
     path, name = root / "Split_4/split_4_train_list.mat", "consolidated_train_list"
@@ -138,7 +137,7 @@ def aqa7_set(root: Path) -> Path:
     return root
 
 
-def jigsaws_set(root: Path) -> Path:
+def jigsaws_set(root):
     """Two trials, and a list of folds beside them."""
     make_jigsaws(root, trials=2, rows=4, tasks=("Suturing",))
     write_text(root / FOLDS, '{"folds": {"Suturing": [["Suturing_B001"], ["Suturing_C002"]]}}')
@@ -161,7 +160,7 @@ SETS: dict[str, Callable[[Path], Path]] = {
 LABELS = (".pkl", ".txt", ".mat", ".xlsx", ".csv", ".json")
 
 
-def labels(kind: str, root: Path, path: Path) -> Iterator[Any]:
+def labels(kind, root, path):
     """The numbers of a set's labels; the files that stages read are read too."""
     if path.name == FOLDS:
         jigsaws_4fold([], path)
@@ -184,11 +183,11 @@ Contract = tuple[Sample, Path, list[Path]]
 
 
 @pytest.fixture(scope="module")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Contract]:
+def contract(tmp_path_factory):
     """Makes a sample or a set once; of files of a set that are alike, one is damaged."""
 
     @cache
-    def made(name: str) -> Contract:
+    def made(name):
         folder = tmp_path_factory.mktemp("sample")
         if sample := SAMPLES.get(name):
             return sample, folder, [sample.make(folder)]
@@ -200,7 +199,7 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Contra
     return made
 
 
-def refused(sample: Sample, folder: Path, path: Path) -> int:
+def refused(sample, folder, path):
     """How often a damaged file is refused by its name or says less; it never says anything new."""
     sound, content, count = facts(sample, folder, path), path.read_bytes(), 0
     assert sound is not None
@@ -216,7 +215,7 @@ def refused(sample: Sample, folder: Path, path: Path) -> int:
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, *SETS])
-def test_a_damaged_file_says_nothing_new_or_is_refused(contract: Callable[[str], Contract], name: str) -> None:
+def test_a_damaged_file_says_nothing_new_or_is_refused(contract, name):
     sample, folder, paths = contract(name)
     assert sum(refused(sample, folder, path) for path in paths)
 
@@ -244,7 +243,7 @@ EDITS = st.lists(
 """Changes of a file: (place as a share of its length, number of bytes that go, bytes that come)."""
 
 
-def edited(content: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+def edited(content, edits):
     """`content` after `edits`; CELL bytes are those of the cell at the place."""
     for share, gone, new in edits:
         place = int(share * len(content))
@@ -259,9 +258,7 @@ def edited(content: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 @pytest.mark.parametrize("name", [*SAMPLES, *SETS])
 @given(edits=EDITS, which=st.integers(0, 99))
 @settings(max_examples=60, deadline=None)
-def test_any_file_is_read_or_refused_by_name(
-    contract: Callable[[str], Contract], name: str, edits: list[tuple[float, int, bytes]], which: int
-) -> None:
+def test_any_file_is_read_or_refused_by_name(contract, name, edits, which):
     sample, folder, paths = contract(name)
     path = paths[which % len(paths)]
     sound = path.read_bytes()
@@ -300,7 +297,7 @@ ATTACKS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_a_small_file_takes_little_time_and_memory(tmp_path: Path, name: str) -> None:
+def test_a_small_file_takes_little_time_and_memory(tmp_path, name):
     file, content, read = ATTACKS[name]
     path = tmp_path / file
     path.write_bytes(content.encode("latin-1"))
@@ -314,5 +311,5 @@ def test_a_small_file_takes_little_time_and_memory(tmp_path: Path, name: str) ->
     assert peak < 100 << 20
 
 
-def test_every_kind_with_labels_of_its_own_is_tried() -> None:
+def test_every_kind_with_labels_of_its_own_is_tried():
     assert set(SETS) == set(KINDS) - {"skeletons", "rendered"}

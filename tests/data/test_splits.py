@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from data.splits import JIGSAWS_4FOLD, Fold, holdout, kfold, make_folds, tied, u
 from data.video.records import Record
 
 
-def jigsaws() -> list[Record]:
+def jigsaws():
     """All 206 scored views, from the list of folds."""
     folds = json.loads(JIGSAWS_4FOLD.read_text())["folds"]
     trials = sorted(trial for parts in folds.values() for part in parts for trial in part)
@@ -39,12 +38,12 @@ def jigsaws() -> list[Record]:
     ]
 
 
-def plain(n: int, **groups: str) -> list[Record]:
+def plain(n, **groups):
     return [Record(f"{i:03d}.mp4", None, groups=groups) for i in range(n)]
 
 
 @pytest.mark.parametrize(("protocol", "count"), [("4fold", 4), ("louo", 8), ("loso", 5)])
-def test_jigsaws_protocols_cover_everything_once_and_do_not_leak(protocol: str, count: int) -> None:
+def test_jigsaws_protocols_cover_everything_once_and_do_not_leak(protocol, count):
     records = jigsaws()
     folds = make_folds(protocol, records)
     assert len(folds) == count
@@ -59,7 +58,7 @@ def test_jigsaws_protocols_cover_everything_once_and_do_not_leak(protocol: str, 
     assert protocol != "louo" or [fold.name for fold in folds] == list("BCDEFGHI"), "a surgeon in no task"
 
 
-def test_4fold_leaves_absent_trials_out_and_refuses_unlisted_ones(tmp_path: Path) -> None:
+def test_4fold_leaves_absent_trials_out_and_refuses_unlisted_ones(tmp_path):
     records = jigsaws()
     assert [len(fold.test) for fold in make_folds("4fold", records[:20])] == [4, 2, 8, 6]
     odd = replace(records[0], id="x", groups={"trial": "Suturing_Z001"})
@@ -75,7 +74,7 @@ def test_4fold_leaves_absent_trials_out_and_refuses_unlisted_ones(tmp_path: Path
         make_folds("4fold", records, folds_file=path)
 
 
-def test_fixed_split() -> None:
+def test_fixed_split():
     records = [replace(record, split="test" if i < 2 else "train") for i, record in enumerate(plain(5))]
     (fold,) = make_folds("fixed", records)
     assert fold.test == ("000.mp4", "001.mp4")
@@ -92,7 +91,7 @@ def test_fixed_split() -> None:
     st.integers(2, 4),
     st.integers(0, 5),
 )
-def test_grouped_folds_never_leak(groups: list[tuple[int, int]], k: int, seed: int) -> None:
+def test_grouped_folds_never_leak(groups, k, seed):
     records = [
         Record(f"{i:03d}", None, groups={"original": str(o), "group": str(g)}) for i, (g, o) in enumerate(groups)
     ]
@@ -108,7 +107,7 @@ def test_grouped_folds_never_leak(groups: list[tuple[int, int]], k: int, seed: i
     assert audit(holdout(records, seed), records).ok
 
 
-def test_folds_are_balanced_and_seeded_and_indices_follow_the_given_order() -> None:
+def test_folds_are_balanced_and_seeded_and_indices_follow_the_given_order():
     records = plain(20)
     assert [len(fold.test) for fold in kfold(records, 4, seed=1)] == [5] * 4
     assert kfold(records, 4, seed=1) == kfold(records, 4, seed=1) != kfold(records, 4, seed=2)
@@ -119,7 +118,7 @@ def test_folds_are_balanced_and_seeded_and_indices_follow_the_given_order() -> N
         fold.indices(["a", "b"])
 
 
-def test_wrong_names_are_explained() -> None:
+def test_wrong_names_are_explained():
     with pytest.raises(UsageError, match="did you mean 'louo'"):
         make_folds("luoo", [])
     with pytest.raises(DataError, match="have no subject"):
@@ -131,7 +130,7 @@ def test_wrong_names_are_explained() -> None:
 
 
 @pytest.mark.parametrize("kind", ["trial", "original", "group", "subject", "supertrial"])
-def test_a_planted_leak_is_found_and_named(kind: str) -> None:
+def test_a_planted_leak_is_found_and_named(kind):
     records = [Record(f"{i}.mp4", None, groups={kind: f"{i % 4}"}) for i in range(5)]
     fold = Fold("1", ("0.mp4", "1.mp4"), ("2.mp4", "3.mp4", "4.mp4"))
     report = audit([fold], records, forbid=(kind,))
@@ -142,7 +141,7 @@ def test_a_planted_leak_is_found_and_named(kind: str) -> None:
     assert (report.ok, allowed.ok, allowed.shared) == (False, True, {kind: 1})
 
 
-def test_equal_content_and_repeated_records_are_always_leaks() -> None:
+def test_equal_content_and_repeated_records_are_always_leaks():
     records = plain(4)
     fold = Fold("1", ("000.mp4", "001.mp4"), ("002.mp4", "003.mp4"))
     prints = {"000.mp4": ["aa"], "001.mp4": ["bb", "cc"], "002.mp4": ("cc", "dd"), "003.mp4": {"ee"}}
@@ -156,7 +155,7 @@ def test_equal_content_and_repeated_records_are_always_leaks() -> None:
         audit([Fold("1", ("x",), ("000.mp4",))], records)
 
 
-def test_hostile_names_come_out_printable() -> None:
+def test_hostile_names_come_out_printable():
     records = [Record(name, None, groups={"trial": "\x1b"}) for name in ("<script>\n\x1b\udcff.mp4", "b")]
     report = audit([Fold("1", (records[0].id,), ("b",))], records)
     assert all(str(leak).isprintable() for leak in report.leaks)
@@ -165,7 +164,7 @@ def test_hostile_names_come_out_printable() -> None:
 
 @given(st.integers(0, 9999), st.integers(1, 25))
 @settings(max_examples=40, deadline=None)
-def test_bundles_are_the_connected_components_of_shared_groups(seed: int, count: int) -> None:
+def test_bundles_are_the_connected_components_of_shared_groups(seed, count):
     rng, kinds = np.random.default_rng(seed), ("trial", "group")
     drawn = [{kind: f"{rng.integers(8)}" for kind in (*kinds, "other") if rng.random() < 0.6} for _ in range(count)]
     records = [Record(f"r{i}", None, groups=groups) for i, groups in enumerate(drawn)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +22,7 @@ FILES = StageFiles()
 
 
 @pytest.mark.weights
-def test_threads_and_device_change_no_detection() -> None:
+def test_threads_and_device_change_no_detection():
     """MoveNet runs on the CPU, whatever the device."""
     weight_files.fetch("movenet-multipose")
     first, *others = (
@@ -37,7 +35,7 @@ def test_threads_and_device_change_no_detection() -> None:
         np.testing.assert_allclose(first.scores, other.scores, atol=1e-4)
 
 
-def test_the_content_of_a_file_of_weights_is_in_the_key(tmp_path: Path) -> None:
+def test_the_content_of_a_file_of_weights_is_in_the_key(tmp_path):
     path, keys = tmp_path / "net.tflite", set[str]()
     for content in ("a", "b"):
         path.write_text(content)
@@ -46,14 +44,14 @@ def test_the_content_of_a_file_of_weights_is_in_the_key(tmp_path: Path) -> None:
     assert keys == {hashlib.sha256(content).hexdigest() for content in (b"a", b"b")}
 
 
-def test_published_weights_are_kept_and_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_weights_are_kept_and_hashed(tmp_path, monkeypatch):
     """`hub` is a file of the library's tensors, so the same name with other tensors has another key."""
     pytest.importorskip("pytorchvideo")
     torch = pytest.importorskip("torch")
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     config, asked = ClipsConfig(**{**TINY, "weights": "hub"}), []
 
-    def download(address: str, **_: Any) -> Any:
+    def download(address, **_):
         asked.append(address)
         torch.manual_seed(len(asked))
         return {"model_state": backbones._construct("x3d_xs", backbones.backbone("x3d_xs"), 400).state_dict()}

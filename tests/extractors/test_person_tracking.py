@@ -15,17 +15,17 @@ from extractors.pose.shot_people import People, people_of
 from tests.helpers.drawn_people import people, person, tracks_of
 
 
-def x_of(pose: np.ndarray) -> float:
+def x_of(pose):
     """Pixels from the left of a body's centre."""
     return float(centres_of(pose[None])[0, 0])
 
 
-def lengths(frames: list[Detections]) -> list[int]:
+def lengths(frames):
     """Number of detections of each person."""
     return [len(one.frames) for one in tracks_of(frames)]
 
 
-def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
+def test_a_person_hidden_while_crossing_keeps_the_identity():
     """The one behind is not detected while the two overlap."""
     frames = []
     for t in range(50):
@@ -38,8 +38,8 @@ def test_a_person_hidden_while_crossing_keeps_the_identity() -> None:
 
 
 @pytest.mark.parametrize("missing", [10, 60])
-def test_a_person_who_leaves_and_comes_back_is_one_person(missing: int) -> None:
-    def place(t: int) -> float:
+def test_a_person_who_leaves_and_comes_back_is_one_person(missing):
+    def place(t):
         return 560 + 8 * t if t < 20 else 720 - 8 * (t - 20 - missing)
 
     frames = [
@@ -48,24 +48,24 @@ def test_a_person_who_leaves_and_comes_back_is_one_person(missing: int) -> None:
     assert lengths(frames) == [40]
 
 
-def test_a_person_who_comes_back_too_late_is_another_person() -> None:
+def test_a_person_who_comes_back_too_late_is_another_person():
     late = int(25 * REACH_S) + 1
     frames = [*[people(person(300, 200))] * 20, *[Detections.none()] * late, *[people(person(300, 200))] * 10]
     assert lengths(frames) == [20, 10]
 
 
-def test_a_person_far_away_or_of_another_size_is_another_person() -> None:
+def test_a_person_far_away_or_of_another_size_is_another_person():
     here = [people(person(100, 200))] * 20
     assert lengths([*here, *[people(person(600, 200))] * 10]) == [20, 10]
     assert lengths([*here, *[people(person(100, 200, scale=0.3))] * 10]) == [20, 10]
 
 
-def test_a_wrong_detection_is_left_out_for_a_gap() -> None:
+def test_a_wrong_detection_is_left_out_for_a_gap():
     frames = [people(person(100 + 4 * t, 200) if t != 15 else person(100 + 4 * t + 140, 200)) for t in range(30)]
     assert tracks_of(frames)[0].frames.tolist() == [t for t in range(30) if t != 15]
 
 
-def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
+def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it():
     """The better of the two alternates, so no single frame decides between them."""
     frames = []
     for t in range(40):
@@ -78,7 +78,7 @@ def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it() -> None:
         assert np.abs(pose[5:, :2] - person(100 + 6 * t, 200, 0.3 * t)[5:, :2]).max() < 1
 
 
-def test_with_three_views_a_path_keeps_to_the_pose_that_changes_least() -> None:
+def test_with_three_views_a_path_keeps_to_the_pose_that_changes_least():
     """In every third frame the upside-down pose has the higher score."""
     upright, upside_down = person(200, 200), person(200, 200, np.pi)
     upside_down[:, 1] += (centres_of(upright[None]) - centres_of(upside_down[None]))[0, 1]
@@ -91,7 +91,7 @@ def test_with_three_views_a_path_keeps_to_the_pose_that_changes_least() -> None:
         assert sum(pose[5, 1] > pose[11, 1] for pose in one.poses()) == changes
 
 
-def test_rare_false_detections_are_no_person() -> None:
+def test_rare_false_detections_are_no_person():
     """In every sixth frame a view has somebody where nobody is."""
     frames = []
     for t in range(90):
@@ -100,7 +100,7 @@ def test_rare_false_detections_are_no_person() -> None:
     assert lengths(frames) == [90]
 
 
-def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path() -> None:
+def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path():
     frames = []
     for t in range(30):
         pose = person(100 + 4 * t, 200)
@@ -113,7 +113,7 @@ def test_sides_that_two_views_name_differently_are_decided_over_the_whole_path()
     assert (cleaned[:, 9, 0] < cleaned[:, 7, 0]).all()
 
 
-def test_a_path_does_not_leave_its_person_for_another_one() -> None:
+def test_a_path_does_not_leave_its_person_for_another_one():
     """The athlete is missing for 2.8 seconds. A trajectory that goes on with a passer-by, two sizes lower, has more."""
     frames = []
     for t in range(200):
@@ -130,8 +130,8 @@ PLACES = st.lists(st.tuples(st.integers(0, 600), st.floats(-3, 3), st.floats(0.0
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(PLACES, min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, float, float]]], random: object) -> None:
-    def identified(groups: list[list[tuple[int, float, float]]]) -> set[tuple[tuple[int, ...], tuple[float, ...]]]:
+def test_the_order_of_detections_changes_no_path(frames, random):
+    def identified(groups):
         made = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in groups]
         return {(tuple(one.frames), tuple(map(x_of, one.poses()))) for one in tracks_of(made)}
 
@@ -143,7 +143,7 @@ def test_the_order_of_detections_changes_no_path(frames: list[list[tuple[int, fl
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(PLACES, min_size=1, max_size=8))
-def test_a_path_has_at_most_one_detection_of_a_frame(frames: list[list[tuple[int, float, float]]]) -> None:
+def test_a_path_has_at_most_one_detection_of_a_frame(frames):
     groups = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in frames]
     tracks = tracks_of(groups)
     for track in tracks:

@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.store import ArraySpec, StageOutput
-from data.video import Phase, Picture, Record
+from data.video import Phase, Record
 from extractors import keypoint_geometry, signals
-from extractors.base import IN_KEY, MACHINE, Extractor, Source, StageConfig, setting
+from extractors.base import IN_KEY, MACHINE, Extractor, StageConfig, setting
 from extractors.camera_flow.stage import CameraFlow
 from extractors.clips.stage import Clips
 from extractors.contract import MadeSource, StageContract, bits, leaves, moving_pictures
@@ -41,7 +40,7 @@ class TestBrightness(StageContract):
 class TestCameraFlow(StageContract):
     stage, changes = CameraFlow, {"border": 0.2, "stride": 3}
 
-    def source(self, frames: int) -> Source:
+    def source(self, frames):
         """A fast pan."""
         return MadeSource(moving_pictures(6 * frames, 96, 128)[::6])
 
@@ -59,14 +58,14 @@ class TestClips(StageContract):
     long = 20
 
     @pytest.fixture(autouse=True)
-    def _library(self) -> None:
+    def _library(self):
         pytest.importorskip("pytorchvideo")
 
 
 class Faint(ColourReader):
     """Detections with low scores, so that `min_score` matters."""
 
-    def detect(self, image: Picture) -> Detections:
+    def detect(self, image):
         people = super().detect(image)
         return Detections(people.keypoints, 0.3 * people.scores)
 
@@ -88,7 +87,7 @@ class TestPose(StageContract):
     )
     bytes_per_frame, long = 6000, 40
 
-    def source(self, frames: int) -> Source:
+    def source(self, frames):
         """A person who turns, with a gap, exchanged sides, and a cut."""
         scenes = np.zeros_like(picture()), moving_pictures(1, 15, 20)[0].repeat(16, 0).repeat(16, 1) // 16 * 16 // 2 + 1
         drawn = []
@@ -98,7 +97,7 @@ class TestPose(StageContract):
             drawn.append(np.where(shown.any(axis=-1, keepdims=True), shown, scenes[number % 50 > 8]))
         return MadeSource(drawn)
 
-    def made(self, **changes: Any) -> Extractor[Any]:
+    def made(self, **changes):
         stage = super().made(**changes)
         stage._backend = Faint()  # type: ignore[attr-defined]
         return stage
@@ -116,10 +115,10 @@ class TestKinematics(StageContract):
     bytes_per_frame, long = 6500, 1000
 
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
+    def _folder(self, tmp_path):
         self.folder = tmp_path
 
-    def source(self, frames: int) -> Source:
+    def source(self, frames):
         rng, time = np.random.default_rng(0), np.arange(frames)[:, None] / 30
         rows = 0.05 * np.sin(2 * np.pi * rng.uniform(0.2, 1, 76) * time + rng.uniform(0, 6, 76))
         np.savetxt(self.folder / f"{frames}.txt", rows)
@@ -132,7 +131,7 @@ class TestSkeleton(TestKinematics):
         "agents": 2, "rate_hz": 25.0, "unit": "mm", "up": "z", "max_gap_s": 0.0, "smoothing_s": 0.0,
     }  # fmt: skip
 
-    def source(self, frames: int) -> Source:
+    def source(self, frames):
         """A person who sways, with one gap."""
         path = self.folder / f"{frames}.csv"
         rows = [",".join(["frame", *(f"{joint}_{axis}" for joint in JOINTS for axis in "xyz")])]
@@ -146,7 +145,7 @@ class TestFeatures(TestKinematics):
     stage, changes = Features, {"fps": 30.0, "clip_frames": 4}
     settings: ClassVar[dict[str, Any]] = {"fps": 25.0}
 
-    def source(self, frames: int) -> Source:
+    def source(self, frames):
         np.save(self.folder / f"{frames}.npy", np.random.default_rng(0).normal(size=(frames, 3)).astype(np.float32))
         return MadeSource(record=Record("a", None, sidecars={"scene features": self.folder / f"{frames}.npy"}))
 
@@ -161,7 +160,7 @@ class TestTimesteps(StageContract):
     }  # fmt: skip
     bytes_per_frame, long = 6000, 1000
 
-    def source(self, frames: int) -> Source:
+    def source(self, frames):
         """Three people who move at random, one of them with low scores, and the camera."""
         rng, time = np.random.default_rng(0), np.arange(frames) / 25
         people = [rng.normal(100 + 50 * n, 30, (17, 2)) + rng.normal(size=(frames, 17, 2)) for n in range(3)]
@@ -173,7 +172,7 @@ class TestTimesteps(StageContract):
         return MadeSource(record=Record("a", None, phases=phases), upstream=upstream)
 
 
-def test_every_stage_is_tested() -> None:
+def test_every_stage_is_tested():
     tested = {kind.stage for kind in globals().values() if isinstance(kind, type) and hasattr(kind, "stage")}
     assert {stage_class(name) for name in STAGES} <= tested
 
@@ -182,9 +181,7 @@ CONTRACTS = [TestBrightness, TestCameraFlow, TestPose, TestKinematics, TestSkele
 
 
 @pytest.mark.parametrize("kind", CONTRACTS, ids=lambda kind: kind.stage.name)
-def test_other_numbers_need_another_version(
-    kind: type[StageContract], snapshot: SnapshotAssertion, tmp_path: Path
-) -> None:
+def test_other_numbers_need_another_version(kind, snapshot, tmp_path):
     """Raise the `version` of a stage whose numbers change, then run pytest with --snapshot-update."""
     contract, numbers = kind(), dict[str, list[float]]()
     contract.folder = tmp_path  # type: ignore[attr-defined]
@@ -199,7 +196,7 @@ def test_other_numbers_need_another_version(
     assert numbers == snapshot.use_extension(ApprovedNumbers)
 
 
-def test_other_agents_have_the_approved_numbers(snapshot: SnapshotAssertion, tmp_path: Path) -> None:
+def test_other_agents_have_the_approved_numbers(snapshot, tmp_path):
     """Tools, halves of people, and people in three dimensions; in pictures there is a gap and a cut."""
     tools = TestKinematics()
     tools.folder, rng = tmp_path, np.random.default_rng(1)
@@ -228,7 +225,7 @@ def test_other_agents_have_the_approved_numbers(snapshot: SnapshotAssertion, tmp
 
 
 @pytest.mark.parametrize("kind", [TestPose, TestTimesteps])
-def test_blocks_of_rows_give_the_bits_of_the_whole(kind: type[StageContract], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_rows_give_the_bits_of_the_whole(kind, monkeypatch):
     contract, whole_and_blocks = kind(), []
     forms = {"pose.forms": ("place", "camera", "body", "velocity", "angle")} if kind is TestTimesteps else {}
     for rows in (10**6, 16):
@@ -256,10 +253,10 @@ class Sloppy(Extractor[SloppyConfig]):
     calls = 0
 
     @classmethod
-    def work(cls, config: SloppyConfig, frames: int) -> int:
+    def work(cls, config, frames):
         return 100 - frames
 
-    def extract(self, source: Source) -> StageOutput:
+    def extract(self, source):
         self.calls += 1
         fault = self.config.fault
         if fault == "error" and len(source.times) < 3:
@@ -292,7 +289,7 @@ class Sloppy(Extractor[SloppyConfig]):
         ("", "memory_per_frame_is_small"),
     ],
 )
-def test_faults_are_noticed(fault: str, test: str) -> None:
+def test_faults_are_noticed(fault, test):
     other = {"fault": "counts", "device": "cpu", "unused": 1} | {"device": {"device": "cuda"}}.get(fault, {})  # type: ignore[operator]
     contract = type("Contract", (StageContract,), {"stage": Sloppy, "settings": {"fault": fault}, "changes": other})()
     with pytest.raises((AssertionError, ValueError)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from extractors.state_dicts import read_tensors
 from tests.helpers.pickled_calls import Calls
 
 
-def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
+def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path):
     import torch
     from safetensors.torch import save_file
 

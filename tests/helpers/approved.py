@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import Any
 
 BLOCKS = {"p", "li", "h1", "h2", "h3", "h4", "figcaption", "dt", "dd", "summary", "button", "option", "title"}
 BLOCKS |= {"label", "pre", "tr", "output", "footer", "caption", "nav", "select"}
@@ -20,7 +19,7 @@ VARYING = (
 )
 
 
-def steady(text: str, *, trained: bool = False) -> str:
+def steady(text, *, trained=False):
     """The text without dates, versions, hashes and paths; decimals have two digits.
 
     With `trained`, every number is `#`: those of a trained network may differ between machines in the last shown digit.
@@ -32,12 +31,12 @@ def steady(text: str, *, trained: bool = False) -> str:
     return re.sub(r"-?\d+\.\d+(e[-+]?\d+)?", lambda number: _rounded(float(number[0])), text)
 
 
-def _rounded(value: float) -> str:
+def _rounded(value):
     """Two digits; what is left of sums that are zero is zero."""
     return f"{value:.2g}" if abs(value) > 1e-9 else "0"
 
 
-def shape(value: Any, *, trained: bool = False) -> Any:
+def shape(value, *, trained=False):
     """JSON with the first of each list and its length, and steady texts and numbers."""
     if isinstance(value, dict):
         return {key: shape(one, trained=trained) for key, one in value.items()}
@@ -50,12 +49,12 @@ def shape(value: Any, *, trained: bool = False) -> Any:
     return "#" if trained else float(f"{value:.2g}")
 
 
-def document_text(value: Any, *, trained: bool = False) -> str:
+def document_text(value, *, trained=False):
     """The `shape` of a JSON document as text."""
     return json.dumps(shape(json.loads(json.dumps(value)), trained=trained), indent=1, ensure_ascii=False)
 
 
-def page_text(page: str, *, trained: bool = False) -> str:
+def page_text(page, *, trained=False):
     """Each block of text in a line with its kind, cells divided by bars, and the shape of embedded data."""
     outline = _Outline(trained)
     outline.feed(page)
@@ -63,13 +62,13 @@ def page_text(page: str, *, trained: bool = False) -> str:
 
 
 class _Outline(HTMLParser):
-    def __init__(self, trained: bool) -> None:
+    def __init__(self, trained):
         super().__init__(convert_charrefs=True)
         self.lines: list[str] = []
         self._trained = trained
         self._open: list[tuple[str, str, list[str]]] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         if tag in ("td", "th"):
             self.handle_data(" | ")
@@ -82,7 +81,7 @@ class _Outline(HTMLParser):
             self.lines.append(kind)
         self._open.append((tag, kind, []))
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, data):
         for tag, kind, texts in reversed(self._open):
             if tag in ("svg", "style") or (tag == "script" and kind != "data"):
                 return
@@ -92,7 +91,7 @@ class _Outline(HTMLParser):
         if data.strip():
             self._say("text", data)
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag):
         while self._open:
             name, kind, texts = self._open.pop()
             if kind == "data":
@@ -104,7 +103,7 @@ class _Outline(HTMLParser):
             if name == tag:
                 return
 
-    def _say(self, kind: str, text: str) -> None:
+    def _say(self, kind, text):
         if kind == "dd" and self.lines[-1] == "dt: command":
             self.lines[-1:] = []  # the words that started the tests
         elif kind == "pre" and self._trained:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 from syrupy.extensions.json import JSONSnapshotExtension
@@ -12,7 +11,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 class ApprovedNumbers(JSONSnapshotExtension):
     """Summaries of arrays by name, equal to a thousandth of their size: processors round differently."""
 
-    def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
+    def matches(self, *, serialized_data, snapshot_data):
         """Whether every number is as approved."""
         new, approved = json.loads(serialized_data), json.loads(snapshot_data)
         return new.keys() == approved.keys() and all(
@@ -20,7 +19,7 @@ class ApprovedNumbers(JSONSnapshotExtension):
         )
 
 
-def summary(values: Any) -> list[float]:
+def summary(values):
     """Size, entries that are not finite, two weighted means and the mean size of the entries."""
     flat = np.asarray(values, dtype=np.float64).ravel()
     finite, places = np.nan_to_num(flat, posinf=0, neginf=0), np.arange(flat.size)

@@ -6,7 +6,6 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import pytest
 
-from pipeline.report import ReportData, write_report
+from pipeline.report import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -37,7 +36,7 @@ _FREE: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
 
 
 @contextmanager
-def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
+def opened(browser, address, **options):
     """The page at `address`, after its first video, if any, has loaded; nothing of earlier pages is left in its tab.
 
     Fails if the browser logs a message, or if a page from disk sends a request to the network.
@@ -71,7 +70,7 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     assert complaints == []
 
 
-def empty(tab: Any) -> None:
+def empty(tab):
     """Take the page, its storage and the place of the mouse from a tab."""
     tab.evaluate("localStorage.clear(); sessionStorage.clear()")
     tab.context.clear_cookies()
@@ -80,7 +79,7 @@ def empty(tab: Any) -> None:
 
 
 @contextmanager
-def shown(browser: Any, folder: Path, data: ReportData, **options: Any) -> Iterator[Any]:
+def shown(browser, folder, data, **options):
     """The page of `data`, written into `folder` and `opened`."""
     write_report(folder / "shown.html", data)
     with opened(browser, (folder / "shown.html").as_uri(), **options) as tab:
@@ -88,7 +87,7 @@ def shown(browser: Any, folder: Path, data: ReportData, **options: Any) -> Itera
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
+def served(app):
     """The link of an application with `app.state.token`, served in a thread at a free port."""
     import uvicorn
 
@@ -103,7 +102,7 @@ def served(app: Any) -> Iterator[str]:
     thread.join(10)
 
 
-def wait_for(page: Any, script: str, seconds: float = PATIENCE_S) -> None:
+def wait_for(page, script, seconds=PATIENCE_S):
     """Wait until `script` is true. The page's policy forbids the evaluation that Playwright's own waiting needs."""
     end = time.monotonic() + seconds
     while not page.evaluate(script):
@@ -116,7 +115,7 @@ SMALL_TEXTS = """[...document.querySelectorAll("body :not(svg *, script, option)
     && parseFloat(getComputedStyle(one).fontSize) < 10.9).map((one) => one.outerHTML.slice(0, 99))"""
 
 
-def fits(page: Any, view: Mapping[str, Any]) -> None:
+def fits(page, view):
     """Fail unless the page is as wide as its window, has the colours of its scheme, and no text below 11 px."""
     width = view["viewport"]["width"]
     # waits: after a print, the window has its own layout again a moment later
@@ -126,7 +125,7 @@ def fits(page: Any, view: Mapping[str, Any]) -> None:
     assert (int(background[4:].split(",")[0]) < 100) == (view["color_scheme"] == "dark")
 
 
-def painted(page: Any, canvas: str = "#video-0 .stage canvas", *, marks: bool = False) -> int:
+def painted(page, canvas="#video-0 .stage canvas", *, marks=False):
     """Pixels of the first such canvas that are not transparent; with `marks` those in the colour of drawn marks."""
     script = """(canvas, marks) => { if (!canvas.width) return 0;
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -137,19 +136,19 @@ def painted(page: Any, canvas: str = "#video-0 .stage canvas", *, marks: bool = 
     return int(page.eval_on_selector(canvas, script, marks))
 
 
-def saved(page: Any, button: str) -> tuple[str, Path]:
+def saved(page, button):
     """The suggested name and the place of the file that a button saves."""
     with page.expect_download() as made:
         page.locator(button).first.click()
     return made.value.suggested_filename, Path(made.value.path())
 
 
-def box(page: Any, selector: str) -> dict[str, float]:
+def box(page, selector):
     """The box of the first such element, in px of the window."""
     return dict(page.locator(selector).first.bounding_box())
 
 
-def drag(page: Any, *places: tuple[float, float]) -> None:
+def drag(page, *places):
     """Press at the first place of the window and release at the last one."""
     page.mouse.move(*places[0])
     page.mouse.down()
@@ -158,7 +157,7 @@ def drag(page: Any, *places: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def drag_begin(page: Any, phase: int, share: float) -> None:
+def drag_begin(page, phase, share):
     """Drag the begin of a phase, by its number, to a share of the strip of phases."""
     page.locator(f".phases button >> nth={phase}").scroll_into_view_if_needed()
     begin, whole = box(page, f".phases button >> nth={phase}"), box(page, ".phases")
@@ -166,23 +165,23 @@ def drag_begin(page: Any, phase: int, share: float) -> None:
     drag(page, (begin["x"] + 3, y), (whole["x"] + whole["width"] * share, y))
 
 
-def until_painted(page: Any, least: int, canvas: str = "#video-0 .stage canvas", *, marks: bool = False) -> None:
+def until_painted(page, least, canvas="#video-0 .stage canvas", *, marks=False):
     """Wait until more than `least` pixels are `painted`: a picture is drawn after its frame is there."""
     _until(page, lambda: painted(page, canvas, marks=marks) > least)
 
 
-def until_clear(page: Any, canvas: str = "#video-0 .stage canvas", *, marks: bool = False) -> None:
+def until_clear(page, canvas="#video-0 .stage canvas", *, marks=False):
     """Wait until nothing is `painted`."""
     _until(page, lambda: painted(page, canvas, marks=marks) == 0)
 
 
-def _until(page: Any, reached: Callable[[], bool]) -> None:
+def _until(page, reached):
     end = time.monotonic() + PATIENCE_S
     while not reached():
         assert time.monotonic() < end, "another number of pixels is painted"
         page.wait_for_timeout(30)
 
 
-def now(page: Any, index: int = 0) -> float:
+def now(page, index=0):
     """Playback time of a section's video, in s."""
     return float(page.evaluate(f"document.querySelector('#video-{index} video').currentTime"))

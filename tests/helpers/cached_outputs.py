@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pipeline.cache.output_cache import FAILURE, OUTPUT, has_key, stem_of
 
 
-def outputs_of(cache: Path, stage: str, video_id: str, ending: str = OUTPUT) -> list[Path]:
+def outputs_of(cache, stage, video_id, ending=OUTPUT):
     """All outputs of a stage for a video, of every setting and content; or all failures."""
     stem = cache / stage / video_id
     return sorted(path for path in stem.parent.glob(f"*.{ending}") if has_key(path) and stem_of(path) == stem)
 
 
-def output_of(cache: Path, stage: str, video_id: str) -> Path:
+def output_of(cache, stage, video_id):
     """The only output of a stage for a video."""
     (path,) = outputs_of(cache, stage, video_id)
     return path
 
 
-def failure_of(cache: Path, stage: str, video_id: str) -> Path:
+def failure_of(cache, stage, video_id):
     """The only failure of a stage for a video."""
     (path,) = outputs_of(cache, stage, video_id, FAILURE)
     return path
 
 
-def damage(cache: Path, stage: str, video_id: str) -> Path:
+def damage(cache, stage, video_id):
     """Flip a byte in every 50 of the second half of an output; returns its path."""
     path = output_of(cache, stage, video_id)
     content = bytearray(path.read_bytes())

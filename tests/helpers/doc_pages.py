@@ -8,7 +8,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def code_of(page: str, section: str) -> list[str]:
+def code_of(page, section):
     """The contents of the Python and plain code blocks of one section of a page, in their order.
 
     Raises:

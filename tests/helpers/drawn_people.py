@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
-from data.video import Picture
 from extractors.pose.detections import Detections
-from extractors.pose.shot_people import People, Track, people_of
+from extractors.pose.shot_people import People, people_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]
@@ -22,19 +18,19 @@ COLOURS = np.array([[i * 14 + 5, 255 - i * 14, (i * 83) % 256] for i in range(17
 """One colour a joint, by which a joint is found in a picture in any rotation."""
 
 
-def person(x: float, y: float, angle: float = 0.0, scale: float = 1.0, score: float = 0.9) -> NDArray[np.float32]:
+def person(x, y, angle=0.0, scale=1.0, score=0.9):
     """(17, 3) the body, turned clockwise by `angle` about its hips."""
     cos, sin = np.cos(angle), np.sin(angle)
     points = scale * BODY @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
     return np.column_stack([points, np.full(17, score)]).astype(np.float32)
 
 
-def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -> Detections:
+def people(*poses, scores=None):
     """Detections of people, with a score of .6 each where none is given."""
     return Detections(np.stack(poses), np.array(scores or [0.6] * len(poses), np.float32))
 
 
-def tracks_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
+def tracks_of(frames, first=0):
     """The people of one shot of these frames from number `first` on, 25 a second, the best trajectory first."""
     shot = People()
     for frame, detections in enumerate(frames, start=first):
@@ -42,7 +38,7 @@ def tracks_of(frames: Sequence[Detections], first: int = 0) -> list[Track]:
     return people_of(shot, np.arange(first + len(frames)) / 25, 0.04)
 
 
-def picture(*poses: NDArray[np.float32]) -> Picture:
+def picture(*poses):
     """A black frame with a 5 x 5 square of its joint's colour at every joint."""
     image = np.zeros((SIZE[1], SIZE[0], 3), dtype=np.uint8)
     for pose in poses:
@@ -61,11 +57,11 @@ class ColourReader:
 
     max_views = 4
 
-    def __init__(self, max_tilt: float = np.pi) -> None:
+    def __init__(self, max_tilt=np.pi):
         self.max_tilt = max_tilt
         self.inputs: list[tuple[int, ...]] = []
 
-    def detect(self, image: Picture) -> Detections:
+    def detect(self, image):
         """The one person in the picture, as `PoseBackend` says."""
         self.inputs.append(image.shape)
         pose = np.full((17, 3), 0.9, dtype=np.float32)

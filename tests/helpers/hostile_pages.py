@@ -28,7 +28,7 @@ HOSTILE = [
 ]
 
 
-def hostile_report(name: str) -> ReportData:
+def hostile_report(name):
     """A page in which every text is `name`."""
     flag, bad = Flag("warn", name, name), Flag("bad", name, name)
     trace = d.Traces(name, name, np.arange(3.0), {name: np.arange(3.0)}, name)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,7 +31,7 @@ class Case:
     expected: Expected
 
 
-def build(folder: Path) -> list[Case]:
+def build(folder):
     """Make the whole corpus in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(6)
@@ -55,7 +54,7 @@ BASES = {
 }  # fmt: skip
 
 
-def picture(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
+def picture(number, width, height):
     """A picture with a pattern that moves."""
     y, x = np.mgrid[:height, :width]
     values = (x * 3 + y * 2 + number * 11)[..., None] + np.array([0, 60, 120])
@@ -63,10 +62,10 @@ def picture(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
 
 
 def encode(
-    path: Path, codec: str, *, size: tuple[int, int] = (64, 48), pixels: str = "yuv420p", frames: int = FRAMES,
-    stamps: Sequence[int] | None = None, rate: int = 25, container: dict[str, str] | None = None,
-    options: dict[str, str] | None = None, form: str | None = None,
-) -> Path:  # fmt: skip
+    path, codec, *, size = (64, 48), pixels = "yuv420p", frames = FRAMES,
+    stamps = None, rate = 25, container = None,
+    options = None, form = None,
+):  # fmt: skip
     """Encode the moving pattern."""
     with av.open(str(path), "w", format=form, options=container or {}) as file:
         stream = file.add_stream(codec, rate=rate)
@@ -83,7 +82,7 @@ def encode(
     return path
 
 
-def boxes(content: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, bytes]]:
+def boxes(content, start=0, end=None):
     """(place, size, kind) of every box of an MP4 file, the inner ones after their parent."""
     end = len(content) if end is None else end
     while start + 8 <= end:
@@ -96,12 +95,12 @@ def boxes(content: bytes, start: int = 0, end: int | None = None) -> Iterator[tu
         start += size
 
 
-def _put(path: Path, content: bytes, expected: Expected) -> Case:
+def _put(path, content, expected):
     path.write_bytes(content)
     return Case(path, expected)
 
 
-def _at_boxes(folder: Path, name: str, content: bytes) -> Iterator[Case]:
+def _at_boxes(folder, name, content):
     """Cut before, after the head of, and inside every box; wrong sizes, kinds and payloads."""
     for number, (place, size, kind) in enumerate(boxes(content)):
         stem = f"{name}-{number:02}-{kind.decode('latin1').strip()}"
@@ -119,14 +118,14 @@ def _at_boxes(folder: Path, name: str, content: bytes) -> Iterator[Case]:
             yield _put(folder / f"{stem}-ones.mp4", filled if size > 12 else content[:place], "any")
 
 
-def _cut_elsewhere(folder: Path, bases: dict[str, Path]) -> Iterator[Case]:
+def _cut_elsewhere(folder, bases):
     for suffix, path in bases.items():
         content = path.read_bytes()
         for percent in (1, 30, 60, 95):
             yield _put(folder / f"cut-{percent}{suffix}", content[: max(1, len(content) * percent // 100)], "any")
 
 
-def _flipped(folder: Path, bases: dict[str, Path], rng: random.Random) -> Iterator[Case]:
+def _flipped(folder, bases, rng):
     """Single bits in the head, and bursts anywhere."""
     for suffix, path in bases.items():
         content = path.read_bytes()
@@ -155,7 +154,7 @@ ODD: dict[str, dict[str, Any]] = {
 """Name and codec of files that are unusual and valid, and how they are encoded."""
 
 
-def _odd(folder: Path) -> Iterator[Case]:
+def _odd(folder):
     """Files that are unusual and valid: all must decode."""
     for name, options in ODD.items():
         file, codec = name.split()
@@ -165,7 +164,7 @@ def _odd(folder: Path) -> Iterator[Case]:
     yield _put(folder / "wrong-extension.avi", (folder / "one-frame.mp4").read_bytes(), "good")
 
 
-def _many_streams(path: Path, count: int, expected: Expected) -> Case:
+def _many_streams(path, count, expected):
     with av.open(str(path), "w") as file:
         streams = []
         for _ in range(count):
@@ -182,7 +181,7 @@ def _many_streams(path: Path, count: int, expected: Expected) -> Case:
     return Case(path, expected)
 
 
-def _many_tracks(content: bytes, count: int) -> bytes:
+def _many_tracks(content, count):
     """The file with its first track repeated `count` times."""
     place, size = next((start, size) for start, size, kind in boxes(content) if kind == b"moov")
     track_at, track_size = next((start, size) for start, size, kind in boxes(content) if kind == b"trak")
@@ -191,7 +190,7 @@ def _many_tracks(content: bytes, count: int) -> bytes:
     return content[:place] + struct.pack(">I4s", len(moov) + 8, b"moov") + moov
 
 
-def _no_videos(folder: Path, whole: Path, rng: random.Random) -> Iterator[Case]:
+def _no_videos(folder, whole, rng):
     """Files whose content is no video, whatever their names."""
     png = _still(folder / "still.mov")
     contents = {
@@ -209,7 +208,7 @@ def _no_videos(folder: Path, whole: Path, rng: random.Random) -> Iterator[Case]:
         yield _sound(folder / f"{name}.mp4", codec, form)
 
 
-def _still(scratch: Path) -> bytes:
+def _still(scratch):
     encode(scratch, "png", pixels="rgb24", frames=1)
     content = scratch.read_bytes()
     scratch.unlink()
@@ -217,7 +216,7 @@ def _still(scratch: Path) -> bytes:
     return content[start : content.index(b"IEND", start) + 8]
 
 
-def _sound(path: Path, codec: str, form: str) -> Case:
+def _sound(path, codec, form):
     with av.open(str(path), "w", format=form) as file:
         stream = file.add_stream(codec, rate=16000)
         kind = "fltp" if codec == "aac" else "s16"
@@ -229,7 +228,7 @@ def _sound(path: Path, codec: str, form: str) -> Case:
     return Case(path, "bad")
 
 
-def _hostile(folder: Path, bases: dict[str, Path], front: Path) -> Iterator[Case]:
+def _hostile(folder, bases, front):
     """Files that try to open other files, to fill the memory, or never to end."""
     target = bases[".mp4"].name
     scripts = {

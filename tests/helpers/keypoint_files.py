@@ -6,15 +6,12 @@ import csv
 import json
 import pickle
 import warnings
-from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from data.keypoints.skeletons import BY_NUMBER, COCO17, SKELETONS, coco_joint
 
@@ -25,32 +22,32 @@ POSE = np.column_stack([np.linspace(100, 260, 17), np.linspace(40, 300, 17), np.
 MEDIAPIPE = SKELETONS["MediaPipe"]
 
 
-def of_joints(joints: Sequence[str]) -> list[list[float]]:
+def of_joints(joints):
     """The person in another skeleton: 0, 0, 0 where COCO has no such joint."""
     return [POSE[COCO17.index(j)].tolist() if (j := coco_joint(name)) else [0.0, 0.0, 0.0] for name in joints]
 
 
-def flat(rows: Iterable[Iterable[float]]) -> list[float]:
+def flat(rows):
     return [value for row in rows for value in row]
 
 
-def put(path: Path, content: Any) -> Path:
+def put(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return path
 
 
-def result(frame: Any, count: int = 17, **more: Any) -> dict[str, Any]:
+def result(frame, count=17, **more):
     rows = POSE.tolist() + [[0.0, 0.0, 0.0]] * (count - 17)
     return {"image_id": frame, "category_id": 1, "keypoints": flat(rows), "score": 0.6} | more
 
 
-def instance(**more: Any) -> dict[str, Any]:
+def instance(**more):
     given = {"keypoints": POSE[:, :2].tolist(), "keypoint_scores": POSE[:, 2].tolist(), "bbox": [[1, 2, 3, 4]]}
     return {**given, "bbox_score": 0.7, **more}
 
 
-def table(individuals: Sequence[str] = (), likelihood: float = 0.8) -> list[list[str]]:
+def table(individuals=(), likelihood=0.8):
     """DeepLabCut's rows; the last individual is missing in frame 1."""
     joints = [name for name in COCO17 if "ear" not in name] + ["tail_base"]
     names = {"x": "x", "y": "y", "l": "likelihood"}
@@ -68,13 +65,13 @@ def table(individuals: Sequence[str] = (), likelihood: float = 0.8) -> list[list
     return rows
 
 
-def put_csv(path: Path, rows: Sequence[Sequence[str]], delimiter: str = ",") -> Path:
+def put_csv(path, rows, delimiter=","):
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, delimiter=delimiter).writerows(rows)
     return path
 
 
-def put_h5(path: Path, rows: list[list[str]], names: bytes | None = None, protocol: int = 0) -> Path:
+def put_h5(path, rows, names=None, protocol=0):
     """The file as `DataFrame.to_hdf(key="df_with_missing", format="table")` lays it out."""
     heads = len([row for row in rows if not row[0].isdigit()])
     columns = list(zip(*(row[1:] for row in rows[:heads]), strict=True))
@@ -88,12 +85,12 @@ def put_h5(path: Path, rows: list[list[str]], names: bytes | None = None, protoc
     return path
 
 
-def marks(scale: tuple[int, int] = SIZE) -> list[dict[str, float]]:
+def marks(scale=SIZE):
     rows = of_joints(MEDIAPIPE)
     return [{"x": x / scale[0], "y": y / scale[1], "z": 0.0, "visibility": v} for x, y, v in rows]
 
 
-def wide(names: str, frames: Iterable[int] | None, scale: tuple[int, int] = SIZE) -> list[list[str]]:
+def wide(names, frames, scale=SIZE):
     """MediaPipe's table with a row a frame, whose columns have joints, or numbers from 0 or 1; without frames three."""
     axes = {"x": "x", "y": "y", "z": "z", "v": "visibility"}
     head = [
@@ -105,14 +102,14 @@ def wide(names: str, frames: Iterable[int] | None, scale: tuple[int, int] = SIZE
     return [head, row, row, row] if frames is None else [["frame", *head], *([f"{f}", *row] for f in frames)]
 
 
-def long(frames: Iterable[int], first: int = 0, scale: tuple[int, int] = SIZE) -> list[list[str]]:
+def long(frames, first=0, scale=SIZE):
     """MediaPipe's table with a row a landmark, counted from `first`."""
     rows = [["frame", "landmark", "x", "y", "visibility"]]
     places = list(enumerate(marks(scale), start=first))
     return rows + [[f"{f}", f"{place}", repr(m["x"]), repr(m["y"]), "0.8"] for f in frames for place, m in places]
 
 
-def openpose(count: int = 25, name: str = "dive_{:012d}_keypoints.json", first: int = 0) -> dict[str, Any]:
+def openpose(count=25, name="dive_{:012d}_keypoints.json", first=0):
     """OpenPose's three files by name; nobody is in the second."""
     joints = SKELETONS[BY_NUMBER[count]]
     joints += ("other",) * (count - len(joints))
@@ -121,21 +118,19 @@ def openpose(count: int = 25, name: str = "dive_{:012d}_keypoints.json", first: 
     return {name.format(frame): {"version": 1.3, "people": each} for frame, each in enumerate(people, start=first)}
 
 
-def ultralytics_line(confidence: bool, track: bool) -> str:
+def ultralytics_line(confidence, track):
     """The line of the person, as `Results.save_txt` writes it."""
     values = [0, 0.28, 0.47, 0.25, 0.72, *(POSE / [*SIZE, 1]).ravel(), *[0.7] * confidence, *[3] * track]
     return " ".join(f"{value:.6g}" for value in values) + "\n"
 
 
-def ultralytics_json() -> list[dict[str, Any]]:
+def ultralytics_json():
     """The person, as `Results.summary` returns it."""
     x, y, visible = POSE.round(5).T.tolist()
     return [{"name": "person", "class": 0, "confidence": 0.7, "keypoints": {"x": x, "y": y, "visible": visible}}]
 
 
-def trc(
-    path: Path, points: NDArray[np.float64], names: Sequence[str] = COCO17, unit: str = "m", first: int = 0
-) -> Path:
+def trc(path, points, names=COCO17, unit="m", first=0):
     """(frame, marker, 3) as `make_trc_with_trc_data` of Sports2D 0.8.34 writes it: m for pixels too, and z is 0."""
     lines = [
         f"PathFileType\t4\t(X/Y/Z)\t{path}",
@@ -150,7 +145,7 @@ def trc(
     return put(path, "\n".join(lines) + "\n")
 
 
-def c3d(path: Path, points: NDArray[np.float64], names: Sequence[str] = COCO17, unit: str = "mm") -> Path:
+def c3d(path, points, names=COCO17, unit="mm"):
     """A C3D file by ezc3d; its NaN are missing markers."""
     pytest.importorskip("c3d", reason="needs the extra c3d")
     ezc3d = pytest.importorskip("ezc3d", reason="needs: python -m pip install ezc3d")
@@ -162,7 +157,7 @@ def c3d(path: Path, points: NDArray[np.float64], names: Sequence[str] = COCO17, 
     return path
 
 
-def sleap(path: Path, *, frames: Sequence[int] = (0, 2), videos: int = 1) -> Path:
+def sleap(path, *, frames=(0, 2), videos=1):
     """Anna and Ben, 20 pixels beside her; in the last frame a user has corrected Ben by one pixel."""
     sio = pytest.importorskip("sleap_io", reason="needs the extra sleap")
     skeleton, tracks, labelled = sio.Skeleton(list(COCO17), name="person"), [sio.Track("Anna"), sio.Track("Ben")], []
@@ -192,7 +187,7 @@ def sleap(path: Path, *, frames: Sequence[int] = (0, 2), videos: int = 1) -> Pat
     return path
 
 
-def nwb(path: Path, *, rate: float | None = None, times: Sequence[float] = (), people: int = 1) -> Path:
+def nwb(path, *, rate=None, times=(), people=1):
     """An NWB file by pynwb and ndx-pose."""
     pynwb = pytest.importorskip("pynwb", reason="needs the extra sleap")
     pose = pytest.importorskip("ndx_pose", reason="needs the extra sleap")
@@ -300,7 +295,7 @@ LAYOUTS: dict[str, tuple[str, Any]] = {
 """By name: the form, and the content."""
 
 
-def placed(folder: Path, layout: str) -> Path:
+def placed(folder, layout):
     """A layout's file, or its folder of files."""
     form, content = LAYOUTS[layout]
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 
 @contextmanager
-def local_ray() -> Iterator[None]:
+def local_ray():
     """Ray with two cores. Skips the test where Ray is not installed.
 
     Ray gives its processes 30 s to start, which no option changes. A busy machine may need longer: it starts once more.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -13,24 +11,24 @@ from pipeline.cache import StageDescription
 from pipeline.train.feature_set import FeatureSet
 
 
-def stages(**settings: dict[str, Any]) -> dict[str, StageDescription]:
+def stages(**settings):
     """Stages of version 1 with these settings."""
     return {name: StageDescription(1, given, {}) for name, given in settings.items()}
 
 
 def made_features(
-    count: int = 96,
+    count=96,
     *,
-    steps: int = 10,
-    channels: int = 24,
-    agents: int = 1,
-    scene: int = 40,
-    trial: int = 0,
-    seed: int = 0,
-    missing: float = 0.05,
-    lag: bool = True,
-    noise: float = 0.1,
-) -> FeatureSet:
+    steps=10,
+    channels=24,
+    agents=1,
+    scene=40,
+    trial=0,
+    seed=0,
+    missing=0.05,
+    lag=True,
+    noise=0.1,
+):
     """Performances whose score is known from how the secondary follows the primary, and from the scene.
 
     The primary moves freely. The secondary is the primary through a fixed rotation plus an error whose size, drawn
@@ -81,7 +79,7 @@ def made_features(
     )
 
 
-def with_records(features: FeatureSet, change: Callable[[Record, int], Mapping[str, Any]]) -> FeatureSet:
+def with_records(features, change):
     """The features whose records have other fields, which `change` gives for a record and its row."""
     records = tuple(replace(record, **change(record, row)) for row, record in enumerate(features.records))
     return replace(features, records=records)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from data.store.arrays import Array, Floats, StageOutput
+from data.store.arrays import Array, StageOutput
 from extractors.skeleton.stage import SkeletonJoints
 
 STANDING = np.array(
@@ -17,11 +15,11 @@ STANDING = np.array(
 
 
 def pose_output(
-    keypoints: Floats,
-    time: Floats | None = None,
-    cuts: Sequence[float] = (),
-    size: tuple[int, int] = (640, 360),
-) -> StageOutput:
+    keypoints,
+    time=None,
+    cuts=(),
+    size=(640, 360),
+):
     """A `pose` output with these keypoints (frame, agent, 17, 3), 25 frames a second unless `time` says otherwise."""
     arrays = {
         "time": Array(np.arange(len(keypoints)) / 25 if time is None else time, ("frame",), "s"),
@@ -32,16 +30,14 @@ def pose_output(
     return StageOutput(arrays, {"found_rate": 0.97})
 
 
-def pose_of(
-    people: Sequence[Floats], time: Floats | None = None, score: float = 0.8, cuts: Sequence[float] = ()
-) -> StageOutput:
+def pose_of(people, time=None, score=0.8, cuts=()):
     """A `pose` output of people (frame, 17, 2) px, NaN where not detected."""
     points = np.stack(people, axis=1)
     scores = np.where(np.isfinite(points).all(axis=-1, keepdims=True), score, 0)
     return pose_output(np.concatenate([points, scores], axis=-1), time, cuts)
 
 
-def skeleton_of(*people: Floats) -> StageOutput:
+def skeleton_of(*people):
     """A `skeleton` output of people (frame, 17, axes), 30 frames a second, unsmoothed."""
     points = np.stack(people, axis=1)
     joints = np.concatenate([points, np.ones((*points.shape[:3], 1))], axis=-1)
@@ -54,7 +50,7 @@ def skeleton_of(*people: Floats) -> StageOutput:
     return StageOutput.of(SkeletonJoints.arrays, values)
 
 
-def flow_output(pairs: int) -> StageOutput:
+def flow_output(pairs):
     """A `camera_flow` output of three cells, 25 pairs a second: steady motion, and the second cell masked."""
     time = np.stack([np.arange(pairs), np.arange(pairs) + 1], axis=1) / 25
     mask = np.tile([True, False, True], (pairs, 1))
@@ -69,6 +65,6 @@ def flow_output(pairs: int) -> StageOutput:
     )
 
 
-def motion_of_camera(motion: np.ndarray, time: np.ndarray) -> StageOutput:
+def motion_of_camera(motion, time):
     """The times (pair, 2) and the motion (pair, 4) of a `camera_flow` output."""
     return StageOutput({"time": Array(time, ("pair", "2"), "s"), "motion": Array(motion, ("pair", "4"), "mixed")})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from data.leaks import LeakAudit
 from models.estimate import Estimate
 from pipeline.evaluate.evaluation_results import (
@@ -19,13 +16,12 @@ from pipeline.evaluate.evaluation_results import (
     SystemResult,
     TaskResult,
 )
-from pipeline.systems.system import RowKind
 
 CLEAN = LeakAudit(("trial",), (), {}, True, ())
 ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"}, ("cpu",))
 
 
-def system(rho: Estimate, *, kind: RowKind = "other", per_fold: float = 0.5, mae: float = 1.0) -> SystemResult:
+def system(rho, *, kind="other", per_fold=0.5, mae=1.0):
     """A system with one task, named ""."""
     average = FoldAverage(per_fold, per_fold)
     metrics = MetricValues(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
@@ -33,9 +29,7 @@ def system(rho: Estimate, *, kind: RowKind = "other", per_fold: float = 0.5, mae
     return SystemResult(kind, {"": task}, AverageResult(rho, average, mae))
 
 
-def made_results(
-    systems: Mapping[str, SystemResult], *, rows: int = 60, folds: int = 3, protocol: str = "kfold", **more: Any
-) -> EvaluationResults:
+def made_results(systems, *, rows=60, folds=3, protocol="kfold", **more):
     """Results of one task; each of `rows` performances is predicted as it is."""
     predictions = tuple(
         HeldOutPrediction(

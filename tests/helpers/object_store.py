@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from data.store.remote import Storage
-from data.video.records import Record
 from data.video.video_search import find_videos
-from pipeline.settings.config import Config
 from tests.helpers.extracting import configured
 
 
 class Bucket:
     """An empty bucket, and the folder of a user of it."""
 
-    def __init__(self, server: str, name: str, home: Path) -> None:
+    def __init__(self, server, name, home):
         import boto3
 
         self.client = boto3.client("s3", endpoint_url=server)
@@ -23,25 +20,25 @@ class Bucket:
         self.name, self.server, self.home = name, server, home
         self.storage = Storage(server, scratch=home / "scratch")
 
-    def put(self, key: str, content: bytes) -> None:
+    def put(self, key, content):
         """Put an object into the bucket, past this program."""
         self.client.put_object(Bucket=self.name, Key=key, Body=content)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key):
         """The content of an object."""
         content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
         return content
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def keys(self, prefix=""):
         """Names of all objects."""
         listed = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
         return [entry["Key"] for entry in listed]
 
-    def videos(self) -> tuple[Record, ...]:
+    def videos(self):
         """The records of the videos in it."""
         return find_videos([Path(f"s3://{self.name}/in")], self.storage).records
 
-    def config(self, **values: Any) -> Config:
+    def config(self, **values):
         """A configuration whose cache is in it."""
         storage = {"endpoint_url": self.server, "scratch": str(self.home / "scratch")} | values.pop("storage", {})
         cache = values.pop("cache", f"s3://{self.name}/cache")

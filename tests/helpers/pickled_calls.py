@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 
 class Calls:
     """Pickles to a call of any function."""
 
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+    def __init__(self, function, *arguments):
         self.call = function, arguments
 
-    def __repr__(self) -> str:  # without an address: processes that run tests side by side must name them alike
+    def __repr__(self):  # without an address: processes that run tests side by side must name them alike
         return f"call of {self.call[0].__name__}"
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    def __reduce__(self):
         return self.call

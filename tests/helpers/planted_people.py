@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from data.video.records import Labels
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 DESCRIPTORS, USEFUL = 24, 6
 """Number of the descriptors of `people`, and of those that show the quality of a trial; the others show the person."""
 
 
-def people(seed: int = 0, *, people: int = 8, tasks: int = 3, trials: int = 4, style: float = 0.7) -> FeatureSet:
+def people(seed=0, *, people=8, tasks=3, trials=4, style=0.7):
     """Trials of several people: trial-level descriptors with planted causes; the agents are noise.
 
     A score is the person's skill plus the trial's luck, and each task has an offset of its own. The first `USEFUL`

@@ -17,12 +17,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import psutil
 
@@ -59,7 +57,7 @@ class Done:
     stderr: str
 
     @property
-    def printed(self) -> str:
+    def printed(self):
         """Standard output, then standard error."""
         return self.stdout + self.stderr
 
@@ -71,7 +69,7 @@ class Running:
     process: psutil.Process
     wait: Callable[[], Done]
 
-    def port(self) -> int:
+    def port(self):
         """The port on which the command listens, as soon as it does."""
         while self.process.status() != psutil.STATUS_ZOMBIE:
             for connection in self.process.net_connections("tcp"):
@@ -100,7 +98,7 @@ class Press:
 class ProgramServer:
     """Runs commands one after the other; a context manager, which ends the process that forks."""
 
-    def __enter__(self) -> ProgramServer:
+    def __enter__(self):
         environment = {**os.environ, **OWN, "PYTHONPATH": str(ROOT)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.helpers.program_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -108,24 +106,22 @@ class ProgramServer:
         )  # fmt: skip
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind, error, trace):
         self._process.communicate(timeout=60)
 
-    def run(self, words: Sequence[object], folder: Path = ROOT, **more: Any) -> Done:
+    def run(self, words, folder=ROOT, **more):
         """Run a command in a folder; the arguments are those of `start`."""
         return self.start(words, folder, **more).wait()
 
     def start(
         self,
-        words: Sequence[object],
-        folder: Path = ROOT,
+        words,
+        folder=ROOT,
         *,
-        variables: Mapping[str, str] | None = None,
-        most_bytes: int | None = None,
-        press: Press | None = None,
-    ) -> Running:
+        variables=None,
+        most_bytes=None,
+        press=None,
+    ):
         """Start a command in a folder; the next one waits for its end.
 
         Args:
@@ -144,11 +140,11 @@ class ProgramServer:
         return Running(psutil.Process(int(answers.readline())), lambda: Done(*json.loads(answers.readline())))
 
 
-def _press_ctrl_c(at: int, times: int, call: str) -> None:
+def _press_ctrl_c(at, times, call):
     """Let the `at`-th call of a function of `os` end with Ctrl-C."""
     original, count = getattr(os, call), 0
 
-    def pressed(*args: Any, **named: Any) -> Any:
+    def pressed(*args, **named):
         nonlocal count
         result = original(*args, **named)
         count += 1
@@ -161,14 +157,14 @@ def _press_ctrl_c(at: int, times: int, call: str) -> None:
 
 
 def _run(
-    words: list[str],
-    folder: str,
-    environment: dict[str, str],
-    most_bytes: int | None,
-    press: dict[str, Any] | None,
-    out: int,
-    err: int,
-) -> None:
+    words,
+    folder,
+    environment,
+    most_bytes,
+    press,
+    out,
+    err,
+):
     """Run one command in the forked process, and end the process."""
     from pipeline.cli import main
 
@@ -193,14 +189,14 @@ def _run(
         os._exit(ended.code if isinstance(ended.code, int) else 0)  # skips the teardown of the parent's imports
 
 
-def _import(modules: Sequence[str]) -> None:
+def _import(modules):
     for name in modules:
         with suppress(ImportError):  # an extra that is not installed
             importlib.import_module(name)
     gc.freeze()  # a collection in a child would copy all of it
 
 
-def serve() -> None:
+def serve():
     """Import the program, then run what standard input asks for."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # `pytest &` ignores it
     sys.argv[0] = str(ROOT / "run_pipeline.py")
@@ -220,7 +216,7 @@ def serve() -> None:
         print(json.dumps([code, *printed]), flush=True)
 
 
-def _read_both(*pipes: int) -> list[str]:
+def _read_both(*pipes):
     """The text that comes out of each pipe until its end; closes the pipes."""
     read, unfinished = dict.fromkeys(pipes, b""), list(pipes)
     while unfinished:

@@ -10,7 +10,7 @@ import copy
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class Sample(NamedTuple):
     refused: tuple[tuple[str, str], ...] = ()  # (text, what takes its place) of a text file
 
 
-def facts(sample: Sample, folder: Path, path: Path) -> set[Any] | None:
+def facts(sample, folder, path):
     """The facts of a file; None where it is refused with its name and a fix."""
     start, given, refusal = time.process_time(), None, None
     try:
@@ -46,7 +46,7 @@ def facts(sample: Sample, folder: Path, path: Path) -> set[Any] | None:
     return given
 
 
-def damaged(path: Path) -> Iterator[tuple[str, bytes]]:
+def damaged(path):
     """Contents that say less than the file, or the same twice or in another order, by what was done."""
     content = path.read_bytes()
     yield "empty", b""
@@ -71,7 +71,7 @@ def damaged(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield f"{number[0]!r} is {other!r}", content[: number.start()] + other + content[number.end() :]
 
 
-def _changed(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _changed(value, path=""):
     """Copies of JSON with an outer list repeated or turned round, or with a text in place of a number or reversely."""
     if isinstance(value, list) and path.count("/") < 2:
         others = {"empty": [], "twice": value + value, "reversed": value[::-1], "less": value[1:]}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.video.web_media import as_uri, embed_video, key_frames
 from data.video.writer import write_video
@@ -19,7 +16,7 @@ from pipeline.evaluate.evaluation_results import Leads, Losses
 from pipeline.evaluate.system_table import Better, Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
-from pipeline.score.movement import Movement, movement
+from pipeline.score.movement import movement
 from pipeline.score.score import Score, StepScore
 from tests.helpers import drawn_people
 from tests.helpers.made_outputs import STANDING, pose_output
@@ -53,7 +50,7 @@ BETTER = d.BetterVideos(
 )
 
 
-def keypoints() -> NDArray[np.float64]:
+def keypoints():
     """(FRAMES, 2, 17, 3): two divers falling and turning, the second two frames late."""
     points = np.full((FRAMES, 2, 17, 3), np.nan)
     for agent in range(2):
@@ -68,13 +65,13 @@ def keypoints() -> NDArray[np.float64]:
     return points
 
 
-def dive_video(path: Path) -> Path:
+def dive_video(path):
     """Write a small H.264 video of the joints of the two divers of `keypoints`; returns its path."""
     write_video(path, (drawn_people.picture(*np.nan_to_num(frame, nan=-100)) for frame in keypoints()), RATE)
     return path
 
 
-def steps(rng: np.random.Generator, score: float) -> tuple[StepScore, ...]:
+def steps(rng, score):
     """Ten steps whose scores sum to `score`."""
     count = 10
     parts = rng.normal(score / count, 0.9, count)
@@ -87,7 +84,7 @@ def steps(rng: np.random.Generator, score: float) -> tuple[StepScore, ...]:
     )
 
 
-def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.VideoSection:
+def video(clip, index, rng, name):
     """One video with every part filled."""
     score = float(rng.normal(74, 9))
     time = np.arange(FRAMES) / RATE
@@ -148,7 +145,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     )
 
 
-def moved(index: int) -> Movement:
+def moved(index):
     """How the divers move. Later videos begin 3 frames later; in the seventh step the left one has straighter knees."""
     made = movement(pose_output(keypoints()[3 * index :], size=SIZE))
     step = np.floor((made.time * RATE + 3 * index) / FRAMES * 10 + 1e-6)
@@ -156,7 +153,7 @@ def moved(index: int) -> Movement:
     return made
 
 
-def batch(videos: tuple[d.VideoSection, ...], rng: np.random.Generator) -> d.BatchSection:
+def batch(videos, rng):
     """A batch with failures, and with more rows than the page has sections."""
     rows = list(videos)
     for i in range(24):
@@ -175,7 +172,7 @@ def batch(videos: tuple[d.VideoSection, ...], rng: np.random.Generator) -> d.Bat
     return d.BatchSection(tuple(rows), failures, tuple(rng.normal(72, 10, 188).tolist()))
 
 
-def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
+def evaluation(rng):
     """An evaluation with the columns of the paper's table 2."""
     tasks = ("Suturing", "Needle Passing", "Knot Tying")
     predictions = []
@@ -219,7 +216,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationSection:
     )
 
 
-def report(folder: Path, count: int = 4) -> d.ReportData:
+def report(folder, count=4):
     """A page with `count` video sections, a batch and an evaluation."""
     rng = np.random.default_rng(7)
     clip = dive_video(folder / "dive.mp4")
@@ -240,7 +237,7 @@ def report(folder: Path, count: int = 4) -> d.ReportData:
     )
 
 
-def in_phases(video: d.VideoSection, names: Sequence[str]) -> d.VideoSection:
+def in_phases(video, names):
     """The video with the phase of each time step."""
     steps = tuple(replace(step, phase=name) for step, name in zip(video.result.steps, names, strict=True))
     return replace(video, result=replace(video.result, steps=steps))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
-from types import ModuleType
 
 
-def load_script(path: Path) -> ModuleType:
+def load_script(path):
     """Run a script and return its module, which is also in `sys.modules` under the script's name."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 ODD: tuple[Any, ...] = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
 """Values that take the place of others."""
 
 
-def damaged_bytes(content: bytes) -> Iterator[bytes]:
+def damaged_bytes(content):
     """Truncated, flipped, lengthened and foreign contents."""
     yield from (b"", b"\0" * 100, b"[]", content + b"x", content[::-1])
     yield from (content[: len(content) * part // 8] for part in range(1, 8))
@@ -20,7 +19,7 @@ def damaged_bytes(content: bytes) -> Iterator[bytes]:
         yield bytes(flipped)
 
 
-def retyped(values: Any, depth: int = 2) -> Iterator[Any]:
+def retyped(values, depth=2):
     """Copies of JSON values in each of which one entry is deleted, or has another type or size."""
     keys = list(values) if isinstance(values, dict) else [0] if isinstance(values, list) and values else []
     for number, key in enumerate(keys):

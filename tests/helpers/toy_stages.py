@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-import pytest
 
 from data.store import ArraySpec, StageOutput
-from extractors.base import MACHINE, Extractor, Source, StageConfig, setting
+from extractors.base import MACHINE, Extractor, StageConfig, setting
 
 
 class BrightnessConfig(StageConfig):
@@ -29,11 +28,11 @@ class Brightness(Extractor[BrightnessConfig]):
     }
 
     @classmethod
-    def work(cls, config: BrightnessConfig, frames: int) -> int:
+    def work(cls, config, frames):
         """Every stride-th frame."""
         return -(-frames // config.stride)
 
-    def extract(self, source: Source) -> StageOutput:
+    def extract(self, source):
         """Mean of all pixels of every stride-th frame."""
         wanted = range(0, len(source.times), self.config.stride)
         rows = [frame.image.mean() for frame in source.frames(wanted)]
@@ -49,17 +48,17 @@ class Contrast(Extractor[StageConfig]):
     clock = ""
 
     @classmethod
-    def upstream(cls, config: StageConfig) -> tuple[str, ...]:
+    def upstream(cls, config):
         """The stage `brightness`."""
         return ("brightness",)
 
-    def extract(self, source: Source) -> StageOutput:
+    def extract(self, source):
         """Largest minus smallest brightness."""
         values = source.upstream["brightness"].arrays["brightness"].values
         return StageOutput.of(self.arrays, {"contrast": np.asarray(values.max() - values.min())})
 
 
-def use_stages(patch: pytest.MonkeyPatch, **places: str) -> None:
+def use_stages(patch, **places):
     """Replace the table of stages by these: "module:class" by name."""
     for module in ("stages", "config", "method", "machine", "videos"):
         patch.setattr(f"pipeline.settings.{module}.STAGES", places)

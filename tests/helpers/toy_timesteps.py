@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.store import StageOutput
-from extractors.base import Extractor, Source
+from extractors.base import Extractor
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
 
@@ -16,7 +16,7 @@ class ToyTimesteps(Extractor[TimestepsConfig]):
     arrays, reads_of = Timesteps.arrays, Timesteps.reads_of
     clock = "step"
 
-    def extract(self, source: Source) -> StageOutput:
+    def extract(self, source):
         """The arrays of the real stage, from the mean grey levels of the frames."""
         steps = self.config.steps
         grey = np.array([frame.image.mean() for frame in source.frames(range(len(source.times)))], dtype=np.float64)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from pipeline.observer import Observer, Progress
@@ -21,12 +20,12 @@ class Watching(Observer):
     def __init__(
         self,
         *,
-        stop: threading.Event | None = None,
-        answer: bool = False,
-        on_plan: Hook = None,
-        on_frames: Hook = None,
-        on_result: Hook = None,
-    ) -> None:
+        stop=None,
+        answer=False,
+        on_plan=None,
+        on_frames=None,
+        on_result=None,
+    ):
         super().__init__(stop)
         self.lines: list[str] = []
         self.flags: list[tuple[list[str], int]] = []
@@ -35,17 +34,17 @@ class Watching(Observer):
         self._answer = answer
         self._hooks = {"plan": on_plan, "inside": on_frames, "finish": on_result}
 
-    def note(self, text: str) -> None:
+    def note(self, text):
         self.lines.append(text)
 
-    def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
+    def flagged(self, flagged, videos):
         self.flags.append(([flag.title for flags in flagged.values() for flag in flags], videos))
 
-    def confirm(self, question: str) -> bool:
+    def confirm(self, question):
         self.questions.append(question)
         return self._answer
 
-    def progress(self, what: str) -> AbstractContextManager[Progress]:
+    def progress(self, what):
         progress: Any = Progress(what)
         for name, hook in self._hooks.items():
             if hook is not None:

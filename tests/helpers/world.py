@@ -22,11 +22,9 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -36,11 +34,9 @@ from data.video.writer import LOSSLESS, write_video
 from pipeline import api
 from pipeline.score import train_model
 from pipeline.score.model_files import cover
-from pipeline.score.score import Score
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.config import Config, load_config
+from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.helpers.toy_stages import use_stages
 
@@ -52,13 +48,13 @@ NETWORK = {"recipe": "fast", "networks": 2, "epochs": 100, "switch_epochs": [50,
 SIZES = {"width": 8, "regression_width": 8}
 
 
-def film(path: Path, grey: int, frames: int = 30) -> Path:
+def film(path, grey, frames=30):
     """Write a flat video of one grey level, 25 frames a second; returns its path."""
     write_video(path, (np.full((32, 48, 3), grey, np.uint8) for _ in range(frames)), 25, options=LOSSLESS)
     return path
 
 
-def toy_timesteps(patch: pytest.MonkeyPatch) -> None:
+def toy_timesteps(patch):
     """Let time steps come from brightness, without a network. Presets load, with the settings of the real stage."""
     use_stages(patch, **{**STAGES, "timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"})
 
@@ -66,10 +62,10 @@ def toy_timesteps(patch: pytest.MonkeyPatch) -> None:
 class World:
     """The parts by name (see the module); `root` is a folder that all processes of the run share."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root):
         self.root = root
 
-    def _part(self, name: str, make: Callable[[Path], object]) -> Path:
+    def _part(self, name, make):
         """The folder of a part, which the first process that asks makes; the others wait for it."""
         folder, made = self.root / name, self.root / f"{name}.made"
         self.root.mkdir(parents=True, exist_ok=True)
@@ -82,7 +78,7 @@ class World:
                 made.touch()
         return folder
 
-    def settings(self, **more: Any) -> dict[str, Any]:
+    def settings(self, **more):
         """Settings of a training or an evaluation on `films`, in this process, with `more` of them by dotted names."""
         given = {
             "stages": ["timesteps"],
@@ -94,60 +90,60 @@ class World:
         given |= {"train": NETWORK, "model": SIZES}
         return given | more
 
-    def config(self, **more: Any) -> Config:
+    def config(self, **more):
         """The configuration of these settings."""
         return load_config("folder", self.settings(**more))
 
     @cached_property
-    def films(self) -> Path:
+    def films(self):
         """Labelled films."""
         return self._part("films", _films)
 
     @cached_property
-    def new(self) -> Path:
+    def new(self):
         """Unseen films."""
         greys = {"a": 100, "b": 180, "c": 60}
         return self._part("new", lambda folder: [film(folder / f"{name}.mp4", grey) for name, grey in greys.items()])
 
     @property
-    def cache(self) -> Path:
+    def cache(self):
         """Cache of the films; it exists as soon as a model was trained."""
         return self.root / "cache"
 
     @cached_property
-    def model(self) -> Path:
+    def model(self):
         """A trained model."""
         return self._part("model", self._train)
 
-    def _train(self, folder: Path) -> None:
+    def _train(self, folder):
         api.extract(config="folder", overrides=self.settings())
         api.train(config="folder", overrides=self.settings(), out=folder, folds=4)
 
     @cached_property
-    def scores(self) -> tuple[Score, ...]:
+    def scores(self):
         """Scores of the unseen films by `model`; each process computes its own."""
         with pytest.MonkeyPatch.context() as patch:
             toy_timesteps(patch)
             return tuple(api.score(self.new, model=self.model, cache=self.cache, workers=0))
 
     @cached_property
-    def evaluation(self) -> Path:
+    def evaluation(self):
         """An evaluation in three folds with a learning curve."""
         return self._part("evaluation", self._evaluate)
 
-    def _evaluate(self, folder: Path) -> None:
+    def _evaluate(self, folder):
         quick = {"split.folds": 3, "train": {**NETWORK, "epochs": 3, "switch_epochs": [1, 2, 3]}}
         api.extract(config="folder", overrides=self.settings())
         api.evaluate(config="folder", overrides=self.settings(**quick), out=folder, curve=True)
 
     @cached_property
-    def planted(self) -> FeatureSet:
+    def planted(self):
         """Features whose scores are known from how one agent follows the other."""
         made = made_features(300, channels=5, scene=8, trial=6, noise=1.0)
         return replace(made, names={**made.names, "trial": tuple(f"descriptor_{i}" for i in range(6))})
 
     @cached_property
-    def planted_model(self) -> Path:
+    def planted_model(self):
         """A model of planted features; no path of this machine may be in it."""
         places = {"cache": "/home/somebody/cache", "dataset.root": "/home/somebody/dives", "name": "dives"}
         config = load_config(None, {**places, "split.calibration_folds": 4, "train": NETWORK, "model": SIZES})
@@ -155,16 +151,16 @@ class World:
         return self._part("planted_model", lambda folder: train_model(learned, config, folder, None))
 
     @cached_property
-    def planted_bundle(self) -> TrainedModel:
+    def planted_bundle(self):
         """The loaded `planted_model`."""
         return TrainedModel.load(self.planted_model)
 
     @cached_property
-    def bundle(self) -> TrainedModel:
+    def bundle(self):
         """The loaded `model`."""
         return TrainedModel.load(self.model)
 
-    def copy_of_model(self, folder: Path, tensors: Mapping[str, Any] | None = None, **changes: Any) -> Path:
+    def copy_of_model(self, folder, tensors=None, **changes):
         """A copy of `model` in `folder`/run, with other tensors or entries of its description, and hashes that fit."""
         run = Path(shutil.copytree(self.model, folder / "run", dirs_exist_ok=True))
         if tensors is not None:
@@ -177,13 +173,13 @@ class World:
         return run
 
 
-def scores_of_films() -> dict[str, float]:
+def scores_of_films():
     """The labels of `films` by name."""
     greys = np.random.default_rng(0).permutation(np.linspace(30, 220, FILMS).astype(int))
     return {f"{number:02d}.mp4": float(grey) / 2 for number, grey in enumerate(greys)}
 
 
-def _films(folder: Path) -> None:
+def _films(folder):
     rng = np.random.default_rng(1)
     rows = ["video,score,judges,execution,difficulty,subject,task,date"]
     for number, (name, score) in enumerate(scores_of_films().items()):

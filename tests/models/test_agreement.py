@@ -14,21 +14,21 @@ SHROUT_FLEISS = np.array(
 """Table 2 of Shrout and Fleiss 1979: six targets, four judges."""
 
 
-def test_the_published_example() -> None:
+def test_the_published_example():
     single, mean = intraclass(SHROUT_FLEISS)
     assert (round(single.value, 2), round(mean.value, 2)) == (0.29, 0.62)  # its table 4
     ends = [round(end, 3) for one in (single, mean) for end in (one.low, one.high)]
     assert ends == [0.019, 0.761, 0.071, 0.927]
 
 
-def test_a_mean_beyond_the_pole_of_its_formula_has_no_interval_or_no_value() -> None:
+def test_a_mean_beyond_the_pole_of_its_formula_has_no_interval_or_no_value():
     _, of_mean = intraclass(np.array([[6.0, 10], [2, 6], [8, 7], [5, 1], [5, 3]]))
     assert (round(of_mean.value or 0, 2), of_mean.interval) == (0.42, None), "its low end would be 25.86"
     opposed, of_mean = intraclass(np.array([[1.0, 5, 3], [5, 1, 3.2], [3, 3.1, 3]]))
     assert (round(opposed.value or 0, 2), of_mean.value, of_mean.interval) == (-1.0, None, None)
 
 
-def test_two_raters_by_scipy() -> None:
+def test_two_raters_by_scipy():
     rng = np.random.default_rng(1)
     scores = rng.normal(size=(30, 1)) + 0.5 * rng.normal(size=(30, 2))
     agreed = agreement(scores)
@@ -40,7 +40,7 @@ def test_two_raters_by_scipy() -> None:
         assert one.low < one.value < one.high
 
 
-def test_gaps_and_too_few() -> None:
+def test_gaps_and_too_few():
     gaps = SHROUT_FLEISS.copy()
     gaps[0, 1] = gaps[1, :3] = np.nan
     agreed = agreement(gaps)
@@ -51,7 +51,7 @@ def test_gaps_and_too_few() -> None:
     assert agreement(SHROUT_FLEISS[:, :1]) is None
 
 
-def test_equal_scores_agree_and_one_score_for_all_is_undefined() -> None:
+def test_equal_scores_agree_and_one_score_for_all_is_undefined():
     same = agreement(np.repeat(np.arange(5.0)[:, None], 2, axis=1))
     assert same is not None
     assert (same.icc.value, same.kendall, same.difference) == pytest.approx((1.0, 1.0, 0.0))
@@ -60,7 +60,7 @@ def test_equal_scores_agree_and_one_score_for_all_is_undefined() -> None:
     assert constant.icc.value is None
 
 
-def test_alpha_is_that_of_the_package_krippendorff() -> None:
+def test_alpha_is_that_of_the_package_krippendorff():
     gaps = SHROUT_FLEISS.copy()
     gaps[0, 1] = gaps[1, :3] = gaps[4, 0] = np.nan
     assert krippendorff(SHROUT_FLEISS) == pytest.approx(0.14730785039046446)  # its version 0.9.0, "interval"
@@ -68,7 +68,7 @@ def test_alpha_is_that_of_the_package_krippendorff() -> None:
     assert np.isnan(krippendorff(np.ones((5, 2))))
 
 
-def test_chance_and_the_reliability_of_the_mean() -> None:
+def test_chance_and_the_reliability_of_the_mean():
     tables = [np.random.default_rng(seed).normal(size=(8, 3)) for seed in range(4)]
     chances = [chance_of(table, krippendorff(table)) for table in tables]
     assert chances == pytest.approx([0.127, 0.188, 0.993, 0.499])

@@ -20,7 +20,7 @@ SMALL = AimConfig(width=16, regression_width=8, identity_start=False, difference
 SIZES = AimSizes(primary=6, secondary=5, agents=1, scene=7)
 
 
-def inputs(*lead: int, sizes: AimSizes = SIZES, steps: int = 4, seed: int = 0) -> AimInputs:
+def inputs(*lead, sizes=SIZES, steps=4, seed=0):
     """Random inputs with every agent observed."""
     draw = torch.Generator().manual_seed(seed)
     return AimInputs(
@@ -32,20 +32,20 @@ def inputs(*lead: int, sizes: AimSizes = SIZES, steps: int = 4, seed: int = 0) -
     )
 
 
-def build(sizes: AimSizes = SIZES, **changes: Any) -> Aim:
+def build(sizes=SIZES, **changes):
     """One ordinary network."""
     torch.manual_seed(1)
     return Aim(replace(SMALL, **changes), sizes)
 
 
-def test_the_preset_of_the_paper_has_its_sizes() -> None:
+def test_the_preset_of_the_paper_has_its_sizes():
     net = Aim(load_config("jigsaws-paper").method.network, AimSizes(primary=51, secondary=38, scene=400))
     parts = (net.encoder, net.key, net.interaction.transformation, net.regression.hidden)
     assert [tuple(part.weight.shape) for part in parts] == [(512, 400), (512, 400), (51, 38), (128, 512)]
     assert net.interaction.temporal.weight_ih_l0.shape == (2048, 102)
 
 
-def test_forward_follows_the_equations() -> None:
+def test_forward_follows_the_equations():
     """The expected values are computed step by step with the network's own layers."""
     net, x = build(multi_task=True), inputs(3)
     out = net(x)
@@ -85,7 +85,7 @@ SWITCHES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changes", SWITCHES, ids=str)
-def test_a_stack_equals_its_members_one_by_one(changes: dict[str, Any]) -> None:
+def test_a_stack_equals_its_members_one_by_one(changes):
     config = replace(SMALL, **changes)
     stack = Aim(config, SIZES, Layers(3))
     stack.start([torch.Generator().manual_seed(seed) for seed in range(3)], torch.full((3,), float("nan")))
@@ -110,7 +110,7 @@ def test_a_stack_equals_its_members_one_by_one(changes: dict[str, Any]) -> None:
             torch.testing.assert_close(grads[name].grad[member], parameter.grad, atol=1e-5, rtol=1e-4)
 
 
-def test_without_scene_only_the_interaction_counts_and_a_head_is_missing_for_a_reason() -> None:
+def test_without_scene_only_the_interaction_counts_and_a_head_is_missing_for_a_reason():
     sizes = replace(SIZES, scene=0)
     out = build(sizes, multi_task=True)(inputs(2, sizes=sizes))
     assert out.score.isfinite().all()
@@ -124,7 +124,7 @@ def test_without_scene_only_the_interaction_counts_and_a_head_is_missing_for_a_r
     assert not build(multi_task=False).config.missing_heads(SIZES)
 
 
-def test_an_unobserved_secondary_changes_nothing() -> None:
+def test_an_unobserved_secondary_changes_nothing():
     net, x = build(), inputs(2)
     hidden = replace(x, secondary_mask=torch.zeros_like(x.secondary_mask))
     other = replace(hidden, secondary=x.secondary + 9)
@@ -132,7 +132,7 @@ def test_an_unobserved_secondary_changes_nothing() -> None:
     assert not torch.allclose(net(hidden).score, net(x).score)
 
 
-def test_identity_start() -> None:
+def test_identity_start():
     sizes = replace(SIZES, secondary=6)
     net = Aim(replace(SMALL, identity_start=True), sizes, Layers(2))
     net.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.tensor([0.5, float("nan")]))
@@ -150,12 +150,12 @@ def test_identity_start() -> None:
         ({}, replace(SIZES, primary=0)),
     ],
 )
-def test_impossible_networks_are_refused(changes: dict[str, Any], sizes: AimSizes) -> None:
+def test_impossible_networks_are_refused(changes, sizes):
     with pytest.raises(ValueError, match=r"\w"):
         Aim(replace(SMALL, **changes), sizes)
 
 
-def test_loss_is_equation_8() -> None:
+def test_loss_is_equation_8():
     """Each part over the samples that have its label, and the ranking loss of the final score."""
     out = build(multi_task=True)(inputs(3))
     targets, weights = torch.rand(3, 3), torch.ones(3, 3)

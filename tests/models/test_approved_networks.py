@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from syrupy.assertion import SnapshotAssertion
 
 from models.aim import Aim
 from models.aim_config import AimSizes
@@ -23,7 +22,7 @@ GRAPH: dict[str, Any] = {"primary_nodes": NODES, "secondary_nodes": NODES, "edge
 MORE_SWITCHES = [{"identity_start": True}, {"agents": "concat"}, {"variant": "scene_agents"}]
 
 
-def learnt(network: torch.nn.Module, **results: Any) -> dict[str, list[float]]:
+def learnt(network, **results):
     """Summaries of results and of the gradients of their sum."""
     given = {name: values for name, values in results.items() if values is not None}
     network.zero_grad()
@@ -32,7 +31,7 @@ def learnt(network: torch.nn.Module, **results: Any) -> dict[str, list[float]]:
     return {name: summary(values.detach()) for name, values in {**given, **grads}.items()}
 
 
-def test_published_methods(snapshot: SnapshotAssertion) -> None:
+def test_published_methods(snapshot):
     numbers, x, voters = dict[str, Any](), batch(), torch.tensor([0, 3, 5]).expand(2, 7, 3)
     for kind in PUBLISHED_METHODS:
         for positions in (False, True):
@@ -44,7 +43,7 @@ def test_published_methods(snapshot: SnapshotAssertion) -> None:
     assert numbers == snapshot.use_extension(ApprovedNumbers)
 
 
-def test_aim_and_comparisons(snapshot: SnapshotAssertion) -> None:
+def test_aim_and_comparisons(snapshot):
     numbers, nets = dict[str, Any](), dict[str, Any]()
     for kind in COMPARISONS:
         for reach in (1, 2):

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models import i3d
@@ -20,7 +19,7 @@ from models import i3d
 REFERENCE = Path(__file__).with_name("i3d_reference.npz")
 
 
-def synthetic_clip(frames: int) -> NDArray[np.uint8]:
+def synthetic_clip(frames):
     """(frames, 224, 224, 3): a square that moves over a changing ground, whole numbers only."""
     t, y, x, c = np.ogrid[0:frames, 0:224, 0:224, 0:3]
     ground = (x * y // 97 + 60 * c + 3 * t) % 256
@@ -28,7 +27,7 @@ def synthetic_clip(frames: int) -> NDArray[np.uint8]:
     return np.where(square, 255 - 40 * c, ground).astype(np.uint8)
 
 
-def to_tf(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_tf(state):
     """A state dict in the published layout: the inverse of `i3d.from_tf`, written out independently."""
     branches = {
         "b0": "Branch_0/Conv3d_0a_1x1",
@@ -56,7 +55,7 @@ def to_tf(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def network() -> i3d.I3D:
+def network():
     """A small-weight network with batch statistics that are not trivial."""
     torch.manual_seed(0)
     made = i3d.I3D(classes=7)
@@ -69,19 +68,19 @@ def network() -> i3d.I3D:
 
 
 @pytest.fixture(scope="module")
-def small() -> Tensor:
+def small():
     """(1, 3, 10, 32, 40): sides that are no multiples of each other."""
     return torch.rand(1, 3, 10, 32, 40, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def run(module: i3d.I3D, clip: Tensor) -> tuple[Tensor, Tensor]:
+def run(module, clip):
     """Logits and features, without gradients."""
     with torch.inference_mode():
         logits, features = module(clip)
     return logits, features
 
 
-def test_layouts_give_the_same_network(network: i3d.I3D, small: Tensor) -> None:
+def test_layouts_give_the_same_network(network, small):
     state = {key: value for key, value in network.state_dict().items() if "num_batches" not in key}
     from_torch = i3d.load(network.state_dict())
     from_tf = i3d.load(to_tf(state))
@@ -90,7 +89,7 @@ def test_layouts_give_the_same_network(network: i3d.I3D, small: Tensor) -> None:
     assert torch.equal(run(from_tf, small)[0], run(network, small)[0])
 
 
-def test_folding_keeps_the_function(network: i3d.I3D, small: Tensor) -> None:
+def test_folding_keeps_the_function(network, small):
     plain = run(network, small)
     folded = i3d.load(network.state_dict()).fold()
     assert not any(isinstance(module, torch.nn.BatchNorm3d) for module in folded.modules())
@@ -98,7 +97,7 @@ def test_folding_keeps_the_function(network: i3d.I3D, small: Tensor) -> None:
         assert (one - other).abs().max() < 1e-5
 
 
-def test_same_padding_is_tensorflows() -> None:
+def test_same_padding_is_tensorflows():
     for size in (1, 2, 5, 8, 13, 112):
         for kernel, stride in ((3, 1), (3, 2), (2, 2), (7, 2), (1, 1)):
             before, after = i3d.same_padding(size, kernel, stride)
@@ -106,7 +105,7 @@ def test_same_padding_is_tensorflows() -> None:
             assert after - before in (0, 1)
 
 
-def test_pooling_by_axes_is_pooling_over_the_box() -> None:
+def test_pooling_by_axes_is_pooling_over_the_box():
     x = torch.rand(1, 2, 5, 9, 12, generator=torch.Generator().manual_seed(2))
     box = torch.nn.functional.max_pool3d(torch.nn.functional.pad(x, (0, 1, 1, 1, 1, 1)), 3, 2)
     assert torch.equal(i3d.max_pool(x, (3, 3, 3), (2, 2, 2)), box)
@@ -121,7 +120,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_foreign_tensors_are_refused(network: i3d.I3D, name: str) -> None:
+def test_foreign_tensors_are_refused(network, name):
     tensors = to_tf({key: value for key, value in network.state_dict().items() if "num_batches" not in key})
     if tensors.pop(f"params/{name}", None) is None:
         tensors[f"params/{name}"] = torch.zeros(1)

@@ -13,7 +13,7 @@ from models.losses import mean_squared_error, pairwise_logistic
 
 @given(st.integers(0, 999), st.integers(1, 9))
 @settings(max_examples=30, deadline=None)
-def test_losses_are_those_of_a_loop_over_what_counts(seed: int, batch: int) -> None:
+def test_losses_are_those_of_a_loop_over_what_counts(seed, batch):
     rng = np.random.default_rng(seed)
     predicted, target = rng.normal(size=(2, 3, batch))
     weight = (rng.random((3, batch)) < 0.7).astype(float)

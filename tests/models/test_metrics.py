@@ -18,7 +18,7 @@ pairs = st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=2, 
 
 @given(pairs)
 @settings(max_examples=200, deadline=None)
-def test_rank_correlations_equal_scipy(values: list[tuple[int, int]]) -> None:
+def test_rank_correlations_equal_scipy(values):
     a, b = np.array(values, dtype=float).T
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         assert math.isnan(metrics.spearman(a, b))
@@ -28,7 +28,7 @@ def test_rank_correlations_equal_scipy(values: list[tuple[int, int]]) -> None:
     assert metrics.kendall(a, b) == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-12)
 
 
-def test_averages_count_undefined_and_clipped() -> None:
+def test_averages_count_undefined_and_clipped():
     average = fold_average([1.0, 0.5, float("nan"), None, -1.0])
     assert (average.undefined, average.clipped) == (2, 2)
     assert average.fisher == pytest.approx(math.tanh(math.atanh(0.5) / 3))
@@ -37,7 +37,7 @@ def test_averages_count_undefined_and_clipped() -> None:
     assert math.isnan(metrics.arithmetic_average([float("nan")]))
 
 
-def test_errors() -> None:
+def test_errors():
     predicted, true = [1.0, 2.0, 4.0], [1.0, 3.0, 2.0]
     assert metrics.mse(predicted, true) == pytest.approx(5 / 3)
     assert metrics.mae(predicted, true) == pytest.approx(1.0)
@@ -47,10 +47,10 @@ def test_errors() -> None:
 
 
 @pytest.mark.parametrize(("predicted", "true"), [([1.0], [1.0, 2.0]), ([float("nan"), 1.0], [1.0, 2.0])])
-def test_unusable_pairs_are_refused(predicted: list[float], true: list[float]) -> None:
+def test_unusable_pairs_are_refused(predicted, true):
     with pytest.raises(ValueError, match=r"\w"):
         metrics.spearman(predicted, true)
 
 
-def test_equal_values_have_no_correlation_even_where_their_mean_rounds() -> None:
+def test_equal_values_have_no_correlation_even_where_their_mean_rounds():
     assert math.isnan(metrics.spearman([0.1, 0.1, 0.1], [1, 2, 3]))

@@ -25,25 +25,25 @@ KINDS = list(PUBLISHED_METHODS)
 STEPS, FEATURES = 6, 5
 
 
-def dropout(members: int, rows: int) -> MemberDropout:
+def dropout(members, rows):
     return MemberDropout([np.random.Generator(np.random.SFC64(i)) for i in range(members)], [rows] * members)
 
 
-def batch(members: int = 2, rows: int = 7, judges: int = 3) -> LabelledSteps:
+def batch(members=2, rows=7, judges=3):
     generator = torch.Generator().manual_seed(1)
     score = 10 * torch.rand(rows, generator=generator).expand(members, -1)
     steps = torch.randn(members, rows, STEPS, FEATURES, generator=generator)
     return LabelledSteps(steps, score, score.unsqueeze(-1).expand(-1, -1, judges).clone())
 
 
-def started(kind: str, members: int = 2, **settings: float) -> object:
+def started(kind, members=2, **settings):
     net = build_published(PublishedConfig(kind, width=16, **settings), FEATURES, 3, Layers(members))  # type: ignore[arg-type]
     net.start([torch.Generator().manual_seed(i) for i in range(members)], batch().score[0])
     return net
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: str) -> None:
+def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind):
     x, partners, voters = batch(), torch.arange(6, -1, -1).expand(2, -1), torch.zeros(2, 7, 3, dtype=torch.long)
     stack = started(kind)
     loss = stack.loss(x, partners, dropout(2, 7))
@@ -60,7 +60,7 @@ def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: str)
     torch.testing.assert_close(single[0], predicted[0])
 
 
-def test_target_distributions_sum_to_one_with_the_score_as_mean() -> None:
+def test_target_distributions_sum_to_one_with_the_score_as_mean():
     net = started("usdl")
     assert isinstance(net, Usdl)
     scores = torch.tensor([0.0, 3.21, 10.0])
@@ -71,7 +71,7 @@ def test_target_distributions_sum_to_one_with_the_score_as_mean() -> None:
     torch.testing.assert_close(deviation, torch.full((3,), 0.5), atol=1e-2, rtol=0)
 
 
-def published_groups(scores: list[float], groups: int, score_range: float) -> list[tuple[float, float]]:
+def published_groups(scores, groups, score_range):
     """Bounds as published: the i-th of the positive half begins at a difference, the last ends at the score range."""
     apart = sorted(abs(score - other) for i, score in enumerate(scores) for other in scores[i + 1 :])
     half = groups // 2
@@ -80,9 +80,7 @@ def published_groups(scores: list[float], groups: int, score_range: float) -> li
     return [(-high, -low) for low, high in reversed(upper)] + upper
 
 
-def published_loss(
-    bounds: list[tuple[float, float]], logs: torch.Tensor, places: torch.Tensor, apart: list[float]
-) -> float:
+def published_loss(bounds, logs, places, apart):
     """The loss of one order as published: mean over the rows of -log p, and means by group of the squared error."""
     total, errors = 0.0, [list[float]() for _ in bounds]
     for row, difference in enumerate(apart):
@@ -95,7 +93,7 @@ def published_loss(
 
 
 @pytest.mark.parametrize("round_scores", [True, False])
-def test_the_loss_of_core_is_the_published_one(round_scores: bool) -> None:
+def test_the_loss_of_core_is_the_published_one(round_scores):
     """With round scores, many differences equal a bound, and rounding must not move them to another group."""
     rng = np.random.default_rng(3)
     scores = rng.integers(1, 15, 24).astype(float) if round_scores else rng.uniform(0, 15, 24)  # of 15 points
@@ -111,7 +109,7 @@ def test_the_loss_of_core_is_the_published_one(round_scores: bool) -> None:
     assert float(net.tree_loss(logs, places, apart)[0]) == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss() -> None:
+def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss():
     net = started("core")
     assert isinstance(net, Core)
     logs, _ = net.tree(torch.randn(2, 4, net.relation_width()))
@@ -125,8 +123,8 @@ def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss() -> Non
     torch.testing.assert_close(net.decode(certain, place), differences)
 
 
-def test_order_is_free_for_centres_in_order_and_costs_otherwise() -> None:
-    def order(attention: torch.Tensor) -> tuple[list[float], float]:
+def test_order_is_free_for_centres_in_order_and_costs_otherwise():
+    def order(attention):
         late, width = order_terms(attention.expand(2, 3, 1, 3, 8), 1.0)
         assert late.shape == (2, 3, 1, 4)
         return late[0, 0, 0].tolist(), float(width[0, 0, 0])
@@ -136,7 +134,7 @@ def test_order_is_free_for_centres_in_order_and_costs_otherwise() -> None:
     assert order(torch.full((3, 8), 1 / 8)) == ([0.0, 1.0, 1.0, 0.0], 2.0)  # all centres at 4.5
 
 
-def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights() -> None:
+def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights():
     swapped = torch.eye(STEPS)[[3, 1, 2, 4]].expand(2, 7, 1, 4, STEPS)  # centres 4, 2, 3, 5 of 6
     for kind, expected in (("tpt", 0.2 + 5.2 + 2.2 + 1.2 + 2.2), ("rica2", 0.05 * 3.0 / 3)):
         net = started(kind)
@@ -147,6 +145,6 @@ def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights() -> None:
         torch.testing.assert_close(loss, torch.full((2,), expected))
 
 
-def test_musdl_without_judges_is_refused() -> None:
+def test_musdl_without_judges_is_refused():
     with pytest.raises(ValueError, match="single judges"):
         build_published(PublishedConfig("musdl"), FEATURES, 0, Layers(1))

@@ -12,26 +12,26 @@ from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, ren
 BOX = (0, 0, 26, WIDTH)
 
 
-def shifted(pan_x: float, pan_y: float, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def shifted(pan_x, pan_y, seed=0):
     scene, rng = background(seed), np.random.default_rng(seed)
     frames = [render(scene, motion, noise=1.0, rng=rng) for motion in (CameraMotion(), CameraMotion(pan_x, pan_y))]
     return pyramid(frames[0]), pyramid(frames[1])
 
 
-def zeros(box: tuple[int, int, int, int]) -> np.ndarray:
+def zeros(box):
     return np.zeros((2, box[2] - box[0], box[3] - box[1]), np.float32)
 
 
 @pytest.mark.parametrize("box", [BOX, (230, 0, 256, WIDTH), (26, 0, 230, 26), (27, 313, 231, 339)])
 @pytest.mark.parametrize(("pan", "start"), [((0.8, -0.5), (0, 0)), ((9.0, -6.0), (8.2, -5.2))])
-def test_a_shift_is_found(box: tuple[int, int, int, int], pan: tuple[float, float], start: tuple[float, float]) -> None:
+def test_a_shift_is_found(box, pan, start):
     """A small one from zero, a large one from a rough start."""
     begin, ones = zeros(box) + np.array(start, np.float32)[:, None, None], np.ones(zeros(box).shape[1:], np.float32)
     flow = rectangle_flow(*shifted(*pan), box, begin, ones, epsilon=0.002)
     assert np.median(flow, axis=(1, 2)) == pytest.approx(pan, abs=0.05)
 
 
-def test_masked_pixels_have_no_influence() -> None:
+def test_masked_pixels_have_no_influence():
     first, second = shifted(0.7, 0.0)
     still = [level.copy() for level in second]
     for k, level in enumerate(still):  # the right half stays, as a graphic would
@@ -44,7 +44,7 @@ def test_masked_pixels_have_no_influence() -> None:
     assert np.median(plain[0, :, WIDTH // 2 + 12 :]) == pytest.approx(0.0, abs=0.02)
 
 
-def test_agrees_with_opencv_on_the_same_pictures() -> None:
+def test_agrees_with_opencv_on_the_same_pictures():
     cv2 = pytest.importorskip("cv2")
     if not hasattr(cv2, "optflow"):
         pytest.skip("this OpenCV has no contrib modules")
@@ -60,7 +60,7 @@ def test_agrees_with_opencv_on_the_same_pictures() -> None:
     assert np.median(error) < 1.2 * np.median(theirs)
 
 
-def test_gain_and_offset_are_taken_off() -> None:
+def test_gain_and_offset_are_taken_off():
     first, second = shifted(0.6, 0.3)
     brighter = [level * np.float32(1.1) + np.float32(12) for level in second]
     flow = rectangle_flow(first, brighter, BOX, zeros(BOX), np.ones((26, WIDTH), np.float32), light=(1.1, 12.0))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -18,7 +16,7 @@ FLAGS += ["--disable-sync", "--no-first-run", "--in-process-gpu"]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser():
     """One headless Chromium for all tests of a module."""
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as p:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +21,7 @@ VIEWS = ((1280, "light"), (390, "dark"))
 
 
 @pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+def axe(tmp_path_factory):
     """The script of axe-core."""
     folder, npm = tmp_path_factory.mktemp("axe"), shutil.which("npm")
     if npm is None:
@@ -40,7 +37,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def pages(tmp_path_factory):
     """Addresses of the pages by name."""
     folder = tmp_path_factory.mktemp("pages")
     data = report_samples.report(folder, count=2)
@@ -54,7 +51,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: (folder / f"{name}.html").as_uri() for name in made}
 
 
-def faults(tab: Any, axe: str) -> list[str]:
+def faults(tab, axe):
     """Serious and critical faults of the page, one line each."""
     tab.evaluate(axe)
     violations = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
@@ -66,7 +63,7 @@ def faults(tab: Any, axe: str) -> list[str]:
     ]
 
 
-def views(browser: Any, address: str) -> Iterator[Any]:
+def views(browser, address):
     """The page, wide and light, then narrow and dark; its security policy is off, since it would refuse axe."""
     with opened(browser, address, bypass_csp=True, reduced_motion="reduce") as tab:
         for width, scheme in VIEWS:
@@ -76,7 +73,7 @@ def views(browser: Any, address: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("name", ["report", "comparison", "evaluation"])
-def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, str], name: str) -> None:
+def test_a_page_has_no_serious_fault(browser, axe, pages, name):
     for tab in views(browser, pages[name]):
         tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         tab.evaluate("document.querySelector('[data-do=compare]')?.click()")
@@ -86,7 +83,7 @@ def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, st
         assert faults(tab, axe) == []
 
 
-def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path: Path) -> None:
+def test_the_page_of_serve_has_no_serious_fault(browser, axe, tmp_path):
     pytest.importorskip("uvicorn")
     pytest.importorskip("fastapi")
     from tests.pipeline.serve.test_serve_flow import GO_ON, reached, running, upload
@@ -104,7 +101,7 @@ def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path
         GO_ON.set()
 
 
-def test_a_planted_fault_is_found(browser: Any, axe: str, pages: dict[str, str]) -> None:
+def test_a_planted_fault_is_found(browser, axe, pages):
     tab = next(views(browser, pages["evaluation"]))
     tab.evaluate("document.querySelector('main').append(document.createElement('button'))")
     assert [line.split(":")[0] for line in faults(tab, axe)] == ["critical"]

@@ -16,14 +16,14 @@ from pipeline.observer import Progress
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def now(monkeypatch):
     """The time that the clock shows."""
     shown = [0.0]
     monkeypatch.setattr(observer.time, "monotonic", lambda: shown[0])
     return shown
 
 
-def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now: list[float]) -> None:
+def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now):
     progress = Progress("videos")
     progress.plan({"a": 300, "b": 100}, 1)
     assert str(progress) == "videos: 1 of 3 done, 2 left; 0% of the work, time left not known yet"
@@ -41,7 +41,7 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now: l
     )
 
 
-def test_resumed_steps_count_from_where_they_began(now: list[float]) -> None:
+def test_resumed_steps_count_from_where_they_began(now):
     progress = Progress("epochs")
     progress.advance(200, 300)
     now[0] += 10
@@ -49,12 +49,12 @@ def test_resumed_steps_count_from_where_they_began(now: list[float]) -> None:
     assert str(progress) == "epochs: 210 of 300 done, 90 left; 10% of the work, about 2 min left"
 
 
-def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_lines_come_in_time(monkeypatch):
     shown = Console(file=io.StringIO(), width=200)
     monkeypatch.setattr(terminal, "console", lambda _: shown)
     monkeypatch.setattr(terminal, "LINE_SECONDS", 0.1)
 
-    def lines(least: int) -> list[str]:
+    def lines(least):
         """All lines, once there are so many."""
         end = time.monotonic() + 60
         while len(said := shown.file.getvalue().splitlines()) < least:  # type: ignore[attr-defined]
@@ -70,7 +70,7 @@ def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) 
     assert after == "epochs: 1 of 4 done, 3 left; 0% of the work, time left not known yet"
 
 
-def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch):
     bars = Console(file=io.StringIO(), width=200, force_terminal=True)
     monkeypatch.setattr(terminal, "console", lambda _: bars)
     with terminal.ShownProgress("trainings") as progress:
@@ -85,7 +85,7 @@ def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatc
     assert "1 of 2 done, 1 failed, 0 left" in shown
 
 
-def test_no_time_left_before_a_share_or_some_minutes(now: list[float]) -> None:
+def test_no_time_left_before_a_share_or_some_minutes(now):
     progress = Progress("epochs")
     progress.advance(0, 1000)
     progress.advance(30, 1000)
@@ -98,12 +98,12 @@ def test_no_time_left_before_a_share_or_some_minutes(now: list[float]) -> None:
     assert progress.time_left() == "about 16 min left"
 
 
-def test_nothing_is_confirmed_where_nobody_can_be_asked() -> None:
+def test_nothing_is_confirmed_where_nobody_can_be_asked():
     assert not observer.Observer().confirm("Delete?")
     assert not terminal.Terminal().confirm("Delete?"), "pytest gives no terminal"
 
 
-def test_the_table_of_flagged_videos_ends_with_how_many_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_flagged_videos_ends_with_how_many_follow(monkeypatch):
     shown = Console(file=io.StringIO(), width=100, markup=False)
     monkeypatch.setattr(terminal, "console", lambda _: shown)
     flag = Flag("warn", "too short", "The video has 0.3 s.")

@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
-from pipeline.train.feature_set import ARRAYS, FeatureSet, feature_set
+from pipeline.train.feature_set import ARRAYS, feature_set
 from tests.helpers.made_features import made_features
 from tests.helpers.tampering import damaged_bytes, retyped
 
@@ -39,18 +39,18 @@ FIRST_NOT_FINITE = 5
 
 
 @pytest.fixture(autouse=True)
-def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_sync(monkeypatch):
     """Hundreds of files are written, none of which need survive a power cut."""
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.fixture(scope="module")
-def features() -> FeatureSet:
+def features():
     return made_features(12, steps=4, channels=3, scene=4, trial=2)
 
 
 @pytest.fixture(scope="module")
-def models(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def models(features, tmp_path_factory):
     """A calibrated run `alone`, and `combined` with a regression, which takes most of the time to read."""
     folder = tmp_path_factory.mktemp("models")
     recipe, network = TrainConfig(networks=2, epochs=4), AimConfig(width=4, regression_width=4)
@@ -61,12 +61,12 @@ def models(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> di
     return {path.name: path for path in folder.iterdir()}
 
 
-def is_combinations(name: str) -> bool:
+def is_combinations(name):
     """Whether only a combination has this tensor, or this entry of a description."""
     return "combination" in name
 
 
-def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[str, Array]], None]) -> None:
+def repacked(path, target, change):
     """Write a pack with another header or other arrays, and hashes that fit them."""
     stored = store.read(path)
     header, arrays = copy.deepcopy(dict(stored.header)), dict(stored.output.arrays)
@@ -74,7 +74,7 @@ def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[st
     store.write(target, header, StageOutput(arrays, stored.output.quality))
 
 
-def use(folder: Path, features: FeatureSet) -> None:
+def use(folder, features):
     """Load a run and predict, as `score` does."""
     loaded = TrainedModel.load(folder)
     made = loaded.predict(replace(features, stages=loaded.stages))
@@ -83,7 +83,7 @@ def use(folder: Path, features: FeatureSet) -> None:
         loaded.calibration.novelty.ratios(features)
 
 
-def outcome(act: Callable[[], Any], about: str) -> bool:
+def outcome(act, about):
     """Whether `act` succeeds; an `AimError` must have one line, and every other exception fails the test."""
     try:
         act()
@@ -97,7 +97,7 @@ def outcome(act: Callable[[], Any], about: str) -> bool:
     return False
 
 
-def damaged_file(path: Path, act: Callable[[], Any], then: Callable[[], Any] = lambda: None) -> tuple[int, int]:
+def damaged_file(path, act, then=lambda: None):
     """How many damages of a file `act` refuses, and how many change it. `then` runs after each of them."""
     content = path.read_bytes()
     changes = [damaged for damaged in damaged_bytes(content) if damaged != content]
@@ -111,11 +111,11 @@ def damaged_file(path: Path, act: Callable[[], Any], then: Callable[[], Any] = l
     return refused, len(changes)
 
 
-def test_tampered_files(models: dict[str, Path], features: FeatureSet, tmp_path: Path) -> None:
+def test_tampered_files(models, features, tmp_path):
     one, folder, covered = features.take([0]), tmp_path / "run", 0
     shutil.copytree(models["combined"], folder)
 
-    def used() -> None:
+    def used():
         use(folder, one)
 
     used()
@@ -134,13 +134,13 @@ def test_tampered_files(models: dict[str, Path], features: FeatureSet, tmp_path:
         (tmp_path / name).rename(folder / name)
 
 
-def changed_entries(values: dict[str, Any], chosen: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
+def changed_entries(values, chosen):
     """Copies of values in each of which one of the chosen entries is changed."""
     others = {name: value for name, value in values.items() if not chosen(name)}
     yield from ({**others, **one} for one in retyped({n: v for n, v in values.items() if chosen(n)}))
 
 
-def test_tampered_descriptions(models: dict[str, Path], features: FeatureSet, tmp_path: Path) -> None:
+def test_tampered_descriptions(models, features, tmp_path):
     one, cases, refused = features.take([0]), 0, 0
     for name, chosen in (("alone", bool), ("combined", is_combinations)):
         folder = Path(shutil.copytree(models[name], tmp_path / name))
@@ -159,9 +159,7 @@ def test_tampered_descriptions(models: dict[str, Path], features: FeatureSet, tm
 @pytest.mark.parametrize(
     ("name", "chosen"), [("alone", bool), ("combined", is_combinations)], ids=["alone", "combined"]
 )
-def test_tampered_tensors(
-    models: dict[str, Path], features: FeatureSet, tmp_path: Path, name: str, chosen: Callable[[str], bool]
-) -> None:
+def test_tampered_tensors(models, features, tmp_path, name, chosen):
     one, whole = features.take([0]), load_file(models[name] / "model.safetensors")
     folder = Path(shutil.copytree(models[name], tmp_path / "run"))
     for key in filter(chosen, whole):
@@ -187,7 +185,7 @@ def test_tampered_tensors(
             assert not good or lacking or number < FIRST_NOT_FINITE, f"{key}, {number}: no finite numbers, and loaded"
 
 
-def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
+def test_tampered_packs(features, tmp_path):
     pack, target = tmp_path / "pack.h5", tmp_path / "tampered.h5"
     write_pack(pack, features)
     damaged_file(pack, lambda: read_pack(pack))
@@ -196,7 +194,7 @@ def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
     fields = ("stage", "stage_version", "settings", "records")
     for number, values in enumerate(retyped({name: shortened[name] for name in fields})):
 
-        def change(old: dict[str, Any], _: dict[str, Array], values: dict[str, Any] = values) -> None:
+        def change(old, _, values=values):
             old.clear()
             old.update(values)
             if isinstance(values.get("records"), list) and values["records"]:
@@ -224,14 +222,14 @@ def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
     assert len(read_pack(pack)) == len(features)
 
 
-def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
+def test_tampered_caches(features, tmp_path):
     one = features.take([0])
     values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS} | {"bounds": np.zeros((4, 2))}
     specs = Timesteps.arrays
     arrays = {n: Array(v, specs[n].dims, specs[n].unit, "", specs[n].names) for n, v in values_of.items()}
     parts, record = KeyParts("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
 
-    def use_cache() -> None:
+    def use_cache():
         cache = Cache(tmp_path / "cache")
         try:
             cache.freshness(parts, "a.mp4")
@@ -259,7 +257,7 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         assert outcome(use_cache, f"failure {number}")
 
 
-def test_labels_too_large_to_compute_with_are_named(features: FeatureSet) -> None:
+def test_labels_too_large_to_compute_with_are_named(features):
     labels = replace(features.records[0].labels, score=1e308)  # type: ignore[type-var]
     records = (replace(features.records[0], labels=labels), *features.records[1:])
     with pytest.raises(DataError, match="too large for a score"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,21 +14,21 @@ from synthetic.rendering import Options
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory):
     """Two dives, short and small."""
     folder = tmp_path_factory.mktemp("dives")
     render_dives(folder, 2, 5, frames=20, size=(224, 128))
     return folder
 
 
-def test_equal_seed_gives_equal_bytes(made: Path, tmp_path: Path) -> None:
+def test_equal_seed_gives_equal_bytes(made, tmp_path):
     render_dives(tmp_path, 2, 5, frames=20, size=(224, 128))
     first, second = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*.*")} for f in (made, tmp_path))
     assert first == second
     assert len(first) == 2 + 2 + 1
 
 
-def test_labels_follow_the_formula(made: Path) -> None:
+def test_labels_follow_the_formula(made):
     with (made / "labels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == COLUMNS
@@ -41,12 +40,12 @@ def test_labels_follow_the_formula(made: Path) -> None:
         assert (len(times), frame.image.shape) == (20, (128, 224, 3))
 
 
-def test_longer_data_set_contains_the_shorter_one() -> None:
+def test_longer_data_set_contains_the_shorter_one():
     short, long = plan_dives(5, 3), plan_dives(9, 3)
     assert [(dive.shape, dive.scores) for dive in short] == [(dive.shape, dive.scores) for dive in long[:5]]
 
 
-def test_keypoints_are_on_the_drawn_bodies() -> None:
+def test_keypoints_are_on_the_drawn_bodies():
     film = film_of(plan_dives(3, 0)[1], Options(frames=50))
     for index, image in enumerate(film.frames()):
         if index % 10:

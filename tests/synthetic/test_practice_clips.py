@@ -17,16 +17,15 @@ from models.metrics import spearman
 from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command
 from synthetic import practice_clips
-from synthetic.dives import Dive, plan_dives
+from synthetic.dives import plan_dives
 from synthetic.practice_clips import NEW, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs
-from synthetic.rendering import Options
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory):
     """The clips that the command makes: small files in place of films, which test_dives.py renders."""
 
-    def write_file(dive: Dive, path: Path, options: Options) -> None:
+    def write_file(dive, path, options):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{dive.scores} {options}")
 
@@ -38,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def printed_by(*words: str) -> list[str]:
+def printed_by(*words):
     """The lines that `python -m synthetic` prints."""
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed:
         patch.setattr("sys.argv", ["synthetic", *words])
@@ -46,9 +45,7 @@ def printed_by(*words: str) -> list[str]:
     return printed.getvalue().splitlines()
 
 
-def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_theirs(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_theirs(folder, tmp_path):
     listing = list_records("folder", folder / "videos")
     assert (listing.problems, sorted(record.name for record in listing.records)) == ((), sorted(VIDEOS))
     assert sorted(record.name for record in find_videos([folder / "new"]).records) == sorted(NEW)
@@ -76,9 +73,7 @@ def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_thei
         assert all(fingerprint_file(videos / "thursday/dan_4.mp4") not in question for question in added)
 
 
-def test_commands_name_the_next_one(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_name_the_next_one(folder, tmp_path, monkeypatch, capsys):
     videos = Path(shutil.copytree(folder / "videos", tmp_path / "videos"))
     assert printed_by("answers", str(videos)) == [f"{videos}/ratings: 84 answers of the synthetic raters eva and finn"]
     made = str(tmp_path / "JIGSAWS")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from data.datasets.jigsaws_kinematics import parse_kinematics
 from data.datasets.listing import list_records
@@ -16,11 +13,11 @@ from synthetic.tiny_jigsaws import make_jigsaws, official_trials
 
 
 @pytest.fixture(scope="module")
-def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def jigsaws(tmp_path_factory):
     return make_jigsaws(tmp_path_factory.mktemp("made"), trials=4, rows=45)
 
 
-def test_synthetic_jigsaws_has_the_official_layout_and_its_traps(jigsaws: Path) -> None:
+def test_synthetic_jigsaws_has_the_official_layout_and_its_traps(jigsaws):
     listing = list_records("jigsaws", jigsaws)
     assert len(listing.records) == 3 * 4 * 2
     assert listing.problems == ()
@@ -35,7 +32,7 @@ def test_synthetic_jigsaws_has_the_official_layout_and_its_traps(jigsaws: Path) 
     assert [len(official_trials(task)) for task in ("Suturing", "Needle_Passing", "Knot_Tying")] == [39, 28, 36]
 
 
-def planted(symmetric: bool, count: int = 200) -> tuple[NDArray[np.float64], ...]:
+def planted(symmetric, count=200):
     """Mean leader and follower (performance, channel) and quality of many performances."""
     relation = Relation.draw(6, 0, symmetric=symmetric)
     quality = np.linspace(0, 1, count)
@@ -44,7 +41,7 @@ def planted(symmetric: bool, count: int = 200) -> tuple[NDArray[np.float64], ...
     return leader, follower, quality
 
 
-def explained(*parts: NDArray[np.float64]) -> float:
+def explained(*parts):
     """Share of the quality's variance that a linear fit on the first half explains on the second."""
     *features, quality = parts
     inputs = np.concatenate([*features, np.ones((len(quality), 1))], axis=1)
@@ -55,7 +52,7 @@ def explained(*parts: NDArray[np.float64]) -> float:
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_only_both_agents_together_show_the_quality(symmetric: bool) -> None:
+def test_only_both_agents_together_show_the_quality(symmetric):
     """Their plain difference shows it only where the roles are equal."""
     leader, follower, quality = planted(symmetric)
     assert explained(leader, follower, quality) > 0.9

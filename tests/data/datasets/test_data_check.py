@@ -7,11 +7,8 @@ import json
 import pickle
 import shutil
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 from typer.testing import CliRunner
 
 from data.datasets import listing
@@ -25,15 +22,13 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa, make_unlv
 
 
-def publish(monkeypatch: pytest.MonkeyPatch, kind: str, **fields: Any) -> None:
+def publish(monkeypatch, kind, **fields):
     """Change the known counts or hashes of a published set."""
     monkeypatch.setattr(listing, "KINDS", {**KINDS, kind: replace(KINDS[kind], **fields)})
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind != "fis-v"])
-def test_a_synthetic_set_is_recognised_and_compared_with_the_published_one(
-    kind: str, tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_a_synthetic_set_is_recognised_and_compared_with_the_published_one(kind, tmp_path, snapshot):
     root = PUBLISHED[kind](tmp_path / "set", frames=8)
     assert kind_of(root) == kind_of(tmp_path) == (kind, root)
     done = CliRunner().invoke(app, ["data", "check", str(tmp_path), "--json"])
@@ -42,7 +37,7 @@ def test_a_synthetic_set_is_recognised_and_compared_with_the_published_one(
     assert {name: published for name, _, published in report["counts"] if published} == KINDS[kind].counts
 
 
-def test_hashes_decide_where_names_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashes_decide_where_names_do_not(tmp_path, monkeypatch):
     make_lists("fis-v", tmp_path / "skating", count=4, frames=2)
     path = tmp_path / "skating/train_dataset.txt"
     with pytest.raises(UsageError, match="shows no known layout"):
@@ -52,7 +47,7 @@ def test_hashes_decide_where_names_do_not(tmp_path: Path, monkeypatch: pytest.Mo
     assert kind_of(path.parent) == kind_of(tmp_path) == ("fis-v", path.parent)
 
 
-def test_a_published_copy_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_published_copy_is_complete(tmp_path, monkeypatch):
     make_lists("fis-v", tmp_path, count=4, frames=2)
     path = tmp_path / "train_dataset.txt"
     (tmp_path / "test_dataset.txt").write_text("")
@@ -67,7 +62,7 @@ def test_a_published_copy_is_complete(tmp_path: Path, monkeypatch: pytest.Monkey
     assert check_data("fis-v", tmp_path, {}).files == (("train_dataset.txt", "differs"),)
 
 
-def test_judges_that_do_not_give_the_score_are_named(tmp_path: Path) -> None:
+def test_judges_that_do_not_give_the_score_are_named(tmp_path):
     make_finediving(tmp_path, count=8, frames=12)
     for score in ("", "execution"):
         assert check_data("finediving", tmp_path, {"score": score}).doubts == ()
@@ -81,7 +76,7 @@ def test_judges_that_do_not_give_the_score_are_named(tmp_path: Path) -> None:
     assert "but the judges 9 9 9 give 86.4; the score is impossible" in doubt
 
 
-def dives(*lines: str) -> list[Record]:
+def dives(*lines):
     """Dives by lines of name, score, difficulty and the judges' scores."""
     made = []
     for name, *cells in map(str.split, lines):
@@ -91,7 +86,7 @@ def dives(*lines: str) -> list[Record]:
     return made
 
 
-def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt() -> None:
+def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt():
     good = dives("a 49.8 2 8 8.5 8 8.5 8.5", "b 48 2 6 7.5 8 8 8 8 9", "c 51 2 8 8.5 9")
     wrong = dives("d 50 2 8 8 8", "e 50 2 8 8 8")
     said = "d: score 50, but the judges 8 8 8 give 48; the judges' scores are off by 1"
@@ -100,12 +95,12 @@ def test_two_divers_count_by_six_tenths_and_other_rules_are_no_doubt() -> None:
 
 
 @pytest.mark.parametrize("odd", ["89.1 3.4 9 9 9", "71.4 3.4 9 9 9", "90.1 3.4 9 9 9", "90.65 3.4 9 9 9", "90.65 3.4"])
-def test_the_odd_one_of_score_difficulty_and_judges_is_named(odd: str, snapshot: SnapshotAssertion) -> None:
+def test_the_odd_one_of_score_difficulty_and_judges_is_named(odd, snapshot):
     whole = [f"{name} 54 2{judges}" for judges in (" 9 9 9", "") for name in "abc"]
     assert award_doubts(dives(*whole, f"x {odd}")) == snapshot
 
 
-def test_kinematics_of_another_length_than_the_video_are_a_doubt(tmp_path: Path) -> None:
+def test_kinematics_of_another_length_than_the_video_are_a_doubt(tmp_path):
     root = make_jigsaws(tmp_path, trials=2, rows=60)
     assert not [doubt for doubt in check_data("jigsaws", root, {}).doubts if "rows of kinematics" in doubt]
     path = sorted((root / "Suturing/kinematics/AllGestures").glob("*.txt"))[0]
@@ -115,7 +110,7 @@ def test_kinematics_of_another_length_than_the_video_are_a_doubt(tmp_path: Path)
     assert doubt.startswith(f"{path.stem}: {2 * rows} rows of kinematics for ")
 
 
-def test_unlv_is_complete_with_one_of_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlv_is_complete_with_one_of_its_folders(tmp_path, monkeypatch):
     make_unlv(tmp_path, count=4, frames=2)
     publish(monkeypatch, "unlv", counts={"diving": 4, "vault": 4})
     assert check_data("unlv", tmp_path, {}).ok
@@ -129,7 +124,7 @@ def test_unlv_is_complete_with_one_of_its_folders(tmp_path: Path, monkeypatch: p
     assert not check_data("unlv", tmp_path, {}).ok
 
 
-def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path: Path) -> None:
+def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path):
     make_mtl_aqa(tmp_path, count=4, frames=2)
     result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
     assert result.exit_code == 1
@@ -139,7 +134,7 @@ def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path: Path) ->
     assert "1412" in words
 
 
-def test_an_unreadable_copy_is_a_problem_and_several_sets_are_an_error(tmp_path: Path) -> None:
+def test_an_unreadable_copy_is_a_problem_and_several_sets_are_an_error(tmp_path):
     make_aqa7(tmp_path / "a", count=3, frames=2)
     (tmp_path / "a/Split_4/split_4_test_list.mat").unlink()
     report = check_data("aqa7", tmp_path / "a", {})

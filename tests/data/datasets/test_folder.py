@@ -21,7 +21,7 @@ SAME_FOLDER = settings(max_examples=200, deadline=None, suppress_health_check=[H
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path):
     for name in ("a.mp4", "day 1/b.mp4", "day 1/ä.avi"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def table(root: Path, text: str | bytes, name: str = "scores.csv") -> Path:
+def table(root, text, name="scores.csv"):
     (root / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return root / name
 
@@ -37,7 +37,7 @@ def table(root: Path, text: str | bytes, name: str = "scores.csv") -> Path:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize(("delimiter", "seven"), [(",", "7.5"), (";", "7,5"), ("\t", "7.5"), ("|", "7.5")])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_dialects_of_csv(root: Path, encoding: str, delimiter: str, seven: str, end: str) -> None:
+def test_dialects_of_csv(root, encoding, delimiter, seven, end):
     lines = [delimiter.join(line) for line in (("video", "score"), ("day 1\\ä.avi", seven), ("a.mp4", "1"))]
     table(root, end.join(lines).encode(encoding))
     a, _, c = list_folder(root).records
@@ -45,7 +45,7 @@ def test_dialects_of_csv(root: Path, encoding: str, delimiter: str, seven: str, 
     assert c.labels == Labels(score=7.5)
 
 
-def test_label_files_are_found_or_named(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_label_files_are_found_or_named(root, tmp_path_factory):
     table(root, "video,score\na.mp4,1\n")
     table(root, "video,score\na.mp4,2\n", "labels.csv")
     with pytest.raises(UsageError, match="several label files"):
@@ -57,7 +57,7 @@ def test_label_files_are_found_or_named(root: Path, tmp_path_factory: pytest.Tem
         list_folder(root, labels="other.csv")
 
 
-def test_the_table_of_kinds(root: Path) -> None:
+def test_the_table_of_kinds(root):
     assert len(list_records("folder", root).records) == 3
     with pytest.raises(UsageError, match="did you mean 'folder'"):
         list_records("foldr", root)
@@ -69,13 +69,13 @@ def test_the_table_of_kinds(root: Path) -> None:
 
 @SAME_FOLDER
 @given(st.lists(st.floats(-1e9, 1e9), min_size=3, max_size=3))
-def test_scores_survive_the_table_exactly(root: Path, scores: list[float]) -> None:
+def test_scores_survive_the_table_exactly(root, scores):
     names = ("a.mp4", "day 1/b.mp4", "day 1/ä.avi")
     table(root, "video,score\n" + "".join(f"{n},{s!r}\n" for n, s in zip(names, scores, strict=True)))
     assert [record.labels and record.labels.score for record in list_folder(root).records] == scores
 
 
-def test_an_address_that_is_also_a_local_path_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_is_also_a_local_path_is_refused(root, monkeypatch):
     """A folder called `file:` must not make the program read outside it."""
     monkeypatch.chdir(root)
     for name in ("file:/a.mp4", "s3:/bucket/a.mp4"):
@@ -89,14 +89,14 @@ def test_an_address_that_is_also_a_local_path_is_refused(root: Path, monkeypatch
     assert [record.path for record in find_videos([Path("file:")]).records] == [Path("file:/a.mp4")]
 
 
-def test_everything_that_is_left_out_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_that_is_left_out_is_reported(root, monkeypatch):
     """Unreadable folders, dangling links and pipes, with a table of scores too."""
     (root / "gone.mp4").symlink_to(root / "nothing.mp4")
     os.mkfifo(root / "pipe.mp4")
     (root / "closed").mkdir()
     scandir = os.scandir
 
-    def refusing(path: str) -> object:
+    def refusing(path):
         if str(path).endswith("closed"):
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
@@ -111,7 +111,7 @@ def test_everything_that_is_left_out_is_reported(root: Path, monkeypatch: pytest
         assert "closed: left out, the folder cannot be read (Permission denied)" in said
 
 
-def workbook(path: Path, *rows: list[object]) -> Path:
+def workbook(path, *rows):
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     for row in rows:
@@ -121,7 +121,7 @@ def workbook(path: Path, *rows: list[object]) -> Path:
 
 
 @pytest.mark.parametrize("name", ["scores.xlsx", "scores.csv"])
-def test_a_workbook_is_read_also_under_the_ending_csv(root: Path, name: str) -> None:
+def test_a_workbook_is_read_also_under_the_ending_csv(root, name):
     day = datetime(2026, 5, 31)
     rows = ["Video", "Score", "date", "note"], ["a.mp4", 7.5, day, "x"], [], ["day 1/b.mp4", 8, None, None]
     workbook(root / "book.xlsx", *rows).rename(root / name)
@@ -131,14 +131,14 @@ def test_a_workbook_is_read_also_under_the_ending_csv(root: Path, name: str) -> 
     assert f"{name}: column 'note' is not read (known: " in " ".join(listing.problems)
 
 
-def test_a_workbook_without_openpyxl_names_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workbook_without_openpyxl_names_what_to_install(root, monkeypatch):
     workbook(root / "scores.xlsx", ["video", "score"], ["a.mp4", 1])
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UsageError, match=r"pip install .*\[excel\]"):
         list_folder(root)
 
 
-def test_tables_beside_keypoint_files_are_no_performances(tmp_path: Path) -> None:
+def test_tables_beside_keypoint_files_are_no_performances(tmp_path):
     (tmp_path / "a.csv").write_text("")
     for name in ("labels.csv", "mine.csv", "scores.csv"):
         (tmp_path / name).write_text("video,score\na.csv,1\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +14,7 @@ ROW = " ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76))
 SAME_FOLDER = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def write(path: Path, content: str | bytes) -> Path:
+def write(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
 
@@ -27,7 +25,7 @@ def write(path: Path, content: str | bytes) -> Path:
     st.sampled_from([" ", "\t", "   "]),
     st.sampled_from(["\n", "\r\n", " \r\n  "]),
 )
-def test_kinematics_round_trip(tmp_path: Path, rows: list[list[float]], blank: str, end: str) -> None:
+def test_kinematics_round_trip(tmp_path, rows, blank, end):
     text = end.join(blank.join(repr(value) for value in row) for row in rows)
     np.testing.assert_array_equal(parse_kinematics(write(tmp_path / "k.txt", text)), np.array(rows))
 
@@ -38,7 +36,7 @@ def test_kinematics_round_trip(tmp_path: Path, rows: list[list[float]], blank: s
     st.integers(0, 75),
     st.sampled_from(["nan", "x", "0x1", "1,5", "1e999", "1_0", "\u0661"]),
 )
-def test_a_bad_cell_is_named_by_line_and_column(tmp_path: Path, row: int, column: int, bad: str) -> None:
+def test_a_bad_cell_is_named_by_line_and_column(tmp_path, row, column, bad):
     cells = [ROW.split() for _ in range(3)]
     cells[row][column] = bad
     path = write(tmp_path / "k.txt", "\n".join(" ".join(line) for line in cells) + "\n")

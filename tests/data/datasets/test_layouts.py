@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.datasets.listing import check_data, kind_of, list_records
 from data.errors import AimError, DataError, UsageError
 from data.leaks import audit
 from data.splits import fixed, kfold, make_folds
-from data.video import Record
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import PUBLISHED, make_unlv, write_book
 
@@ -32,14 +29,14 @@ LAYOUTS: dict[str, tuple[str, Files, tuple[Mapping[str, Any], ...]]] = {}
 """By name: the kind of set, its files, and the options with which it is listed."""
 
 
-def layout(name: str, kind: str, files: Files, *options: Mapping[str, Any], **forms: Files) -> None:
+def layout(name, kind, files, *options, **forms):
     """Enter a layout, or the same in several forms, each with other files."""
     for form, other in (forms or {"": {}}).items():
         title = " ".join(filter(None, (name, form.replace("_", " "))))
         LAYOUTS[title] = kind, {**files, **other}, options or ({},)
 
 
-def put(path: Path, content: Any) -> None:
+def put(path, content):
     """Write a file: a text, bytes, a matrix, the row or the lines of a workbook, or what is pickled."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, bytes):
@@ -59,7 +56,7 @@ def put(path: Path, content: Any) -> None:
         path.write_bytes(content.encode("utf-8", "surrogateescape"))
 
 
-def cell(text: str) -> Any:
+def cell(text):
     """The value of a cell of a workbook: a number, a text (in quotes where it looks like a number), or None."""
     try:
         return json.loads(text)
@@ -67,7 +64,7 @@ def cell(text: str) -> Any:
         return text or None
 
 
-def write_layout(name: str, root: Path) -> None:
+def write_layout(name, root):
     """Write the files of a layout."""
     root.mkdir(exist_ok=True)
     for path, content in LAYOUTS[name][1].items():
@@ -81,7 +78,7 @@ def write_layout(name: str, root: Path) -> None:
                 put(file, content)
 
 
-def shown(record: Record) -> str:
+def shown(record):
     """One line with all that a listing says of a performance."""
     labels, frames = record.labels, record.frames
     parts = [record.id, record.task, record.split or "no side"]
@@ -98,7 +95,7 @@ def shown(record: Record) -> str:
     return "; ".join(filter(None, parts))
 
 
-def said(kind: str, root: Path, options: Mapping[str, Any]) -> Iterator[str]:
+def said(kind, root, options):
     try:
         yield from map(shown, list_records(kind, root, **options).records)
         report = check_data(kind, root, dict(options))
@@ -111,7 +108,7 @@ def said(kind: str, root: Path, options: Mapping[str, Any]) -> Iterator[str]:
 AWARDS = [8.5, 8.5, 8.0, 8.5, 9.0, 8.5, 8.0]
 
 
-def mtl_dive(first: int, last: int, **more: Any) -> dict[str, Any]:
+def mtl_dive(first, last, **more):
     """An entry of MTL-AQA's annotations."""
     return {
         "primary_view": 0, "secondary_view": 0, "start_frame": first, "end_frame": last, "position": 3, "armstand": 0,
@@ -249,7 +246,7 @@ layout(
 TRAIN, TEST = [[1, 1, 8150], [1, 2, 4500], [3, 7, 3975], [1, 1, 8150]], [[1, 3, 10260], [6, 91, 7566]]
 
 
-def listed(train: Any, test: Any = TEST, variable: str = "consolidated_{}_list") -> Files:
+def listed(train, test=TEST, variable="consolidated_{}_list"):
     """The two lists of AQA-7."""
     return {
         f"Split_4/split_4_{side}_list.mat": (variable.format(side), rows)
@@ -339,13 +336,13 @@ STAMPS = "\n\n6350000000000,\n6350000333333,\n6350000666666,\n"
 CLOCK, BOOK = f"Raw/TimeStamp{NAME}.csv", "Label/ClinicalAssessment_E_ID1{}.xlsx"
 
 
-def book(total: float = 40.5, subject: str = "E_ID1", exercise: int = 1, whole: bool = True) -> dict[str, Any]:
+def book(total=40.5, subject="E_ID1", exercise=1, whole=True):
     """The cells of a workbook."""
     parts = {"clinical PO Ex#1": 10.25, "clinical CF Ex#1": 30.25} if whole else {}
     return {"Subject ID": subject, f"clinical TS Ex#{exercise}": total, **parts}
 
 
-def exercise(person: str, files: Files) -> dict[str, Any]:
+def exercise(person, files):
     return {f"CG/Expert/{person}/Es1/{name}": content for name, content in files.items()}
 
 
@@ -383,7 +380,7 @@ layout(
 )  # fmt: skip
 
 
-def videos_of(text: str) -> Files:
+def videos_of(text):
     """A table, and the video that each row names, which nobody opens."""
     return {line.partition(",")[0]: "" for line in text.splitlines()[1:]} | {"labels.csv": text.rstrip("\n")}
 
@@ -479,7 +476,7 @@ for form, text in TABLES.items():
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_layout_is_listed_as_approved(tmp_path: Path, name: str, snapshot: SnapshotAssertion) -> None:
+def test_a_layout_is_listed_as_approved(tmp_path, name, snapshot):
     kind, _, options = LAYOUTS[name]
     root = tmp_path / "set"
     write_layout(name, root)
@@ -492,7 +489,7 @@ def test_a_layout_is_listed_as_approved(tmp_path: Path, name: str, snapshot: Sna
     assert "\n".join(lines).replace(str(root), "ROOT") == snapshot
 
 
-def test_a_skater_is_on_one_side_of_a_split_of_ours_and_the_official_one_is_audited(tmp_path: Path) -> None:
+def test_a_skater_is_on_one_side_of_a_split_of_ours_and_the_official_one_is_audited(tmp_path):
     write_layout("fis v with skaters", tmp_path)
     records = list_records("fis-v", tmp_path).records
     assert audit(fixed(records), records).shared == {"subject": 2}, "the skaters of 1 and 5, and of 3 and 4"
@@ -500,14 +497,14 @@ def test_a_skater_is_on_one_side_of_a_split_of_ours_and_the_official_one_is_audi
         assert ("videos/1.mp4" in fold.test) == ("videos/5.mp4" in fold.test)
 
 
-def test_the_folder_of_one_task_of_jigsaws_names_the_one_above(tmp_path: Path) -> None:
+def test_the_folder_of_one_task_of_jigsaws_names_the_one_above(tmp_path):
     write_layout("jigsaws whole", tmp_path)
     with pytest.raises(UsageError, match="Give the folder above Suturing"):
         list_records("jigsaws", tmp_path / "Suturing")
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
-def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tmp_path: Path) -> None:
+def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind, tmp_path):
     with pytest.raises(AimError, match=r"dataset\.score is one of"):
         list_records(kind, tmp_path, score="total_nonsense")
     with pytest.raises(AimError) as caught:
@@ -516,7 +513,7 @@ def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tm
     assert caught.value.fix
 
 
-def test_a_set_without_a_split_names_the_protocol_to_use(tmp_path: Path) -> None:
+def test_a_set_without_a_split_names_the_protocol_to_use(tmp_path):
     write_layout("raw workbooks of mtl aqa whole", tmp_path)
     records = list_records("mtl-aqa", tmp_path).records
     with pytest.raises(DataError, match="protocol=kfold"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from data.datasets.listing import check_data
@@ -11,13 +9,13 @@ from tests.data.test_reader_contract import FOLDS, SETS
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def made(tmp_path_factory):
     """One set of every kind."""
     return {kind: make(tmp_path_factory.mktemp(kind)) for kind, make in SETS.items()}
 
 
 @pytest.mark.parametrize("kind", sorted({*SETS} - {"folder"}))  # a folder may have no table
-def test_the_problem_line_of_a_missing_file_names_its_performance(made: dict[str, Path], kind: str) -> None:
+def test_the_problem_line_of_a_missing_file_names_its_performance(made, kind):
     root = made[kind]
     whole = check_data(kind, root, {})
     # Transcriptions and judges' scores are optional. The angles of m01_s03_e01 are missing anyway.
@@ -40,7 +38,7 @@ def test_the_problem_line_of_a_missing_file_names_its_performance(made: dict[str
     assert check_data(kind, root, {}) == whole
 
 
-def test_a_copy_has_one_of_the_names_of_an_annotation(tmp_path: Path) -> None:
+def test_a_copy_has_one_of_the_names_of_an_annotation(tmp_path):
     """MTL-AQA's annotation has three names; a copy with one of them lacks none."""
     report = check_data("mtl-aqa", SETS["mtl-aqa"](tmp_path / "set"), {})
     lists = ["train_split_0.pkl", "test_split_0.pkl"]

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.datasets.jigsaws import list_jigsaws
 from data.datasets.phase_marks import phases_of, with_phases
 from data.errors import UsageError
 from data.video import Listing, Phase, Record
 from data.video.video_search import find_videos
-from tests.helpers.object_store import Bucket
 
 FILES = Path(__file__).parent / "phase_files"
 OF_TOOLS = sorted(path.name for path in FILES.iterdir() if path.suffix != ".md")
 
 
-def text(name: str, *changes: tuple[str, str]) -> str:
+def text(name, *changes):
     """The text of a file of a tool after changes."""
     content = (FILES / name).read_text("utf-8")
     for old, new in changes:
@@ -33,12 +30,12 @@ def text(name: str, *changes: tuple[str, str]) -> str:
 
 
 @pytest.fixture
-def dive(tmp_path: Path, make_video: Callable[..., Path]) -> Record:
+def dive(tmp_path, make_video):
     return Record("day/a.mp4", make_video(tmp_path / "a.mp4", frames=75, rate=25))
 
 
 @pytest.mark.parametrize("name", OF_TOOLS)
-def test_files_of_all_tools_give_the_same_phases(name: str, dive: Record) -> None:
+def test_files_of_all_tools_give_the_same_phases(name, dive):
     records = (dive, Record("b.mp4", None))
     listing = with_phases(Listing(records), FILES / name)
     assert listing.problems == ()
@@ -85,9 +82,7 @@ CASES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_fault_is_one_line_and_the_rest_keeps_its_phases(
-    name: str, dive: Record, tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
+def test_each_fault_is_one_line_and_the_rest_keeps_its_phases(name, dive, tmp_path, snapshot):
     place = tmp_path / "marks"
     place.mkdir()
     for file, content in CASES[name].items():
@@ -98,7 +93,7 @@ def test_each_fault_is_one_line_and_the_rest_keeps_its_phases(
     assert "\n".join(lines).replace(str(place), "MARKS") == snapshot
 
 
-def test_which_videos_a_name_means(tmp_path: Path) -> None:
+def test_which_videos_a_name_means(tmp_path):
     """None where it fits two; both views of a trial; an exact name before a similar one."""
     (tmp_path / "a.txt").write_text(GOOD)
     (tmp_path / "p.csv").write_text(f"{HEAD}a.mp4,run,0,\n")
@@ -114,7 +109,7 @@ def test_which_videos_a_name_means(tmp_path: Path) -> None:
         assert listing.problems == ((f"{tmp_path}/a.txt: 'a' fits several videos",) if records is two else ())
 
 
-def test_frames_and_another_rate_follow_the_video(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+def test_frames_and_another_rate_follow_the_video(tmp_path, make_video):
     """A player of a container at 10 frames per second shows frame 20 at 2 s; in life, at 25, it was at 0.8 s."""
     video = make_video(tmp_path / "a.mp4", frames=40, rate=10)
     (tmp_path / "phases.csv").write_text(f"{HEAD}a.mp4,take-off,1,2.5\na.mp4,flight,2.5,5\na.mp4,entry,5,6.5\n")
@@ -125,16 +120,16 @@ def test_frames_and_another_rate_follow_the_video(tmp_path: Path, make_video: Ca
             assert ends == pytest.approx([scale * end for end in (1, 2.5, 2.5, 5, 5, 6.5)], abs=0.01)
 
 
-def test_the_work_grows_with_the_number_of_videos(tmp_path: Path) -> None:
+def test_the_work_grows_with_the_number_of_videos(tmp_path):
     """Twenty times the videos and marks make at most thirty times the calls of functions; it was the square."""
 
-    def calls(count: int) -> int:
+    def calls(count):
         records = [Record(f"{number:05d}.mp4", None) for number in range(count)]
         lines = [f"{name},run,0," for record in records for name in (record.id, f"gone {record.id}")]
         (tmp_path / "p.csv").write_text(HEAD + "\n".join(lines))
         made = 0
 
-        def count_calls(*_: object) -> None:
+        def count_calls(*_):
             nonlocal made
             made += 1
 
@@ -148,7 +143,7 @@ def test_the_work_grows_with_the_number_of_videos(tmp_path: Path) -> None:
     assert calls(400) < 30 * calls(20)
 
 
-def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp_path: Path) -> None:
+def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp_path):
     for task in ("Suturing", "Knot_Tying"):
         for folder, content in (("kinematics/AllGestures", "0\n"), ("transcriptions", "1 30 G1\n31 60 G5\n")):
             (tmp_path / task / folder).mkdir(parents=True)
@@ -163,7 +158,7 @@ def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp
         assert marked == dict.fromkeys(tasks, (Phase("G1", 0, 1), Phase("G5", 1, 2)))
 
 
-def test_phases_beside_videos_in_a_folder_or_on_a_store_are_read(bucket: Bucket, video: Callable[..., bytes]) -> None:
+def test_phases_beside_videos_in_a_folder_or_on_a_store_are_read(bucket, video):
     table, files = b"video;phase;start_s\na.mp4;run;0,5\nb.mp4;run;0\nc.mp4;run;0\n", bucket.home / "in"
     files.mkdir()
     store = Path(f"s3://{bucket.name}")
@@ -190,6 +185,6 @@ def test_phases_beside_videos_in_a_folder_or_on_a_store_are_read(bucket: Bucket,
         assert made.problems == ((stranger,) if marked == [1, 1] else ())
 
 
-def test_phases_come_in_the_order_of_time() -> None:
+def test_phases_come_in_the_order_of_time():
     assert phases_of([]) == ()
     assert [p.name for p in phases_of([Phase("b", 1, math.inf), Phase("a", 0, math.inf)])] == ["a", "b"]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,21 +15,21 @@ from data.video import Phase
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
 
-def scored(content: str, value: float) -> Answer:
+def scored(content, value):
     return Answer((content,), "scored", {"score": value}, ("day/x.mp4",))
 
 
-def asked(path: Path) -> set[str]:
+def asked(path):
     """The videos that a rater's file has scores of."""
     return {content for question in read_answers(path)[0] for content in question}
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(tmp_path):
     return rater_file(tmp_path, "anna")
 
 
-def test_the_last_answer_to_a_question_comes_back_and_a_spreadsheet_reads_it(path: Path) -> None:
+def test_the_last_answer_to_a_question_comes_back_and_a_spreadsheet_reads_it(path):
     """Scores and phases of a video are two questions; a pair is one, whichever is on the left."""
     phases = (Phase("=a, b", 0.1 + 0.2, 1.5), Phase("entry", 1.5, 2))
     pair = Answer((A, B), "better", names=("=1+1", "y\n.mp4"), seconds=9.84)
@@ -48,7 +45,7 @@ def test_the_last_answer_to_a_question_comes_back_and_a_spreadsheet_reads_it(pat
     assert [(row["score"], row["seconds"]) for row in rows[3:]] == [("7.25", ""), ("", ""), ("", "9.8"), ("", "3.5")]
 
 
-def test_a_last_line_that_was_cut_off_costs_no_other_answer(path: Path) -> None:
+def test_a_last_line_that_was_cut_off_costs_no_other_answer(path):
     append_answers(path, scored(A, 7.5))
     whole = path.read_bytes()
     append_answers(path, scored(B, 12.5))
@@ -81,7 +78,7 @@ x,A,,,marked,,,,,[[DEEP,,NOW
 
 
 @pytest.mark.parametrize("line", NOT_ANSWERS.split("\n")[1:-1])
-def test_lines_that_are_no_answers_are_counted_and_do_not_count(path: Path, line: str) -> None:
+def test_lines_that_are_no_answers_are_counted_and_do_not_count(path, line):
     values = {"A": A, "NOW": "2026-01-01T00:00:00+00:00", "LONG": "1" + 400 * "0", "DEEP": 9999 * "["}
     append_answers(path, scored(B, 1))
     with path.open("a") as file:
@@ -92,7 +89,7 @@ def test_lines_that_are_no_answers_are_counted_and_do_not_count(path: Path, line
 
 
 @pytest.mark.parametrize("name", ["தமிழ்", "İlker", "O'Brien", "Eva  K.", "علی‌رضا", "3"])
-def test_names_of_people_are_names_of_raters(tmp_path: Path, name: str) -> None:
+def test_names_of_people_are_names_of_raters(tmp_path, name):
     path = rater_file(tmp_path, name)
     append_answers(path, scored(A, 1))
     assert list(all_answers(tmp_path)[0]) == [path.stem]
@@ -104,16 +101,14 @@ def test_names_of_people_are_names_of_raters(tmp_path: Path, name: str) -> None:
     ("name", "why"),
     [("", "no letter"), ("../x", "'/'"), ("a\\b", "has '"), (".x", "no letter"), ("x" * 41, "41 c"), ("nul\0", "has")],
 )
-def test_a_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str, why: str) -> None:
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, name, why):
     assert rater_file(tmp_path, "Anna  Maria" + "x" * 30).name == f"anna maria{'x' * 30}.csv"
     with pytest.raises(UsageError, match=f"no name of a rater: .*{why}"):
         rater_file(tmp_path, name)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link", "folder that is a link", "huge"])
-def test_a_file_that_cannot_be_read_is_named_and_neither_followed_nor_written(
-    path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_read_is_named_and_neither_followed_nor_written(path, kind, monkeypatch):
     victim = path.parent.parent / "victim.sh"
     victim.write_text("x" * 2000)
     append_answers(rater_file(path.parent.parent, "ben"), scored(A, 1))
@@ -142,10 +137,10 @@ def test_a_file_that_cannot_be_read_is_named_and_neither_followed_nor_written(
 
 
 @pytest.mark.parametrize("tail", [b"\0\0", b"\0\n", b"x" * 200_000, b'"' + b"x," * 100_000 + b"\n", b"\xff\xfe\n"])
-def test_the_whole_lines_of_a_damaged_file_count(path: Path, tail: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_whole_lines_of_a_damaged_file_count(path, tail, monkeypatch):
     parse = csv.reader
 
-    def of_python_3_10(lines: list[str]) -> Iterator[list[str]]:
+    def of_python_3_10(lines):
         if "\0" in lines[0]:
             raise csv.Error("line contains NUL")
         return parse(lines)
@@ -159,11 +154,11 @@ def test_the_whole_lines_of_a_damaged_file_count(path: Path, tail: bytes, monkey
     assert asked(path) == {A, B}
 
 
-def test_a_file_that_grows_while_it_is_read_gives_its_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_grows_while_it_is_read_gives_its_whole_lines(path, monkeypatch):
     append_answers(path, scored(A, 1))
     real = os.fdopen
 
-    def grown(*given: Any) -> Any:
+    def grown(*given):
         append_answers(path, scored(B, 1))
         return real(*given)
 
@@ -171,7 +166,7 @@ def test_a_file_that_grows_while_it_is_read_gives_its_whole_lines(path: Path, mo
     assert A in asked(path)
 
 
-def test_an_answer_on_a_pair_takes_no_performance_back(path: Path) -> None:
+def test_an_answer_on_a_pair_takes_no_performance_back(path):
     for pair, none in (((A, B), True), ((C, B), True), ((A, C), False)):
         append_answers(path, *[Answer((A,), "no performance")] * (pair == (A, B)))
         append_answers(path, Answer(pair, "better"), *[Answer((A,), "no performance")] * (pair == (A, B)))

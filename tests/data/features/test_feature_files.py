@@ -20,40 +20,40 @@ from data.features.feature_files import array_names
 Named = dict[Any, NDArray[Any]]
 
 
-def named() -> Named:
+def named():
     rng = np.random.default_rng(0)
     return {f"Ball_{n:03d}": rng.normal(size=(5 + n, 4)).astype(np.float32) for n in (1, 2)}
 
 
-def write_dictionary(path: Path, arrays: Named) -> None:
+def write_dictionary(path, arrays):
     np.save(path, arrays, allow_pickle=True)  # type: ignore[arg-type]
 
 
-def write_pickle(path: Path, arrays: Named) -> None:
+def write_pickle(path, arrays):
     path.write_bytes(pickle.dumps(arrays))
 
 
-def write_npz(path: Path, arrays: Named) -> None:
+def write_npz(path, arrays):
     np.savez_compressed(path, **arrays)
 
 
-def write_groups(path: Path, arrays: Named) -> None:
+def write_groups(path, arrays):
     with h5py.File(path, "w") as file:
         for name, values in arrays.items():
             file[f"{name}/features"] = values
 
 
-def write_datasets(path: Path, arrays: Named) -> None:
+def write_datasets(path, arrays):
     with h5py.File(path, "w") as file:
         for name, values in arrays.items():
             file.create_dataset(name, data=values, compression="gzip")
 
 
-def write_matlab(path: Path, arrays: Named) -> None:
+def write_matlab(path, arrays):
     scipy.io.savemat(path, {**arrays, "about": "text is left out"}, do_compression=True)
 
 
-def write_matlab_7_3(path: Path, arrays: Named) -> None:
+def write_matlab_7_3(path, arrays):
     """As MATLAB writes it: its own first line, and the axes of each array reversed."""
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, values in arrays.items():
@@ -74,9 +74,7 @@ WRITERS: list[tuple[str, Callable[[Path, Named], None]]] = [
 
 
 @pytest.mark.parametrize(("name", "write"), WRITERS, ids=[name for name, _ in WRITERS])
-def test_each_kind_of_file_gives_the_arrays_that_were_written(
-    tmp_path: Path, name: str, write: Callable[[Path, Named], None]
-) -> None:
+def test_each_kind_of_file_gives_the_arrays_that_were_written(tmp_path, name, write):
     path, arrays = tmp_path / name, named()
     write(path, arrays)
     assert array_names(path) == ("Ball_001", "Ball_002")
@@ -91,7 +89,7 @@ def test_each_kind_of_file_gives_the_arrays_that_were_written(
 
 
 @pytest.mark.parametrize("shape", [(7, 4), (4,), (7, 3, 4), (1, 7, 4), (1, 1, 4), (0, 4), ()])
-def test_rows_are_clips_and_tokens_are_averaged(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_rows_are_clips_and_tokens_are_averaged(tmp_path, shape):
     path, values = tmp_path / "1.npy", np.random.default_rng(1).normal(size=shape)
     np.save(path, values)
     assert array_names(path) == ()
@@ -103,13 +101,13 @@ def test_rows_are_clips_and_tokens_are_averaged(tmp_path: Path, shape: tuple[int
     assert np.allclose(read_features(path), wanted, atol=1e-6)
 
 
-def test_keys_of_two_numbers_and_lists_of_rows_are_read(tmp_path: Path) -> None:
+def test_keys_of_two_numbers_and_lists_of_rows_are_read(tmp_path):
     write_pickle(tmp_path / "a.pkl", {(1, 20): [np.ones(4), np.zeros(4)], 7: np.ones((2, 4))})
     assert array_names(tmp_path / "a.pkl") == ("1/20", "7")
     assert read_features(tmp_path / "a.pkl", "1/20").shape == (2, 4)
 
 
-def test_a_pickle_runs_no_code_and_holds_no_objects(tmp_path: Path) -> None:
+def test_a_pickle_runs_no_code_and_holds_no_objects(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, {"a": np.array([{"b": 1}, {"c": 2}])}, allow_pickle=True)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="array of objects"):
@@ -122,7 +120,7 @@ def test_a_pickle_runs_no_code_and_holds_no_objects(tmp_path: Path) -> None:
         array_names(tmp_path / "list.pkl")
 
 
-def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
+def test_values_that_are_no_numbers_are_counted(tmp_path):
     values = np.ones((3, 4))
     values[1, 2] = np.nan
     np.save(tmp_path / "1.npy", values)
@@ -133,7 +131,7 @@ def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
         read_features(tmp_path / "text.npy")
 
 
-def test_datasets_outside_the_file_are_refused(tmp_path: Path) -> None:
+def test_datasets_outside_the_file_are_refused(tmp_path):
     (tmp_path / "secret").write_bytes(bytes(64))
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("a", (8,), "f8", external=[(tmp_path / "secret", 0, 64)])

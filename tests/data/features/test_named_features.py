@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.datasets import list_records
 from data.errors import AimError, DataError, UsageError
@@ -31,7 +29,7 @@ time\tright knee\tleft knee
 """A motion file as Sports2D writes it."""
 
 
-def files(folder: Path, *names: str) -> str:
+def files(folder, *names):
     """Files of features; `!` after a name makes a damaged one."""
     folder.mkdir(exist_ok=True)
     for name in names:
@@ -61,9 +59,7 @@ the first person: dive.mp4 vault.mp4 < scene= dive~0.mot dive~1.mot dive~2.mot v
 
 
 @pytest.mark.parametrize("case", CASES.strip().splitlines(), ids=lambda case: case.partition(":")[0])
-def test_features_belong_to_the_performances_that_they_name(
-    tmp_path: Path, case: str, snapshot: SnapshotAssertion
-) -> None:
+def test_features_belong_to_the_performances_that_they_name(tmp_path, case, snapshot):
     ids, names = (part.split() for part in case.partition(": ")[2].split(" <"))
     names = [re.sub(r"(\w+)~", r"\1_Sports2D/\1_Sports2D_angles_person0", name) for name in names]
     records = [Record(one, None, groups={"trial": trial} if trial else {})
@@ -79,7 +75,7 @@ def test_features_belong_to_the_performances_that_they_name(
     assert "\n".join(said).replace(folder, "VST") == snapshot
 
 
-def test_places_that_are_missing_are_refused(tmp_path: Path) -> None:
+def test_places_that_are_missing_are_refused(tmp_path):
     for given in ("nothing", "~no-such-user/x"):
         with pytest.raises(UsageError, match="no such file or folder"):
             named_features([given])
@@ -87,7 +83,7 @@ def test_places_that_are_missing_are_refused(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_features(tmp_path / "a.mot", "a"), np.float32([[10.5, -3], [11, -2.5], [12, 0]]))
 
 
-def test_agents_are_named_and_one_part_may_have_several_files(tmp_path: Path) -> None:
+def test_agents_are_named_and_one_part_may_have_several_files(tmp_path):
     for apparatus in ("Ball", "Clubs"):
         for part, size in (("rgb_VST", 4), ("audio_AST", 3)):
             arrays = {f"{apparatus}_{n:03d}": np.ones((5, size)) for n in (1, 2)}
@@ -101,7 +97,7 @@ def test_agents_are_named_and_one_part_may_have_several_files(tmp_path: Path) ->
         named_features([str(tmp_path)])
 
 
-def test_a_list_or_a_table_names_performances_without_videos(tmp_path: Path) -> None:
+def test_a_list_or_a_table_names_performances_without_videos(tmp_path):
     for side, names in (("train", (1, 2)), ("test", (3,))):
         lines = [f"Ball_{n:03d} 1.5 7.25 8.75 0 0" for n in names]
         (tmp_path / f"{side}.txt").write_text("\n".join(["Video D E T a b", *lines]))

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.errors import DataError
 from data.keypoints import read_keypoints, read_motion
@@ -35,14 +33,14 @@ from tests.helpers.keypoint_files import (
 from tests.helpers.pickled_calls import Calls
 
 
-def people_in(path: Path, frames: int = FRAMES, others: Sequence[Path] = ()) -> list[np.ndarray[Any, Any]]:
+def people_in(path, frames=FRAMES, others=()):
     """The people of each frame, (P, 17, 3)."""
     read = read_keypoints(path, "dive", SIZE, frames, others)
     return [read.points[read.in_frame(number)] for number in range(frames)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_people_of_every_frame(tmp_path: Path, layout: str, snapshot: SnapshotAssertion) -> None:
+def test_every_layout_gives_the_people_of_every_frame(tmp_path, layout, snapshot):
     """AlphaPose's score of 2.9 is above 1, so the joints' mean of .8 counts; a visibility of 2 is a score of 1."""
     path = placed(tmp_path, layout)
     read = read_keypoints(path, "dive", SIZE, FRAMES)
@@ -66,7 +64,7 @@ def test_every_layout_gives_the_people_of_every_frame(tmp_path: Path, layout: st
 
 
 @pytest.mark.parametrize("layout", SAME_NUMBER)
-def test_a_skeleton_with_the_number_of_joints_of_another_is_named(tmp_path: Path, layout: str) -> None:
+def test_a_skeleton_with_the_number_of_joints_of_another_is_named(tmp_path, layout):
     person = {"person_id": [-1], "pose_keypoints_2d": flat(of_joints(SKELETONS[layout]))}
     for frame in range(FRAMES):
         put(tmp_path / f"dive/dive_{frame:012d}_keypoints.json", {"people": [person]})
@@ -79,7 +77,7 @@ def test_a_skeleton_with_the_number_of_joints_of_another_is_named(tmp_path: Path
         read_keypoints(placed(tmp_path / "18", "OpenPose COCO-18"), "dive", SIZE, 3, layout=layout)
 
 
-def test_people_are_followed_by_the_names_of_the_file(tmp_path: Path) -> None:
+def test_people_are_followed_by_the_names_of_the_file(tmp_path):
     other = np.add(POSE, [50, 0, 0])
     results = {frame: [result(frame, idx=1), result(frame, idx=2, keypoints=flat(other.tolist()))] for frame in (0, 1)}
     pair = instance(track_id=1), instance(track_id=2, keypoints=other[:, :2].tolist())
@@ -94,7 +92,7 @@ def test_people_are_followed_by_the_names_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_h5_with_code_in_it_runs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> None:
+def test_h5_with_code_in_it_runs_none(tmp_path, monkeypatch, protocol):
     monkeypatch.chdir(tmp_path)
     path = put_h5(tmp_path / "a.h5", table(), names=pickle.dumps([(1, [Calls(os.mkdir, "boom")])], protocol))
     with pytest.raises(DataError, match=r"pickled column names.*save_as_csv"):
@@ -102,7 +100,7 @@ def test_h5_with_code_in_it_runs_none(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not (tmp_path / "boom").exists()
 
 
-def test_infinite_and_missing_coordinates_are_no_joint(tmp_path: Path) -> None:
+def test_infinite_and_missing_coordinates_are_no_joint(tmp_path):
     rows = POSE.copy()
     rows[0, 0], rows[1, 1], rows[2, 2], rows[3], rows[4, 0], rows[5, 2] = np.nan, np.inf, 0, 0, 1e300, 1.4
     person = people_in(put(tmp_path / "a.json", [result(0) | {"keypoints": flat(rows.tolist())}]))[0][0]
@@ -113,7 +111,7 @@ def test_infinite_and_missing_coordinates_are_no_joint(tmp_path: Path) -> None:
         assert not any(map(len, people_in(put(tmp_path / "b.json", content))))
 
 
-def test_large_files_and_long_spans_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_files_and_long_spans_are_refused(tmp_path, monkeypatch):
     """A kilobyte that numbers two frames far apart must not take gigabytes."""
     path = put(tmp_path / "a.json", [result(0), result(4_999_999)])
     with pytest.raises(DataError, match="has 2 frames from 0 to 4999999"):
@@ -161,7 +159,7 @@ FAULTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("words", FAULTS)
-def test_each_broken_rule_is_named(tmp_path: Path, words: str) -> None:
+def test_each_broken_rule_is_named(tmp_path, words):
     content = FAULTS[words]
     tabular = isinstance(content, list) and isinstance(content[0], list) and isinstance(content[0][0], str)
     path = put_csv(tmp_path / "a.csv", content) if tabular else put(tmp_path / "a.json", content)
@@ -178,7 +176,7 @@ OF_ONE_FRAME = {
 
 
 @pytest.mark.parametrize("words", OF_ONE_FRAME)
-def test_a_fault_in_a_file_of_one_frame_is_named(tmp_path: Path, words: str) -> None:
+def test_a_fault_in_a_file_of_one_frame_is_named(tmp_path, words):
     name, people = OF_ONE_FRAME[words]
     for file, content in (openpose() | {f"{name}_keypoints.json": {"people": people}}).items():
         put(tmp_path / "dive" / file, content)
@@ -186,7 +184,7 @@ def test_a_fault_in_a_file_of_one_frame_is_named(tmp_path: Path, words: str) -> 
         people_in(tmp_path / "dive")
 
 
-def test_which_file_belongs_to_a_video(tmp_path: Path) -> None:
+def test_which_file_belongs_to_a_video(tmp_path):
     assert find_keypoints(tmp_path / "nowhere", "dive1.mp4") is None
     put(tmp_path / "dive1_b.json", [])
     assert find_keypoints(tmp_path, "dive1.mp4") is None
@@ -210,7 +208,7 @@ def test_which_file_belongs_to_a_video(tmp_path: Path) -> None:
         find_keypoints(tmp_path, "dive1.mp4")
 
 
-def test_names_of_joints() -> None:
+def test_names_of_joints():
     assert [coco_joint(name) for name in COCO17] == list(COCO17)
     assert [coco_joint(name) for name in ("LeftKnee", "KNEE_R", "r-elbow", "lwrist", "hip", "left_left_hip", "")] == [
         *("left_knee", "right_knee", "right_elbow", "left_wrist"),

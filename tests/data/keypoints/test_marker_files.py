@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
 from data.keypoints import further_people, read_keypoints, read_motion
@@ -33,13 +31,13 @@ FRAMES, SIZE = 5, (640, 480)
 NOSE, KNEE = COCO17.index("nose"), COCO17.index("right_knee")
 
 
-def places(*, depth: float = 0.0, scale: float = 1.0) -> NDArray[np.float64]:
+def places(*, depth=0.0, scale=1.0):
     """(frame, marker, 3) markers that drift to the right."""
     frame, marker = np.mgrid[:FRAMES, : len(NAMES)]
     return scale * np.stack([100 + 10.0 * marker + frame, 50 + 20.0 * marker, depth * (1.0 + marker)], axis=2)
 
 
-def test_sports2d_pixels_belong_to_their_video(tmp_path: Path) -> None:
+def test_sports2d_pixels_belong_to_their_video(tmp_path):
     """Also where Sports2D was given a range of times: its rows then count from 0, but its times do not."""
     points = places()
     points[1, 2] = np.nan
@@ -51,7 +49,7 @@ def test_sports2d_pixels_belong_to_their_video(tmp_path: Path) -> None:
     assert got.points[:, KNEE, 2].tolist() == [1, 0, 1, 0, 1]
 
 
-def two_people(folder: Path, unit: str) -> tuple[Path, Path]:
+def two_people(folder, unit):
     """Sports2D's files of a video: the second person is further down and alone in the first frame."""
     first, second = places(), places() + np.array([0, 100, 0])
     first[0] = np.nan
@@ -59,7 +57,7 @@ def two_people(folder: Path, unit: str) -> tuple[Path, Path]:
     return trc(path, first, NAMES), trc(path.with_name(path.name.replace("00.", "02.")), second, NAMES)
 
 
-def test_a_second_person_of_sports2d_is_in_a_file_of_its_own(tmp_path: Path) -> None:
+def test_a_second_person_of_sports2d_is_in_a_file_of_its_own(tmp_path):
     """Numbers may be missing: a person who is shown too briefly has no file."""
     one, other = two_people(tmp_path, "px")
     trc(tmp_path / "dive_Sports2D/other_Sports2D_px_person01.trc", places(), NAMES)
@@ -78,7 +76,7 @@ def test_a_second_person_of_sports2d_is_in_a_file_of_its_own(tmp_path: Path) -> 
     assert caught.value.where == str(other)
 
 
-def test_agents_are_in_the_order_of_the_files(tmp_path: Path) -> None:
+def test_agents_are_in_the_order_of_the_files(tmp_path):
     one, other = two_people(tmp_path, "m")
     motion = read_motion(one, others=[other])
     expected = -places()[:, 9, 1:2] + [0, -100]
@@ -87,7 +85,7 @@ def test_agents_are_in_the_order_of_the_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(motion.times, np.arange(FRAMES) / FPS)
 
 
-def test_two_people_without_a_video_are_two_agents_in_the_unit_that_their_files_name(tmp_path: Path) -> None:
+def test_two_people_without_a_video_are_two_agents_in_the_unit_that_their_files_name(tmp_path):
     pytest.importorskip("torch", reason="the readers are tested without it too")
     name = "dive_Sports2D/dive_Sports2D_m_person0{}.trc"
     for person in (0, 1):
@@ -103,9 +101,7 @@ def test_two_people_without_a_video_are_two_agents_in_the_unit_that_their_files_
 
 @pytest.mark.parametrize("write", [trc, c3d])
 @pytest.mark.parametrize(("unit", "metres"), [("m", 1.0), ("cm", 0.01), ("mm", 0.001), ("ft", None)])
-def test_three_dimensions_come_in_metres_and_two_with_y_down(
-    tmp_path: Path, write: Any, unit: str, metres: float | None
-) -> None:
+def test_three_dimensions_come_in_metres_and_two_with_y_down(tmp_path, write, unit, metres):
     path, points = tmp_path / f"a.{write.__name__}", places(depth=3)
     points[2, 2] = np.nan
     write(path, points, NAMES, unit=unit)
@@ -134,7 +130,7 @@ def test_three_dimensions_come_in_metres_and_two_with_y_down(
         ("0\t0.0\t", "\t\t", "a frame without number and time"),
     ],
 )
-def test_a_damaged_trc_is_named(tmp_path: Path, old: str, new: str, words: str) -> None:
+def test_a_damaged_trc_is_named(tmp_path, old, new, words):
     """As OpenCap writes it (`utils.py` of opencap-core), blanks follow the first word."""
     path = trc(tmp_path / "a.trc", places(depth=130 / 12), NAMES)
     text = path.read_text().replace("PathFileType\t4", "PathFileType  4")
@@ -146,14 +142,14 @@ def test_a_damaged_trc_is_named(tmp_path: Path, old: str, new: str, words: str) 
         read_motion(path)
 
 
-def test_markers_of_two_people_are_two_people(tmp_path: Path) -> None:
+def test_markers_of_two_people_are_two_people(tmp_path):
     names = [f"{person}:{name}" for person in ("Anna", "Ben") for name in NAMES]
     points = np.concatenate([places(depth=3), places(depth=3, scale=2)], axis=1)
     motion = read_motion(c3d(tmp_path / "a.c3d", points, names, "m")).over_time(2)
     np.testing.assert_allclose(motion[:, 1, :, :3], 2 * motion[:, 0, :, :3])
 
 
-def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "c3d", None)
     with pytest.raises(UsageError, match=r"needs the package 'c3d'.*\[c3d\]"):
         read_motion(trc(tmp_path / "a.c3d", places()))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import h5py
 import numpy as np
 import pytest
@@ -15,7 +12,7 @@ from tests.helpers.keypoint_files import FRAMES, POSE, SIZE, nwb, sleap
 
 
 @pytest.mark.parametrize("clock", [{"rate": 25.0}, {}, {"times": [0, 0.04, 0.1]}])
-def test_poses_of_nwb_have_people_and_a_clock(tmp_path: Path, clock: dict[str, Any]) -> None:
+def test_poses_of_nwb_have_people_and_a_clock(tmp_path, clock):
     path = nwb(tmp_path / "dive.nwb", people=2, **clock)
     read = read_keypoints(path, "dive", SIZE, FRAMES)
     assert read.frames.tolist() == [0, 0, 1, 1, 2, 2]
@@ -24,14 +21,14 @@ def test_poses_of_nwb_have_people_and_a_clock(tmp_path: Path, clock: dict[str, A
     np.testing.assert_allclose(motion.over_time(2)[:, 1, :, :2], [POSE[:, :2] + [20, 0]] * FRAMES)
 
 
-def test_nwb_of_sleap_is_read(tmp_path: Path) -> None:
+def test_nwb_of_sleap_is_read(tmp_path):
     """sleap-io 0.9 writes frames without a gap only."""
     read = read_keypoints(sleap(tmp_path / "dive.nwb", frames=(0, 1)), "dive", SIZE, FRAMES)
     assert read.frames.tolist() == [0, 0, 1, 1]
     np.testing.assert_allclose(read.points[0], POSE, rtol=1e-6)
 
 
-def test_a_file_without_poses_and_data_outside_it_are_refused(tmp_path: Path) -> None:
+def test_a_file_without_poses_and_data_outside_it_are_refused(tmp_path):
     with pytest.raises(DataError, match="no PoseEstimationSeries"):
         read_motion(nwb(tmp_path / "a.nwb", people=0))
     path = nwb(tmp_path / "b.nwb")

@@ -11,7 +11,7 @@ from data.keypoints import read_keypoints
 FILES = Path(__file__).parent / "pose2sim"
 
 
-def test_the_files_of_the_tool_itself_are_read() -> None:
+def test_the_files_of_the_tool_itself_are_read():
     """Four frames: two people; a failed detection; the second person lost; nobody."""
     joint = np.arange(17.0)
     one, other = (

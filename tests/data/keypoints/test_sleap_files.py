@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from tests.helpers.keypoint_files import POSE, sleap
 
 
 @pytest.mark.parametrize("name", ["a.slp", "a.analysis.h5"])
-def test_tracks_of_sleap_stay_and_a_correction_replaces_its_prediction(tmp_path: Path, name: str) -> None:
+def test_tracks_of_sleap_stay_and_a_correction_replaces_its_prediction(tmp_path, name):
     """The video that the file names is not there, and is not opened."""
     motion = read_motion(sleap(tmp_path / name)).over_time(2)
     assert motion.shape == (3, 2, 17, 3)
@@ -25,7 +24,7 @@ def test_tracks_of_sleap_stay_and_a_correction_replaces_its_prediction(tmp_path:
     assert np.isnan(motion[1, ..., :2]).all()
 
 
-def test_sleap_files_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sleap_files_that_cannot_be_used_are_named(tmp_path, monkeypatch):
     path = sleap(tmp_path / "a.slp", videos=2)
     with pytest.raises(DataError, match="has 2 videos and 1 skeletons"):
         read_motion(path)

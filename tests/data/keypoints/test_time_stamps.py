@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -18,7 +16,7 @@ KNEE = 14
 """COCO's right knee."""
 
 
-def recording(folder: Path, ticks: list[int], frames: int | None = None) -> tuple[Path, Path]:
+def recording(folder, ticks, frames=None):
     """A table of joints whose right knee is at x = k in frame k, and its stamps, of which two are in one row."""
     rows = []
     for frame in range(len(ticks) if frames is None else frames):
@@ -32,14 +30,14 @@ def recording(folder: Path, ticks: list[int], frames: int | None = None) -> tupl
     return joints, stamps
 
 
-def knee(joints: Path, stamps: Path) -> tuple[list[float], list[float]]:
+def knee(joints, stamps):
     """Times in s and x of the knee."""
     motion = read_motion(joints, time_stamps=stamps)
     assert motion.times is not None
     return motion.times.tolist(), motion.over_time(1)[:, 0, KNEE, 0].tolist()
 
 
-def test_frames_are_at_their_stamps(tmp_path: Path) -> None:
+def test_frames_are_at_their_stamps(tmp_path):
     ticks = [6_350_000_000_000 + tick for tick in (0, 333_333, 660_000, 1_000_000, 1_400_000)]
     times, xs = knee(*recording(tmp_path, ticks))
     np.testing.assert_allclose(times, [0, 0.0333333, 0.066, 0.1, 0.14])
@@ -48,7 +46,7 @@ def test_frames_are_at_their_stamps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [3 * TICKS, 3 * DAY])
-def test_nobody_is_observed_in_a_gap_of_any_length(tmp_path: Path, length: int) -> None:
+def test_nobody_is_observed_in_a_gap_of_any_length(tmp_path, length):
     ticks = [0, TICKS, 2 * TICKS, 2 * TICKS + length, 3 * TICKS + length]
     times, xs = knee(*recording(tmp_path, ticks))
     period, end = TICKS * 1e-7, (2 * TICKS + length) * 1e-7
@@ -56,7 +54,7 @@ def test_nobody_is_observed_in_a_gap_of_any_length(tmp_path: Path, length: int) 
     np.testing.assert_array_equal(xs, [0, 1, 2, np.nan, np.nan, 3, 4])
 
 
-def test_repeated_stamps_and_frames_without_one_are_left_out(tmp_path: Path) -> None:
+def test_repeated_stamps_and_frames_without_one_are_left_out(tmp_path):
     joints, stamps = recording(tmp_path, [0, TICKS, TICKS, 2 * TICKS], frames=6)
     assert knee(joints, stamps)[1] == [0, 1, 3]
     assert "without 2 frames that have no time stamp" in read_motion(joints, time_stamps=stamps).layout
@@ -76,7 +74,7 @@ def test_repeated_stamps_and_frames_without_one_are_left_out(tmp_path: Path) -> 
         ("7,\n7,\n7,\n", "their unit is not 100 ns"),
     ],
 )
-def test_damaged_stamps_are_named(tmp_path: Path, text: str, what: str) -> None:
+def test_damaged_stamps_are_named(tmp_path, text, what):
     path = tmp_path / "TimeStamp1.csv"
     path.write_text(text, "utf-8")
     with pytest.raises(DataError, match=what):

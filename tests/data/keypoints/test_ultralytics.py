@@ -15,7 +15,7 @@ from tests.helpers.keypoint_files import POSE, SIZE, put, ultralytics_json, ultr
 BOX = [99.2, 39.6, 259.2, 298.8]  # of `ultralytics_line`
 
 
-def test_only_the_files_of_a_video_count_and_damaged_lines_are_named(tmp_path: Path) -> None:
+def test_only_the_files_of_a_video_count_and_damaged_lines_are_named(tmp_path):
     put(tmp_path / "vault_1.txt", ultralytics_line(True, True))
     with pytest.raises(DataError, match=r"no file dive_<frame>.txt"):
         read_keypoints(tmp_path, "dive", SIZE, 4)
@@ -33,7 +33,7 @@ def test_only_the_files_of_a_video_count_and_damaged_lines_are_named(tmp_path: P
 
 @pytest.mark.parametrize("confidence", [False, True])
 @pytest.mark.parametrize("track", [False, True])
-def test_files_of_the_tool_itself_are_the_same(tmp_path: Path, confidence: bool, track: bool) -> None:
+def test_files_of_the_tool_itself_are_the_same(tmp_path, confidence, track):
     results = pytest.importorskip("ultralytics.engine.results", reason="needs: python -m pip install ultralytics")
     import torch
 

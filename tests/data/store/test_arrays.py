@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.store import Array, ArraySpec, OutputSpec, StageOutput
 from data.store import hdf5 as store
@@ -20,16 +19,16 @@ SPECS = {
 }
 
 
-def values(**changed: Any) -> dict[str, Any]:
+def values(**changed):
     good = {"time": np.arange(5.0), "keypoints": np.zeros((5, 2, 2)), "score": np.zeros((5, 2))} | changed
     return {name: array for name, array in good.items() if array is not None}
 
 
-def spec(ticks: int | None = 5) -> OutputSpec:
+def spec(ticks=5):
     return OutputSpec("pose", SPECS, "frame", ticks)
 
 
-def test_dims_units_texts_and_fixed_names_come_from_the_table() -> None:
+def test_dims_units_texts_and_fixed_names_come_from_the_table():
     """Names that depend on the settings are given with the values; an optional array may be there or not."""
     output = StageOutput.of(SPECS, values(cuts=np.zeros(3)), {"found": 1.0}, names={"score": ("first", "second")})
     assert output.quality == {"found": 1.0}
@@ -61,14 +60,14 @@ CHANGED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", [*CHANGED, *BY_HAND])
-def test_a_difference_is_named_with_its_numbers(name: str, snapshot: SnapshotAssertion) -> None:
+def test_a_difference_is_named_with_its_numbers(name, snapshot):
     with pytest.raises(ContractError) as caught:  # noqa: PT012
         output = StageOutput.of(SPECS, values(**CHANGED.get(name, {})))
         store.encode({}, StageOutput({**output.arrays, **BY_HAND.get(name, {})}), spec())
     assert str(caught.value) == snapshot
 
 
-def test_declarations_and_texts_are_checked() -> None:
+def test_declarations_and_texts_are_checked():
     with pytest.raises(ValueError, match="cannot be cached"):
         StageOutput.of(SPECS, values(time=np.array(["a"] * 5)))
     with pytest.raises(ContractError, match="unknown unit 'pixels', known: 1, s, px"):

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -26,12 +25,12 @@ with atomic_path(Path(sys.argv[1])) as temporary:
 """
 
 
-def age(path: Path, seconds: float) -> None:
+def age(path, seconds):
     then = time.time() - seconds
     os.utime(path, (then, then))
 
 
-def test_temporaries_of_a_killed_writer_are_removed_after_a_day(tmp_path: Path) -> None:
+def test_temporaries_of_a_killed_writer_are_removed_after_a_day(tmp_path):
     write_bytes(tmp_path / "a.h5", b"before")
     root = Path(__file__).resolve().parents[3]
     subprocess.run([sys.executable, "-c", WRITER, str(tmp_path / "a.h5")], cwd=root, check=False)
@@ -46,19 +45,19 @@ def test_temporaries_of_a_killed_writer_are_removed_after_a_day(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
 
 
-def write_often(target: Path) -> None:
+def write_often(target):
     for _ in range(50):
         write_bytes(target, b"equal" * 10_000)
 
 
-def test_processes_that_write_one_file_at_once_leave_it_whole(tmp_path: Path) -> None:
+def test_processes_that_write_one_file_at_once_leave_it_whole(tmp_path):
     with get_context("spawn").Pool(2) as pool:
         pool.map(write_often, [tmp_path / "a.h5"] * 2)
     assert (tmp_path / "a.h5").read_bytes() == b"equal" * 10_000
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_only_temporaries_of_this_program_are_swept(tmp_path: Path) -> None:
+def test_only_temporaries_of_this_program_are_swept(tmp_path):
     for name in (".writing-desk", f"{TEMPORARY}here-x-aa", f"{TEMPORARY}here-1-notes.txt"):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (0, 0))
@@ -68,7 +67,7 @@ def test_only_temporaries_of_this_program_are_swept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def in_a_working_folder(storage: Storage, seconds: float) -> None:
+def in_a_working_folder(storage, seconds):
     with working_folder(storage.scratch or Path(), PREFIX):
         pass
 
@@ -81,9 +80,7 @@ def in_a_working_folder(storage: Storage, seconds: float) -> None:
         (sweep_scratch, 3 * ABANDONED_SECONDS, 3 * ABANDONED_SECONDS),
     ],
 )
-def test_scratch_folders_go_after_a_day_and_the_longest_time_for_a_video(
-    sweeping: Callable[[Storage, float], None], longest: float, limit: float, tmp_path: Path
-) -> None:
+def test_scratch_folders_go_after_a_day_and_the_longest_time_for_a_video(sweeping, longest, limit, tmp_path):
     old, young, other = tmp_path / f"{PREFIX}old", tmp_path / f"{PREFIX}young", tmp_path / "mine"
     for folder, seconds in ((old, limit + 60), (young, limit - 60), (other, 10 * limit)):
         (folder / "video").mkdir(parents=True)
@@ -92,7 +89,7 @@ def test_scratch_folders_go_after_a_day_and_the_longest_time_for_a_video(
     assert sorted(tmp_path.iterdir()) == [young, other]
 
 
-def test_a_block_that_ends_or_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_block_that_ends_or_fails_leaves_nothing(tmp_path):
     with working_folder(tmp_path, PREFIX) as folder:
         (folder / "a.mp4").touch()
     with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a") as temporary:

@@ -12,9 +12,7 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -45,20 +43,18 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.machine import Machine
 from pipeline.settings.recipes import TrainConfig
 from tests.helpers.extracting import cached_in, extract, opened
-from tests.helpers.object_store import Bucket
-from tests.helpers.program_server import Aqa, ProgramServer
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def scratch_left(bucket: Bucket) -> list[Path]:
+def scratch_left(bucket):
     return list((bucket.home / "scratch").glob("*"))
 
 
 @pytest.fixture
-def filled(bucket: Bucket, toy_stages: None, make_video: Callable[..., Path]) -> Bucket:
+def filled(bucket, toy_stages, make_video):
     """A bucket with two videos, also at `home/in`, and a text."""
     for name, frames in (("a.mp4", 10), ("sub/a.mp4", 20)):
         bucket.put(f"in/{name}", make_video(bucket.home / "in" / name, frames=frames).read_bytes())
@@ -66,7 +62,7 @@ def filled(bucket: Bucket, toy_stages: None, make_video: Callable[..., Path]) ->
     return bucket
 
 
-def test_a_cache_moves_between_disk_and_store(filled: Bucket) -> None:
+def test_a_cache_moves_between_disk_and_store(filled):
     local = filled.config(cache=str(filled.home / "cache"))
     extract(find_videos([filled.home / "in"]).records, local)
     for path in local.machine.cache.rglob("*.h5"):
@@ -80,7 +76,7 @@ def test_a_cache_moves_between_disk_and_store(filled: Bucket) -> None:
     )
 
 
-def test_freshness_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freshness_on_a_store(filled, monkeypatch):
     """Outputs are fresh by the listing alone, by equal content under a new tag, and without the index."""
     extract(filled.videos(), filled.config())
     read: list[str] = []
@@ -107,7 +103,7 @@ def test_freshness_on_a_store(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -
     assert extract(many, filled.config()).fresh == 40
 
 
-def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video: Callable[..., Path]) -> None:
+def test_an_object_that_changes_after_the_plan_fails(filled, make_video):
     config = filled.config()
     cache = open_cache(config.machine)
     plan = Planner(config, cache).plan(filled.videos()[0])
@@ -117,12 +113,12 @@ def test_an_object_that_changes_after_the_plan_fails(filled: Bucket, make_video:
     assert extract(filled.videos(), config).ok
 
 
-def _only(bucket: Bucket, prefix: str) -> str:
+def _only(bucket, prefix):
     (name,) = [key for key in bucket.keys(prefix) if key.endswith(".h5")]
     return name
 
 
-def test_local_copies_are_removed_and_old_ones_swept(filled: Bucket) -> None:
+def test_local_copies_are_removed_and_old_ones_swept(filled):
     config = filled.config()
     records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], config.machine.storage.as_storage()).records
     assert [record.id for record in records] == ["a.mp4"]
@@ -144,7 +140,7 @@ def test_local_copies_are_removed_and_old_ones_swept(filled: Bucket) -> None:
 
 
 @pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
-def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_are_no_paths_are_left_out(name, monkeypatch):
     files = {each: RemoteFile(f"s3://bucket/in/{each}", 1, "1 x") for each in (name, "b.mp4")}
     monkeypatch.setattr(RemoteFolder, "files", lambda self: files)
     listing = find_videos([Path("s3://bucket/in")])
@@ -152,7 +148,7 @@ def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.Mon
     assert len(listing.problems) == 1
 
 
-def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled: Bucket) -> None:
+def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled):
     config, records = filled.config(), filled.videos()
     extract(records, config)
     filled.put("cache/brightness/old.mp4.000000000000.h5", b"damaged")
@@ -182,7 +178,7 @@ def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled: Bucket) -> Non
     assert extract(records, config).fresh == 2
 
 
-def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
+def test_a_data_set_with_labels_on_a_store(filled):
     filled.put("in/scores.csv", b"video,score\na.mp4,7.5\nnone.mp4,1\n")
     config = filled.config(dataset={"root": f"s3://{filled.name}/in"})
     listing = dataset_records(config)
@@ -204,7 +200,7 @@ def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
 
 
 @pytest.mark.usefixtures("toy_timesteps")
-def test_training_and_scoring_from_a_store(bucket: Bucket, make_video: Callable[..., Path]) -> None:
+def test_training_and_scoring_from_a_store(bucket, make_video):
     for number in range(6):
         video = make_video(bucket.home / f"in/{number}.mp4", frames=12 + 4 * number)
         bucket.put(f"in/{number}.mp4", video.read_bytes())
@@ -225,7 +221,7 @@ def test_training_and_scoring_from_a_store(bucket: Bucket, make_video: Callable[
     assert (far.score, far.steps) == (near.score, near.steps)
 
 
-def test_addresses() -> None:
+def test_addresses():
     assert address(Path("s3://bucket/a/b/")) == address("S3://bucket/a/b") == "s3://bucket/a/b"
     assert address(Path("videos/a")) == "videos/a"
     assert [is_remote(name) for name in ("s3:/b/k", "gs://b/k", "file:///x", "C:/x", "videos", "a:b/c")] == [
@@ -236,7 +232,7 @@ def test_addresses() -> None:
     assert local_path(Path("tmp/a%20b")) == Path("tmp/a%20b")
 
 
-def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_addresses_are_refused_by_name(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="'ftp://' is not read"):
         open_cache(Machine(cache="ftp://host/cache"))
     with pytest.raises(UsageError, match="not possible for a cache on a store"):
@@ -249,7 +245,7 @@ def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "s3:").exists()
 
 
-def test_every_fault_of_a_store_is_one_error(bucket: Bucket, toy_stages: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_fault_of_a_store_is_one_error(bucket, toy_stages, monkeypatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     bucket.put("in/a.txt", b"")
     for address_, storage, kind, words in (
@@ -277,7 +273,7 @@ def test_every_fault_of_a_store_is_one_error(bucket: Bucket, toy_stages: None, m
         find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
 
 
-def _refusing(*_: object) -> Any:
+def _refusing(*_):
     refuse = Mock(side_effect=PermissionError("Access Denied"))
     return Mock(find=refuse)
 
@@ -288,7 +284,7 @@ class _Stalling(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target):
         self.target, self.stalled = target, threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -296,7 +292,7 @@ class _Stalling(socketserver.ThreadingTCPServer):
 class _Handler(socketserver.BaseRequestHandler):
     server: _Stalling
 
-    def handle(self) -> None:
+    def handle(self):
         with socket.create_connection(self.server.target) as far:
             threading.Thread(target=_pour, args=(far, self.request), daemon=True).start()
             putting = False
@@ -313,7 +309,7 @@ class _Handler(socketserver.BaseRequestHandler):
                 far.sendall(content)
 
 
-def _pour(source: socket.socket, sink: socket.socket) -> None:
+def _pour(source, sink):
     try:
         while content := source.recv(1 << 16):
             sink.sendall(content)
@@ -322,9 +318,7 @@ def _pour(source: socket.socket, sink: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("before", ["nothing", "an old output"])
-def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
-    aqa: Aqa, bucket: Bucket, make_video: Callable[..., Path], before: str
-) -> None:
+def test_a_kill_in_an_upload_leaves_the_old_object_or_none(aqa, bucket, make_video, before):
     make_video(bucket.home / "in/a.mp4", frames=6)
     command = ["extract", str(bucket.home / "in"), "--cache", f"s3://{bucket.name}/cache"]
     command += ["--set", "stages=[camera_flow]", "--workers", "0"]
@@ -353,7 +347,7 @@ def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
     store.read(Path("a"), bucket.get(_only(bucket, "cache/camera_flow/")))
 
 
-def test_the_commands_take_addresses(program: ProgramServer, bucket: Bucket, make_video: Callable[..., Path]) -> None:
+def test_the_commands_take_addresses(program, bucket, make_video):
     bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4", frames=6).read_bytes())
     environment = {"AWS_ENDPOINT_URL": bucket.server, "TMPDIR": str(bucket.home)}
     videos, cache = f"s3://{bucket.name}/in", f"s3://{bucket.name}/cache"

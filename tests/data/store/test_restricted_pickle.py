@@ -9,7 +9,6 @@ import pickle
 import time
 import tracemalloc
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,12 +29,12 @@ VALUES = st.recursive(ATOMS, lambda v: st.lists(v) | st.dictionaries(KEYS, v) | 
 
 @settings(max_examples=60, deadline=None)
 @given(value=VALUES, protocol=st.integers(0, 5))
-def test_plain_values_come_back_equal(value: Any, protocol: int) -> None:
+def test_plain_values_come_back_equal(value, protocol):
     assert load_plain(pickle.dumps(value, protocol)) == value
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_arrays_and_numpy_numbers_come_back_equal(protocol: int) -> None:
+def test_arrays_and_numpy_numbers_come_back_equal(protocol):
     arrays = [
         np.arange(6).reshape(2, 3),
         np.asfortranarray(np.arange(6.0).reshape(2, 3)),
@@ -53,7 +52,7 @@ def test_arrays_and_numpy_numbers_come_back_equal(protocol: int) -> None:
     assert load_plain(pickle.dumps(rows, protocol)) == rows, "equal texts are one object"
 
 
-def test_the_length_of_a_buffer_reserves_no_memory() -> None:
+def test_the_length_of_a_buffer_reserves_no_memory():
     content = b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b"ab."
     with pytest.raises(DataError, match="no usable pickle"):
         load_plain(content)
@@ -76,9 +75,7 @@ def test_the_length_of_a_buffer_reserves_no_memory() -> None:
     ],
     ids=str,
 )
-def test_other_objects_are_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any, named: str
-) -> None:
+def test_other_objects_are_refused_by_name(tmp_path, monkeypatch, value, named):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
         load_plain(pickle.dumps(value, protocol=4))
@@ -115,12 +112,12 @@ EMPTY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR
         b"I" + b"9" * 100_000 + b"\n.",
     ],
 )
-def test_hostile_pickles_end_in_one_error_or_a_plain_value(content: bytes) -> None:
+def test_hostile_pickles_end_in_one_error_or_a_plain_value(content):
     with contextlib.suppress(DataError):
         assert load_plain(content) is None
 
 
-def shared_lists() -> bytes:
+def shared_lists():
     """Lists of two of the list before, 60 deep: 418 bytes that are 2^60 values."""
     value: Any = []
     for _ in range(60):
@@ -150,7 +147,7 @@ ARRAYS = EMPTY + b"(I1\n(I1048576\nt" + b"cnumpy\ndtype\n(S'u1'\nI00\nI01\ntRI00
     ],
     ids=["shared", "itself", "arrays", "encode", "texts", "array", "dicts", "keys", "name", "inner", "type", "depth"],
 )
-def test_a_small_pickle_takes_little_memory(content: bytes) -> None:
+def test_a_small_pickle_takes_little_memory(content):
     began = time.process_time()  # that of other programs does not count
     tracemalloc.start()
     with pytest.raises(DataError):
@@ -163,7 +160,7 @@ def test_a_small_pickle_takes_little_memory(content: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_changed_bytes_end_in_a_value_or_an_error(data: st.DataObject) -> None:
+def test_changed_bytes_end_in_a_value_or_an_error(data):
     content = bytearray(pickle.dumps({("a", 1): [1.5, np.arange(4), {"b": (1, b"c")}]}, data.draw(st.integers(0, 5))))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))

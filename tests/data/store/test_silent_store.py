@@ -14,9 +14,7 @@ from data.store import Storage, remote
 from data.store.remote import RemoteFolder
 
 
-def test_a_silent_store_is_named_and_has_a_limit(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_silent_store_is_named_and_has_a_limit(monkeypatch, caplog):
     pytest.importorskip("s3fs")
     for name, value in {"SILENCE_SECONDS": 1, "REPEATS": 1, "PATIENCE_SECONDS": 0.2}.items():
         monkeypatch.setattr(remote, name, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -18,23 +17,23 @@ from data.video.web_media import playable_type
 from data.video.writer import LOSSLESS, write_video
 
 
-def levels(path: Path, indices: list[int] | None = None) -> list[tuple[int, int]]:
+def levels(path, indices=None):
     """(index, mean grey) of decoded frames."""
     return [(frame.index, round(float(frame.image.mean()))) for frame in decode(path, indices)]
 
 
-def test_only_the_requested_frames_are_decoded(make_video, tmp_path: Path) -> None:
+def test_only_the_requested_frames_are_decoded(make_video, tmp_path):
     path = make_video(tmp_path / "a.mp4", frames=30)
     assert [(i, round(v / 2) * 2) for i, v in levels(path, [0, 7, 29])] == [(0, 16), (7, 30), (29, 74)]
 
 
-def test_pictures_cannot_be_written_into(make_video, tmp_path: Path) -> None:
+def test_pictures_cannot_be_written_into(make_video, tmp_path):
     image = next(decode(make_video(tmp_path / "a.mp4"))).image
     with pytest.raises(ValueError, match="read-only"):
         image[0] = 0
 
 
-def numbered(number: int, width: int = 160, height: int = 96) -> np.ndarray:
+def numbered(number, width=160, height=96):
     """A picture that carries its number as ten bright or dark bars, over noise that differs from picture to picture."""
     image = np.full((height, width, 3), 20, np.uint8)
     image[: height // 2] = np.random.default_rng(number).integers(0, 255, (height // 2, width, 1))
@@ -44,7 +43,7 @@ def numbered(number: int, width: int = 160, height: int = 96) -> np.ndarray:
     return image
 
 
-def number_of(image: np.ndarray) -> int:
+def number_of(image):
     """The number that `numbered` wrote."""
     height, width = image.shape[:2]
     bars = [
@@ -54,14 +53,14 @@ def number_of(image: np.ndarray) -> int:
 
 
 def encode(
-    path: Path,
-    codec: str,
-    stamps: Sequence[int],
-    aspect: int = 1,
-    size: tuple[int, int] = (160, 96),
-    first: int = 0,
-    **options: str,
-) -> Path:
+    path,
+    codec,
+    stamps,
+    aspect=1,
+    size=(160, 96),
+    first=0,
+    **options,
+):
     """Numbered pictures shown at `stamps`, 25 a second; MP4 has its index in front."""
     in_front = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", options=in_front) as container:
@@ -77,7 +76,7 @@ def encode(
     return path
 
 
-def remuxed(source: Path, target: Path, start: int, stop: int | None = None) -> Path:
+def remuxed(source, target, start, stop=None):
     """The packets of a video from `start` to `stop`, as cutting tools and recorders write them."""
     with av.open(str(source)) as read, av.open(str(target), "w") as container:
         stream = container.add_stream_from_template(read.streams.video[0])
@@ -88,7 +87,7 @@ def remuxed(source: Path, target: Path, start: int, stop: int | None = None) -> 
     return target
 
 
-def numbers(path: Path) -> list[int]:
+def numbers(path):
     """Numbers of the decoded pictures, whose indices, times and sizes are checked."""
     info, times = probe(path)
     frames = list(decode(path))
@@ -108,9 +107,7 @@ def numbers(path: Path) -> list[int]:
         ("a.mkv", "libx264", [0, 10, 50, 60, 200], {"bf": "0"}),
     ],
 )
-def test_every_frame_comes_once_in_order_at_its_time(
-    tmp_path: Path, name: str, codec: str, stamps: Sequence[int], options: dict[str, str]
-) -> None:
+def test_every_frame_comes_once_in_order_at_its_time(tmp_path, name, codec, stamps, options):
     """AVI has no presentation stamps, so FFmpeg's guess is wrong where pictures refer to later ones. A slow recorder
     leaves places without a picture: they take time, and no frame is missing."""
     path = encode(tmp_path / name, codec, stamps, **options)
@@ -130,9 +127,7 @@ OPEN_GROUPS = ("mpeg2video", {"g": "12", "bf": "2", "b": "3M", "flags": "-cgop"}
         (".ts", "libx264", {"g": "15", "bf": "2"}, 20),
     ],
 )
-def test_a_video_that_begins_inside_a_group_begins_with_its_first_whole_picture(
-    tmp_path: Path, suffix: str, codec: str, options: dict[str, str], cut: int
-) -> None:
+def test_a_video_that_begins_inside_a_group_begins_with_its_first_whole_picture(tmp_path, suffix, codec, options, cut):
     """At an open group whose first pictures need the one before, and between two key frames."""
     whole = encode(tmp_path / "a.ts", codec, range(60), **options)
     path = remuxed(whole, tmp_path / f"cut{suffix}", cut)
@@ -142,13 +137,13 @@ def test_a_video_that_begins_inside_a_group_begins_with_its_first_whole_picture(
     assert probe(path)[1][0] == 0
 
 
-def test_a_recording_with_few_decodable_frames_is_refused(tmp_path: Path) -> None:
+def test_a_recording_with_few_decodable_frames_is_refused(tmp_path):
     whole = encode(tmp_path / "a.ts", "libx264", range(40), g="30", bf="0", sc_threshold="0")
     with pytest.raises(VideoError, match=r"the first \d+ of \d+ frames cannot be decoded"):
         probe(remuxed(whole, tmp_path / "cut.ts", 2, 34))
 
 
-def test_damaged_packets_that_ffmpeg_reports_are_counted(tmp_path: Path) -> None:
+def test_damaged_packets_that_ffmpeg_reports_are_counted(tmp_path):
     path = encode(tmp_path / "a.ts", "libx264", range(60), g="60", bf="0", crf="10")
     assert probe(path)[0].damaged_packets == 0
     content = path.read_bytes()
@@ -159,7 +154,7 @@ def test_damaged_packets_that_ffmpeg_reports_are_counted(tmp_path: Path) -> None
     assert probe(path)[0].damaged_packets > 0
 
 
-def test_a_header_with_zero_frames_is_not_believed(tmp_path: Path) -> None:
+def test_a_header_with_zero_frames_is_not_believed(tmp_path):
     path = encode(tmp_path / "a.avi", "mpeg4", range(12))
     content = bytearray(path.read_bytes())
     for name, field in ((b"avih", 24), (b"strh", 40)):
@@ -171,7 +166,7 @@ def test_a_header_with_zero_frames_is_not_believed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
-def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path, suffix: str) -> None:
+def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path, suffix):
     """A flipped bit in the durations moves frames behind the end of the edit list, and FFmpeg drops them."""
     path = encode(tmp_path / f"a{suffix}", "libx264", range(40))
     assert probe(path)[0].hidden_frames == 0
@@ -191,7 +186,7 @@ def test_frames_that_a_damaged_table_of_times_hides_are_counted(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mov", "libx264"), (".mp4", "libx264"), (".avi", "mpeg4")])
-def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path: Path, suffix: str, codec: str) -> None:
+def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path, suffix, codec):
     """MP4, MOV and AVI promise a number of frames."""
     whole = encode(tmp_path / f"a{suffix}", codec, range(40), g="10").read_bytes()
     with av.open(str(tmp_path / f"a{suffix}")) as container:
@@ -216,7 +211,7 @@ def test_no_flipped_bit_around_a_picture_shortens_a_video_silently(tmp_path: Pat
         (".webm", "libvpx-vp9", r"2.4 s announced, [12].\d s present"),
     ],
 )
-def test_a_truncated_video_with_its_index_in_front_is_named(tmp_path: Path, suffix: str, codec: str, what: str) -> None:
+def test_a_truncated_video_with_its_index_in_front_is_named(tmp_path, suffix, codec, what):
     content = encode(tmp_path / f"a{suffix}", codec, range(60), g="15").read_bytes()
     for share in (0.5, 0.8):
         path = tmp_path / f"b{suffix}"
@@ -225,13 +220,13 @@ def test_a_truncated_video_with_its_index_in_front_is_named(tmp_path: Path, suff
             probe(path)
 
 
-def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
+def test_pixels_that_are_not_square_are_made_square(tmp_path):
     info, _ = probe(encode(tmp_path / "a.mp4", "libx264", range(5), aspect=2))
     assert (info.width, info.height) == (320, 96)
     assert numbers(tmp_path / "a.mp4") == list(range(5))
 
 
-def test_frames_of_another_size_are_scaled_to_the_first(tmp_path: Path) -> None:
+def test_frames_of_another_size_are_scaled_to_the_first(tmp_path):
     first = encode(tmp_path / "a.ts", "libx264", range(10), bf="0")
     second = encode(tmp_path / "b.ts", "libx264", range(10, 20), size=(240, 144), first=10, bf="0")
     path = tmp_path / "c.ts"
@@ -243,9 +238,7 @@ def test_frames_of_another_size_are_scaled_to_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["file:real.mp4", "12:30.mp4", "concat:real.mp4|real.mp4", "a%03d.mp4", "file:/real.mp4", "pipe:0/real.mp4"]
 )
-def test_the_decoder_reads_no_path_as_an_address(
-    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_the_decoder_reads_no_path_as_an_address(make_video, tmp_path, monkeypatch, name):
     """FFmpeg reads `name:` as a protocol, but a relative path that begins so is a local file."""
     monkeypatch.chdir(tmp_path)
     make_video(tmp_path / "real.mp4", frames=3)
@@ -263,13 +256,13 @@ TURNS = [(1, 0, 0, 1), (-1, 0, 0, 1), (-1, 0, 0, -1), (1, 0, 0, -1), (0, 1, 1, 0
 """a, b, c, d of the display matrix of each orientation, in the order of the numbers of EXIF 2.32, table 6."""
 
 
-def quartered() -> np.ndarray:
+def quartered():
     """A picture of 64 x 32 pixels: red and green above blue and white."""
     colours = np.array([[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]], np.uint8)
     return np.kron(colours, np.ones((16, 32, 1), np.uint8))
 
 
-def is_turned(shown: np.ndarray, stored: np.ndarray, turn: tuple[int, int, int, int]) -> bool:
+def is_turned(shown, stored, turn):
     """Whether a picture is shown as FFmpeg's autorotation shows it."""
     a, b, c, d = turn
     expected = stored[::d, ::a] if a else stored.transpose(1, 0, 2)[::b, ::c]
@@ -278,9 +271,7 @@ def is_turned(shown: np.ndarray, stored: np.ndarray, turn: tuple[int, int, int, 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("turn", TURNS)
-def test_all_eight_orientations_are_shown_as_players_show_them(
-    tmp_path: Path, turn: tuple[int, int, int, int], suffix: str
-) -> None:
+def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path, turn, suffix):
     """MP4 and MOV have a matrix; Matroska has the angles of a projection."""
     (a, b, c, d), path = turn, tmp_path / "made.mp4"
     write_video(path, [quartered()] * 3, 25, options=LOSSLESS)
@@ -297,7 +288,7 @@ def test_all_eight_orientations_are_shown_as_players_show_them(
         assert playable_type(path) == (None if is_mirrored else "video/mp4")
 
 
-def two_streams(path: Path, default: int) -> Path:
+def two_streams(path, default):
     """A dark stream and a bright one, of which one is marked default."""
     from av.stream import Disposition
 
@@ -317,7 +308,7 @@ def two_streams(path: Path, default: int) -> Path:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("default", [0, 1])
-def test_the_stream_marked_default_is_read(tmp_path: Path, suffix: str, default: int) -> None:
+def test_the_stream_marked_default_is_read(tmp_path, suffix, default):
     path = two_streams(tmp_path / f"a{suffix}", default)
     assert [abs(level - (40 + 160 * default)) <= 2 for _, level in levels(path)] == [True] * 3
     assert playable_type(path) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +20,13 @@ from tests.data.video.test_decoder import TURNS, is_turned, quartered
 Pictures = NDArray[np.uint8]
 
 
-def pictures(count: int = 6, size: tuple[int, int] = (64, 48)) -> Pictures:
+def pictures(count=6, size=(64, 48)):
     """(count, height, width, 3) coloured noise, smoothed so that JPEG keeps it."""
     noise = np.random.default_rng(3).integers(0, 256, (count, size[1], size[0], 3)).astype(np.uint8)
     return np.stack([cv2.GaussianBlur(picture, (7, 7), 2) for picture in noise])
 
 
-def frames(folder: Path, images: Sequence[NDArray[np.uint8]] | Pictures, suffix: str = "png", first: int = 1) -> Path:
+def frames(folder, images, suffix="png", first=1):
     """A folder of the pictures, numbered from `first`."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, image in enumerate(images, start=first):
@@ -34,13 +34,13 @@ def frames(folder: Path, images: Sequence[NDArray[np.uint8]] | Pictures, suffix:
     return folder
 
 
-def images_of(source: Path | FrameFolder, indices: Sequence[int] | None = None) -> Pictures:
+def images_of(source, indices=None):
     """The decoded pictures."""
     return np.stack([frame.image for frame in decode(source, indices)])
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.mp4"])
-def test_a_folder_of_png_is_the_lossless_video(tmp_path: Path, name: str) -> None:
+def test_a_folder_of_png_is_the_lossless_video(tmp_path, name):
     images = pictures(30)
     codec, pixels, options = ("libx264rgb", "rgb24", {"qp": "0"}) if name == "a.mp4" else ("ffv1", "bgr0", {})
     write_video(tmp_path / name, images, 25, codec=codec, pixel_format=pixels, options=options)
@@ -53,7 +53,7 @@ def test_a_folder_of_png_is_the_lossless_video(tmp_path: Path, name: str) -> Non
     assert [frame.time for frame in decode(folder, [2, 29])] == [times[2], times[29]]
 
 
-def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_frames_are_in_the_order_of_their_numbers(tmp_path):
     """Links to pictures and wrong endings are read; only the requested pictures are opened."""
     images = pictures(4)
     for name, image in zip(("dive_8.png", "dive_9.PNG", "dive_100.jpg", "dive_1000.png"), images, strict=True):
@@ -83,7 +83,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("what", SPOILT)
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_an_unusable_picture_is_named(tmp_path: Path, what: str, suffix: str) -> None:
+def test_an_unusable_picture_is_named(tmp_path, what, suffix):
     folder = FrameFolder(frames(tmp_path / "a", pictures(), suffix), 25)
     SPOILT[what](tmp_path / f"a/00004.{suffix}")
     with pytest.raises(VideoError, match=what) as caught:
@@ -91,7 +91,7 @@ def test_an_unusable_picture_is_named(tmp_path: Path, what: str, suffix: str) ->
     assert str(caught.value.where) == str(tmp_path / f"a/00004.{suffix}")
 
 
-def test_a_page_gets_a_copy_and_stills(tmp_path: Path) -> None:
+def test_a_page_gets_a_copy_and_stills(tmp_path):
     folder = FrameFolder(frames(tmp_path / "a", pictures(12, (320, 200))), 25)
     made = embed_video(folder)
     assert made is not None
@@ -99,7 +99,7 @@ def test_a_page_gets_a_copy_and_stills(tmp_path: Path) -> None:
     assert len(key_frames(folder, [0.0, 0.3])) == 2
 
 
-def test_which_folders_are_videos(tmp_path: Path, make_video) -> None:
+def test_which_folders_are_videos(tmp_path, make_video):
     images = pictures(3, (16, 16))
     make_video(tmp_path / "film.mp4")
     frames(tmp_path / "dive.1", images)
@@ -131,7 +131,7 @@ def test_which_folders_are_videos(tmp_path: Path, make_video) -> None:
     assert (alone.id, alone.path, alone.video) == ("dive.1", tmp_path / "dive.1", FrameFolder(tmp_path / "dive.1", 30))
 
 
-def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, make_video) -> None:
+def test_a_folder_of_frames_needs_its_rate(tmp_path, make_video):
     frames(tmp_path / "dive", pictures(3))
     with pytest.raises(UsageError, match=r"--set frames\.fps=25"):
         find_videos([tmp_path])
@@ -142,7 +142,7 @@ def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, make_video) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0001, 0.0007, 0.00999, -1.0, float("nan")])
-def test_a_rate_below_a_hundredth_is_refused_by_name(tmp_path: Path, rate: float) -> None:
+def test_a_rate_below_a_hundredth_is_refused_by_name(tmp_path, rate):
     frames(tmp_path / "a", pictures(3))
     with pytest.raises(UsageError, match=r"frames\.fps is .*, less than one frame in 100 s"):
         find_videos([tmp_path], frame_rate=rate)
@@ -152,9 +152,7 @@ def test_a_rate_below_a_hundredth_is_refused_by_name(tmp_path: Path, rate: float
 
 
 @pytest.mark.parametrize(("orientation", "turn"), [*enumerate(TURNS, start=1)])
-def test_photographs_are_shown_as_their_exif_says(
-    tmp_path: Path, orientation: int, turn: tuple[int, int, int, int]
-) -> None:
+def test_photographs_are_shown_as_their_exif_says(tmp_path, orientation, turn):
     """Cameras write EXIF data into each JPEG."""
     stored = np.kron(quartered(), np.ones((4, 4, 1), np.uint8))
     video = FrameFolder(frames(tmp_path / "a", [stored] * 2, "jpg"), 25)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from data.errors import UsageError
 from data.video.video_search import find_videos
 
 
-def test_a_missing_file_is_meant_by_its_name_and_not_by_its_ending(make_video: Any, tmp_path: Path) -> None:
+def test_a_missing_file_is_meant_by_its_name_and_not_by_its_ending(make_video, tmp_path):
     for name in ("broken.mp4", "anna.mp4"):
         make_video(tmp_path / name)
     for given, meant in (("anns.mp4", "anna.mp4"), ("anna.mov", "anna.mp4"), ("zoe.mp4", "")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from pathlib import Path
 
 import av
 import numpy as np
@@ -15,21 +14,21 @@ from data.video.web_media import as_uri, embed_video, jpeg, key_frames, playable
 from data.video.writer import write_video
 
 
-def content(uri: str) -> bytes:
+def content(uri):
     """The bytes of a `data:` URI."""
     match = re.fullmatch(r"data:[a-z]+/[a-z0-9]+;base64,(.*)", uri)
     assert match
     return base64.b64decode(match.group(1))
 
 
-def grey_video(path: Path, frames: int = 20, size: tuple[int, int] = (320, 200), **options: object) -> Path:
+def grey_video(path, frames=20, size=(320, 200), **options):
     """Frame i has the grey level 16 + 10 i."""
     pictures = (np.full((size[1], size[0], 3), 16 + 10 * i % 230, np.uint8) for i in range(frames))
     write_video(path, pictures, 25, **options)  # type: ignore[arg-type]
     return path
 
 
-def test_a_playable_video_is_embedded_byte_for_byte(tmp_path: Path) -> None:
+def test_a_playable_video_is_embedded_byte_for_byte(tmp_path):
     clip = grey_video(tmp_path / "a.mp4")
     made = embed_video(clip)
     assert made is not None
@@ -47,11 +46,11 @@ def test_a_playable_video_is_embedded_byte_for_byte(tmp_path: Path) -> None:
         ("a.mkv", {}, None),
     ],
 )  # fmt: skip
-def test_types_that_browsers_play(tmp_path: Path, name: str, options: dict[str, object], expected: str | None) -> None:
+def test_types_that_browsers_play(tmp_path, name, options, expected):
     assert playable_type(grey_video(tmp_path / name, 4, **options)) == expected
 
 
-def test_a_video_whose_frames_share_a_time_is_copied(tmp_path: Path) -> None:
+def test_a_video_whose_frames_share_a_time_is_copied(tmp_path):
     made = grey_video(tmp_path / "made.webm", 6, codec="libvpx", options={"deadline": "realtime"})
     with av.open(str(made)) as given, av.open(str(tmp_path / "a.webm"), "w", options={"live": "1"}) as muxed:
         stream = muxed.add_stream_from_template(given.streams.video[0])
@@ -68,7 +67,7 @@ def test_a_video_whose_frames_share_a_time_is_copied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.avi", "b.mp4"])
-def test_other_videos_are_encoded_again_with_their_times(tmp_path: Path, name: str) -> None:
+def test_other_videos_are_encoded_again_with_their_times(tmp_path, name):
     options = {"codec": "mpeg4", "options": {"qscale": "2"}} if name == "a.avi" else {"pixel_format": "yuv444p"}
     clip = grey_video(tmp_path / name, **options)
     made = embed_video(clip)
@@ -81,7 +80,7 @@ def test_other_videos_are_encoded_again_with_their_times(tmp_path: Path, name: s
         assert abs(float(ours.image.mean()) - float(theirs.image.mean())) < 4
 
 
-def test_the_limit_holds_and_a_video_that_cannot_fit_is_none(tmp_path: Path) -> None:
+def test_the_limit_holds_and_a_video_that_cannot_fit_is_none(tmp_path):
     rng = np.random.default_rng(0)
     noise = (rng.integers(0, 255, (360, 640, 3), dtype=np.uint8) for _ in range(20))
     clip = tmp_path / "noise.mp4"
@@ -94,7 +93,7 @@ def test_the_limit_holds_and_a_video_that_cannot_fit_is_none(tmp_path: Path) -> 
     assert embed_video(clip, 2000) is None
 
 
-def test_key_frames_are_the_frames_shown_at_their_times(tmp_path: Path) -> None:
+def test_key_frames_are_the_frames_shown_at_their_times(tmp_path):
     clip = grey_video(tmp_path / "a.mp4")
     stills = key_frames(clip, [0.41, 0.0, 0.41, 99.0], height=50)
     import cv2
@@ -106,7 +105,7 @@ def test_key_frames_are_the_frames_shown_at_their_times(tmp_path: Path) -> None:
     assert len(key_frames(grey_video(tmp_path / "one.mp4", 1), [0.0, 5.0])) == 2
 
 
-def test_pictures_are_never_enlarged() -> None:
+def test_pictures_are_never_enlarged():
     image = np.zeros((100, 201, 3), np.uint8)
     assert shrink(image, long_side=400).shape == (100, 200, 3)
     assert shrink(image, height=50).shape == (50, 100, 3)

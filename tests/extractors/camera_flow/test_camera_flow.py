@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.stage_files import StageFiles
-from data.store.arrays import StageOutput
 from extractors.camera_flow.border import lay_out, picture_area
 from extractors.camera_flow.motion_summary import largest_shift, to_rates
 from extractors.camera_flow.stage import MAX_PAIRS, CameraFlow, CameraFlowConfig, pair_starts
@@ -27,16 +24,16 @@ FILES = StageFiles()
 RATE = 25.0
 
 
-def shown(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> MadeSource:
+def shown(frames, times=()):
     """A video of grey pictures."""
     return MadeSource([np.repeat(grey[..., None], 3, axis=2) for grey in frames], times)
 
 
-def run(frames: Sequence[np.ndarray], times: Sequence[float] = ()) -> StageOutput:
+def run(frames, times=()):
     return CameraFlow(CameraFlowConfig(), FILES).extract(shown(frames, times))
 
 
-def video(steps: Sequence[CameraMotion], seed: int = 0, person: bool = True, noise: float = 2.0) -> list[np.ndarray]:
+def video(steps, seed=0, person=True, noise=2.0):
     rng = np.random.default_rng(seed)
     walk = np.cumsum(rng.uniform(-3, 3, (len(steps) + 1, 2)), axis=0)
     return [
@@ -45,7 +42,7 @@ def video(steps: Sequence[CameraMotion], seed: int = 0, person: bool = True, noi
     ]
 
 
-def pixels(output: StageOutput) -> np.ndarray:
+def pixels(output):
     """(P, 4) pan_x, pan_y in pixels, a, b per pair, back from the stored rates."""
     rates, time = output.arrays["motion"].values, output.arrays["time"].values
     step = rates * (time[:, 1] - time[:, 0])[:, None]
@@ -53,7 +50,7 @@ def pixels(output: StageOutput) -> np.ndarray:
     return np.stack([step[:, 0] * WIDTH, step[:, 1] * HEIGHT, scale * np.cos(angle) - 1, scale * np.sin(angle)], 1)
 
 
-def test_planted_motion_is_recovered_beside_moving_people() -> None:
+def test_planted_motion_is_recovered_beside_moving_people():
     errors = []
     for seed in range(4):
         steps = list(motions(8, 8.0, seed))
@@ -66,7 +63,7 @@ def test_planted_motion_is_recovered_beside_moving_people() -> None:
     assert largest.max() < 0.3
 
 
-def test_a_still_camera_gives_zeros_with_people_moving() -> None:
+def test_a_still_camera_gives_zeros_with_people_moving():
     output = run(video([CameraMotion()] * 12, 2))
     assert np.abs(output.arrays["motion"].values).max() == 0
     assert output.quality["static_share"] == 1.0
@@ -74,7 +71,7 @@ def test_a_still_camera_gives_zeros_with_people_moving() -> None:
     assert np.median(np.abs(output.arrays["cells"].values)) * WIDTH / RATE < 0.05
 
 
-def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair() -> None:
+def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair():
     output = run(video([CameraMotion(2.0)] * 4, 3, person=False), times=[0.0, 0.04, 0.14, 0.15, 0.15])
     expected = 2.0 / WIDTH / np.array([0.04, 0.1, 0.01])
     assert output.arrays["motion"].values[:3, 0] == pytest.approx(expected, rel=0.02)
@@ -83,7 +80,7 @@ def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair() 
     assert output.arrays["inliers"].values[3] == 0
 
 
-def test_motion_has_a_largest_shift_at_a_corner_and_rates_per_second() -> None:
+def test_motion_has_a_largest_shift_at_a_corner_and_rates_per_second():
     motions = np.array([[3.0, 4, 0, 0], [0, 0, 0.01, 0], [0, 0, 0, 0.01], [3, 4, 0.01, 0]])
     assert largest_shift(motions, (320, 240)) == pytest.approx([5, 2, 2, np.hypot(4.6, 5.2)])
     turned = np.array([[8, -6, 1.1 * np.cos(0.05) - 1, 1.1 * np.sin(0.05)]])
@@ -92,11 +89,11 @@ def test_motion_has_a_largest_shift_at_a_corner_and_rates_per_second() -> None:
     )
 
 
-def test_a_fade_from_black_is_no_bar() -> None:
+def test_a_fade_from_black_is_no_bar():
     assert picture_area([np.zeros((256, 340), np.uint8)] * 3) == (0, 0, 256, 340)
 
 
-def test_graphics_are_masked() -> None:
+def test_graphics_are_masked():
     frames = [frame.copy() for frame in video([CameraMotion(3.0, 0.5)] * 30, 5, person=False)]
     board = np.random.default_rng(9).integers(0, 2, (5, 22), dtype=np.uint8).repeat(4, 0).repeat(4, 1) * 200 + 20
     for frame in frames:
@@ -111,7 +108,7 @@ def test_graphics_are_masked() -> None:
     assert max(CameraMotion(3.0, 0.5).errors(measured)[1] for measured in pixels(output)) < 0.3
 
 
-def test_a_cut_is_flagged_and_masked() -> None:
+def test_a_cut_is_flagged_and_masked():
     steps = [CameraMotion(1.0)] * 4
     output = run(video(steps, 0) + video(steps, 1))
     assert output.arrays["cut"].values.tolist() == [False] * 4 + [True] + [False] * 4
@@ -121,7 +118,7 @@ def test_a_cut_is_flagged_and_masked() -> None:
     assert output.quality["cuts"] == 1
 
 
-def test_a_flash_is_no_motion_and_no_cut() -> None:
+def test_a_flash_is_no_motion_and_no_cut():
     frames = video([CameraMotion()] * 6, 0, person=False)
     frames[3] = np.clip(frames[3].astype(int) * 1.2 + 15, 0, 255).astype(np.uint8)
     output = run(frames)
@@ -129,7 +126,7 @@ def test_a_flash_is_no_motion_and_no_cut() -> None:
     assert output.quality["cuts"] == 0
 
 
-def test_black_frames_are_usable_nowhere() -> None:
+def test_black_frames_are_usable_nowhere():
     output = run([np.zeros((HEIGHT, WIDTH), np.uint8)] * 4)
     assert not output.arrays["cell_mask"].values.any()
     assert output.quality["unusable_share"] == 1.0
@@ -138,7 +135,7 @@ def test_black_frames_are_usable_nowhere() -> None:
 
 
 @given(st.integers(0, 3 * MAX_PAIRS), st.integers(1, 7))
-def test_sampling_keeps_within_its_limit(frames: int, stride: int) -> None:
+def test_sampling_keeps_within_its_limit(frames, stride):
     starts = pair_starts(stride, frames)
     assert len(starts) <= MAX_PAIRS
     assert len(starts) == 0 if frames < 2 else 1 <= len(starts) <= frames - 1
@@ -146,7 +143,7 @@ def test_sampling_keeps_within_its_limit(frames: int, stride: int) -> None:
     assert len(set(np.diff(starts))) <= 1
 
 
-def test_strips_and_cells_cover_the_border_once() -> None:
+def test_strips_and_cells_cover_the_border_once():
     border = lay_out((10, 0, 246, WIDTH), 0.1, 12, 8)
     count = np.zeros((HEIGHT, WIDTH), int)
     for y0, x0, y1, x1 in border.cells:
@@ -166,7 +163,7 @@ sys.stdout.buffer.write(b"".join(array.values.tobytes() for array in shown.array
 
 
 @pytest.mark.slow
-def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> None:
+def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path):
     """Functions that call each other differed by rounding on some processors: see `models/tvl1_kernels.py`."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
     command = [sys.executable, "-c", FLOW_OF_NOISE]
@@ -179,7 +176,7 @@ def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("lead", [0, 120])
-def test_bars_are_left_out_of_the_border_after_a_black_start_too(lead: int) -> None:
+def test_bars_are_left_out_of_the_border_after_a_black_start_too(lead):
     """Many videos begin with black frames, which must not decide about bars and graphics."""
     step = CameraMotion(2.0, 1.0)
     frames = [frame.copy() for frame in video([step] * 12, 1)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from extractors.camera_flow import stage as camera_flow
 from extractors.clips import layouts as clip_layouts
 from extractors.clips import runtimes as clip_runtimes
 from extractors.clips import stage as clips
-from extractors.clips.layouts import Layout, plan_clips
+from extractors.clips.layouts import plan_clips
 from models import i3d
 
 LAYOUTS = st.sampled_from(["uniform", "windows", "dense"])
@@ -22,16 +21,14 @@ NUMBERS = {"count": st.integers(1, 400), "steps": st.integers(1, 20), "frames": 
 
 
 @pytest.mark.parametrize("module", [camera_flow, clip_layouts, clip_runtimes, clips, i3d])
-def test_examples_of_the_docstrings(module: ModuleType) -> None:
+def test_examples_of_the_docstrings(module):
     results = doctest.testmod(module)
     assert (results.failed, results.attempted > 0) == (0, True)
 
 
 @settings(max_examples=300, deadline=None)
 @given(layout=LAYOUTS, stride=st.integers(1, 4), hop=st.integers(1, 9), **NUMBERS)
-def test_any_video_gives_whole_ascending_clips(
-    layout: Layout, count: int, steps: int, frames: int, stride: int, hop: int
-) -> None:
+def test_any_video_gives_whole_ascending_clips(layout, count, steps, frames, stride, hop):
     plan = plan_clips(count, layout=layout, steps=steps, frames=frames, stride=stride, hop=hop)
     assert plan.spans.shape == (steps, 2)
     assert plan.clips.shape[1] == frames

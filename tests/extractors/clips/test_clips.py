@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from data.errors import DataError, UsageError, VideoError
@@ -32,12 +29,12 @@ TINY: dict[str, Any] = {"backbone": "x3d_xs", "weights": "random", "frames_per_c
 """The quickest network of the table, with seeded weights."""
 
 
-def numbered(count: int, size: tuple[int, int] = (8, 10)) -> NDArray[np.uint8]:
+def numbered(count, size=(8, 10)):
     """(count, height, width, 3) where every pixel of frame i is i."""
     return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, *size, 3)).copy()
 
 
-def noise(count: int, seed: int = 0) -> NDArray[np.uint8]:
+def noise(count, seed=0):
     """(count, 48, 64, 3) of smooth moving noise."""
     ground = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     return np.stack([np.roll(ground, 2 * i, axis=1) for i in range(count)])
@@ -46,10 +43,10 @@ def noise(count: int, seed: int = 0) -> NDArray[np.uint8]:
 class Means:
     """Replaces the network: the logits are the mean of a clip's pixels, the features twice that."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.batches: list[int] = []
 
-    def start(self, batch: NDArray[np.uint8]) -> Callable[[], clip_runtimes.LogitsAndFeatures]:
+    def start(self, batch):
         """See `extractors.clips.runtimes.StartInference`."""
         self.batches.append(len(batch))
         means = batch.mean((1, 2, 3, 4), dtype=np.float64).astype(np.float32)[:, None]
@@ -57,7 +54,7 @@ class Means:
 
 
 @pytest.fixture
-def means(monkeypatch: pytest.MonkeyPatch) -> Means:
+def means(monkeypatch):
     """The stage with `Means` as its network."""
     made = Means()
     monkeypatch.setattr(clips, "running", lambda network, files: made.start)
@@ -66,7 +63,7 @@ def means(monkeypatch: pytest.MonkeyPatch) -> Means:
 
 @pytest.mark.parametrize("layout", ["uniform", "windows", "dense"])
 @pytest.mark.parametrize("count", [1, 10, 30, 102])
-def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, count: int) -> None:
+def test_steps_are_averages_over_their_own_frames(means, layout, count):
     config = ClipsConfig(layout=layout, steps=5, frames_per_clip=8, device="cpu")
     source = MadeSource(numbered(count))
     output = Clips(config, FILES).extract(source)
@@ -80,26 +77,26 @@ def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, cou
     assert output.quality["clips"] == len(means.batches) == len(plan.clips)
 
 
-def test_padding_is_reported(means: Means) -> None:
+def test_padding_is_reported(means):
     config = ClipsConfig(steps=2, frames_per_clip=16, device="cpu")
     assert Clips(config, FILES).extract(MadeSource(numbered(1))).quality["repeated_frames"] == 1.0
     assert Clips(config, FILES).extract(MadeSource(numbered(40))).quality["repeated_frames"] == 0.0
     assert Clips(config, FILES).extract(MadeSource(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
 
 
-def test_a_source_that_ends_early_is_an_error(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_ends_early_is_an_error(means, monkeypatch):
     monkeypatch.setattr(MadeSource, "frames", lambda *_: iter(()))
     with pytest.raises(VideoError, match="ended before its last clip"):
         Clips(ClipsConfig(device="cpu"), FILES).extract(MadeSource(numbered(30)))
 
 
-def test_a_gpu_would_get_batches(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_would_get_batches(means, monkeypatch):
     output = Clips(ClipsConfig(device="cuda", batch=4), FILES).extract(MadeSource(numbered(102)))
     assert means.batches == [4, 4, 2]
     assert np.allclose(output.arrays["logits"].values[0, 0], 7.5)
 
 
-def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
+def test_prepare_of_a_picture_of_the_right_size_is_exact():
     image = np.random.default_rng(1).integers(0, 256, (256, 340, 3), np.uint8)
     assert np.array_equal(clips.prepare(image, 256, 224), image[16:240, 58:282])
 
@@ -117,12 +114,12 @@ def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
         ({"colour": 1}, "Extra inputs"),
     ],
 )
-def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -> None:
+def test_impossible_settings_are_refused(change, message):
     with pytest.raises(ValidationError, match=message):
         ClipsConfig(**change)
 
 
-def test_half_precision_is_kept_apart_by_where_it_runs() -> None:
+def test_half_precision_is_kept_apart_by_where_it_runs():
     identities = [
         Clips.identity(ClipsConfig(precision="bf16", runtime=runtime, device="cpu"), FILES)
         for runtime in ("torch", "openvino")
@@ -132,7 +129,7 @@ def test_half_precision_is_kept_apart_by_where_it_runs() -> None:
     assert "rounding" not in Clips.identity(ClipsConfig(), FILES)
 
 
-def test_impossible_runtimes_are_refused() -> None:
+def test_impossible_runtimes_are_refused():
     with pytest.raises(UsageError, match="not on 'cuda'"):
         clip_runtimes.resolve("openvino", "cuda")
     if not clip_runtimes.gpu_present():
@@ -140,7 +137,7 @@ def test_impossible_runtimes_are_refused() -> None:
             clip_runtimes.running(Network("x3d_xs", "random", 0, 4, runtime="torch", device="cuda"), FILES)
 
 
-def test_a_kept_model_gives_the_same_numbers_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_model_gives_the_same_numbers_without_torch(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(clip_runtimes, "_RUNNING", {})
     first = Clips(ClipsConfig(**TINY), FILES).extract(MadeSource(noise(8))).arrays["logits"].values
@@ -156,7 +153,7 @@ def test_a_kept_model_gives_the_same_numbers_without_torch(tmp_path: Path, monke
     assert done.stdout.split() == ["False", "False", first.tobytes().hex()]
 
 
-def test_compiled_networks_are_exact_and_tied_to_no_core() -> None:
+def test_compiled_networks_are_exact_and_tied_to_no_core():
     """OpenVINO would pin the only thread of each of two workers to the first core."""
     ops = openvino.opset13
     given = ops.parameter([1, 4], np.float32)
@@ -166,7 +163,7 @@ def test_compiled_networks_are_exact_and_tied_to_no_core() -> None:
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
 
 
-def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:
+def test_library_networks_load_their_own_state_dicts(tmp_path):
     import torch
 
     clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 4, 160, 160, 3), np.uint8))
@@ -191,7 +188,7 @@ def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(backbones.BACKBONES) - {"swin3d_s", "swin3d_b", "transformers"}))
-def test_every_network_gives_what_its_entry_declares(name: str) -> None:
+def test_every_network_gives_what_its_entry_declares(name):
     import torch
 
     entry = backbones.BACKBONES[name]
@@ -222,7 +219,7 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
 
 
 @pytest.mark.weights
-def test_the_default_stage_gives_the_published_numbers() -> None:
+def test_the_default_stage_gives_the_published_numbers():
     from tests.models.test_i3d import REFERENCE, synthetic_clip
 
     weights.fetch("i3d-kinetics400")

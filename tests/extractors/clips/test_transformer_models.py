@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +33,7 @@ MODELS += ["VJEPA2ForVideoClassification"]
 CLIP = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, FRAMES, 32, 32, 3), np.uint8))
 
 
-def model(kind: str) -> Any:
+def model(kind):
     torch.manual_seed(0)
     if kind.startswith("VideoMAE"):
         decoder = {f"decoder_{name}": 2 for name in ("num_attention_heads", "num_hidden_layers")}
@@ -48,24 +46,24 @@ def model(kind: str) -> Any:
     return getattr(transformers, kind)(config).eval()
 
 
-def processor(kind: str) -> Any:
+def processor(kind):
     name = "VideoMAEImageProcessor" if kind.startswith("VideoMAE") else "VJEPA2VideoProcessor"
     return getattr(transformers, name)(size={"shortest_edge": 36}, crop_size={"height": 32, "width": 32})
 
 
-def saved(folder: Path, kind: str = "VideoMAEModel") -> Path:
+def saved(folder, kind="VideoMAEModel"):
     model(kind).save_pretrained(folder)
     processor(kind).save_pretrained(folder)
     return folder
 
 
-def config(folder: Path | str, **more: Any) -> ClipsConfig:
+def config(folder, **more):
     given = {"steps": 2, "frames_per_clip": FRAMES, "device": "cpu", "weights_file": str(folder), **more}
     return ClipsConfig(backbone="transformers", **given)
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_numbers_are_those_of_the_library(tmp_path: Path, kind: str) -> None:
+def test_the_numbers_are_those_of_the_library(tmp_path, kind):
     """Its own processor makes the input; pictures have its short side, so that only the cut and the scale matter."""
     pictures = noise(2 * FRAMES)[:, :36, :50]
     output = Clips(config(saved(tmp_path / "m", kind), layout="uniform"), FILES).extract(MadeSource(pictures))
@@ -88,35 +86,35 @@ def test_the_numbers_are_those_of_the_library(tmp_path: Path, kind: str) -> None
     assert output.arrays["features"].values.std() > 0
 
 
-def sampled(folder: Path, **values: Any) -> Path:
+def sampled(folder, **values):
     """The folder, with further values in the configuration of its processor."""
     change(next(name for name in PROCESSORS if (folder / name).is_file()), **values)(folder)
     return folder
 
 
-def retensored(folder: Path, change: Callable[[str, Any], dict[str, Any]]) -> None:
+def retensored(folder, change):
     """Replace each tensor of the folder by others."""
     state = load_file(folder / "model.safetensors").items()
     save_file({name: v for old, value in state for name, v in change(old, value).items()}, folder / "model.safetensors")
 
 
-def change(file: str, **values: Any) -> Callable[[Path], object]:
+def change(file, **values):
     """Changes values in a JSON file of a folder."""
     return lambda folder: (folder / file).write_text(json.dumps({**json.loads((folder / file).read_text()), **values}))
 
 
-def of_mcg_nju(name: str, value: Any) -> dict[str, Any]:
+def of_mcg_nju(name, value):
     """The published names of biases, which newer versions of the library call otherwise."""
     return {name.replace("query.bias", "q_bias").replace("value.bias", "v_bias"): value}
 
 
-def outputs(folder: Path) -> Any:
+def outputs(folder):
     """Logits and features of `CLIP`."""
     with torch.inference_mode():
         return backbones.build("transformers", str(folder), 0, FILES)(CLIP)
 
 
-def test_the_key_has_the_weights_and_the_input(tmp_path: Path) -> None:
+def test_the_key_has_the_weights_and_the_input(tmp_path):
     folder, other = saved(tmp_path / "a"), tmp_path / "b"
     identities = [Clips.identity(config(folder), FILES)]
     folder.rename(other)
@@ -137,7 +135,7 @@ def test_the_key_has_the_weights_and_the_input(tmp_path: Path) -> None:
     assert {name for name in first if other_weights[name] != other_input[name]} == {"weights"}
 
 
-def test_models_in_several_files_and_with_published_names_of_biases_are_read(tmp_path: Path) -> None:
+def test_models_in_several_files_and_with_published_names_of_biases_are_read(tmp_path):
     for kind in ("VJEPA2Model", "VideoMAEModel"):
         expected = outputs(saved(tmp_path / kind, kind))
         model(kind).save_pretrained(tmp_path / "parts", max_shard_size="20KB")
@@ -149,7 +147,7 @@ def test_models_in_several_files_and_with_published_names_of_biases_are_read(tmp
     assert torch.equal(outputs(tmp_path / kind)[1], expected[1])
 
 
-def test_clips_are_of_the_rate_at_which_the_processor_samples(tmp_path: Path) -> None:
+def test_clips_are_of_the_rate_at_which_the_processor_samples(tmp_path):
     """Its own sampling of the same video gives the same frames."""
     kind, rate, count = "VJEPA2Model", 30.0, 24
     folder = sampled(saved(tmp_path / "m", kind), fps=10, do_sample_frames=True)
@@ -164,7 +162,7 @@ def test_clips_are_of_the_rate_at_which_the_processor_samples(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("values", [{"fps": 10}, {"fps": 10, "do_sample_frames": True, "num_frames": FRAMES}])
-def test_a_rate_that_the_processor_does_not_use_is_not_used(tmp_path: Path, values: dict[str, Any]) -> None:
+def test_a_rate_that_the_processor_does_not_use_is_not_used(tmp_path, values):
     folder = saved(tmp_path / "m", "VJEPA2Model")
     before = Clips.identity(config(folder), FILES)
     assert Clips.identity(config(sampled(folder, **values)), FILES) == before
@@ -187,7 +185,7 @@ def test_a_rate_that_the_processor_does_not_use_is_not_used(tmp_path: Path, valu
         (shutil.rmtree, "no such model"),
     ],
 )
-def test_folders_that_cannot_be_used_are_named(tmp_path: Path, damage: Any, message: str) -> None:
+def test_folders_that_cannot_be_used_are_named(tmp_path, damage, message):
     folder = saved(tmp_path / "m")
     damage(folder)
     with pytest.raises(DataError, match=message) as caught:
@@ -195,14 +193,14 @@ def test_folders_that_cannot_be_used_are_named(tmp_path: Path, damage: Any, mess
     assert str(folder) in str(caught.value)
 
 
-def test_a_name_on_the_hub_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_on_the_hub_is_downloaded_once(tmp_path, monkeypatch):
     """The library's download is replaced by a copy: there is no hub here."""
     hub = pytest.importorskip("huggingface_hub")
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path / "weights"))
     monkeypatch.chdir(tmp_path)
     source, asked = saved(tmp_path / "source"), []
 
-    def snapshot_download(name: str, *, local_dir: Path, allow_patterns: list[str]) -> None:
+    def snapshot_download(name, *, local_dir, allow_patterns):
         asked.append((name, allow_patterns))
         shutil.copytree(source, local_dir)
 
@@ -230,9 +228,7 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
         (UsageError, {"short_side": 20}, "below the 32 pixels of this model"),
     ],
 )
-def test_settings_that_do_not_fit_the_model_are_refused(
-    tmp_path: Path, error: type[Exception], given: dict[str, Any], message: str
-) -> None:
+def test_settings_that_do_not_fit_the_model_are_refused(tmp_path, error, given, message):
     with pytest.raises(error, match=message):
         Clips.identity(config(saved(tmp_path / "m"), **given), FILES)
 
@@ -247,7 +243,7 @@ V2_NAMES = {
 """Parts of the library's names to those of the published tensors."""
 
 
-def v2(folder: Path, classes: int = 0) -> Any:
+def v2(folder, classes=0):
     """The library's network with random tensors, saved in the form of OpenGVLab/VideoMAEv2-Base."""
     sizes = {"image_size": 32, "num_frames": FRAMES, "intermediate_size": 60, "layer_norm_eps": 1e-6, **SMALL}
     network = transformers.VideoMAEForVideoClassification(transformers.VideoMAEConfig(num_labels=classes, **sizes))
@@ -272,9 +268,7 @@ def v2(folder: Path, classes: int = 0) -> Any:
 
 
 @pytest.mark.parametrize("classes", [0, 7])
-def test_published_videomae_v2_has_the_features_of_the_same_network_of_the_library(
-    tmp_path: Path, classes: int
-) -> None:
+def test_published_videomae_v2_has_the_features_of_the_same_network_of_the_library(tmp_path, classes):
     network = v2(tmp_path / "m", classes)
     pixels = ((CLIP / 255 - torch.tensor(MEAN)) / torch.tensor(STD)).permute(0, 1, 4, 2, 3)
     got, head = outputs(tmp_path / "m"), network.classifier
@@ -297,9 +291,7 @@ def test_published_videomae_v2_has_the_features_of_the_same_network_of_the_libra
         ("model.pos_embed", (1, 8, 24), r"model\.pos_embed"),
     ],
 )
-def test_a_tensor_too_many_or_too_few_in_videomae_v2_is_named(
-    tmp_path: Path, tensor: str, shape: tuple[int, ...] | None, named: str
-) -> None:
+def test_a_tensor_too_many_or_too_few_in_videomae_v2_is_named(tmp_path, tensor, shape, named):
     v2(folder := tmp_path / "m")
     other = {tensor: torch.ones(shape)} if shape else {}
     retensored(folder, lambda name, value: other if name == tensor else {name: value, **other})

@@ -23,7 +23,7 @@ from tests.helpers.watching import Watching
 PLAIN = {"stages": ["features", "timesteps"], "timesteps.steps": 4}
 
 
-def own_data(folder: Path, count: int = 24) -> Path:
+def own_data(folder, count=24):
     """Features of three parts whose first value follows the score, with 8 rows for the scene and 16 for the others."""
     rng, lines = np.random.default_rng(3), ["video,score"]
     for number in range(count):
@@ -38,7 +38,7 @@ def own_data(folder: Path, count: int = 24) -> Path:
     return folder
 
 
-def extracted(root: Path, cache: Path, *features: str, **settings: object) -> dict[str, np.ndarray]:
+def extracted(root, cache, *features, **settings):
     overrides = {"dataset.root": root, **PLAIN, **settings}
     done = api.extract(features=features, config="folder", overrides=overrides, cache=cache, workers=0)
     assert done.ok
@@ -46,7 +46,7 @@ def extracted(root: Path, cache: Path, *features: str, **settings: object) -> di
     return {name: array.values for name, array in arrays.items()}
 
 
-def test_rows_become_steps_by_shares_or_by_their_times(tmp_path: Path) -> None:
+def test_rows_become_steps_by_shares_or_by_their_times(tmp_path):
     root = own_data(tmp_path / "own", count=1)
     vst, flow = (np.load(root / part / "00.npy") for part in ("vst", "flow"))
     given = [str(root / "vst"), f"primary={root / 'flow'}", f"secondary={root / 'audio'}"]
@@ -62,13 +62,13 @@ def test_rows_become_steps_by_shares_or_by_their_times(tmp_path: Path) -> None:
     assert np.allclose(timed["scene"][:2], vst.reshape(2, 4, 3).mean(1), atol=1e-6), "the scene lasts half as long"
 
 
-def test_the_key_holds_content_and_place_but_no_path(tmp_path: Path) -> None:
+def test_the_key_holds_content_and_place_but_no_path(tmp_path):
     root = own_data(tmp_path / "own", count=2)
     arrays = {name: np.load(root / "vst" / f"{name}.npy") for name in ("00", "01")}
     np.savez(tmp_path / "all.npz", **arrays)
     cache, given = tmp_path / "cache", {"dataset.root": root, **PLAIN}
 
-    def run(features: Path, **settings: object) -> tuple[int, int]:
+    def run(features, **settings):
         overrides = given | settings
         done = api.extract(features=[str(features)], config="folder", overrides=overrides, cache=cache, workers=0)
         return sum(bool(result.done) for result in done.summary.results), done.summary.fresh
@@ -82,7 +82,7 @@ def test_the_key_holds_content_and_place_but_no_path(tmp_path: Path) -> None:
     assert run(tmp_path / "all.npz", **{"features.fps": 25}) == (2, 0)
 
 
-def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp_path: Path) -> None:
+def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp_path):
     root, observer = own_data(tmp_path / "own"), Watching()
     given = {"train.epochs": 20, "train.networks": 1, "split.folds": 2, "combined": True, "work.workers": 0}
     words = {"config": "aqa7", "cache": tmp_path / "cache", "features": [str(root / "vst")]}
@@ -118,14 +118,14 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
     assert "no features. Name the files of features: --features FOLDER" in str(lost.failure)
 
 
-def _video(folder: Path) -> Path:
+def _video(folder):
     from synthetic.tiny_datasets import write_avi
 
     write_avi(folder / "new.avi", (np.zeros((64, 64, 3), np.uint8) for _ in range(4)), 25.0)
     return folder / "new.avi"
 
 
-def test_features_of_another_size_cost_that_performance_alone(tmp_path: Path) -> None:
+def test_features_of_another_size_cost_that_performance_alone(tmp_path):
     root, observer = own_data(tmp_path / "own", count=6), Watching()
     np.save(root / "vst/03.npy", np.ones((8, 5)))
     np.save(root / "vst/04.npy", np.full((8, 3), np.nan))
@@ -138,7 +138,7 @@ def test_features_of_another_size_cost_that_performance_alone(tmp_path: Path) ->
     assert any(note.startswith("left out: 04: ") for note in observer.lines)
 
 
-def test_features_for_a_model_that_reads_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_for_a_model_that_reads_none_are_refused(tmp_path, monkeypatch):
     scorer = SimpleNamespace(planner=SimpleNamespace(stages={"clips": None}), reads=frozenset({"video"}))
     monkeypatch.setattr("pipeline.score.scorer.load_scorer", lambda *_, **__: nullcontext(scorer))
     monkeypatch.setattr("pipeline.score.scorer.scoring_config", lambda _, user: user)
@@ -147,14 +147,14 @@ def test_features_for_a_model_that_reads_none_are_refused(tmp_path: Path, monkey
         score_videos([], Path("run"), user, SILENT)
 
 
-def test_features_of_one_agent_alone_feed_no_network() -> None:
+def test_features_of_one_agent_alone_feed_no_network():
     record = Record("a", None, sidecars={"primary features": Path("a.npy")})
     with pytest.raises(UsageError, match=r"feed no network. Name features of the scene"):
         feasible_config([record], load_config("aqa7"), SILENT)
 
 
 @pytest.mark.parametrize(("given", "absent"), [("primary", "secondary"), ("secondary", "primary")])
-def test_the_scene_beside_one_agent_says_that_networks_need_the_other(given: str, absent: str) -> None:
+def test_the_scene_beside_one_agent_says_that_networks_need_the_other(given, absent):
     files, observer = {f"{part} features": Path("a.npy") for part in ("scene", given)}, Watching()
     method = feasible_config([Record("a", None, sidecars=files)], load_config("aqa7"), observer).method
     assert method.without_agents
@@ -163,14 +163,14 @@ def test_the_scene_beside_one_agent_says_that_networks_need_the_other(given: str
     assert note.endswith(f"; AIM needs both agents, so networks read the scene alone: add --features {absent}=FILE")
 
 
-def test_features_leave_the_agents_of_videos_in_place() -> None:
+def test_features_leave_the_agents_of_videos_in_place():
     filmed = Record("a", Path("a.mp4"), sidecars={"scene features": Path("a.npy")})
     method = feasible_config([filmed], load_config("aqa7"), SILENT).method
     assert method.with_upstream(method.stages) == ("pose", "camera_flow", "features", "timesteps")
     assert method.stage("timesteps").scene == "features/scene"  # type: ignore[attr-defined]
 
 
-def test_data_check_counts_performances_by_their_features(tmp_path: Path) -> None:
+def test_data_check_counts_performances_by_their_features(tmp_path):
     (tmp_path / "fis-v").mkdir()
     (tmp_path / "fis-v/train.txt").write_text("1 28.71 29.36 1\n3 36.5 31.6 0\n")
     (tmp_path / "fis-v/test.txt").write_text("2 28.88 27.08 1\n")

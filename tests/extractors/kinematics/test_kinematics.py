@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from data.errors import DataError, VideoError
 from data.stage_files import StageFiles
-from data.store.arrays import StageOutput
 from data.video.records import Record
 from extractors.kinematics.stage import Kinematics, KinematicsConfig
 from pipeline.run.decode_pass import DecodePass, StageSource
@@ -26,18 +25,18 @@ Floats = NDArray[np.float64]
 class Unopened(StageSource):
     """A source without pictures, whose video has the given frame times, or cannot be opened."""
 
-    def __init__(self, record: Record, times: Floats | None = None) -> None:
+    def __init__(self, record, times=None):
         super().__init__(DecodePass(record, (), threading.Event()), "kinematics", {})
         self._times = times
 
     @property
-    def times(self) -> Floats:
+    def times(self):
         if self._times is None:
             raise VideoError("cannot be opened")
         return self._times
 
 
-def block(position: Floats, gripper: Floats | float = 0.5) -> Floats:
+def block(position, gripper=0.5):
     """19 columns at 30 Hz of a tool that moves along `position` (row, 3) without turning."""
     rows = len(position)
     rotation = np.tile(np.eye(3).ravel(), (rows, 1))
@@ -46,30 +45,28 @@ def block(position: Floats, gripper: Floats | float = 0.5) -> Floats:
     return np.concatenate([position, rotation, velocity, np.zeros((rows, 3)), angle], axis=1)
 
 
-def wander(rows: int, seed: int) -> Floats:
+def wander(rows, seed):
     """A smooth trajectory (row, 3) in metres."""
     rng = np.random.default_rng(seed)
     t = np.arange(rows)[:, None] / 30
     return np.asarray(0.02 * np.sin(2 * np.pi * rng.uniform(0.2, 1, 3) * t + rng.uniform(0, 6, 3)))
 
 
-def robot(rows: int = 120, follow: str = "motion") -> Floats:
+def robot(rows=120, follow="motion"):
     """(rows, 76) in file order; the slaves follow the masters crosswise ("motion") or in file order."""
     left, right = wander(rows, 1), wander(rows, 2)
     slaves = (right, left) if follow == "motion" else (left, right)
     return np.concatenate([block(p) for p in (left, right, *(0.3 * s for s in slaves))], axis=1)
 
 
-def run(
-    tmp_path: Path, rows: Floats, times: Floats | None = None, video: bool = False, **config: object
-) -> StageOutput:
+def run(tmp_path, rows, times=None, video=False, **config):
     path = tmp_path / "k.txt"
     np.savetxt(path, rows, fmt="%.12g")
     record = Record("v.avi", Path("v.avi") if video else None, sidecars={"kinematics": path})
     return Kinematics(KinematicsConfig(**config), FILES).extract(Unopened(record, times))  # type: ignore[arg-type]
 
 
-def test_the_preset_of_the_paper_takes_the_76_columns_with_the_handles_at_the_slaves(tmp_path: Path) -> None:
+def test_the_preset_of_the_paper_takes_the_76_columns_with_the_handles_at_the_slaves(tmp_path):
     """Section 3.1: the masters' tool-tips are primary, the slaves' tool-tips and the handles secondary."""
     config = load_config("jigsaws-paper").method.stage("kinematics")
     rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
@@ -86,7 +83,7 @@ def test_the_preset_of_the_paper_takes_the_76_columns_with_the_handles_at_the_sl
     assert slave.names[18:20] == ("left_gripper_rad", "left_handle_rad")
 
 
-def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path: Path) -> None:
+def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path):
     output = run(tmp_path, robot())
     first = output.arrays["master"].names.index("left_x_m")
     master, slave = (output.arrays[name].values[:, first : first + 3] for name in ("master", "slave"))
@@ -95,12 +92,12 @@ def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path: Path)
     assert output.quality["pairing_doubtful"] is False
 
 
-def test_a_copy_in_the_other_order_is_reported(tmp_path: Path) -> None:
+def test_a_copy_in_the_other_order_is_reported(tmp_path):
     assert run(tmp_path, robot(follow="column")).quality["pairing_doubtful"] is True
     assert run(tmp_path, robot(follow="column"), pairing="column").quality["pairing_doubtful"] is False
 
 
-def test_derivatives_are_those_of_a_known_motion(tmp_path: Path) -> None:
+def test_derivatives_are_those_of_a_known_motion(tmp_path):
     t = np.arange(300) / 30
     radius, omega = 0.05, 2.0
     circle = np.stack([radius * np.cos(omega * t), radius * np.sin(omega * t), 0 * t], axis=1)
@@ -123,7 +120,7 @@ def test_derivatives_are_those_of_a_known_motion(tmp_path: Path) -> None:
         np.testing.assert_allclose(values[name], expected, rtol=0.02, atol=1e-5, err_msg=name)
 
 
-def test_the_mismatch_with_the_video_is_reported(tmp_path: Path) -> None:
+def test_the_mismatch_with_the_video_is_reported(tmp_path):
     usual = run(tmp_path, robot(), np.arange(130) / 30, video=True).quality
     assert (usual["frames_more_than_rows"], usual["video_mismatch"]) == (10, False)
     assert usual["video_longer_by_s"] == pytest.approx(1 / 3)
@@ -131,7 +128,7 @@ def test_the_mismatch_with_the_video_is_reported(tmp_path: Path) -> None:
     assert run(tmp_path, robot(), None, video=True).quality["video_compared"] is False
 
 
-def test_rotations_are_checked_and_impossible_numbers_refused(tmp_path: Path) -> None:
+def test_rotations_are_checked_and_impossible_numbers_refused(tmp_path):
     rows = robot(4)
     assert run(tmp_path, rows).quality["rotation_error"] < 1e-9
     rows[2, 3] += 0.5
@@ -141,7 +138,7 @@ def test_rotations_are_checked_and_impossible_numbers_refused(tmp_path: Path) ->
         run(tmp_path, rows)
 
 
-def test_one_group_of_channels_is_switched_on() -> None:
+def test_one_group_of_channels_is_switched_on():
     off = dict.fromkeys(
         ("position", "velocity", "gripper", "speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -31,13 +29,13 @@ TOP_DOWN = "rtmpose-t_8xb256-420e_coco-256x192"
 IMAGE = np.random.default_rng(0).integers(0, 255, (128, 228, 3), dtype=np.uint8)
 
 
-def backend(min_score: float = 0.1, **settings: Any) -> MMPose:
+def backend(min_score=0.1, **settings):
     made = load_backend(PoseConfig(backend="mmpose", mmpose=settings, min_score=min_score), FILES)
     assert isinstance(made, MMPose)
     return made
 
 
-def seeded(config: str) -> Any:
+def seeded(config):
     """mmpose's model of a shipped configuration, with random weights."""
     import_mmpose()
     from mmpose.apis import init_model
@@ -51,17 +49,17 @@ def seeded(config: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def one_stage() -> Any:
+def one_stage():
     return seeded(ONE_STAGE)
 
 
 @pytest.fixture(scope="module")
-def top_down() -> Any:
+def top_down():
     return seeded(TOP_DOWN)
 
 
 @pytest.fixture(scope="module")
-def detector() -> Any:
+def detector():
     """mmdet's model that mmpose names for people."""
     import_mmpose()
     from mmdet.apis import init_detector
@@ -72,7 +70,7 @@ def detector() -> Any:
     return init_detector(settings, None, device="cpu")
 
 
-def detecting(model: Any) -> dict[str, torch.Tensor]:
+def detecting(model):
     """A copy of the tensors with class 0 likely everywhere and boxes of some size: random weights detect people."""
     state = {name: value.clone() for name, value in model.state_dict().items()}
     for name, value in state.items():
@@ -86,12 +84,12 @@ def detecting(model: Any) -> dict[str, torch.Tensor]:
     return state
 
 
-def saved(path: Path, content: Any) -> str:
+def saved(path, content):
     torch.save(content, path)
     return str(path)
 
 
-def check(people: Any) -> None:
+def check(people):
     assert people.keypoints.shape == (len(people), 17, 3)
     assert np.isfinite(people.keypoints).all()
     scores = people.keypoints[..., 2]
@@ -99,7 +97,7 @@ def check(people: Any) -> None:
     assert (np.diff(people.scores) <= 0).all()
 
 
-def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: Any, tmp_path: Path) -> None:
+def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage, tmp_path):
     path = saved(tmp_path / "rtmo.pth", {"state_dict": detecting(one_stage)})
     config = PoseConfig(backend="mmpose", mmpose={"config": ONE_STAGE, "checkpoint": path})
     check(load_backend(config, FILES).detect(IMAGE))
@@ -108,9 +106,7 @@ def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: Any, t
     assert {name: len(value) for name, value in hashes.items()} == {"weights": 64, "weights_config": 64}
 
 
-def test_rtmpose_poses_the_people_that_rtmdet_finds(
-    top_down: Any, detector: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rtmpose_poses_the_people_that_rtmdet_finds(top_down, detector, tmp_path, monkeypatch):
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     found = networks(PoseConfig(backend="mmpose", mmpose={"alias": "rtmpose-t"}), FILES)
     for network, weights in ((found["weights"], top_down.state_dict()), (found["detector"], detecting(detector))):
@@ -118,7 +114,7 @@ def test_rtmpose_poses_the_people_that_rtmdet_finds(
     check(backend(0.0, alias="rtmpose-t").detect(IMAGE))
 
 
-def test_a_checkpoint_with_training_logs_loads(one_stage: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_with_training_logs_loads(one_stage, tmp_path):
     from mmengine.logging import HistoryBuffer
 
     log = HistoryBuffer([1.0, 2.0], [1, 1])
@@ -130,7 +126,7 @@ def test_a_checkpoint_with_training_logs_loads(one_stage: Any, tmp_path: Path) -
     assert backend(config=ONE_STAGE, checkpoint=path)._model is not None
 
 
-def test_a_checkpoint_with_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_with_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = saved(tmp_path / "bomb.pth", {"state_dict": Calls(os.mkdir, "boom")})
     with pytest.raises(DataError, match="without running code"):
@@ -148,7 +144,7 @@ def test_a_checkpoint_with_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
         ({"config": ONE_STAGE, "checkpoint": "nowhere.pth"}, "no such file of weights"),
     ],
 )
-def test_settings_that_name_no_model_are_refused(settings: dict[str, Any], message: str) -> None:
+def test_settings_that_name_no_model_are_refused(settings, message):
     with pytest.raises(AimError, match=message):
         backend(**settings)
 
@@ -161,13 +157,13 @@ def test_settings_that_name_no_model_are_refused(settings: dict[str, Any], messa
         (ONE_STAGE, TOP_DOWN, r"does not fit|lacks"),
     ],
 )
-def test_models_that_cannot_be_used_are_refused(config: str, model: str, message: str, tmp_path: Path) -> None:
+def test_models_that_cannot_be_used_are_refused(config, model, message, tmp_path):
     path = saved(tmp_path / "model.pth", {"state_dict": seeded(model or config).state_dict()})
     with pytest.raises(AimError, match=message):
         backend(config=config, checkpoint=path)
 
 
-def test_operators_that_mmcv_lite_lacks_say_so() -> None:
+def test_operators_that_mmcv_lite_lacks_say_so():
     import_mmpose()
     import mmcv._ext as operators
 
@@ -178,9 +174,7 @@ def test_operators_that_mmcv_lite_lacks_say_so() -> None:
             operators.roi_align_forward()
 
 
-def test_weights_put_where_the_message_says_are_used(
-    one_stage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_weights_put_where_the_message_says_are_used(one_stage, tmp_path, monkeypatch):
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     config = PoseConfig(backend="mmpose", mmpose={"alias": "rtmo-s"})
     name = networks(config, FILES)["weights"].weights.rsplit("/", 1)[1]
@@ -192,7 +186,7 @@ def test_weights_put_where_the_message_says_are_used(
     assert by_path.result_settings() == config.result_settings()
 
 
-def test_a_changed_base_of_a_configuration_changes_the_key(tmp_path: Path) -> None:
+def test_a_changed_base_of_a_configuration_changes_the_key(tmp_path):
     (tmp_path / "base.py").write_text("codec = 1\n")
     config = tmp_path / "model.py"
     config.write_text("_base_ = ['base.py']\nmodel = dict(type='BottomupPoseEstimator')\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,12 +14,12 @@ from extractors.pose.shot_people import People, Track
 from tests.helpers.drawn_people import person
 
 
-def moving(count: int = 30, spin: float = 0.0) -> np.ndarray:
+def moving(count=30, spin=0.0):
     """(N, 17, 3) a person who moves steadily and turns."""
     return np.stack([person(100 + 3 * t, 120 + t, spin * t) for t in range(count)]).astype(np.float64)
 
 
-def clean(times: np.ndarray, poses: np.ndarray, scores: np.ndarray, **config: Any) -> np.ndarray:
+def clean(times, poses, scores, **config):
     """(N, 17, 3) one person after cleaning; poses (N, views, 17, 3) with scores (N,), 0: not detected.
 
     The track takes the first body of each frame that has one.
@@ -39,7 +37,7 @@ def clean(times: np.ndarray, poses: np.ndarray, scores: np.ndarray, **config: An
     return out
 
 
-def lopsided(angles: np.ndarray) -> np.ndarray:
+def lopsided(angles):
     """(N, 17, 3) a body with one arm stretched sideways, turned by angles (N,)."""
     poses = []
     for angle in angles:
@@ -53,7 +51,7 @@ def lopsided(angles: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-0.4, 0.4), st.lists(st.tuples(st.integers(6, 35), st.integers(1, 3)), max_size=3))
-def test_exchanged_sides_are_put_back_and_right_ones_left(spin: float, bursts: list[tuple[int, int]]) -> None:
+def test_exchanged_sides_are_put_back_and_right_ones_left(spin, bursts):
     poses = lopsided(spin * np.arange(40))
     wrong = np.zeros(40, dtype=bool)
     for start, length in bursts:
@@ -62,7 +60,7 @@ def test_exchanged_sides_are_put_back_and_right_ones_left(spin: float, bursts: l
     assert exchanged_sides(poses, np.arange(40) / 25).tolist() == wrong.tolist()
 
 
-def test_sides_start_afresh_after_a_gap_and_without_frames() -> None:
+def test_sides_start_afresh_after_a_gap_and_without_frames():
     poses = lopsided(np.zeros(10))
     poses[5:] = poses[5:][:, MIRRORED]
     times = np.arange(10) / 25
@@ -70,7 +68,7 @@ def test_sides_start_afresh_after_a_gap_and_without_frames() -> None:
     assert not exchanged_sides(poses, times + (times > 0.19)).any()
 
 
-def test_a_body_that_turns_its_back_keeps_its_sides() -> None:
+def test_a_body_that_turns_its_back_keeps_its_sides():
     width = np.cos(np.linspace(0, np.pi, 60))[:, None]
     poses = np.repeat(person(0, 0)[None].astype(np.float64), 60, axis=0)
     poses[..., 0] *= width
@@ -78,7 +76,7 @@ def test_a_body_that_turns_its_back_keeps_its_sides() -> None:
 
 
 @pytest.mark.parametrize(("rate", "degrees_per_s", "lost"), [(25, 1080, 0.065), (60, 720, 0.02)])
-def test_smoothing_does_not_flatten_a_somersault(rate: int, degrees_per_s: int, lost: float) -> None:
+def test_smoothing_does_not_flatten_a_somersault(rate, degrees_per_s, lost):
     """The joints farthest out lose this share of a body (143 px) at most; they are half a body from the middle.
 
     Circles and speeds of a usual dive, at 720 degrees a second, lose 4 %, and of the fastest ones an eighth. A line
@@ -90,7 +88,7 @@ def test_smoothing_does_not_flatten_a_somersault(rate: int, degrees_per_s: int, 
     assert np.abs(out[5:-5, 5:, :2] - poses[5:-5, 5:, :2]).max() < lost * 143
 
 
-def test_one_curve_goes_through_the_detections_of_all_views() -> None:
+def test_one_curve_goes_through_the_detections_of_all_views():
     """One view of two is wrong in every third frame: the curve stays with the pose on which frames and views agree."""
     truth = moving()
     views = np.stack([truth, truth], axis=1)

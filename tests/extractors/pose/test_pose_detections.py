@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +14,7 @@ from extractors.pose.stage import detected
 from tests.helpers.drawn_people import ColourReader, people, person, picture
 
 
-def merged_views(views: Sequence[Detections]) -> Detections:
+def merged_views(views):
     """The bodies of one frame from the detections in its views."""
     shot = People(len(views))
     shot.add(0, views)
@@ -25,7 +23,7 @@ def merged_views(views: Sequence[Detections]) -> Detections:
 
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("angle", [0.0, 0.7, 2.0, -1.5])
-def test_a_person_in_a_view_is_that_person_of_the_frame(turns: int, angle: float) -> None:
+def test_a_person_in_a_view_is_that_person_of_the_frame(turns, angle):
     pose = person(160, 120, angle, 0.8)
     (view,) = detected(ColourReader(max_tilt=4), picture(pose), [turns])
     pose_in_frame = view.keypoints[0]
@@ -33,7 +31,7 @@ def test_a_person_in_a_view_is_that_person_of_the_frame(turns: int, angle: float
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_every_frame_has_the_upright_view_and_no_view_twice(count: int) -> None:
+def test_every_frame_has_the_upright_view_and_no_view_twice(count):
     views = [list(turns_of(count, frame)) for frame in range(6)]
     for of_frame in views:
         assert of_frame[0] == 0
@@ -41,7 +39,7 @@ def test_every_frame_has_the_upright_view_and_no_view_twice(count: int) -> None:
     assert len({turns for of_frame in views for turns in of_frame}) == {1: 1, 3: 3}.get(count, 4)
 
 
-def test_a_body_of_several_views_is_one_weighted_by_scores() -> None:
+def test_a_body_of_several_views_is_one_weighted_by_scores():
     weak, strong = person(10, 0, score=0.3), person(0, 0, score=0.9)
     bodies = merged_views([people(weak, scores=[0.2]), people(strong, scores=[0.8]), Detections.none()])
     assert len(bodies) == 1
@@ -50,13 +48,13 @@ def test_a_body_of_several_views_is_one_weighted_by_scores() -> None:
     assert bodies.keypoints[0, :, 0] == pytest.approx(person(10 * share, 0)[:, 0], abs=1e-3)
 
 
-def test_exchanged_sides_are_two_hypotheses_and_not_their_mean() -> None:
+def test_exchanged_sides_are_two_hypotheses_and_not_their_mean():
     bodies = merged_views([people(person(0, 0)), people(person(0, 0)[MIRRORED])])
     assert bodies.scores == pytest.approx([0.3, 0.3])
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 900), st.floats(0.05, 1)), max_size=4), min_size=1, max_size=4))
-def test_merging_keeps_the_sum_of_scores_and_a_body_near_every_detection(groups: list[list[tuple[int, float]]]) -> None:
+def test_merging_keeps_the_sum_of_scores_and_a_body_near_every_detection(groups):
     views = [
         people(*[person(x, 0) for x, _ in group], scores=[s for _, s in group]) if group else Detections.none()
         for group in groups

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from data.errors import UsageError
 from data.stage_files import StageFiles
-from data.store.arrays import StageOutput
-from data.video.records import Record
 from data.video.video_search import find_videos
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
-from pipeline.settings.config import Config, load_config, validate
+from pipeline.settings.config import load_config, validate
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.drawn_people import person
 from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.keypoint_files import put
-from tests.helpers.object_store import Bucket
 
 FILES = StageFiles()
 
@@ -30,15 +24,15 @@ FRAMES = 8
 
 
 @pytest.fixture
-def video(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+def video(make_video, tmp_path):
     return make_video(tmp_path / "in" / "dive.mp4", frames=FRAMES, size=(320, 240))
 
 
-def videos(video: Path) -> Sequence[Record]:
+def videos(video):
     return find_videos([video.parent]).records
 
 
-def results(shift: float = 0.0) -> list[dict[str, Any]]:
+def results(shift=0.0):
     """COCO results of one person who moves 2 pixels a frame, with the ears never detected."""
     people = []
     for frame in range(FRAMES):
@@ -48,18 +42,18 @@ def results(shift: float = 0.0) -> list[dict[str, Any]]:
     return people
 
 
-def importing(root: Path, folder: str = "", **pose: Any) -> Config:
+def importing(root, folder="", **pose):
     """A configuration that imports from a folder below `root`, or from beside the video."""
     given = {"import": {"dir": str(root / folder)}} if folder else {}
     return configured(root / "cache", stages=["pose"], pose={"backend": "import", "agents": 1, **given, **pose})
 
 
-def stored(config: Config, name: str) -> StageOutput:
+def stored(config, name):
     cache = opened(config)
     return cache.load(output_of(cache.root, "pose", name)).output
 
 
-def test_imported_joints_are_stored_and_the_map_is_reported(video: Path, tmp_path: Path) -> None:
+def test_imported_joints_are_stored_and_the_map_is_reported(video, tmp_path):
     put(tmp_path / "poses" / "dive_keypoints.json", results())
     config = importing(tmp_path, "poses", cleaning={"smoothing_s": 0})
     assert not extract(videos(video), config).failed
@@ -75,7 +69,7 @@ def test_imported_joints_are_stored_and_the_map_is_reported(video: Path, tmp_pat
     assert states(videos(video), config) == {"dive.mp4/pose": ("fresh", "")}
 
 
-def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path, tmp_path: Path) -> None:
+def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video, tmp_path):
     put(tmp_path / "a" / "dive.json", results())
     extract(videos(video), importing(tmp_path, "a"))
     shutil.copytree(tmp_path / "a", tmp_path / "b")
@@ -85,7 +79,7 @@ def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path,
     assert states(videos(video), moved) == {"dive.mp4/pose": ("stale", "keypoints file changed")}
 
 
-def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_path: Path) -> None:
+def test_a_video_on_a_store_takes_a_local_file(bucket, video, tmp_path):
     bucket.put("in/dive.mp4", video.read_bytes())
     put(tmp_path / "poses" / "dive.json", results())
     pose = {"backend": "import", "agents": 1, "import": {"dir": str(tmp_path / "poses")}}
@@ -96,9 +90,7 @@ def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_
     assert output.quality["found_rate"] == 1
 
 
-def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are_done(
-    video: Path, tmp_path: Path
-) -> None:
+def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are_done(video, tmp_path):
     other = video.with_name("other.mp4")
     other.write_bytes(video.read_bytes())
     put(other.with_suffix(".json"), results())
@@ -115,7 +107,7 @@ def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are
     assert not extract(videos(video), config).failed
 
 
-def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> None:
+def test_import_is_written_without_an_underscore_everywhere(tmp_path):
     (tmp_path / "c.yaml").write_text("pose:\n  backend: import\n  import:\n    dir: poses\n")
     config = load_config(tmp_path / "c.yaml", ["pose.import.layout=ap10k"])
     given = config.stage("pose")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -29,7 +26,7 @@ FILES = StageFiles()
 IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)
 
 
-def model(path: Path, shape: tuple[int, int], **outputs: np.ndarray) -> str:
+def model(path, shape, **outputs):
     """A model of an input (height, width) with constant outputs, which depend on the input so that none is pruned."""
     nodes, values = [], []
     nodes.append(helper.make_node("ReduceMean", ["input"], ["mean"], keepdims=0))
@@ -46,21 +43,21 @@ def model(path: Path, shape: tuple[int, int], **outputs: np.ndarray) -> str:
     return str(path)
 
 
-def rtmo(path: Path, score: float = 0.9) -> str:
+def rtmo(path, score=0.9):
     """RTMO that gives one person."""
     boxes = np.array([[90, 80, 150, 240, score]])
     return model(path, (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
 
 
-def backend(**settings: Any) -> Any:
+def backend(**settings):
     return load_backend(PoseConfig(backend="rtmlib", rtmlib=settings), FILES)
 
 
-def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_compiles_as_for_every_other_network(tmp_path, monkeypatch):
     """rtmlib itself leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
     compiled = []
 
-    def compile_it(model: Any, **options: Any) -> Any:
+    def compile_it(model, **options):
         compiled.append(compile_for_cpu(model, **options))
         return compiled[-1]
 
@@ -74,7 +71,7 @@ def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatc
     assert network.get_property("INFERENCE_NUM_THREADS") == 1
 
 
-def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
+def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path):
     poses = np.stack([person(120, 160, score=0.8), person(300, 160, score=0.6)])
     boxes = np.array([[90, 80, 150, 240, 0.9], [270, 80, 330, 240, 0.7]])
     path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=poses[None])
@@ -83,11 +80,11 @@ def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     assert detections.keypoints[0, :, :2] * 3.2 == pytest.approx(poses[0, :, :2], abs=0.01)
 
 
-def test_nobody_is_nobody(tmp_path: Path) -> None:
+def test_nobody_is_nobody(tmp_path):
     assert not len(backend(model=rtmo(tmp_path / "rtmo.onnx", score=0.01)).detect(IMAGE))
 
 
-def test_top_down_poses_are_inside_the_detectors_boxes(tmp_path: Path) -> None:
+def test_top_down_poses_are_inside_the_detectors_boxes(tmp_path):
     dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
     detector = model(tmp_path / "rtmdet.onnx", (320, 320), dets=dets)
     x, y = np.zeros((1, 17, 384)), np.zeros((1, 17, 512))
@@ -99,7 +96,7 @@ def test_top_down_poses_are_inside_the_detectors_boxes(tmp_path: Path) -> None:
     assert np.abs(detections.keypoints[0, :, :2] - middle).max() < 1
 
 
-def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) -> None:
+def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path):
     with pytest.raises(DataError, match="no such file of weights"):
         backend(model=str(tmp_path / "nowhere.onnx"))
     (tmp_path / "text.onnx").write_text("nothing")
@@ -109,11 +106,11 @@ def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) ->
         backend()
 
 
-def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> None:
+def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path):
     """The setting decides how boxes are decoded, not the name of the file."""
     path = rtmo(tmp_path / "rtmdet.onnx")
 
-    def key(kind: str) -> dict[str, str]:
+    def key(kind):
         settings = {"model": path, "detector": path, "detector_kind": kind}
         return dict(Pose.identity(PoseConfig(backend="rtmlib", rtmlib=settings), FILES))
 
@@ -123,7 +120,7 @@ def test_the_kind_of_a_detector_is_a_setting_and_in_the_key(tmp_path: Path) -> N
         key("")
 
 
-def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path, monkeypatch):
     import zipfile
 
     from rtmlib import Body
@@ -132,7 +129,7 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
     asked: list[str] = []
     said: list[str] = []
 
-    def download(address: str, place: Path, *_: Any, **__: Any) -> None:
+    def download(address, place, *_, **__):
         asked.append(address)
         with zipfile.ZipFile(place, "w") as archive:
             archive.write(rtmo(tmp_path / "made.onnx"), "inner/end2end.onnx")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -13,8 +11,6 @@ import pytest
 
 from data.errors import DataError, WeightsError
 from data.stage_files import StageFiles
-from data.store.arrays import StageOutput
-from data.video import Picture
 from extractors.contract import MadeSource
 from extractors.keypoint_geometry import INTERPOLATED_SCORE, body_sizes
 from extractors.pose.backends import load_backend
@@ -32,18 +28,18 @@ READABLE = 1.0
 RAW: dict[str, Any] = {"cleaning": {"fix_sides": False, "max_gap_s": 0, "smoothing_s": 0}}
 
 
-def extract(images: Sequence[Picture], **settings: Any) -> StageOutput:
+def extract(images, **settings):
     stage = Pose(PoseConfig(**{"agents": 1, "views": 4, **settings}), FILES)
     stage._backend = ColourReader(READABLE)
     return stage.extract(MadeSource(images))
 
 
-def somersault(count: int = 30, speed: float = 0.35) -> list[np.ndarray]:
+def somersault(count=30, speed=0.35):
     return [person(160, 120, speed * t, 0.9) for t in range(count)]
 
 
 @pytest.mark.parametrize("settings", [{}, RAW])
-def test_a_somersaulting_person_is_detected_in_every_frame_of_four_views(settings: dict[str, Any]) -> None:
+def test_a_somersaulting_person_is_detected_in_every_frame_of_four_views(settings):
     poses = somersault()
     images = [picture(pose) for pose in poses]
     output = extract(images, **settings)
@@ -56,9 +52,7 @@ def test_a_somersaulting_person_is_detected_in_every_frame_of_four_views(setting
 
 
 @pytest.mark.parametrize(("views", "most", "got"), [(1, 4, 1), (3, 4, 3), (4, 1, 1)])
-def test_every_frame_gets_its_views_and_a_top_down_network_the_upright_frame_alone(
-    views: int, most: int, got: int
-) -> None:
+def test_every_frame_gets_its_views_and_a_top_down_network_the_upright_frame_alone(views, most, got):
     stage = Pose(PoseConfig(agents=1, views=views), FILES)
     stage._backend = ColourReader()
     stage._backend.max_views = most
@@ -67,7 +61,7 @@ def test_every_frame_gets_its_views_and_a_top_down_network_the_upright_frame_alo
     assert stage._backend.inputs[::got] == [(240, 320, 3)] * 3
 
 
-def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video() -> None:
+def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video():
     pose = person(640, 480, 0.2, 3.5)
     big = np.kron(picture(person(160, 120, 0.2, 0.875)), np.ones((4, 4, 1), np.uint8))
     output = extract([big] * 3, work_side=320)
@@ -76,7 +70,7 @@ def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video() -> Non
     assert output.arrays["boxes"].values[0, 0] == pytest.approx([*pose[:, :2].min(0), *pose[:, :2].max(0)], abs=12)
 
 
-def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
+def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not():
     poses = somersault(40, speed=0.05)
     images = [picture(pose) if t not in (10, 11) and not 20 <= t < 35 else picture() for t, pose in enumerate(poses)]
     output = extract(images)
@@ -90,7 +84,7 @@ def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
     assert output.arrays["filled"].values.sum() == 2
 
 
-def test_cuts_are_reported_in_seconds_and_nothing_is_interpolated_over_them() -> None:
+def test_cuts_are_reported_in_seconds_and_nothing_is_interpolated_over_them():
     first, second = (np.random.default_rng(k).integers(0, 255, (15, 20, 3), dtype=np.uint8) for k in (3, 4))
     scenes = [np.kron(scene, np.ones((16, 16, 1), np.uint8)) for scene in (first, second) for _ in range(10)]
     images = []
@@ -106,22 +100,22 @@ def test_cuts_are_reported_in_seconds_and_nothing_is_interpolated_over_them() ->
 class EverySecond:
     """A cut in every second of 25 frames."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.frames = -1
 
-    def begins_shot(self, _: Picture) -> bool:
+    def begins_shot(self, _):
         """As `ShotDetector` says."""
         self.frames += 1
         return self.frames % 25 == 0
 
 
-def test_detections_of_a_shot_are_freed_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detections_of_a_shot_are_freed_when_it_ends(monkeypatch):
     alive, counts = weakref.WeakSet[People](), list[int]()
 
     class Counted(People):
         """Counts those that somebody still holds when the next ones begin."""
 
-        def __init__(self, *arguments: Any) -> None:
+        def __init__(self, *arguments):
             super().__init__(*arguments)
             alive.add(self)
             counts.append(len(alive))
@@ -138,13 +132,11 @@ def test_detections_of_a_shot_are_freed_when_it_ends(monkeypatch: pytest.MonkeyP
     ("size", "long_side", "expected"),
     [((455, 256), 384, (384, 224)), ((1080, 1920), 256, (160, 256)), ((10, 4000), 256, (32, 256))],
 )
-def test_the_input_keeps_the_shape_in_multiples_of_32(
-    size: tuple[int, int], long_side: int, expected: tuple[int, int]
-) -> None:
+def test_the_input_keeps_the_shape_in_multiples_of_32(size, long_side, expected):
     assert input_size(*size, long_side) == expected
 
 
-def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_file_that_is_no_network_is_one_clear_error(tmp_path):
     path = tmp_path / "weights.tflite"
     path.write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"not a MoveNet MultiPose .tflite file \(Unable to read the model"):
@@ -153,11 +145,11 @@ def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path) -> None:
         load_backend(PoseConfig(weights_file=str(tmp_path / "nowhere.tflite")), FILES)
 
 
-def test_a_machine_that_cannot_run_the_network_is_no_fault_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_cannot_run_the_network_is_no_fault_of_its_file(monkeypatch):
     """OpenVINO compiles for the instructions of the CPU, and its errors begin with places in its source."""
     from data.weights.quiet_openvino import openvino
 
-    def compiled(*_: object, **__: object) -> None:
+    def compiled(*_, **__):
         raise RuntimeError("Exception from src/inference/src/cpp/core.cpp:117:\nbad combination\n\n")
 
     pictures = openvino.opset13.parameter([1, -1, -1, 3], np.uint8)
@@ -169,14 +161,14 @@ def test_a_machine_that_cannot_run_the_network_is_no_fault_of_its_file(monkeypat
 
 
 @pytest.fixture(scope="module")
-def movenet() -> Path:
+def movenet():
     from data.weights.weight_files import fetch
 
     return fetch("movenet-multipose")
 
 
 @pytest.mark.weights
-def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path) -> None:
+def test_movenet_detects_both_people_of_a_real_clip(movenet, shared):
     from data.video.decoder import decode
 
     clip = shared / "clips" / "two_people_pose2sim.mp4"
@@ -194,7 +186,7 @@ def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path)
 
 
 @pytest.mark.weights
-def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_path: Path) -> None:
+def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet, tmp_path):
     from data.video.decoder import decode
     from pipeline.demo.quality import compare_keypoints
     from synthetic.dives import read_truth, render_dives

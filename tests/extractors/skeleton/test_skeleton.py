@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.keypoints import read_keypoints, read_motion
@@ -26,7 +24,7 @@ STANDING = [0, 0.9] - 0.01 * BODY
 """(17, 2) metres, x to the person's left, y up."""
 
 
-def moving(count: int = 40, seed: int = 0, amplitude: float = 0.1) -> NDArray[np.float64]:
+def moving(count=40, seed=0, amplitude=0.1):
     """(count, 17, 3) metres: a person who walks and sways."""
     rng = np.random.default_rng(seed)
     body = np.column_stack([STANDING, np.zeros(17)])
@@ -34,7 +32,7 @@ def moving(count: int = 40, seed: int = 0, amplitude: float = 0.1) -> NDArray[np
     return body + amplitude * np.sin(phase) + np.arange(count)[:, None, None] * np.array([0.01, 0, 0.02])
 
 
-def write(path: Path, points: NDArray[np.float64], **columns: object) -> Path:
+def write(path, points, **columns):
     """A CSV of named columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     axes = "xyz"[: points.shape[-1]]
@@ -46,7 +44,7 @@ def write(path: Path, points: NDArray[np.float64], **columns: object) -> Path:
     return path
 
 
-def test_a_flat_body_has_the_channels_of_a_picture() -> None:
+def test_a_flat_body_has_the_channels_of_a_picture():
     points = moving() * [1, 1, 0]
     (flat,), (picture,) = (
         pose_channels(skeleton_of(p), [0], FORMS) for p in (points, points[..., :2] * np.array([-1.0, -1.0]))
@@ -61,7 +59,7 @@ def test_a_flat_body_has_the_channels_of_a_picture() -> None:
     assert {name.rpartition(".")[0] for name in flat.names} == {name.rpartition(".")[0] for name in picture.names}
 
 
-def test_files_are_read_with_their_times_and_people(tmp_path: Path) -> None:
+def test_files_are_read_with_their_times_and_people(tmp_path):
     points = np.concatenate([moving(6), moving(6, seed=1)])
     frames, people = [*range(6), *range(6)], ["b"] * 6 + ["a"] * 6
     path = write(tmp_path / "two.csv", points, frame=frames, time=[0.5 + f / 50 for f in frames], person=people)
@@ -77,12 +75,12 @@ def test_files_are_read_with_their_times_and_people(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("time", [1, "nan"])
-def test_times_that_do_not_ascend_are_refused(tmp_path: Path, time: object) -> None:
+def test_times_that_do_not_ascend_are_refused(tmp_path, time):
     with pytest.raises(DataError, match="the times do not ascend"):
         read_motion(write(tmp_path / "a.csv", moving(4), time=[0, 1, time, 2]))
 
 
-def test_units_axes_and_gaps(tmp_path: Path) -> None:
+def test_units_axes_and_gaps(tmp_path):
     points = moving(30)
     holed = points[:, :, [0, 2, 1]] * np.array([1000, -1000, 1000])  # millimetres, z up
     holed[10:13] = np.nan
@@ -105,7 +103,7 @@ def test_units_axes_and_gaps(tmp_path: Path) -> None:
     assert steps["secondary"].names[:2] == ("centre_x.mean", "centre_x.std")
 
 
-def test_a_gap_in_the_time_stamps_of_kimore_is_unobserved_and_flagged(tmp_path: Path) -> None:
+def test_a_gap_in_the_time_stamps_of_kimore_is_unobserved_and_flagged(tmp_path):
     """The second person's recordings of 20 frames at 30 a second miss .7 s in the middle."""
     make_kimore(tmp_path / "set", count=2)
     settings = {"dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "work.workers": 0}

@@ -11,7 +11,7 @@ from data.store.arrays import Array
 from extractors.timesteps.channels import array_channels
 
 
-def stored(values: np.ndarray, names: tuple[str, ...] = (), time: np.ndarray | None = None) -> StageOutput:
+def stored(values, names=(), time=None):
     rows = np.arange(len(values)) / 10 if time is None else time
     dims = ("row", *(f"axis{k}" for k in range(values.ndim - 1)))
     return StageOutput({"time": Array(rows, ("row",) * rows.ndim, "s"), "felt": Array(values, dims, "1", "", names)})
@@ -27,9 +27,7 @@ def stored(values: np.ndarray, names: tuple[str, ...] = (), time: np.ndarray | N
         ((4, 2, 1), (), ("felt.0.0", "felt.1.0")),
     ],
 )
-def test_every_column_has_the_place_of_its_value(
-    shape: tuple[int, ...], names: tuple[str, ...], expected: tuple[str, ...]
-) -> None:
+def test_every_column_has_the_place_of_its_value(shape, names, expected):
     values = np.arange(np.prod(shape), dtype=float).reshape(shape)
     made = array_channels(stored(values, names), "sensor", "felt")
     assert made.names == expected
@@ -48,7 +46,7 @@ def test_every_column_has_the_place_of_its_value(
         (stored(np.zeros((4, 2)), time=np.zeros((4, 2))), "felt", "do not have one row each per time"),
     ],
 )
-def test_arrays_that_do_not_fit_are_named(output: StageOutput, array: str, message: str) -> None:
+def test_arrays_that_do_not_fit_are_named(output, array, message):
     with pytest.raises(DataError, match=message) as caught:
         array_channels(output, "sensor", array)
     assert caught.value.fix

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data.store.arrays import Floats
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.helpers.made_outputs import STANDING, pose_of
@@ -16,7 +15,7 @@ FORMS = PoseSettings(forms=("place", "velocity", "angle"))
 POINT_JOINTS = {"left_wrist": 9, "right_ankle": 16, "left_elbow": 7, "right_knee": 14}
 
 
-def somersault(degrees_per_s: float, rate: float) -> tuple[Floats, Floats, Floats]:
+def somersault(degrees_per_s, rate):
     """Times, joints (frame, 17, 2) of a rigid body that turns and falls, and their velocities in torso lengths/s."""
     time, omega = np.arange(0, 1.6, 1 / rate), np.radians(degrees_per_s)
     cos, sin = np.cos(omega * time + 0.3), np.sin(omega * time + 0.3)
@@ -28,7 +27,7 @@ def somersault(degrees_per_s: float, rate: float) -> tuple[Floats, Floats, Float
 
 @RATES
 @pytest.mark.parametrize("degrees_per_s", [-900.0, 90.0, 720.0, 1200.0])
-def test_limbs_and_trunk_of_a_somersault_have_their_velocities(degrees_per_s: float, rate: float) -> None:
+def test_limbs_and_trunk_of_a_somersault_have_their_velocities(degrees_per_s, rate):
     time, joints, truth = somersault(degrees_per_s, rate)
     (body,) = pose_channels(pose_of([joints], time), [0], FORMS)
     inside = slice(round(0.15 * rate), -round(0.15 * rate))  # rows with neighbours on both sides
@@ -46,7 +45,7 @@ def test_limbs_and_trunk_of_a_somersault_have_their_velocities(degrees_per_s: fl
 
 @RATES
 @pytest.mark.parametrize("degrees", [1600.0, 2000.0, "170 a frame", "200 a frame"])
-def test_above_what_the_frame_rate_can_tell_there_is_no_number(degrees: float | str, rate: float) -> None:
+def test_above_what_the_frame_rate_can_tell_there_is_no_number(degrees, rate):
     speed = degrees if isinstance(degrees, float) else rate * float(degrees.split()[0])
     time, joints, truth = somersault(speed, rate)
     (body,) = pose_channels(pose_of([joints], time), [0], FORMS)
@@ -58,7 +57,7 @@ def test_above_what_the_frame_rate_can_tell_there_is_no_number(degrees: float | 
     assert isinstance(degrees, float) or body.column("torso.turn")[1].max() == 0
 
 
-def test_a_turn_never_reaches_over_a_cut() -> None:
+def test_a_turn_never_reaches_over_a_cut():
     time, joints, _ = somersault(360.0, 25.0)
     joints[20:] = somersault(360.0, 25.0)[1][20:, :, ::-1] * [1, -1] + [0, 800]  # turned by a quarter
     values, weight = pose_channels(pose_of([joints], time, cuts=(time[20],)), [0], FORMS)[0].column("torso.turn")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from data.stage_files import StageFiles
-from data.store.arrays import StageOutput
 from extractors.keypoint_geometry import MIRRORED
 from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.pose_channels import half_of, pose_channels
@@ -20,13 +19,13 @@ FILES = StageFiles()
 FORMS = ("place", "camera", "body", "velocity", "angle")
 
 
-def extracted(keypoints: np.ndarray, **config: object) -> StageOutput:
+def extracted(keypoints, **config):
     stage = Timesteps(TimestepsConfig(**{"secondary": ("pose:1",), "scene": "", **config}), FILES)
     return stage.extract(SimpleNamespace(upstream={"pose": pose_output(keypoints)}))
 
 
 @pytest.fixture
-def keypoints() -> np.ndarray:
+def keypoints():
     rng = np.random.default_rng(5)
     keypoints = np.cumsum(rng.normal(0, 3, (50, 2, 17, 3)), axis=0) + rng.normal(0, 60, (1, 2, 17, 3)) + 300
     keypoints[..., 2] = rng.uniform(0, 1, (50, 2, 17))

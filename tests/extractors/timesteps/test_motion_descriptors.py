@@ -20,11 +20,11 @@ from extractors.timesteps.motion_descriptors import (
 TIME = np.arange(600) / 50
 
 
-def track(position: np.ndarray, unit: str = "m", weight: np.ndarray | None = None) -> PointTrack:
+def track(position, unit="m", weight=None):
     return PointTrack("left.", unit, TIME, position, np.ones(len(TIME)) if weight is None else weight)
 
 
-def test_a_circle_has_the_speed_acceleration_and_jerk_of_its_radius() -> None:
+def test_a_circle_has_the_speed_acceleration_and_jerk_of_its_radius():
     radius, turns = 0.3, 2 * np.pi * 0.35
     circle = radius * np.stack([np.cos(turns * TIME), np.sin(turns * TIME)], axis=1)
     got = track_descriptors(track(circle))
@@ -39,7 +39,7 @@ def test_a_circle_has_the_speed_acceleration_and_jerk_of_its_radius() -> None:
     assert track(too_fast, unit="body").speed()[1].max() == 0
 
 
-def test_correlation_and_lag_of_two_signals() -> None:
+def test_correlation_and_lag_of_two_signals():
     a, b, weight = np.array([0.0, 1, 9, 2]), np.array([1.0, 0, 5, 3]), np.array([1, 1, 0, 2])
     expected = np.corrcoef(np.repeat(a, weight), np.repeat(b, weight))[0, 1]
     assert correlation(a, b, weight) == pytest.approx(expected)
@@ -49,7 +49,7 @@ def test_correlation_and_lag_of_two_signals() -> None:
     assert lag_by_correlation(TIME, late, early, 0.5)[0] == pytest.approx(-0.113, abs=1e-3)
 
 
-def test_a_lag_is_at_most_a_quarter_of_the_performance() -> None:
+def test_a_lag_is_at_most_a_quarter_of_the_performance():
     time = np.arange(20) / 10
     step = (time >= 1.0).astype(float)[:, None]
     assert abs(lag_by_correlation(time, step, np.roll(step, -9, axis=0), 5.0)[0]) <= 0.5
@@ -57,7 +57,7 @@ def test_a_lag_is_at_most_a_quarter_of_the_performance() -> None:
     assert lag_by_correlation(time, np.zeros((20, 0)), np.zeros((20, 0)), 1.0) == (0.0, 0.0)
 
 
-def test_a_gripper_that_closes_five_times() -> None:
+def test_a_gripper_that_closes_five_times():
     opened = 0.5 + 0.5 * np.clip(10 * np.sin(2 * np.pi * TIME / 2.4 + 0.1), -1, 1)  # five periods, .08 s a closing
     closings = sum(before > 0.5 >= after for before, after in itertools.pairwise(opened))
     got = activity(TIME, opened, np.ones(600))
@@ -71,7 +71,7 @@ def test_a_gripper_that_closes_five_times() -> None:
     assert activity(TIME, np.full(600, 0.3), np.ones(600))["log_closings_min"] == 0
 
 
-def test_a_gap_of_days_in_the_times_takes_no_memory() -> None:
+def test_a_gap_of_days_in_the_times_takes_no_memory():
     days = np.concatenate([TIME, TIME + 10 * 86_400.0])
     tracemalloc.start()
     spectral_centroid(days, np.sin(days))

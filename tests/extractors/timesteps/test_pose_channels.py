@@ -13,16 +13,16 @@ from tests.helpers.drawn_people import BODY as STANDING
 from tests.helpers.made_outputs import pose_of
 
 
-def moved(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0, 0)) -> np.ndarray:
+def moved(angle=0.0, scale=1.0, shift=(0, 0)):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return scale * STANDING @ turn.T + shift
 
 
-def still(pose: np.ndarray, frames: int = 20) -> np.ndarray:
+def still(pose, frames=20):
     return np.repeat(pose[None], frames, axis=0)
 
 
-def scored(xy: np.ndarray, score: float = 0.8) -> np.ndarray:
+def scored(xy, score=0.8):
     """(frame, 17, 3) keypoints with one score."""
     return np.concatenate([xy, np.full((*xy.shape[:2], 1), score)], axis=2)
 

@@ -19,7 +19,7 @@ def test_impossible_parts_are_refused():
 
 @given(st.lists(st.floats(0.01, 0.99), min_size=0, max_size=4, unique=True), st.integers(1, 30))
 @settings(max_examples=40, deadline=None)
-def test_phases_cover_the_whole_and_keep_their_ends(inner: list[float], steps: int) -> None:
+def test_phases_cover_the_whole_and_keep_their_ends(inner, steps):
     edges = [2.0, *(2 + 10 * place for place in sorted(inner)), 12.0]
     if len(edges) - 1 > steps or (np.diff(edges) < 1e-5).any():
         return

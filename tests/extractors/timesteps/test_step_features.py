@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.timesteps.channels import Channels, make_channels
+from extractors.timesteps.channels import make_channels
 from extractors.timesteps.step_bounds import equal_bounds
 from extractors.timesteps.step_features import average_steps, step_features
 
 KINDS = ("mean", "mean_std_absdiff", "samples", "dct")
 
 
-def track(time: np.ndarray, *columns: np.ndarray, weight: np.ndarray | None = None) -> Channels:
+def track(time, *columns, weight=None):
     values = np.stack(columns, axis=1)
     heavy = np.ones_like(values) if weight is None else weight
     names = tuple(f"c{i}" for i in range(values.shape[1]))
@@ -23,11 +23,11 @@ def track(time: np.ndarray, *columns: np.ndarray, weight: np.ndarray | None = No
     )
 
 
-def cut(channels: Channels, steps: int = 5, kind: str = "mean_std_absdiff", k: int = 3, least: float = 0.1):
+def cut(channels, steps=5, kind="mean_std_absdiff", k=3, least=0.1):
     return step_features(channels, equal_bounds(*channels.span, steps), kind, k, least)[1:]
 
 
-def wave(t: np.ndarray) -> np.ndarray:
+def wave(t):
     return np.sin(2 * np.pi * 0.7 * t) + 0.3 * t
 
 
@@ -82,7 +82,7 @@ def test_average_steps_by_time():
         ("samples", [1, 3]),
     ],
 )
-def test_a_row_counts_by_the_seconds_that_it_represents(kind: str, expected: list[float]) -> None:
+def test_a_row_counts_by_the_seconds_that_it_represents(kind, expected):
     """Rows at 0, 1, 2 and 3 s represent 0 to .5, 1.5, 2.5 and 4 s."""
     column = np.array([0.0, 1, 3, 3])
     assert cut(track(np.arange(4.0), column), 1, kind, 2)[0][0] == pytest.approx(expected, abs=1e-6)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +24,7 @@ RNG = np.random.default_rng(3)
 BASE = RNG.normal(0, 40, (17, 2))
 
 
-def pose(time: np.ndarray, people: int = 2, late: float = 0.0) -> StageOutput:
+def pose(time, people=2, late=0.0):
     """People who sway; each next one is 150 px to the right and moves `late` seconds later."""
     rows = []
     for person in range(people):
@@ -35,7 +33,7 @@ def pose(time: np.ndarray, people: int = 2, late: float = 0.0) -> StageOutput:
     return pose_of(rows, time, 0.7)
 
 
-def clips(steps: int, duration: float) -> StageOutput:
+def clips(steps, duration):
     edges = np.linspace(0, duration, steps + 1)
     logits = np.repeat(np.arange(steps, dtype=np.float32)[:, None], 6, axis=1)
     return StageOutput(
@@ -47,7 +45,7 @@ def clips(steps: int, duration: float) -> StageOutput:
     )
 
 
-def run(upstream: Mapping[str, StageOutput], phases: Sequence[Phase] = (), **config: object) -> StageOutput:
+def run(upstream, phases=(), **config):
     stage = Timesteps(TimestepsConfig(**{"secondary": ("pose:1",), **config}), FILES)
     record = Record("a", None, phases=tuple(phases))
     stage.reads_of(stage.config, record, FILES)
@@ -69,7 +67,7 @@ def run(upstream: Mapping[str, StageOutput], phases: Sequence[Phase] = (), **con
         ("skeleton/centre", ("pose:0",), Role("skeleton/centre", "array", "skeleton", array="centre")),
     ],
 )
-def test_texts_become_roles(role: str, secondary: tuple[str, ...], parsed: Role) -> None:
+def test_texts_become_roles(role, secondary, parsed):
     config = TimestepsConfig(primary=role, secondary=secondary, scene=" clips/features ")
     assert config.roles()[0] == parsed
     assert config.scene_stage == "clips"
@@ -100,7 +98,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("settings", "message"), REFUSED)
-def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any], message: str) -> None:
+def test_settings_that_do_not_fit_are_refused(settings, message):
     with pytest.raises(ValidationError, match=message):
         TimestepsConfig(**{"secondary": ("pose:1",), **settings})
 
@@ -116,12 +114,12 @@ def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any], message:
         ((("run", 0, 4), ("entry", 4, np.inf)), "'entry' begins at 4.00 s"),
     ],
 )
-def test_phases_that_do_not_fit_the_video_are_refused(marks: Sequence[Any], message: str) -> None:
+def test_phases_that_do_not_fit_the_video_are_refused(marks, message):
     with pytest.raises(DataError, match=message):
         run({"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}, [Phase(*m) for m in marks], bounds=NAMES)
 
 
-def test_upstream_outputs_that_do_not_fit_are_refused() -> None:
+def test_upstream_outputs_that_do_not_fit_are_refused():
     people, whole = {"pose": pose(np.arange(100) / 25)}, clips(10, 4.0)
     headless = replace(whole.arrays["logits"], values=np.zeros((10, 0), np.float32), names=())
     untimed = replace(whole.arrays["bounds"], values=np.full((10, 2), np.nan))
@@ -150,14 +148,12 @@ def test_upstream_outputs_that_do_not_fit_are_refused() -> None:
         ("pose:0", ("pose:1", "pose:2"), {}),
     ],
 )
-def test_two_people_have_names_and_other_agents_have_none(
-    primary: str, secondary: tuple[str, ...], names: dict[str, str]
-) -> None:
+def test_two_people_have_names_and_other_agents_have_none(primary, secondary, names):
     quality = run({"pose": pose(np.arange(50) / 25)}, primary=primary, secondary=secondary, scene="").quality
     assert {name: value for name, value in quality.items() if name.startswith("name_")} == names
 
 
-def test_people_are_named_by_their_place() -> None:
+def test_people_are_named_by_their_place():
     points = np.zeros((4, 2, 17, 3))
     points[:, 0, :, 0] = 5
     assert people_names(points) == ("right athlete", "left athlete")

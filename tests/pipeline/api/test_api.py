@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,14 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.watching import Watching
 
 
-def ended(observer: Watching) -> dict[str, int]:
+def ended(observer):
     """The total of the last progress bar of each kind; all of these bars are done."""
     bars = {bar.what: bar for bar in observer.bars}
     assert all(bar.done == bar.total and bar.share == 1 for bar in bars.values() if bar.total)
     return {what: bar.total for what, bar in bars.items()}
 
 
-def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_raw_data_to_an_evaluation(tmp_path, capfd):
     root = make_jigsaws(tmp_path / "set", trials=8, tasks=["Suturing"], rows=45, videos=False)
     settings = {
         "dataset.root": root,
@@ -65,9 +64,7 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert open_cache(config.machine).exists()
 
 
-def test_without_a_configuration_the_preset_of_plain_folders_holds(
-    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_configuration_the_preset_of_plain_folders_holds(make_video, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 2)
     for name in "ab":
@@ -81,7 +78,7 @@ def test_without_a_configuration_the_preset_of_plain_folders_holds(
     assert [row.state for row in rows] == ["fresh", "fresh"]
 
 
-def test_a_stop_event_ends_the_work(tmp_path: Path) -> None:
+def test_a_stop_event_ends_the_work(tmp_path):
     root = make_jigsaws(tmp_path / "set", trials=4, tasks=["Suturing"], rows=45, videos=False)
     stop = threading.Event()
     stop.set()

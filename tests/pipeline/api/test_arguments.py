@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,10 @@ from data.errors import UsageError
 from pipeline import api
 from pipeline.api.arguments import config_of, on_data_set, settings_beside_model
 from pipeline.cache.output_cache import Cache
-from pipeline.observer import Observer
-from pipeline.settings.config import Config
 from pipeline.settings.machine import Machine
 
 
-def test_a_call_closes_its_cache_after_an_error(
-    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_call_closes_its_cache_after_an_error(make_video, tmp_path, monkeypatch):
     closed: list[str] = []
     monkeypatch.setattr(Cache, "close", lambda cache: closed.append(cache.place))
     make_video(tmp_path / "in/a.mp4")
@@ -29,7 +25,7 @@ def test_a_call_closes_its_cache_after_an_error(
     assert closed == [str(tmp_path / "cache")]
 
 
-def test_arguments_and_overrides_come_after_the_configuration(tmp_path: Path) -> None:
+def test_arguments_and_overrides_come_after_the_configuration(tmp_path):
     given = ["work.workers=3"]
     settings = config_of("jigsaws", given, cache=tmp_path, workers=None, engine=None)
     assert (settings.method.name, settings.machine.cache, settings.machine.work.workers) == ("jigsaws", tmp_path, 3)
@@ -39,7 +35,7 @@ def test_arguments_and_overrides_come_after_the_configuration(tmp_path: Path) ->
         api.status(tmp_path, frames=2)  # type: ignore[call-arg]
 
 
-def test_a_call_without_a_configuration_works_where_the_default_preset_does() -> None:
+def test_a_call_without_a_configuration_works_where_the_default_preset_does():
     """Beside a model too: videos that were extracted for training are not extracted again."""
     default = config_of(None)
     assert default.machine.cache == Path("cache/folder")
@@ -47,7 +43,7 @@ def test_a_call_without_a_configuration_works_where_the_default_preset_does() ->
     assert (beside.machine, beside.dataset) == (default.machine, default.dataset)
 
 
-def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:
+def test_the_folder_of_a_data_set_is_said_once(tmp_path):
     assert on_data_set({"overrides": {"pose.stride": 2}}, None) == {"overrides": [("pose.stride", 2)]}
     assert on_data_set({"config": "x"}, tmp_path) == {"config": "x", "overrides": [("dataset.root", str(tmp_path))]}
     with pytest.raises(UsageError, match=r"a folder and --set dataset\.root are both given"):
@@ -56,7 +52,7 @@ def test_the_folder_of_a_data_set_is_said_once(tmp_path: Path) -> None:
         on_data_set({}, tmp_path, "features.h5")
 
 
-def test_settings_that_the_model_fixes_are_refused_in_every_way(tmp_path: Path) -> None:
+def test_settings_that_the_model_fixes_are_refused_in_every_way(tmp_path):
     calls: tuple[Callable[..., object], ...] = (
         lambda **given: api.score(tmp_path, model=tmp_path, **given),
         lambda **given: api.report(tmp_path, tmp_path, **given),
@@ -70,11 +66,11 @@ def test_settings_that_the_model_fixes_are_refused_in_every_way(tmp_path: Path) 
                 call(config=config, overrides={"pose.stride": 4})
 
 
-def test_a_server_works_as_its_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_works_as_its_settings_say(tmp_path, monkeypatch):
     """Without a cache of the user, its folder has one."""
     machines: list[Machine] = []
 
-    def load(folder: Path, user: Config, observer: Observer) -> AbstractContextManager[None]:
+    def load(folder, user, observer):
         machines.append(user.machine)
         return nullcontext()
 
@@ -91,7 +87,7 @@ def test_a_server_works_as_its_settings_say(tmp_path: Path, monkeypatch: pytest.
     assert used == [(inside, None, 0), (tmp_path / "own", 3, 0), (inside, None, 2), (tmp_path, None, 0)]
 
 
-def test_beside_a_model_the_data_set_needs_a_configuration() -> None:
+def test_beside_a_model_the_data_set_needs_a_configuration():
     with pytest.raises(UsageError, match="--set needs a data set"):
         settings_beside_model(overrides={"dataset.root": "x"})
     with pytest.raises(UsageError, match="videos and --set of a data set are both given"):
@@ -99,7 +95,7 @@ def test_beside_a_model_the_data_set_needs_a_configuration() -> None:
     assert settings_beside_model(config="jigsaws", overrides={"dataset.root": "x"}).dataset.root == Path("x")
 
 
-def test_a_setting_is_given_once() -> None:
+def test_a_setting_is_given_once():
     for name, key in (("workers", "work.workers"), ("cache", "cache")):
         with pytest.raises(UsageError, match=f"--{name} and --set {key} are both given"):
             config_of(None, {key: 2}, **{name: 2})

@@ -32,20 +32,19 @@ from pipeline.score.model_files import check_hashes, hash_table
 from pipeline.score.stored_method import stored_settings
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
-from tests.helpers.program_server import ProgramServer
 
 RED = "\x1b[31mred\x9b1m\u202e"
 
 
-def pipe(path: Path) -> None:
+def pipe(path):
     os.mkfifo(path)
 
 
-def device(path: Path) -> None:
+def device(path):
     path.symlink_to("/dev/zero")
 
 
-def unix_socket(path: Path) -> None:
+def unix_socket(path):
     before = Path.cwd()
     os.chdir(path.parent)  # the path of a socket has at most 108 bytes
     try:
@@ -55,27 +54,27 @@ def unix_socket(path: Path) -> None:
         os.chdir(before)
 
 
-def endless(path: Path) -> None:
+def endless(path):
     """Make a file of a terabyte that takes no disk space."""
     with path.open("wb") as stream:
         stream.truncate(1 << 40)
 
 
-def nested(path: Path) -> None:
+def nested(path):
     path.write_text("[" * 100_000)
 
 
-def in_folder(name: str, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+def in_folder(name, read):
     """A reader of the folder in which the file has the name `name`."""
 
-    def read_it(path: Path) -> Any:
+    def read_it(path):
         (path.parent / name).symlink_to(path)
         return read(path.parent)
 
     return read_it
 
 
-def check_weights(folder: Path) -> None:
+def check_weights(folder):
     """Check the weights of a model whose other files are sound."""
     (folder / "model.json").touch()
     hashes = {"model.json": sha256_file(folder / "model.json"), "model.safetensors": "0" * 64}
@@ -83,7 +82,7 @@ def check_weights(folder: Path) -> None:
     check_hashes(folder)
 
 
-def keypoints(suffix: str) -> Callable[[Path], Any]:
+def keypoints(suffix):
     return in_folder(f"a{suffix}", lambda folder: read_keypoints(folder / f"a{suffix}", "a", (64, 48), 3))
 
 
@@ -109,9 +108,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("make", [pipe, device, unix_socket, endless, nested], ids=lambda make: str(make.__name__))
 @pytest.mark.parametrize("reader", READERS)
-def test_regular_files_up_to_a_limit(
-    reader: str, make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_regular_files_up_to_a_limit(reader, make, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     make(tmp_path / "file")
     with suppress(AimError):
@@ -119,9 +116,7 @@ def test_regular_files_up_to_a_limit(
         assert READERS[reader].__name__ == "read_it", "a reader that must refuse the file"
 
 
-def test_only_regular_files_are_hashed_and_none_that_grows_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_regular_files_are_hashed_and_none_that_grows_is_read(tmp_path, monkeypatch):
     for read in (fingerprint_file, sha256_file):
         with pytest.raises(OSError, match="not a regular file"):
             read(Path("/dev/zero"))
@@ -135,14 +130,14 @@ def test_only_regular_files_are_hashed_and_none_that_grows_is_read(
                 read_regular(path, limit)
 
 
-def test_every_error_is_printable() -> None:
+def test_every_error_is_printable():
     for kind in (UsageError, DataError, VideoError):
         error = kind(RED, where=RED, fix=RED)
         assert f"{error}{error.what}{error.fix}".isprintable()
 
 
 @pytest.mark.parametrize("name", [RED, "m [bold] [/x] \\[y] :on:"])
-def test_the_terminal_shows_printable_text_without_markup(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_terminal_shows_printable_text_without_markup(monkeypatch, name):
     shown = io.StringIO()
     for stream in ("stdout", "stderr"):
         monkeypatch.setattr(terminal.console(stream), "_file", shown)
@@ -160,9 +155,7 @@ def test_the_terminal_shows_printable_text_without_markup(monkeypatch: pytest.Mo
     assert "".join(text.split("\n")).isprintable()
 
 
-def test_names_of_files_are_printed_without_escape_codes(
-    program: ProgramServer, make_video: Any, tmp_path: Path
-) -> None:
+def test_names_of_files_are_printed_without_escape_codes(program, make_video, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / f"in/{RED}.mp4").symlink_to("nowhere")
     (tmp_path / f"in/b{RED}.mp4").write_bytes(b"no video")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -23,7 +21,7 @@ class Filled(NamedTuple):
 
 
 @pytest.fixture
-def filled(toy_stages: None, make_video: Callable[..., Path], tmp_path: Path) -> Filled:
+def filled(toy_stages, make_video, tmp_path):
     """A cache of two good videos, one of them in a folder, and of one that failed."""
     for name in ("a", "sub/b"):
         make_video(tmp_path / f"in/{name}.mp4")

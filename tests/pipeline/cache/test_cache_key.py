@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from data.store.files import safe_name
 from data.video.records import Record
@@ -16,16 +13,15 @@ from pipeline.run.plan import Planner
 from pipeline.settings.config import validate
 from tests.helpers.extracting import configured, extract, states
 from tests.helpers.toy_stages import Brightness, BrightnessConfig
-from tests.pipeline.cache.conftest import Filled
 
 
-def place(path: Path, content: bytes) -> str:
+def place(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return str(path)
 
 
-def test_no_two_names_become_one() -> None:
+def test_no_two_names_become_one():
     long = "L" * 300
     shortened = safe_name(long)
     names = [long, shortened, safe_name(shortened), "L" * 301, ".writing-host-1-aa.mp4", "a~0123456789abcdef", "a"]
@@ -33,14 +29,12 @@ def test_no_two_names_become_one() -> None:
     assert all(len(safe_name(name)) <= 200 and not safe_name(name).startswith(".writing-") for name in names)
 
 
-def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_and_values_that_a_stage_reads_for_one_record_are_in_the_key(tmp_path, monkeypatch):
     config = validate({"stages": ["kinematics"], "cache": str(tmp_path / "cache")})
     table, notes = Path(place(tmp_path / "k.txt", b"1")), Path(place(tmp_path / "notes.txt", b"one"))
     record = Record("a", None, sidecars={"kinematics": table})
 
-    def parts() -> Any:
+    def parts():
         (planned,) = Planner(config, Cache(config.machine.cache)).plan(record).stages
         return planned.parts
 
@@ -59,9 +53,7 @@ class CroppedConfig(BrightnessConfig):
     crop: int | None = setting(None, "pixels")
 
 
-def test_a_new_setting_with_a_default_makes_nothing_stale(
-    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_setting_with_a_default_makes_nothing_stale(filled, tmp_path, monkeypatch):
     """Reasons name the default of a setting that is left out."""
     before = states(filled.records, filled.config)
     monkeypatch.setattr(Brightness, "Config", CroppedConfig)

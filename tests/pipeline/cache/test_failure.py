@@ -27,13 +27,13 @@ from pipeline.cache.failure import KEPT, TIPS, Failure
 from tests.helpers.extracting import configured, extract
 
 
-def caused(error: AimError, cause: BaseException, *, hidden: bool = False) -> BaseException:
+def caused(error, cause, *, hidden=False):
     """An error as `raise error from cause` leaves it, or `raise error from None` inside of an `except`."""
     error.__cause__, error.__context__ = (None, cause) if hidden else (cause, None)
     return error
 
 
-def opencv_without_memory() -> BaseException:
+def opencv_without_memory():
     """OpenCV's own error for a picture of eleven terabytes."""
     try:
         cv2.resize(np.zeros((10, 10, 3), np.uint8), (2_000_000, 2_000_000))
@@ -76,7 +76,7 @@ LOST = WorkerLost("was killed by SIGSEGV", "crashed")
         (WorkerLost("does not answer"), "killed", "does not answer", "enough memory"),
     ],
 )
-def test_an_error_says_what_is_at_fault(error: BaseException, kind: str, cause: str, fix: str) -> None:
+def test_an_error_says_what_is_at_fault(error, kind, cause, fix):
     failure = Failure.of(error, "pose", RECORD)
     assert failure.kind == kind
     assert failure.cause.startswith(cause)
@@ -95,14 +95,14 @@ def test_an_error_says_what_is_at_fault(error: BaseException, kind: str, cause: 
         "CUDA out of memory. Tried to allocate 2.00 GiB",
     ],
 )
-def test_a_library_that_says_in_words_that_memory_is_short(text: str) -> None:
+def test_a_library_that_says_in_words_that_memory_is_short(text):
     with pytest.raises(MemoryError, match=text.partition("\n")[0][-20:]), out_of_memory():
         raise RuntimeError(text)
     with pytest.raises(RuntimeError, match="shape"), out_of_memory():
         raise RuntimeError("a wrong shape")
 
 
-def test_the_name_of_a_video_is_not_its_failure(toy_stages: None, tmp_path: Path) -> None:
+def test_the_name_of_a_video_is_not_its_failure(toy_stages, tmp_path):
     videos = tmp_path / "in"
     videos.mkdir()
     names = ("plain", "out of memory", "bad_alloc", "No space left on device", "too many open files")
@@ -114,6 +114,6 @@ def test_the_name_of_a_video_is_not_its_failure(toy_stages: None, tmp_path: Path
     assert len(failed) == len([*(tmp_path / "cache").rglob("*.failed.json")]) == len(names)
 
 
-def test_a_failure_without_a_tip_is_one_sentence() -> None:
+def test_a_failure_without_a_tip_is_one_sentence():
     assert "upstream" not in TIPS
     assert str(Failure("upstream", "pose", "needs clips, which failed")) == "needs clips, which failed"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -36,19 +34,18 @@ from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.extracting import configured, extract, opened
 from tests.helpers.watching import Watching
-from tests.pipeline.cache.conftest import Filled
 
 SILENT = Observer()
 OLD = time.time() - 10 * 86400
 
 
-def age(path: Path, read: float = OLD, written: float = OLD) -> Path:
+def age(path, read=OLD, written=OLD):
     """Set when a file was last read and written; returns it."""
     os.utime(path, (read, written))
     return path
 
 
-def test_ls_counts_and_lists_what_each_setting_holds(filled: Filled) -> None:
+def test_ls_counts_and_lists_what_each_setting_holds(filled):
     cache, records, config = filled
     extract(records[:1], configured(cache.root, brightness={"stride": 2}))
     listing = list_cache(opened(config))
@@ -68,7 +65,7 @@ def test_ls_counts_and_lists_what_each_setting_holds(filled: Filled) -> None:
         existing(Cache(cache.root / "none"))
 
 
-def test_verify_finds_every_flipped_byte(filled: Filled) -> None:
+def test_verify_finds_every_flipped_byte(filled):
     cache, _, config = filled
     assert verify_cache(opened(config), SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
     path = output_of(cache.root, "brightness", "sub/b.mp4")
@@ -92,9 +89,7 @@ def test_verify_finds_every_flipped_byte(filled: Filled) -> None:
     assert [path.exists() for path in (renamed, stranger, path, other)] == [False, True, False, True]
 
 
-def test_an_output_that_the_system_cannot_read_now_is_not_damaged(
-    filled: Filled, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_output_that_the_system_cannot_read_now_is_not_damaged(filled, monkeypatch):
     cache, records, config = filled
     key = Planner(config, cache).plan(records[0]).keys()["brightness"]
     for error in (OSError(24, "Too many open files"), MemoryError()):
@@ -105,7 +100,7 @@ def test_an_output_that_the_system_cannot_read_now_is_not_damaged(
     assert cache.read("brightness", "a.mp4", key).output.arrays
 
 
-def test_prune_takes_other_videos_and_old_settings_only(filled: Filled) -> None:
+def test_prune_takes_other_videos_and_old_settings_only(filled):
     cache, records, config = filled
     assert unneeded(cache, Planner(config, cache).plan_all(records), ["brightness", "contrast"]) == []
     fewer = [record for record in records if record.id != "sub/b.mp4"]
@@ -125,7 +120,7 @@ def test_prune_takes_other_videos_and_old_settings_only(filled: Filled) -> None:
     }
 
 
-def test_prune_keeps_what_further_configurations_use(filled: Filled, tmp_path: Path) -> None:
+def test_prune_keeps_what_further_configurations_use(filled, tmp_path):
     """And a file of a user that took the name of an old output."""
     cache, records, config = filled
     mine = cache.root / "contrast/gone.mp4.h5"
@@ -144,9 +139,7 @@ def test_prune_keeps_what_further_configurations_use(filled: Filled, tmp_path: P
     assert mine.read_text() == "mine now"
 
 
-def test_prune_deletes_nothing_while_an_input_cannot_be_read(
-    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prune_deletes_nothing_while_an_input_cannot_be_read(filled, tmp_path, monkeypatch):
     """A disk that is away leaves links that lead nowhere; a bad one answers with an error."""
     cache, _, config = filled
     before = everything(cache.root).keys()
@@ -167,7 +160,7 @@ def test_prune_deletes_nothing_while_an_input_cannot_be_read(
     assert {file.video for file in api.cache_prune(tmp_path / "in", config=config, yes=True).files} == {"a.mp4"}
 
 
-def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: Filled) -> None:
+def test_gc_takes_the_longest_unread_first_and_nothing_young(filled):
     cache, records, config = filled
     assert beyond(cache, 0) == []
     for later, (stage, video) in enumerate([("contrast", "a.mp4"), ("brightness", "a.mp4")]):
@@ -182,7 +175,7 @@ def test_gc_takes_the_longest_unread_first_and_nothing_young(filled: Filled) -> 
     assert [(f.stage, f.video) for f in beyond(cache, sizes - 1)] == [("brightness", "a.mp4")], "the other was read"
 
 
-def test_gc_sweeps(filled: Filled) -> None:
+def test_gc_sweeps(filled):
     temporary = filled.cache.root / "brightness/.writing-elsewhere-1-00"
     temporary.touch()
     age(temporary)
@@ -192,7 +185,7 @@ def test_gc_sweeps(filled: Filled) -> None:
     assert seen.lines == [f"temporary files {said}" for said in ("would be swept: 1", "swept: 1", "swept: 0")]
 
 
-def project_with_a_cache(cache: Cache) -> set[Path]:
+def project_with_a_cache(cache):
     """Put files and folders of other programs in and beside the stage folders; returns the files."""
     names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl")
     files = {cache.root / name for name in (*names, "preview/holiday.mp4", "models/.writing-my-novel")}
@@ -204,12 +197,12 @@ def project_with_a_cache(cache: Cache) -> set[Path]:
     return files
 
 
-def everything(root: Path) -> dict[Path, tuple[bytes, int]]:
+def everything(root):
     """Content and time of every file and folder."""
     return {p: (p.read_bytes() if p.is_file() else b"", p.stat().st_mtime_ns) for p in root.rglob("*")}
 
 
-def test_housekeeping_touches_only_what_says_it_is_ours(filled: Filled) -> None:
+def test_housekeeping_touches_only_what_says_it_is_ours(filled):
     cache, _, config = filled
     cache.close()
     foreign, video = project_with_a_cache(cache), [cache.root.parent / "in/a.mp4"]
@@ -234,7 +227,7 @@ def test_housekeeping_touches_only_what_says_it_is_ours(filled: Filled) -> None:
     assert all(path.read_text() == "not ours" for path in foreign)
 
 
-def test_a_folder_without_the_marker_is_refused(filled: Filled) -> None:
+def test_a_folder_without_the_marker_is_refused(filled):
     cache, records, config = filled
     cache.close()
     (cache.root / CACHE_MARKER).unlink()
@@ -251,7 +244,7 @@ def test_a_folder_without_the_marker_is_refused(filled: Filled) -> None:
     collect_garbage(opened(config), 0.0, True, SILENT)
 
 
-def test_links_are_neither_followed_nor_removed(filled: Filled, tmp_path: Path) -> None:
+def test_links_are_neither_followed_nor_removed(filled, tmp_path):
     cache, _, config = filled
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -265,7 +258,7 @@ def test_links_are_neither_followed_nor_removed(filled: Filled, tmp_path: Path) 
     assert (outside / "precious.h5").read_text() == "not ours"
 
 
-def test_a_cache_goes_whole_once_somebody_agrees(filled: Filled, tmp_path: Path) -> None:
+def test_a_cache_goes_whole_once_somebody_agrees(filled, tmp_path):
     """With previews."""
     cache, _, config = filled
     previews = (PREVIEW_MARK, "a.mp4.jpg", "sub/b.mp4.mp4")
@@ -285,7 +278,7 @@ def test_a_cache_goes_whole_once_somebody_agrees(filled: Filled, tmp_path: Path)
         api.cache_rm(config=config, yes=True)
 
 
-def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloaded_weights_go_and_named_files_stay(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("AIM_WEIGHTS_DIR", raising=False)
     names = ("given.tflite", "aim/weights/i3d-kinetics400.safetensors", "aim/weights/movenet-multipose.tflite")
@@ -308,11 +301,11 @@ def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch:
         api.weights_rm(["i3d"], yes=True)
 
 
-def test_on_the_command_line(filled: Filled) -> None:
+def test_on_the_command_line(filled):
     """Damage is the exit code 1."""
     output = output_of(filled.cache.root, "contrast", "a.mp4")
 
-    def run(command: str) -> Any:
+    def run(command):
         return CliRunner().invoke(app, ["cache", *command.split(), "--cache", str(filled.cache.root)])
 
     assert [row["outputs"] for row in json.loads(run("ls --json").stdout)] == [2, 2]

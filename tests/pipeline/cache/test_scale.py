@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from data.store import hdf5 as store
-from data.video import Record
 from pipeline.cache import open_cache
 from pipeline.cache.cache_key import KeyParts
 from pipeline.cache.failure import Failure
 from pipeline.cache.output_cache import Cache
-from pipeline.run.batch import StatusRow, status_rows
+from pipeline.run.batch import status_rows
 from pipeline.run.plan import Planner
-from pipeline.settings.config import Config
 from tests.helpers.extracting import configured, extract
-from tests.pipeline.cache.conftest import Filled
 
 
-def rows(config: Config, records: Sequence[Record]) -> list[StatusRow]:
+def rows(config, records):
     """The states that `status` shows."""
     with open_cache(config.machine) as cache:
         return list(status_rows(Planner(config, cache).plan_all(records), cache))
 
 
-def test_outputs_are_not_read_to_see_that_they_are_fresh(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_are_not_read_to_see_that_they_are_fresh(filled, monkeypatch):
     _, records, config = filled
     read: list[Path] = []
     header = store.read_header
@@ -43,7 +39,7 @@ def test_outputs_are_not_read_to_see_that_they_are_fresh(filled: Filled, monkeyp
     assert len(read) == 4
 
 
-def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
+def test_the_reason_is_that_of_the_newest_sibling(filled):
     cache, (record, *_), config = filled
     wanted = configured(cache.root, brightness={"stride": 7})
     for number, stride in enumerate((3, 2, 3)):
@@ -54,7 +50,7 @@ def test_the_reason_is_that_of_the_newest_sibling(filled: Filled) -> None:
     assert rows(config, [record])[0].state == "fresh"
 
 
-def test_names_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
+def test_names_of_one_video_are_not_those_of_another(tmp_path):
     (tmp_path / "pose").mkdir()
     for name in ("a.0123456789ab.h5", "a.b.0123456789ab.h5"):
         (tmp_path / "pose" / name).touch()

@@ -7,10 +7,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from pipeline.checks.accuracy import Accuracy
-from pipeline.checks.flag_checks import CHECKS, COMPARED, ComparedMeasure, Facts, find_flags, quality_ranges
+from pipeline.checks.flag_checks import CHECKS, COMPARED, Facts, find_flags, quality_ranges
 
 MEASURES: dict[str, tuple[float, ...]] = {
     **{"clips.damaged_packets": (0, 1), "pose.damaged_packets": (3,), "camera_flow.hidden_frames": (0, 13)},
@@ -59,14 +58,14 @@ FACTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def described(facts: Facts) -> str:
+def described(facts):
     """The checks that ran, and what they say, the worst first."""
     flags, checked = find_flags(facts)
     lines = [f"    {flag.level}: {flag.title}: {flag.detail} {flag.agent}".rstrip() for flag in flags]
     return "\n".join([", ".join(name for name in checked if name not in ("settings", "calibration")), *lines])
 
 
-def test_flags_as_people_read_them(snapshot: SnapshotAssertion) -> None:
+def test_flags_as_people_read_them(snapshot):
     cases = [
         (f"{measure} {value}", Facts(quality={measure.split(".")[0]: {measure.split(".")[1]: value}}, duration=4.0))
         for measure, values in MEASURES.items()
@@ -78,9 +77,7 @@ def test_flags_as_people_read_them(snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize(("place", "measure"), COMPARED.items(), ids=lambda value: str(value)[:40])
-def test_a_difference_from_training_is_flagged_above_its_floor_and_above_half_of_the_range(
-    place: tuple[str, str], measure: ComparedMeasure
-) -> None:
+def test_a_difference_from_training_is_flagged_above_its_floor_and_above_half_of_the_range(place, measure):
     stage, name = place
     sign = 1 if measure.more_is_worse else -1
     for width in (0.0, 1.0):

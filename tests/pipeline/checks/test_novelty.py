@@ -17,14 +17,13 @@ from pipeline.checks.novelty import (
     neighbour_distances,
     trial_level,
 )
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 FOLDS = [(np.flatnonzero(np.arange(40) % 4 != k), np.flatnonzero(np.arange(40) % 4 == k)) for k in range(4)]
 """Training and test rows of four folds of 40 performances."""
 
 
-def test_blocks_are_means_and_deviations_over_what_was_observed() -> None:
+def test_blocks_are_means_and_deviations_over_what_was_observed():
     features = made_features(5, steps=4, channels=3, agents=2, scene=4, trial=2, missing=0.4)
     got = trial_level(features)
     for row in range(5):
@@ -41,7 +40,7 @@ def test_blocks_are_means_and_deviations_over_what_was_observed() -> None:
     assert "the scene" not in trial_level(made_features(5, scene=0))
 
 
-def test_distances_are_those_of_a_slow_loop() -> None:
+def test_distances_are_those_of_a_slow_loop():
     rng = np.random.default_rng(0)
     reference = {"a": rng.normal(size=(12, 3)), "b": rng.normal(5, 2, (12, 2))}
     reference["a"][:, 1] = 7.0  # constant: not compared
@@ -59,7 +58,7 @@ def test_distances_are_those_of_a_slow_loop() -> None:
         assert got.whole[row] == pytest.approx(np.sqrt(of_all[:NEIGHBOURS]).mean())
 
 
-def test_the_camera_of_a_tripod_has_a_floor() -> None:
+def test_the_camera_of_a_tripod_has_a_floor():
     names = ("motion.pan_x.mean", "cell.00.u.absdiff", "place.x.mean")
     features = replace(made_features(6, channels=3), names={"primary": names, "secondary": ("a",)})
     least = floors(features)
@@ -67,12 +66,12 @@ def test_the_camera_of_a_tripod_has_a_floor() -> None:
     assert least["the primary agent"].tolist() == [STILL, STILL_CHANGE, 0] * 2
 
 
-def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
+def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is():
     """The secondary agent of the performances is a camera, whose channels have noise of a scale."""
     made, names = made_features(40, channels=4), ("motion.pan_x.mean", "motion.zoom.mean", "cell.00.u.mean", "cell.1.v")
     made = replace(made, names={"primary": made.names["primary"], "secondary": names})
 
-    def still(scale: float, seed: int) -> FeatureSet:
+    def still(scale, seed):
         noise = np.random.default_rng(seed).normal(0, scale, made.secondary.shape).astype(np.float32)
         return replace(made, secondary=noise)
 
@@ -84,7 +83,7 @@ def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is() -> None:
     assert max(ratio for ratio, _ in novelty.ratios(replace(calm, names={}))) > 1
 
 
-def test_a_strange_performance_is_beyond_the_limit_and_names_its_block() -> None:
+def test_a_strange_performance_is_beyond_the_limit_and_names_its_block():
     features = made_features(40, channels=4, scene=5, trial=3)
     novelty = Novelty.measure(features, FOLDS, np.arange(40))
     assert novelty.limit == novelty.held_out_distances.whole.max()

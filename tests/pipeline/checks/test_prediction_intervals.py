@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.store.arrays import Floats
 from pipeline.checks.held_out import HeldOut
 from pipeline.checks.prediction_intervals import (
     LEVELS,
@@ -25,13 +24,13 @@ from pipeline.checks.prediction_intervals import (
 
 @given(st.integers(0, 999), st.integers(2, 25), st.sampled_from([0.8, 0.95]))
 @settings(max_examples=40, deadline=None)
-def test_cross_intervals_hold_the_quantiles_of_both_ends(seed: int, count: int, level: float) -> None:
+def test_cross_intervals_hold_the_quantiles_of_both_ends(seed, count, level):
     rng = np.random.default_rng(seed)
     centres, residuals = rng.normal(size=(count, 3)), rng.exponential(size=count)
     weights = group_weights(rng.integers(0, count, count))
     got = cross_interval(centres, residuals, weights, level)
 
-    def reached(values: np.ndarray) -> float:
+    def reached(values):
         order = np.argsort(values)
         enough = weights[order].cumsum() >= level - 1e-9
         return values[order][enough.argmax()] if enough.any() else math.inf
@@ -43,14 +42,14 @@ def test_cross_intervals_hold_the_quantiles_of_both_ends(seed: int, count: int, 
         assert (got[:, 0] <= got[:, 1]).all()
 
 
-def own(truth: Floats, predicted: Floats, fold: np.ndarray) -> list[tuple[float, float] | None]:
+def own(truth, predicted, fold):
     """The 80 % intervals of held-out predictions."""
     return HeldOut(truth, predicted, fold, np.arange(len(truth))).own_intervals(0.8)
 
 
 @given(st.integers(0, 999), st.integers(2, 5))
 @settings(max_examples=30, deadline=None)
-def test_a_held_out_interval_comes_from_the_other_folds_alone(seed: int, folds: int) -> None:
+def test_a_held_out_interval_comes_from_the_other_folds_alone(seed, folds):
     truth, predicted = np.random.default_rng(seed).normal(size=(2, 30))
     fold = np.arange(30) % folds
     for row, interval in enumerate(own(truth, predicted, fold)):
@@ -62,7 +61,7 @@ def test_a_held_out_interval_comes_from_the_other_folds_alone(seed: int, folds: 
     assert pairs == [None] * 8, "one independent performance in the other fold is too few"
 
 
-def test_coverage_with_views_of_one_performance() -> None:
+def test_coverage_with_views_of_one_performance():
     """Views share their error: intervals that count them as independent would cover too little."""
     rng, hits = np.random.default_rng(2), []
     for _ in range(6000):
@@ -74,14 +73,14 @@ def test_coverage_with_views_of_one_performance() -> None:
     assert abs(np.mean(hits) - 20 / 21) < 4 * np.sqrt(0.05 * 0.95 / 6000)
 
 
-def test_the_reach_is_infinite_where_there_are_few() -> None:
+def test_the_reach_is_infinite_where_there_are_few():
     values = np.arange(199.0)
     for count, last in ((98, math.inf), (99, 98), (199, 197)):
         assert reach(values[:count], np.arange(count), 0.99) == last
     assert group_weights(np.array([5, 7, 5, 5])) == pytest.approx([1 / 9, 1 / 3, 1 / 9, 1 / 9])
 
 
-def test_the_line_on_coverage_counts_what_has_an_interval() -> None:
+def test_the_line_on_coverage_counts_what_has_an_interval():
     intervals = [(0.0, 1.0)] * 8 + [(5.0, 6.0)] * 2 + [None]
     low, high = binomial_range(10, 0.8)
     assert coverage_line(intervals, [0.5] * 11, 0.8) == f"8 of 10 (80 %), nominal 80 %: {low} to {high} by chance"
@@ -90,7 +89,7 @@ def test_the_line_on_coverage_counts_what_has_an_interval() -> None:
 
 
 @pytest.mark.parametrize("count", [4, 10, 30])
-def test_eight_of_ten_new_errors_are_within_the_stated_one(count: int) -> None:
+def test_eight_of_ten_new_errors_are_within_the_stated_one(count):
     """Simulated: errors are normal, so the chance that a new one is within a bound is known without a draw."""
     random, chances = np.random.default_rng(count), []
     for _ in range(1500):
@@ -103,7 +102,7 @@ def test_eight_of_ten_new_errors_are_within_the_stated_one(count: int) -> None:
 
 @given(st.integers(0, 9999), st.integers(2, 40), st.floats(0, 3))
 @settings(max_examples=60, deadline=None)
-def test_a_better_model_is_printed_beside_a_larger_error_of_guessing(seed: int, count: int, noise: float) -> None:
+def test_a_better_model_is_printed_beside_a_larger_error_of_guessing(seed, count, noise):
     """Views of one performance count once, in the verdict and in the errors."""
     rng = np.random.default_rng(seed)
     truth, group = rng.normal(size=count), rng.integers(0, count, count)
@@ -114,7 +113,7 @@ def test_a_better_model_is_printed_beside_a_larger_error_of_guessing(seed: int, 
     assert ours < guess if accuracy.better else str(accuracy).startswith("no better than guessing the mean: ")
 
 
-def test_a_model_that_guesses_is_called_better_in_one_of_twenty_cases() -> None:
+def test_a_model_that_guesses_is_called_better_in_one_of_twenty_cases():
     """Three users, whose own labels are as far from the predictions as from the mean."""
     rng, better = np.random.default_rng(5), 0
     for _ in range(1500):
@@ -125,7 +124,7 @@ def test_a_model_that_guesses_is_called_better_in_one_of_twenty_cases() -> None:
     assert 0.035 <= better / 1500 <= 0.065
 
 
-def test_a_fold_that_is_predicted_too_low_as_a_whole_does_not_lower_the_correlation() -> None:
+def test_a_fold_that_is_predicted_too_low_as_a_whole_does_not_lower_the_correlation():
     """As in an evaluation: a prediction that knows nothing has none, in place of one far below 0."""
     fold = np.repeat(np.arange(8), 5)
     truth = fold + np.random.default_rng(0).normal(size=40)
@@ -134,12 +133,12 @@ def test_a_fold_that_is_predicted_too_low_as_a_whole_does_not_lower_the_correlat
     assert HeldOut(truth, mean + truth - fold, fold, np.arange(40)).accuracy.rho > 0.95  # type: ignore[operator]
 
 
-def test_three_performances_do_not_tell_how_far_off_new_videos_are() -> None:
+def test_three_performances_do_not_tell_how_far_off_new_videos_are():
     accuracy = HeldOut(np.arange(3.0), np.arange(3.0) + 0.1, np.arange(3) % 2, np.arange(3)).accuracy
     assert (accuracy.within, accuracy.decimals) == (None, 2)
     assert "3 held-out performances are too few to tell how far off new videos are" in str(accuracy)
 
 
-def test_an_interval_ends_at_zero_where_no_label_is_negative() -> None:
+def test_an_interval_ends_at_zero_where_no_label_is_negative():
     truth = np.arange(1.0, 9.0)
     assert [ends for ends in own(truth, truth - 12.0, np.arange(8) % 2) if ends is not None and min(ends) < 0] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +16,12 @@ from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.score import train_model
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 
 QUICK = ["train.recipe=fast", "train.epochs=3", "train.networks=1", "combined=false"]
 
 
-def rated(count: int = 24) -> FeatureSet:
+def rated(count=24):
     """Performances whose label is the mean of two raters."""
     features, rng = made_features(count), np.random.default_rng(0)
     records = []
@@ -33,7 +31,7 @@ def rated(count: int = 24) -> FeatureSet:
     return replace(features, records=tuple(records))
 
 
-def test_only_judges_of_own_videos_have_an_agreement() -> None:
+def test_only_judges_of_own_videos_have_an_agreement():
     features = rated()
     judges = np.array([record.labels.judges for record in features.records if record.labels])
     agreed = rater_agreement(features.records, "folder")
@@ -43,7 +41,7 @@ def test_only_judges_of_own_videos_have_an_agreement() -> None:
     assert ceiling_line(None, 0.5, 1.0) == ""
 
 
-def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
+def test_evaluate_and_its_page_show_it(tmp_path):
     config = load_config("folder", [*QUICK, "work.workers=0"])
     done = evaluate_features(
         rated(), config, Cache(tmp_path / "cache"), tmp_path, RequestedRows(quick=True, curve=True)
@@ -56,7 +54,7 @@ def test_evaluate_and_its_page_show_it(tmp_path: Path) -> None:
     assert page.further[-1].title == "Learning curve"
 
 
-def test_train_shows_it_and_the_run_keeps_it(tmp_path: Path) -> None:
+def test_train_shows_it_and_the_run_keeps_it(tmp_path):
     done = train_model(rated(), load_config("folder", QUICK), tmp_path / "run", None)
     said = str(done.calibration.accuracy)
     assert "two raters agree by rho" in said

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.errors import DataError
 from pipeline import api
@@ -17,12 +15,12 @@ from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.watching import Watching
 
 
-def measured(duration: float = 4.0, rate: float = 25.0, **pose: float) -> Any:
+def measured(duration=4.0, rate=25.0, **pose):
     usual = {"found_rate_all": 1.0, "longest_gap_s": 0.0, "cuts": 0, "rival": 0.1}
     return {"pose": usual | {"frames_per_s": rate} | pose, "timesteps": {"duration_s": duration}}
 
 
-def test_each_fault_is_named_and_good_videos_are_not(snapshot: SnapshotAssertion) -> None:
+def test_each_fault_is_named_and_good_videos_are_not(snapshot):
     videos = {
         "good": measured(), "other": measured(5.0, 30.0), "third": measured(3.9), "rare": measured(found_rate_all=0.3),
         "cut": measured(cuts=1), "rival": measured(rival=0.9), "slow": measured(rate=60.0),
@@ -33,7 +31,7 @@ def test_each_fault_is_named_and_good_videos_are_not(snapshot: SnapshotAssertion
     assert {name: [f"{flag.title}: {flag.detail}" for flag in flags] for name, flags in flagged.items()} == snapshot
 
 
-def test_a_pause_is_flagged_by_extract_and_refused_by_a_strict_training(tmp_path: Path) -> None:
+def test_a_pause_is_flagged_by_extract_and_refused_by_a_strict_training(tmp_path):
     """The tables are 3 s long; the clock of one jumps by five days."""
     for number in range(4):
         time = np.arange(60) / 20 + np.repeat([0, 5 * 86_400 * (number == 2)], 30)
@@ -47,7 +45,7 @@ def test_a_pause_is_flagged_by_extract_and_refused_by_a_strict_training(tmp_path
 
 
 @pytest.mark.parametrize(("sheets", "advice"), [("", "with --preview draws"), ("c", "is c/preview/<video>.jpg")])
-def test_the_advice_names_the_sheets_that_were_drawn(sheets: str, advice: str) -> None:
+def test_the_advice_names_the_sheets_that_were_drawn(sheets, advice):
     observer = Watching()
     assert list(announce_flags([("cut", measured(cuts=1))], 1, observer, sheets=sheets)) == ["cut"]
     assert advice in observer.lines[0]
@@ -71,9 +69,7 @@ COMMAND = (
         ("tasd2", STILL, ["dataset.root=v"], ""),
     ],
 )
-def test_still_cameras_as_agents_get_the_command_of_the_preset_that_helps(
-    config: str, moving: tuple[bool, ...], overrides: list[str], command: str
-) -> None:
+def test_still_cameras_as_agents_get_the_command_of_the_preset_that_helps(config, moving, overrides, command):
     videos = {str(number): {"camera_flow": {"moving": one, "shake": 0.0}} for number, one in enumerate(moving)}
     advice = still_camera_advice(videos.items(), load_config(config, overrides), Path("r"))
     assert advice.partition(", type: ")[2] == command

@@ -5,12 +5,9 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import typer
-from syrupy.assertion import SnapshotAssertion
 from typer.testing import CliRunner
 
 from pipeline import __version__, api
@@ -22,7 +19,7 @@ from tests.helpers.scripts import load_script
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def leaves(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(group, prefix=""):
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from leaves(command, f"{name}_")
@@ -33,33 +30,33 @@ def leaves(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 
-def test_every_command_has_a_call_and_the_other_way_round() -> None:
+def test_every_command_has_a_call_and_the_other_way_round():
     functions = {name: thing for name, thing in vars(api).items() if inspect.isfunction(thing)}
     assert set(COMMANDS) == set(functions) == set(api.__all__)
 
 
-def test_the_words_of_commands_are_approved(snapshot: SnapshotAssertion) -> None:
+def test_the_words_of_commands_are_approved(snapshot):
     assert load_script(ROOT / "docs/generated.py").commands() == snapshot
     assert METAVARS["format"] == "|".join(FORMATS)
 
 
-def test_help_names_an_example_and_flags_take_no_value() -> None:
+def test_help_names_an_example_and_flags_take_no_value():
     for words in (["extract"], ["cache"], []):
         shown = CliRunner().invoke(app, [*words, "--help"]).output
         assert ("Usage:" in shown, "Example: aqa" in shown, "<bool>" in shown) == (True, words == ["extract"], False)
 
 
-def test_doctor_prints_commands_below_its_table_where_they_are_whole(tmp_path: Path) -> None:
+def test_doctor_prints_commands_below_its_table_where_they_are_whole(tmp_path):
     done = CliRunner().invoke(app, ["doctor"], env={"AIM_WEIGHTS_DIR": str(tmp_path)})
     assert "Type:" not in done.stdout
     assert "weights i3d-kinetics400: Type: aqa weights fetch i3d-kinetics400" in done.stderr.splitlines()
 
 
-def test_the_version_is_printed() -> None:
+def test_the_version_is_printed():
     assert CliRunner().invoke(app, ["--version"]).output == f"aqa {__version__}\n"
 
 
-def test_a_shell_completes_commands() -> None:
+def test_a_shell_completes_commands():
     program = "import sys; sys.argv[0] = 'aqa'; from pipeline.cli import main; main()"
     variables = {"_AQA_COMPLETE": "complete_bash", "COMP_WORDS": "aqa ext", "COMP_CWORD": "1"}
     command = [sys.executable, "-c", program]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,7 +59,7 @@ doctor                                          => demo
 """
 
 
-def split(line: str) -> tuple[str, ...]:
+def split(line):
     """A line of the tables: what is typed, and what follows."""
     for name, words in SHORT.items():
         line = line.replace(name, words)
@@ -70,7 +69,7 @@ def split(line: str) -> tuple[str, ...]:
 MADE_LINES, LINES = (list(map(split, table.strip().splitlines())) for table in (MADE, FOLLOWING))
 
 
-def after(command: str, code: int | None = 0) -> str:
+def after(command, code=0):
     """The command in the last line on standard error; the program takes it."""
     done = CliRunner().invoke(app, shlex.split(command))
     assert code in (None, done.exit_code), done.output
@@ -84,7 +83,7 @@ def after(command: str, code: int | None = 0) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def folder(tmp_path_factory):
     """The working folder has a data set without videos, `my set`, with a model and an evaluation of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("next"))
@@ -96,7 +95,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def replaced(tmp_path, monkeypatch):
     """Work that needs the network or minutes; what commands print is under test."""
     demo = SimpleNamespace(tables=list, leaks=SimpleNamespace(lines=()), page="demo/report.html")
     for place, answer in (
@@ -111,18 +110,16 @@ def replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("typed", "following"), LINES)
-def test_a_command_ends_with_the_line_to_type_next(folder: None, replaced: None, typed: str, following: str) -> None:
+def test_a_command_ends_with_the_line_to_type_next(folder, replaced, typed, following):
     assert after(typed, None if typed.startswith("data") else 0) == following
 
 
-def test_every_command_is_tested() -> None:
+def test_every_command_is_tested():
     typed = " ".join([*(line for line, _ in (*MADE_LINES, *LINES)), "label"])
     assert [name for name in COMMANDS if name.replace("_", " ") not in typed] == []
 
 
-def test_videos_are_judged_before_a_model_is_trained(
-    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_videos_are_judged_before_a_model_is_trained(make_video, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("clips", "-clips"):
         for name in ("a.mp4", "b.mp4"):

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from pipeline.cli.terminal import systems_table
 from pipeline.evaluate.system_table import Table, TableRow
@@ -49,7 +48,7 @@ EVALUATE.show(Evaluation(results, Path("runs/x"), load_config(None, {})), None)
 """
 
 
-def printed(columns: int, program: str) -> str:
+def printed(columns, program):
     """Standard output of a program in a terminal of so many columns; a log has no colours."""
     command, environment = [sys.executable, "-c", program], {"COLUMNS": str(columns)}
     shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
@@ -57,7 +56,7 @@ def printed(columns: int, program: str) -> str:
 
 
 @pytest.mark.parametrize("tasks", [0, 2, 6])
-def test_tables_fit_80_columns_without_a_broken_word(tasks: int, snapshot: SnapshotAssertion) -> None:
+def test_tables_fit_80_columns_without_a_broken_word(tasks, snapshot):
     """Rows are sorted by result, AIM is marked, and baselines are last. Beside published results there is room for the
     columns of two tasks, not of six."""
     program = PUBLISHED.replace("TASKS", str(tasks)) if tasks else PROGRAM
@@ -67,19 +66,19 @@ def test_tables_fit_80_columns_without_a_broken_word(tasks: int, snapshot: Snaps
     assert (narrow, wide) == snapshot
 
 
-def test_a_table_without_aim_has_its_note(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_without_aim_has_its_note(capsys):
     systems_table(Table("systems", ("rho",), (TableRow("TPT", (0.5,), "paper"),), note="Sources: here."))
     assert capsys.readouterr().err == "Sources: here.\n"
 
 
-def test_no_zero_has_a_sign(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_zero_has_a_sign(capsys):
     systems_table(Table("systems", ("rho", "95 % interval"), (TableRow("x", (-0.0002, (-0.004, 0.72)), "other"),)))
     shown = capsys.readouterr().out
     assert "0.00 to 0.72" in shown
     assert "-0" not in shown
 
 
-def test_the_mark_names_aim_only_where_it_has_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_mark_names_aim_only_where_it_has_a_row(capsys):
     for names, marked in ((("combined",), "* The combination. How."), (("combined", "AIM (ours)"), "* AIM. How.")):
         rows = tuple(TableRow(name, (0.5,), "ours") for name in names)
         systems_table(Table("systems", ("rho",), rows, note="How."))

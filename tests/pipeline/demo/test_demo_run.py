@@ -13,15 +13,12 @@ from pipeline.cache import open_cache
 from pipeline.demo import demo_run
 from pipeline.demo.demo_run import FULL, QUICK, announcement
 from pipeline.demo.quality import MODEL, held_out_results, summary
-from pipeline.observer import Observer
 from pipeline.score.score import Score
 from pipeline.settings.config import load_config
-from pipeline.settings.machine import WorkConfig
 from tests.helpers.watching import Watching
-from tests.helpers.world import World
 
 
-def test_the_short_demo_names_the_full_one() -> None:
+def test_the_short_demo_names_the_full_one():
     out = Path("demo")
     for size in (QUICK, FULL):
         text = announcement(size, out)
@@ -31,10 +28,8 @@ def test_the_short_demo_names_the_full_one() -> None:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_the_announcement_and_the_first_part_come_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
-) -> None:
-    def stopped(folder: Path, count: int, work: WorkConfig, observer: Observer) -> None:
+def test_the_announcement_and_the_first_part_come_before_any_work(tmp_path, monkeypatch, full):
+    def stopped(folder, count, work, observer):
         assert (count, work.workers) == (88 if full else 24, 1)
         raise Cancelled
 
@@ -48,7 +43,7 @@ def test_the_announcement_and_the_first_part_come_before_any_work(
     assert notes.lines == [announcement(size, tmp_path / "demo"), first]
 
 
-def test_every_dive_is_predicted_without_it(world: World, tmp_path: Path) -> None:
+def test_every_dive_is_predicted_without_it(world, tmp_path):
     features = world.planted
     model = world.planted_bundle
     unseen = [record.id for record in features.records if record.id not in model.train_ids]

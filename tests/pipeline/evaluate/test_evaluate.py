@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,44 +14,39 @@ from models import metrics
 from models.aim_config import AimConfig
 from models.estimate import Estimate
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import EvaluationResults, FoldAverage
+from pipeline.evaluate.evaluation_results import FoldAverage
 from pipeline.folds import folds_of
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
-from pipeline.systems.system import Score
-from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import label_table
 from tests.helpers.doc_pages import code_of
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features, with_records
-from tests.helpers.world import World
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 
 
-def two_tasks(count: int = 32) -> FeatureSet:
+def two_tasks(count=32):
     """A synthetic set whose halves are tasks, with two views of every performance."""
     made = made_features(count, channels=5, scene=6)
     return with_records(made, lambda r, i: {"task": "ab"[i % 2], "groups": {**r.groups, "trial": f"t{i // 4}{i % 2}"}})
 
 
 @pytest.fixture(scope="module")
-def features() -> FeatureSet:
+def features():
     return two_tasks()
 
 
 @pytest.fixture(scope="module")
-def results(features: FeatureSet) -> EvaluationResults:
+def results(features):
     folds = kfold(features.records, k=3)
     systems = (AimSystem("AIM", MODEL, TrainConfig(networks=3, epochs=4)), *trivial_baselines(features))
     report = audit(folds, features.records, forbid=("trial",))
     return cross_validate(features, Protocol(folds, "kfold", audit=report), systems)
 
 
-def test_every_video_is_predicted_once_and_names_its_performance(
-    results: EvaluationResults, features: FeatureSet
-) -> None:
+def test_every_video_is_predicted_once_and_names_its_performance(results, features):
     """Views of one performance share the name, so that the intervals of the report count it once."""
     shown = [(prediction.id, prediction.performance) for prediction in results.predictions]
     assert sorted(shown) == sorted((record.id, f"trial:{record.groups['trial']}") for record in features.records)
@@ -64,7 +57,7 @@ def test_every_video_is_predicted_once_and_names_its_performance(
     assert results.origin.command
 
 
-def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None:
+def test_metrics_follow_from_the_predictions(results):
     for task in ("a", "b"):
         rows = [prediction for prediction in results.predictions if prediction.task == task]
         result = results.systems["AIM"].tasks[task]
@@ -91,7 +84,7 @@ def test_metrics_follow_from_the_predictions(results: EvaluationResults) -> None
     )
 
 
-def test_multi_task_and_baseline_entries(results: EvaluationResults) -> None:
+def test_multi_task_and_baseline_entries(results):
     aim = results.systems["AIM"]
     assert set(aim.execution) == {"a", "b"}
     assert len(aim.losses.epochs) == 4
@@ -103,10 +96,10 @@ def test_multi_task_and_baseline_entries(results: EvaluationResults) -> None:
     assert (mean.per_fold, mean.rho) == (FoldAverage(None, None, 3, 0), Estimate(None))
 
 
-def test_baselines_by_hand(features: FeatureSet) -> None:
+def test_baselines_by_hand(features):
     scores, train, test = label_table(features.records)[:, 0], np.arange(24), np.arange(24, 32)
 
-    def predicted(baseline: Callable[[FeatureSet], Score], run: int = 0, **other: Any) -> np.ndarray:
+    def predicted(baseline, run=0, **other):
         given = replace(features, **other)
         return baseline(given.take(train))(given.take(test), run)
 
@@ -124,7 +117,7 @@ def test_baselines_by_hand(features: FeatureSet) -> None:
     assert scores[train].min() <= drawn.min() <= drawn.max() <= scores[train].max()
 
 
-def test_perfect_and_unlabelled(features: FeatureSet) -> None:
+def test_perfect_and_unlabelled(features):
     given = with_records(features, lambda r, i: {"labels": r.labels if i % 4 else None})
     oracle = knowing("oracle", features)
     results = cross_validate(given, Protocol(kfold(given.records, k=3)), [oracle])
@@ -137,7 +130,7 @@ def test_perfect_and_unlabelled(features: FeatureSet) -> None:
 
 
 @pytest.mark.parametrize(("count", "folds"), [(1, 0), (2, 0), (3, 3), (4, 2)])
-def test_the_advice_for_few_performances_works_or_says_how_many_are_needed(count: int, folds: int) -> None:
+def test_the_advice_for_few_performances_works_or_says_how_many_are_needed(count, folds):
     few = made_features(count, channels=2, scene=2)
     with pytest.raises(DataError, match="cannot make 5 folds") as caught:
         kfold(few.records, 5)
@@ -151,7 +144,7 @@ def test_the_advice_for_few_performances_works_or_says_how_many_are_needed(count
             cross_validate(few, Protocol(make_folds("holdout", few.records)), trivial_baselines(few))
 
 
-def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: FeatureSet) -> None:
+def test_views_that_share_their_agents_are_trained_on_and_scored_once(features):
     half = features.take(np.arange(16))
     first, second = (
         with_records(half, lambda r, _, view=view: {"id": f"{r.id}{view}", "groups": {"trial": r.id}})
@@ -168,7 +161,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
         assert mine.systems["AIM"].value == pytest.approx(theirs.systems["AIM"].value, abs=1e-3)
 
 
-def test_the_example_of_the_page_reads_results(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_of_the_page_reads_results(world, capsys):
     (reader,) = (code for code in code_of("evaluation.md", "`results.json`") if "read_results" in code)
     exec(compile(reader.replace("runs/evaluation", str(world.evaluation)), "evaluation.md", "exec"), {})
     assert "combined" in capsys.readouterr().out

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.evaluate.evaluation_notes import MANY_USERS, evaluation_notes, methods_paragraph
 from pipeline.evaluate.evaluation_plan import RequestedRows
-from pipeline.evaluate.evaluation_results import Choice, EvaluationResults
+from pipeline.evaluate.evaluation_results import Choice
 from pipeline.evaluate.evaluation_run import _label_notes
 from pipeline.folds import COMBINED
 from pipeline.settings.config import load_config
@@ -22,15 +20,15 @@ from tests.helpers.made_results import CLEAN, made_results, system
 AIM = "AIM (ours)"
 
 
-def results(systems: tuple[str, ...] = (AIM, "USDL"), **more: Any) -> EvaluationResults:
+def results(systems=(AIM, "USDL"), **more):
     return made_results({name: system(Estimate(0.5, 0.3, 0.7)) for name in systems}, **more)
 
 
-def few_users(users: int = 8, **more: Any) -> EvaluationResults:
+def few_users(users=8, **more):
     return results(folds=users, protocol="louo", **more)
 
 
-def notes(made: EvaluationResults, systems: str = "all", settings: Any = None, **more: Any) -> str:
+def notes(made, systems="all", settings=None, **more):
     config = load_config(*settings) if isinstance(settings, tuple) else load_config(None, settings or {})
     return "\n".join(
         map(str, evaluation_notes(made, config.method, config.dataset.kind, RequestedRows(systems, **more), {}))
@@ -40,7 +38,7 @@ def notes(made: EvaluationResults, systems: str = "all", settings: Any = None, *
 TOOLS = {"dataset.kind": "jigsaws", "train.recipe": "tools"}
 
 
-def test_notes(snapshot: SnapshotAssertion) -> None:
+def test_notes(snapshot):
     said = {
         "few performances a fold": notes(results(rows=6, folds=3), "aim"),
         "one part for testing is no average": notes(results(rows=2, folds=1), "aim"),
@@ -66,7 +64,7 @@ def test_notes(snapshot: SnapshotAssertion) -> None:
     assert said == snapshot
 
 
-def test_the_paragraph_for_a_paper(snapshot: SnapshotAssertion) -> None:
+def test_the_paragraph_for_a_paper(snapshot):
     method = load_config(None, {"train.networks": 3, "train.seed": 5}).method
     for made in (results(audit=CLEAN), few_users()):
         assert methods_paragraph(made, method, "folder", {}).split(". ") == snapshot
@@ -79,9 +77,7 @@ def test_the_paragraph_for_a_paper(snapshot: SnapshotAssertion) -> None:
      ([("AIM", "ridge"), ("ridge",)], {"AIM": InnerTest(0.5, 0.01)},
       "The score is the mean of AIM in 1 of 2 folds; ridge, chosen inside the training part.")],
 )  # fmt: skip
-def test_the_systems_that_were_averaged_are_named(
-    chosen: list[tuple[str, ...]], tests: dict[str, InnerTest], said: str
-) -> None:
+def test_the_systems_that_were_averaged_are_named(chosen, tests, said):
     made = results((AIM, COMBINED))
     choices = tuple(Choice("task", str(fold), names, tests) for fold, names in enumerate(chosen))
     made = replace(
@@ -96,9 +92,7 @@ def test_the_systems_that_were_averaged_are_named(
     [(Estimate(0.5, 0.2, 0.7), 0.4, True, False), (Estimate(0.5, -0.1, 0.8), 0.4, False, False),
      (Estimate(0.4, 0.2, 0.6), 0.5, False, True)],
 )  # fmt: skip
-def test_the_combination_is_recommended_only_above_chance_and_duration(
-    combined: Estimate, duration: float, read: bool, higher: bool
-) -> None:
+def test_the_combination_is_recommended_only_above_chance_and_duration(combined, duration, read, higher):
     systems = {
         COMBINED: system(combined, kind="ours"),
         AIM: system(Estimate(0.1)),
@@ -109,7 +103,7 @@ def test_the_combination_is_recommended_only_above_chance_and_duration(
     assert text.startswith(f"note: '{SHORTER}', which sees no video, ranks higher than combined") is higher
 
 
-def test_the_labels_and_difficulties_that_were_chosen_are_named() -> None:
+def test_the_labels_and_difficulties_that_were_chosen_are_named():
     chosen = load_config("finediving", ["dataset.score=execution", "dataset.difficulty=from_awards"])
     assert [str(note) for note in _label_notes(chosen)] == ["labels: execution", "difficulties: from_awards"]
     for name in ("finediving", "mtl-aqa"):

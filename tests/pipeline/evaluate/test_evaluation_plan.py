@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from data.errors import DataError
 from models.aim_config import AimConfig
 from models.metrics import fisher_average
 from pipeline.cache.output_cache import Cache
-from pipeline.evaluate import EvaluationResults, evaluate_features
+from pipeline.evaluate import evaluate_features
 from pipeline.evaluate.evaluation_notes import evaluation_notes
 from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_folds, protocol_systems
 from pipeline.evaluate.leaderboard import OURS, all_systems
@@ -28,15 +27,14 @@ from pipeline.pack.labelled_features import gather_features
 from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.run.batch import run_extract
 from pipeline.run.plan import Planner
-from pipeline.settings.config import Config, load_config, validate
+from pipeline.settings.config import load_config, validate
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
-from pipeline.train.feature_set import FeatureSet
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.made_features import with_records
 
 
-def run_protocol(config: Config, features: FeatureSet, **options: Any) -> EvaluationResults:
+def run_protocol(config, features, **options):
     with TemporaryDirectory() as folder:
         return evaluate_features(
             features, config, Cache(Path(folder) / "cache"), Path(folder), RequestedRows(**options)
@@ -44,7 +42,7 @@ def run_protocol(config: Config, features: FeatureSet, **options: Any) -> Evalua
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
+def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("jigsaws")
     make_jigsaws(root / "set", trials=12, tasks=("Suturing",), rows=60, videos=False)
     config = validate(
@@ -66,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, FeatureSet]:
 
 
 @pytest.mark.parametrize("protocol", ["4fold", "louo", "loso", "kfold"])
-def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, FeatureSet], protocol: str) -> None:
+def test_every_protocol_gives_a_table_with_baselines(made, protocol):
     config, features = made
     results = run_protocol(load_config(config, {"protocol": protocol, "combined": False}), features)
     assert results.audit.ok
@@ -87,7 +85,7 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[Config, Feature
     assert f"the protocol {protocol} " in results.methods_text
 
 
-def test_the_headline_is_of_a_system_that_learns(made: tuple[Config, FeatureSet]) -> None:
+def test_the_headline_is_of_a_system_that_learns(made):
     config, features = made
     config = load_config(config, {"protocol": "kfold", "split.folds": 2, "combined": False, "train.epochs": 1})
     methods = run_protocol(config, features, systems="all", only="USDL", quick=True)
@@ -98,7 +96,7 @@ def test_the_headline_is_of_a_system_that_learns(made: tuple[Config, FeatureSet]
     assert OURS not in scene.systems
 
 
-def test_a_regression_is_the_same_system_beside_a_combination_and_alone(made: tuple[Config, FeatureSet]) -> None:
+def test_a_regression_is_the_same_system_beside_a_combination_and_alone(made):
     """Its constants are chosen on folds that keep apart what the protocol keeps apart."""
     asked, identities = RequestedRows("all", quick=True), []
     for combined in (True, False):
@@ -110,7 +108,7 @@ def test_a_regression_is_the_same_system_beside_a_combination_and_alone(made: tu
     assert "subject" in identities[0][1]["unsplit"]
 
 
-def test_rows_of_the_paper_keep_their_networks(made: tuple[Config, FeatureSet]) -> None:
+def test_rows_of_the_paper_keep_their_networks(made):
     for system in ("aim", "no_aim", "scene"):
         rows = all_systems(made[1], AimConfig(variant=system, width=4), TrainConfig())
         networks = {name: row.model.variant for name, row in rows.items() if isinstance(row, AimSystem)
@@ -119,7 +117,7 @@ def test_rows_of_the_paper_keep_their_networks(made: tuple[Config, FeatureSet]) 
         assert networks["w/o AIM"] == "no_aim"
 
 
-def test_new_users_have_their_correlations_and_the_papers_row(made: tuple[Config, FeatureSet]) -> None:
+def test_new_users_have_their_correlations_and_the_papers_row(made):
     """Leave-one-user-out: the mean over users beside the result, and the systems that each fold averages."""
     config, features = made
     results = run_protocol(load_config(config, {"protocol": "louo"}), features)
@@ -163,13 +161,13 @@ def test_new_users_have_their_correlations_and_the_papers_row(made: tuple[Config
         ("7", "C3D-SVR", 0.6937),
     ],
 )
-def test_the_papers_averages_follow_from_its_rows(number: str, row: str, average: float) -> None:
+def test_the_papers_averages_follow_from_its_rows(number, row, average):
     rounding = 1e-4 if number == "7" else 1e-2  # entries and averages of the others are printed with two digits
     combined = fisher_average([value / 100 for value in TABLES[number].rows[row] if value is not None])
     assert combined == pytest.approx(average, abs=rounding)
 
 
-def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[Config, FeatureSet], tmp_path: Path) -> None:
+def test_equal_kinematics_of_two_people_are_a_leak(made, tmp_path):
     config, features = made
     files = {record.id: record.sidecars["kinematics"] for record in features.records}
     by_user = {record.groups["subject"]: files[record.id] for record in features.records}
@@ -183,7 +181,7 @@ def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[Config, FeatureSe
         second.write_bytes(kept)
 
 
-def test_the_audit_says_that_contents_were_not_compared(made: tuple[Config, FeatureSet]) -> None:
+def test_the_audit_says_that_contents_were_not_compared(made):
     config, features = made
     bare = with_records(features, lambda *_: {"path": None, "sidecars": {}})
     config = load_config(config, {"combined": False, "train.epochs": 1})
@@ -194,7 +192,7 @@ def test_the_audit_says_that_contents_were_not_compared(made: tuple[Config, Feat
     assert [passed for name, passed, _ in checks if name == "equal files"] == [None]
 
 
-def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSet]) -> None:
+def test_a_task_with_too_few_performances_is_named(made):
     config, features = made
     results = run_protocol(config, with_records(features, lambda r, i: {"task": r.task if i else "rare"}))
     assert [(one.task, one.train, one.test) for one in results.left_out] == [("rare", 0, 1)]
@@ -203,7 +201,7 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[Config, FeatureSe
     assert line.endswith(" of rare is not evaluated: 0 to train on, 1 to test")
 
 
-def test_the_seed_draws_the_folds(made: tuple[Config, FeatureSet]) -> None:
+def test_the_seed_draws_the_folds(made):
     for protocol in ("holdout", "kfold"):
         given = [load_config(made[0], {"protocol": protocol, "split.seed": seed}).method for seed in (0, 5)]
         first, second = (protocol_folds(method, made[1]) for method in given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from data.datasets.listing import list_records
 from data.errors import UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
-from pipeline.evaluate import EvaluationResults, read_results
+from pipeline.evaluate import read_results
 from pipeline.evaluate.leaderboard import OURS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.folds import COMBINED
@@ -29,7 +28,7 @@ from tests.helpers.made_features import made_features, with_records
 QUICK = ["--set", "train.networks=1", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "work.workers=0"]
 
 
-def command(*arguments: str) -> str:
+def command(*arguments):
     """Run the command line; returns its output."""
     name, *rest = arguments
     result = CliRunner().invoke(app, [name, *QUICK, *rest])
@@ -38,7 +37,7 @@ def command(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def jigsaws(tmp_path_factory):
     """Options for a kinematics-only copy."""
     root = tmp_path_factory.mktemp("jigsaws")
     make_jigsaws(root / "set", trials=6, rows=45, videos=False)
@@ -46,7 +45,7 @@ def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def tasd2(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def tasd2(tmp_path_factory):
     """Options for a packed copy: records, labels, splits and mirrored copies of the layout, planted time steps."""
     root = tmp_path_factory.mktemp("tasd2")
     records = list_records("tasd2", make_tasd2(root / "set", count=16, frames=2)).records
@@ -59,10 +58,10 @@ def tasd2(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["--config", "configs/tasd2.yaml", "--pack", str(root / "tasd2.h5")]
 
 
-def test_without_part_scores_there_is_no_row_of_the_multi_task_network() -> None:
+def test_without_part_scores_there_is_no_row_of_the_multi_task_network():
     features = made_features(12, channels=6, scene=4)
 
-    def named(**parts: float) -> set[str]:
+    def named(**parts):
         labelled = with_records(features, lambda *_: {"labels": Labels(score=1.0, **parts)})
         possible = all_systems(labelled, AimConfig(width=4), TrainConfig())
         return {system.name for system in table_systems("4", possible)}
@@ -71,7 +70,7 @@ def test_without_part_scores_there_is_no_row_of_the_multi_task_network() -> None
     assert set(TABLES["4"].systems) - named() == {"multi-task"}
 
 
-def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
+def test_leaderboard_of_a_made_jigsaws(jigsaws, tmp_path):
     two_folds = ["--set", "protocol=kfold", "--set", "split.folds=2"]
     printed = " ".join(command("leaderboard", *jigsaws, *two_folds, "--out", str(tmp_path), "--oracle").split())
     results = read_results(tmp_path / "results.json")
@@ -84,7 +83,7 @@ def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> No
     assert (tmp_path / "report.html").exists()
 
 
-def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) -> None:
+def test_quick_evaluation_makes_no_choice(jigsaws, tmp_path):
     printed = command("evaluate", *jigsaws, "--quick", "--set", "train.networks=5", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     systems = results.systems
@@ -97,7 +96,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
     assert "Leave out --quick" in str(refused.exception)
 
 
-def reproduced(table: str, options: list[str], out: Path) -> EvaluationResults:
+def reproduced(table, options, out):
     """The results of a table of the paper, whose rows are beside ours."""
     command("leaderboard", "--table", table, *options, "--out", str(out))
     results = read_results(out / "results.json")
@@ -106,21 +105,21 @@ def reproduced(table: str, options: list[str], out: Path) -> EvaluationResults:
 
 
 @pytest.mark.parametrize(("table", "protocol"), [("2", "4fold"), ("3", "louo"), ("5", "4fold")])
-def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table: str, protocol: str) -> None:
+def test_jigsaws_tables_are_reproduced(jigsaws, tmp_path, table, protocol):
     results = reproduced(table, jigsaws, tmp_path)
     assert results.protocol.name == protocol
     scene = {"whole scene (baseline)", "scene + agents", "TSN ranking", "w/o attention fusion"}
     assert set(TABLES[table].systems) - scene <= set(results.systems)
 
 
-def test_a_table_is_one_of_the_papers_and_has_no_oracle(jigsaws: list[str]) -> None:
+def test_a_table_is_one_of_the_papers_and_has_no_oracle(jigsaws):
     for words, message in ((["--table", "9"], "no results table '9'"), (["--table", "5", "--oracle"], "no oracle")):
         refused = CliRunner().invoke(app, ["leaderboard", *jigsaws, *words])
         assert isinstance(refused.exception, UsageError)
         assert message in str(refused.exception)
 
 
-def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
+def test_leaderboard_of_a_made_tasd2(tasd2, tmp_path):
     command("leaderboard", *tasd2, "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     rows = {row for table in TABLES.values() for row in table.systems}
@@ -134,6 +133,6 @@ def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", ["4", "6"])
-def test_tasd2_tables_are_reproduced(tasd2: list[str], tmp_path: Path, table: str) -> None:
+def test_tasd2_tables_are_reproduced(tasd2, tmp_path, table):
     results = reproduced(table, [*tasd2, "--set", "train.mirror_copies=true"], tmp_path)
     assert set(TABLES[table].systems) <= set(results.systems)

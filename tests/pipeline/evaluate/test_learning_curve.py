@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.store.arrays import Floats
 from pipeline import api
 from pipeline.evaluate.learning_curve import FOLDS, learning_curve
 from pipeline.folds import last_epoch
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.systems import SimpleSystem
-from pipeline.systems.system import Score
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features, with_records
 from tests.helpers.watching import Watching
 
 SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
 
 
-def noted(train: FeatureSet) -> Score:
+def noted(train):
     """A system that notes its rows, and whose predictions fall with the root of the number of training rows."""
 
-    def scores(test: FeatureSet, _: int) -> Floats:
+    def scores(test, _):
         SEEN.append((train.ids, test.ids))
         assert all(record.labels is None or record.labels.score is None for record in test.records)
         return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
@@ -36,7 +31,7 @@ def noted(train: FeatureSet) -> Score:
     return scores
 
 
-def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
+def test_subsets_are_nested_and_apart_from_the_held_out_part():
     features = made_features(30)
     SEEN.clear()
     made = learning_curve(features, load_config("folder").method, system=last_epoch(SimpleSystem("noted", noted)))
@@ -51,7 +46,7 @@ def test_subsets_are_nested_and_apart_from_the_held_out_part() -> None:
         assert len(train) == 24 or sum(set(train) < set(other) for other in larger) >= 1
 
 
-def test_views_of_one_performance_are_never_divided() -> None:
+def test_views_of_one_performance_are_never_divided():
     features = made_features(40)
     views = with_records(features, lambda _, i: {"groups": {"original": str(i // 2)}})
     SEEN.clear()
@@ -67,16 +62,16 @@ def test_views_of_one_performance_are_never_divided() -> None:
         assert len(train) == 2 * len(originals[0]), "both views of each"
 
 
-def test_several_tasks_are_refused() -> None:
+def test_several_tasks_are_refused():
     features = with_records(made_features(20), lambda _, i: {"task": str(i % 2)})
     with pytest.raises(DataError, match="one task"):
         learning_curve(features, load_config("folder").method)
 
 
-def test_train_writes_it_into_the_run_folder_or_says_why_not(tmp_path: Path) -> None:
+def test_train_writes_it_into_the_run_folder_or_says_why_not(tmp_path):
     run = tmp_path / "run"
 
-    def trained(count: int, **options: Any) -> list[str]:
+    def trained(count, **options):
         write_pack(tmp_path / "pack.h5", with_records(made_features(count, trial=4), lambda *_: {"task": ""}))
         quick = ["train.epochs=3", "train.networks=1", "combined=false"]
         api.train(pack=tmp_path / "pack.h5", out=run, overrides=quick, observer=(seen := Watching()), **options)

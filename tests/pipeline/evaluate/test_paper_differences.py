@@ -24,25 +24,25 @@ OTHER: dict[str, Any] = {
 PAPER = load_config(PAPER_PRESET).method
 
 
-def said(config: Any = None, settings: Any = None) -> str:
+def said(config=None, settings=None):
     return ", ".join(paper_differences(load_config(config, settings or {}).method, {}))
 
 
-def differences(settings: Any) -> list[str]:
+def differences(settings):
     """What differs under the paper's network and training with these settings, also of stages upstream."""
     own = {"stages": ["timesteps"], **settings}
     return [text.split(" ")[0] for text in said(PAPER_PRESET, own).split(", ") if text]
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(AimConfig)])
-def test_every_setting_of_the_network_is_compared(name: str) -> None:
+def test_every_setting_of_the_network_is_compared(name):
     value = getattr(PAPER.network, name)
     other = OTHER[name] if name in OTHER else (not value) if isinstance(value, bool) else value // 2 or 0.5
     assert differences({f"model.{name}": other}) == [f"model.{name}"]
 
 
 @pytest.mark.parametrize("name", [name for name in TrainConfig.model_fields if name not in NO_METHOD])
-def test_every_setting_of_training_is_compared(name: str) -> None:
+def test_every_setting_of_training_is_compared(name):
     value = getattr(PAPER.train, name)
     number = 2 if value is None else value + 1 if name in ("epochs", "batch", "scene_components") else None
     default = (not value) if isinstance(value, bool) else 0.25 if number is None else number
@@ -64,11 +64,11 @@ def test_every_setting_of_training_is_compared(name: str) -> None:
         ("tasd2", {"clips.layout": "uniform"}, "clips.layout uniform (windows)"),
     ],
 )
-def test_settings_count_where_their_stage_runs(config: str | None, settings: dict[str, Any], text: str) -> None:
+def test_settings_count_where_their_stage_runs(config, settings, text):
     assert text in said(config, settings)
 
 
-def test_the_papers_own_method_and_stages_that_do_not_run_differ_in_nothing() -> None:
+def test_the_papers_own_method_and_stages_that_do_not_run_differ_in_nothing():
     assert differences({}) == []
     assert said(PAPER_PRESET) == ""
     assert "kinematics.rotation" in differences({"kinematics.rotation": "6d"}), "timesteps need the stage"
@@ -86,7 +86,7 @@ def test_the_papers_own_method_and_stages_that_do_not_run_differ_in_nothing() ->
         ("random", "random:0", ["clips.weights random (i3d-kinetics400)"]),
     ],
 )
-def test_the_weights_that_made_the_features_are_compared(name: str, weights: str, expected: list[str]) -> None:
+def test_the_weights_that_made_the_features_are_compared(name, weights, expected):
     """The path of a file is not a setting of the method, and the file's content changes the result."""
     made = {"clips": StageDescription(2, {}, {"weights": weights}), "timesteps": StageDescription(7, {}, {})}
     assert paper_differences(load_config(PAPER_PRESET, {"clips.weights": name}).method, made) == expected

@@ -38,13 +38,13 @@ Pack = Callable[[Path, Sequence[tuple[str, float]]], list[str]]
 """Writes the features of performances (name, score) below a folder, and returns what `--features` names."""
 
 
-def rows(score: float, *shape: int) -> np.ndarray:
+def rows(score, *shape):
     values = np.random.default_rng(int(100 * score)).normal(size=shape).astype(np.float32)
     values[..., 0] += score
     return values
 
 
-def folder(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
+def folder(place, named):
     vst = place / "swintx_avg_fps25_clip32"
     vst.mkdir()
     for name, score in named:
@@ -52,20 +52,20 @@ def folder(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
     return [str(vst)]
 
 
-def fisv(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
+def fisv(place, named):
     (place / "Fis-feature").mkdir()
     np.save(place / "Fis-feature/FISV_rgb_VST.npy", {name: rows(score, 124, 8) for name, score in named})  # type: ignore[arg-type]
     return [str(place / "Fis-feature/FISV_rgb_VST.npy")]
 
 
-def tokens(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
+def tokens(place, named):
     (place / "output_feature_fs1000_new").mkdir()
     for name, score in named:
         np.save(place / "output_feature_fs1000_new" / f"{name}.npy", rows(score, 95, 4, 8))
     return [str(place / "output_feature_fs1000_new")]
 
 
-def keys(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
+def keys(place, named):
     """Keys of the annotations: (competition, number)."""
     parts = [(*name.rpartition("/")[::2], score) for name, score in named]
     made = {((int(a) if a.isdigit() else a), int(b)): rows(score, 9, 8) for a, b, score in parts}
@@ -73,7 +73,7 @@ def keys(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
     return [str(place / "features.pkl")]
 
 
-def by_action(place: Path, named: Sequence[tuple[str, float]]) -> list[str]:
+def by_action(place, named):
     np.savez(place / "features.npz", **{name: rows(score, 10, 8) for name, score in named})
     return [str(place / "features.npz")]
 
@@ -89,7 +89,7 @@ OF_THE_PAGE: dict[str, Pack] = {
 """Packs that the commands of docs/datasets.md name, by preset."""
 
 
-def commands_of_the_page() -> list[tuple[list[str], list[str]]]:
+def commands_of_the_page():
     """The words of the two commands for each set, without the program."""
     page = (Path(__file__).parents[3] / "docs/datasets.md").read_text("utf-8")
     section = page.partition("\n## Published features\n")[2].partition("\n## ")[0]
@@ -97,7 +97,7 @@ def commands_of_the_page() -> list[tuple[list[str], list[str]]]:
     return list(zip(lines[::2], lines[1::2], strict=True))
 
 
-def without_videos(kind: str, root: Path, **options: int) -> list[tuple[str, float]]:
+def without_videos(kind, root, **options):
     """Make a set and remove its videos; the names and scores of its performances."""
     make: Callable[..., Any] = make_aqa7 if kind == "aqa7" else PUBLISHED[kind]
     make(root, frames=8, **options)
@@ -125,9 +125,7 @@ VALUES: dict[str, tuple[str, str, float]] = {
 
 
 @pytest.mark.parametrize(("first", "second"), commands_of_the_page(), ids=lambda words: f"{words[0]} {words[1]}")
-def test_two_commands_of_the_page_give_the_tables_of_a_set_without_videos(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: list[str], second: list[str]
-) -> None:
+def test_two_commands_of_the_page_give_the_tables_of_a_set_without_videos(tmp_path, monkeypatch, first, second):
     monkeypatch.chdir(tmp_path)
     _, root, _, kind, _, features = first[:6]
     assert first[:6] == ["evaluate", root, "--config", kind, "--features", features]
@@ -152,11 +150,11 @@ def test_two_commands_of_the_page_give_the_tables_of_a_set_without_videos(
             assert rows[row][column] == value
 
 
-def test_the_page_has_commands_for_each_set_that_has_a_pack() -> None:
+def test_the_page_has_commands_for_each_set_that_has_a_pack():
     assert [first[3] for first, _ in commands_of_the_page()] == list(OF_THE_PAGE)
 
 
-def trials_of_jigsaws(root: Path) -> list[str]:
+def trials_of_jigsaws(root):
     """The meta files alone."""
     make_jigsaws(root, trials=8, tasks=["Suturing"], rows=10, videos=False)
     names = [path.stem for path in (root / "Suturing/kinematics/AllGestures").glob("*.txt")]
@@ -165,7 +163,7 @@ def trials_of_jigsaws(root: Path) -> list[str]:
     return names
 
 
-def skeletons_with_scores(root: Path) -> list[str]:
+def skeletons_with_scores(root):
     """The table of scores alone."""
     names = [f"s{number:02d}" for number in range(9)]
     root.mkdir()
@@ -178,9 +176,7 @@ def skeletons_with_scores(root: Path) -> list[str]:
     ("config", "make", "task", "lost"),
     [("jigsaws", trials_of_jigsaws, "Suturing", "kinematics"), ("skeletons", skeletons_with_scores, "", "keypoints")],
 )
-def test_features_feed_sets_whose_recordings_are_no_videos(
-    tmp_path: Path, config: str, make: Callable[[Path], list[str]], task: str, lost: str
-) -> None:
+def test_features_feed_sets_whose_recordings_are_no_videos(tmp_path, config, make, task, lost):
     names, notes = make(tmp_path / "set"), Watching()
     (tmp_path / "pack").mkdir()
     features = folder(tmp_path / "pack", [(name, float(n)) for n, name in enumerate(names)])
@@ -194,7 +190,7 @@ def test_features_feed_sets_whose_recordings_are_no_videos(
     assert any(line.startswith(f"note: no performance has {lost}, so") for line in notes.lines), notes.lines
 
 
-def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: Path) -> None:
+def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path):
     scores = np.random.default_rng(0).uniform(8, 18, 33).round(2)
     for side, numbers in (("train", range(1, 25)), ("test", range(25, 33))):
         text = [f"Ball_{n:03d}\t{scores[n] / 2}\t{scores[n] / 2}\t{scores[n]}\t0\t90" for n in numbers]
@@ -222,7 +218,7 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path: P
     assert results_as_json(results)["published"]["range"] == 25
 
 
-def test_the_papers_table_is_published_by_action() -> None:
+def test_the_papers_table_is_published_by_action():
     given = published_results("aqa7", "", "fixed")
     aim = next(result for result in given.results if result.method == "AIM")
     assert (aim.rho["diving"], aim.rho["sync_diving_3m"], aim.average) == (0.7419, 0.9298, None)
@@ -242,13 +238,13 @@ def test_the_papers_table_is_published_by_action() -> None:
 
 
 @pytest.mark.parametrize("kind", ["rhythmic-gymnastics", "mtl-aqa", "finediving", "aqa7"])
-def test_rows_of_one_name_differ_by_their_epoch(kind: str) -> None:
+def test_rows_of_one_name_differ_by_their_epoch(kind):
     given = published_results(kind, "", "fixed")
     names = [(result.method, result.epoch, *result.rho) for result in given.results]
     assert len(set(names)) == len(names)
 
 
-def test_an_average_alone_stands_for_the_whole_set_only() -> None:
+def test_an_average_alone_stands_for_the_whole_set_only():
     rows = {"a": system(Estimate(0.5, (0.2, 0.7)))}
     part = made_results(rows, protocol="fixed", folds=1, published=published_results("aqa7", "", "fixed"))
     table = published_table(part)

@@ -13,19 +13,19 @@ from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.rank_intervals import rank_agreement
 
 
-def rows(predicted: object, true: object, fold: object = 0, performance: object = None) -> HeldOut:
+def rows(predicted, true, fold=0, performance=None):
     guesses, labels = np.asarray(predicted, float), np.asarray(true, float)
     folds = np.broadcast_to(np.asarray(fold), guesses.shape)
     return HeldOut(labels, guesses, folds, np.arange(len(guesses)) if performance is None else performance)
 
 
-def noisy(count: int, folds: int, seed: int = 0) -> HeldOut:
+def noisy(count, folds, seed=0):
     rng = np.random.default_rng(seed)
     true = rng.normal(size=count)
     return rows(true + rng.normal(size=count), true, np.arange(count) % folds)
 
 
-def test_fold_means_do_not_count() -> None:
+def test_fold_means_do_not_count():
     """Within each fold the ranking is right, and the fold with the higher labels is predicted lower."""
     true = np.r_[np.arange(6.0), np.arange(6.0) + 10]
     fold = np.repeat([0, 1], 6)
@@ -33,12 +33,12 @@ def test_fold_means_do_not_count() -> None:
     assert rank_agreement([rows(true - 30 * fold, true, fold)]).value == pytest.approx(1)
 
 
-def test_predictions_that_are_constant_in_a_fold_have_no_correlation() -> None:
+def test_predictions_that_are_constant_in_a_fold_have_no_correlation():
     fold = np.repeat([0, 1, 2], 4)
     assert rank_agreement([rows(0.1 * (fold + 1), np.arange(12), fold)]).value is None
 
 
-def test_performances_are_the_units_of_an_interval() -> None:
+def test_performances_are_the_units_of_an_interval():
     """The jackknife by hand: the deviation of z without each performance."""
     for folds in (1, 5):
         given = noisy(40, folds)
@@ -52,20 +52,20 @@ def test_performances_are_the_units_of_an_interval() -> None:
         assert found.interval == pytest.approx(tuple(ends))
 
 
-def correlation(fold: np.ndarray, *sides: np.ndarray) -> float:
+def correlation(fold, *sides):
     """The rank correlation without the means of folds."""
     centred = [values - np.array([values[fold == one].mean() for one in fold]) for values in sides]
     return float(stats.spearmanr(*centred).statistic)
 
 
-def test_views_of_one_performance_count_once() -> None:
+def test_views_of_one_performance_count_once():
     given = noisy(30, 3)
     twice = HeldOut(*(np.repeat(one, 2) for one in (given.truth, given.predicted, given.fold, given.group)))
     once, found = rank_agreement([given]), rank_agreement([twice])
     assert (found.value, found.low, found.high) == pytest.approx((once.value, once.low, once.high))
 
 
-def test_several_tasks_are_averaged_by_fishers_z() -> None:
+def test_several_tasks_are_averaged_by_fishers_z():
     tasks = [noisy(40, 4, seed) for seed in (1, 2)]
     alone = [rank_agreement([task]) for task in tasks]
     found = rank_agreement(tasks)
@@ -75,7 +75,7 @@ def test_several_tasks_are_averaged_by_fishers_z() -> None:
 
 
 @pytest.mark.parametrize("units", ["folds", "groups"])
-def test_users_are_the_units_of_their_interval(units: str) -> None:
+def test_users_are_the_units_of_their_interval(units):
     """The jackknife by hand: the deviation of z without each user, and Student's t.
 
     Fold means leave the rows. Where a fold has several users (`groups`), those of a fold without one user are its own.
@@ -93,7 +93,7 @@ def test_users_are_the_units_of_their_interval(units: str) -> None:
     assert rank_agreement([noisy(40, 2)], "folds").interval is None, "two users"
 
 
-def test_too_few_performances_have_a_value_and_no_interval() -> None:
+def test_too_few_performances_have_a_value_and_no_interval():
     for count, folds, enough in ((8, 1, True), (7, 1, False), (12, 5, True), (11, 5, False), (6, 4, False)):
         found = rank_agreement([noisy(count, folds)])
         assert found.value is not None

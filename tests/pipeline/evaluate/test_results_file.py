@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,13 +11,13 @@ from data.errors import DataError
 from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead
-from pipeline.evaluate.evaluation_results import Choice, CurvePoint, EvaluationResults, Leads, Losses, Note
+from pipeline.evaluate.evaluation_results import Choice, CurvePoint, Leads, Losses, Note
 from pipeline.evaluate.results_file import read_results, results_as_json, write_results
 from tests.helpers.made_results import made_results, system
 
 
 @pytest.fixture
-def results() -> EvaluationResults:
+def results():
     """Results with every optional part, and an id that no encoding knows."""
     systems = {"a": system(Estimate(0.5, 0.3, 0.7)), "b": system(Estimate(None), kind="baseline")}
     chosen = (Choice("", "1", ("a",), {"a": InnerTest(None, 0.5)}),)
@@ -32,7 +29,7 @@ def results() -> EvaluationResults:
     return replace(made, predictions=(first, *made.predictions[1:]), curve=curve, notes=notes, paper=paper)
 
 
-def test_results_survive_the_disk(results: EvaluationResults, tmp_path: Path) -> None:
+def test_results_survive_the_disk(results, tmp_path):
     place = tmp_path / "out" / "results.json"
     write_results(results, place)
     assert read_results(place) == results
@@ -50,9 +47,7 @@ def test_results_survive_the_disk(results: EvaluationResults, tmp_path: Path) ->
         (lambda values: [], "results of another format"),
     ],
 )
-def test_other_files_are_refused(
-    results: EvaluationResults, tmp_path: Path, change: Callable[[Any], Any], said: str
-) -> None:
+def test_other_files_are_refused(results, tmp_path, change, said):
     place = tmp_path / "results.json"
     place.write_text(json.dumps(change(results_as_json(results))))
     with pytest.raises(DataError, match=said) as raised:
@@ -61,7 +56,7 @@ def test_other_files_are_refused(
 
 
 @pytest.mark.parametrize("text", ["{", "", '{"format": NaN}'])
-def test_damaged_files_are_refused(tmp_path: Path, text: str) -> None:
+def test_damaged_files_are_refused(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(DataError, match="results"):
         read_results(tmp_path / "results.json")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from syrupy.assertion import SnapshotAssertion
-
 from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead
@@ -24,7 +22,6 @@ from pipeline.evaluate.results_tables import (
     networks_table,
     task_tables,
 )
-from pipeline.evaluate.system_table import TableRow
 from pipeline.folds import COMBINED
 from tests.helpers.made_results import made_results, system
 
@@ -49,7 +46,7 @@ CHOSEN = tuple(Choice(task, str(i), ("AIM",) if i else ("AIM", "ridge"), TESTS) 
 CURVE = [CurvePoint(10, Estimate(2, 1, 3), Estimate(0.5, 0.4, 0.6)), CurvePoint(20, Estimate(1, 1, 1), Estimate(None))]
 
 
-def test_tables(snapshot: SnapshotAssertion) -> None:
+def test_tables(snapshot):
     """Sorted by result, with the direction that is better; the paper's rows are per fold."""
     tables = {
         "sorted by result, beside the best": main_table(made_results(SYSTEMS, against=COMBINED, comparison=LEADS)),
@@ -73,7 +70,7 @@ def test_tables(snapshot: SnapshotAssertion) -> None:
         assert lines == snapshot(name=name)
 
 
-def row_of(row: TableRow) -> str:
+def row_of(row):
     """Name, kind, and values with three digits."""
     values = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values]
     return " | ".join([row.name, row.kind, *values])

@@ -9,7 +9,7 @@ from data.splits import Fold, kfold
 from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead, paired_test
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import EvaluationResults, Leads
+from pipeline.evaluate.evaluation_results import Leads
 from pipeline.evaluate.separation import separation_line
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features, with_records
@@ -17,14 +17,14 @@ from tests.helpers.made_results import made_results, system
 from tests.pipeline.evaluate.test_rank_intervals import rows
 
 
-def compared(**leads: tuple[float, float] | None) -> EvaluationResults:
+def compared(**leads):
     """Results in which the reference is `ours`, and the leads have these intervals."""
     made = {name: Lead(Estimate(0.0, *(ends or (None, None))), 0.5) for name, ends in leads.items()}
     systems = {name: system(Estimate(0.5)) for name in ("ours", *leads)}
     return made_results(systems, comparison=Leads("ours", 60, made))
 
 
-def test_the_sentence_says_which_side_ranks_better() -> None:
+def test_the_sentence_says_which_side_ranks_better():
     line = separation_line(compared(mean=(-0.5, -0.1), noise=(0.1, 0.3), tie=(-0.1, 0.1)))
     assert line.startswith("ours ranks better than noise; mean ranks better than ours; the other one is a tie (")
     assert "p < .05 for all 3 rows at once" in line
@@ -34,7 +34,7 @@ def test_the_sentence_says_which_side_ranks_better() -> None:
     assert separation_line(made_results({"ours": system(Estimate(0.5))})) == ""
 
 
-def test_a_worse_reference_is_named_as_worse() -> None:
+def test_a_worse_reference_is_named_as_worse():
     features = made_features(60, channels=2, scene=2)
     noise = np.random.default_rng(0).normal(0, 50, 60)
     systems = [
@@ -50,7 +50,7 @@ def test_a_worse_reference_is_named_as_worse() -> None:
     assert again.comparison == results.comparison, "permutations are the same again"
 
 
-def test_an_interval_excludes_zero_where_the_corrected_p_value_is_small() -> None:
+def test_an_interval_excludes_zero_where_the_corrected_p_value_is_small():
     """On exact permutations and random ones, for leads around the border."""
     rng = np.random.default_rng(0)
     for count in (9, 30):
@@ -65,7 +65,7 @@ def test_an_interval_excludes_zero_where_the_corrected_p_value_is_small() -> Non
                 assert (lead.corrected < 0.05) == (lead.verdict != "tie")
 
 
-def test_fold_means_that_were_removed_do_not_make_differences_look_larger() -> None:
+def test_fold_means_that_were_removed_do_not_make_differences_look_larger():
     """Half an interval is 1.96 deviations of the difference of equal systems, in folds of four too."""
     rng, fold, squares = np.random.default_rng(3), np.arange(36) % 9, []
     for _ in range(250):
@@ -77,7 +77,7 @@ def test_fold_means_that_were_removed_do_not_make_differences_look_larger() -> N
     assert np.mean(squares) == pytest.approx(1 / 1.96**2, rel=0.15), "a third more without the widening"
 
 
-def test_views_of_one_performance_are_no_further_evidence() -> None:
+def test_views_of_one_performance_are_no_further_evidence():
     """Copies of five performances separate nothing: 4 of 32 exchanges are as extreme; the middle one changes none."""
     features = made_features(60, channels=2, scene=2)
     features = with_records(features, lambda _, i: {"groups": {"original": f"o{i % 5}"}})
@@ -90,7 +90,7 @@ def test_views_of_one_performance_are_no_further_evidence() -> None:
     assert "5 performances are too few to separate 1 row from ours" in separation_line(results)
 
 
-def test_where_folds_are_users_their_predictions_are_exchanged_together() -> None:
+def test_where_folds_are_users_their_predictions_are_exchanged_together():
     """Of 2 ** 6 ways to exchange six users, two are as extreme as a reversed ranking."""
     true, user = np.random.default_rng(1).normal(size=30), np.arange(30) % 6
     given = {"ours": [rows(true, true, user)], "reversed": [rows(-true, true, user)]}

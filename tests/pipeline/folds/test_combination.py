@@ -14,13 +14,12 @@ from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.folds import COMBINED, combination, folds_of
 from pipeline.folds.combination import CHANCE, NETWORK, Combination, InnerPredictions
 from pipeline.systems.regressors import regressions_for
-from pipeline.systems.system import Score, SimpleSystem
-from pipeline.train.feature_set import FeatureSet
+from pipeline.systems.system import SimpleSystem
 from tests.helpers.folds import knowing, predict_folds
 from tests.helpers.planted_people import people
 
 
-def inner(values: np.ndarray[Any, Any], true: np.ndarray[Any, Any], size: int = 10, **more: Any) -> InnerPredictions:
+def inner(values, true, size=10, **more):
     """Predictions (k, n) of systems a, b, ... in strata of `size` performances."""
     count = len(true)
     names = tuple("abcdefg"[: len(values)])
@@ -28,7 +27,7 @@ def inner(values: np.ndarray[Any, Any], true: np.ndarray[Any, Any], size: int = 
     return InnerPredictions(names, values, true, tasks, strata, single, **{"users": 5, **more})
 
 
-def test_one_stratum_has_the_rho_and_nearly_the_p_value_of_scipy() -> None:
+def test_one_stratum_has_the_rho_and_nearly_the_p_value_of_scipy():
     from scipy.stats import spearmanr
 
     rng = np.random.default_rng(0)
@@ -41,11 +40,11 @@ def test_one_stratum_has_the_rho_and_nearly_the_p_value_of_scipy() -> None:
         assert test.p == pytest.approx(theirs.pvalue, abs=0.01)
 
 
-def test_views_count_once_and_strata_without_order_do_not_count() -> None:
+def test_views_count_once_and_strata_without_order_do_not_count():
     rng = np.random.default_rng(1)
     true, predicted = rng.normal(size=(2, 20))
 
-    def tested(predicted: np.ndarray[Any, Any], true: np.ndarray[Any, Any], **more: Any) -> InnerTest:
+    def tested(predicted, true, **more):
         made = replace(inner(predicted[None], true, 20), **more)
         return Combination.fit(made, new_people=False).tests["a"]
 
@@ -57,7 +56,7 @@ def test_views_count_once_and_strata_without_order_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("size", [2, 7, 30])
-def test_useless_systems_are_averaged_about_as_often_as_the_level_says(size: int) -> None:
+def test_useless_systems_are_averaged_about_as_often_as_the_level_says(size):
     """Labels with ties, predictions of folds with levels of their own, as those of a training mean have."""
     rng, taken = np.random.default_rng(2), 0
     for _ in range(500):
@@ -69,7 +68,7 @@ def test_useless_systems_are_averaged_about_as_often_as_the_level_says(size: int
     assert 0.025 < taken / 500 < 0.08
 
 
-def test_the_mean_is_of_the_best_and_of_those_no_worse_than_it() -> None:
+def test_the_mean_is_of_the_best_and_of_those_no_worse_than_it():
     """A system that ranks better than chance, and worse than the best, would pull the mean down."""
     rng = np.random.default_rng(3)
     true = rng.normal(size=120)
@@ -84,7 +83,7 @@ def test_the_mean_is_of_the_best_and_of_those_no_worse_than_it() -> None:
     assert np.allclose(made.predict(scores), (scores[0] + scores[1]) / 2)
 
 
-def test_without_a_system_better_than_chance_the_best_is_alone() -> None:
+def test_without_a_system_better_than_chance_the_best_is_alone():
     rng = np.random.default_rng(4)
     true = rng.normal(size=60)
     values = np.stack([-true, 0.1 * true - true * rng.normal(size=60), np.zeros(60)])
@@ -96,9 +95,7 @@ def test_without_a_system_better_than_chance_the_best_is_alone() -> None:
 
 
 @pytest.mark.parametrize(("users", "noise", "joins"), [(19, 0.3, False), (20, 0.3, True), (20, 50.0, False)])
-def test_for_new_people_the_network_joins_from_twenty_users_if_better_than_chance(
-    users: int, noise: float, joins: bool
-) -> None:
+def test_for_new_people_the_network_joins_from_twenty_users_if_better_than_chance(users, noise, joins):
     rng = np.random.default_rng(5)
     true = rng.normal(size=60)
     values = np.stack([true + noise * rng.normal(size=60), rng.normal(size=60)])
@@ -107,7 +104,7 @@ def test_for_new_people_the_network_joins_from_twenty_users_if_better_than_chanc
     assert Combination.of_all("ab", new_people=True).used == ("b",), "without inner validation too"
 
 
-def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
+def test_a_user_of_one_performance_is_ranked_in_its_fold():
     features = people(tasks=1, people=4, trials=3)
     records = [replace(r, groups={"subject": "0" if i < 3 else f"{i}"}) for i, r in enumerate(features.records)]
     given = replace(features, records=tuple(records))
@@ -128,19 +125,19 @@ def test_a_user_of_one_performance_is_ranked_in_its_fold() -> None:
         {"names": None},
     ],
 )
-def test_a_damaged_description_is_refused(change: dict[str, Any]) -> None:
+def test_a_damaged_description_is_refused(change):
     made = Combination.of_all([NETWORK], new_people=False)
     with pytest.raises((ValueError, LookupError, TypeError)):
         Combination.from_arrays(made.description() | change, made.arrays())
 
 
-def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[SimpleSystem]:
+def helpful(features, recorded=None):
     """Systems of three qualities that need no training; `recorded` gets both parts that the first is given."""
     noise = np.random.default_rng(0).normal(size=(2, len(features)))
     good = knowing("good", features, lambda scores: scores + noise[0])
 
-    def noting(train: FeatureSet) -> Score:
-        def scores(test: FeatureSet, run: int) -> Any:
+    def noting(train):
+        def scores(test, run):
             if recorded is not None:
                 recorded.append((train, test))
             return good.learn(train)(test, run)
@@ -154,7 +151,7 @@ def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[Sim
     ]
 
 
-def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
+def test_the_combination_finds_the_good_system_and_keeps_people_apart():
     features = people()
     asked: list[Any] = []
     folds = leave_one_out(features.records, "subject")
@@ -172,7 +169,7 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     assert not any(train & test for train, test in users)
 
 
-def test_without_inner_validation_all_count_alike() -> None:
+def test_without_inner_validation_all_count_alike():
     features = people(people=4, trials=2)
     recorded: list[Any] = []
     candidates = tuple(helpful(features, recorded))
@@ -186,7 +183,7 @@ def test_without_inner_validation_all_count_alike() -> None:
         assert np.allclose(one.score, np.mean([of[number].score for of in each], axis=0))
 
 
-def test_a_fitted_combination_survives_storage_and_scores_each_performance_alone() -> None:
+def test_a_fitted_combination_survives_storage_and_scores_each_performance_alone():
     features = people(tasks=1)
     systems, new = regressions_for(("trial",), features), features.take(range(20, 32))
     names = (NETWORK, *(system.name for system in systems))

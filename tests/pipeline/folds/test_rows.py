@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,6 @@ from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.folds import (
     Fold,
-    Row,
-    Training,
     TrainingRunner,
     best_candidate,
     best_on_test,
@@ -36,10 +32,9 @@ from pipeline.folds.fold import MOST_FOLDS
 from pipeline.folds.rows import CHOSEN, ORACLE, watched_epochs
 from pipeline.settings.machine import WorkConfig
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems import AimSystem, Predictions, SimpleSystem, trivial_baselines
+from pipeline.systems import AimSystem, SimpleSystem, trivial_baselines
 from pipeline.systems.baselines import training_mean
 from pipeline.systems.regressors import regressions_for
-from pipeline.systems.system import Score
 from pipeline.train import TrainingControl, label_table
 from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import knowing, predict_folds, predict_part
@@ -49,7 +44,7 @@ MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 
 
 @pytest.fixture(scope="module")
-def features() -> FeatureSet:
+def features():
     """Two tasks, with two views of every performance."""
     made = made_features(32, channels=5, scene=6)
     records = tuple(
@@ -59,11 +54,11 @@ def features() -> FeatureSet:
     return replace(made, records=records)
 
 
-def spying(asked: list[tuple[FeatureSet, FeatureSet]]) -> SimpleSystem:
+def spying(asked):
     """A system that notes what it is given, and predicts the order."""
 
-    def learn(train: FeatureSet) -> Score:
-        def scores(test: FeatureSet, repeat: int) -> np.ndarray:
+    def learn(train):
+        def scores(test, repeat):
             asked.append((train, test))
             return np.arange(len(test), dtype=float)
 
@@ -72,11 +67,11 @@ def spying(asked: list[tuple[FeatureSet, FeatureSet]]) -> SimpleSystem:
     return SimpleSystem("spy", learn)
 
 
-def people_of(features: FeatureSet) -> set[str]:
+def people_of(features):
     return {record.groups["subject"] for record in features.records}
 
 
-def test_no_row_reads_a_label_of_a_test_part(features: FeatureSet) -> None:
+def test_no_row_reads_a_label_of_a_test_part(features):
     """Predictions stay the same when test labels are replaced by nonsense."""
     splits = kfold(features.records, k=3)[:1]
     test, recipe = set(splits[0].test), TrainConfig(networks=2, epochs=3)
@@ -96,14 +91,14 @@ def test_no_row_reads_a_label_of_a_test_part(features: FeatureSet) -> None:
         assert np.array_equal(honest[0].score, other[0].score), row.name
 
 
-def test_a_system_is_given_the_difficulty_of_a_test_part_and_no_score(features: FeatureSet) -> None:
+def test_a_system_is_given_the_difficulty_of_a_test_part_and_no_score(features):
     levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
     asked: list[tuple[FeatureSet, FeatureSet]] = []
     cross_validate(replace(features, records=levels), Protocol(kfold(levels, k=2)), [spying(asked)])
     assert {record.labels for _, test in asked for record in test.records} == {Labels(difficulty=2.0)}
 
 
-def test_the_best_candidate_ranks_best_inside_the_training_part(features: FeatureSet) -> None:
+def test_the_best_candidate_ranks_best_inside_the_training_part(features):
     candidates = (knowing("bad", features, np.negative), knowing("good", features), SimpleSystem("flat", training_mean))
     scores = label_table(features.records)[:, 0]
     folds = folds_of(features, leave_one_out(features.records, "subject"))
@@ -112,7 +107,7 @@ def test_the_best_candidate_ranks_best_inside_the_training_part(features: Featur
         assert np.array_equal(predicted.score[0], scores[fold.test])
 
 
-def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features: FeatureSet) -> None:
+def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features):
     asked: list[tuple[FeatureSet, FeatureSet]] = []
     (split,) = (one for one in leave_one_out(features.records, "subject") if one.name == "s3")
     predict_folds(best_candidate("best", (spying(asked),)), features, folds_of(features, [split], ("subject",)))
@@ -122,7 +117,7 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
         assert "s3" not in people_of(train) | people_of(test)
 
 
-def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
+def test_inner_folds_test_every_performance_once(features):
     """A fold has no performance of a task if too few others of the task would be left to train on."""
     every = np.arange(len(features))
     inner = inner_folds(features, every, ("trial",))
@@ -136,11 +131,11 @@ def test_inner_folds_test_every_performance_once(features: FeatureSet) -> None:
     assert inner_folds(replace(features, records=tied), every) == ()
 
 
-def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -> None:
+def test_inner_folds_are_the_other_folds_of_the_protocol(features):
     """If these test every performance once. The folds after the held-out one come first."""
     splits = kfold(features.records, k=4, unsplit=("trial",))
 
-    def inner(given: Sequence[Split], seed: int = 0) -> list[list[set[str]]]:
+    def inner(given, seed=0):
         folds = folds_of(features, given, ("trial",), seed)
         return [[{features.ids[row] for row in one.test} for one in fold.inner] for fold in folds]
 
@@ -154,11 +149,11 @@ def test_inner_folds_are_the_other_folds_of_the_protocol(features: FeatureSet) -
     assert len(inner(many)[0]) == 3
 
 
-def _without(pair: int) -> tuple[list[int], list[int]]:
+def _without(pair):
     return [row for row in range(32) if row // 2 != pair], [2 * pair, 2 * pair + 1]
 
 
-def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> None:
+def test_folds_share_inner_trainings(features, tmp_path):
     """A training without two of four folds serves both: six inner trainings, not twelve."""
     features = features.take(np.arange(0, 32, 2))
     network = watching(AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)))
@@ -172,13 +167,13 @@ def test_folds_share_inner_trainings(features: FeatureSet, tmp_path: Path) -> No
         assert alone.chosen in [one.chosen for one in shared.systems[rows[1].name].chosen if one.fold == fold.name]
 
 
-def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
+def test_equal_trainings_run_once(features, tmp_path):
     """Under any name: one evaluation has them once in its list, a later call finds them in the folder."""
     system, finished = AimSystem("AIM", MODEL, TrainConfig(networks=2, epochs=2)), list[int]()
     control = TrainingControl(tmp_path, lambda done, total: finished.append(done))
     fold = Fold("1", np.arange(20), np.arange(20, 32))
 
-    def run(given: FeatureSet) -> list[Predictions]:
+    def run(given):
         return [fit_predict(given, one, control) for one in trainings_of(system, given, fold)]
 
     renamed = trainings_of(replace(system, name="another"), features, replace(fold, test=fold.test[:3]))
@@ -195,18 +190,18 @@ def test_equal_trainings_run_once(features: FeatureSet, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
+def test_rows_that_share_trainings_add_none(features):
     """Rows cost their inner trainings once; of candidates only the best one trains on the whole training part."""
     network = watching(AimSystem("one", MODEL, TrainConfig(networks=2, epochs=2)))
     baseline, *_ = trivial_baselines(features)
     asked: list[int] = []
 
     class Counted(TrainingRunner):
-        def __call__(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predictions]:
+        def __call__(self, features, trainings):
             asked.append(len(trainings))
             return super().__call__(features, trainings)
 
-    def trainings(rows: list[Row]) -> list[int]:
+    def trainings(rows):
         asked.clear()
         cross_validate(features, Protocol(splits), rows, runner=Counted())
         return asked
@@ -223,7 +218,7 @@ def test_rows_that_share_trainings_add_none(features: FeatureSet) -> None:
     assert trainings([best_candidate("best", (network, baseline))]) == [2 * inner, 4]
 
 
-def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) -> None:
+def test_the_last_epoch_counts_and_others_are_beside_it(features):
     """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
     splits, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, TrainConfig(networks=2, epochs=40))
     plain = cross_validate(features, Protocol(splits), [ours]).systems["AIM"].tasks
@@ -242,13 +237,13 @@ def test_the_last_epoch_counts_and_others_are_beside_it(features: FeatureSet) ->
     assert chosen <= {f"epoch {epoch}" for epoch in watched_epochs(40)}
 
 
-def test_watched_epochs_end_with_the_last() -> None:
+def test_watched_epochs_end_with_the_last():
     assert watched_epochs(40) == tuple(range(2, 41, 2))
     assert [watched_epochs(count) for count in (1, 3)] == [(1,), (1, 2, 3)]
     assert watched_epochs(3000)[-1] == 3000
 
 
-def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
+def test_epochs_by_epoch_end_as_trained(features, tmp_path):
     """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
     rows = np.arange(0, 32, 2)
     part: Any = rows[:10], rows[10:]

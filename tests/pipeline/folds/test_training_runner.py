@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,25 +18,24 @@ from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
 from models.aim_config import AimConfig
-from pipeline.evaluate import EvaluationResults, read_results
+from pipeline.evaluate import read_results
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import UNDIVIDED, all_systems
 from pipeline.folds import Row, chosen_epoch, combination, folds_of, last_epoch, watching
-from pipeline.folds.fit_predict import Training, TrainingError, fit_predict, trainings_of
+from pipeline.folds.fit_predict import TrainingError, fit_predict, trainings_of
 from pipeline.folds.training_runner import TrainingRunner
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
-from pipeline.settings.config import Config, load_config
+from pipeline.settings.config import load_config
 from pipeline.settings.machine import WorkConfig
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
 from pipeline.systems.regressors import regression_systems
-from pipeline.systems.system import Predict, Predictions, Score, SimpleSystem, System
+from pipeline.systems.system import SimpleSystem, System
 from pipeline.train import TrainingControl
-from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread, torch_threads
 from pipeline.train.normalise import label_table
 from run_pipeline import app
@@ -49,37 +47,37 @@ RECIPE = TrainConfig(networks=2, epochs=3)
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+def cluster():
     with local_ray():
         yield
 
 
-def on_ray(workers: int = 2, **more: Any) -> TrainingRunner:
+def on_ray(workers=2, **more):
     return TrainingRunner(WorkConfig(workers=workers, engine="ray"), **more)
 
 
-def features(count: int = 40, **more: Any) -> FeatureSet:
+def features(count=40, **more):
     """Two tasks, eight users."""
     made = made_features(count, channels=6, scene=5, trial=3, **more)
     return replace(made, records=tuple(replace(r, task=f"t{i // 8 % 2}") for i, r in enumerate(made.records)))
 
 
-def same(one: Sequence[Predictions], other: Sequence[Predictions]) -> bool:
+def same(one, other):
     """Whether the predictions are equal to the last bit."""
     pairs = zip(one, other, strict=True)
     return all(a.chosen == b.chosen and a.score.tobytes() == b.score.tobytes() for a, b in pairs)
 
 
-def training_of(system: System, features: FeatureSet) -> Training:
+def training_of(system, features):
     """The training of a system on the first of two folds of the first task."""
     return trainings_of(system, features, folds_of(features, make_folds("kfold", features.records, k=2))[0])[0]
 
 
-def without_time(results: EvaluationResults) -> EvaluationResults:
+def without_time(results):
     return replace(results, origin=replace(results.origin, date=""))
 
 
-def test_only_networks_say_where_they_trained_and_published_ones_stay_on_the_processor() -> None:
+def test_only_networks_say_where_they_trained_and_published_ones_stay_on_the_processor():
     given, elsewhere = features(), TrainingControl(device="cuda")
     published = next(one for one in all_systems(given, MODEL, RECIPE).values() if isinstance(one, PublishedSystem))
     for system, device in ((trivial_baselines(given)[0], ""), (regression_systems(given)[0], ""), (published, "cpu")):
@@ -96,7 +94,7 @@ class Killer(System):
     name: str = "killer"
     joins_tasks: bool = True
 
-    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+    def fit(self, train, watched, control):
         tries = len(list(self.folder.iterdir()))
         (self.folder / str(tries)).touch()
         if tries < self.times:
@@ -113,7 +111,7 @@ class Sleeper(System):
     name: str = "sleeper"
     joins_tasks: bool = True
 
-    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+    def fit(self, train, watched, control):
         self.place.touch()
         assert control.stop is not None
         while not control.stop():
@@ -122,15 +120,15 @@ class Sleeper(System):
         raise Cancelled
 
 
-def broken(train: FeatureSet) -> Any:
+def broken(train):
     raise ZeroDivisionError("by nought")
 
 
-def predicted(train: FeatureSet) -> Score:
+def predicted(train):
     return lambda test, repeat: np.arange(len(test), dtype=float)
 
 
-def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
+def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster):
     judged = cue_features("difficulty", 24)
     systems = all_systems(judged, MODEL, TrainConfig(networks=1, epochs=2), times_difficulty=True).values()
     rows: list[Row] = [*map(last_epoch, systems), combination(regression_systems(judged)[:2], unseen_users=False)]
@@ -149,12 +147,12 @@ class Counting(System):
     name: str = "counting"
     joins_tasks: bool = True
 
-    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+    def fit(self, train, watched, control):
         self.fitted.append(len(train))
         return SimpleSystem("", predicted).fit(train, None, control)
 
 
-def test_a_system_without_identity_is_fitted_once_a_fold() -> None:
+def test_a_system_without_identity_is_fitted_once_a_fold():
     made, fitted = features(), list[int]()
     cross_validate(made, Protocol(make_folds("kfold", made.records, k=3)), [Counting(fitted)])
     assert sum(fitted) == 2 * len(made), "each of three folds trains on two thirds"
@@ -170,10 +168,10 @@ class Halfway(System):
     joins_tasks: bool = True
 
     @property
-    def passes(self) -> int:
+    def passes(self):
         return 1000
 
-    def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
+    def fit(self, train, watched, control):
         assert control.progress is not None
         control.progress(1, 2)
         until = time.monotonic() + 60
@@ -185,26 +183,24 @@ class Halfway(System):
 class Shares(Progress):
     """Notes the items that finish, and the share of the work after every change; a file says that one was heard."""
 
-    def __init__(self, heard: Path) -> None:
+    def __init__(self, heard):
         super().__init__("trainings")
         self.heard = heard
         self.finished: list[Any] = []
         self.shares: list[float] = []
 
-    def finish(self, item: Any, failure: str = "") -> None:
+    def finish(self, item, failure=""):
         self.finished.append(item)
         super().finish(item, failure)
 
-    def changed(self) -> None:
+    def changed(self):
         self.shares.append(self.share)
         if 0.1 < self.share < 0.9:
             self.heard.touch()
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_the_longest_training_starts_first_and_reports_its_share(
-    request: pytest.FixtureRequest, engine: str, tmp_path: Path
-) -> None:
+def test_the_longest_training_starts_first_and_reports_its_share(request, engine, tmp_path):
     if engine == "ray":
         request.getfixturevalue("cluster")
     made, seen = features(), Shares(tmp_path / "heard")
@@ -219,7 +215,7 @@ def test_the_longest_training_starts_first_and_reports_its_share(
     assert seen.heard.exists(), "a training reports its share while it runs"
 
 
-def test_nothing_depends_on_the_number_of_cores() -> None:
+def test_nothing_depends_on_the_number_of_cores():
     made = features(120)
     system = AimSystem("one network", AimConfig(width=32), TrainConfig(networks=3, epochs=2, batch=0))
     wanted, results = [training_of(system, made), training_of(replace(system, name="again"), made)], []
@@ -230,10 +226,10 @@ def test_nothing_depends_on_the_number_of_cores() -> None:
     assert all(same(results[0], more) for more in results[1:])
 
 
-def test_workers_bound_how_many_trainings_run_side_by_side() -> None:
+def test_workers_bound_how_many_trainings_run_side_by_side():
     made, running, most = features(), list[int](), list[int]()
 
-    def watched(train: FeatureSet) -> Score:
+    def watched(train):
         running.append(1)
         most.append(len(running))
         time.sleep(0.2)
@@ -248,7 +244,7 @@ def test_workers_bound_how_many_trainings_run_side_by_side() -> None:
             assert max(most) == bound
 
 
-def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) -> None:
+def test_a_killed_worker_costs_its_training_once(cluster, tmp_path):
     made = features()
     counts = training_of(SimpleSystem("counts", predicted), made)
     results = on_ray(1)(made, [counts, training_of(Killer(tmp_path, 1), made), counts])
@@ -257,14 +253,14 @@ def test_a_killed_worker_costs_its_training_once(cluster: None, tmp_path: Path) 
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_training_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
+def test_a_training_that_loses_two_workers_is_named(cluster, tmp_path):
     made = features()
     with pytest.raises(TrainingError, match=r"^killer: lost 2 workers"):
         on_ray(1)(made, [training_of(Killer(tmp_path, 9), made)])
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: str) -> None:
+def test_a_failing_system_names_itself(request, engine):
     if engine == "ray":
         request.getfixturevalue("cluster")
     made = features()
@@ -276,7 +272,7 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
         )
 
 
-def test_settings_that_do_not_fit_the_features_are_an_error_of_use() -> None:
+def test_settings_that_do_not_fit_the_features_are_an_error_of_use():
     made = features()
     absent = AimSystem("w/o transformation", AimConfig(transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
@@ -284,7 +280,7 @@ def test_settings_that_do_not_fit_the_features_are_an_error_of_use() -> None:
         cross_validate(uneven, Protocol(make_folds("kfold", made.records, k=2)), [absent])
 
 
-def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:
+def test_stop_ends_what_runs_and_starts_nothing_more(cluster, tmp_path):
     made = features()
     wanted = [training_of(Sleeper(tmp_path / str(i)), made) for i in range(3)]
     with pytest.raises(Cancelled):
@@ -292,7 +288,7 @@ def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
 
 
-def test_stopped_networks_save_their_state(tmp_path: Path) -> None:
+def test_stopped_networks_save_their_state(tmp_path):
     """The first checkpoint tells that training runs; the last is written because of the stop."""
     made = features()
     endless = TrainConfig(networks=1, epochs=10**6)
@@ -302,7 +298,7 @@ def test_stopped_networks_save_their_state(tmp_path: Path) -> None:
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 
-def command(*words: str) -> Any:
+def command(*words):
     """Run one command in this process, so that it uses the Ray of these tests."""
     result = CliRunner().invoke(app, list(words), catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -319,7 +315,7 @@ class TestSearch:
     BASE: ClassVar = ["--set", "train.switch_epochs=[15]", "--set", "model.width=8", "--set", "train.epochs=15"]
     BASE += ["--set", "combined=false"]
 
-    def made(self, folder: Path) -> FeatureSet:
+    def made(self, folder):
         made = features(48, noise=0.0)
         records = []
         for i, record in enumerate(made.records):
@@ -334,7 +330,7 @@ class TestSearch:
         write_pack(folder / "made.h5", turned)
         return turned
 
-    def test_the_planted_setting_is_chosen(self, tmp_path: Path) -> None:
+    def test_the_planted_setting_is_chosen(self, tmp_path):
         self.made(tmp_path)
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
         words += ["--set", "train.learning_rates=[1e-6]", "--set", "train.networks=2", "--out", str(tmp_path / "out")]
@@ -344,7 +340,7 @@ class TestSearch:
         result = read_results(tmp_path / "out/results.json").systems[CHOSEN]
         assert [choice.chosen for choice in result.chosen] == [(chosen,), (chosen,)]  # of two tasks
 
-    def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
+    def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path):
         self.made(tmp_path)
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.weight_decay=1000,0", *self.BASE]
         words += [
@@ -376,15 +372,15 @@ class TestSearch:
             ([], "nothing to search"),
         ],
     )
-    def test_a_wrong_grid_is_named(self, grid: list[str], message: str) -> None:
+    def test_a_wrong_grid_is_named(self, grid, message):
         with pytest.raises(UsageError, match=message):
             parse_grid(grid)
 
-    def test_combinations_and_a_draw_of_them(self) -> None:
+    def test_combinations_and_a_draw_of_them(self):
         grid = parse_grid(["model.width=8,16,16", "train.learning_rates=[1e-3, 1e-4],[2e-3, 1e-4]"])
         assert grid == {"model.width": [8, 16], "train.learning_rates": [[1e-3, 1e-4], [2e-3, 1e-4]]}
 
-        def configure(more: list[str]) -> Config:
+        def configure(more):
             return load_config(None, ["train.switch_epochs=[5, 9]", *more])
 
         assert len(candidates(grid, configure)) == 4

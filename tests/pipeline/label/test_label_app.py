@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +19,7 @@ SEND = {"x-aim-serve": "1"}
 
 
 @pytest.fixture
-def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+def folder(make_video, tmp_path):
     """Three videos that browsers do not play, and a file that is no video."""
     for number in range(3):
         make_video(tmp_path / f"{number}.avi", frames=3 + number)
@@ -29,25 +27,25 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
     return tmp_path
 
 
-def client(folder: Path, rubric: str = "", **options: Any) -> Any:
+def client(folder, rubric="", **options):
     session, _ = find_session(folder, **options)
     app = create_label_app(session, rubric, token="t")
     return testclient.TestClient(app, base_url="http://127.0.0.1", cookies={"aim-serve-80": "t"})
 
 
-def ask(page: Any, **more: str) -> dict[str, Any]:
+def ask(page, **more):
     """The next question of Anna."""
     given: dict[str, Any] = page.get("/api/question", params={"rater": "anna", **more}).json()
     return given
 
 
-def answer(page: Any, given: dict[str, Any], **more: Any) -> Any:
+def answer(page, given, **more):
     contents = [one["content"] for one in given["question"]]
     body = {"rater": "anna", "contents": contents, "answer": "scored", "scores": {"score": 5.0}, **more}
     return page.post("/api/answers", json=body, headers=SEND)
 
 
-def test_the_page_needs_its_token_and_escapes_the_rubric(folder: Path) -> None:
+def test_the_page_needs_its_token_and_escapes_the_rubric(folder):
     page = client(folder, "# <script>alert(1)</script>")
     shown = page.get("/")
     assert "<script>alert" not in shown.text
@@ -58,9 +56,7 @@ def test_the_page_needs_its_token_and_escapes_the_rubric(folder: Path) -> None:
     assert [one.status_code for one in answers] == [403, 403, 303]
 
 
-def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(folder, monkeypatch):
     scratch = folder / "tmp"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -83,10 +79,10 @@ def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(
     assert list(scratch.iterdir()) == []
 
 
-def test_copies_are_made_ahead_each_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_are_made_ahead_each_once(folder, monkeypatch):
     go_on, two, copied = threading.Event(), threading.Barrier(3, timeout=60), list[str]()
 
-    def slowly(path: Path, limit: int) -> Any:
+    def slowly(path, limit):
         copied.append(path.name)
         if not go_on.is_set():
             two.wait()
@@ -122,9 +118,7 @@ REFUSED: dict[int, list[dict[str, Any]]] = {
 }
 
 
-def test_answers_that_do_not_fit_or_cannot_be_written_are_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_that_do_not_fit_or_cannot_be_written_are_refused(folder, monkeypatch):
     page = client(folder)
     given = ask(page)
     for status, answers in REFUSED.items():
@@ -132,7 +126,7 @@ def test_answers_that_do_not_fit_or_cannot_be_written_are_refused(
     assert all_answers(folder) == ({}, [])
     for number, fix in ((28, "Free space on the disk"), (30, "a file to write in")):
 
-        def refused_by_disk(*_: Any, number: int = number) -> None:
+        def refused_by_disk(*_, number=number):
             raise OSError(number, "no")
 
         monkeypatch.setattr("pipeline.label.label_app.append_answers", refused_by_disk)
@@ -140,13 +134,11 @@ def test_answers_that_do_not_fit_or_cannot_be_written_are_refused(
         assert (refused.status_code, fix in refused.json()["detail"]) == (507, True)
 
 
-def test_a_failure_after_the_answer_was_saved_does_not_say_that_it_was_not(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_after_the_answer_was_saved_does_not_say_that_it_was_not(folder, monkeypatch):
     page = client(folder)
     given = ask(page)
 
-    def unreadable(path: Path, marked: bool) -> None:
+    def unreadable(path, marked):
         raise OSError(5, "Input/output error", str(path))
 
     monkeypatch.setattr("pipeline.label.questions.read_answers", unreadable)
@@ -155,7 +147,7 @@ def test_a_failure_after_the_answer_was_saved_does_not_say_that_it_was_not(
     assert len(all_answers(folder)[0]["anna"]) == 1
 
 
-def test_two_servers_save_the_answers_of_one_rater(folder: Path) -> None:
+def test_two_servers_save_the_answers_of_one_rater(folder):
     pages = [client(folder), client(folder)]
     given = ask(pages[0])
     for page in pages:
@@ -163,7 +155,7 @@ def test_two_servers_save_the_answers_of_one_rater(folder: Path) -> None:
     assert [one.seconds for one in all_answers(folder)[0]["anna"].values()] == [7.3]
 
 
-def test_one_video_of_a_pair_may_be_no_performance(folder: Path) -> None:
+def test_one_video_of_a_pair_may_be_no_performance(folder):
     page = client(folder, pairs=True)
     given = ask(page)
     left = given["question"][0]["content"]
@@ -178,11 +170,11 @@ RUN = {"name": "run", "start": 0.0, "end": 0.2}
 ENTRY = {"name": "entry", "start": 0.2, "end": 0.5}
 
 
-def mark(page: Any, given: dict[str, Any], phases: list[Any]) -> Any:
+def mark(page, given, phases):
     return answer(page, given, answer="marked", scores={}, phases=json.dumps(phases), seconds=7.31)
 
 
-def test_phases_are_saved_shown_again_and_mended(folder: Path) -> None:
+def test_phases_are_saved_shown_again_and_mended(folder):
     page = client(folder, phases=("run", "flight", "entry"))
     seen, given = [], ask(page)
     for done in range(3):
@@ -202,7 +194,7 @@ def test_phases_are_saved_shown_again_and_mended(folder: Path) -> None:
     assert page.get("/api/agreement").json()["lines"][0].startswith("The agreement is unknown")
 
 
-def test_phases_that_do_not_fit_are_refused_and_nothing_is_written(folder: Path) -> None:
+def test_phases_that_do_not_fit_are_refused_and_nothing_is_written(folder):
     page = client(folder, phases=("run", "flight", "entry"))
     given = ask(page)
     for phases in (
@@ -217,7 +209,7 @@ def test_phases_that_do_not_fit_are_refused_and_nothing_is_written(folder: Path)
     assert mark(page, given, [RUN]).status_code == 507
 
 
-def test_the_token_is_kept_in_a_private_file_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_is_kept_in_a_private_file_of_the_user(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     token = kept_token(tmp_path)
     (kept,) = (tmp_path / "user/aim/links").iterdir()

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -22,7 +19,7 @@ TRAIN = ("train", "--config", "folder", "--set")
 
 
 @pytest.fixture
-def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+def folder(make_video, tmp_path):
     """Three videos with scores of two raters."""
     for number in range(3):
         make_video(tmp_path / f"{number}.mp4", frames=3 + number)
@@ -31,14 +28,14 @@ def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
     return tmp_path
 
 
-def label(folder: Path, *words: str) -> Any:
+def label(folder, *words):
     """The command; it must return 0."""
     done = CliRunner().invoke(app, ["label", str(folder), *words])
     assert done.exit_code == 0, done.output
     return done
 
 
-def test_the_report_is_printed_and_the_labels_are_written(folder: Path) -> None:
+def test_the_report_is_printed_and_the_labels_are_written(folder):
     """The line to type next is quoted for the shell, and missing where no video has a label."""
     folder = folder.rename(folder.parent / "my; rm -rf $HOME")
     report = json.loads(label(folder, "--summary", "--json").stdout)
@@ -56,7 +53,7 @@ def test_the_report_is_printed_and_the_labels_are_written(folder: Path) -> None:
     assert "train on these labels" not in label(folder, "--summary").stderr
 
 
-def test_a_table_of_phases_is_named_to_train_on(folder: Path) -> None:
+def test_a_table_of_phases_is_named_to_train_on(folder):
     for name, begin, videos in (("anna", 0.0, (0, 1)), ("ben", 0.08, (0,))):
         for video in videos:
             mark_phases(folder, name, f"{video}.mp4", [Phase("run", begin, 0.12)])
@@ -70,7 +67,7 @@ def test_a_table_of_phases_is_named_to_train_on(folder: Path) -> None:
     assert not (folder / "labels.csv").exists()
 
 
-def test_a_page_that_ends_writes_the_labels_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_ends_writes_the_labels_too(folder, monkeypatch):
     served = []
     monkeypatch.setattr("pipeline.serve.run_app", lambda app, port, observer: served.append((app, port)))
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "user"))
@@ -85,9 +82,7 @@ def test_a_page_that_ends_writes_the_labels_too(folder: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("kind", ["link", "file"])
-def test_ratings_that_cannot_be_written_are_an_error_before_the_page_opens(
-    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ratings_that_cannot_be_written_are_an_error_before_the_page_opens(folder, kind, monkeypatch):
     ratings = folder / "ratings"
     shutil.rmtree(ratings)
     if kind == "link":
@@ -99,7 +94,7 @@ def test_ratings_that_cannot_be_written_are_an_error_before_the_page_opens(
         api.label(folder, out=folder.parent / "elsewhere.csv")
 
 
-def test_wrong_use(folder: Path) -> None:
+def test_wrong_use(folder):
     for arguments, said in (
         ({"rubric": folder / "none.md"}, "rubric cannot be read"),
         ({"out": folder}, "it is no file"),

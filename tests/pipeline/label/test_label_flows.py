@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,14 +25,14 @@ VIDEO = "document.querySelector('#videos video')"
 
 
 @contextmanager
-def running(folder: Path, **options: Any) -> Iterator[str]:
+def running(folder, **options):
     """The link of a server in a thread."""
     session, _ = find_session(folder, **options)
     with served(create_label_app(session, RUBRIC)) as link:
         yield link
 
 
-def videos_in(folder: Path, count: int) -> Path:
+def videos_in(folder, count):
     """Videos that browsers play, of different content."""
     film = report_samples.dive_video(folder / "film.mp4").read_bytes()
     (folder / "videos").mkdir()
@@ -46,38 +43,36 @@ def videos_in(folder: Path, count: int) -> Path:
 
 
 @pytest.fixture
-def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+def opened(browser):
     """Opens a page in a context of its own, as on another machine; a complaint of the browser fails the test."""
     with ExitStack() as pages:
         yield lambda link, **options: pages.enter_context(browsing.opened(browser, link, **options))
 
 
-def begin(tab: Any, name: str) -> None:
+def begin(tab, name):
     """Give the name, with the keyboard."""
     wait_for(tab, "!document.getElementById('name-form').hidden")
     tab.keyboard.type(name)
     tab.keyboard.press("Enter")
 
 
-def ready(tab: Any, counts: str) -> None:
+def ready(tab, counts):
     """Wait until the page shows these counts and a question that keys answer."""
     wait_for(tab, f"document.getElementById('counts').textContent.startsWith('{counts}')")
     wait_for(tab, "[...document.querySelectorAll('#videos video')].every(v => v.readyState >= 2)")
     wait_for(tab, "document.getElementById('answer').dataset.awake === 'true'")
 
 
-def ended(tab: Any) -> None:
+def ended(tab):
     wait_for(tab, "!document.getElementById('end').hidden")
 
 
-def answers(folder: Path, rater: str) -> list[Any]:
+def answers(folder, rater):
     return list(all_answers(folder)[0][rater].values())
 
 
 @IN_VIEWS
-def test_a_rater_scores_videos_with_a_reload_in_the_middle(
-    opened: Callable[..., Any], tmp_path: Path, view: dict[str, Any]
-) -> None:
+def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, view):
     videos = videos_in(tmp_path, 4)
     with running(videos, columns=("score", "execution")) as link:
         tab = opened(link, **view)
@@ -130,7 +125,7 @@ def test_a_rater_scores_videos_with_a_reload_in_the_middle(
     assert [tuple(one.scores.values()) for one in given if one.scores] == scores
 
 
-def stopped(tab: Any, counts: str) -> None:
+def stopped(tab, counts):
     """Wait for a video after these counts, and stop it when it plays."""
     wait_for(tab, f"document.getElementById('counts').textContent === '{counts}'")
     wait_for(tab, f"{VIDEO}?.readyState >= 2 && !{VIDEO}.paused")
@@ -138,7 +133,7 @@ def stopped(tab: Any, counts: str) -> None:
     wait_for(tab, f"{VIDEO}.paused")
 
 
-def mark(tab: Any, frame: int, *keys: str) -> None:
+def mark(tab, frame, *keys):
     """Show a frame, by the video's own clock of 25 frames per second, and press keys."""
     tab.evaluate(f"{VIDEO}.currentTime = {frame / 25 + 1e-3}")
     wait_for(tab, f"document.querySelector('.now').value === '{frame / 25:.2f} s'")
@@ -146,15 +141,13 @@ def mark(tab: Any, frame: int, *keys: str) -> None:
         tab.keyboard.press(key)
 
 
-def said(tab: Any) -> list[str]:
+def said(tab):
     """What the buttons of the phases say, without the keys, which a phone does not show."""
     return [" ".join(text.split()).lstrip("1234 ") for text in tab.locator(".begins [data-phase]").all_inner_texts()]
 
 
 @IN_VIEWS
-def test_phases_are_marked_taken_back_left_out_dragged_and_corrected(
-    opened: Callable[..., Any], tmp_path: Path, view: dict[str, Any]
-) -> None:
+def test_phases_are_marked_taken_back_left_out_dragged_and_corrected(opened, tmp_path, view):
     videos = videos_in(tmp_path, 2)
     with running(videos, phases=PHASES) as link:
         tab = opened(link, **view)
@@ -200,5 +193,5 @@ def test_phases_are_marked_taken_back_left_out_dragged_and_corrected(
     assert {record.phases for record in listing.records} == {corrected, tuple(map(rounded, whole))}
 
 
-def rounded(phase: Phase) -> Phase:
+def rounded(phase):
     return Phase(phase.name, round(phase.start, 4), round(phase.end, 4))

@@ -12,10 +12,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -55,7 +53,7 @@ It imports what an application needs, `av` too, once for all servers.
 """
 
 
-def ask(port: int, path: str, body: Any = None) -> Any:
+def ask(port, path, body=None):
     """The answer of the server, asked again until it gives one."""
     headers = {"cookie": f"aim-serve-{port}={TOKEN}", "x-aim-serve": "1", "content-type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
@@ -71,7 +69,7 @@ def ask(port: int, path: str, body: Any = None) -> Any:
 
 
 @pytest.mark.slow
-def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video: Callable[..., Path], tmp_path: Path) -> None:
+def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video, tmp_path):
     """Answers on phases are lines of the same file."""
     for number in range(40):
         make_video(tmp_path / f"videos/{number}.mp4", frames=3 + number, size=(32, 32))
@@ -82,7 +80,7 @@ def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video: Callable[..
     confirmed: list[frozenset[str]] = []
     stop = threading.Event()
 
-    def rate() -> None:
+    def rate():
         content = ask(port, "/api/question?rater=anna")
         while content["question"] and not stop.is_set():
             contents = [one["content"] for one in content["question"]]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.datasets.folder import list_folder
 from data.datasets.rater_answers import Answer, append_answers, rater_file, read_answers
@@ -25,18 +24,18 @@ ORDER = {f"{n}.mp4": float(n) for n in range(4)}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     """Four files of different content; their answers are counted without opening them."""
     for name in ORDER:
         (tmp_path / name).write_bytes(name.encode())
     return tmp_path
 
 
-def answer(folder: Path, rater: str, said: str, *names: str) -> None:
+def answer(folder, rater, said, *names):
     append_answers(rater_file(folder, rater), Answer(tuple(fingerprint_file(folder / name) for name in names), said))
 
 
-def rate_pairs(folder: Path, rater: str, truth: Mapping[str, float], count: int = 6) -> None:
+def rate_pairs(folder, rater, truth, count=6):
     """Answer `count` questions of the page by the true values of the videos."""
     session, _ = find_session(folder, pairs=True)
     videos, path = session.by_content(), rater_file(folder, rater)
@@ -47,47 +46,47 @@ def rate_pairs(folder: Path, rater: str, truth: Mapping[str, float], count: int 
         append_answers(path, Answer(question, "better" if left > right else "worse"))
 
 
-def report(folder: Path, **options: Any) -> Any:
+def report(folder, **options):
     return label_summary(find_session(folder, **options)[0])
 
 
-def two_scores(folder: Path) -> None:
+def two_scores(folder):
     for rater, scores in (("anna", [5.0, 7.0, 2.0, 9.0]), ("ben", [6.0, 7.0, 1.0, 9.5])):
         rate_scores(folder, rater, {f"{n}.mp4": {"score": s, "execution": s / 2} for n, s in enumerate(scores)})
 
 
-def no_performance(folder: Path) -> None:
+def no_performance(folder):
     rate_scores(folder, "anna", {"0.mp4": {"score": 3.0}})
     answer(folder, "anna", "no performance", "1.mp4")
 
 
-def renamed_and_replaced(folder: Path) -> None:
+def renamed_and_replaced(folder):
     """A renamed video keeps its answers, and a replaced one has none."""
     rate_scores(folder, "anna", {"0.mp4": {"score": 3.0}, "1.mp4": {"score": 4.0}})
     (folder / "0.mp4").rename(folder / "x.mp4")
     (folder / "1.mp4").write_bytes(b"another")
 
 
-def bad_files(folder: Path) -> None:
+def bad_files(folder):
     """A bad file of one rater does not stop the others."""
     rate_scores(folder, "ben", {"0.mp4": {"score": 3.0}})
     (folder / "ratings/anna.csv").mkdir()
     (folder / "ratings/cleo.csv").write_bytes(b"x" * 200_000)
 
 
-def pairs(folder: Path, *raters: str) -> None:
+def pairs(folder, *raters):
     for rater in raters or ("anna", "ben"):
         rate_pairs(folder, rater, ORDER)
 
 
-def refused(folder: Path, *by: str) -> None:
+def refused(folder, *by):
     """A video that more raters refuse than judge has no label."""
     pairs(folder, "anna", "ben", "cleo")
     for rater in by:
         answer(folder, rater, "no performance", "0.mp4")
 
 
-def unconnected(folder: Path) -> None:
+def unconnected(folder):
     answer(folder, "anna", "better", "0.mp4", "1.mp4")
     answer(folder, "anna", "better", "2.mp4", "3.mp4")
 
@@ -106,7 +105,7 @@ SESSIONS: dict[str, tuple[Callable[[Path], None], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_what_is_said_and_written(name: str, folder: Path, snapshot: SnapshotAssertion) -> None:
+def test_what_is_said_and_written(name, folder, snapshot):
     give, options = SESSIONS[name]
     give(folder)
     made = report(folder, **options)
@@ -120,7 +119,7 @@ def test_what_is_said_and_written(name: str, folder: Path, snapshot: SnapshotAss
     }
 
 
-def test_videos_without_answers_do_not_change_the_scale_of_the_others(folder: Path) -> None:
+def test_videos_without_answers_do_not_change_the_scale_of_the_others(folder):
     rate_pairs(folder, "anna", ORDER)
     before = report(folder, pairs=True)
     for number in range(4, 9):
@@ -129,7 +128,7 @@ def test_videos_without_answers_do_not_change_the_scale_of_the_others(folder: Pa
     assert (after.rows, after.lines) == (before.rows, before.lines)
 
 
-def test_a_rater_who_contradicts_the_others_is_named_but_not_to_the_raters(tmp_path: Path) -> None:
+def test_a_rater_who_contradicts_the_others_is_named_but_not_to_the_raters(tmp_path):
     order = {f"{n}.mp4": float(n) for n in range(10)}
     for name in order:
         (tmp_path / name).write_bytes(name.encode())
@@ -142,7 +141,7 @@ def test_a_rater_who_contradicts_the_others_is_named_but_not_to_the_raters(tmp_p
     assert not any("dan" in line for line in made.lines)
 
 
-def test_agreement_on_phases_is_counted_in_frames(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+def test_agreement_on_phases_is_counted_in_frames(tmp_path, make_video):
     """At 10 frames per second, begins of frames 0, 10, 16 against 1, 10, 12: 1, 0 and 4 apart, the median is 1.
 
     In the other video only "run" is marked by both: 5 against 8. So four begins are 0, 1, 3, 4 apart, the median is 2,
@@ -172,6 +171,6 @@ def test_agreement_on_phases_is_counted_in_frames(tmp_path: Path, make_video: Ca
     assert made.counts == "videos judged: anna 3, ben 2"
 
 
-def test_a_wrong_name_of_a_score_is_refused(folder: Path) -> None:
+def test_a_wrong_name_of_a_score_is_refused(folder):
     with pytest.raises(UsageError, match="no score is called"):
         report(folder, columns=["scroe"])

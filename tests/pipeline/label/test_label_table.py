@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from data.datasets import with_phases
@@ -19,12 +16,12 @@ DIVE = (Phase("run", 0.2, 1.0), Phase("flight", 1.0, 1.6), Phase("entry", 1.6, 2
 
 
 @pytest.fixture
-def folder(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+def folder(make_video, tmp_path):
     make_video(tmp_path / "0.mp4", frames=3)
     return tmp_path
 
 
-def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Path) -> None:
+def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder):
     """So do scores that are not asked for now."""
     rate_scores(folder, "anna", {"0.mp4": {"score": 3.0, "execution": 8.5}})
     table = folder / "labels.csv"
@@ -43,7 +40,7 @@ def test_further_columns_stay_and_a_table_of_the_user_is_not_replaced(folder: Pa
     assert table.read_text() == "video,score\n0.mp4,1\n"
 
 
-def test_executions_have_a_column_of_difficulties_which_stays_and_gives_scores(folder: Path) -> None:
+def test_executions_have_a_column_of_difficulties_which_stays_and_gives_scores(folder):
     rate_scores(folder, "anna", {"0.mp4": {"execution": 8.5}})
     table, rows = folder / "labels.csv", label_summary(find_session(folder, columns=("execution",))[0]).rows
     write_labels(table, rows)
@@ -52,7 +49,7 @@ def test_executions_have_a_column_of_difficulties_which_stays_and_gives_scores(f
     assert list_folder(folder).records[0].labels == Labels(8.5 * 3.1, 8.5, None, 3.1, (8.5,))
 
 
-def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(tmp_path: Path) -> None:
+def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(tmp_path):
     names = ["=cmd|calc!A1.mp4", "'=quoted.mp4", "-minus.mp4", "plain.mp4"]
     for name in names:
         (tmp_path / name).write_text(name)
@@ -66,7 +63,7 @@ def test_a_name_like_a_formula_is_text_for_a_spreadsheet_and_found_again(tmp_pat
     assert scores == {name: float(n) for n, name in enumerate(names)}
 
 
-def test_the_last_answer_on_a_video_is_in_the_table_that_the_reader_takes(tmp_path: Path) -> None:
+def test_the_last_answer_on_a_video_is_in_the_table_that_the_reader_takes(tmp_path):
     for number, name in enumerate(("a.mp4", "=b.mp4", "gone.mp4")):
         (tmp_path / name).write_bytes(bytes(number))
         mark_phases(tmp_path, "Anna", name, DIVE[:1])
@@ -84,7 +81,7 @@ def test_the_last_answer_on_a_video_is_in_the_table_that_the_reader_takes(tmp_pa
     assert [record.phases for record in listing.records] == [DIVE[:1], DIVE]
 
 
-def test_a_linked_folder_of_tables_is_refused(tmp_path: Path) -> None:
+def test_a_linked_folder_of_tables_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"x")
     mark_phases(tmp_path, "anna", "a.mp4", DIVE)
     (tmp_path / "elsewhere").mkdir()

@@ -9,7 +9,7 @@ from pipeline.label.pair_order import MOST_CYCLES, all_pairs, next_pair
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 9, 30, 31])
-def test_pairs_come_once_balanced_connected_and_as_often_left_as_right(count: int) -> None:
+def test_pairs_come_once_balanced_connected_and_as_often_left_as_right(count):
     pairs = all_pairs(count)
     assert len({frozenset(pair) for pair in pairs.tolist()}) == len(pairs) == count * (count - 1) // 2
     answers, group = np.zeros(count, dtype=int), np.arange(count)
@@ -28,7 +28,7 @@ def test_pairs_come_once_balanced_connected_and_as_often_left_as_right(count: in
 
 
 @pytest.mark.parametrize("added", [1, 5])
-def test_videos_that_were_added_later_catch_up(added: int) -> None:
+def test_videos_that_were_added_later_catch_up(added):
     asked = all_pairs(9)[:27]
     answers = np.bincount(asked.ravel(), minlength=9 + added)
     for _ in range(6 * added):
@@ -42,7 +42,7 @@ def test_videos_that_were_added_later_catch_up(added: int) -> None:
     assert np.ptp(answers[9:]) <= 1
 
 
-def test_one_video_and_many_videos() -> None:
+def test_one_video_and_many_videos():
     assert next_pair(1, np.zeros((0, 2), dtype=np.intp)) is None
     assert next_pair(0, np.zeros((0, 2), dtype=np.intp)) is None
     assert np.bincount(all_pairs(1000).ravel()).tolist() == [2 * MOST_CYCLES] * 1000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from data.datasets.rater_answers import Answer, Answers
@@ -11,16 +9,16 @@ from data.video import Record
 from pipeline.label.questions import RatingSession
 
 
-def name(number: int) -> str:
+def name(number):
     return f"{number:064x}"
 
 
-def session(count: int, tmp_path: Path, *, pairs: bool) -> tuple[RatingSession, dict[str, Record]]:
+def session(count, tmp_path, *, pairs):
     videos = {name(n): Record(f"{n}.mp4", tmp_path / f"{n}.mp4") for n in range(count)}
     return RatingSession(tmp_path, tuple(videos.values()), pairs=pairs), videos
 
 
-def asked(count: int, tmp_path: Path, rater: str, *, most: int = 999, pairs: bool = True) -> list[tuple[str, ...]]:
+def asked(count, tmp_path, rater, *, most=999, pairs=True):
     rated, videos = session(count, tmp_path, pairs=pairs)
     answers, questions = Answers(), []
     while len(questions) < most and (question := rated.next_question(rater, answers, videos)) is not None:
@@ -30,7 +28,7 @@ def asked(count: int, tmp_path: Path, rater: str, *, most: int = 999, pairs: boo
 
 
 @pytest.mark.parametrize("pairs", [False, True])
-def test_every_rater_has_an_order_of_his_own_which_is_the_same_after_a_restart(tmp_path: Path, pairs: bool) -> None:
+def test_every_rater_has_an_order_of_his_own_which_is_the_same_after_a_restart(tmp_path, pairs):
     first = asked(7, tmp_path, "anna", pairs=pairs)
     assert len(set(map(frozenset, first))) == len(first) == (21 if pairs else 7)
     assert asked(7, tmp_path, "anna", pairs=pairs) == first
@@ -39,7 +37,7 @@ def test_every_rater_has_an_order_of_his_own_which_is_the_same_after_a_restart(t
     assert set(map(frozenset, other)) == set(map(frozenset, first))
 
 
-def test_refused_videos_are_not_asked_about(tmp_path: Path) -> None:
+def test_refused_videos_are_not_asked_about(tmp_path):
     rated, videos = session(5, tmp_path, pairs=True)
     refused = [Answer((video,), "no performance") for video in videos]
     some, answers = ({one.question: one for one in refused[:count]} for count in (1, 5))
@@ -50,7 +48,7 @@ def test_refused_videos_are_not_asked_about(tmp_path: Path) -> None:
     assert rated.progress(some, videos) == (6, 6)
 
 
-def test_progress_counts_answers_of_its_kind_on_videos_that_exist(tmp_path: Path) -> None:
+def test_progress_counts_answers_of_its_kind_on_videos_that_exist(tmp_path):
     answers = {
         frozenset(one): Answer(one, "skipped")
         for one in [(name(0), name(1)), (name(1), name(4)), (name(0),), (name(99),), (name(0), name(99))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from syrupy.assertion import SnapshotAssertion
 
 from models.agreement import agreement
 from pipeline.label.pair_consistency import Misfit, PairFit
@@ -11,24 +10,24 @@ from pipeline.label.verdicts import pair_lines, right_order, score_lines, verdic
 from tests.helpers.approved import steady
 
 
-def test_the_share_in_the_right_order_is_that_of_normal_truth_and_error() -> None:
+def test_the_share_in_the_right_order_is_that_of_normal_truth_and_error():
     """The shares are those of a million simulated pairs."""
     for reliability, share in ((0.0, 50), (0.5, 75), (0.8, 85), (1.0, 100)):
         assert f" in {share} of 100 cases" in right_order(reliability)
 
 
-def fit(chance: float, groups: int = 1) -> PairFit:
+def fit(chance, groups=1):
     misfits = (Misfit("rater", "Eva", 1.7), Misfit("video", "x.mp4", 2.1))
     return PairFit(chance, 0.83, {"Eva": 1.7}, {"x.mp4": 2.1}, misfits, same=5, common=9, groups=groups)
 
 
-def scores(noise: float, seed: int) -> np.ndarray:
+def scores(noise, seed):
     """(20, 3): three raters of 20 videos, whose own differences have a deviation of 3; infinite noise: chance alone."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(20, 1)) * (0 if noise == np.inf else 3) + rng.normal(size=(20, 3))
 
 
-def test_what_is_said_of_the_agreement(snapshot: SnapshotAssertion) -> None:
+def test_what_is_said_of_the_agreement(snapshot):
     """The verdict comes first; no number where none can be right; no name of a rater."""
     gaps = scores(1, 1)
     gaps[7:, 2] = np.nan

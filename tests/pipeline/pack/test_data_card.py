@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from syrupy.assertion import SnapshotAssertion
 
 from data.video import Labels, Record
 from pipeline.pack.data_card import card_place, write_data_card
@@ -14,7 +13,7 @@ from pipeline.settings.config import validate
 from tests.helpers.approved import steady
 
 
-def test_the_card_has_the_numbers_of_the_data_and_what_a_hub_reads(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+def test_the_card_has_the_numbers_of_the_data_and_what_a_hub_reads(tmp_path, snapshot):
     """Of two labelled performances and one without a label, in a folder of somebody, who is not in it."""
     records = [
         Record("a.mp4", Path("/home/somebody/a.mp4"), task="vault", labels=Labels(7.5, difficulty=2.0)),

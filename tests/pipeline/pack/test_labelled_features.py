@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from pipeline.settings.config import load_config
 from tests.helpers.made_features import made_features, with_records
 
 
-def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
+def test_the_test_part_is_never_trained_on(tmp_path):
     made = made_features(6, channels=3, scene=4)
     split = with_records(made, lambda _, row: {"split": "test" if row == 2 else "train"})
     write_pack(tmp_path / "features.h5", split)
@@ -28,7 +27,7 @@ def test_the_test_part_is_never_trained_on(tmp_path: Path) -> None:
         assert (len(ids), made.ids[2] in ids) == (count, protocol == "kfold")
 
 
-def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
+def test_equal_scores_are_refused_before_any_training(tmp_path):
     made, config = made_features(6, channels=3, scene=4), load_config("folder")
     write_pack(tmp_path / "features.h5", with_records(made, lambda *_: {"labels": Labels(5.0)}))
     for features in (training_features, all_features):
@@ -40,9 +39,7 @@ def test_equal_scores_are_refused_before_any_training(tmp_path: Path) -> None:
     ("variant", "scene", "absent"),
     [("aim", 4, []), ("aim", 0, ["execution"]), ("scene", 4, ["synchronisation"])],
 )
-def test_a_labelled_score_without_its_head_is_noted(
-    tmp_path: Path, variant: str, scene: int, absent: list[str]
-) -> None:
+def test_a_labelled_score_without_its_head_is_noted(tmp_path, variant, scene, absent):
     write_pack(tmp_path / "features.h5", made_features(20, channels=3, scene=scene))
     for multi_task in (True, False):
         notes, observer = list[str](), Observer()
@@ -55,7 +52,7 @@ def test_a_labelled_score_without_its_head_is_noted(
 
 
 @pytest.mark.parametrize("part", ["primary", "secondary"])
-def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
+def test_features_that_are_empty_in_every_video_are_refused(part):
     made, method = made_features(3, channels=5, scene=2), load_config(None).method
     assert refuse_empty(made, method) is made
     empty = replace(made, **{f"{part}_mask": np.zeros_like(getattr(made, f"{part}_mask"))})
@@ -64,7 +61,7 @@ def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
     assert refuse_empty(empty, load_config(None, ["model.variant=scene"]).method) is empty
 
 
-def test_a_pack_is_cut_to_what_the_configuration_asks_for(tmp_path: Path) -> None:
+def test_a_pack_is_cut_to_what_the_configuration_asks_for(tmp_path):
     """Labelled performances and the named tasks only, as from the cache; a task that is not there is named."""
     made = made_features(6, channels=3, scene=4)
     parts = with_records(made, lambda record, i: {"task": "ab"[i % 2], "labels": record.labels if i else None})

@@ -21,7 +21,7 @@ from tests.helpers.watching import Watching
 
 
 @pytest.fixture(scope="module")
-def extracted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def extracted(tmp_path_factory):
     """Settings of a data set of two keypoint files of 20 and 30 frames, extracted."""
     root = tmp_path_factory.mktemp("set")
     write(root / "in/a.csv", moving(20))
@@ -32,13 +32,13 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return settings
 
 
-def stored(settings: dict[str, str], stage: str, name: str) -> dict[str, np.ndarray]:
+def stored(settings, stage, name):
     arrays = store.read(output_of(Path(settings["cache"]), stage, name)).output.arrays
     return {key: array.values for key, array in arrays.items()}
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_pandas_reads_one_table(extracted: dict[str, str], tmp_path: Path, form: str) -> None:
+def test_pandas_reads_one_table(extracted, tmp_path, form):
     pandas = pytest.importorskip("pandas")
     out = tmp_path / f"steps.{form}"
     packed = api.pack(config="skeletons", overrides=extracted, out=out)
@@ -65,7 +65,7 @@ def test_pandas_reads_one_table(extracted: dict[str, str], tmp_path: Path, form:
     assert made | labels == set(table.columns)
 
 
-def test_numpy_and_h5py_read_another_stage(extracted: dict[str, str], tmp_path: Path) -> None:
+def test_numpy_and_h5py_read_another_stage(extracted, tmp_path):
     for form in ("npz", "h5"):
         api.pack(config="skeletons", overrides=extracted, stage="skeleton", out=tmp_path / f"joints.{form}")
     joined = np.concatenate([stored(extracted, "skeleton", name)["keypoints"] for name in ("=b.csv", "a.csv")])
@@ -81,9 +81,7 @@ def test_numpy_and_h5py_read_another_stage(extracted: dict[str, str], tmp_path: 
 
 
 @pytest.mark.parametrize(("form", "per_video"), [*((form, True) for form in FORMATS), ("npz", False)])
-def test_a_damaged_output_is_made_again_and_keeps_its_place(
-    extracted: dict[str, str], tmp_path: Path, form: str, per_video: bool
-) -> None:
+def test_a_damaged_output_is_made_again_and_keeps_its_place(extracted, tmp_path, form, per_video):
     first, out = output_of(Path(extracted["cache"]), "skeleton", "=b.csv"), tmp_path / "out"
     first.write_bytes(first.read_bytes()[:200])
     options: dict[str, Any] = {"stage": "skeleton", "format": form, "per_video": per_video, "observer": Watching()}
@@ -99,9 +97,7 @@ def test_a_damaged_output_is_made_again_and_keeps_its_place(
             assert arrays["id"].tolist() == ["=b.csv", "a.csv"]
 
 
-def test_what_cannot_be_written_says_so(
-    extracted: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_written_says_so(extracted, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="unknown format 'xlsx'"):
         api.pack(config="skeletons", overrides=extracted, out=tmp_path / "a.xlsx")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -112,7 +108,7 @@ def test_what_cannot_be_written_says_so(
         api.pack(config="skeletons", overrides=empty, stage="skeleton", out=tmp_path / "a.csv")
 
 
-def test_files_of_one_name_in_two_folders_stay_two_files(tmp_path: Path) -> None:
+def test_files_of_one_name_in_two_folders_stay_two_files(tmp_path):
     """Also names that would become equal by shortening, or by the ending of the files."""
     ids = ["a/x.csv", "b/x.csv", "x.csv", "x.csv.csv", f"{'l' * 240}.csv", f"{'l' * 240}.csv.csv"]
     for number, name in enumerate(ids):

@@ -13,7 +13,7 @@ from pipeline.phases.alignment import PhaseReferences, Signal
 NAMES = ("run", "flight", "entry")
 
 
-def performance(edges: tuple[float, ...], names: tuple[str, ...] = NAMES, seed: int = 0, rate: float = 25):
+def performance(edges, names=NAMES, seed=0, rate=25):
     """Three channels that do something else in each phase, with noise; phases end at `edges` in seconds."""
     rng, starts = np.random.default_rng(seed), (0.0, *edges[:-1])
     time = np.arange(0, edges[-1], 1 / rate)
@@ -29,14 +29,14 @@ def performance(edges: tuple[float, ...], names: tuple[str, ...] = NAMES, seed: 
     return Signal.of(made), [Phase(*one) for one in zip(names, starts, edges, strict=True)]
 
 
-def references(count: int = 6) -> PhaseReferences:
+def references(count=6):
     rng = np.random.default_rng(1)
     lengths = rng.uniform(0.5, 2.0, (count, 3))
     return PhaseReferences.fit(NAMES, [performance(tuple(np.cumsum(row)), seed=n) for n, row in enumerate(lengths)])
 
 
 @pytest.mark.parametrize("rate", [25, 60])
-def test_edges_are_found_at_any_tempo_and_frame_rate(rate: float) -> None:
+def test_edges_are_found_at_any_tempo_and_frame_rate(rate):
     for edges in ((0.6, 2.5, 3.2), (2.0, 2.6, 4.5)):
         carried = references().carry(performance(edges, seed=9, rate=rate)[0])
         assert [phase.name for phase in carried.phases] == list(NAMES)
@@ -46,14 +46,14 @@ def test_edges_are_found_at_any_tempo_and_frame_rate(rate: float) -> None:
         assert len(carried.half_range_s) == 4
 
 
-def test_a_phase_that_most_leave_out_is_left_out() -> None:
+def test_a_phase_that_most_leave_out_is_left_out():
     marked = [performance((1.0 + 0.1 * n, 2.0), ("run", "entry"), seed=n) for n in range(4)]
     carried = PhaseReferences.fit(NAMES, marked).carry(performance((0.7, 2.2), ("run", "entry"), seed=9)[0])
     assert [phase.name for phase in carried.phases] == ["run", "entry"]
     assert carried.phases[0].end == pytest.approx(0.7, abs=0.1)
 
 
-def test_one_reference_whose_marks_lie_far_off_does_not_move_the_edges() -> None:
+def test_one_reference_whose_marks_lie_far_off_does_not_move_the_edges():
     """The median over the nearest counts: with the mean, the begin of the flight would be about 0.3 s late."""
     signal, marked = performance((1.0, 2.0, 3.0))
     wrong = [Phase("run", 0.0, 1.9), Phase("flight", 1.9, 2.0), marked[2]]
@@ -63,7 +63,7 @@ def test_one_reference_whose_marks_lie_far_off_does_not_move_the_edges() -> None
     assert carried.half_range_s[1] > 0.4
 
 
-def test_an_unlike_performance_is_less_certain_than_the_annotated_ones() -> None:
+def test_an_unlike_performance_is_less_certain_than_the_annotated_ones():
     made, rng = references(12), np.random.default_rng(3)
     usual, _ = performance((1.0, 2.0, 3.0), seed=9)
     unlike = Signal(rng.normal(size=usual.rows.shape), usual.end)
@@ -72,7 +72,7 @@ def test_an_unlike_performance_is_less_certain_than_the_annotated_ones() -> None
     assert max(made.carry(unlike).half_range_s) > made.limit
 
 
-def test_references_whose_arrays_do_not_fit_and_other_channels_are_refused() -> None:
+def test_references_whose_arrays_do_not_fit_and_other_channels_are_refused():
     made = PhaseReferences.fit(NAMES, [performance((1, 2, 3)), performance((1, 2.5), ("run", "entry"), seed=2)])
     query, _ = performance((0.5, 2, 3.5), seed=3)
     assert np.isnan(made.edges[1, 1]), "no flight"
@@ -92,7 +92,7 @@ def test_references_whose_arrays_do_not_fit_and_other_channels_are_refused() -> 
         made.carry(Signal(query.rows[:, :2], query.end))
 
 
-def test_the_angles_of_a_person_count_and_an_unseen_person_has_no_phases() -> None:
+def test_the_angles_of_a_person_count_and_an_unseen_person_has_no_phases():
     time, ones = np.arange(10) / 25, np.ones((10, 3))
     seen = {"observed": np.ones(10, bool)}
     body = make_channels("pose", ("place.x", "angle.left_knee", "torso.x"), time, lambda r: (ones[r], ones[r]), **seen)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ STANDING = np.random.default_rng(5).normal(size=(17, 3)) + np.linspace(0, 2, 17)
 NAMES = ("run", "flight", "entry")
 
 
-def write(path: Path, edges: np.ndarray, quality: float, seed: int) -> None:
+def write(path, edges, quality, seed):
     """A CSV of a body that moves in another way in each phase; worse ones bend in the flight."""
     rng, rows = np.random.default_rng(seed), int(edges[-1] * 30)
     time = (np.arange(rows) + 0.5) / 30
@@ -37,7 +36,7 @@ def write(path: Path, edges: np.ndarray, quality: float, seed: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+def trained(tmp_path_factory):
     """Twelve performances of uneven tempo, nine of them marked; their run, and settings without the method."""
     root, rng = tmp_path_factory.mktemp("phases"), np.random.default_rng(0)
     scores, marks = ["video,score"], ["video,phase,start_s,end_s"]
@@ -63,8 +62,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
 
 
 def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
-    trained: tuple[Path, dict[str, object]],
-) -> None:
+    trained,
+):
     root, ours = trained
     rows = api.score(model=root / "run", config="skeletons", overrides=ours)
     assert all(row.score is not None for row in rows)
@@ -93,7 +92,7 @@ def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
     assert page.read_text().count("<b>flight</b>") == 2, "one of them was marked, the other one aligned"
 
 
-def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path: Path) -> None:
+def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path):
     """All performances last 3 s."""
     marks = {
         "good": "run 0 1 flight 1 2 entry 2 3", "gap": "run 0 1 flight 1.5 2", "unknown": "run 0 1 twist 1 3",
@@ -120,7 +119,7 @@ def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path: Path)
     assert f"note: gap.csv: {unused}" in notes.lines
 
 
-def test_features_without_agents_and_without_a_data_set_have_phases(tmp_path: Path) -> None:
+def test_features_without_agents_and_without_a_data_set_have_phases(tmp_path):
     """Nine of ten performances of one scene feature are marked; two parts of uneven length, which differ in a value."""
     rng, marks, scores = np.random.default_rng(0), ["video,phase,start_s,end_s"], ["video,score"]
     (tmp_path / "features").mkdir()

@@ -12,7 +12,6 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from unittest.mock import Mock
@@ -33,12 +32,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def videos(tmp_path_factory):
     return moving_films(tmp_path_factory.mktemp("engines") / "in", "abc")
 
 
 @pytest.fixture(scope="module")
-def ray() -> Iterator[str]:
+def ray():
     """The engine, with a Ray for the tests of this module."""
     pytest.importorskip("ray")
     with local_ray():
@@ -46,13 +45,13 @@ def ray() -> Iterator[str]:
 
 
 @pytest.fixture(params=["local", "ray"])
-def engine(request: pytest.FixtureRequest) -> str:
+def engine(request):
     """Each test runs with both."""
     name: str = request.param
     return name if name == "local" else request.getfixturevalue(name)
 
 
-def workers_of_ray() -> list[int]:
+def workers_of_ray():
     """Process numbers of the actors of this test; Ray puts their class into the title."""
     found = []
     for process in psutil.Process().children(recursive=True):
@@ -61,7 +60,7 @@ def workers_of_ray() -> list[int]:
     return found
 
 
-def test_workers_give_what_this_process_gives(engine: str, tmp_path: Path) -> None:
+def test_workers_give_what_this_process_gives(engine, tmp_path):
     videos = moving_films(tmp_path / "in", "abc")
     (videos / "empty.mp4").touch()
     here = extract_flow(videos, flow_config(tmp_path / "one"))
@@ -72,13 +71,13 @@ def test_workers_give_what_this_process_gives(engine: str, tmp_path: Path) -> No
     assert extract_flow(videos, flow_config(tmp_path / "two", 2), engine).fresh == 3
 
 
-def test_a_video_that_takes_too_long_fails_by_name(engine: str, videos: Path, tmp_path: Path) -> None:
+def test_a_video_that_takes_too_long_fails_by_name(engine, videos, tmp_path):
     summary = extract_flow(videos / "a.mp4", flow_config(tmp_path / "cache", 1, timeout_s=0.001), engine)
     assert "work.timeout_s" in next(iter(summary.failed[0].failed.values())).cause
     assert extract_flow(videos, flow_config(tmp_path / "cache")).ok, "a limit is not the video's fault"
 
 
-def test_stop_ends_the_workers(engine: str, videos: Path, tmp_path: Path) -> None:
+def test_stop_ends_the_workers(engine, videos, tmp_path):
     stop, config = threading.Event(), flow_config(tmp_path / "cache", 1)
     summary = extract_flow(videos, config, engine, stop=stop, on_result=lambda *_: stop.set())
     assert (summary.cancelled, len(summary.results)) == (True, 1)
@@ -99,7 +98,7 @@ print(done.ok, len(done.summary.results))
 """
 
 
-def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path) -> None:
+def test_workers_do_not_run_the_users_script_again(videos, tmp_path):
     """The script has no `if __name__ == "__main__"`."""
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -108,7 +107,7 @@ def test_workers_do_not_run_the_users_script_again(videos: Path, tmp_path: Path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "begun\nTrue 3\n", "")
 
 
-def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_there_is_a_process_for_each_core(monkeypatch):
     free = Mock(return_value=Mock(available=64e9))
     monkeypatch.setattr("pipeline.pool.local_pool.psutil.virtual_memory", free)
     monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 6)
@@ -123,19 +122,19 @@ def test_by_default_there_is_a_process_for_each_core(monkeypatch: pytest.MonkeyP
     assert ProcessPool(WorkConfig()).split_cores(100) == (1, 6)
 
 
-def no_start(*_: object) -> Callable[[int], int]:
+def no_start(*_):
     raise ImportError("no such package")
 
 
-def test_workers_that_cannot_start_are_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_workers_that_cannot_start_are_an_error(capfd):
     with pytest.raises(UsageError, match="a worker process cannot start: it ended with code 1"):
         list(run_items(ProcessPool(WorkConfig(workers=2)), no_start, deque(range(1, 6)), lambda: False))
     assert "no such package" in capfd.readouterr().err
     assert not multiprocessing.active_children()
 
 
-def sleep_until_killed(place: Path, stop: object, tell: object) -> Callable[[int], int]:
-    def run(item: int) -> int:
+def sleep_until_killed(place, stop, tell):
+    def run(item):
         place.write_text(str(os.getpid()))
         time.sleep(60)
         return item
@@ -143,7 +142,7 @@ def sleep_until_killed(place: Path, stop: object, tell: object) -> Callable[[int
     return run
 
 
-def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+def test_workers_end_with_a_killed_parent(tmp_path):
     program = (
         "import pathlib\nfrom collections import deque\nfrom functools import partial\n"
         "from pipeline.settings.machine import WorkConfig\n"
@@ -170,10 +169,10 @@ class Killer:
     By default `video` is the first one that reports frames; "any" is every one.
     """
 
-    def __init__(self, signal_number: signal.Signals, kills: int = 1000, video: str = "") -> None:
+    def __init__(self, signal_number, kills=1000, video=""):
         self.signal_number, self.left, self.video = signal_number, kills, video
 
-    def __call__(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+    def __call__(self, video, done, total, stages):
         self.video = self.video or video
         if self.left and self.video in ("any", video):
             self.left -= 1
@@ -181,13 +180,13 @@ class Killer:
                 os.kill(child.pid or 0, self.signal_number)
 
 
-def test_one_lost_worker_costs_no_video(videos: Path, tmp_path: Path) -> None:
+def test_one_lost_worker_costs_no_video(videos, tmp_path):
     summary = extract_flow(videos, flow_config(tmp_path / "cache", 1), on_frames=Killer(signal.SIGKILL, 1))
     assert (len(summary.results), summary.failed) == (3, [])
 
 
 @pytest.mark.parametrize(("number", "kept"), [(signal.SIGSEGV, True), (signal.SIGKILL, False)])
-def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number: signal.Signals, kept: bool) -> None:
+def test_two_lost_workers_cost_their_video(videos, tmp_path, number, kept):
     config, killer = flow_config(tmp_path / "cache", 1), Killer(number, 2)
     summary = extract_flow(videos, config, on_frames=killer)
     assert [result.record.id for result in summary.failed] == [killer.video]
@@ -198,7 +197,7 @@ def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number:
     assert extract(find_videos([videos]).records, config, retry_failed=True).ok
 
 
-def test_a_batch_that_loses_every_worker_raises(tmp_path: Path) -> None:
+def test_a_batch_that_loses_every_worker_raises(tmp_path):
     config, videos = flow_config(tmp_path / "cache", 1), moving_films(tmp_path / "in", "ab")
     with pytest.raises(UsageError, match=r"every worker was lost.*killed by SIGKILL"):
         extract_flow(videos, config, on_frames=Killer(signal.SIGKILL, video="any"))
@@ -208,7 +207,7 @@ def test_a_batch_that_loses_every_worker_raises(tmp_path: Path) -> None:
     assert "killed by SIGKILL" in next(iter(alone.failed[0].failed.values())).cause, "one video fails by name"
 
 
-def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_crash_is_the_videos(monkeypatch):
     monkeypatch.setattr(local_pool, "_memory_is_limited", lambda: False)
     assert kind_of_end("SIGSEGV") == "crashed"
     assert [kind_of_end(name) for name in ("SIGKILL", "SIGTERM", "")] == ["killed"] * 3
@@ -216,7 +215,7 @@ def test_only_a_crash_is_the_videos(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kind_of_end("SIGABRT") == "killed", "`ulimit -v` makes libraries end so"
 
 
-def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos: Path, tmp_path: Path) -> None:
+def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos, tmp_path):
     """Ray keeps the address of the last cluster in a file, which a killed one leaves."""
     home = Path(tempfile.mkdtemp(prefix="ray"))  # names of its sockets are short
     try:
@@ -230,10 +229,10 @@ def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos: Path, t
         shutil.rmtree(home, ignore_errors=True)
 
 
-def test_a_killed_worker_costs_its_video_once(ray: str, videos: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_costs_its_video_once(ray, videos, tmp_path):
     killed: list[int] = []
 
-    def kill_one(*_: object) -> None:
+    def kill_one(*_):
         if not killed:
             killed.extend(workers_of_ray()[:1])
             os.kill(killed[0], signal.SIGKILL)
@@ -243,16 +242,14 @@ def test_a_killed_worker_costs_its_video_once(ray: str, videos: Path, tmp_path: 
     assert (len(summary.results), summary.failed) == (3, [])
 
 
-def test_a_cluster_that_is_too_small_is_named(ray: str, videos: Path, tmp_path: Path) -> None:
+def test_a_cluster_that_is_too_small_is_named(ray, videos, tmp_path):
     with pytest.raises(UsageError, match="too few for one worker"):
         extract_flow(videos, flow_config(tmp_path / "cache", 2, ray_cpus=64), ray)
     with pytest.raises(UsageError, match="0 GPUs"):
         extract_flow(videos, flow_config(tmp_path / "cache", 2, ray_gpus=1), ray)
 
 
-def test_a_machine_that_cannot_start_a_worker_costs_no_video(
-    ray: str, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_that_cannot_start_a_worker_costs_no_video(ray, videos, tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.pool.ray_pool.os.getcwd", lambda: str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
         extract_flow(videos, flow_config(tmp_path / "cache", 2), ray)

@@ -12,7 +12,7 @@ from pipeline.settings.config import load_config
 from pipeline.settings.machine import WorkConfig
 
 
-def test_the_settings_choose_where_the_work_runs() -> None:
+def test_the_settings_choose_where_the_work_runs():
     assert pool_of(WorkConfig(workers=0)) == ThreadPool()
     assert pool_of(WorkConfig(workers=2, timeout_s=9)) == ProcessPool(WorkConfig(workers=2, timeout_s=9), 9)
     with pytest.raises(UsageError, match=r"'work\.engine': should be one of local, ray, not 'rai'"):
@@ -23,7 +23,7 @@ def test_the_settings_choose_where_the_work_runs() -> None:
         assert pool_of(far, cores=4) == RayPool(far, math.inf)
 
 
-def test_every_pool_says_how_many_threads_a_worker_has() -> None:
+def test_every_pool_says_how_many_threads_a_worker_has():
     """Trainings take one of this process per core, and their stacks the rest; those of Ray have the cores of an actor.
 
     Processes: `test_by_default_there_is_a_process_for_each_core`.

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,13 +37,13 @@ NODE: dict[str, Any] = {"num_cpus": 1, "include_log_monitor": False}
 """What a node has; nobody reads the logs of these."""
 
 
-def kill(node: Any) -> None:
+def kill(node):
     """SIGKILL to every process of a node."""
     for _, process in node.live_processes():
         os.kill(process.pid, signal.SIGKILL)
 
 
-def at_work(worker: psutil.Process) -> bool:
+def at_work(worker):
     """Whether a process is an actor of ours that works on an item: Ray puts the method into its title."""
     try:
         return "RayWorker.work" in " ".join(worker.cmdline())
@@ -55,13 +54,13 @@ def at_work(worker: psutil.Process) -> bool:
 class Nodes:
     """A cluster of a head and a second node with one core each."""
 
-    def __init__(self, cluster: Any) -> None:
+    def __init__(self, cluster):
         self.cluster, self.second = cluster, cluster.add_node(**NODE)
 
-    def kill_second(self) -> None:
+    def kill_second(self):
         kill(self.second)
 
-    def kill_second_at_work(self) -> None:
+    def kill_second_at_work(self):
         """Wait until a worker of the second node is at work, then kill the node."""
         raylets = [psutil.Process(process.pid) for _, process in self.second.live_processes()]
         while not any(at_work(worker) for raylet in raylets for worker in raylet.children(recursive=True)):
@@ -70,7 +69,7 @@ class Nodes:
 
 
 @pytest.fixture(scope="module")
-def living_head() -> Iterator[Any]:
+def living_head():
     """A cluster of one node with one core; the last test of this module ends it."""
     from ray.cluster_utils import Cluster
 
@@ -81,7 +80,7 @@ def living_head() -> Iterator[Any]:
 
 
 @pytest.fixture
-def nodes(living_head: Any) -> Iterator[Nodes]:
+def nodes(living_head):
     """A second node joins the head of this module, and leaves it."""
     made = Nodes(living_head)
     yield made
@@ -90,14 +89,14 @@ def nodes(living_head: Any) -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def videos(tmp_path_factory):
     return moving_films(tmp_path_factory.mktemp("in"), [str(number) for number in range(VIDEOS)])
 
 
-def test_a_node_that_dies_costs_no_video(nodes: Nodes, videos: Path, tmp_path: Path) -> None:
+def test_a_node_that_dies_costs_no_video(nodes, videos, tmp_path):
     killed: list[float] = []
 
-    def kill_one(*_: object) -> None:
+    def kill_one(*_):
         if not killed:
             killed.append(time.monotonic())
             nodes.kill_second()
@@ -110,7 +109,7 @@ def test_a_node_that_dies_costs_no_video(nodes: Nodes, videos: Path, tmp_path: P
     assert_equal_outputs(tmp_path / "local", tmp_path / "ray")
 
 
-def test_a_leaderboard_is_the_same_after_a_node_died(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_leaderboard_is_the_same_after_a_node_died(nodes, tmp_path):
     """The node dies while a training runs on it; one that is lost runs once more."""
     write_pack(tmp_path / "made.h5", made_features(24, channels=6, scene=5, trial=3))
     small = ["model.width=8", "train.networks=1", "train.epochs=2", "split.folds=2"]
@@ -125,10 +124,10 @@ def test_a_leaderboard_is_the_same_after_a_node_died(nodes: Nodes, tmp_path: Pat
     assert {**there, "origin": None} == {**here, "origin": None}
 
 
-def meeting(folder: Path, stop: threading.Event, tell: object) -> Callable[[int], int]:
+def meeting(folder, stop, tell):
     """Work whose items after the first last until one began on each of two nodes, at most a minute."""
 
-    def run(item: int) -> int:
+    def run(item):
         (folder / ray.get_runtime_context().get_node_id()).touch()
         until = time.monotonic() + 60
         while item and len([*folder.iterdir()]) < 2 and time.monotonic() < until:
@@ -138,7 +137,7 @@ def meeting(folder: Path, stop: threading.Event, tell: object) -> Callable[[int]
     return run
 
 
-def test_a_node_that_comes_late_gets_work(living_head: Any, tmp_path: Path) -> None:
+def test_a_node_that_comes_late_gets_work(living_head, tmp_path):
     pool, late = RayPool(WorkConfig(workers=2, engine="ray", address=living_head.address)), list[Any]()
     for item, _ in run_items(pool, partial(meeting, tmp_path), deque(range(3)), lambda: False):
         if item == 0:
@@ -150,15 +149,13 @@ def test_a_node_that_comes_late_gets_work(living_head: Any, tmp_path: Path) -> N
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
+def silent():
     """The address of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_an_address_without_an_answer_is_named_soon(
-    silent: str, tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_without_an_answer_is_named_soon(silent, tmp_path, videos, monkeypatch):
     assert ray_pool.GREET_SECONDS <= 10
     monkeypatch.setattr(ray_pool, "GREET_SECONDS", 2.0)  # the rest of its 15 s is for a busy machine
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -170,16 +167,14 @@ def test_an_address_without_an_answer_is_named_soon(
         assert time.monotonic() - start < 15
 
 
-def test_a_ray_that_does_not_start_here_is_one_sentence(
-    tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ray_that_does_not_start_here_is_one_sentence(tmp_path, videos, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "file"))
     with pytest.raises(UsageError, match=r"^Ray did not start on this machine \(.*Not a directory.*leave --engine ray"):
         extract_flow(videos, flow_config(tmp_path / "cache", 2), "ray")
 
 
-def test_the_end_of_the_cluster_is_one_sentence(living_head: Any, tmp_path: Path) -> None:
+def test_the_end_of_the_cluster_is_one_sentence(living_head, tmp_path):
     """Its 400 films take longer than a dead head is waited for, on a fast machine too."""
     folder = moving_films(tmp_path / "in", [str(number) for number in range(40)])
     for film in [*folder.iterdir()]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from tests.helpers.extracting import extract
-from tests.helpers.object_store import Bucket
 
 pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
 
 
 @pytest.mark.slow
-def test_storage_settings_reach_ray_workers(bucket: Bucket, make_video: Callable[..., Path]) -> None:
+def test_storage_settings_reach_ray_workers(bucket, make_video):
     bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4").read_bytes())
     config = bucket.config(stages=["camera_flow"], work={"workers": 1, "engine": "ray"})
     assert extract(bucket.videos(), config).ok

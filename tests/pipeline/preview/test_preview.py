@@ -23,8 +23,7 @@ from pipeline.preview.preview_files import (
     preview_paths,
     sheet_frames,
 )
-from pipeline.run import Planner, Previews
-from pipeline.settings.config import Config
+from pipeline.run import Planner
 from tests.helpers.extracting import configured, extract, opened
 from tests.helpers.made_outputs import flow_output, pose_output
 from tests.helpers.watching import Watching
@@ -34,13 +33,13 @@ FRAMES, SIZE = 12, (64, 48)
 
 
 @pytest.fixture
-def record(make_video: Made, tmp_path: Path) -> Record:
+def record(make_video, tmp_path):
     """A small grey video of `FRAMES` frames."""
     return Record(id="folder/v.mp4", path=make_video(tmp_path / "v.mp4", FRAMES))
 
 
 @pytest.fixture
-def found() -> dict[str, StageOutput]:
+def found():
     """The drawn arrays of that video's outputs: two agents, the second detected in the first half only."""
     times = np.arange(FRAMES) / 25
     points = np.random.default_rng(0).uniform(0.2, 0.8, (FRAMES, 2, 17, 3)) * [*SIZE, 0] + [0, 0, 0.9]
@@ -59,12 +58,12 @@ def found() -> dict[str, StageOutput]:
     ("size", "drawn"),
     [((455, 256), (640, 360)), ((1080, 1920), (404, 720)), ((3840, 1080), (1280, 360)), ((101, 901), (80, 720))],
 )
-def test_sizes_are_even_and_legible(size: tuple[int, int], drawn: tuple[int, int]) -> None:
+def test_sizes_are_even_and_legible(size, drawn):
     assert drawn_size(*size) == drawn
 
 
 @pytest.mark.parametrize(("frames", "rate"), [(50, 25.0), (100, 60.0), (3, 10.0), (1, 25.0)])
-def test_film_keeps_the_pace(frames: int, rate: float) -> None:
+def test_film_keeps_the_pace(frames, rate):
     shown_rate, order = film_frames(np.arange(frames) / rate)
     assert shown_rate <= 30
     assert len(order) / shown_rate == pytest.approx(frames / rate, abs=1 / shown_rate)
@@ -73,7 +72,7 @@ def test_film_keeps_the_pace(frames: int, rate: float) -> None:
     assert order[-1] >= frames - 1 - rate / shown_rate
 
 
-def test_long_film_is_thinned_and_uneven_times_are_kept() -> None:
+def test_long_film_is_thinned_and_uneven_times_are_kept():
     rate, order = film_frames(np.arange(54_000) / 30)
     assert len(order) <= 4500
     assert len(order) / rate == pytest.approx(1800, rel=1e-3)
@@ -81,13 +80,13 @@ def test_long_film_is_thinned_and_uneven_times_are_kept() -> None:
     assert np.bincount(order).tolist() == [1, 1, 1, 12, 1]
 
 
-def test_sheet_shows_the_middle_of_every_step(found: dict[str, StageOutput]) -> None:
+def test_sheet_shows_the_middle_of_every_step(found):
     assert sheet_frames(np.arange(FRAMES) / 25, found) == [1, 5, 9]
     assert sheet_frames(np.arange(250) / 25, {}) == [12, 37, 62, 87, 112, 137, 162, 187, 212, 237]
     assert len(sheet_frames(np.arange(3600.0), {})) == 40
 
 
-def test_body_is_drawn_in_place() -> None:
+def test_body_is_drawn_in_place():
     image, nowhere = np.zeros((100, 200, 3), np.uint8), np.full(4, np.nan)
     joints = np.full((17, 3), np.nan)
     draw_body(image, 1, joints, nowhere)
@@ -100,9 +99,7 @@ def test_body_is_drawn_in_place() -> None:
 
 
 @pytest.mark.parametrize(("time", "agents"), [(0.0, {0, 1}), (10 / 25, {0})])
-def test_outputs_are_drawn_where_and_while_they_are_known(
-    found: dict[str, StageOutput], time: float, agents: set[int]
-) -> None:
+def test_outputs_are_drawn_where_and_while_they_are_known(found, time, agents):
     """The second agent is missing in the second half; arrows are green, and the masked cell below is crossed in red."""
     image = np.zeros((480, 640, 3), np.uint8)
     draw_outputs(image, {"pose": found["pose"]}, time, np.array([10.0, 10.0]))
@@ -114,9 +111,7 @@ def test_outputs_are_drawn_where_and_while_they_are_known(
     assert (red[:380].any(), red[384:].any()) == (False, True)
 
 
-def test_a_sheet_and_a_film_are_drawn_or_nothing_is_left(
-    record: Record, found: dict[str, StageOutput], make_video: Made, tmp_path: Path
-) -> None:
+def test_a_sheet_and_a_film_are_drawn_or_nothing_is_left(record, found, make_video, tmp_path):
     out, stop = tmp_path / "out", threading.Event()
     one = Record(id="one.mp4", path=make_video(tmp_path / "one.mp4", 1))
     for drawn, outputs, frames in ((record, found, FRAMES), (one, {}, 1)):
@@ -131,15 +126,13 @@ def test_a_sheet_and_a_film_are_drawn_or_nothing_is_left(
     assert list((tmp_path / "o").iterdir()) == []
 
 
-def decode_jpeg(path: Path) -> np.ndarray:
+def decode_jpeg(path):
     import cv2
 
     return cv2.imread(str(path))
 
 
-def test_a_batch_draws_new_outputs_and_names_failed_videos(
-    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_draws_new_outputs_and_names_failed_videos(record, tmp_path, monkeypatch):
     first, second = (
         configured(tmp_path / "cache", stages=["camera_flow"], camera_flow={"stride": stride}) for stride in (1, 2)
     )
@@ -149,7 +142,7 @@ def test_a_batch_draws_new_outputs_and_names_failed_videos(
     observer = Watching()
     cache = opened(first)
 
-    def draw(config: Config, count: int = 3, **options: bool) -> Previews:
+    def draw(config, count=3, **options):
         return draw_previews([*Planner(config, cache).plan_all(records[:count])], config, cache, observer, **options)
 
     drawn = draw(first)

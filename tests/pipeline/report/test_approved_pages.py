@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
@@ -21,24 +18,23 @@ from pipeline.report.page_downloads import downloads
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.approved import page_text, steady
-from tests.helpers.world import World
 
 ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 PHASES = ("run",) * 4 + ("flight",) * 3 + ("entry",) * 3
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+def sample(tmp_path_factory):
     return report_samples.report(tmp_path_factory.mktemp("sample"), 2)
 
 
-def of_results(data: ReportData, **changes: Any) -> ReportData:
+def of_results(data, **changes):
     """A page of the first video alone, with these changes of its score."""
     video = data.videos[0]
     return ReportData("t", videos=(replace(video, result=replace(video.result, **changes)),))
 
 
-def guessing(data: ReportData) -> ReportData:
+def guessing(data):
     """No number of the model is on it; the videos are in the order of the judges."""
     accuracy = Accuracy(9, 0.1, 2.0, 1.4, 4.7, False)
     flags = (Flag("bad", GUESSING, str(accuracy)),)
@@ -49,7 +45,7 @@ def guessing(data: ReportData) -> ReportData:
     return ReportData("t", videos=videos, batch=BatchSection(videos, training_scores=(1.0, 2.0)))
 
 
-def performers(_: ReportData) -> ReportData:
+def performers(_):
     """Progress of two performers; a score that is not valid and a single day do not count."""
     scores = {"anna_2026-05-31": 71.0, "anna_2026-03-01": 62.0, "ben_2026-03-01": 40.0, "ben_2026-04-01": 60.0}
     scores |= {"ben_2026-05-01": 99.0, "carl_2026-05-01": 50.0}
@@ -62,7 +58,7 @@ def performers(_: ReportData) -> ReportData:
     return ReportData("t", batch=BatchSection(tuple(rows)))
 
 
-def flags_of_every_video(_: ReportData) -> ReportData:
+def flags_of_every_video(_):
     """The flag that every video has is said once, and columns without a value are left out."""
     everywhere, one = Flag("info", "no 95 % interval", "too few"), Flag("warn", "shaking camera")
     scores = (
@@ -72,14 +68,14 @@ def flags_of_every_video(_: ReportData) -> ReportData:
     return ReportData("t", batch=BatchSection(tuple(VideoSection(score.id, score, task="10 m") for score in scores)))
 
 
-def one_failed(_: ReportData) -> ReportData:
+def one_failed(_):
     """A page of one video has no table of one row, but the failure beside it."""
     one = VideoSection("a", Score("a", score=1.0))
     failed = {"b": Failure("video", "clips", "no frame")}
     return ReportData("t", videos=(one,), batch=BatchSection((one,), failed))
 
 
-def audit(_: ReportData) -> ReportData:
+def audit(_):
     checks = (("trial on both sides", True, ""), ("group on both sides", False, "fold 1"))
     return ReportData("Audit", evaluation=EvaluationSection(leaks=(*checks, ("equal files", None, "not compared"))))
 
@@ -111,11 +107,11 @@ PAGES: dict[str, Callable[[ReportData], ReportData]] = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages(name: str, sample: ReportData, snapshot: SnapshotAssertion) -> None:
+def test_pages(name, sample, snapshot):
     assert page_text(render_report(PAGES[name](sample))) == snapshot
 
 
-def test_downloads(sample: ReportData, snapshot: SnapshotAssertion) -> None:
+def test_downloads(sample, snapshot):
     """Tables as CSV with all digits and as LaTeX, names that look like formulas, and the scores of the page."""
     rows = (
         TableRow("AIM & ours_1", (0.84321, (-0.1, 0.9))),
@@ -132,7 +128,7 @@ def test_downloads(sample: ReportData, snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.usefixtures("toy_timesteps")
-def test_a_page_of_a_trained_model(world: World, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+def test_a_page_of_a_trained_model(world, tmp_path, snapshot):
     """From videos to the page, by the command's own function."""
     from pipeline import api
 
@@ -140,5 +136,5 @@ def test_a_page_of_a_trained_model(world: World, tmp_path: Path, snapshot: Snaps
     assert page_text(page.read_text("utf-8"), trained=True) == snapshot
 
 
-def test_a_page_of_an_evaluation(world: World, snapshot: SnapshotAssertion) -> None:
+def test_a_page_of_an_evaluation(world, snapshot):
     assert page_text((world.evaluation / "report.html").read_text("utf-8"), trained=True) == snapshot

@@ -20,7 +20,7 @@ from pipeline.score.score import Score, StepScore
 
 @given(st.one_of(st.floats(), st.integers(-(10**9), 10**9)))
 @example(1.79769e308)
-def test_rounding_keeps_five_digits(value: float) -> None:
+def test_rounding_keeps_five_digits(value):
     made = chart_json.rounded(value)
     if not math.isfinite(value) or abs(value) > 1.7976e308:
         assert made is None
@@ -28,14 +28,14 @@ def test_rounding_keeps_five_digits(value: float) -> None:
         assert made == pytest.approx(value, rel=1e-4, abs=0)
 
 
-def video(**parts: object) -> d.VideoSection:
+def video(**parts):
     steps = (StepScore(0, 1, 2.0, 0.4, 0.6), StepScore(1, 2.5, 3.0, 0.5, 0.5))
     return d.VideoSection(
         "v", Score("v", score=5.0, interval80=(4.0, 6.0), steps=steps, duration=2.5, model="m"), **parts
     )  # type: ignore[arg-type]
 
 
-def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel() -> None:
+def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel():
     points = np.random.default_rng(0).uniform(0, 1, (6, 3, 17, 3)) * [640, 360, 1]
     points[3, 0, 5, 0] = np.nan
     skeleton = d.Skeleton(np.arange(6) / 25, points, (640, 360), ("a",))
@@ -48,7 +48,7 @@ def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel() -> None:
 
 @given(st.integers(1, 20_000), st.integers(0, 99))
 @settings(max_examples=20, deadline=None)
-def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count: int, seed: int) -> None:
+def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count, seed):
     values = np.random.default_rng(seed).normal(size=count)
     if count > 2:
         values[count // 2] = np.nan  # the smallest gap
@@ -64,10 +64,10 @@ def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count: int, seed:
     assert count > chart_json.MAX_POINTS or drawn == [*map(chart_json.rounded, values)]
 
 
-def test_the_camera_is_shown_where_it_moves() -> None:
+def test_the_camera_is_shown_where_it_moves():
     time = np.arange(50) / 25
 
-    def titles(*moved: np.ndarray) -> list[str]:
+    def titles(*moved):
         return [chart.title for chart in chart_json.charts(video(camera=d.CameraTrajectory(time, *moved)))]
 
     assert titles(0.3 * time, 0 * time, 1 + 0.1 * time, 2 * time) == ["Camera pan", "Camera zoom", "Camera rotation"]
@@ -75,7 +75,7 @@ def test_the_camera_is_shown_where_it_moves() -> None:
     assert titles(*4 * (time * np.nan,)) == []
 
 
-def test_a_video_lasts_until_its_last_step_curve_or_frame() -> None:
+def test_a_video_lasts_until_its_last_step_curve_or_frame():
     assert chart_json.axis_seconds(video()) == 2.5
     assert chart_json.axis_seconds(video(duration=7.0)) == 7.0
     late = d.Traces("t", "m", np.array([0.0, 9.5]), {"s": np.zeros(2)})
@@ -84,7 +84,7 @@ def test_a_video_lasts_until_its_last_step_curve_or_frame() -> None:
     assert chart_json.axis_seconds(d.VideoSection("v", Score("v"))) == 1e-3
 
 
-def test_scores_of_a_batch_are_those_of_its_videos_and_a_thinned_training_part() -> None:
+def test_scores_of_a_batch_are_those_of_its_videos_and_a_thinned_training_part():
     rows = (video(), d.VideoSection("failed", Score("failed")))
     training = (*np.random.default_rng(0).normal(size=20_000), math.nan)
     batch = chart_json.batch_payload(d.BatchSection(rows, training_scores=training))
@@ -93,13 +93,13 @@ def test_scores_of_a_batch_are_those_of_its_videos_and_a_thinned_training_part()
     assert np.quantile(batch["training"], [0, 0.5, 1]) == pytest.approx(np.nanquantile(training, [0, 0.5, 1]), abs=0.01)
 
 
-def test_the_words_of_a_command_are_quoted_here_and_not_by_the_page() -> None:
+def test_the_words_of_a_command_are_quoted_here_and_not_by_the_page():
     made = chart_json.video_payload(d.VideoSection("-Anna's dive.mp4", Score("a")))["typed"]
     assert made["program"] == PROGRAM
     assert shlex.split(made["video"]) == ["./-Anna's dive.mp4"]
 
 
-def test_a_curve_of_losses_is_thinned_and_keeps_its_values() -> None:
+def test_a_curve_of_losses_is_thinned_and_keeps_its_values():
     epoch = np.arange(1, 2001)
     curve = Losses(*map(tuple, (epoch, 1 / epoch, 0.5 / epoch, 2 / epoch)))
     rows = chart_json.evaluation_payload(d.EvaluationSection(losses=curve))["curve"]
@@ -119,7 +119,7 @@ JSON = st.recursive(
 
 @given(JSON)
 @settings(max_examples=60, deadline=None)
-def test_json_inside_a_script_ends_no_script_and_parses(value: object) -> None:
+def test_json_inside_a_script_ends_no_script_and_parses(value):
     written = text.script_json(value)
     assert not set("<>&\u2028\u2029") & set(written)
     parsed = json.loads(written)

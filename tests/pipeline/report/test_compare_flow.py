@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
-from pipeline.report import ReportData
-from pipeline.score.score import Score
 from tests.helpers import report_samples
 from tests.helpers.browsing import IN_BROWSER, IN_VIEWS, fits, shown, until_clear, until_painted, wait_for
 
@@ -24,7 +20,7 @@ LATE = [LENGTH * (k / 10) ** 1.5 for k in range(11)]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+def data(tmp_path_factory):
     """Three videos; the second one has the steps of `LATE`, the third one moves a fifth of the picture to the right."""
     made = report_samples.report(tmp_path_factory.mktemp("clips"), count=3)
     a, b, c = made.videos
@@ -34,19 +30,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
     return replace(made, videos=videos, batch=None, evaluation=None)
 
 
-def loaded(tab: Any) -> None:
+def loaded(tab):
     """Wait until both videos show a picture."""
     wait_for(tab, "[...document.querySelectorAll('#compare video')].every(v => v.readyState >= 2 && !v.seeking)")
 
 
-def both_at(tab: Any, a: float, b: float) -> None:
+def both_at(tab, a, b):
     """Wait until A and B are at these times."""
     loaded(tab)
     far = f"(video, side) => Math.abs(video.currentTime - [{a}, {b}][side]) > 0.012"
     wait_for(tab, f"![...document.querySelectorAll('#compare video')].some({far})")
 
 
-def overlays(tab: Any, least: int) -> None:
+def overlays(tab, least):
     """Wait until both overlays have more than `least` painted pixels, or none if `least` is 0."""
     for side in (0, 1):
         canvas = f"#compare .stage >> nth={side} >> canvas"
@@ -54,9 +50,7 @@ def overlays(tab: Any, least: int) -> None:
 
 
 @IN_VIEWS
-def test_two_videos_are_compared_step_by_step(
-    browser: Any, data: ReportData, tmp_path: Path, view: dict[str, Any]
-) -> None:
+def test_two_videos_are_compared_step_by_step(browser, data, tmp_path, view):
     """The same part of the same step in both, numbers of the scores that add up, and what moved differently."""
     compared = replace(data, videos=data.videos[:2], comparison=True)
     with shown(browser, tmp_path, compared, **view) as tab:
@@ -93,7 +87,7 @@ def test_two_videos_are_compared_step_by_step(
         fits(tab, view)
 
 
-def numbers_of(tab: Any, a: Score, b: Score) -> None:
+def numbers_of(tab, a, b):
     """Rows and bars are the differences of the shown scores, and the foot of the table adds up."""
     cells = "all => all.map(r => [...r.cells].map(c => c.textContent.replace('\u2212', '-')))"
     rows = tab.eval_on_selector_all("#compare tbody tr", cells)
@@ -114,7 +108,7 @@ def numbers_of(tab: Any, a: Score, b: Score) -> None:
     ]
 
 
-def test_a_report_opens_two_of_its_videos_side_by_side(browser: Any, data: ReportData, tmp_path: Path) -> None:
+def test_a_report_opens_two_of_its_videos_side_by_side(browser, data, tmp_path):
     """At the step that is shown, by keys; the best video beside one of these, and a ghost with its hips on theirs."""
     best = tuple(replace(video, beside=data.videos[2].name) for video in data.videos[:2])
     learned = replace(data.videos[2], held_out_score=61.0)
@@ -147,9 +141,7 @@ def test_a_report_opens_two_of_its_videos_side_by_side(browser: Any, data: Repor
         assert tab.inner_text("#compare [data-part=aligned]").startswith("Hips together at A 1.02 s · B 1.20 s")
 
 
-def test_what_is_said_of_pairs_that_differ_little_or_cannot_be_compared(
-    browser: Any, data: ReportData, tmp_path: Path
-) -> None:
+def test_what_is_said_of_pairs_that_differ_little_or_cannot_be_compared(browser, data, tmp_path):
     """A difference is read beside the model's error; other steps or another model give one message."""
     a, b, c = data.videos
     accuracy = Accuracy(38, 0.5, 1.0, 2.0, 2.0, True)

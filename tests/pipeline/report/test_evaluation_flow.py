@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from models.estimate import Estimate
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
@@ -15,9 +12,7 @@ pytestmark = IN_BROWSER
 
 
 @IN_VIEWS
-def test_an_evaluation_is_sorted_by_keys_and_shows_every_prediction(
-    browser: Any, tmp_path: Path, view: dict[str, Any]
-) -> None:
+def test_an_evaluation_is_sorted_by_keys_and_shows_every_prediction(browser, tmp_path, view):
     """Of 26 systems, the last but one has the highest correlation and the worst error."""
     rows = tuple(TableRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
     table = Table("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))

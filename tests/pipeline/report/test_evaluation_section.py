@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.leaks import Leak, LeakAudit, audit
 from data.splits import kfold
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
-from pipeline.evaluate.evaluation_results import EvaluationResults, Note
+from pipeline.evaluate.evaluation_results import Note
 from pipeline.report import render_report
 from pipeline.report.chart_json import evaluation_payload, leads
 from pipeline.report.evaluation_section import evaluation_page, leak_checks, section_of_evaluation
@@ -26,7 +25,7 @@ SYSTEM = "AIM (ours)"
 
 
 @pytest.fixture(scope="module")
-def evaluated() -> EvaluationResults:
+def evaluated():
     """Results on two tasks of 20 performances, one with a hostile name; our system predicts the score plus noise.
 
     A baseline is by luck nearer to the scores.
@@ -43,7 +42,7 @@ def evaluated() -> EvaluationResults:
     return replace(results, methods_text="A paragraph for a paper.")
 
 
-def test_a_bar_is_the_lead_over_one_system(evaluated: EvaluationResults) -> None:
+def test_a_bar_is_the_lead_over_one_system(evaluated):
     bars = leads(section_of_evaluation(evaluated))
     expected = {name: lead.difference.value for name, lead in evaluated.comparison.rows.items()}
     assert {bar["name"]: bar["value"] for bar in bars} == expected
@@ -53,9 +52,7 @@ def test_a_bar_is_the_lead_over_one_system(evaluated: EvaluationResults) -> None
     assert leads(section_of_evaluation(replace(evaluated, comparison=None))) == []
 
 
-def test_the_pages_of_an_evaluation_and_a_leaderboard(
-    evaluated: EvaluationResults, snapshot: SnapshotAssertion
-) -> None:
+def test_the_pages_of_an_evaluation_and_a_leaderboard(evaluated, snapshot):
     """A baseline is below every system, tasks are folded; notes come first, what made the page is last."""
     notes = (Note("caution", "--quick: no inner validation"), Note("fact", f"settings chosen: {HOSTILE}"))
     for results in (evaluated, replace(evaluated, kind="leaderboard", notes=notes)):
@@ -64,7 +61,7 @@ def test_the_pages_of_an_evaluation_and_a_leaderboard(
         assert "<script>alert(1)" not in page
 
 
-def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: EvaluationResults) -> None:
+def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated):
     data = evaluation_payload(evaluation_page(evaluated, "t").evaluation)
     shown = {row["id"]: tuple(row["predicted"].values()) for row in data["predictions"]}
     expected = {}
@@ -79,7 +76,7 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluate
     assert all(low < value < high for row in data["predictions"] for value in (row["true"], row["predicted"]["value"]))
 
 
-def test_the_audit_is_answered_question_by_question() -> None:
+def test_the_audit_is_answered_question_by_question():
     leaks = tuple(Leak(str(i), "trial", f"v{i}", (), ()) for i in range(25))
     given = LeakAudit(("trial", "group"), leaks, {}, True, ())
     checks, unchecked = leak_checks(given), leak_checks(replace(given, content_checked=False, leaks=()))

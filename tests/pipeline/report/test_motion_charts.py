@@ -13,18 +13,18 @@ TORSO = 45.0
 TIME = np.arange(60) / 25
 
 
-def pose(*people: np.ndarray) -> StageOutput:
+def pose(*people):
     """Pose outputs of (frame, 17, 2) people in pixels, all joints certain."""
     return pose_of(people, score=1.0)
 
 
-def falling(scale: float = 1.0, place: float = 0.0) -> np.ndarray:
+def falling(scale=1.0, place=0.0):
     """(frame, 17, 2) a standing person who falls."""
     fall = np.stack([np.full(60, 200.0), 60 + 80 * TIME**2], axis=1)
     return scale * (STANDING + fall[:, None]) + [place, 0]
 
 
-def test_equal_bodies_differ_by_nothing_whatever_their_size_and_place() -> None:
+def test_equal_bodies_differ_by_nothing_whatever_their_size_and_place():
     made = motion_charts.pose_difference(pose(falling(), falling(place=150)))
     assert set(made.series) == {*motion_charts.BODY_PARTS, "hips"}
     larger = motion_charts.pose_difference(pose(falling(), falling(2.0)))
@@ -32,7 +32,7 @@ def test_equal_bodies_differ_by_nothing_whatever_their_size_and_place() -> None:
         np.testing.assert_allclose(values, 0, atol=1e-9)
 
 
-def test_a_raised_arm_and_a_late_fall_are_shown_where_they_are() -> None:
+def test_a_raised_arm_and_a_late_fall_are_shown_where_they_are():
     other = falling()
     other[:, [7, 8, 9, 10]] += [0, -0.5 * TORSO]
     made = motion_charts.pose_difference(pose(falling(), other))
@@ -44,7 +44,7 @@ def test_a_raised_arm_and_a_late_fall_are_shown_where_they_are() -> None:
     np.testing.assert_allclose(apart.series["hips"][5:-5], moved[5:-5], atol=1e-6)
 
 
-def test_undetected_joints_leave_gaps_and_one_body_has_no_difference() -> None:
+def test_undetected_joints_leave_gaps_and_one_body_has_no_difference():
     points = pose(falling(), falling())
     points.arrays["keypoints"].values[20:30, 1, [13, 14, 15, 16], 2] = 0.01
     made = motion_charts.pose_difference(points)
@@ -55,7 +55,7 @@ def test_undetected_joints_leave_gaps_and_one_body_has_no_difference() -> None:
     assert motion_charts.body_speed(pose(falling() * np.nan)) is None
 
 
-def test_the_speed_of_a_part_is_relative_to_the_hips() -> None:
+def test_the_speed_of_a_part_is_relative_to_the_hips():
     waving = falling()
     waving[:, [7, 8, 9, 10], 0] += (2.0 * TORSO * TIME)[:, None]
     made = motion_charts.body_speed(pose(waving))
@@ -63,7 +63,7 @@ def test_the_speed_of_a_part_is_relative_to_the_hips() -> None:
     np.testing.assert_allclose(made.series["legs"], 0, atol=1e-6)
 
 
-def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion() -> None:
+def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion():
     rng = np.random.default_rng(0)
     ends = np.cumsum(rng.uniform(0.02, 0.06, 31))
     motion = rng.normal(size=(30, 4))
@@ -77,7 +77,7 @@ def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion() -> None:
     assert motion_charts.camera_trajectory(motion_of_camera(np.zeros((0, 4)), np.zeros((0, 2)))) is None
 
 
-def test_charts_of_tools_are_the_channels_that_were_stored() -> None:
+def test_charts_of_tools_are_the_channels_that_were_stored():
     names = ("left_speed_m_s", "left_gripper_rad", "hands_distance_m")
     master = np.random.default_rng(1).uniform(size=(60, 3))
     rows = {"master": master, "slave": 0.5 * master}
@@ -92,7 +92,7 @@ def test_charts_of_tools_are_the_channels_that_were_stored() -> None:
     assert motion_charts.tool_difference(StageOutput({"time": time})) is None
 
 
-def test_smoothing_is_the_mean_of_the_known_values() -> None:
+def test_smoothing_is_the_mean_of_the_known_values():
     values = np.random.default_rng(2).normal(size=30)
     values[[4, 5, 6, 7, 8, 9, 20]] = np.nan
     made = motion_charts.smooth(values)
@@ -101,7 +101,7 @@ def test_smoothing_is_the_mean_of_the_known_values() -> None:
         assert made[row] == pytest.approx(np.nanmean(window)) if np.isfinite(value) else np.isnan(made[row])
 
 
-def test_a_skeleton_has_the_names_of_its_people() -> None:
+def test_a_skeleton_has_the_names_of_its_people():
     for people, names in (
         ((falling(),), ("athlete",)),
         ((falling(), falling(place=150)), ("left athlete", "right athlete")),

@@ -25,28 +25,28 @@ from tests.helpers.hostile_pages import HOSTILE, hostile_report
 class Parsed(html.parser.HTMLParser):
     """Tags and attributes of a page, and its executable scripts."""
 
-    def __init__(self, page_text: str) -> None:
+    def __init__(self, page_text):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[str] = []
         self._code = False
         self.feed(page_text)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
         self._code = tag == "script" and "type" not in dict(attrs)
         if self._code:
             self.scripts.append("")
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, data):
         if self._code:
             self.scripts[-1] += data
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag):
         self._code = False
 
 
-def harmless(page_text: str) -> None:
+def harmless(page_text):
     """Assert that a page has no foreign script, no event handler, and no address that leaves the page or runs."""
     parsed = Parsed(page_text)
     scripts = [page.asset(name) for name in page.SCRIPTS]
@@ -60,7 +60,7 @@ def harmless(page_text: str) -> None:
                 assert re.match(r"#|\./|\.\./|/(?!/)|data:(image|video)/|data:,$|(https?|file)://", value), value
 
 
-def harmless_page(name: str) -> None:
+def harmless_page(name):
     made = render_report(hostile_report(name))
     harmless(made)
     assert not re.search("[\x00-\x08\x0b-\x1f\u202e\u2028]", made)
@@ -68,18 +68,18 @@ def harmless_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "\ud800"])
-def test_hostile_names_are_harmless(name: str) -> None:
+def test_hostile_names_are_harmless(name):
     """The last one is half a surrogate pair, which no file name and no UTF-8 text can hold."""
     harmless_page(name)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.text(st.characters(codec=None, categories=None), min_size=1, max_size=30))
-def test_any_text_is_harmless(name: str) -> None:
+def test_any_text_is_harmless(name):
     harmless_page(name)
 
 
-def test_a_page_needs_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_page_needs_nothing_beside_it(tmp_path):
     write_report(tmp_path / "new" / "report.html", report_samples.report(tmp_path, 2))
     made = (tmp_path / "new" / "report.html").read_text("utf-8")
     harmless(made)
@@ -89,7 +89,7 @@ def test_a_page_needs_nothing_beside_it(tmp_path: Path) -> None:
     assert len(made) < 2_000_000
 
 
-def test_the_policy_names_the_scripts_of_the_page() -> None:
+def test_the_policy_names_the_scripts_of_the_page():
     made = render_report(ReportData("empty"))
     policy = next(a["content"] for tag, a in Parsed(made).tags if a.get("http-equiv") == "Content-Security-Policy")
     assert (policy or "").startswith("default-src 'none'; script-src 'sha256-")
@@ -98,7 +98,7 @@ def test_the_policy_names_the_scripts_of_the_page() -> None:
         assert f"'sha256-{digest}'" in (policy or "")
 
 
-def test_an_interrupted_write_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_leaves_the_old_page(tmp_path, monkeypatch):
     target = tmp_path / "report.html"
     write_report(target, ReportData("old"))
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
@@ -108,14 +108,14 @@ def test_an_interrupted_write_leaves_the_old_page(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_two_videos_of_one_name_are_refused() -> None:
+def test_two_videos_of_one_name_are_refused():
     with pytest.raises(UsageError, match=r"a/b\.mp4"):
         render_report(
             ReportData("t", videos=(d.VideoSection("a/b.mp4", Score("a")), d.VideoSection("a/b.mp4", Score("b"))))
         )
 
 
-def test_the_bundled_libraries_have_the_listed_hashes() -> None:
+def test_the_bundled_libraries_have_the_listed_hashes():
     folder = Path(page.__file__).parent / "assets" / "vendor"
     listed = dict(re.findall(r"\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|", (folder / "VERSIONS.md").read_text("utf-8")))
     assert listed == {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.js")}
@@ -140,11 +140,11 @@ def test_the_bundled_libraries_have_the_listed_hashes() -> None:
         (None, None),
     ],
 )
-def test_addresses(link: str | None, expected: str | None) -> None:
+def test_addresses(link, expected):
     assert text.safe_link(link) == expected
 
 
-def test_numbers_as_people_read_them() -> None:
+def test_numbers_as_people_read_them():
     assert text.to_digits(-1.005, 1) == "\N{MINUS SIGN}1.0"
     assert text.to_digits(math.inf) == text.to_digits(None) == "–"
     assert [text.clock(t) for t in (4.08, 187.2, 3725.0, None)] == ["4.08 s", "3:07", "1:02:05", "–"]

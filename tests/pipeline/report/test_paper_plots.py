@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from data.errors import UsageError
 from models.estimate import Estimate
@@ -28,7 +24,7 @@ from matplotlib.text import Text  # noqa: E402
 PHASES = ("run",) * 4 + ("flight",) * 5 + ("entry",)
 
 
-def drawn(figure: Any) -> list[Text]:
+def drawn(figure):
     """The visible texts of a figure, without labels of ticks outside the axes."""
     texts = [text for axes in figure.axes for text in (axes.title, *axes.texts)]
     for axis in [axis for axes in figure.axes if axes.axison for axis in (axes.xaxis, axes.yaxis)]:
@@ -39,19 +35,19 @@ def drawn(figure: Any) -> list[Text]:
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+def sample(tmp_path_factory):
     """A report with four videos of two tasks, and an evaluation."""
     return report_samples.report(tmp_path_factory.mktemp("sample"), 4)
 
 
 @pytest.fixture(autouse=True)
-def style() -> Iterator[None]:
+def style():
     """Draws figures in the style of `plot_report`."""
     with mpl.rc_context(paper_plots.STYLE):  # type: ignore[arg-type, unused-ignore]
         yield
 
 
-def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample: ReportData) -> None:
+def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample):
     for name, figure in paper_plots.drawn_figures(sample):
         figure.draw_without_rendering()
         assert figure.get_figwidth() == 3.3, name
@@ -63,7 +59,7 @@ def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample: Report
             assert -1 < box.y0 < box.y1 < height + 1, (name, text.get_text())
 
 
-def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample: ReportData, tmp_path: Path) -> None:
+def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample, tmp_path):
     data = replace(sample, videos=sample.videos[:1])
     first, second = (paper_plots.plot_report(data, tmp_path / name, paper_plots.FORMATS) for name in ("a", "b"))
     names = ("steps-final_dive_01.mp4", "attention", "predictions", "leads", "curve")
@@ -78,7 +74,7 @@ def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample: ReportD
         assert a.suffix != ".svg" or b"<text" in content
 
 
-def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
+def test_colours_of_attention_hold_the_usual_range_in_training():
     steps = tuple(StepScore(i, i + 1, 1.0, 0.475, weight) for i, weight in enumerate((0.524, 0.525)))
     video = d.VideoSection("v", Score("v", steps=steps))
     assert paper_plots.attention_range([video]) == (51.5, 53.5), "noise is not drawn as large as a difference"
@@ -87,20 +83,20 @@ def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
 
 
 @pytest.mark.parametrize("name", [*HOSTILE[:4], "$\\frac{broken", "x" * 500, "/"])
-def test_hostile_names_give_harmless_files(tmp_path: Path, name: str) -> None:
+def test_hostile_names_give_harmless_files(tmp_path, name):
     written = paper_plots.plot_report(hostile_report(name), tmp_path / "out", ["png"])
     assert len(written) >= 4
     assert {path.parent for path in written} == {tmp_path / "out"}
     assert not set(tmp_path.iterdir()) - {tmp_path / "out"}
 
 
-def test_two_ids_with_one_file_name_give_two_files(tmp_path: Path) -> None:
+def test_two_ids_with_one_file_name_give_two_files(tmp_path):
     result = Score("a", steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)), duration=2.0)
     data = ReportData("t", videos=(d.VideoSection("a b", result), d.VideoSection("a_b", result)))
     assert [p.name for p in paper_plots.plot_report(data, tmp_path, ["png"])] == ["steps-a_b.png", "steps-a_b-2.png"]
 
 
-def test_wrong_formats_and_folders_are_said(tmp_path: Path) -> None:
+def test_wrong_formats_and_folders_are_said(tmp_path):
     with pytest.raises(UsageError, match="no such figure format: exe"):
         paper_plots.plot_report(ReportData("t"), tmp_path, ["exe"])
     (tmp_path / "file").write_text("")
@@ -108,7 +104,7 @@ def test_wrong_formats_and_folders_are_said(tmp_path: Path) -> None:
         paper_plots.plot_report(hostile_report("x"), tmp_path / "file" / "sub", ["png"])
 
 
-def test_the_words_of_every_figure(sample: ReportData, snapshot: SnapshotAssertion) -> None:
+def test_the_words_of_every_figure(sample, snapshot):
     """Titles, labels of axes and legends, and numbers beside marks."""
     videos = [replace(report_samples.in_phases(video, PHASES), task="") for video in sample.videos[:2]]
     tiny = (StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from data.datasets.folder import list_folder
 from data.errors import DataError
 from data.video import Record
 from pipeline.checks.accuracy import Accuracy
-from pipeline.report.page_data import VideoSection
 from pipeline.report.video_section import batch_row
 from pipeline.score.score import Score
 
 ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 
 
-def row(name: str, score: float, **options: object) -> VideoSection:
+def row(name, score, **options):
     """The row of a scored video with this file name."""
     return batch_row(Score(name, score=score, accuracy=ERROR, **options), Record(name, None))  # type: ignore[arg-type]
 
@@ -33,12 +30,12 @@ def row(name: str, score: float, **options: object) -> VideoSection:
         ("anna_03.mp4", "", ""),
     ],
 )
-def test_a_file_name_says_who_and_when(name: str, subject: str, day: str) -> None:
+def test_a_file_name_says_who_and_when(name, subject, day):
     made = row(name, 1.0)
     assert (made.subject, made.day) == (subject, day)
 
 
-def test_labels_have_a_day(tmp_path: Path) -> None:
+def test_labels_have_a_day(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"x")
     table = tmp_path / "scores.csv"
     table.write_text("video,score,subject,date\na.mp4,7,Anna,2026-05-31\n")

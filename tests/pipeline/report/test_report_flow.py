@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -42,12 +39,12 @@ ANGLE = ((0.2, 0.2), (0.5, 0.6), (0.8, 0.5))
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+def data(tmp_path_factory):
     return report_samples.report(tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture(scope="module")
-def report(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> str:
+def report(data, tmp_path_factory):
     """The address of a page with every part."""
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(path, data)
@@ -55,30 +52,30 @@ def report(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def page(browser: Any, report: str, view: dict[str, Any]) -> Iterator[Any]:
+def page(browser, report, view):
     """The page opened; a complaint of the browser or a request to the network fails the test."""
     with opened(browser, report, **view) as tab:
         yield tab
         fits(tab, view)
 
 
-def at(page: Any, seconds: float, index: int = 0) -> None:
+def at(page, seconds, index=0):
     """Wait until the video of a section is at a time."""
     wait_for(page, f"Math.abs(document.querySelector('#video-{index} video').currentTime - {seconds}) < 0.01")
 
 
-def step(page: Any, number: int) -> None:
+def step(page, number):
     page.click(f"#video-0 .step >> nth={number}")
 
 
-def curves(page: Any) -> dict[str, str]:
+def curves(page):
     """The value of each curve of the shown angle, by its name."""
     lines = page.locator("#video-0 .angles .chart:not([hidden]) .legend li").all_inner_texts()
     return dict(line.rsplit(None, 1) for line in lines)
 
 
 @IN_VIEWS
-def test_a_video_is_found_in_the_table_and_read(page: Any, view: dict[str, Any]) -> None:
+def test_a_video_is_found_in_the_table_and_read(page, view):
     column = "[...document.querySelectorAll('#scores tbody tr:not([hidden])')].map(r => r.cells[2].dataset.v)"
     for descending in (True, False):
         page.click("#scores .sort >> text=Score")
@@ -110,7 +107,7 @@ def test_a_video_is_found_in_the_table_and_read(page: Any, view: dict[str, Any])
     at(page, 2 * 1.9 / 7)
 
 
-def large_enough(page: Any) -> None:
+def large_enough(page):
     """Buttons of the player are on the screen of a phone, for thumbs."""
     for tool in page.locator("#video-0 .tools:visible > *:is(button, select):visible").all():
         place = tool.bounding_box()
@@ -119,7 +116,7 @@ def large_enough(page: Any) -> None:
 
 
 @pytest.mark.parametrize("view", [WIDE])
-def test_the_player_by_keys_and_buttons(page: Any) -> None:
+def test_the_player_by_keys_and_buttons(page):
     assert not page.evaluate("document.querySelector('#video-0 video').controls"), "one set of controls"
     page.focus("#video-0 .step >> nth=0")
     page.keyboard.press("ArrowRight")
@@ -161,7 +158,7 @@ def test_the_player_by_keys_and_buttons(page: Any) -> None:
 
 
 @IN_VIEWS
-def test_what_to_work_on_is_shown_in_the_video_and_angles_are_read_at_its_time(page: Any) -> None:
+def test_what_to_work_on_is_shown_in_the_video_and_angles_are_read_at_its_time(page):
     step(page, 1)
     at(page, STEP_S)
     page.select_option("#video-0 [data-part=angle]", label="Trunk against the vertical")
@@ -186,7 +183,7 @@ def test_what_to_work_on_is_shown_in_the_video_and_angles_are_read_at_its_time(p
     assert page.get_attribute("#video-0 [data-do=loop]", "aria-pressed") == "false"
 
 
-def places(page: Any, *points: tuple[float, float]) -> list[tuple[float, float]]:
+def places(page, *points):
     """Places of the window for shares of the first video's picture, which is scrolled into view."""
     page.locator("#video-0 .stage").scroll_into_view_if_needed()
     stage, before = box(page, "#video-0 .stage"), None
@@ -196,18 +193,18 @@ def places(page: Any, *points: tuple[float, float]) -> list[tuple[float, float]]
     return [(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"]) for x, y in points]
 
 
-def marks(page: Any) -> list[str]:
+def marks(page):
     return list(page.locator("#video-0 .marks li button:first-child").all_inner_texts())
 
 
-def reload(page: Any) -> None:
+def reload(page):
     page.reload()
     wait_for(page, "document.querySelector('#video-0 video').readyState >= 2")
     page.click("#video-0 .measure summary")
 
 
 @IN_VIEWS
-def test_an_angle_a_line_and_a_time_are_measured_and_kept(page: Any, view: dict[str, Any]) -> None:
+def test_an_angle_a_line_and_a_time_are_measured_and_kept(page, view):
     page.click("#video-0 .measure summary")
     step(page, 4)
     page.click("#video-0 [data-draw=angle]")
@@ -263,7 +260,7 @@ def test_an_angle_a_line_and_a_time_are_measured_and_kept(page: Any, view: dict[
 
 
 @pytest.mark.parametrize("view", [WIDE])
-def test_numbers_pictures_and_the_video_are_saved_from_the_page(page: Any, tmp_path: Path) -> None:
+def test_numbers_pictures_and_the_video_are_saved_from_the_page(page, tmp_path):
     name, path = saved(page, "#video-0 [data-joints]")
     with path.open() as file:
         rows = [*csv.DictReader(file)]
@@ -300,7 +297,7 @@ def test_numbers_pictures_and_the_video_are_saved_from_the_page(page: Any, tmp_p
     page.emulate_media(media="screen")
 
 
-def test_many_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
+def test_many_rows_come_in_parts(browser, tmp_path):
     rows = tuple(VideoSection(f"dive_{i:04d}.mp4", Score(f"{i}", score=float(i))) for i in range(1000))
     with shown(browser, tmp_path, ReportData("Many", batch=BatchSection(rows))) as tab:
         assert tab.eval_on_selector("#shown", "o => o.value") == "1000 videos, the first 200 shown"
@@ -313,7 +310,7 @@ def test_many_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
         assert not tab.is_visible("#more")
 
 
-def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
+def test_hostile_names_run_nothing(browser, tmp_path):
     tab, dialogs = browser.new_page(), list[str]()
     tab.on("dialog", lambda shown: (dialogs.append(shown.message), shown.dismiss()))
     for number, name in enumerate(HOSTILE):

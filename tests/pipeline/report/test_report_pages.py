@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,34 +12,34 @@ from data.errors import DataError, UsageError
 from pipeline import api
 from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
-from pipeline.report.page_data import ReportData, VideoSection
+from pipeline.report.page_data import VideoSection
 from pipeline.report.report_pages import folder_page, refuse_failed, refuse_incomparable
 from pipeline.score.score import Score, StepScore
-from pipeline.settings.config import Config, load_config
-from tests.helpers.world import FILMS, World, film
+from pipeline.settings.config import load_config
+from tests.helpers.world import FILMS, film
 
 pytestmark = pytest.mark.usefixtures("toy_timesteps")
 
 
 @pytest.fixture(autouse=True)
-def default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def default_cache(tmp_path, monkeypatch):
     """The folder `cache` of a test is its own."""
     monkeypatch.chdir(tmp_path)
 
 
-def page_of(run: Path, config: Config | None = None) -> ReportData:
+def page_of(run, config=None):
     """The page of a run's folder."""
     return folder_page(run, (), run / "report.html", 2, config or load_config(), Observer())
 
 
-def test_the_data_set_of_a_page_is_named_by_the_user(world: World, tmp_path: Path) -> None:
+def test_the_data_set_of_a_page_is_named_by_the_user(world, tmp_path):
     with pytest.raises(UsageError, match="no videos to show") as raised:
         page_of(world.copy_of_model(tmp_path))
     for fix in ("Name videos after the model", "--config PRESET --set dataset.root=FOLDER"):
         assert fix in str(raised.value)
 
 
-def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(world: World, tmp_path: Path) -> None:
+def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(world, tmp_path):
     page = page_of(world.evaluation)
     assert page.title == "Evaluation: evaluation"
     assert page.batch is None
@@ -49,7 +48,7 @@ def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(world: World, tmp
         page_of(tmp_path / "empty")
 
 
-def test_two_videos_are_one_page_with_their_numbers(world: World, tmp_path: Path) -> None:
+def test_two_videos_are_one_page_with_their_numbers(world, tmp_path):
     """By file, and one by its id in the data set of the configuration; A is the first one."""
     config = world.config(**{"dataset.root": world.new, "cache": tmp_path / "cache"})
     page = api.compare("b.mp4", str(world.new / "a.mp4"), model=world.model, config=config, out=tmp_path / "page.html")
@@ -62,7 +61,7 @@ def test_two_videos_are_one_page_with_their_numbers(world: World, tmp_path: Path
     assert written.count("data:video/mp4;base64,") == 2
 
 
-def test_a_pair_that_cannot_be_compared_is_refused_by_name(world: World, tmp_path: Path) -> None:
+def test_a_pair_that_cannot_be_compared_is_refused_by_name(world, tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     config = world.config(**{"dataset.root": world.new, "cache": tmp_path / "cache"})
     for other, said in (
@@ -78,9 +77,7 @@ def test_a_pair_that_cannot_be_compared_is_refused_by_name(world: World, tmp_pat
 
 
 @pytest.mark.parametrize("calibrated", [True, False])
-def test_training_videos_are_shown_by_their_held_out_predictions(
-    world: World, tmp_path: Path, calibrated: bool
-) -> None:
+def test_training_videos_are_shown_by_their_held_out_predictions(world, tmp_path, calibrated):
     """Or the page says that it is no test; a new video of the same name is not taken for a training video."""
     run = world.copy_of_model(tmp_path, **({} if calibrated else {"calibration": None}))
     data = page_of(run, world.config())
@@ -107,11 +104,11 @@ def test_training_videos_are_shown_by_their_held_out_predictions(
         ({"failure": Failure("video", "", "the file ends early")}, "failed: the file ends early"),
     ],
 )
-def test_scores_that_do_not_belong_together(change: dict[str, object], message: str) -> None:
+def test_scores_that_do_not_belong_together(change, message):
     a = Score("a", score=3.0, steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)), model="one")
     b = replace(a, id="b", **change)  # type: ignore[arg-type]
 
-    def refuse() -> None:
+    def refuse():
         refuse_failed(a, b)
         refuse_incomparable(VideoSection("a", a), VideoSection("b", b))
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
 from pipeline.checks.accuracy import Accuracy
 from pipeline.report import ReportData, render_report, template_values
@@ -20,7 +19,7 @@ MEAN = 2.0
 TRAINING = TrainingSteps(((MEAN, 0.5),) * 5, tuple(np.linspace(-1.0, -0.05, 20).tolist()), ((0.5, 0.6),) * 5)
 
 
-def video(*gaps: float, training: TrainingSteps | None = TRAINING, curves: tuple[Traces, ...] = ()) -> VideoSection:
+def video(*gaps, training=TRAINING, curves=()):
     """Five steps of one second, with these differences from the mean in points."""
     steps = tuple(StepScore(i, i + 1, MEAN + gap, 0.45, 0.55) for i, gap in enumerate(gaps))
     return VideoSection(
@@ -28,14 +27,14 @@ def video(*gaps: float, training: TrainingSteps | None = TRAINING, curves: tuple
     )
 
 
-def curve(raised: float, name: str = "hips", **more: object) -> Traces:
+def curve(raised, name="hips", **more):
     """A curve of 0.1 with a ripple, raised in the steps 3 and 4."""
     time = np.arange(0, 5, 0.05)
     values = 0.1 + 0.01 * np.sin(9 * time) + np.where((time >= 2) & (time < 4), raised, 0.0)
     return Traces("Difference between the two", "torso lengths", time, {name: values}, **more)  # type: ignore[arg-type]
 
 
-def accurate(shown: VideoSection, within: float) -> VideoSection:
+def accurate(shown, within):
     """The video, scored by a model with this error."""
     accuracy = Accuracy(38, 0.5, within / 2, within, within, True)
     return replace(shown, result=replace(shown.result, accuracy=accuracy))
@@ -68,18 +67,18 @@ SENTENCES = {
 }
 
 
-def test_the_sentence_above_a_video(snapshot: SnapshotAssertion) -> None:
+def test_the_sentence_above_a_video(snapshot):
     assert {name: why(shown) for name, shown in SENTENCES.items()} == snapshot
 
 
-def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_card() -> None:
+def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_card():
     assert NO_JUDGEMENT in LIMITS
     for shown in (video(0.0, 0.0, -1.2, 0.0, 0.0), video(0.1, 0.1, 0.1, 0.1, 0.1), VideoSection("v", Score("v"))):
         page = render_report(ReportData("t", videos=(shown,)))
         assert (NO_JUDGEMENT.replace("'", "&#39;") in page) == bool(shown.result.steps)
 
 
-def test_only_a_step_that_the_words_call_unusual_has_the_full_colour() -> None:
+def test_only_a_step_that_the_words_call_unusual_has_the_full_colour():
     for gap in np.arange(-1.1, 1.1, 0.05).round(2):
         shown = video(0.1, 0.0, float(gap), -0.1, 0.0)
         strongest = min(step.quality for step in template_values.drawn_steps(shown))
@@ -87,7 +86,7 @@ def test_only_a_step_that_the_words_call_unusual_has_the_full_colour() -> None:
         assert strongest == -1.0 or strongest >= -template_values.PALE
 
 
-def test_colour_and_number_are_on_one_scale() -> None:
+def test_colour_and_number_are_on_one_scale():
     """A step that is further below has never the paler colour, even where its deviation in training is larger."""
     training = replace(TRAINING, scores=((MEAN, 0.02), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5)))
     steps = template_values.drawn_steps(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
@@ -98,7 +97,7 @@ def test_colour_and_number_are_on_one_scale() -> None:
     assert steps[4].quality == template_values.PALE
 
 
-def test_attention_is_drawn_against_its_usual_range() -> None:
+def test_attention_is_drawn_against_its_usual_range():
     axis = template_values.attention_axis(video(0, 0, 0, 0, 0))
     assert (axis.low, axis.high) == pytest.approx((0.49, 0.61), abs=0.01)
     assert axis.span((0.5, 0.6)) == pytest.approx((100 / 12, 1000 / 12), abs=0.1)

@@ -5,20 +5,16 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from syrupy.assertion import SnapshotAssertion
 
-from data.store.arrays import StageOutput
 from data.video import Record
 from pipeline.checks.flag import Flag
 from pipeline.checks.flag_checks import GUESSING
 from pipeline.report import ReportData, render_report
 from pipeline.report.movement_section import gap
-from pipeline.report.page_data import VideoSection
 from pipeline.report.video_section import ModelFacts, section_of_video
 from pipeline.score.movement import Difference, TrainingVideo, better_ranges, movement, steps_of
 from pipeline.score.score import Score, StepScore
@@ -27,7 +23,7 @@ from tests.helpers.approved import page_text
 from tests.helpers.made_outputs import STANDING, pose_output
 
 
-def two_bodies() -> np.ndarray:
+def two_bodies():
     """(30, 2, 17, 3): two equal standing bodies of torso length 45, the second 100 px to the right."""
     points = np.zeros((30, 2, 17, 3))
     points[..., 2] = 0.9
@@ -36,7 +32,7 @@ def two_bodies() -> np.ndarray:
     return points
 
 
-def section(clip: Path, outputs: dict[str, StageOutput], page: Path, steps: int = 10, **options: Any) -> VideoSection:
+def section(clip, outputs, page, steps=10, **options):
     """The section of a video whose time steps last .2 s each."""
     parts = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(steps))
     record = Record(id=clip.name, path=clip)
@@ -44,7 +40,7 @@ def section(clip: Path, outputs: dict[str, StageOutput], page: Path, steps: int 
     return section_of_video(scored, record, outputs, page=page, **options)
 
 
-def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
+def test_a_section_from_a_video_and_its_outputs(tmp_path):
     clip = report_samples.dive_video(tmp_path / "videos" / "dive.mp4")
     outputs = {"pose": pose_output(report_samples.keypoints(), size=report_samples.SIZE)}
     page = tmp_path / "out" / "report.html"
@@ -59,7 +55,7 @@ def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
     assert 'data-src="../videos/dive.mp4"' in render_report(ReportData("t", videos=(linked,)))
 
 
-def test_a_damaged_video_has_a_section_without_a_player(tmp_path: Path) -> None:
+def test_a_damaged_video_has_a_section_without_a_player(tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"not a video")
     video = section(tmp_path / "broken.mp4", {"pose": pose_output(two_bodies())}, tmp_path / "r.html")
     assert (video.media, video.duration) == (None, pytest.approx(2.0))
@@ -67,13 +63,11 @@ def test_a_damaged_video_has_a_section_without_a_player(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip(tmp_path_factory):
     return report_samples.dive_video(tmp_path_factory.mktemp("clip") / "dive.mp4")
 
 
-def better_than(
-    clip: Path, change: float, count: int = 30, labelled: int = 0, flags: tuple[Flag, ...] = ()
-) -> VideoSection:
+def better_than(clip, change, count=30, labelled=0, flags=()):
     """The section of two standing bodies beside training videos whose second trunk differs by `change` degrees."""
     bounds = np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
     outputs = {"pose": pose_output(two_bodies())}
@@ -93,7 +87,7 @@ def better_than(
     return section_of_video(result, record, outputs, page=clip.parent / "page.html", facts=facts)
 
 
-def test_movement_is_compared_where_the_model_guesses_but_not_where_the_video_is_in_doubt(clip: Path) -> None:
+def test_movement_is_compared_where_the_model_guesses_but_not_where_the_video_is_in_doubt(clip):
     guesses = Flag("bad", GUESSING)
     for flags, compared in (((guesses,), True), ((guesses, Flag("bad", "wrong person probable")), False)):
         video = better_than(clip, 38.0, flags=flags)
@@ -114,7 +108,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def test_what_is_said_about_the_better_videos(clip: Path, snapshot: SnapshotAssertion) -> None:
+def test_what_is_said_about_the_better_videos(clip, snapshot):
     said = {}
     for name, case in CASES.items():
         video = better_than(clip, **case)
@@ -131,6 +125,6 @@ def test_what_is_said_about_the_better_videos(clip: Path, snapshot: SnapshotAsse
     ("value", "low", "high", "printed"),
     [(83.4, 106.6, 130.0, "24"), (140.6, 106.0, 130.4, "11"), (34.4, 36.6, 36.6, "3"), (36.6, 34.4, 34.4, "3")],
 )
-def test_a_gap_is_the_difference_of_the_printed_numbers(value: float, low: float, high: float, printed: str) -> None:
+def test_a_gap_is_the_difference_of_the_printed_numbers(value, low, high, printed):
     """83 beside 107 are 24 apart, although 83.4 and 106.6 are 23.2 apart."""
     assert gap(Difference(0, "knee", 0, 1, 0, value, low, high)) == printed

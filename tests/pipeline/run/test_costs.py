@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from data.video.video_search import find_videos
 from pipeline.cache.output_cache import Cache
 from pipeline.run.costs import ExpectedCost, StageCost, dry_run, dry_run_tables, expected_cost, format_estimate
-from pipeline.run.plan import Plan, Planner
-from pipeline.settings.config import Config, load_config, validate
+from pipeline.run.plan import Planner
+from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES
 from tests.helpers.extracting import configured, extract
 from tests.helpers.toy_stages import use_stages
@@ -22,13 +19,13 @@ REAL_STAGES = dict(STAGES)
 
 
 @pytest.fixture
-def videos(make_video: Any, tmp_path: Path) -> Path:
+def videos(make_video, tmp_path):
     for number in range(3):
         make_video(tmp_path / f"in/{number}.mp4", frames=10)
     return tmp_path / "in"
 
 
-def planned(videos: Path, config: Config, **options: Any) -> tuple[list[Plan], Cache]:
+def planned(videos, config, **options):
     """The plans with work to do, and the cache."""
     cache = Cache(config.machine.cache)
     cache.mark()
@@ -36,13 +33,13 @@ def planned(videos: Path, config: Config, **options: Any) -> tuple[list[Plan], C
     return [plan for plan in plans if plan.todo], cache
 
 
-def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Path) -> None:
+def test_a_dry_run_gives_reasons_and_changes_nothing(videos, tmp_path):
     (videos / "bad.mp4").write_text("no video")
     config = configured(tmp_path / "cache")
     extract(find_videos([videos]).records, config)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
 
-    def reasons(config: Config, **options: Any) -> dict[str, Any]:
+    def reasons(config, **options):
         plans, cache = planned(videos, config, **options)
         made = dry_run(plans, config.machine, cache)
         assert made.estimate.videos == len(plans)
@@ -59,11 +56,11 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")} == before
 
 
-def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
+def test_costs_follow_what_was_measured(videos, tmp_path):
     config = configured(tmp_path / "cache")
     plans, cache = planned(videos, config)
 
-    def cost(times: int = 0, **work: Any) -> ExpectedCost:
+    def cost(times=0, **work):
         for stage, seconds in {"brightness": 2.0, "contrast": 1.0}.items():
             for _ in range(times):
                 cache.index.add_cost(plans[0].stage(stage).kind_of_work, seconds, 10)
@@ -92,9 +89,7 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     assert titles == ["30 frames with as many workers as fit", "about 4 s for 30 frames with 2 workers"]
 
 
-def test_times_of_one_network_say_nothing_of_another(
-    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_times_of_one_network_say_nothing_of_another(videos, tmp_path, monkeypatch):
     """Keypoints of a file are read in a small part of the time in which a network detects them."""
     use_stages(monkeypatch, **REAL_STAGES)
     seconds = []
@@ -109,10 +104,10 @@ def test_times_of_one_network_say_nothing_of_another(
     assert seconds == [15, None, 15]
 
 
-def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampling_settings_change_the_estimate(videos, tmp_path, monkeypatch):
     use_stages(monkeypatch, **REAL_STAGES)
 
-    def work(**settings: Any) -> dict[str, int]:
+    def work(**settings):
         config = validate({"stages": ["clips", "pose", "camera_flow"], "cache": str(tmp_path / "cache"), **settings})
         plans, cache = planned(videos, config)
         return {name: about.work for name, about in expected_cost(plans, config.machine, cache).stages.items()}
@@ -122,6 +117,6 @@ def test_sampling_settings_change_the_estimate(videos: Path, tmp_path: Path, mon
     assert sparse == {"clips": 3 * 3 * 8, "pose": 12, "camera_flow": 9}
 
 
-def test_work_that_no_video_tells_is_not_given_as_zero() -> None:
+def test_work_that_no_video_tells_is_not_given_as_zero():
     expected = ExpectedCost(2, 0, None, 1, {"skeleton": StageCost(2, 0, "frames", None)}, "1 process")
     assert format_estimate(expected) == "2 videos: skeleton; on 1 process"

@@ -8,17 +8,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from data.errors import UsageError
 from data.store import hdf5 as store
 from data.store.atomic_writes import TEMPORARY
-from pipeline.run import Summary, decode_pass
+from pipeline.run import decode_pass
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films, outputs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,43 +26,43 @@ ADDRESS_SPACE = 1 << 30
 
 
 @pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults") / "in"
     return moving_films(folder, [f"{number % 3}/{number:02}" for number in range(6)])
 
 
 @pytest.fixture(scope="module")
-def quiet(videos: Path) -> Path:
+def quiet(videos):
     """The cache of a run that nothing disturbed."""
     extract(videos, videos.parent / "quiet")
     return videos.parent / "quiet"
 
 
-def extract(videos: Path, cache: Path, **hooks: Any) -> Summary:
+def extract(videos, cache, **hooks):
     """`extract` in this process."""
     return extract_flow(videos, flow_config(cache), **hooks)
 
 
-def command(videos: Path, cache: Path) -> list[str]:
+def command(videos, cache):
     """`extract` as a person types it."""
     program = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", str(videos), "--cache", str(cache)]
     return [*program, "--stages", STAGE, "--workers", "0"]
 
 
-def check_whole(cache: Path) -> None:
+def check_whole(cache):
     """Every output under its final name can be read whole."""
     for name in outputs(cache):
         store.read(cache / name)
 
 
-def check_equal(cache: Path, videos: Path, quiet: Path) -> None:
+def check_equal(cache, videos, quiet):
     """After one more run every output equals the quiet run's."""
     assert not extract(videos, cache).failed
     assert_equal_outputs(cache, quiet)
 
 
 @contextmanager
-def small_disk(place: Path, kilobytes: int) -> Iterator[None]:
+def small_disk(place, kilobytes):
     """A file system of that size at `place`; skips where mounting is not allowed."""
     place.mkdir(parents=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
@@ -76,12 +74,12 @@ def small_disk(place: Path, kilobytes: int) -> Iterator[None]:
         subprocess.run(["umount", str(place)], capture_output=True, check=False)
 
 
-def remount(place: Path, options: str) -> None:
+def remount(place, options):
     subprocess.run(["mount", "-o", f"remount,{options}", str(place)], capture_output=True, check=True)
 
 
 @pytest.mark.slow
-def test_two_commands_on_one_cache(videos: Path, quiet: Path, tmp_path: Path) -> None:
+def test_two_commands_on_one_cache(videos, quiet, tmp_path):
     started = [subprocess.Popen(command(videos, tmp_path / "cache")) for _ in range(2)]
     assert [process.wait(300) for process in started] == [0, 0]
     check_equal(tmp_path / "cache", videos, quiet)
@@ -89,7 +87,7 @@ def test_two_commands_on_one_cache(videos: Path, quiet: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_kills_then_the_same_cache(videos: Path, quiet: Path, tmp_path: Path) -> None:
+def test_kills_then_the_same_cache(videos, quiet, tmp_path):
     """SIGKILL at the start, and as soon as there is one more output; half of the videos are left, so it is at work."""
     cache = tmp_path / "cache"
     for count in (0, 1, 2, 3):
@@ -104,7 +102,7 @@ def test_kills_then_the_same_cache(videos: Path, quiet: Path, tmp_path: Path) ->
     check_equal(cache, videos, quiet)
 
 
-def test_a_full_disk_fails_by_name_and_mends_itself(videos: Path, quiet: Path, tmp_path: Path) -> None:
+def test_a_full_disk_fails_by_name_and_mends_itself(videos, quiet, tmp_path):
     size = sum((quiet / name).stat().st_size for name in outputs(quiet))
     with small_disk(tmp_path / "small", size // 2048):
         cache = tmp_path / "small/cache"
@@ -117,7 +115,7 @@ def test_a_full_disk_fails_by_name_and_mends_itself(videos: Path, quiet: Path, t
         check_equal(cache, videos, quiet)  # without being asked to retry
 
 
-def test_a_read_only_cache_is_still_read(videos: Path, quiet: Path, tmp_path: Path) -> None:
+def test_a_read_only_cache_is_still_read(videos, quiet, tmp_path):
     with small_disk(tmp_path / "fixed", 1 << 16):
         cache = Path(shutil.copytree(quiet, tmp_path / "fixed/cache"))
         (cache / outputs(cache)[0]).unlink()
@@ -131,14 +129,14 @@ def test_a_read_only_cache_is_still_read(videos: Path, quiet: Path, tmp_path: Pa
         remount(cache.parent, "rw")
 
 
-def test_a_place_that_cannot_hold_a_cache_is_named_before_the_work(videos: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_hold_a_cache_is_named_before_the_work(videos, tmp_path):
     (tmp_path / "a file").touch()
     for cache in (tmp_path / "a file", Path("/dev/null"), Path("/proc/cache")):
         with pytest.raises(UsageError, match=rf"{cache}: .*cannot be written"):
             extract(videos, cache, on_frames=lambda *_: pytest.fail("a video was decoded first"))
 
 
-def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:
+def test_a_clock_set_back_hides_no_change(videos, tmp_path):
     """All files seem to be from the future; a video then changes under the date and the size that it had."""
     changing, cache = Path(shutil.copytree(videos, tmp_path / "in")), tmp_path / "cache"
     extract(changing, cache)
@@ -155,7 +153,7 @@ def test_a_clock_set_back_hides_no_change(videos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
-def test_a_clock_that_jumps_all_the_time_changes_nothing(videos: Path, quiet: Path, tmp_path: Path) -> None:
+def test_a_clock_that_jumps_all_the_time_changes_nothing(videos, quiet, tmp_path):
     """Each reading of the time of day is 25 h before the one before, in all libraries; files keep their stamps."""
     options = ["-m", "--exclude-monotonic", "-f", "+0 i-90000"]
     words = ["faketime", *options, *command(videos, tmp_path / "cache")]
@@ -164,12 +162,12 @@ def test_a_clock_that_jumps_all_the_time_changes_nothing(videos: Path, quiet: Pa
     assert_equal_outputs(tmp_path / "cache", quiet)
 
 
-def test_an_input_that_changes_is_not_believed(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_that_changes_is_not_believed(videos, tmp_path, monkeypatch):
     """One video is replaced while it is read, another one between planning and reading."""
     changing, cache = Path(shutil.copytree(videos, tmp_path / "in")), tmp_path / "cache"
     paths, replaced, decode = sorted(changing.rglob("*.mp4")), list[Path](), decode_pass.decode
 
-    def change(video: Path, indices: Any) -> Iterator[Any]:
+    def change(video, indices):
         for done, frame in enumerate(decode(video, indices)):
             if done == 3 and not replaced:
                 for target in (video, next(p for p in reversed(paths) if p != video)):
@@ -191,7 +189,7 @@ def test_an_input_that_changes_is_not_believed(videos: Path, tmp_path: Path, mon
 
 
 @pytest.mark.slow
-def test_a_lack_of_memory_is_no_fault_of_a_video(videos: Path, quiet: Path, tmp_path: Path) -> None:
+def test_a_lack_of_memory_is_no_fault_of_a_video(videos, quiet, tmp_path):
     limit = (ADDRESS_SPACE, ADDRESS_SPACE)
     subprocess.run(
         command(videos, tmp_path / "cache"), capture_output=True, check=False, timeout=300,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,12 +19,12 @@ from tests.helpers.drawn_people import person, picture
 from tests.helpers.extracting import extract, opened, states
 
 
-def dive(count: int = 20) -> list[np.ndarray]:
+def dive(count=20):
     """Pictures of a drawn person who moves."""
     return [picture(person(120 + 2 * i, 110, angle=i / 20)) for i in range(count)]
 
 
-def test_the_key_is_content_order_and_rate(tmp_path: Path) -> None:
+def test_the_key_is_content_order_and_rate(tmp_path):
     values = {"cache": str(tmp_path / "cache"), "frames.fps": 25, "work.workers": 0, "stages": ["camera_flow"]}
     settings, folder = load_config(None, values), tmp_path / "in/dive"
     folder.mkdir(parents=True)
@@ -47,7 +46,7 @@ def test_the_key_is_content_order_and_rate(tmp_path: Path) -> None:
     assert len({opened(settings).fingerprint(part) for part in parts}) == 2
 
 
-def test_every_stage_counts_seconds_by_the_stated_rate(tmp_path: Path) -> None:
+def test_every_stage_counts_seconds_by_the_stated_rate(tmp_path):
     """A video that says 10 frames a second gives, with 25 stated, the outputs of one that says 25."""
     stages = ("clips", "pose", "camera_flow", "timesteps")
     made = []

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -25,13 +24,13 @@ from synthetic.tiny_jigsaws import make_jigsaws
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_shards_divide_the_videos() -> None:
+def test_shards_divide_the_videos():
     records = tuple(Record(f"{number}.mp4", None) for number in range(3))
     assert [[r.id for r in records[shard_of(f"{part}/2")]] for part in (1, 2)] == [["0.mp4", "2.mp4"], ["1.mp4"]]
     assert records[shard_of("")] == records
 
 
-def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None:
+def test_stages_that_need_a_video_are_left_out_where_no_record_has_one():
     notes: list[str] = []
     observer = Observer()
     observer.note = notes.append  # type: ignore[method-assign]
@@ -52,26 +51,24 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one() -> None
 
 
 @pytest.mark.parametrize("text", ["²/4", "١/٤", "1/", "1/4/2", "-1/4", "0/2", "3/2", "1/" + "9" * 5000])
-def test_odd_shards_are_refused(text: str) -> None:
+def test_odd_shards_are_refused(text):
     with pytest.raises(UsageError, match=r"is not of the form i/n|must be from 1 to 2"):
         shard_of(text)
 
 
 @pytest.mark.parametrize("videos", [True, False])
-def test_a_folder_of_a_data_set_is_that_data_set_in_every_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, videos: bool
-) -> None:
+def test_a_folder_of_a_data_set_is_that_data_set_in_every_command(tmp_path, monkeypatch, videos):
     """Also where it has no videos."""
     monkeypatch.chdir(tmp_path)
     make_jigsaws(Path("J"), trials=4, tasks=["Suturing", "Knot_Tying"], rows=45, videos=videos)
     options = ["--config", "jigsaws", "--set", "timesteps.scene=", "--set", "work.workers=0"]
 
-    def printed(*words: str) -> Any:
+    def printed(*words):
         done = CliRunner().invoke(app, [*words, *options, "--json"])
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
-    def rows(*words: str) -> set[tuple[str, str, str]]:
+    def rows(*words):
         return {(row["video"], row["stage"], row["state"]) for row in printed("status", *words)["rows"]}
 
     (tmp_path / "plain").mkdir()
@@ -86,7 +83,7 @@ def test_a_folder_of_a_data_set_is_that_data_set_in_every_command(
 
 
 @pytest.mark.slow
-def test_the_slurm_script_divides_the_videos(make_video: Any, tmp_path: Path) -> None:
+def test_the_slurm_script_divides_the_videos(make_video, tmp_path):
     for number in range(3):
         make_video(tmp_path / f"in/{number}.mp4", size=(128, 96), frames=3)
     (tmp_path / "config.yaml").write_text("stages: [camera_flow]\n")

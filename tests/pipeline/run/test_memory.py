@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
 from pipeline.run import decode_pass
-from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass, StageSource
+from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass
 
 FILES = StageFiles()
 
@@ -38,11 +37,11 @@ SIZE = (96, 128)
 class Alive:
     """Counts pictures that somebody still holds, and the most there were at one time."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.now = self.most = 0
         self._lock = threading.Lock()
 
-    def watch(self, image: Picture) -> Picture:
+    def watch(self, image):
         """Count `image` until nobody holds it, nor a view of it."""
         with self._lock:
             self.now += 1
@@ -50,11 +49,11 @@ class Alive:
         weakref.finalize(image, self._gone)
         return image
 
-    def _gone(self) -> None:
+    def _gone(self):
         with self._lock:
             self.now -= 1
 
-    def frames(self, wanted: Sequence[int]) -> Iterator[Frame]:
+    def frames(self, wanted):
         """Noise whose pictures are counted."""
         rng = np.random.default_rng(0)
         still = rng.integers(0, 255, (*SIZE, 3), np.uint8)
@@ -68,35 +67,35 @@ class Made:
     record, upstream = Record(id="made", path=Path("made.mp4")), dict[str, StageOutput]()
     info = VideoInfo(SIZE[1], SIZE[0])
 
-    def __init__(self, alive: Alive, length: int) -> None:
+    def __init__(self, alive, length):
         self.alive, self.times = alive, np.arange(length) / 25
 
-    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+    def frames(self, indices=None):
         """As `extractors.base.Source` says."""
         return self.alive.frames(range(len(self.times)) if indices is None else indices)
 
 
-def test_one_pass_holds_few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_pass_holds_few_frames(monkeypatch):
     alive = Alive()
     monkeypatch.setattr(decode_pass, "probe", lambda path: (Made.info, np.arange(LENGTH) / 25))
     monkeypatch.setattr(decode_pass, "decode", lambda path, wanted: alive.frames(wanted))
 
-    def fast(frames: Iterator[Frame]) -> None:
+    def fast(frames):
         for _ in frames:
             pass
 
-    def slow(frames: Iterator[Frame]) -> None:
+    def slow(frames):
         next(frames)
         threading.Event().wait(0.3)  # the decoder runs as far ahead as it may
         fast(frames)
 
-    def gives_up(frames: Iterator[Frame]) -> None:
+    def gives_up(frames):
         next(frames)
         frames.close()  # type: ignore[attr-defined]
 
     stages = (fast, slow, gives_up)
 
-    def work(number: int, source: StageSource) -> StageOutput:
+    def work(number, source):
         stages[number](source.frames(range(0, LENGTH, number + 1)))
         return StageOutput({})
 
@@ -109,9 +108,7 @@ def test_one_pass_holds_few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     assert alive.most > QUEUE_FRAMES  # the slow stage's queue did fill: the bound was put to the test
 
 
-def test_decoder_holds_few_frames(
-    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decoder_holds_few_frames(make_video, tmp_path, monkeypatch):
     alive, picture = Alive(), video_module._picture
     monkeypatch.setattr(video_module, "_picture", lambda *given: alive.watch(picture(*given)))
     assert sum(1 for _ in video_module.decode(make_video(tmp_path / "v.mp4", LENGTH))) == LENGTH
@@ -123,12 +120,12 @@ class Nobody:
 
     max_views = 4
 
-    def detect(self, image: Picture) -> Detections:
+    def detect(self, image):
         """Nobody."""
         return Detections.none()
 
 
-def test_stages_hold_few_frames() -> None:
+def test_stages_hold_few_frames():
     """Clips hold the cut pictures of one clip."""
     pose = Pose(PoseConfig(), FILES)
     pose._backend = Nobody()
@@ -160,7 +157,7 @@ print(any(int(heap[0], 16) <= place < int(heap[1], 16) for place in (first, last
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of the C library of Linux")
-def test_a_picture_has_memory_of_its_own() -> None:
+def test_a_picture_has_memory_of_its_own():
     for arguments, inside in (([], "True\n"), (["mapped"], "False\n")):
         command = [sys.executable, "-c", LARGEST_MAPPED, *arguments]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == inside

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from data.video.records import Record
@@ -17,13 +15,11 @@ pytestmark = pytest.mark.usefixtures("toy_stages")
 
 
 @pytest.fixture
-def records(make_video, tmp_path: Path) -> tuple[Record, ...]:
+def records(make_video, tmp_path):
     return find_videos([make_video(tmp_path / "a.mp4")]).records
 
 
-def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(
-    records: tuple[Record, ...], tmp_path: Path
-) -> None:
+def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(records, tmp_path):
     """A configuration wants the stages that its own need too, unless `stages` names those that are wanted."""
     config = configured(tmp_path / "cache")
     assert config.method.stages == ("contrast",)
@@ -42,7 +38,7 @@ def test_a_record_is_planned_again_by_the_outputs_that_are_there_now(
         assert plan.keys() == plan.again(cache, ["contrast"]).keys()
 
 
-def test_what_failed_before_the_run_stays_failed(records: tuple[Record, ...], tmp_path: Path) -> None:
+def test_what_failed_before_the_run_stays_failed(records, tmp_path):
     config = configured(tmp_path / "cache")
     with opened(config) as cache:
         unfilmed = Planner(config, cache).plan(Record("unfilmed", None))

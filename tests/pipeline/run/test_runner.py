@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,13 +20,12 @@ from pipeline.cache import input_hashes, readable
 from pipeline.cache.failure import Failure
 from pipeline.cache.output_cache import Cache
 from pipeline.run import decode_pass
-from pipeline.run.batch import Summary, run, run_extract
+from pipeline.run.batch import run, run_extract
 from pipeline.run.costs import expected_cost
 from pipeline.run.plan import Planner
 from pipeline.score.model_training import content_hashes
-from pipeline.settings.config import Config
 from tests.helpers.cached_outputs import output_of
-from tests.helpers.extracting import Place, configured, extract, opened, states
+from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.toy_stages import Brightness, use_stages
 from tests.helpers.watching import Watching
 
@@ -36,23 +33,21 @@ pytestmark = pytest.mark.usefixtures("toy_stages")
 
 
 @pytest.fixture
-def records(make_video: Callable[..., Path], tmp_path: Path) -> tuple[Record, ...]:
+def records(make_video, tmp_path):
     """Two videos of ten frames."""
     for name in ("a", "b"):
         make_video(tmp_path / f"in/{name}.mp4", frames=10)
     return find_videos([tmp_path / "in"]).records
 
 
-def watched(records: tuple[Record, ...], config: Config, **hooks: Any) -> Summary:
+def watched(records, config, **hooks):
     """`extract` whose observer has these hooks."""
     with opened(config) as cache:
         return run_extract(Planner(config, cache).plan_all(records), config.machine, cache, Watching(**hooks))
 
 
-def test_damage_of_the_stream_is_a_quality_value(
-    records: tuple[Record, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def damaged(path: Path) -> object:
+def test_damage_of_the_stream_is_a_quality_value(records, tmp_path, monkeypatch):
+    def damaged(path):
         info, times = probe(path)
         return (replace(info, damaged_packets=3, hidden_frames=2) if path.name == "b.mp4" else info), times
 
@@ -64,7 +59,7 @@ def test_damage_of_the_stream_is_a_quality_value(
     assert not {"damaged_packets", "hidden_frames"} & set(whole)
 
 
-def test_a_dummy_extractor_runs_through(place: Place, video: Callable[..., bytes]) -> None:
+def test_a_dummy_extractor_runs_through(place, video):
     place.put("a.mp4", video(10))
     place.put("sub/a.mp4", video(20))
     place.put("notes.txt", b"no video")
@@ -86,9 +81,7 @@ def test_a_dummy_extractor_runs_through(place: Place, video: Callable[..., bytes
     assert (again.fresh, again.results, place.copies()) == (2, [], [])
 
 
-def test_a_changed_setting_or_content_is_recomputed_and_going_back_costs_nothing(
-    place: Place, video: Callable[..., bytes]
-) -> None:
+def test_a_changed_setting_or_content_is_recomputed_and_going_back_costs_nothing(place, video):
     place.put("a.mp4", video(10))
     place.put("b.mp4", video(12))
     place.extract()
@@ -109,7 +102,7 @@ def test_a_changed_setting_or_content_is_recomputed_and_going_back_costs_nothing
     assert place.extract().fresh == 2
 
 
-def test_damaged_outputs_are_recomputed_once_they_are_read(place: Place, video: Callable[..., bytes]) -> None:
+def test_damaged_outputs_are_recomputed_once_they_are_read(place, video):
     place.put("a.mp4", video())
     key = place.extract().keys["a.mp4"]["brightness"]
     contrast, name = place.output("contrast", "a.mp4"), place.output("brightness", "a.mp4")
@@ -127,12 +120,10 @@ def test_damaged_outputs_are_recomputed_once_they_are_read(place: Place, video: 
     assert place.copies() == []
 
 
-def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(
-    records: tuple[Record, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(records, tmp_path, monkeypatch):
     assert extract(records, configured(tmp_path / "cache", stages=["brightness"])).ok
 
-    def damaged(*_: object) -> object:
+    def damaged(*_):
         raise CacheError("damaged cache file")
 
     monkeypatch.setattr(Cache, "read", damaged)
@@ -145,7 +136,7 @@ def test_an_output_that_stays_damaged_fails_the_stages_that_need_it(
     assert [line for line in observer.lines if "again" in line] == [f"a.mp4 is extracted again: {cause}"]
 
 
-def test_a_file_that_cannot_be_read_has_no_content_that_equals_another(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_has_no_content_that_equals_another(tmp_path):
     """The key says why, so that it changes with the reason; no content is compared with it."""
     config, record = configured(tmp_path / "cache"), Record("a.mp4", tmp_path / "a.mp4")
     with opened(config) as cache:
@@ -158,7 +149,7 @@ def test_a_file_that_cannot_be_read_has_no_content_that_equals_another(tmp_path:
         assert content_hashes([plan]) == frozenset()
 
 
-def test_one_bad_video_costs_one_video(place: Place, video: Callable[..., bytes]) -> None:
+def test_one_bad_video_costs_one_video(place, video):
     for name, content in (("good", video()), ("gone", video()), ("text", b"no video at all"), ("empty", b"")):
         place.put(f"{name}.mp4", content)
     records, config = place.records(), place.config()
@@ -180,9 +171,7 @@ def test_one_bad_video_costs_one_video(place: Place, video: Callable[..., bytes]
     assert len(place.extract().failed) == 1, "a mended input runs again without being asked to"
 
 
-def test_a_cache_among_the_videos_moves_with_them_and_is_no_input(
-    make_video: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_a_cache_among_the_videos_moves_with_them_and_is_no_input(make_video, tmp_path):
     make_video(tmp_path / "one/a.mp4")
     extract(find_videos([tmp_path / "one"]).records, configured(tmp_path / "one/cache"))
     make_video(tmp_path / "one/cache/preview/a.mp4.mp4")
@@ -193,9 +182,7 @@ def test_a_cache_among_the_videos_moves_with_them_and_is_no_input(
     assert extract(moved, configured(tmp_path / "two/cache")).fresh == 1
 
 
-def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(
-    records: tuple[Record, ...], tmp_path: Path
-) -> None:
+def test_an_output_that_another_process_writes_meanwhile_is_not_computed_again(records, tmp_path):
     config = configured(tmp_path / "cache")
     summary = watched(records[:1], config, on_plan=lambda *_: extract(records, config))
     assert [(result.done, set(result.skipped)) for result in summary.results] == [({}, {"brightness", "contrast"})]
@@ -207,9 +194,7 @@ class Second(Brightness):
     name = "second"
 
 
-def test_each_video_is_decoded_once_and_progress_tells_the_stages_at_work(
-    records: tuple[Record, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_video_is_decoded_once_and_progress_tells_the_stages_at_work(records, tmp_path, monkeypatch):
     toys = "tests.helpers.toy_stages:"
     second, more = "tests.pipeline.run.test_runner:Second", {"contrast": f"{toys}Contrast"}
     use_stages(monkeypatch, brightness=f"{toys}Brightness", second=second, **more)
@@ -223,7 +208,7 @@ def test_each_video_is_decoded_once_and_progress_tells_the_stages_at_work(
     assert events[-1] == ("a.mp4", 0, 0, ("contrast",))
 
 
-def test_a_plan_is_computed_with_the_settings_of_its_key(records: tuple[Record, ...], tmp_path: Path) -> None:
+def test_a_plan_is_computed_with_the_settings_of_its_key(records, tmp_path):
     configs = [configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": n}) for n in (1, 3)]
     with opened(configs[0]) as cache:
         plans = [plan for config in configs for plan in Planner(config, cache).plan_all(records[:1])]
@@ -235,7 +220,7 @@ def test_a_plan_is_computed_with_the_settings_of_its_key(records: tuple[Record, 
     assert sorted(lengths) == [4, 10]
 
 
-def test_stop_leaves_only_whole_files(records: tuple[Record, ...], tmp_path: Path) -> None:
+def test_stop_leaves_only_whole_files(records, tmp_path):
     config, stop = configured(tmp_path / "cache"), threading.Event()
     summary = watched(records, config, stop=stop, on_result=lambda *_: stop.set())
     assert (summary.cancelled, summary.ok, len(summary.results)) == (True, False, 1)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def default_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def default_cache(tmp_path, monkeypatch):
     """Run the test in a folder of its own."""
     monkeypatch.chdir(tmp_path)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.score.aligned_movement import aligned_steps
-from pipeline.score.movement import Difference, movement, movement_differences
+from pipeline.score.movement import movement, movement_differences
 from synthetic.dives import film_of, plan_dives
 from synthetic.rendering import Options
 from tests.helpers.made_outputs import pose_output
@@ -16,14 +16,14 @@ from tests.helpers.made_outputs import pose_output
 DIVES = plan_dives(3, 3)
 
 
-def track(number: int) -> np.ndarray:
+def track(number):
     """(frame, 2, 17, 3) joints of a synchronised dive, NaN under water."""
     truth = film_of(DIVES[number], Options()).truth
     seen = truth.visible[..., None]
     return np.concatenate([np.where(seen, truth.keypoints, np.nan), 0.9 * seen], axis=-1)
 
 
-def at(points: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def at(points, shares):
     """The track at other moments, given as shares of it."""
     place = shares * (len(points) - 1)
     low = np.floor(place).astype(int)
@@ -32,7 +32,7 @@ def at(points: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return np.where(part == 0, points[low], points[low] * (1 - part) + points[high] * part)
 
 
-def compared(a: np.ndarray, b: np.ndarray) -> tuple[tuple[float, float], list[Difference]]:
+def compared(a, b):
     """What the clocks say, and the differences of the ten equal steps."""
     moved = [movement(pose_output(points)) for points in (a, b)]
     edges = [np.linspace(0, len(points) / 25, 11) for points in (a, b)]
@@ -53,7 +53,7 @@ COPIES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], tuple[float, float],
 
 
 @pytest.mark.parametrize("copy", COPIES)
-def test_a_copy_differs_in_its_timing_alone(copy: str) -> None:
+def test_a_copy_differs_in_its_timing_alone(copy):
     change, timing, most = COPIES[copy]
     for number in range(len(DIVES)):
         named, found = compared(track(number), change(track(number)))
@@ -61,7 +61,7 @@ def test_a_copy_differs_in_its_timing_alone(copy: str) -> None:
         assert len(found) <= most
 
 
-def test_another_movement_differs_and_what_is_changed_is_found_at_its_place() -> None:
+def test_another_movement_differs_and_what_is_changed_is_found_at_its_place():
     assert len(compared(track(0), track(1))[1]) > 10
     bent = track(0)[3:]
     bent[40:50, 0, [15, 16], :2] = bent[40:50, 0, [11, 12], :2]  # both heels at the hips

@@ -17,13 +17,13 @@ from pipeline import api
 from pipeline.score import load_scorer
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.settings.config import load_config
-from tests.helpers.world import World, scores_of_films, toy_timesteps
+from tests.helpers.world import scores_of_films, toy_timesteps
 
 pytestmark = pytest.mark.usefixtures("toy_timesteps")
 
 
 @pytest.fixture(scope="module")
-def model(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(world, tmp_path_factory):
     """Of films whose score is half of their brightness times the difficulty."""
     folder = tmp_path_factory.mktemp("dives")
     rows = [f"{name},{score * (2 + i % 3)},{2 + i % 3}" for i, (name, score) in enumerate(scores_of_films().items())]
@@ -36,7 +36,7 @@ def model(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model"
 
 
-def test_a_score_is_the_execution_times_the_difficulty(world: World, model: Path) -> None:
+def test_a_score_is_the_execution_times_the_difficulty(world, model):
     with load_scorer(model, load_config(None, {"cache": world.cache, "work.workers": 0})) as scorer:
         alone, hard = (scorer.score(world.new / "a.mp4", difficulty=one) for one in (None, 3.0))
         calibration, labels = scorer.model.calibration, scorer.model.train_labels[:, 0]
@@ -53,7 +53,7 @@ def test_a_score_is_the_execution_times_the_difficulty(world: World, model: Path
         assert np.allclose(getattr(hard, name), np.multiply(getattr(alone, name), 3)), name
 
 
-def test_the_execution_alone_is_called_so_everywhere(world: World, model: Path, tmp_path: Path) -> None:
+def test_the_execution_alone_is_called_so_everywhere(world, model, tmp_path):
     videos = shutil.copytree(world.new, tmp_path / "videos")
     (videos / "labels.csv").write_text("video,difficulty\na.mp4,2.5\n")
     given: dict[str, Any] = {"cache": world.cache, "workers": 0}
@@ -73,7 +73,7 @@ def test_the_execution_alone_is_called_so_everywhere(world: World, model: Path, 
     assert "times the announced difficulty" in (model / "card.md").read_text()
 
 
-def test_a_wrong_difficulty_is_refused(world: World, model: Path) -> None:
+def test_a_wrong_difficulty_is_refused(world, model):
     one, all_three = world.new / "a.mp4", world.new
     refused: list[tuple[Any, Path, float, str]] = [
         (one, model, 0.0, r"the difficulty is 0\..* 3\.2"),

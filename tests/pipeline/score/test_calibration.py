@@ -14,7 +14,6 @@ from pipeline.checks.novelty import BLOCKS
 from pipeline.checks.prediction_intervals import LEVELS, binomial_range
 from pipeline.evaluate import rank_agreement
 from pipeline.report.evaluation_section import section_of_training_folds
-from pipeline.score.calibration import Calibration
 from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import model_card
 from pipeline.score.trained_model import TrainedModel
@@ -22,42 +21,41 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import AimSystem
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
 from pipeline.train import TrainingControl
-from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features, with_records
-from tests.helpers.world import TRAINED, World
+from tests.helpers.world import TRAINED
 
 RECIPE = TrainConfig(networks=2, epochs=2)
 NETWORK = AimConfig(width=4, regression_width=4)
 
 
 @pytest.fixture
-def calibration(world: World) -> Calibration:
+def calibration(world):
     """That of the planted model."""
     assert world.planted_bundle.calibration is not None
     return world.planted_bundle.calibration
 
 
 @pytest.fixture
-def new(world: World) -> FeatureSet:
+def new(world):
     """Planted performances that the model was not trained on."""
     return world.planted.take(range(TRAINED, 300))
 
 
 @pytest.fixture(scope="module")
-def quick(world: World) -> TrainedModel:
+def quick(world):
     """A network of little training on the first 24 planted performances."""
     return TrainedModel.fit(world.planted, RECIPE, NETWORK, rows=range(24))
 
 
-def grouped(features: FeatureSet, **groups: str) -> FeatureSet:
+def grouped(features, **groups):
     """The features with these groups; `{pair}` is the number of a pair of performances."""
     return with_records(
         features, lambda _, row: {"groups": {kind: name.format(pair=row // 2) for kind, name in groups.items()}}
     )
 
 
-def test_intervals_cover_new_performances(calibration: Calibration, world: World, new: FeatureSet) -> None:
+def test_intervals_cover_new_performances(calibration, world, new):
     truth = label_table(new.records)[:, 0]
     intervals = calibration.intervals(new, world.planted_bundle.predict(new).score)
     for level in LEVELS:
@@ -68,7 +66,7 @@ def test_intervals_cover_new_performances(calibration: Calibration, world: World
     assert np.all(intervals[0.95][:, 0] <= intervals[0.80][:, 0])  # type: ignore[index]
 
 
-def test_an_interval_holds_its_score(calibration: Calibration, new: FeatureSet) -> None:
+def test_an_interval_holds_its_score(calibration, new):
     """No label is negative, so no end is; where one is, ends may be."""
     far, below = np.array([1e6, -1e6]), replace(calibration, truth=calibration.truth - 1000)
     for lowest, given in ((0.0, calibration), (-np.inf, below)):
@@ -77,7 +75,7 @@ def test_an_interval_holds_its_score(calibration: Calibration, new: FeatureSet) 
             assert (ends.min() == 0) == (lowest == 0)
 
 
-def test_held_out_means_held_out(world: World, quick: TrainedModel) -> None:
+def test_held_out_means_held_out(world, quick):
     """Every fold is tested once, tied performances stay together, no fold saw its own labels, the seed draws folds."""
     tied = grouped(world.planted, trial="{pair}")
     pairs = calibrate(tied, quick, folds=3)[0]
@@ -96,7 +94,7 @@ def test_held_out_means_held_out(world: World, quick: TrainedModel) -> None:
         calibrate(grouped(world.planted, group="one"), quick, folds=3)
 
 
-def test_distances_find_what_is_unlike_whatever_the_batch(calibration: Calibration, new: FeatureSet) -> None:
+def test_distances_find_what_is_unlike_whatever_the_batch(calibration, new):
     ratios = calibration.novelty.ratios(new)
     assert np.mean(np.array([ratio for ratio, _ in ratios]) > 1) <= binomial_range(252, 1 / 49)[1] / 252
     assert ratios[:3] == [calibration.novelty.ratios(new.take([i]))[0] for i in range(3)]
@@ -113,13 +111,13 @@ def test_distances_find_what_is_unlike_whatever_the_batch(calibration: Calibrati
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_tiny_training_parts(world: World, count: int) -> None:
+def test_tiny_training_parts(world, count):
     small = TrainedModel.fit(world.planted, RECIPE, NETWORK, rows=range(count))
     intervals = calibrate(world.planted, small, folds=5)[0].intervals(world.planted.take([9]))
     assert (intervals[0.8] is None, intervals[0.95] is None) == (count < 4, True)
 
 
-def test_heads_keep_their_held_out_predictions_and_one_without_labels_has_no_accuracy() -> None:
+def test_heads_keep_their_held_out_predictions_and_one_without_labels_has_no_accuracy():
     made = made_features(24, channels=3, scene=4)
     features = with_records(made, lambda r, _: {"labels": replace(r.labels, synchronisation=None)})
     run = TrainedModel.fit(features, RECIPE, replace(NETWORK, multi_task=True))
@@ -127,9 +125,7 @@ def test_heads_keep_their_held_out_predictions_and_one_without_labels_has_no_acc
     assert {name: accuracy.performances for name, accuracy in accuracies.items()} == {"execution": 24}
 
 
-def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
-    calibration: Calibration, world: World
-) -> None:
+def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(calibration, world):
     """A group of several performances is no performance: the page ranks what the card ranks."""
     facts = replace(calibration.facts, unsplit=(*calibration.facts.unsplit, "subject"))
     users = replace(calibration, facts=facts, group=calibration.fold * 2 + np.arange(TRAINED) % 2)
@@ -141,14 +137,14 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(
     assert page.rho.interval != rank_agreement([users], "folds").interval, "folds are no users"
 
 
-def test_the_name_of_a_data_set_is_escaped_in_the_card(world: World) -> None:
+def test_the_name_of_a_data_set_is_escaped_in_the_card(world):
     bare = replace(world.planted_bundle, calibration=None, not_calibrated="too few")
     card = model_card(bare, world.planted, "made`*_", "folder")
     assert "# Model card: made\\`\\*\\_" in card
     assert "none: too few" in card
 
 
-def test_a_network_predicts_in_an_evaluation_as_in_a_model(world: World, quick: TrainedModel) -> None:
+def test_a_network_predicts_in_an_evaluation_as_in_a_model(world, quick):
     train = world.planted.take(range(24))
     evaluated = AimSystem("AIM", NETWORK, RECIPE).fit(train, None, TrainingControl())(world.planted)
     assert np.array_equal(evaluated.losses, quick.losses)
@@ -157,7 +153,7 @@ def test_a_network_predicts_in_an_evaluation_as_in_a_model(world: World, quick: 
     assert np.array_equal(evaluated.score[:, [30]], alone), "not by the other performances"
 
 
-def test_a_calibration_counts_all_tasks_as_one() -> None:
+def test_a_calibration_counts_all_tasks_as_one():
     """A task that one fold holds out whole gets predictions too."""
     features, systems = made_features(12, channels=3, scene=4), FOR_KNOWN_PEOPLE[:1]
     tasks, one_task = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,7 +24,7 @@ from tests.helpers.report_samples import keypoints
 STEPS = StageOutput({"bounds": Array(np.array([(0.0, 1.0), (1.0, 2.0)]), ("step", "edge"), "s")}, {})
 
 
-def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch):
     records = [Record("a.mp4", None, task="10 m", labels=Labels(70.0)), Record("unscored.mp4", None)]
     made: Any = {"pose": pose_output(keypoints()), "timesteps": STEPS}
     lost = (
@@ -45,13 +44,11 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch: 
     }
 
 
-def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(tmp_path, monkeypatch):
     features = made_features(12, channels=3, scene=4)
     config = validate({"train": {"networks": 1, "epochs": 3}, "model": {"width": 4, "regression_width": 4}})
 
-    def dies(*_: object, **__: object) -> None:
+    def dies(*_, **__):
         raise Cancelled
 
     with monkeypatch.context() as patch:

@@ -11,7 +11,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import create_autospec
 
 import numpy as np
@@ -24,30 +23,26 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import HASHES, model_sha256
 from pipeline.score.model_upload import README, local_model, push_model
 from pipeline.score.trained_model import TrainedModel
-from tests.helpers.object_store import Bucket
-from tests.helpers.world import World
 
 
 @pytest.fixture
-def trained_run(world: World) -> Path:
+def trained_run(world):
     """A model that was trained in folders of somebody."""
     return world.planted_model
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
 
 
-def scores_the_same(copy: Path, world: World) -> bool:
+def scores_the_same(copy, world):
     made = TrainedModel.load(copy).predict(world.planted).score
     same = np.array_equal(made, world.planted_bundle.predict(world.planted).score)
     return same and model_sha256(copy) == model_sha256(world.planted_model)
 
 
-def test_a_pushed_run_scores_the_same_and_another_one_is_not_written_over(
-    trained_run: Path, world: World, tmp_path: Path
-) -> None:
+def test_a_pushed_run_scores_the_same_and_another_one_is_not_written_over(trained_run, world, tmp_path):
     there = tmp_path / "there"
     for _ in range(2):
         push_model(trained_run, str(there))
@@ -63,7 +58,7 @@ def test_a_pushed_run_scores_the_same_and_another_one_is_not_written_over(
         push_model(tmp_path / "nothing", str(there))
 
 
-def test_a_run_on_a_store(trained_run: Path, world: World, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_on_a_store(trained_run, world, bucket, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.server)
     place = f"s3://{bucket.name}/models/dives"
     push_model(trained_run, place)
@@ -83,7 +78,7 @@ def test_a_run_on_a_store(trained_run: Path, world: World, bucket: Bucket, monke
         local_model(f"s3://{bucket.name}/models/other")
 
 
-def test_a_zip_file_and_a_folder_on_a_web_server(trained_run: Path, world: World, tmp_path: Path) -> None:
+def test_a_zip_file_and_a_folder_on_a_web_server(trained_run, world, tmp_path):
     pytest.importorskip("aiohttp")
     shutil.copytree(trained_run, tmp_path / "site/run")
     shutil.make_archive(str(tmp_path / "site/packed"), "zip", trained_run.parent, trained_run.name)
@@ -101,7 +96,7 @@ def test_a_zip_file_and_a_folder_on_a_web_server(trained_run: Path, world: World
         server.shutdown()
 
 
-def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
+def test_hostile_zip_files(trained_run, tmp_path):
     packed, table = tmp_path / "a.zip", (trained_run / HASHES).read_text()
     packed.write_bytes(b"PK no zip")
     with pytest.raises(DataError, match=r"a\.zip: damaged archive \(BadZipFile.*Download it again"):
@@ -120,7 +115,7 @@ def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("escaped"))
 
 
-def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path, tmp_path: Path) -> None:
+def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run, tmp_path):
     packed = Path(shutil.make_archive(str(tmp_path / "a"), "zip", trained_run.parent, trained_run.name))
     content, errors = packed.read_bytes(), list[DataError]()
     assert local_model(packed).exists()
@@ -142,7 +137,7 @@ def test_every_damage_of_a_zip_file_is_one_error_that_names_it(trained_run: Path
     assert not list((cache_dir() / "models").glob(".copy-*"))
 
 
-def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None:
+def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path):
     packed = tmp_path / "bomb.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(HASHES, json.dumps({"format": 1, "files": {"model.json": "0", "model.safetensors": "0"}}))
@@ -162,12 +157,12 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path: Path) -> None
     assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
 
 
-def test_a_run_on_a_hub(trained_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_on_a_hub(trained_run, monkeypatch):
     """Calls of the hub's client have its signatures; files of the hub are in memory."""
     hub, fsspec = pytest.importorskip("huggingface_hub"), pytest.importorskip("fsspec")
     files, client = fsspec.filesystem("memory"), create_autospec(hub.HfApi, instance=True)
 
-    def commit(name: str, operations: list[Any], **_: object) -> Any:
+    def commit(name, operations, **_):
         for one in operations:
             files.pipe_file(f"hf://{name}/{one.path_in_repo}", one.path_or_fileobj)
         return SimpleNamespace(commit_url=f"hub/{name}/commit/0")
@@ -186,7 +181,7 @@ def test_a_run_on_a_hub(trained_run: Path, monkeypatch: pytest.MonkeyPatch) -> N
         push_model(trained_run, "hf://user")
 
 
-def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:
+def test_the_card_is_one_that_a_hub_reads(trained_run):
     hub = pytest.importorskip("huggingface_hub")
     card = hub.ModelCard.load(trained_run / CARD)
     assert card.data.library_name == "aqa"

@@ -19,7 +19,7 @@ from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 
 
-def standing(turn: float = 0.0, agents: int = 1) -> np.ndarray:
+def standing(turn=0.0, agents=1):
     """(FRAMES, agents, 17, 3): people who stand still, turned by `turn` degrees in the picture."""
     angle = np.radians(turn)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -29,7 +29,7 @@ def standing(turn: float = 0.0, agents: int = 1) -> np.ndarray:
     return points
 
 
-def test_a_bent_knee_and_a_tilted_trunk_have_their_degrees() -> None:
+def test_a_bent_knee_and_a_tilted_trunk_have_their_degrees():
     points = standing(turn=30)
     knee, along = points[:, 0, 13, :2], points[:, 0, 11, :2] - points[:, 0, 13, :2]
     points[:, 0, 15, :2] = knee + along[:, ::-1] * [1, -1]  # the shin at right angles
@@ -42,18 +42,18 @@ def test_a_bent_knee_and_a_tilted_trunk_have_their_degrees() -> None:
     assert movement(pose_output(standing(turn=180))).angles[0]["trunk"] == pytest.approx(180, abs=1)
 
 
-def test_two_people_have_differences_and_a_distance_and_one_has_none() -> None:
+def test_two_people_have_differences_and_a_distance_and_one_has_none():
     two = movement(pose_output(standing(agents=2))).variables
     assert two.pair["knee"] == pytest.approx(0, abs=1e-6)
     assert two.pair["distance"][0] > 1
     assert not movement(pose_output(standing())).variables.pair
 
 
-def hips(*values: float) -> StepVariables:
+def hips(*values):
     return StepVariables([{"hip": values}])
 
 
-def trained(count: int, hips: float = 100.0) -> list[TrainingVideo]:
+def trained(count, hips=100.0):
     """`count` videos of two steps; the hips of number i are at `hips` + i degrees, and its score is i."""
     return [
         TrainingVideo(f"v{i}", "10 m", float(i), StepVariables([{"hip": [hips + i, float("nan")]}]))
@@ -61,7 +61,7 @@ def trained(count: int, hips: float = 100.0) -> list[TrainingVideo]:
     ]
 
 
-def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range() -> None:
+def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range():
     ranges = better_ranges(trained(30))["10 m"]
     assert (ranges.videos, ranges.better, ranges.best, ranges.best_score) == (30, 10, "v29", 29.0)
     assert ranges.limits.people[0]["hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
@@ -73,20 +73,20 @@ def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_ran
     assert better_ranges(trained(10))["10 m"].better == 5
 
 
-def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_numbers() -> None:
+def test_neighbouring_steps_are_one_difference_and_the_furthest_gives_its_numbers():
     limits = StepLimits([{"hip": [(100.0, 120.0)] * 4}])
     found = movement_differences(hips(80.0, 60.0, 150.0, 110.0), limits)
     assert [(d.first, d.last, d.furthest, d.value) for d in found] == [(0, 1, 1, 60.0), (2, 2, 2, 150.0)]
 
 
-def test_a_step_has_the_mean_of_its_frames() -> None:
+def test_a_step_has_the_mean_of_its_frames():
     moved = movement(pose_output(standing(turn=30)))
     steps = steps_of(moved, np.array([(0.0, 1.0), (1.0, 2.0), (9.0, 10.0)]))
     assert steps.people[0]["trunk"][:2] == pytest.approx([30, 30], abs=2)
     assert np.isnan(steps.people[0]["trunk"][2])
 
 
-def simulated(random: np.random.Generator) -> StepVariables:
+def simulated(random):
     """Variables of one body in ten steps, each a random walk back to its own mean, four times the least difference."""
     made = {}
     for name, variable in VARIABLES.items():
@@ -97,7 +97,7 @@ def simulated(random: np.random.Generator) -> StepVariables:
     return StepVariables([made])
 
 
-def counted(variables: StepVariables, limits: StepLimits) -> int:
+def counted(variables, limits):
     """Number of runs of steps that are outside the limits on one side, counted without the code that it checks."""
     runs = 0
     for name, values in variables.people[0].items():
@@ -109,7 +109,7 @@ def counted(variables: StepVariables, limits: StepLimits) -> int:
 
 
 @pytest.mark.parametrize("videos", [10, 27, 30, 60, 200])
-def test_the_typical_number_of_differences_is_that_of_new_videos(videos: int) -> None:
+def test_the_typical_number_of_differences_is_that_of_new_videos(videos):
     random, typical, true = np.random.default_rng(videos), [], []
     for _ in range(min(25, 1200 // videos)):
         group = [TrainingVideo(str(label), "t", float(label), simulated(random)) for label in range(videos)]

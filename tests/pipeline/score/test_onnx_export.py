@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from pipeline.score import onnx_export
 from pipeline.score.onnx_export import TOLERANCE, export_onnx
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features, with_records
 
 pytest.importorskip("onnxscript")
@@ -33,7 +31,7 @@ MODELS: dict[str, tuple[AimConfig, dict[str, Any], tuple[str, ...]]] = {
 """Network, sizes of the features, and labels that are missing."""
 
 
-def trained(folder: Path, name: str) -> FeatureSet:
+def trained(folder, name):
     """Train the model `name` into `folder`; returns features far from zero, where single precision is weak."""
     model, sizes, missing = MODELS[name]
     made = made_features(12, channels=5, **{"scene": 6, **sizes})
@@ -45,7 +43,7 @@ def trained(folder: Path, name: str) -> FeatureSet:
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-def test_parity_with_torch(name: str, tmp_path: Path) -> None:
+def test_parity_with_torch(name, tmp_path):
     features = trained(tmp_path / "run", name)
     done = export_onnx(tmp_path / "run", tmp_path / "out/model.onnx")
     assert done.difference <= TOLERANCE
@@ -65,7 +63,7 @@ def test_parity_with_torch(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(outputs["members"], truth.members[:, rows], rtol=1e-5, atol=1e-5)
 
 
-def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
     trained(tmp_path / "run", "scene only")
     right = onnx_export._scale
     monkeypatch.setattr(onnx_export, "_scale", lambda normaliser, column: (right(normaliser, column)[0] * 1.001, 0.0))
@@ -74,7 +72,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "model.onnx").exists()
 
 
-def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named(tmp_path, monkeypatch):
     trained(tmp_path / "run", "scene only")
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(UsageError, match=r"onnxscript is not installed\. Type: python -m pip install .*\[export\]"):

@@ -11,22 +11,18 @@ import os
 import platform
 import shutil
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from syrupy.assertion import SnapshotAssertion
 from typer.testing import CliRunner
 
 from data.errors import CacheError, DataError, UsageError, WorkerLost
-from data.video.records import Record
 from data.video.video_search import find_videos
 from extractors.base import setting
 from extractors.timesteps.stage import TimestepsConfig
@@ -37,39 +33,37 @@ from pipeline.folds.combination import NETWORK
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.report import ReportData, ScoredVideos, write_scores_page
-from pipeline.run import STOPPED, Plan
-from pipeline.score.calibration import Calibration
+from pipeline.run import STOPPED
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import FILES, HASHES, model_sha256
 from pipeline.score.score import Score
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
 from pipeline.score.scorer import Scorer, load_scorer, percentile
-from pipeline.score.trained_model import ModelScores, TrainedModel
+from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.method import Method, SplitConfig
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.approved import document_text, steady
 from tests.helpers.cached_outputs import damage
 from tests.helpers.extracting import cached_in
 from tests.helpers.toy_timesteps import ToyTimesteps
 from tests.helpers.watching import Watching
-from tests.helpers.world import FILMS, World, film
+from tests.helpers.world import FILMS, film
 
 pytestmark = pytest.mark.usefixtures("toy_timesteps")
 
 
 @pytest.fixture
-def scorer(world: World) -> Iterator[Scorer]:
+def scorer(world):
     """Scores with the model; its cache, in the folder of the test, is empty."""
     with load_scorer(world.model) as opened:
         yield opened
 
 
 @pytest.fixture
-def films(world: World) -> tuple[Record, ...]:
+def films(world):
     return find_videos([world.new]).records
 
 
-def changed(scorer: Scorer, **parts: Any) -> Calibration:
+def changed(scorer, **parts):
     """Let the scorer's model have other parts in its calibration; returns what it had."""
     calibration = scorer.model.calibration
     assert calibration is not None
@@ -77,12 +71,12 @@ def changed(scorer: Scorer, **parts: Any) -> Calibration:
     return calibration
 
 
-def page_of(scorer: Scorer, rows: Sequence[Score], films: Sequence[Record], **names: str) -> str:
+def page_of(scorer, rows, films, **names):
     write_scores_page(Path("page.html"), ScoredVideos(scorer, list(rows), tuple(films), names), ReportData("t"))
     return unescape(Path("page.html").read_text("utf-8"))
 
 
-def test_tables_documents_and_the_card_of_a_trained_model(world: World, snapshot: SnapshotAssertion) -> None:
+def test_tables_documents_and_the_card_of_a_trained_model(world, snapshot):
     rows = [*world.scores, Score("x", failure=Failure("video", "", "no frame"))]
     assert steady(csv_text(rows), trained=True) == snapshot(name="CSV")
     assert document_text(scores_as_json(rows[2:]), trained=True) == snapshot(name="JSON")
@@ -92,7 +86,7 @@ def test_tables_documents_and_the_card_of_a_trained_model(world: World, snapshot
     assert steady((world.model / CARD).read_text("utf-8"), trained=True) == snapshot(name="card")
 
 
-def test_a_score_is_the_sum_of_its_parts_and_inside_its_intervals(world: World) -> None:
+def test_a_score_is_the_sum_of_its_parts_and_inside_its_intervals(world):
     low = float(world.bundle.normaliser.score_range[0, 0])
     for row, entry in zip(world.scores, scores_as_json(world.scores), strict=True):
         assert row.score == pytest.approx(low + sum(step.score for step in row.steps) + (row.other_share or 0))
@@ -106,7 +100,7 @@ def test_a_score_is_the_sum_of_its_parts_and_inside_its_intervals(world: World) 
     assert darkest < dark < bright
 
 
-def test_only_the_networks_part_of_a_score_has_steps(scorer: Scorer, films: tuple[Record, ...]) -> None:
+def test_only_the_networks_part_of_a_score_has_steps(scorer, films):
     combination = scorer.model.combination
     for used in (combination.names[1:], combination.names):
         scorer.model = replace(scorer.model, combination=replace(combination, used=used))
@@ -116,9 +110,7 @@ def test_only_the_networks_part_of_a_score_has_steps(scorer: Scorer, films: tupl
             assert (row.other_share is not None) == shares
 
 
-def test_the_same_video_gives_the_same_bytes_in_company_alone_and_elsewhere(
-    world: World, films: tuple[Record, ...], tmp_path: Path
-) -> None:
+def test_the_same_video_gives_the_same_bytes_in_company_alone_and_elsewhere(world, films, tmp_path):
     user, moved, copies = cached_in(tmp_path / "one"), world.copy_of_model(tmp_path), tmp_path / "new"
     shutil.copytree(world.new, copies)
     together, again = (load_scorer(world.model, user).score_records(films) for _ in range(2))
@@ -132,7 +124,7 @@ def test_the_same_video_gives_the_same_bytes_in_company_alone_and_elsewhere(
     assert model_sha256(moved) != digest
 
 
-def test_damage_is_computed_again_when_it_is_read(world: World, films: tuple[Record, ...], tmp_path: Path) -> None:
+def test_damage_is_computed_again_when_it_is_read(world, films, tmp_path):
     before = load_scorer(world.model, cached_in(tmp_path)).score_records(films)
     scorer, observer = load_scorer(world.model, cached_in(tmp_path)), Watching()
     damage(scorer.cache.root, "timesteps", "b.mp4")
@@ -144,14 +136,14 @@ def test_damage_is_computed_again_when_it_is_read(world: World, films: tuple[Rec
     damage(scorer.cache.root, "timesteps", "a.mp4")
     assert len(gather_features(films, scorer.config, scorer.cache, Observer())) == len(films)
 
-    def damaged(*_: object) -> Any:
+    def damaged(*_):
         raise CacheError("damaged cache file")
 
     scorer.cache.read = damaged  # type: ignore[method-assign]
     assert "damaged cache file" in str(scorer.score(films[0].path).failure), "always damaged"
 
 
-def test_a_kept_failure_is_tried_again(scorer: Scorer, films: tuple[Record, ...]) -> None:
+def test_a_kept_failure_is_tried_again(scorer, films):
     """A crash of the decoder, which another version of it may not have."""
     planned = scorer.planner.plan(films[0]).stages[-1]
     scorer.cache.keep_failure(planned.parts, films[0], Failure("crashed", planned.name, "killed by SIGSEGV"))
@@ -176,9 +168,7 @@ class LaterMethod(Method):
     split: LaterSplit = LaterSplit()
 
 
-def test_a_new_setting_with_a_default_leaves_a_trained_model_as_it_is(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_setting_with_a_default_leaves_a_trained_model_as_it_is(world, tmp_path, monkeypatch):
     video, user = world.new / "a.mp4", cached_in(tmp_path)
     before = load_scorer(world.model, user).score(video)
     monkeypatch.setattr(ToyTimesteps, "Config", LaterTimesteps)
@@ -189,9 +179,7 @@ def test_a_new_setting_with_a_default_leaves_a_trained_model_as_it_is(
     assert after.planner.plan(find_videos([video]).records[0]).todo == ()
 
 
-def test_other_features_are_refused_with_what_to_type(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_features_are_refused_with_what_to_type(world, tmp_path, monkeypatch):
     described = json.loads((world.model / "model.json").read_text())["settings"]
     described["timesteps"]["identity"]["weights"] = "ab" * 32
     with pytest.raises(UsageError, match=r'identity.weights: "abab.* --set timesteps.weights_file=FILE$'):
@@ -201,10 +189,10 @@ def test_other_features_are_refused_with_what_to_type(
         load_scorer(world.model)
 
 
-def test_what_is_said_of_a_video_and_of_its_score(world: World, tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+def test_what_is_said_of_a_video_and_of_its_score(world, tmp_path, snapshot):
     """A training video is known whatever its name; intervals need independent performances."""
 
-    def guess(scorer: Scorer) -> None:
+    def guess(scorer):
         predicted = changed(scorer).predicted
         changed(scorer, predicted=2 * predicted.mean() - predicted)
 
@@ -224,12 +212,10 @@ def test_what_is_said_of_a_video_and_of_its_score(world: World, tmp_path: Path, 
     assert "training videos" not in of_a_pack.score(videos["a training video"]).checked
 
 
-def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_than_guessing(
-    scorer: Scorer, films: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_than_guessing(scorer, films, monkeypatch):
     predict = TrainedModel.predict
 
-    def with_execution(model: TrainedModel, features: FeatureSet) -> ModelScores:
+    def with_execution(model, features):
         made = predict(model, features)
         return replace(made, execution=made.score / 10)
 
@@ -245,7 +231,7 @@ def test_execution_has_its_own_accuracy_and_is_hidden_where_that_is_no_better_th
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_damaged_model_is_refused_by_the_name_of_its_file(world: World, tmp_path: Path, name: str) -> None:
+def test_a_damaged_model_is_refused_by_the_name_of_its_file(world, tmp_path, name):
     run = world.copy_of_model(tmp_path)
     content = bytearray((run / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -258,7 +244,7 @@ def test_a_damaged_model_is_refused_by_the_name_of_its_file(world: World, tmp_pa
         load_scorer(run)
 
 
-def test_a_model_of_other_values_is_refused(world: World, tmp_path: Path) -> None:
+def test_a_model_of_other_values_is_refused(world, tmp_path):
     whole = load_file(world.model / "model.safetensors")
     tensors = {k: torch.full_like(v, math.nan) if k.startswith("state.regression") else v for k, v in whole.items()}
     for changes, said in (
@@ -273,7 +259,7 @@ def test_a_model_of_other_values_is_refused(world: World, tmp_path: Path) -> Non
         load_scorer(run)
 
 
-def test_a_bad_video_beside_a_good_one_and_what_no_page_says(world: World, scorer: Scorer, tmp_path: Path) -> None:
+def test_a_bad_video_beside_a_good_one_and_what_no_page_says(world, scorer, tmp_path):
     film(tmp_path / "in/good.mp4", 90)
     (tmp_path / "in/bad.mp4").write_text("no video")
     records = find_videos([tmp_path / "in"]).records
@@ -289,10 +275,8 @@ def test_a_bad_video_beside_a_good_one_and_what_no_page_says(world: World, score
     assert [word for word in private if word in page] == []
 
 
-def test_every_text_says_what_to_do_about_a_lost_worker(
-    scorer: Scorer, films: tuple[Record, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def lose(_: object, __: object, plans: deque[Plan], ___: object, lost: Any, ____: object) -> Iterator[Any]:
+def test_every_text_says_what_to_do_about_a_lost_worker(scorer, films, monkeypatch):
+    def lose(_, __, plans, ___, lost, ____):
         while plans:
             yield (plan := plans.popleft()), lost(plan, WorkerLost("the worker ended", "killed"))
 
@@ -305,9 +289,7 @@ def test_every_text_says_what_to_do_about_a_lost_worker(
     assert said in page_of(scorer, rows, films[:1])
 
 
-def test_a_scorer_of_a_chosen_person_is_of_the_loaded_model(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scorer_of_a_chosen_person_is_of_the_loaded_model(world, tmp_path, monkeypatch):
     run = world.copy_of_model(tmp_path)
     with load_scorer(run) as scorer:
         (run / "model.json").unlink()  # as while it is trained again
@@ -316,7 +298,7 @@ def test_a_scorer_of_a_chosen_person_is_of_the_loaded_model(
 
 
 @pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
-def test_hostile_names_are_text(name: str) -> None:
+def test_hostile_names_are_text(name):
     row = Score(name, path=Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
     (line,) = csv.DictReader(io.StringIO(csv_text([row])))
     assert line["video"][:1] not in ("=", "@", "+", "-")
@@ -326,12 +308,12 @@ def test_hostile_names_are_text(name: str) -> None:
 
 
 @pytest.mark.parametrize(("score", "expected"), [(0.5, 0), (2, 37.5), (3, 75), (9, 100)])
-def test_percentile(score: float, expected: float) -> None:
+def test_percentile(score, expected):
     assert percentile(np.array([1.0, 2, 3, 3, np.nan]), score) == pytest.approx(expected)
     assert percentile(np.array([np.nan]), score) is None
 
 
-def test_a_stopped_scoring_keeps_what_is_there(world: World, tmp_path: Path) -> None:
+def test_a_stopped_scoring_keeps_what_is_there(world, tmp_path):
     """After Ctrl-C videos with fresh outputs have a score; those with stale or missing ones are not extracted."""
     videos = [Path(shutil.copy(world.new / f"{name}.mp4", tmp_path / f"{name}.mp4")) for name in "abc"]
     scorer = load_scorer(world.model, cached_in(tmp_path / "cache"))
@@ -345,9 +327,7 @@ def test_a_stopped_scoring_keeps_what_is_there(world: World, tmp_path: Path) -> 
     assert [row.score for row in scorer.score_records(records, Watching(stop=stop))] == [None] * 3
 
 
-def test_the_command_fails_where_a_video_has_no_score(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_fails_where_a_video_has_no_score(world, tmp_path, monkeypatch):
     handler = "pipeline.cli.terminal.stop_on_interrupt"
     monkeypatch.setattr(handler, lambda *_: threading.Event())  # leave pytest's Ctrl-C alone
     (tmp_path / "bad.mp4").write_text("no video")

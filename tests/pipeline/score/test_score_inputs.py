@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,14 @@ score = partial(api.score, workers=0)
 LACKS = "no kinematics file; this model reads video and kinematics. Name it with --kinematics FILE"
 
 
-def settings_of(root: Path, cache: Path, **more: Any) -> dict[str, Any]:
+def settings_of(root, cache, **more):
     """Settings of a short training on kinematics."""
     settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "cache": cache}
     network = {"model.width": 4, "combined": False}
     return {**settings, **network, "work.workers": 0, "train": {"networks": 1, "epochs": 1}, **more}
 
 
-def trained(folder: Path, **timesteps: Any) -> Path:
+def trained(folder, **timesteps):
     root = make_jigsaws(folder / "JIGSAWS", trials=4, tasks=["Suturing"], rows=30)
     more = {
         "dataset.tasks": ["Suturing"],
@@ -48,19 +47,19 @@ def trained(folder: Path, **timesteps: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def surgery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def surgery(tmp_path_factory):
     """A run that reads video and kinematics."""
     return trained(tmp_path_factory.mktemp("both"), secondary=["camera_flow"])
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tools(tmp_path_factory):
     """A run that reads kinematics alone."""
     return trained(tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def new(tmp_path_factory):
     """New trials without a meta file; one lacks its kinematics, one its second view."""
     root = make_jigsaws(tmp_path_factory.mktemp("new") / "NEW", trials=3, tasks=["Suturing"], rows=45, seed=5)
     (root / "Suturing/meta_file_Suturing.txt").unlink()
@@ -70,11 +69,11 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def by_name(rows: Any) -> dict[str, float | None]:
+def by_name(rows):
     return {Path(row.id).name: row.score for row in rows}
 
 
-def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp_path: Path) -> None:
+def test_every_way_to_name_a_trial_gives_its_score(surgery, new, tmp_path):
     notes = Watching()
     rows = score(model=surgery, config="jigsaws", overrides={"dataset.root": new}, observer=notes)
     first, second, third = sorted({Path(row.id).stem.rpartition("_")[0] for row in rows})
@@ -103,9 +102,7 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
 
 
 @pytest.mark.parametrize(("damaged", "why"), [(False, "(it was removed meanwhile)"), (True, "(damaged cache file")])
-def test_flags_need_the_quality_of_outputs_that_are_gone(
-    tools: Path, new: Path, tmp_path: Path, damaged: bool, why: str
-) -> None:
+def test_flags_need_the_quality_of_outputs_that_are_gone(tools, new, tmp_path, damaged, why):
     """Fresh time steps give a score; that of a stage whose output is gone, a copied cache no longer knows."""
     cache = tmp_path / "cache"
     first = score(new, model=tools, cache=cache)
@@ -121,7 +118,7 @@ def test_flags_need_the_quality_of_outputs_that_are_gone(
     assert all(output.exists() for output in outputs)
 
 
-def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: Path) -> None:
+def test_a_model_of_kinematics_needs_no_video(tools, new, tmp_path):
     only = shutil.copytree(new, tmp_path / "only", ignore=shutil.ignore_patterns("video"))
     rows = score(only, model=tools)
     assert len(rows) == 2
@@ -136,7 +133,7 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
     assert rows[0].id in page.read_text("utf-8")
 
 
-def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery: Path, new: Path) -> None:
+def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery, new):
     kinematics = sorted((new / "Suturing/kinematics/AllGestures").iterdir())[0]
     (row,) = score(kinematics=kinematics, model=surgery)
     assert str(row.failure).startswith("no video file; this model reads video and kinematics. Name the video")
@@ -158,7 +155,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("given", "said"), WRONG)
-def test_wrong_use_is_refused_before_anything_runs(tools: Path, new: Path, given: dict[str, Any], said: str) -> None:
+def test_wrong_use_is_refused_before_anything_runs(tools, new, given, said):
     texts = sorted((new / "Suturing/kinematics/AllGestures").iterdir())
     video = new / f"Suturing/video/{texts[0].stem}_capture1.avi"
     names = {"new": new, "video": video, "text": texts[0], "other": texts[1]}
@@ -171,7 +168,7 @@ def test_wrong_use_is_refused_before_anything_runs(tools: Path, new: Path, given
     assert said in str(caught.value)
 
 
-def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path) -> None:
+def test_bad_training_data_is_seen_before_training(surgery, tmp_path):
     root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy", ignore=shutil.ignore_patterns("video")))
     short = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
     short.write_text("".join(short.read_text().splitlines(keepends=True)[:8]))
@@ -190,15 +187,13 @@ def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path
     assert train(**training, strict=True).calibration is None
 
 
-def test_new_files_do_not_get_the_rate_that_was_stated_in_training(
-    surgery: Path, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_files_do_not_get_the_rate_that_was_stated_in_training(surgery, new, tmp_path, monkeypatch):
     model, rates = Path(shutil.copytree(surgery, tmp_path / "model")), list[set[float]]()
     stored = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**stored, "frames": {"fps": 12}}))
     cover(model)
 
-    def taken(_: Scorer, records: Any, observer: Any = None) -> list[Score]:
+    def taken(_, records, observer=None):
         rates.append({record.rate for record in records})
         return [Score("x")]
 
@@ -212,9 +207,7 @@ def test_new_files_do_not_get_the_rate_that_was_stated_in_training(
     assert rates == [{0.0}, {0.0}, {25.0}, {0.0}]
 
 
-def test_a_model_of_phases_refuses_videos_without_them(
-    tmp_path: Path, toy_timesteps: None, make_video: Callable[..., Path]
-) -> None:
+def test_a_model_of_phases_refuses_videos_without_them(tmp_path, toy_timesteps, make_video):
     run, new = tmp_path / "run", make_video(tmp_path / "new.mp4")
     sets = {"dataset.root": make_finediving(tmp_path / "set", count=8, frames=8), "stages": ["timesteps"]}
     sets |= {"timesteps.bounds": ["take-off", "flight", "entry"], "timesteps.steps": 6, "cache": tmp_path / "cache"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from pipeline.score.score_tables import scores_as_json
 from tests.helpers.approved import page_text
 
 
-def write_features(folder: Path, names: list[str], seed: int) -> None:
+def write_features(folder, names, seed):
     """(6, 4) features by name, whose first column carries the number at the end of the name."""
     folder.mkdir()
     rng = np.random.default_rng(seed)
@@ -25,7 +24,7 @@ def write_features(folder: Path, names: list[str], seed: int) -> None:
         np.save(folder / f"{name}.npy", rows)
 
 
-def test_features_without_a_rate_are_trained_scored_and_shown(tmp_path: Path) -> None:
+def test_features_without_a_rate_are_trained_scored_and_shown(tmp_path):
     """One training performance and one new one; unknown times are not shown."""
     names = [f"v{number}" for number in range(12)]
     write_features(tmp_path / "features", names, 0)
@@ -50,7 +49,7 @@ def test_features_without_a_rate_are_trained_scored_and_shown(tmp_path: Path) ->
     assert "seconds, score" not in shown
 
 
-def test_a_folder_of_features_as_an_input_names_the_option(tmp_path: Path) -> None:
+def test_a_folder_of_features_as_an_input_names_the_option(tmp_path):
     write_features(tmp_path / "features", ["v1"], 0)
     with pytest.raises(UsageError) as caught:
         extract([tmp_path / "features"], overrides={"cache": tmp_path / "cache", "work.workers": 0})

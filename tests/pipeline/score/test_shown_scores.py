@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from syrupy.assertion import SnapshotAssertion
 
 from data.errors import significant
 from pipeline.cache.failure import Failure
@@ -40,7 +39,7 @@ scores = st.builds(
 
 
 @given(scores, st.integers(0, 9))
-def test_the_parts_sum_to_the_score_as_shown(row: Score, decimals: int) -> None:
+def test_the_parts_sum_to_the_score_as_shown(row, decimals):
     parts = ScoreParts.of(row, decimals)
     assert parts.constant + sum(parts.steps) + (parts.other or 0) == parts.total
     assert str(parts.total) == f"{Decimal(f'{row.score:.{decimals}f}') + 0}"
@@ -53,7 +52,7 @@ def test_the_parts_sum_to_the_score_as_shown(row: Score, decimals: int) -> None:
 
 
 @given(scores)
-def test_csv_and_json_add_up(row: Score) -> None:
+def test_csv_and_json_add_up(row):
     (line,) = csv.DictReader(io.StringIO(csv_text([row])))
     names = ["constant", *(name for name in line if name.startswith("step_")), "other_share"]
     assert sum(Decimal(line[name] or "0") for name in names) == Decimal(line["score"])
@@ -64,7 +63,7 @@ def test_csv_and_json_add_up(row: Score) -> None:
 
 
 @pytest.mark.parametrize("other", [None, -2.125])
-def test_the_page_shows_the_sum(other: float | None) -> None:
+def test_the_page_shows_the_sum(other):
     row = Score("v", score=15.875, other_share=other, steps=tuple(StepScore(i, i + 1, 0.4535) for i in range(10)))
     page = render_report(ReportData("t", videos=(VideoSection("v", row),))).replace("\N{MINUS SIGN} ", "-")
     line = re.sub("</?b>", "", page.split('<p class="sum">')[1].split("</p>")[0].replace("+ ", "+"))
@@ -77,7 +76,7 @@ def test_the_page_shows_the_sum(other: float | None) -> None:
 UNLIKE = Flag("bad", "unlike the training performances", "The distance is 3.1 times the limit.")
 
 
-def accuracy(within: float) -> Accuracy:
+def accuracy(within):
     """The accuracy of a model that is better than guessing."""
     return Accuracy(38, 0.5, 0.6 * within, within, within, True)
 
@@ -85,7 +84,7 @@ def accuracy(within: float) -> Accuracy:
 @pytest.mark.parametrize(
     ("within", "expected"), [(18.3, "34"), (5.2, "34.3"), (0.18, "34.26"), (0.004, "34.26"), (math.nan, "34.26")]
 )
-def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected: str) -> None:
+def test_the_digits_of_the_headline_follow_its_accuracy(within, expected):
     row = Score("v", score=34.261, interval80=(10.111, 50.222), accuracy=accuracy(within))
     page = render_report(ReportData("t", videos=(VideoSection("v", row),)))
     assert f'<span class="big">{expected}</span>' in page
@@ -93,7 +92,7 @@ def test_the_digits_of_the_headline_follow_its_accuracy(within: float, expected:
     assert score_rows([row])[1][0][1:3] == (expected, f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}")
 
 
-def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbers() -> None:
+def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbers():
     tiny = Score("v", score=-1e-9, spread=0.0, steps=(StepScore(0, 1, -1e-9),), interval80=(-1e-9, 1e-9))
     assert not re.search(r"-0(?![.\d]*[1-9])", csv_text([tiny]))
     assert score_rows([tiny])[1][0][1:3] == ("0.00", "0.00 to 0.00")
@@ -105,7 +104,7 @@ def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbe
     assert "34 on 1, 36 on 2 (+2; 2 videos)" in progress_of("anna", (first, last))
 
 
-def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:
+def test_without_steps_or_a_finite_score_there_is_no_sum():
     whole = Score("v", score=1.0, steps=(StepScore(0, 1, 0.5),))
     assert ScoreParts.of(whole, 2) is not None
     broken = [
@@ -119,7 +118,7 @@ def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:
         assert scores_as_json([row])[0]["constant"] is None
 
 
-def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column(snapshot: SnapshotAssertion) -> None:
+def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column(snapshot):
     """A model of synchronised dives scores a person who walks; R and pandas find a number in the column raw_score."""
     steps = tuple(StepScore(i, i + 1, 4.5) for i in range(3))
     ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}

@@ -53,7 +53,7 @@ FOREIGN: tuple[dict[str, Any], ...] = (
 )
 
 
-def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
+def test_a_run_stores_the_method_alone(tmp_path):
     config = load_config(None, ELSEWHERE)
     save_settings(config, tmp_path)
     assert "elsewhere" not in (tmp_path / CONFIG_FILE).read_text()
@@ -80,7 +80,7 @@ def test_a_run_stores_the_method_alone(tmp_path: Path) -> None:
         ("clips.weights", "i3d-kinetics400", "random"),
     ],
 )
-def test_what_is_given_is_named_for_every_part_of_the_method(key: str, own: Any, given: Any) -> None:
+def test_what_is_given_is_named_for_every_part_of_the_method(key, own, given):
     """Also where it is the default; a default that nobody gave is not named, nor what belongs to videos or machine."""
     model = load_config(None, {key: own, "name": "trained", "pose.stride": 3, "model.dropout": 0.5, "split.seed": 9})
     others = {"name": "mine", "model.dropout": 0.5, "frames.fps": 50, "work.workers": 0}
@@ -111,9 +111,7 @@ LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
          {"features.fps": 50, "features.clip_frames": 32}),
     ],
 )  # fmt: skip
-def test_what_a_user_says_of_the_videos_counts_and_the_rest_is_the_models(
-    tmp_path: Path, model: dict[str, Any], user: dict[str, Any], used: dict[str, Any]
-) -> None:
+def test_what_a_user_says_of_the_videos_counts_and_the_rest_is_the_models(tmp_path, model, user, used):
     """Also where a user says the default, in a process that got the configuration, and in a section with both."""
     save_settings(load_config(None, model), tmp_path)
     for given in (load_config(None, user), pickle.loads(pickle.dumps(load_config(load_config(None, user))))):
@@ -122,14 +120,14 @@ def test_what_a_user_says_of_the_videos_counts_and_the_rest_is_the_models(
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=str)
-def test_other_settings_in_a_run_folder_are_refused(tmp_path: Path, foreign: dict[str, Any]) -> None:
+def test_other_settings_in_a_run_folder_are_refused(tmp_path, foreign):
     write_text(tmp_path / CONFIG_FILE, json.dumps(foreign))
     with pytest.raises(UsageError) as caught:
         scoring_config(tmp_path, load_config())
     assert caught.value.where == str(tmp_path / CONFIG_FILE)
 
 
-def test_machine_and_data_set_are_the_users(tmp_path: Path) -> None:
+def test_machine_and_data_set_are_the_users(tmp_path):
     save_settings(load_config(None, {"pose.stride": 2, "frames.fps": 12}), tmp_path)
     user = load_config(None, {**ELSEWHERE, "pose.stride": 9})
     scoring = scoring_config(tmp_path, user)
@@ -148,7 +146,7 @@ def test_machine_and_data_set_are_the_users(tmp_path: Path) -> None:
     ],
     ids=["transformers", "torchvision"],
 )
-def test_weights_that_a_model_does_not_store_are_asked_for(tmp_path: Path, method: dict[str, Any], needs: str) -> None:
+def test_weights_that_a_model_does_not_store_are_asked_for(tmp_path, method, needs):
     given = {"clips.weights_file": "owner/model"}
     save_settings(load_config(None, method | given), tmp_path)
     with pytest.raises(UsageError, match=rf"{needs}.* Add: --set clips\.weights_file=FILE$") as caught:
@@ -159,13 +157,13 @@ def test_weights_that_a_model_does_not_store_are_asked_for(tmp_path: Path, metho
     )
 
 
-def test_a_damaged_configuration_names_the_command_to_type(tmp_path: Path) -> None:
+def test_a_damaged_configuration_names_the_command_to_type(tmp_path):
     write_text(tmp_path / CONFIG_FILE, "[]")
     with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
         stored_settings(tmp_path)
 
 
-def of_stages(kind: Any, place: str = "") -> dict[str, Any]:
+def of_stages(kind, place=""):
     """The annotation of every setting of the stages in a method or a machine, by its key."""
     keys: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
@@ -177,7 +175,7 @@ def of_stages(kind: Any, place: str = "") -> dict[str, Any]:
     return keys
 
 
-def test_every_setting_of_a_method_that_is_text_was_judged() -> None:
+def test_every_setting_of_a_method_that_is_text_was_judged():
     """A new text setting may be a path, which belongs to the machine: add it to `judged` if it is none."""
     method, machine, videos = (of_stages(kind()) for kind in (method_class, machine_class, videos_class))
     assert not method.keys() & (machine.keys() | videos.keys())
@@ -187,7 +185,7 @@ def test_every_setting_of_a_method_that_is_text_was_judged() -> None:
     assert texts == judged | {"pose.import.layout"}
 
 
-def test_a_model_without_its_configuration_is_not_called_missing(tmp_path: Path) -> None:
+def test_a_model_without_its_configuration_is_not_called_missing(tmp_path):
     with pytest.raises(DataError, match="no trained model here"):
         stored_settings(tmp_path)
     (tmp_path / "model.json").touch()

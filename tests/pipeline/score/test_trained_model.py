@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,9 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE, UNSEEN_RIDGE
-from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import torch_threads
 from tests.helpers.made_features import stages
-from tests.helpers.world import TRAINED, World
+from tests.helpers.world import TRAINED
 
 PARTS = ("score", "members", "step_scores", "attention", "other_share")
 SMALL: dict[str, Any] = {
@@ -33,16 +31,16 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture
-def new(world: World) -> FeatureSet:
+def new(world):
     """Planted performances that the model was not trained on."""
     return world.planted.take(range(TRAINED, TRAINED + 12))
 
 
-def trained_on(features: FeatureSet, folder: Path, **settings: Any) -> TrainedModel:
+def trained_on(features, folder, **settings):
     return train_model(features.take(range(TRAINED)), validate({**SMALL, **settings}), folder, None)
 
 
-def test_the_score_is_the_mean_and_its_shares_sum_to_it(world: World, new: FeatureSet) -> None:
+def test_the_score_is_the_mean_and_its_shares_sum_to_it(world, new):
     model = world.planted_bundle
     rule, share = model.combination, model.network_share
     assert rule.names == (NETWORK, *(one.name for one in FOR_KNOWN_PEOPLE))
@@ -61,7 +59,7 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(world: World, new: Featu
     assert len(set(fitted)) == len(fitted) > 1
 
 
-def test_steps_say_something_where_the_network_is_better_than_chance(world: World) -> None:
+def test_steps_say_something_where_the_network_is_better_than_chance(world):
     model = world.planted_bundle
     alone = replace(model.combination, used=(NETWORK,))
     for p, explains in ((0.01, True), (0.3, False)):
@@ -70,9 +68,7 @@ def test_steps_say_something_where_the_network_is_better_than_chance(world: Worl
     assert not replace(model, combination=replace(alone, used=alone.names[1:])).explains
 
 
-def test_bits_survive_storage_and_depend_on_neither_company_nor_threads(
-    world: World, new: FeatureSet, tmp_path: Path
-) -> None:
+def test_bits_survive_storage_and_depend_on_neither_company_nor_threads(world, new, tmp_path):
     model, before = world.planted_bundle, torch.get_num_threads()
     model.save(tmp_path)
     loaded = TrainedModel.load(tmp_path)
@@ -91,7 +87,7 @@ def test_bits_survive_storage_and_depend_on_neither_company_nor_threads(
         assert ends.tobytes() == kept.intervals(new)[level].tobytes()
 
 
-def test_bits_repeat_and_without_folds_all_systems_count(world: World, new: FeatureSet, tmp_path: Path) -> None:
+def test_bits_repeat_and_without_folds_all_systems_count(world, new, tmp_path):
     first, again = (trained_on(world.planted, tmp_path / name, split={"calibration_folds": 0}) for name in "ab")
     for name in PARTS:
         assert getattr(first.predict(new), name).tobytes() == getattr(again.predict(new), name).tobytes()
@@ -100,9 +96,7 @@ def test_bits_repeat_and_without_folds_all_systems_count(world: World, new: Feat
     assert first.combination.share(NETWORK) == pytest.approx(1 / 4)
 
 
-def test_for_new_users_the_score_is_of_the_regression_and_users_stay_together(
-    world: World, new: FeatureSet, tmp_path: Path
-) -> None:
+def test_for_new_users_the_score_is_of_the_regression_and_users_stay_together(world, new, tmp_path):
     model = trained_on(world.planted, tmp_path, protocol="louo", split={"calibration_folds": 4})
     combination = TrainedModel.load(tmp_path).combination
     assert combination.description() == model.combination.description()
@@ -117,7 +111,7 @@ def test_for_new_users_the_score_is_of_the_regression_and_users_stay_together(
     assert all(len(set(model.calibration.fold[subjects == name])) == 1 for name in set(subjects))
 
 
-def test_other_features_are_refused_by_name(world: World, new: FeatureSet) -> None:
+def test_other_features_are_refused_by_name(world, new):
     model = world.planted_bundle
     others = stages(pose={"backend": "mmpose", "long_side": 384}, timesteps={"count": 10}, extra={})
     with pytest.raises(UsageError) as caught:
@@ -134,14 +128,12 @@ def test_other_features_are_refused_by_name(world: World, new: FeatureSet) -> No
             model.predict(features)
 
 
-def test_a_training_that_dies_while_saving_leaves_no_mixture(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_dies_while_saving_leaves_no_mixture(world, tmp_path, monkeypatch):
     """Otherwise new weights would score with the description of an earlier run, without an error."""
     world.planted_bundle.save(tmp_path)
     other = TrainedModel.fit(world.planted, TrainConfig(networks=3, epochs=2, seed=7), AimConfig(width=8))
 
-    def die(*_: object) -> None:
+    def die(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipeline.score.trained_model.write_text", die)
@@ -151,7 +143,7 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
         TrainedModel.load(tmp_path)
 
 
-def test_export_says_the_networks_share(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_says_the_networks_share(world, tmp_path, monkeypatch):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     model = world.planted_bundle

@@ -7,9 +7,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +21,7 @@ TOKEN = "the token of these tests"
 
 
 @pytest.fixture
-def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(tmp_path, monkeypatch):
     """A running server that admits 16 connections and drops those without a request after 3 s."""
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 16)
     monkeypatch.setattr(connections, "REQUEST_S", 3.0)
@@ -37,7 +35,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     app.state.queue.submissions.close()
 
 
-def ask(port: int, request: str = "GET /api/submissions", headers: str = "", body: bytes = b"") -> bytes:
+def ask(port, request="GET /api/submissions", headers="", body=b""):
     """The answer to one request of the owner."""
     head = f'{request} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: aim-serve-{port}="{TOKEN}"\r\nx-aim-serve: 1\r\n'
     with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as one:
@@ -48,7 +46,7 @@ def ask(port: int, request: str = "GET /api/submissions", headers: str = "", bod
         return b"".join(parts)
 
 
-def test_half_requests_keep_nobody_out_and_time_out(port: int) -> None:
+def test_half_requests_keep_nobody_out_and_time_out(port):
     with ExitStack() as stack:
         held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(60)]
         for one in held:
@@ -64,7 +62,7 @@ def test_half_requests_keep_nobody_out_and_time_out(port: int) -> None:
                 continue
 
 
-def test_a_length_that_is_no_number_is_400(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_length_that_is_no_number_is_400(port, caplog):
     for name in ("Content-Length", "x-kinematics-bytes"):
         for value in ("9" * 5000, "x", "-1", ""):
             answer = ask(port, "POST /api/videos", f"{name}: {value}\r\nx-file-name: a.mp4\r\n")
@@ -72,16 +70,14 @@ def test_a_length_that_is_no_number_is_400(port: int, caplog: pytest.LogCaptureF
     assert "Traceback" not in caplog.text
 
 
-def test_a_refusal_reaches_a_browser_that_is_still_sending(port: int) -> None:
+def test_a_refusal_reaches_a_browser_that_is_still_sending(port):
     body = os.urandom(99_999) * 20
     for headers, status in (("x-file-name: a.txt\r\n", b"415"), ("x-file-name: a.mp4\r\n", b"413")):
         answer = ask(port, "POST /api/videos", f"{headers}Content-Length: {len(body)}\r\n", body)
         assert answer.split(b" ")[1] == status
 
 
-def test_an_equal_line_is_logged_once_a_minute(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_equal_line_is_logged_once_a_minute(caplog, monkeypatch):
     logger, error = logging.getLogger("asyncio"), OSError(errno.EMFILE, "Too many open files")
     with connections.log_rarely():
         for _ in range(1000):

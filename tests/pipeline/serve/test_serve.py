@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +30,6 @@ from pipeline.serve import app as serve_app
 from pipeline.serve import submissions
 from pipeline.serve.app import ServerLimits, Service
 from pipeline.serve.server import _listen, run_server
-from pipeline.serve.submission_queue import RunningSubmission
 from pipeline.serve.submissions import INTERRUPTED, RECORD, REPORT, ChosenPart, Submission, Submissions
 from pipeline.settings.config import load_config
 from tests.helpers.hostile_pages import HOSTILE
@@ -55,13 +53,13 @@ SCORER: Any = SimpleNamespace(
 )
 
 
-def create_app(folder: Path, work: Any, limits: ServerLimits | None = None, **service: Any) -> Any:
+def create_app(folder, work, limits=None, **service):
     """An application that does this work for visitors with `TOKEN`."""
     return serve_app.create_app(folder, Service(work, **service), limits, TOKEN)
 
 
 @contextmanager
-def visited(folder: Path, work: Any, limits: ServerLimits | None = None, **service: Any) -> Iterator[Any]:
+def visited(folder, work, limits=None, **service):
     """A client whose requests look like those of the server's own page."""
     app = create_app(folder, work, limits, **service)
     with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=OURS) as client:
@@ -74,12 +72,12 @@ FLAGS = (Flag("warn", "shaking camera"), Flag("info", "no 95 % interval"))
 class FakeWork:
     """Writes a page once its event is set; fails for videos with "bad" or "bug" in their name."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         self.hold = threading.Event()
         self.hold.set()
         self.seen: list[str] = []
 
-    def __call__(self, submission: Submission, folder: Path, running: RunningSubmission) -> Score | Failure | None:
+    def __call__(self, submission, folder, running):
         self.seen.append(submission.id)
         assert submission.pair or (folder / submission.file).read_bytes()[4:8] == b"ftyp"
         running.progress("computing", 0.5)
@@ -97,22 +95,22 @@ class FakeWork:
 
 
 @pytest.fixture
-def work() -> FakeWork:
+def work():
     return FakeWork()
 
 
 @pytest.fixture
-def client(tmp_path: Path, work: FakeWork) -> Iterator[Any]:
+def client(tmp_path, work):
     limits = ServerLimits(file_bytes=100_000, waiting=3, spare_bytes=0)
     with visited(tmp_path / "serve", work, limits) as made:
         yield made
 
 
-def send(client: Any, name: str = "dive.mp4", content: bytes = MP4, **headers: str) -> Any:
+def send(client, name="dive.mp4", content=MP4, **headers):
     return client.post("/api/videos", content=content, headers={"x-file-name": quote(name, errors="replace")} | headers)
 
 
-def wait(client: Any, submission: str, *states: str) -> dict[str, Any]:
+def wait(client, submission, *states):
     """The submission once it is in one of `states`."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -123,23 +121,23 @@ def wait(client: Any, submission: str, *states: str) -> dict[str, Any]:
     raise AssertionError(f"still {shown}")
 
 
-def scored(client: Any, name: str = "dive.mp4", state: str = "done", content: bytes = MP4) -> dict[str, Any]:
+def scored(client, name="dive.mp4", state="done", content=MP4):
     """An upload once it is scored, or has failed."""
     return wait(client, send(client, name, content).json()["id"], state)
 
 
-def statuses(client: Any, *requests: str) -> list[int]:
+def statuses(client, *requests):
     """The status of each request, "METHOD path"."""
     return [client.request(*one.split(" ", 1), follow_redirects=False).status_code for one in requests]
 
 
-def files(folder: Path) -> set[str]:
+def files(folder):
     """Files below the submission folders, beside the records."""
     submissions = folder / "serve" / "submissions"
     return {str(p.relative_to(submissions)) for p in submissions.rglob("*") if p.is_file() and p.name != RECORD}
 
 
-def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
+def test_a_video_becomes_a_report(client, tmp_path):
     """Only the files of a submission are served, each answer with the security headers; paths are never opened."""
     done = scored(client, "=dive.mp4")
     submission = done["id"]
@@ -169,7 +167,7 @@ def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
     assert files(tmp_path) == set()
 
 
-def test_two_scored_videos_are_compared_and_one_is_scored_again(client: Any, tmp_path: Path) -> None:
+def test_two_scored_videos_are_compared_and_one_is_scored_again(client, tmp_path):
     first, second = (scored(client, name)["id"] for name in ("a.mp4", "b.mp4"))
     made = client.post(f"/api/comparisons/{first}/{second}")
     assert (made.status_code, made.json()["name"], made.json()["pair"]) == (201, "a.mp4 beside b.mp4", True)
@@ -184,11 +182,11 @@ def test_two_scored_videos_are_compared_and_one_is_scored_again(client: Any, tmp
     assert statuses(client, *requests) == [204, 200]
 
 
-def test_a_part_and_a_person_are_chosen_for_another_score(client: Any) -> None:
+def test_a_part_and_a_person_are_chosen_for_another_score(client):
     """Seconds of a choice are those of the page, which shows a part."""
     kept, first = client.app.state.queue.submissions, scored(client, "a.mp4")["id"]
 
-    def again(upload: str, query: str) -> tuple[str, str, ChosenPart]:
+    def again(upload, query):
         made = client.post(f"/api/submissions/{upload}/again?{query}").json()
         return wait(client, made["id"], "done")["id"], made["name"], kept.get(made["id"]).choice
 
@@ -200,7 +198,7 @@ def test_a_part_and_a_person_are_chosen_for_another_score(client: Any) -> None:
         assert statuses(client, f"POST /api/submissions/{first}/again?{wrong}") == [422]
 
 
-def test_the_difficulty_of_an_upload_is_that_of_its_next_score_unless_another_one_is_given(client: Any) -> None:
+def test_the_difficulty_of_an_upload_is_that_of_its_next_score_unless_another_one_is_given(client):
     first = wait(client, send(client, **{"x-difficulty": "3.2"}).json()["id"], "done")["id"]
     again = [client.post(f"/api/submissions/{first}/again{one}").json()["id"] for one in ("", "?difficulty=2")]
     kept = client.app.state.queue.submissions
@@ -208,7 +206,7 @@ def test_the_difficulty_of_an_upload_is_that_of_its_next_score_unless_another_on
     assert {send(client, **{"x-difficulty": wrong}).status_code for wrong in ("0", "nan", "hard")} == {400}
 
 
-def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_under_another_name(client: Any) -> None:
+def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_under_another_name(client):
     first = scored(client, "a.mp4")["id"]
     marked = (Phase("run (1)", 0.0, 0.44), Phase("entry", 0.44, 2.04))
     made = client.post(f"/api/submissions/{first}/again", params={"phases": json.dumps([*map(asdict, marked)])}).json()
@@ -236,12 +234,10 @@ def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_und
         (("video", "kinematics"), ("a.mp4", "empty.txt"), 400, "empty or incomplete"),
     ],
 )
-def test_a_model_gets_the_files_that_it_reads(
-    tmp_path: Path, reads: tuple[str, ...], names: tuple[str | None, str | None], status: int, said: str
-) -> None:
+def test_a_model_gets_the_files_that_it_reads(tmp_path, reads, names, status, said):
     given: list[dict[str, bytes]] = []
 
-    def score(submission: Submission, folder: Path, _: RunningSubmission) -> Score:
+    def score(submission, folder, _):
         given.append({path.name: path.read_bytes() for path in folder.iterdir() if path.name != RECORD})
         write_report(folder / REPORT, ReportData(submission.name))
         return Score("x", score=1.0)
@@ -260,7 +256,7 @@ def test_a_model_gets_the_files_that_it_reads(
     assert status == 201 or files(tmp_path) == set()
 
 
-def test_failures_say_why_and_errors_of_the_program_reveal_nothing(client: Any) -> None:
+def test_failures_say_why_and_errors_of_the_program_reveal_nothing(client):
     bad = scored(client, "bad.mp4", "failed")
     assert bad["error"] == "no frame in the video stream. Leave this file out"
     tools = scored(client, "tools.mp4", "failed")
@@ -270,7 +266,7 @@ def test_failures_say_why_and_errors_of_the_program_reveal_nothing(client: Any) 
     assert client.get(f"/submissions/{bad['id']}/report.html").status_code == 404
 
 
-def test_submissions_run_one_after_the_other_and_can_be_cancelled(client: Any, work: FakeWork) -> None:
+def test_submissions_run_one_after_the_other_and_can_be_cancelled(client, work):
     work.hold.clear()
     first, second, third = (send(client, f"{i}.mp4").json()["id"] for i in range(3))
     while (shown := wait(client, first, "running"))["share"] is None:
@@ -289,8 +285,8 @@ def test_submissions_run_one_after_the_other_and_can_be_cancelled(client: Any, w
     assert client.post(f"/api/submissions/{third}/cancel").status_code == 409
 
 
-def test_refused_uploads_leave_nothing(client: Any, tmp_path: Path) -> None:
-    def endless() -> Iterator[bytes]:
+def test_refused_uploads_leave_nothing(client, tmp_path):
+    def endless():
         for _ in range(1000):
             yield MP4
 
@@ -305,7 +301,7 @@ def test_refused_uploads_leave_nothing(client: Any, tmp_path: Path) -> None:
     assert send(client, "a.avi", b"RIFF....AVI LIST").status_code == 201, "other containers are taken"
 
 
-def test_no_name_of_a_client_reaches_the_disk(client: Any, tmp_path: Path) -> None:
+def test_no_name_of_a_client_reaches_the_disk(client, tmp_path):
     names = dict.fromkeys((f"{name}.mp4" for name in HOSTILE), "")
     names |= {"C:\\windows\\x.MP4": "x.MP4", "a" * 5000 + ".MP4": "a" * 196 + ".MP4"}
     for name, shown in names.items():
@@ -317,7 +313,7 @@ def test_no_name_of_a_client_reaches_the_disk(client: Any, tmp_path: Path) -> No
         assert client.delete(f"/api/submissions/{given['id']}").status_code == 204
 
 
-def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
+def test_foreign_pages_and_hosts_are_refused(client):
     hosts = {"evil.example": 421, "127.0.0.1.evil.example:8765": 421, "[::1]:8765": 200}
     assert {host: client.get("/", headers={"host": host}).status_code for host in hosts} == hosts
     foreign = ({"origin": "http://evil.example"}, {"origin": "http://127.0.0.1:9999"}, {"x-aim-serve": ""})
@@ -327,7 +323,7 @@ def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
     assert "access-control-allow-origin" not in client.get("/").headers
 
 
-def test_only_visitors_with_the_link_are_admitted(tmp_path: Path, work: FakeWork) -> None:
+def test_only_visitors_with_the_link_are_admitted(tmp_path, work):
     app = serve_app.create_app(tmp_path / "serve", Service(work))
     token, ours = app.state.token, {name: value for name, value in OURS.items() if name != "cookie"}
     assert len(token) >= 40
@@ -348,20 +344,18 @@ def test_only_visitors_with_the_link_are_admitted(tmp_path: Path, work: FakeWork
 
 
 @pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+def full_disk(monkeypatch):
     """Lets every record of a submission fail to be written, or not."""
 
-    def fail(*_: Any) -> None:
+    def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     write = submissions.write_bytes
     return lambda full: monkeypatch.setattr(submissions, "write_bytes", fail if full else write)
 
 
-def test_a_full_disk_costs_no_result_and_one_that_cannot_be_kept_fails(
-    tmp_path: Path, full_disk: Callable[[bool], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    def work(submission: Submission, *_: Any) -> Score:
+def test_a_full_disk_costs_no_result_and_one_that_cannot_be_kept_fails(tmp_path, full_disk, caplog):
+    def work(submission, *_):
         full_disk("first" in submission.name)
         given: Any = object() if "odd" in submission.name else 71.25
         return Score("x", score=given)
@@ -377,17 +371,17 @@ def test_a_full_disk_costs_no_result_and_one_that_cannot_be_kept_fails(
     assert results == {"second.mp4": ("done", 71.25), "odd.mp4": ("failed", None), "first.mp4": ("done", 71.25)}
 
 
-async def dripping(content: bytes = MP4, *, step: int = 100, pause: float = 0.01) -> AsyncIterator[bytes]:
+async def dripping(content=MP4, *, step=100, pause=0.01):
     """An upload in parts, with a pause before each but the first."""
     for offset in range(0, len(content), step):
         await asyncio.sleep(pause if offset else 0)
         yield content[offset : offset + step]
 
 
-def send_together(app: Any, *bodies: AsyncIterator[bytes]) -> list[int]:
+def send_together(app, *bodies):
     """The statuses of uploads that arrive at the same time."""
 
-    async def run() -> list[int]:
+    async def run():
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765", headers=OURS) as client:
             posts = (client.post("/api/videos", content=b, headers={"x-file-name": "x.mp4"}) for b in bodies)
@@ -397,11 +391,11 @@ def send_together(app: Any, *bodies: AsyncIterator[bytes]) -> list[int]:
 
 
 @pytest.fixture
-def limited(tmp_path: Path, work: FakeWork) -> Iterator[Callable[..., Any]]:
+def limited(tmp_path, work):
     """Makes applications in folders of their own, with these limits."""
     apps: list[Any] = []
 
-    def make(**limits: Any) -> Any:
+    def make(**limits):
         apps.append(create_app(tmp_path / str(len(apps)) / "serve", work, ServerLimits(**{"spare_bytes": 0, **limits})))
         return apps[-1]
 
@@ -410,7 +404,7 @@ def limited(tmp_path: Path, work: FakeWork) -> Iterator[Callable[..., Any]]:
         app.state.queue.submissions.close()
 
 
-def test_uploads_under_way_count_as_waiting(limited: Callable[..., Any], tmp_path: Path) -> None:
+def test_uploads_under_way_count_as_waiting(limited, tmp_path):
     app = limited(waiting=3)
     refused = send_together(app, *(dripping(b"no video, but longer than its head") for _ in range(3)))
     assert refused == [415] * 3  # refused uploads do not count below
@@ -418,8 +412,8 @@ def test_uploads_under_way_count_as_waiting(limited: Callable[..., Any], tmp_pat
     assert len(files(tmp_path / "0")) == 3
 
 
-def test_stalled_and_slow_uploads_are_dropped(limited: Callable[..., Any], tmp_path: Path) -> None:
-    def stalled() -> AsyncIterator[bytes]:
+def test_stalled_and_slow_uploads_are_dropped(limited, tmp_path):
+    def stalled():
         return dripping(MP4 * 2, step=len(MP4), pause=60)
 
     start = time.monotonic()
@@ -431,10 +425,10 @@ def test_stalled_and_slow_uploads_are_dropped(limited: Callable[..., Any], tmp_p
     assert send_together(limited(stall_s=1.0, uploads=2), stalled(), stalled(), stalled()) == [408, 408, 429]
 
 
-def test_the_limit_is_checked_again_when_the_file_is_complete(limited: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_limit_is_checked_again_when_the_file_is_complete(limited, tmp_path):
     app = limited(waiting=1)
 
-    async def overtaken() -> AsyncIterator[bytes]:
+    async def overtaken():
         yield MP4
         app.state.queue.submit(Submission("a" * 32, "x.mp4", ".mp4", 1, "c"))
 
@@ -442,9 +436,7 @@ def test_the_limit_is_checked_again_when_the_file_is_complete(limited: Callable[
     assert files(tmp_path / "0") == set()
 
 
-def test_an_upload_that_cannot_be_queued_leaves_nothing(
-    client: Any, tmp_path: Path, full_disk: Callable[[bool], None]
-) -> None:
+def test_an_upload_that_cannot_be_queued_leaves_nothing(client, tmp_path, full_disk):
     full_disk(True)
     answer = send(client)
     assert answer.status_code == 503
@@ -477,7 +469,7 @@ time.sleep(600)
 """
 
 
-def test_a_killed_server_leaves_whole_submissions_and_no_lock(tmp_path: Path) -> None:
+def test_a_killed_server_leaves_whole_submissions_and_no_lock(tmp_path):
     """One server uses a folder. What ran when it was killed has failed; an upload without a record is deleted."""
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
@@ -506,7 +498,7 @@ def test_a_killed_server_leaves_whole_submissions_and_no_lock(tmp_path: Path) ->
             Submissions(tmp_path)
 
 
-def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old/history.sqlite").write_bytes(b"SQLite format 3")
     (tmp_path / "file").write_bytes(b"")
@@ -515,7 +507,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
             Submissions(tmp_path / name)
 
 
-def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., dict[str, Any]]) -> None:
+def test_a_port_that_is_taken_is_refused(tmp_path, work):
     with closing(_listen(0)) as taken:
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UsageError, match="cannot be used"):

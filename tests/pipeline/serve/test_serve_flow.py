@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +35,7 @@ GO_ON = threading.Event()
 """The tests set it to let the work end, so that nothing depends on speed."""
 
 
-def work(submission: Any, folder: Path, running: Any) -> Score | None:
+def work(submission, folder, running):
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
     report, video, rng = folder / REPORT, folder / submission.file, np.random.default_rng(3)
     progress = UploadProgress(running)
@@ -63,7 +60,7 @@ DROP = """content => { const data = new DataTransfer();
 
 
 @contextmanager
-def running(folder: Path, **options: Any) -> Iterator[str]:
+def running(folder, **options):
     """The link of a server in a thread."""
     from pipeline.serve.app import ServerLimits, Service, create_app
 
@@ -73,31 +70,29 @@ def running(folder: Path, **options: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
+def clip(tmp_path):
     return report_samples.dive_video(tmp_path / "dive.mp4")
 
 
-def upload(page: Any, clip: Path, *names: str) -> None:
+def upload(page, clip, *names):
     files = [{"name": name, "mimeType": "video/mp4", "buffer": clip.read_bytes()} for name in names]
     page.set_input_files("#files", files)
 
 
-def reached(page: Any, name: str, state: str) -> Any:
+def reached(page, name, state):
     """The line of a video once its state begins with these words."""
     line = f"[...document.querySelectorAll('.submission')].find(n => n.querySelector('.name').textContent === {name!r})"
     wait_for(page, f"{line}?.querySelector('.state').textContent.startsWith({state!r})")
     return page.locator(".submission", has=page.get_by_text(name, exact=True))
 
 
-def open_report(line: Any, page: Any) -> None:
+def open_report(line, page):
     line.locator(".open").click()
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
 
 
 @IN_VIEWS
-def test_a_video_is_uploaded_scored_opened_scored_again_and_deleted(
-    browser: Any, clip: Path, tmp_path: Path, view: dict[str, Any]
-) -> None:
+def test_a_video_is_uploaded_scored_opened_scored_again_and_deleted(browser, clip, tmp_path, view):
     judges = "Judges diving, on a scale of 20.00 to 95.00, as learned from 44 training videos."
     with running(tmp_path / "serve", judges=judges) as link, opened(browser, link, **view) as page:
         assert page.inner_text(".subtitle").startswith(judges)

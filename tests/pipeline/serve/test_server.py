@@ -39,11 +39,11 @@ class FakeScorer:
 
     folder = Path("runs/demo")
 
-    def __init__(self, row: Score, stop: bool = False) -> None:
+    def __init__(self, row, stop=False):
         self.row, self.stop = row, stop
         self.records: list[Record] = []
 
-    def score_records(self, records: list[Record], observer: Observer) -> list[Score]:
+    def score_records(self, records, observer):
         """One row, after half of the frames."""
         self.records += records
         with observer.progress("videos") as progress:
@@ -58,26 +58,26 @@ class FakeScorer:
 class Noted(RunningSubmission):
     """Notes the progress that is reported."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__(SUBMISSION.id)
         self.reported: list[tuple[str, float | None]] = []
 
-    def progress(self, stage: str, share: float | None = None) -> None:
+    def progress(self, stage, share=None):
         self.reported.append((stage, share))
 
 
-def run(scorer: Any, folder: Path, submission: Submission = SUBMISSION) -> tuple[Any, list[tuple[str, float | None]]]:
+def run(scorer, folder, submission=SUBMISSION):
     """The values of the scored submission, and the reported progress."""
     running = Noted()
     return work.score_upload(scorer, Observer(), submission, folder / submission.id, running), running.reported
 
 
 @pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ReportData]]:
+def pages(monkeypatch):
     """The pages that are written, each with its path."""
     made: list[tuple[Path, ReportData]] = []
 
-    def write(path: Path, scored: ScoredVideos, head: ReportData) -> ReportData:
+    def write(path, scored, head):
         made.append((path, head))
         return replace(head, videos=tuple(VideoSection(row.id, row) for row in scored.rows))
 
@@ -85,11 +85,11 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, ReportData]]:
     return made
 
 
-def test_every_stage_has_words_for_people_who_upload() -> None:
+def test_every_stage_has_words_for_people_who_upload():
     assert set(work.ACTIVITIES) == set(STAGES)
 
 
-def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_uploads_become_one_page(tmp_path, monkeypatch):
     """Each as it was scored: its part, its person."""
     pages: list[ScoredVideos] = []
     monkeypatch.setattr("pipeline.report.write_comparison_page", lambda _, scored, __: pages.append(scored))
@@ -100,7 +100,7 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     of_region: Any = FakeScorer(Score("y", score=2.0))
     scorer.following = lambda region: nullcontext(of_region)
 
-    def compared(one: Submission, other: Submission) -> list[Path | None]:
+    def compared(one, other):
         given = replace(SUBMISSION, pair=(one, other), name="one beside other", suffix="")
         before = len(scorer.records)
         assert run(scorer, tmp_path, given)[0] is None
@@ -119,7 +119,7 @@ def test_two_uploads_become_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
         compared(first, first)
 
 
-def test_the_chosen_part_person_and_phases_are_scored(tmp_path: Path, pages: object) -> None:
+def test_the_chosen_part_person_and_phases_are_scored(tmp_path, pages):
     report_samples.dive_video(tmp_path / SUBMISSION.id / "video.mp4")
     scorer: Any = FakeScorer(Score("x", score=1.0))
     regions: list[Any] = []
@@ -136,7 +136,7 @@ def test_the_chosen_part_person_and_phases_are_scored(tmp_path: Path, pages: obj
     assert times[-1] == pytest.approx(0.8, abs=0.01)
 
 
-def test_a_score_and_its_page(tmp_path: Path, pages: list[tuple[Path, ReportData]]) -> None:
+def test_a_score_and_its_page(tmp_path, pages):
     """With and without kinematics, and a video; the record's id is made of the content, never of the client's name."""
     flags = (Flag("warn", "shaking camera"), Flag("info", "no 95 % interval"))
     scorer = FakeScorer(Score("x", model="sha", score=70.5, interval80=(60.0, 80.0), flags=flags))
@@ -168,7 +168,7 @@ def test_a_score_and_its_page(tmp_path: Path, pages: list[tuple[Path, ReportData
     ]
 
 
-def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
+def test_a_model_that_the_page_cannot_feed_is_refused():
     planner = SimpleNamespace(stages={"pose": SimpleNamespace(backend="import")})
     scorer: Any = SimpleNamespace(folder=Path("runs/x"), planner=planner)
     with pytest.raises(UsageError, match="keypoint files of another program"):
@@ -180,7 +180,7 @@ def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
         work.refuse_keypoint_models(scorer)
 
 
-def test_failures_and_stops(tmp_path: Path) -> None:
+def test_failures_and_stops(tmp_path):
     failure = Failure("video", "pose", "no frame in the video stream", "Leave this file out")
     assert run(FakeScorer(Score("x", failure=failure)), tmp_path)[0] == failure
     film = "uploads/cdcdcdcdcdcdcdcd.mp4"
@@ -197,7 +197,7 @@ def test_failures_and_stops(tmp_path: Path) -> None:
 ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 
 
-def submission(name: str, score: float | None, content: str = "", **options: Any) -> Submission:
+def submission(name, score, content="", **options):
     """A scored upload of this name."""
     given = {"model": "now", "accuracy": ERROR} | options
     choice = given.pop("choice", ChosenPart())
@@ -206,14 +206,14 @@ def submission(name: str, score: float | None, content: str = "", **options: Any
     return Submission(key, name, ".mp4", 1, content or name, "done", result=result, choice=choice)
 
 
-def said(*submissions: Submission) -> list[str]:
+def said(*submissions):
     """The sentences of the page on progress."""
     page = work.progress_page(submissions, "now")
     text = unescape(render_report(page)) if page else ""
     return [re.sub(r"\s+", " ", line) for line in re.findall(r"<li>(\w+: [^<]*)</li>", text)]
 
 
-def test_a_video_counts_as_it_was_scored_last() -> None:
+def test_a_video_counts_as_it_was_scored_last():
     part = submission("anna_2026-05-31.MP4", 75.0, "same", choice=ChosenPart((1.0, 3.0)))
     submissions = (part, submission("anna_2026-05-31.MP4", 70.0, "same"), submission("anna_2026-03-01.mp4", 62.0))
     assert said(*submissions) == [
@@ -222,13 +222,13 @@ def test_a_video_counts_as_it_was_scored_last() -> None:
     ]
 
 
-def test_scores_that_cannot_be_compared_are_left_out() -> None:
+def test_scores_that_cannot_be_compared_are_left_out():
     for options in ({"model": "another"}, {"score": None}, {"flags": (Flag("bad", "too short"),)}):
         later: dict[str, Any] = {"score": 71.0, **options}
         assert said(submission("anna_2026-05-31.mp4", **later), submission("anna_2026-03-01.mp4", 62.0)) == []
 
 
-def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
+def test_the_server_has_the_page_once_there_is_progress(tmp_path):
     testclient = pytest.importorskip("fastapi.testclient")
     from pipeline.serve.app import Service, create_app
     from pipeline.serve.request_guard import cookie_name
@@ -249,7 +249,7 @@ def test_the_server_has_the_page_once_there_is_progress(tmp_path: Path) -> None:
         assert 'href="/">← All videos' in page or 'href="./">← All videos' in page
 
 
-def test_the_page_names_data_set_scale_number_and_days() -> None:
+def test_the_page_names_data_set_scale_number_and_days():
     ids = ("anna_2026-03-01.mp4", "ben/2026-05-31.mp4", "third.mp4")
     labels = np.array([[62.0, np.nan, np.nan], [71.5, np.nan, np.nan], [np.nan] * 3])
     model = SimpleNamespace(train_ids=ids, train_labels=labels, calibration=None)

@@ -6,12 +6,10 @@ import contextlib
 import pickle
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from syrupy.assertion import SnapshotAssertion
 
 from data.errors import UsageError
 from pipeline.settings.config import load_config, validate
@@ -20,7 +18,7 @@ from pipeline.settings.yaml_values import presets
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_every_preset_loads() -> None:
+def test_every_preset_loads():
     for path in (ROOT / "configs").glob("*.yaml"):
         config = load_config(path)
         assert config.method.name == path.stem
@@ -74,12 +72,12 @@ pose.stride=!!int ''
 """Wrong keys, wrong values, and values that YAML cannot make."""
 
 
-def own_words(error: UsageError) -> str:
+def own_words(error):
     """The message without what a library says, which differs between its versions."""
     return re.sub(r"readable(.*?) \((?!key|aliases|a number|larger).*\)\.", r"readable\1 (…).", str(error))
 
 
-def refused(*given: Any) -> str:
+def refused(*given):
     """The message of a refused configuration: short, and printable whatever it quotes."""
     with pytest.raises(UsageError) as caught:
         load_config(*given)
@@ -89,7 +87,7 @@ def refused(*given: Any) -> str:
     return message
 
 
-def test_wrong_keys_and_values_are_explained(snapshot: SnapshotAssertion) -> None:
+def test_wrong_keys_and_values_are_explained(snapshot):
     said = {}
     for override in [*WRONG.strip().splitlines(), f"pose.stride={'[' * 3000}", f"pose.stride={'1' * 5000}"]:
         said[override[:40]] = refused(ROOT / "configs/folder.yaml", [override])
@@ -97,7 +95,7 @@ def test_wrong_keys_and_values_are_explained(snapshot: SnapshotAssertion) -> Non
     assert said == snapshot
 
 
-def test_a_wrong_key_is_blamed_on_its_source(tmp_path: Path) -> None:
+def test_a_wrong_key_is_blamed_on_its_source(tmp_path):
     """Two wrong keys of two sources are both named."""
     for text, overrides, named in (
         ("pose: {strid: 2}", ["pose.agents=1"], "c.yaml: unknown key 'pose.strid'"),
@@ -112,7 +110,7 @@ def test_a_wrong_key_is_blamed_on_its_source(tmp_path: Path) -> None:
         assert named in str(caught.value)
 
 
-def test_presets_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_presets_are_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_config("jigsaws").dump() == load_config(ROOT / "configs/jigsaws.yaml").dump()
     with pytest.raises(UsageError, match="no such configuration file"):
@@ -127,7 +125,7 @@ def test_presets_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.M
     assert load_config("jigsaws").method.name == "mine", "a file of that name is"
 
 
-def test_overrides_of_a_configuration_and_as_a_mapping() -> None:
+def test_overrides_of_a_configuration_and_as_a_mapping():
     config = load_config("folder")
     assert load_config(config) is config
     for overrides in ({"pose.stride": 3}, {"pose": {"stride": 3}}, ["pose.stride=3"], [("pose.stride", 3)]):
@@ -145,7 +143,7 @@ HOSTILE = (
 )
 
 
-def test_hostile_or_broken_files_are_refused(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+def test_hostile_or_broken_files_are_refused(tmp_path, snapshot):
     path, said = tmp_path / "c.yaml", {}
     for text in HOSTILE:
         path.write_text(text)
@@ -154,21 +152,21 @@ def test_hostile_or_broken_files_are_refused(tmp_path: Path, snapshot: SnapshotA
 
 
 @given(st.text(max_size=50))
-def test_any_override_gives_a_configuration_or_a_usage_error(text: str) -> None:
+def test_any_override_gives_a_configuration_or_a_usage_error(text):
     for override in (f"name={text}", f"train.recipe={text}", f"pose.stride={text}", text):
         with contextlib.suppress(UsageError):
             load_config(None, [override])
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_give_a_configuration_or_a_usage_error(tmp_path_factory: Any, content: bytes) -> None:
+def test_any_bytes_give_a_configuration_or_a_usage_error(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("c") / "c.yaml"
     path.write_bytes(content)
     with contextlib.suppress(UsageError):
         load_config(path)
 
 
-def test_a_configuration_has_the_name_of_its_file_unless_it_says_one(tmp_path: Path) -> None:
+def test_a_configuration_has_the_name_of_its_file_unless_it_says_one(tmp_path):
     """Otherwise a page of own settings would be headed with the name of a preset."""
     own, named = tmp_path / "our club.yaml", tmp_path / "b.yaml"
     own.write_text("train: {epochs: 5}\n")
@@ -176,7 +174,7 @@ def test_a_configuration_has_the_name_of_its_file_unless_it_says_one(tmp_path: P
     assert [load_config(path).method.name for path in (own, named, None)] == ["our club", "springboard", "unnamed"]
 
 
-def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan() -> None:
+def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan():
     for agents, possible in ((1, "pose:0"), (2, "pose:0 to pose:1")):
         config = load_config(None, ["timesteps.primary=pose:5", f"pose.agents={agents}"])
         what = f"role 'pose:5' needs 6 people, and pose.agents is {agents}. Use {possible}, or --set pose.agents=6"
@@ -184,7 +182,7 @@ def test_a_role_of_a_person_who_is_not_kept_is_refused_before_the_plan() -> None
             config.with_upstream(("timesteps",))
 
 
-def test_phases_of_features_without_times_are_refused_before_the_plan() -> None:
+def test_phases_of_features_without_times_are_refused_before_the_plan():
     """So outputs that an earlier version made of them are not read either, and no other key changes."""
     scene = ["timesteps.scene=features/scene", "timesteps.primary=none", "timesteps.secondary=[none]"]
     for possible in ("features.fps=25", "timesteps.bounds=equal"):
@@ -197,20 +195,20 @@ def test_phases_of_features_without_times_are_refused_before_the_plan() -> None:
     assert "camera_flow" in camera.with_upstream(("timesteps",)), "another stage has times"
 
 
-def test_a_recipe_names_training_alone() -> None:
+def test_a_recipe_names_training_alone():
     whole, paper = (load_config("jigsaws", {"train.recipe": recipe}).dump() for recipe in ("tools", "paper"))
     assert whole.pop("train") != paper.pop("train")
     assert whole == paper
 
 
-def test_another_recipe_replaces_what_the_first_one_filled_in() -> None:
+def test_another_recipe_replaces_what_the_first_one_filled_in():
     first = load_config(None, {"train.networks": 2, "model.width": 8})
     again = load_config(pickle.loads(pickle.dumps(first)), {"train.recipe": "paper"})
     assert again.method == load_config(None, {"train.networks": 2, "model.width": 8, "train.recipe": "paper"}).method
     assert (first.given()["train"], first.given()["model"]) == ({"networks": 2}, {"width": 8})
 
 
-def test_a_text_is_what_was_typed() -> None:
+def test_a_text_is_what_was_typed():
     """A folder may have the name of a date, a number or a truth value."""
     for text in ("2026-05-31", "01", "no", "[old] clips #2"):
         assert load_config("folder", [f"dataset.root={text}"]).dataset.root == Path(text)
@@ -222,7 +220,7 @@ def test_a_text_is_what_was_typed() -> None:
     assert [values["pose"]["rtmlib"]["model"], values["dataset"]["score"]] == ["2026-05-31"] * 2
 
 
-def test_a_file_says_only_what_differs_from_the_preset_of_plain_folders(tmp_path: Path) -> None:
+def test_a_file_says_only_what_differs_from_the_preset_of_plain_folders(tmp_path):
     """There is one place of defaults: a file without a key has the value that a call without --config has."""
     (tmp_path / "mine.yaml").write_text("pose: {stride: 2}\n")
     mine, folder = load_config(tmp_path / "mine.yaml"), load_config("folder", {"pose.stride": 2})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +12,7 @@ from data.datasets import check_data, list_records
 from data.errors import UsageError
 from pipeline.api.arguments import settings_beside_model
 from pipeline.run.plan import Planner
-from pipeline.settings.config import Config, load_config, read_recorded
+from pipeline.settings.config import load_config, read_recorded
 from pipeline.settings.stages import STAGES
 from pipeline.systems import outside_system
 from tests.helpers.extracting import opened
@@ -29,7 +27,7 @@ PLACE = "lab_NAME:Mine"
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def lab(tmp_path, monkeypatch):
     """The working folder, whose modules come and go with the test, as the stages that are added."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -42,11 +40,11 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     STAGES.update(before)
 
 
-def config(name: str = "mine", **more: Any) -> Config:
+def config(name="mine", **more):
     return load_config(None, {"stages": [PLACE.replace("NAME", name)], **more})
 
 
-def test_a_stage_from_outside_is_one_as_all_others(lab: Path) -> None:
+def test_a_stage_from_outside_is_one_as_all_others(lab):
     made = config(mine={"stride": 3}, cache=str(lab / "cache"))
     assert made.with_upstream() == {"mine": made.stage("mine")}
     assert pickle.loads(pickle.dumps(made)) == made
@@ -56,7 +54,7 @@ def test_a_stage_from_outside_is_one_as_all_others(lab: Path) -> None:
     assert "mine" not in load_config(None).recorded(), "nothing is stored of a stage that a method lacks"
 
 
-def test_a_model_imports_no_code_that_the_user_has_not_named(lab: Path) -> None:
+def test_a_model_imports_no_code_that_the_user_has_not_named(lab):
     stored = config().recorded()
     del STAGES["mine"], sys.modules["lab_mine"]
     with pytest.raises(
@@ -69,7 +67,7 @@ def test_a_model_imports_no_code_that_the_user_has_not_named(lab: Path) -> None:
     assert read_recorded(stored, lab)[0].stages == ("mine",)
 
 
-def test_what_cannot_be_added_is_one_error(lab: Path) -> None:
+def test_what_cannot_be_added_is_one_error(lab):
     for place, said in (
         ("lab_none:Mine", r"cannot be imported \(ModuleNotFoundError.*Work in the folder that holds lab_none"),
         ("lab_mine:STAGE\n", "cannot be imported"),
@@ -101,7 +99,7 @@ nothing = 5
 """
 
 
-def test_a_data_set_from_outside(lab: Path) -> None:
+def test_a_data_set_from_outside(lab):
     Path("lab_set.py").write_text(DATA_SET)
     for name in ("list_mine", "kind"):
         given = load_config(None, {"dataset.kind": f"lab_set:{name}"}).dataset
@@ -125,7 +123,7 @@ ready, nothing = SimpleSystem("ready", learn), 5
 """
 
 
-def test_a_system_from_outside(lab: Path) -> None:
+def test_a_system_from_outside(lab):
     Path("lab_systems.py").write_text(SYSTEMS)
     names = {name: outside_system(f"lab_systems:{name}").name for name in ("learn", "Mine", "ready")}
     assert names == {"learn": "lab_systems:learn", "Mine": "mine", "ready": "ready"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -30,7 +29,7 @@ TASKS = {
 SMALL = ["train.networks=1", "train.epochs=1", "model.width=4", "work.workers=0", "split.folds=2", "timesteps.steps=4"]
 
 
-def command(*arguments: object) -> str:
+def command(*arguments):
     """What the command line prints; it must return 0."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
@@ -38,7 +37,7 @@ def command(*arguments: object) -> str:
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
-def test_preset_runs_on_its_synthetic_set(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preset_runs_on_its_synthetic_set(kind, tmp_path, monkeypatch):
     """A stage of brightness replaces the extractors, since this tests layouts, labels and splits."""
     settings = [f"dataset.root={PUBLISHED[kind](tmp_path / 'set')}", *SMALL]
     if kind not in ("ui-prmd", "kimore"):
@@ -61,7 +60,7 @@ def test_preset_runs_on_its_synthetic_set(kind: str, tmp_path: Path, monkeypatch
         assert results.audit.ok
 
 
-def test_phases_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> None:
+def test_phases_are_part_of_the_key_of_timesteps_alone(tmp_path):
     """FineDiving's phases reach the planner's keys, so that a corrected annotation makes outputs stale."""
     root = make_finediving(tmp_path / "set", count=4, frames=8)
     for bounds, differs in (("equal", False), (["take-off", "flight", "entry"], True)):

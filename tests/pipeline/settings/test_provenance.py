@@ -30,11 +30,11 @@ from pipeline.settings.provenance import command_line, without_folders, without_
         ("picture widths / heights, 3 m/s, and/or", "picture widths / heights, 3 m/s, and/or"),
     ],
 )
-def test_absolute_paths_are_cut_to_their_name(text: str, expected: str) -> None:
+def test_absolute_paths_are_cut_to_their_name(text, expected):
     assert without_folders(text) == expected
 
 
-def test_home_and_working_directory_go_whatever_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_home_and_working_directory_go_whatever_their_names(monkeypatch, tmp_path):
     home, work = tmp_path / "Anna Berg", tmp_path / "my work"
     work.mkdir()
     monkeypatch.setattr(Path, "home", lambda: home)
@@ -44,7 +44,7 @@ def test_home_and_working_directory_go_whatever_their_names(monkeypatch: pytest.
     assert without_folders_in(config) == {"cache": "cache", "stages": ["x", 3, None]}
 
 
-def test_csv_and_json_never_name_them() -> None:
+def test_csv_and_json_never_name_them():
     place = "/data/anna/a.mp4"
     row = Score(
         "a.mp4",
@@ -58,7 +58,7 @@ def test_csv_and_json_never_name_them() -> None:
     assert scores_as_json([row])[0]["path"] == "a.mp4"
 
 
-def test_the_command_can_be_typed_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_command_can_be_typed_again(monkeypatch, tmp_path):
     monkeypatch.setattr(
         "sys.argv", ["/opt/bin/aqa", "score", "videos/anna 1.mp4", "--set", "train.switch_epochs=[2, 3]"]
     )

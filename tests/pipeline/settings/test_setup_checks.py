@@ -5,8 +5,6 @@ from __future__ import annotations
 import configparser
 from pathlib import Path
 
-import pytest
-
 from pipeline.settings import setup_checks as doctor
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.setup_checks import OPTIONAL, setup_checks
@@ -14,7 +12,7 @@ from pipeline.settings.setup_checks import OPTIONAL, setup_checks
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch):
     monkeypatch.setattr(doctor, "installed_version", lambda name: None)
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     missing = {
@@ -28,14 +26,14 @@ def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypat
     assert missing["chromium"].fix.startswith("Type: ")
 
 
-def test_the_extras_exist_and_hold_the_packages() -> None:
+def test_the_extras_exist_and_hold_the_packages():
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")
     for name, _, extra in OPTIONAL:
         assert f"\n{name} " in parser["options.extras_require"][extra].replace("[data]", " "), name
 
 
-def test_places_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_have_their_size(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path / "mine"))
     (tmp_path / "mine").mkdir()
@@ -45,7 +43,7 @@ def test_places_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert places["compiled models"] == f"{tmp_path / 'aim/graphs'}, 0.0 MB"
 
 
-def test_wheels_of_opencv_have_one_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheels_of_opencv_have_one_version(monkeypatch):
     """No build is asked for: only tests and benchmarks use TV-L1 of a contrib build."""
     for versions, state in ((("4.10",), "ok"), (("4.10", "4.10"), "ok"), (("4.9", "4.10"), "broken"), ((), "broken")):
         installed = dict(zip(("opencv-python", "opencv-contrib-python-headless"), versions, strict=False))

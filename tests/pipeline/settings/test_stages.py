@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from data.store import StageOutput
 from data.video.video_search import find_videos
-from extractors.base import Source
 from pipeline.run.costs import StageCost, expected_cost
 from pipeline.run.plan import Planner
 from pipeline.settings.method import method_class
@@ -25,18 +23,18 @@ TOY = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.h
 
 
 @pytest.fixture
-def toy_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def toy_line(monkeypatch):
     """The line that adds the stages; nothing else is changed."""
     for name, place in TOY.items():
         monkeypatch.setitem(STAGES, name, place)
 
 
 @pytest.fixture
-def generated() -> Any:
+def generated():
     return load_script(ROOT / "docs" / "generated.py")
 
 
-def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_path: Path, generated: Any) -> None:
+def test_one_line_adds_a_stage_everywhere(toy_line, make_video, tmp_path, generated):
     make_video(tmp_path / "in/a.mp4", frames=10)
     assert "brightness" in method_class().model_fields
     config = configured(tmp_path / "cache", stages=["brightness"], brightness={"stride": 3})
@@ -54,15 +52,13 @@ def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_p
 class Early(Brightness):
     """Stops before the last frame."""
 
-    def extract(self, source: Source) -> StageOutput:
+    def extract(self, source):
         """All arrays one value too short."""
         whole = super().extract(source)
         return StageOutput.of(self.arrays, {name: array.values[:-1] for name, array in whole.arrays.items()})
 
 
-def test_a_stage_that_breaks_its_contract_stores_nothing(
-    make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_that_breaks_its_contract_stores_nothing(make_video, tmp_path, monkeypatch):
     use_stages(monkeypatch, brightness="tests.pipeline.settings.test_stages:Early")
     make_video(tmp_path / "in/a.mp4", frames=10)
     config = configured(tmp_path / "cache", stages=["brightness"])
@@ -74,7 +70,7 @@ def test_a_stage_that_breaks_its_contract_stores_nothing(
     assert not list((tmp_path / "cache").rglob("*.h5"))
 
 
-def test_the_clock_of_a_stage_follows_video_and_settings() -> None:
+def test_the_clock_of_a_stage_follows_video_and_settings():
     given: tuple[tuple[str, dict[str, int], int, int | None], ...] = (
         ("clips", {"steps": 7}, 101, 7),
         ("pose", {"stride": 2}, 101, 51),

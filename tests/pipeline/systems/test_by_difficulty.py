@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.video import Labels, Record
+from data.video import Labels
 from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate import RequestedRows
@@ -21,7 +20,6 @@ from pipeline.settings.yaml_values import presets
 from pipeline.systems import PUBLISHED_ROWS, AimSystem
 from pipeline.systems.baselines import difficulty_alone
 from pipeline.train import check_difficulties, label_table
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import predict_part
 from tests.helpers.made_features import made_features
 from tests.helpers.watching import Watching
@@ -32,8 +30,8 @@ MODEL, CONFIG = AimConfig(width=16, regression_width=16), TrainConfig(networks=2
 SETTINGS = {"train.networks": 2, "train.epochs": 40, "model.width": 16, "model.regression_width": 16}
 
 
-def relabelled(features: FeatureSet, labels: Callable[[int, Labels], Labels | None]) -> FeatureSet:
-    def change(row: int, record: Record) -> Record:
+def relabelled(features, labels):
+    def change(row, record):
         assert record.labels is not None
         return replace(record, labels=labels(row, record.labels))
 
@@ -41,13 +39,13 @@ def relabelled(features: FeatureSet, labels: Callable[[int, Labels], Labels | No
 
 
 @pytest.fixture(scope="module")
-def dives() -> FeatureSet:
+def dives():
     """The score is a quality that the features show, times a difficulty that no feature shows."""
     made = made_features(60, channels=6, scene=5, missing=0.0)
     return relabelled(made, lambda i, one: Labels((one.score or 0.0) * LEVELS[i], difficulty=float(LEVELS[i])))
 
 
-def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
+def test_the_difficulty_alone_by_hand(dives):
     line = relabelled(dives, lambda i, one: replace(one, score=3 * LEVELS[i] + 1))
     assert np.allclose(difficulty_alone(line.take(TRAIN))(line.take(TEST), 0), 3 * LEVELS[TEST] + 1)
     unknown = relabelled(line, lambda i, one: replace(one, difficulty=None) if i in (0, 40) else one)
@@ -57,7 +55,7 @@ def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
     assert np.allclose(difficulty_alone(equal.take(TRAIN))(equal.take(TEST), 0), mean)
 
 
-def test_only_aim_and_its_variants_learn_score_by_difficulty(dives: FeatureSet) -> None:
+def test_only_aim_and_its_variants_learn_score_by_difficulty(dives):
     off, on = (all_systems(dives, MODEL, CONFIG, times_difficulty=times) for times in (False, True))
     changed = {name for name, system in on.items() if system.times_difficulty}
     assert on.keys() - off.keys() == {UNDIVIDED}
@@ -67,7 +65,7 @@ def test_only_aim_and_its_variants_learn_score_by_difficulty(dives: FeatureSet) 
     assert off.keys() - all_systems(without, MODEL, CONFIG).keys() == {"difficulty"}
 
 
-def test_a_method_that_multiplies_ranks_better_in_every_row(dives: FeatureSet) -> None:
+def test_a_method_that_multiplies_ranks_better_in_every_row(dives):
     true, made = label_table(dives.records)[TEST, 0], {}
     for times in (False, True):
         method = load_config(None, {**SETTINGS, "times_difficulty": times}).method
@@ -77,7 +75,7 @@ def test_a_method_that_multiplies_ranks_better_in_every_row(dives: FeatureSet) -
     assert all((rho > 0.9) == times for (_, times), rho in made.items())
 
 
-def test_a_task_without_difficulties_is_learned_as_it_is(dives: FeatureSet) -> None:
+def test_a_task_without_difficulties_is_learned_as_it_is(dives):
     """As the vaults of UNLV, beside dives."""
     mixed = replace(dives, records=tuple(replace(r, task="ab"[i % 2]) for i, r in enumerate(dives.records)))
     vaults = relabelled(mixed, lambda i, one: replace(one, difficulty=None) if i % 2 else one)
@@ -88,7 +86,7 @@ def test_a_task_without_difficulties_is_learned_as_it_is(dives: FeatureSet) -> N
     assert ((whole == times).all(0) == np.arange(20) % 2).all()
 
 
-def test_what_is_said_about_missing_difficulties(dives: FeatureSet) -> None:
+def test_what_is_said_about_missing_difficulties(dives):
     observer, method = Watching(), load_config(None, {"times_difficulty": True}).method
     check_difficulties(relabelled(dives, lambda i, one: None if i == 50 else one), method, observer)
     without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
@@ -102,7 +100,7 @@ def test_what_is_said_about_missing_difficulties(dives: FeatureSet) -> None:
             check_difficulties(partly, method, observer)
 
 
-def test_presets_whose_score_is_difficulty_times_execution() -> None:
+def test_presets_whose_score_is_difficulty_times_execution():
     on = {name for name in presets() if load_config(name).method.times_difficulty}
     assert on == {"mtl-aqa", "finediving", "unlv", "tasd2", "demo"}
     assert not load_config("mtl-aqa", ["dataset.score=execution"]).method.times_difficulty

@@ -19,7 +19,6 @@ from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.descriptors import approximate_entropy
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.made_features import made_features
 from tests.models.test_aim import inputs
 
@@ -28,13 +27,13 @@ NODES = ((0, 1, 2), (3, 4, 5))
 KINDS = list(COMPARISONS)
 
 
-def config(kind: str) -> ComparisonConfig:
+def config(kind):
     edges = ((0, 1), (2, 3), (4, 5), (0, 2), (1, 3), (0, 4))
     return ComparisonConfig(kind, NODES, NODES, edges, width=16, regression_width=32)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stack_equals_its_members(kind: str) -> None:
+def test_a_stack_equals_its_members(kind):
     stack = build_network(config(kind), SIZES, Layers(2))
     stack.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.full((2,), 0.5))
     x = inputs(2, 3, sizes=SIZES)
@@ -50,7 +49,7 @@ def test_a_stack_equals_its_members(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["st_gcn", "jr_gcn"])
-def test_graph_networks_read_all_agents_along_edges(kind: str) -> None:
+def test_graph_networks_read_all_agents_along_edges(kind):
     torch.manual_seed(0)
     net, x = build_network(config(kind), SIZES, Layers()), inputs(2, sizes=SIZES)
     moved = x.secondary.clone()
@@ -61,7 +60,7 @@ def test_graph_networks_read_all_agents_along_edges(kind: str) -> None:
     assert not torch.allclose(net(x).score, other(x).score)
 
 
-def test_a_block_of_st_gcn_by_hand() -> None:
+def test_a_block_of_st_gcn_by_hand():
     """A block takes neighbours' means times importance, then nine steps; only the second one has a skip connection."""
     torch.manual_seed(0)
     net, x = build_network(replace(config("st_gcn"), reach=4), SIZES, Layers()), inputs(2, sizes=SIZES)
@@ -83,7 +82,7 @@ def test_a_block_of_st_gcn_by_hand() -> None:
     torch.testing.assert_close(net(x).score, expected)
 
 
-def test_snippets_see_few_steps_while_training() -> None:
+def test_snippets_see_few_steps_while_training():
     torch.manual_seed(0)
     net, x = build_network(config("snippets"), SIZES, Layers()), inputs(50, sizes=SIZES, steps=10)
     out = net(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
@@ -95,19 +94,19 @@ def test_snippets_see_few_steps_while_training() -> None:
     assert (net(x).step_scores != 0).all()
 
 
-def test_networks_refuse_what_they_cannot_read() -> None:
+def test_networks_refuse_what_they_cannot_read():
     with pytest.raises(ValueError, match="whole-scene"):
         build_network(config("clip_lstm"), replace(SIZES, scene=0), Layers())
     with pytest.raises(ValueError, match="nodes"):
         build_network(ComparisonConfig("st_gcn"), SIZES, Layers())
 
 
-def named(names: tuple[str, ...], agents: int = 1) -> FeatureSet:
+def named(names, agents=1):
     made = made_features(24, channels=len(names), scene=6, trial=3, agents=agents)
     return replace(made, names={"primary": names, "secondary": names})
 
 
-def test_graph_of_a_body() -> None:
+def test_graph_of_a_body():
     parts = ("left_hip", "left_knee", "left_ankle")
     names = ("place.x.mean", *(f"body.{p}.{a}.mean" for p in parts for a in "xy"), "angle.left_knee.mean")
     primary, secondary, edges = graph(named(names, agents=2))
@@ -117,7 +116,7 @@ def test_graph_of_a_body() -> None:
     assert set(edges) == within | between
 
 
-def test_graph_of_tools_and_of_nothing_known() -> None:
+def test_graph_of_tools_and_of_nothing_known():
     primary, _, edges = graph(
         named(("left_x_m.mean", "left_y_m.mean", "right_x_m.mean", "right_y_m.mean", "distance_m.mean"))
     )
@@ -128,7 +127,7 @@ def test_graph_of_tools_and_of_nothing_known() -> None:
     assert edges == ((0, 1),)
 
 
-def test_approximate_entropy_tells_order_from_noise() -> None:
+def test_approximate_entropy_tells_order_from_noise():
     rng = np.random.default_rng(0)
     regular = np.tile([0.0, 1.0], 50)[None, :, None]
     noise = rng.normal(size=(1, 100, 1))
@@ -136,7 +135,7 @@ def test_approximate_entropy_tells_order_from_noise() -> None:
     assert approximate_entropy(noise)[0, 0] > 0.3
 
 
-def test_regressions_learn() -> None:
+def test_regressions_learn():
     """On the synthetic set the scene holds the execution, so every scene regression must rank well above chance."""
     features = made_features(80, channels=4, scene=10, trial=4)
     rows, asked = np.arange(50), np.arange(50, 80)
@@ -154,7 +153,7 @@ def test_regressions_learn() -> None:
             assert spearman(predicted, true) > 0.2
 
 
-def test_impossible_rows_are_left_out() -> None:
+def test_impossible_rows_are_left_out():
     features = made_features(20, channels=4, scene=0, agents=2)
     systems = all_systems(features, AimConfig(width=6, regression_width=4), TrainConfig(networks=1, epochs=1))
     assert OURS in systems

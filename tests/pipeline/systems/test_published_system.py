@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +20,6 @@ from pipeline.folds.training_runner import TrainingRunner
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
-from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import label_table
 from pipeline.train.stack_training import Member
 from tests.helpers.folds import predict_part
@@ -32,29 +29,29 @@ PART = TRAIN, TEST
 
 
 @pytest.fixture(scope="module")
-def judged() -> FeatureSet:
+def judged():
     """Performances with judges' scores, whose difficulty no feature shows."""
     return cue_features("difficulty", 90)
 
 
-def method(features: FeatureSet, name: str, **settings: Any) -> PublishedSystem:
+def method(features, name, **settings):
     config = TrainConfig(**{"networks": 1, "epochs": 3, "scene_gain": 1.0, **settings})
     system = next(system for system in published_systems(features, config) if system.name == name)
     return replace(system, model=replace(system.model, width=32))
 
 
-def rho(features: FeatureSet, system: PublishedSystem) -> float:
+def rho(features, system):
     score = predict_part(system, features, *PART).score.mean(0)
     return spearman(score, label_table(features.records)[TEST, 0])
 
 
 @pytest.mark.parametrize("name", PUBLISHED_ROWS)
-def test_each_method_finds_a_level_that_shows_the_score(name: str, judged: FeatureSet) -> None:
+def test_each_method_finds_a_level_that_shows_the_score(name, judged):
     features = judged if name == "MUSDL" else cue_features("level", 90)
     assert rho(features, method(features, name, epochs=EPOCHS)) > 0.8
 
 
-def test_only_some_methods_learn_order_and_difficulty(judged: FeatureSet) -> None:
+def test_only_some_methods_learn_order_and_difficulty(judged):
     time = cue_features("time", 90)
     reached = {name: rho(time, method(time, name, epochs=EPOCHS)) for name in ("USDL", "Transformer over steps")}
     assert reached["Transformer over steps"] > 0.6
@@ -68,7 +65,7 @@ def test_only_some_methods_learn_order_and_difficulty(judged: FeatureSet) -> Non
 
 
 @pytest.mark.parametrize("name", PUBLISHED_ROWS)
-def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
+def test_the_same_bits_again(name, judged):
     system = method(judged, name, networks=2)
     training = Training(system, TRAIN, TEST)
     once = fit_predict(judged, training)
@@ -78,7 +75,7 @@ def test_the_same_bits_again(name: str, judged: FeatureSet) -> None:
     assert not np.array_equal(once.score[0], once.score[1])
 
 
-def test_exemplars_come_from_the_training_part_and_share_the_difficulty() -> None:
+def test_exemplars_come_from_the_training_part_and_share_the_difficulty():
     members = [Member(number, 0, np.arange(6), seed) for number, seed in enumerate((3, 4))]
     train, test = np.array([1.0, 1, 2, 2, 2, 3]), np.array([1.0, 2, 9, np.nan])
     voters = _voters(train, test, members, 4).numpy()
@@ -92,7 +89,7 @@ def test_exemplars_come_from_the_training_part_and_share_the_difficulty() -> Non
     assert (train[partners[:5]] == train[:5]).all()
 
 
-def test_the_rule_of_the_judges_is_found() -> None:
+def test_the_rule_of_the_judges_is_found():
     rng = np.random.default_rng(0)
     judges, difficulty = rng.uniform(0, 10, (40, 5)), rng.choice([1.5, 3.0], 40)
     middle = difficulty * np.sort(judges, axis=1)[:, 1:-1].sum(1)
@@ -104,7 +101,7 @@ def test_the_rule_of_the_judges_is_found() -> None:
     assert JudgesRule.fit(judges, difficulty, middle / difficulty).divided
 
 
-def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: FeatureSet) -> None:
+def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged):
     panels = ((9.0, 1.0, 5.0, 6.0, 7.0), (8.0, 2.0, 3.0), ())
     records = tuple(replace(r, labels=Labels(1.0, judges=p)) for r, p in zip(judged.records, panels, strict=False))
     some = replace(judged.take(np.arange(3)), records=records)
@@ -113,7 +110,7 @@ def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: Feat
     assert has_judges(some.take(np.arange(2)))
 
 
-def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet) -> None:
+def test_musdl_learns_from_the_performances_that_have_judges(judged):
     records = list(judged.records)
     for row in (0, 1):
         labels = records[row].labels
@@ -126,13 +123,13 @@ def test_musdl_learns_from_the_performances_that_have_judges(judged: FeatureSet)
     assert np.allclose(*scores, rtol=1e-4), "the rows are other ones, so sums may differ in their last digits"
 
 
-def test_a_method_that_is_stopped_keeps_nothing(judged: FeatureSet, tmp_path: Path) -> None:
+def test_a_method_that_is_stopped_keeps_nothing(judged, tmp_path):
     with pytest.raises(Cancelled):
         predict_part(method(judged, "GDLT"), judged, *PART, tmp_path, stop=lambda: True)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
+def test_watched_epochs_end_with_the_result(judged):
     ours = watching(method(judged, "USDL", epochs=20))
     alone, whole = (predict_part(one, judged, *PART) for one in (replace(ours, watch=()), ours))
     assert np.array_equal(whole.score, alone.score)
@@ -141,12 +138,12 @@ def test_watched_epochs_end_with_the_result(judged: FeatureSet) -> None:
     assert np.array_equal(whole.by_epoch[-1], whole.score)
 
 
-def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:
+def test_systems_are_chosen_by_name(judged):
     systems = all_systems(judged, AimConfig(width=4), TrainConfig()).values()
     rows = [*map(last_epoch, systems), *(chosen_epoch(one) for one in systems if isinstance(one, PublishedSystem))]
     baselines = {system.name for system in systems if system.kind == "baseline"}
 
-    def names(asked: str) -> set[str]:
+    def names(asked):
         return {system.name for system in chosen_systems(asked, rows)} - baselines
 
     assert names("methods") == {*PUBLISHED_ROWS, *(f"{name}, {CHOSEN}" for name in PUBLISHED_ROWS)}

@@ -30,7 +30,6 @@ from pipeline.systems.regressors import (
     regression_systems,
 )
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
-from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features
@@ -42,25 +41,25 @@ NEAREST = RegressionSystem("DCT+DFT+ApEn", "frequencies", "nearest")
 
 
 @pytest.fixture(scope="module")
-def features() -> FeatureSet:
+def features():
     return made_features(40, channels=4, scene=6, trial=5)
 
 
-def standardised(features: FeatureSet) -> tuple[np.ndarray, np.ndarray]:
+def standardised(features):
     """Descriptors cut to the range of the first 30 rows and standardised by them, and scores likewise."""
     table, scores = features.trial.astype(float), label_table(features.records)[:, 0]
     cut = np.clip(table, table[:30].min(0), table[:30].max(0))
     return (cut - cut[:30].mean(0)) / cut[:30].std(0), (scores - scores[:30].mean()) / scores[:30].std()
 
 
-def predicted(system: RegressionSystem, features: FeatureSet) -> np.ndarray:
+def predicted(system, features):
     """Standardised predictions for the last 10 of 40 rows."""
     scores = label_table(features.records)[:30, 0]
     made = replace(system, describe="trial").fitted(features.take(range(30))).predict(features.take(range(30, 40)))
     return (made.score[0] - scores.mean()) / scores.std()
 
 
-def test_nearest_neighbours_ridge_and_vectors_are_scikit_learns(features: FeatureSet) -> None:
+def test_nearest_neighbours_ridge_and_vectors_are_scikit_learns(features):
     x, y = standardised(features)
     groups = bundle_numbers(features.take(range(30)).records, VECTORS.unsplit)
     search = GridSearchCV(SVR(), GRID, scoring="neg_mean_squared_error", cv=GroupKFold(3))
@@ -75,7 +74,7 @@ def test_nearest_neighbours_ridge_and_vectors_are_scikit_learns(features: Featur
     assert first == {name: getattr(SVR(), name) for name in GRID}, "the library's defaults come first"
 
 
-def test_copies_of_a_performance_do_not_choose_the_penalty(features: FeatureSet) -> None:
+def test_copies_of_a_performance_do_not_choose_the_penalty(features):
     """A copy tells the label of the row that is left out, so that leaving out one row takes the least penalty."""
     given = replace(features, trial=np.random.default_rng(0).normal(size=(40, 60)).astype(np.float32))
     first, second = (
@@ -94,7 +93,7 @@ def test_copies_of_a_performance_do_not_choose_the_penalty(features: FeatureSet)
 
 
 @pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
-def test_the_papers_vectors_scale_scores_from_0_to_1(features: FeatureSet, kernel: str) -> None:
+def test_the_papers_vectors_scale_scores_from_0_to_1(features, kernel):
     x, _ = standardised(features)
     scores = label_table(features.records)[:, 0]
     low, span = scores[:30].min(), np.ptp(scores[:30])
@@ -105,7 +104,7 @@ def test_the_papers_vectors_scale_scores_from_0_to_1(features: FeatureSet, kerne
 
 
 @pytest.mark.parametrize("system", OURS, ids=lambda s: s.name)
-def test_views_of_a_trial_count_once_and_each_performance_is_computed_alone(system: RegressionSystem) -> None:
+def test_views_of_a_trial_count_once_and_each_performance_is_computed_alone(system):
     features = people(trials=2)
     second = tuple(replace(record, id=f"{record.id}-b") for record in features.records)
     views = features.followed_by(replace(features, records=second))
@@ -120,7 +119,7 @@ def test_views_of_a_trial_count_once_and_each_performance_is_computed_alone(syst
         assert np.array_equal(system.fitted(features).predict(features).score[0], scores)
 
 
-def stored(**changes: object) -> bytes:
+def stored(**changes):
     """A stored ridge regression with other parts."""
     fitted = RIDGE.fitted(made_features(12, channels=2, scene=2, trial=3))
     return dump_regressions([FittedRegression(**vars(fitted) | changes)])
@@ -129,11 +128,11 @@ def stored(**changes: object) -> bytes:
 class Hostile:
     """Would run code where a pickle of it is read."""
 
-    def __reduce__(self) -> tuple[object, tuple[str]]:
+    def __reduce__(self):
         return (pytest.fail, ("a pickle was read",))
 
 
-def repacked(content: bytes, change: bytes, by: bytes) -> bytes:
+def repacked(content, change, by):
     """A file of skops with other text in its description."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
@@ -142,7 +141,7 @@ def repacked(content: bytes, change: bytes, by: bytes) -> bytes:
     return out.getvalue()
 
 
-def test_damaged_and_hostile_files_are_refused() -> None:
+def test_damaged_and_hostile_files_are_refused():
     content = stored()
     assert load_regressions(content)
     files = {
@@ -164,13 +163,13 @@ def test_damaged_and_hostile_files_are_refused() -> None:
             print(name, load_regressions(bad))
 
 
-def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
     monkeypatch.setattr("pipeline.systems.stored_regressions.MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="larger than any regression"):
         load_regressions(stored())
 
 
-def test_views_of_a_trial_are_averaged_in_their_order(features: FeatureSet) -> None:
+def test_views_of_a_trial_are_averaged_in_their_order(features):
     groups = ["b", "a", "b", "", "a", "b"]
     records = [
         replace(record, groups={"trial": group} if group else {})
@@ -182,7 +181,7 @@ def test_views_of_a_trial_are_averaged_in_their_order(features: FeatureSet) -> N
     np.testing.assert_allclose(means, [[0.5, 0, 0, 0.5, 0], [0, 0.5, 0, 0, 0.5], [0, 0, 1, 0, 0]])
 
 
-def test_features_in_which_nothing_varies_give_the_mean() -> None:
+def test_features_in_which_nothing_varies_give_the_mean():
     features = made_features(24, trial=3)
     names = ("primary", "secondary", "scene", "trial")
     same = replace(features, **{name: np.ones_like(getattr(features, name)) for name in names})
@@ -194,7 +193,7 @@ def test_features_in_which_nothing_varies_give_the_mean() -> None:
         assert np.allclose(again.predict(same.take(range(16, 24))).score, mean), system.name
 
 
-def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
+def test_what_only_shows_the_person_is_not_found_in_new_people():
     """Descriptors of style alone rank trials of people in the training part, but of nobody else."""
     rng = np.random.default_rng(0)
     features = people(tasks=1, people=10, trials=8)
@@ -208,7 +207,7 @@ def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
     assert all((result.average.per_fold.arithmetic or 0.0) < 0.3 for result in new.values())
 
 
-def test_regressions_without_scene_or_agents() -> None:
+def test_regressions_without_scene_or_agents():
     names = {system.name for system in regression_systems(made_features(4, scene=0, trial=0))}
     assert "Pose+DCT" in names
     assert not any(name.startswith(("I3D", "C3D")) for name in names)

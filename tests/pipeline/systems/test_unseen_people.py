@@ -10,8 +10,7 @@ import pytest
 from benchmarks.unseen_people import draw
 from data.video import Labels
 from extractors.timesteps import direction
-from pipeline.systems.regressors import ECONOMY, ECONOMY_AND_RIDGE, UNSEEN_RIDGE, RegressionSystem, unseen_systems
-from pipeline.train.feature_set import FeatureSet
+from pipeline.systems.regressors import ECONOMY, ECONOMY_AND_RIDGE, UNSEEN_RIDGE, unseen_systems
 
 SYSTEMS = (ECONOMY, UNSEEN_RIDGE, ECONOMY_AND_RIDGE)
 TRIALS = draw(0)
@@ -23,37 +22,37 @@ SEEN, NEW = (
 )
 
 
-def scores(system: RegressionSystem, train: FeatureSet = SEEN, test: FeatureSet = NEW) -> np.ndarray:
+def scores(system, train=SEEN, test=NEW):
     return np.asarray(system.fitted(train, by_task=True).predict(test).score[0])
 
 
-def with_trial(features: FeatureSet, trial: np.ndarray) -> FeatureSet:
+def with_trial(features, trial):
     return replace(features, trial=trial.astype(np.float32))
 
 
-def with_scores(features: FeatureSet, values: np.ndarray) -> FeatureSet:
+def with_scores(features, values):
     records = zip(features.records, values.tolist(), strict=True)
     return replace(features, records=tuple(replace(one, labels=Labels(score)) for one, score in records))
 
 
-def labels(features: FeatureSet) -> np.ndarray:
+def labels(features):
     return np.array([record.labels.score for record in features.records if record.labels])
 
 
-def test_time_path_gripper_travel_and_turning_of_each_tool_have_a_direction() -> None:
+def test_time_path_gripper_travel_and_turning_of_each_tool_have_a_direction():
     assert len(DIRECTED) == 1 + 4 * 3
     assert direction("log_duration_s") == direction("secondary.right.log_turned_rad") == -1
     assert direction("primary.left.log_path_body") == direction("primary.left.log_speed_m_s") == 0
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
-def test_who_performs_and_where_changes_no_score(system: RegressionSystem) -> None:
+def test_who_performs_and_where_changes_no_score(system):
     other = [replace(part, scene=part.scene * 0, primary=part.primary * 0) for part in (SEEN, NEW)]
     assert np.array_equal(scores(system, *other), scores(system))
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda one: one.name)
-def test_each_task_has_units_of_its_own(system: RegressionSystem) -> None:
+def test_each_task_has_units_of_its_own(system):
     """Descriptors and scores of one task in other units give the same scores in these units."""
     other = []
     for part in (SEEN, NEW):
@@ -65,20 +64,20 @@ def test_each_task_has_units_of_its_own(system: RegressionSystem) -> None:
     np.testing.assert_allclose(scores(system, *other), np.where(mine, 2.0 * expected + 7.0, expected), atol=0.02)
 
 
-def test_all_tasks_teach_one_regression() -> None:
+def test_all_tasks_teach_one_regression():
     alone = SEEN.take([row for row, record in enumerate(SEEN.records) if record.task == "Suturing"])
     test = NEW.take([row for row, record in enumerate(NEW.records) if record.task == "Suturing"])
     assert not np.allclose(scores(UNSEEN_RIDGE, alone, test), scores(UNSEEN_RIDGE, SEEN, test), atol=0.1)
 
 
 @pytest.mark.parametrize("column", DIRECTED)
-def test_less_motion_is_never_worse(column: int) -> None:
+def test_less_motion_is_never_worse(column):
     less = NEW.trial.copy()
     less[:, column] -= 0.3
     assert (scores(ECONOMY, test=with_trial(NEW, less)) >= scores(ECONOMY) - 1e-9).all()
 
 
-def test_labels_that_contradict_economy_give_it_no_slope() -> None:
+def test_labels_that_contradict_economy_give_it_no_slope():
     """The direction is known before the labels, so they cannot turn it: the score is the mean of each task."""
     contrary = scores(ECONOMY, with_scores(SEEN, 40 - labels(SEEN)))
     for task in {record.task for record in NEW.records}:
@@ -86,7 +85,7 @@ def test_labels_that_contradict_economy_give_it_no_slope() -> None:
         np.testing.assert_allclose(contrary[[record.task == task for record in NEW.records]], mean)
 
 
-def test_the_combination_weighs_both_parts_alike() -> None:
+def test_the_combination_weighs_both_parts_alike():
     """Economy has the deviation of the ridge's predictions; without directions there is the ridge alone."""
     ridge, both = (one.fitted(SEEN).model.coef_.ravel() for one in (UNSEEN_RIDGE, ECONOMY_AND_RIDGE))
     fitted = ECONOMY_AND_RIDGE.fitted(SEEN)

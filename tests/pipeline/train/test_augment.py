@@ -19,7 +19,7 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
-from pipeline.train.feature_set import ARRAYS, FeatureSet, feature_set, one_per_trial
+from pipeline.train.feature_set import ARRAYS, feature_set, one_per_trial
 from tests.helpers.folds import predict_folds
 from tests.helpers.made_features import made_features, with_records
 
@@ -37,12 +37,12 @@ BODY = (
 
 
 @pytest.fixture(scope="module")
-def features() -> FeatureSet:
+def features():
     made = made_features(40, channels=len(BODY), scene=9)
     return replace(made, names={"primary": BODY, "secondary": BODY})
 
 
-def test_exchanged_copies_swap_the_agents_and_their_descriptors() -> None:
+def test_exchanged_copies_swap_the_agents_and_their_descriptors():
     made = made_features(6, channels=4, scene=3, trial=3)
     features = replace(made, names={**made.names, "trial": ("log_s", "primary.jerk", "secondary.jerk")})
     more = with_exchanged(features)
@@ -56,7 +56,7 @@ def test_exchanged_copies_swap_the_agents_and_their_descriptors() -> None:
         with_exchanged(made_features(6, agents=2))
 
 
-def test_mirrored_copies_swap_left_and_right(features: FeatureSet) -> None:
+def test_mirrored_copies_swap_left_and_right(features):
     more = with_mirrored(features)
     assert more.ids == features.ids * 2
     assert np.array_equal(more.primary[:40], features.primary)
@@ -67,14 +67,14 @@ def test_mirrored_copies_swap_left_and_right(features: FeatureSet) -> None:
 
 
 @pytest.mark.parametrize("names", [("left_x_m.mean",) * 7, ("cell.00.u.mean",) * 7, (), BODY[:3]])
-def test_tools_and_cells_have_no_mirrored_copies(features: FeatureSet, names: tuple[str, ...]) -> None:
+def test_tools_and_cells_have_no_mirrored_copies(features, names):
     with pytest.raises(UsageError, match=r"no mirrored copies: .*\. Add --set train.mirror_copies=false"):
         with_mirrored(replace(features, names={"primary": names, "secondary": BODY}))
 
 
 @pytest.mark.parametrize("exchange", [False, True])
 @pytest.mark.parametrize("mirror", [False, True])
-def test_rows_of_copies_are_those_of_the_training_part(features: FeatureSet, exchange: bool, mirror: bool) -> None:
+def test_rows_of_copies_are_those_of_the_training_part(features, exchange, mirror):
     config = TrainConfig(exchange_copies=exchange, mirror_copies=mirror)
     learning = training_set(features, config)
     more, rows = learning.features, learning.rows(np.array([3, 5]))
@@ -84,7 +84,7 @@ def test_rows_of_copies_are_those_of_the_training_part(features: FeatureSet, exc
     assert len({more.primary[row].tobytes() + more.secondary[row].tobytes() for row in rows}) == len(rows)
 
 
-def two_views(features: FeatureSet) -> FeatureSet:
+def two_views(features):
     """Two views of every performance, whose scenes differ; each performance is a trial."""
     first, second = (
         with_records(features, lambda r, _, view=view: {"id": f"{r.id}-{view}", "groups": {**r.groups, "trial": r.id}})
@@ -93,7 +93,7 @@ def two_views(features: FeatureSet) -> FeatureSet:
     return first.followed_by(replace(second, scene=features.scene + 1))
 
 
-def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
+def test_a_trial_in_two_views_is_trained_on_once(features):
     config, views = TrainConfig(networks=1, epochs=3), two_views(features)
     trials, became = one_per_trial(views)
     assert trials.ids == views.ids[:40]
@@ -108,14 +108,14 @@ def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
     assert all(torch.equal(run.networks.state[name], alone.networks.state[name]) for name in alone.networks.state)
 
 
-def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None:
+def test_views_with_agents_of_their_own_stay_apart(features):
     views = two_views(features)
     views.primary[41] += 1
     assert len(one_per_trial(views)[0]) == 41
     assert one_per_trial(features)[0] is features
 
 
-def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:
+def test_no_copy_of_a_held_out_performance_is_learnt(features):
     """With all copies, neither labels nor features of the test part change what a network learns."""
     (fold,) = folds_of(features, kfold(features.records, k=4)[:1])
     test, primary = {*fold.test}, features.primary.copy()
@@ -129,7 +129,7 @@ def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> No
     assert not np.array_equal(honest[:, 1], other[:, 1])
 
 
-def test_performances_of_another_kind_are_named() -> None:
+def test_performances_of_another_kind_are_named():
     """Keypoint files in 2-D and in 3-D give other channels."""
     made, outputs = made_features(2, steps=4, channels=3, scene=4, trial=2), []
     for row in range(2):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +17,10 @@ from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.metrics import spearman
-from models.stacked import FoldData, MemberDropout, member_state
+from models.stacked import MemberDropout, member_state
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.train import checkpoint, stack_training
-from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import TrainingControl, torch_threads
 from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes
@@ -36,11 +33,11 @@ TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=
 
 
 @pytest.fixture(scope="module")
-def features() -> FeatureSet:
+def features():
     return made_features(40, channels=6, scene=9)
 
 
-def train_plainly(data: FoldData, member: Member, config: TrainConfig, model: AimConfig, epochs: int) -> Aim:
+def train_plainly(data, member, config, model, epochs):
     """An ordinary training loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, batch by batch."""
     net = Aim(model, input_sizes(data.inputs))
     start = StackTraining(data, [member], model, config)
@@ -63,7 +60,7 @@ def train_plainly(data: FoldData, member: Member, config: TrainConfig, model: Ai
 
 
 @pytest.mark.parametrize("components", [None, 4])
-def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, components: int | None) -> None:
+def test_a_stack_trains_like_its_members_one_by_one(features, components):
     """After 50 steps of Adam with weight decay, no parameter differs by 1e-4; training parts and folds differ.
 
     With 4 scene components a stack leaves out the 5 scene entries that are 0; a network alone reads all 9.
@@ -85,7 +82,7 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
             assert (values - alone[name]).abs().max() < 1e-4, name
 
 
-def test_it_learns_the_planted_asymmetry() -> None:
+def test_it_learns_the_planted_asymmetry():
     features = made_features(90, channels=8, scene=12, lag=False, noise=0.05)
     rows, held_out = np.arange(60), np.arange(60, 90)
     config, model = TrainConfig(networks=3, epochs=150), AimConfig(width=32, multi_task=True)
@@ -98,12 +95,12 @@ def test_it_learns_the_planted_asymmetry() -> None:
     assert run.losses[-1].mean() < run.losses[0].mean() / 2
 
 
-def equal_networks(run: TrainedModel, other: TrainedModel) -> bool:
+def equal_networks(run, other):
     """Whether all parameters are equal to the bit."""
     return all(torch.equal(values, other.networks.state[name]) for name, values in run.networks.state.items())
 
 
-def test_training_is_reproducible(features: FeatureSet) -> None:
+def test_training_is_reproducible(features):
     config = TrainConfig(networks=2, epochs=3, batch=16)
     first, again = (TrainedModel.fit(features, config, TINY) for _ in range(2))
     other = TrainedModel.fit(features, config.model_copy(update={"seed": 1}), TINY)
@@ -114,12 +111,12 @@ def test_training_is_reproducible(features: FeatureSet) -> None:
 
 
 @pytest.fixture
-def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def epochs_run(monkeypatch):
     """The number of every epoch that a stack computes."""
     run: list[int] = []
     real = StackTraining.epoch
 
-    def epoch(self: StackTraining, number: int) -> torch.Tensor:
+    def epoch(self, number):
         run.append(number)
         return real(self, number)
 
@@ -127,10 +124,10 @@ def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return run
 
 
-def test_a_training_of_one_core_has_one_thread(features: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_of_one_core_has_one_thread(features, monkeypatch):
     threads, real = list[int](), StackTraining.epoch
 
-    def epoch(self: StackTraining, number: int) -> torch.Tensor:
+    def epoch(self, number):
         threads.append(torch.get_num_threads())
         return real(self, number)
 
@@ -144,15 +141,13 @@ def test_a_training_of_one_core_has_one_thread(features: FeatureSet, monkeypatch
 
 
 @pytest.fixture(scope="module")
-def undisturbed(features: FeatureSet) -> TrainedModel:
+def undisturbed(features):
     """Four networks, trained in two stacks of 12 epochs without a stop."""
     return TrainedModel.fit(features, TrainConfig(networks=4, epochs=12, batch=16), TINY)
 
 
 @pytest.mark.parametrize("after", [1, 8, 19])
-def test_resume_is_equal_to_the_bit(
-    features: FeatureSet, undisturbed: TrainedModel, tmp_path: Path, after: int, epochs_run: list[int]
-) -> None:
+def test_resume_is_equal_to_the_bit(features, undisturbed, tmp_path, after, epochs_run):
     config, stop = undisturbed.recipe, lambda: len(epochs_run) >= after
     with pytest.raises(Cancelled):
         TrainedModel.fit(features, config, TINY, control=TrainingControl(tmp_path, stop=stop))
@@ -163,15 +158,13 @@ def test_resume_is_equal_to_the_bit(
     assert undisturbed.loss_epochs == resumed.loss_epochs
 
 
-def test_a_kill_between_checkpoints_resumes_to_the_bit(
-    features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs_run: list[int]
-) -> None:
+def test_a_kill_between_checkpoints_resumes_to_the_bit(features, tmp_path, monkeypatch, epochs_run):
     """An epoch takes a quarter of the time between checkpoints, so they follow epochs 1, 5 and 9."""
     monkeypatch.setattr(stack_training, "monotonic", lambda: stack_training.CHECKPOINT_S * len(epochs_run) / 4)
     config = TrainConfig(networks=1, epochs=12, batch=16)
     counted = StackTraining.epoch
 
-    def killed(self: StackTraining, number: int) -> torch.Tensor:
+    def killed(self, number):
         if number == 8:
             raise KeyboardInterrupt
         return counted(self, number)
@@ -185,8 +178,8 @@ def test_a_kill_between_checkpoints_resumes_to_the_bit(
     assert equal_networks(TrainedModel.fit(features, config, TINY), resumed)
 
 
-def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epochs_run: list[int]) -> None:
-    def progress(done: int, total: int) -> None:
+def test_an_interrupt_while_training_ends_all_threads(features, epochs_run):
+    def progress(done, total):
         raise KeyboardInterrupt
 
     config, control = TrainConfig(networks=2, epochs=3000, batch=16), TrainingControl(progress=progress)
@@ -195,13 +188,11 @@ def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epoc
     assert len(epochs_run) < 3000
 
 
-def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(
-    features: FeatureSet, tmp_path: Path, epochs_run: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(features, tmp_path, epochs_run, monkeypatch):
     config = TrainConfig(networks=1, epochs=4, batch=16)
     whole, other = [0, 1, 2, 3], config.model_copy(update={"weight_decay": 0.45})
 
-    def epochs(given: TrainConfig) -> list[int]:
+    def epochs(given):
         epochs_run.clear()
         TrainedModel.fit(features, given, TINY, control=TrainingControl(tmp_path))
         return epochs_run
@@ -220,9 +211,7 @@ def test_checkpoints_of_another_training_or_code_or_damaged_are_not_used(
 
 
 @pytest.mark.parametrize("changed", ["models/aim.py", "pipeline/train/fit.py", "pipeline/systems/regressors.py"])
-def test_the_code_of_networks_trainings_and_systems_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
-) -> None:
+def test_the_code_of_networks_trainings_and_systems_counts(tmp_path, monkeypatch, changed):
     for folder in checkpoint.CODE:
         shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.setattr(checkpoint, "ROOT", tmp_path)
@@ -232,7 +221,7 @@ def test_the_code_of_networks_trainings_and_systems_counts(
     assert checkpoint.code_digest.__wrapped__() != before
 
 
-def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> None:
+def test_statistics_come_from_the_training_part_only(features):
     rows, primary = np.arange(20), features.primary.copy()
     primary[20:] = 1e6
     spoiled = with_records(features, lambda r, i: {} if i < 20 else {"labels": Labels(score=1e6)})
@@ -241,7 +230,7 @@ def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> No
     assert all(np.array_equal(values, other[name]) for name, values in honest.items())
 
 
-def test_standardisation(features: FeatureSet) -> None:
+def test_standardisation(features):
     primary = features.primary.copy()
     primary[..., 2] = 5.0  # constant in the training part
     primary[7, 3, 4] = np.nan
@@ -263,8 +252,8 @@ def test_standardisation(features: FeatureSet) -> None:
     assert np.array_equal(same_scale.primary, same_scale.secondary)
 
 
-def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
-    def scene(**settings: Any) -> np.ndarray[Any, Any]:
+def test_scene_components_are_whitened_and_few(features):
+    def scene(**settings):
         return Normaliser.fit(features, np.arange(40), paper(**settings)).apply(features)["scene"]
 
     few = scene(scene_components=4, scene_gain=0.5)
@@ -274,7 +263,7 @@ def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
     assert np.isfinite(scene(scene_components=50)).all()
 
 
-def test_scores_are_scaled_to_ten_by_the_training_part(features: FeatureSet) -> None:
+def test_scores_are_scaled_to_ten_by_the_training_part(features):
     normaliser, labels = Normaliser.fit(features, np.arange(40), paper()), label_table(features.records)
     scaled = normaliser.scale_scores(labels)
     assert np.allclose([scaled.min(0), scaled.max(0)], [[0] * 3, [10] * 3])
@@ -282,7 +271,7 @@ def test_scores_are_scaled_to_ten_by_the_training_part(features: FeatureSet) -> 
     assert np.allclose(np.transpose(back), labels)
 
 
-def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
+def test_missing_labels_and_constant_scores(features):
     half = with_records(features, lambda _, i: {"labels": Labels(score=5.0) if i % 2 else None})
     run = TrainedModel.fit(half, TrainConfig(networks=1, epochs=2), TINY)
     assert len(run.train_ids) == 20
@@ -294,7 +283,7 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
         Normaliser.fit(unlabelled, np.arange(40), TrainConfig())
 
 
-def test_without_scene_and_with_several_secondaries() -> None:
+def test_without_scene_and_with_several_secondaries():
     other = made_features(20, channels=5, scene=0, agents=2)
     run = TrainedModel.fit(other, TrainConfig(networks=2, epochs=2), TINY)
     predicted = run.predict(other)
@@ -304,7 +293,7 @@ def test_without_scene_and_with_several_secondaries() -> None:
         TrainedModel.fit(other, TrainConfig(networks=1), replace(TINY, variant="scene"))
 
 
-def test_dropout_rate_and_scale() -> None:
+def test_dropout_rate_and_scale():
     drop = MemberDropout([np.random.Generator(np.random.SFC64(seed)) for seed in (0, 1)], [500, 300])
     first, second = (out[:300] for out in drop(torch.ones(2, 500, 64), 0.2))
     for out in (first, second):
@@ -313,7 +302,7 @@ def test_dropout_rate_and_scale() -> None:
     assert not torch.equal(first, second)
 
 
-def test_batches_are_even_and_cover_every_row_once() -> None:
+def test_batches_are_even_and_cover_every_row_once():
     members = [Member(0, 0, np.arange(188), 1), Member(1, 0, np.arange(7, 140), 2)]
     batches = draw_batches(members, [np.random.Generator(np.random.SFC64(m.seed)) for m in members], 64)
     assert [counts.tolist() for _, counts in batches] == [[63, 45], [63, 44], [62, 44]]
@@ -321,14 +310,14 @@ def test_batches_are_even_and_cover_every_row_once() -> None:
         assert sorted(row for rows, counts in batches for row in rows[m, : counts[m]]) == member.rows.tolist()
 
 
-def test_the_papers_schedule() -> None:
+def test_the_papers_schedule():
     config = paper()
     rates = {0: 1e-4, 19: 1e-4, 20: 1e-5, 49: 1e-5, 50: 1e-6, 99: 1e-6, 100: 1e-4, 2999: 1e-6}
     assert {epoch: config.learning_rate(epoch) for epoch in rates} == rates
     assert (config.epochs, config.batch, config.weight_decay, config.theta, config.networks) == (3000, 64, 0.5, 0.4, 10)
 
 
-def test_recipes_are_strict() -> None:
+def test_recipes_are_strict():
     assert TrainConfig.model_validate({"recipe": "paper", "epochs": 7}).epochs == 7
     assert TrainConfig.model_validate(paper().model_dump(mode="json")) == paper()
     for wrong in (
