@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from data.errors import PROGRAM
 from pipeline.cli import app
+from pipeline.evaluate.results_file import read_results
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.pipeline.cli.test_commands import COMMANDS
 
@@ -97,7 +98,8 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def replaced(tmp_path, monkeypatch):
     """Work that needs the network or minutes; what commands print is under test."""
-    demo = SimpleNamespace(tables=list, leaks=SimpleNamespace(lines=()), page="demo/report.html")
+    results = read_results("runs/evaluation/results.json")
+    demo = SimpleNamespace(summary="A demo.", tables=list, results=results, page="demo/report.html")
     for place, answer in (
         ("demo.demo_run.run_demo", demo),
         ("serve.run_server", None),
