@@ -15,9 +15,6 @@ from pipeline.report.text import steps_named, to_digits
 from pipeline.score.aligned_movement import AlignedSteps, aligned_steps
 from pipeline.score.movement import Difference, movement_differences
 
-WHOLE = ("delay", "length", "tightest")
-"""Movement variables that are one value of the whole performance."""
-
 
 def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any]]]:
     """How B differs from A, by "A-B", the places of two videos on the page: timing first, then the largest differences.
@@ -64,15 +61,14 @@ def _moved(one: Difference, a: VideoSection, aligned: AlignedSteps, bounds_b: Fl
     who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
     values = " and ".join(to_digits(v, variable.decimals) for v in (one.low, one.value))
     text = f"{who}{variable.subject} {gap(one)} {variable.unit} {one.direction} in B"
-    when = "" if one.name in WHOLE else f", {steps_named(a.result.steps, one.furthest, one.furthest)}"
-    extent = aligned.b.value(one.person, "extent") if one.name == "tightest" else None
-    step = one.furthest if extent is None else int(np.argmin(extent))
+    step, whole = one.furthest, one.name == "delay"
+    when = "" if whole else f", {steps_named(a.result.steps, step, step)}"
     edges = [*bounds_b[:, 0], bounds_b[-1, 1]]
     moment = np.interp(aligned.bounds_b[step].mean(), edges, np.arange(len(edges)))
     return {
         "text": f"{text[:1].upper()}{text[1:]}",
         "numbers": f"A and B: {values} {variable.unit}{when}",
         "phase": step + 0.5,
-        "ahead": float(moment - step - 0.5) if one.name not in WHOLE else 0.0,
+        "ahead": float(moment - step - 0.5) if not whole else 0.0,
         "joints": marked(one),
     }

@@ -26,7 +26,7 @@ _TRUNK = (5, 6, 11, 12)
 MARKED = {
     "knee": (13, 14), "hip": (11, 12), "shoulder": (5, 6), "elbow": (7, 8), "trunk": _TRUNK, "turning": _TRUNK,
     "speed": _TRUNK, "extent": (0, 9, 10, 13, 14, 15, 16), "distance": _TRUNK, "delay": _TRUNK,
-    "height": _TRUNK, "tightest": (0, 9, 10, 13, 14, 15, 16), "length": (),
+    "height": _TRUNK,
 }  # fmt: skip
 """COCO-17 joints to mark on the video, by movement variable."""
 

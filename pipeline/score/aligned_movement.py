@@ -33,6 +33,10 @@ SAID_S, SAID_SHARE, CLEAR = 0.06, 0.03, 3.0
 """Smallest lead and change of pace that are named; both are at least `CLEAR` times the error of the clock."""
 
 
+SPEEDS = ("turning", "speed")
+"""Variables that a slower movement lowers."""
+
+
 @dataclass(frozen=True)
 class Clocks:
     """Matched moments of two performances."""
@@ -63,8 +67,8 @@ class AlignedSteps(NamedTuple):
 def aligned_steps(a: Movement, b: Movement, bounds_a: Floats, bounds_b: Floats, still: bool) -> AlignedSteps:
     """`compared_steps` of A in its (T, 2) time steps, and of B where it shows the same.
 
-    Where one clock explains both, it alone has their timing: speeds are at the same pace, and no variable is a moment
-    or a length. A step of which B shows less than half has no values.
+    Where one clock explains both, speeds are those at the pace of A. A step of which B shows less than half has no
+    values.
     """
     clocks = match_clocks(a, b, (bounds_a[0, 0], bounds_a[-1, 1]), (bounds_b[0, 0], bounds_b[-1, 1]))
     shown = np.clip(bounds_a, clocks.a[0], clocks.a[-1])
@@ -74,20 +78,13 @@ def aligned_steps(a: Movement, b: Movement, bounds_a: Floats, bounds_b: Floats, 
     shown[lost] = np.nan  # no frame is inside
     of_a, of_b = compared_steps(a, shown, still), compared_steps(b, matched, still)
     if clocks.begins_later is not None:
-        of_a, of_b = _untimed(of_a, np.ones(len(others))), _untimed(of_b, others / np.where(lost, 1.0, lengths))
+        slower = others / np.where(lost, 1.0, lengths)
+        people = [
+            {name: (np.array(v) * slower).tolist() if name in SPEEDS else v for name, v in person.items()}
+            for person in of_b.people
+        ]
+        of_b = VariableValues(people, of_b.pair)
     return AlignedSteps(of_a, of_b, matched, clocks)
-
-
-def _untimed(steps: StepVariables, slower: Floats) -> StepVariables:
-    """The variables without those of time, and speeds as they are at the pace of the other video."""
-    factors = {"turning": slower, "speed": slower}
-    people = [
-        {name: (np.array(values) * factors.get(name, 1.0)).tolist() for name, values in person.items()}
-        for person in steps.people
-    ]
-    for person in people:
-        person.pop("tightest", None)
-    return VariableValues(people, {name: values for name, values in steps.pair.items() if name != "length"})
 
 
 def match_clocks(a: Movement, b: Movement, ends_a: Interval, ends_b: Interval) -> Clocks:

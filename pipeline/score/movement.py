@@ -61,9 +61,8 @@ VARIABLES: Mapping[str, MovementVariable] = {
     "speed": MovementVariable("speed of the trunk", "torso lengths/s", "slower", "faster", 0.5, 1),
     "extent": MovementVariable("body", "torso lengths", "tighter", "less tight", 0.1, 2),
     "height": MovementVariable("trunk", "torso lengths", "lower", "higher", 0.3, 1),
-    "tightest": MovementVariable("tightest moment", "s", "earlier", "later", 0.2, 2),
 }
-"""Variables of one person. Ranges of the better videos have no height and no tightest moment."""
+"""Variables of one person. Ranges of the better videos have no height."""
 
 PAIR_VARIABLES: Mapping[str, MovementVariable] = {
     **{
@@ -72,11 +71,8 @@ PAIR_VARIABLES: Mapping[str, MovementVariable] = {
     },
     "distance": MovementVariable("distance between the two", "torso lengths", "smaller", "greater", 0.3, 1),
     "delay": MovementVariable("delay between the two", "s", "shorter", "longer", 0.06, 2),
-    "length": MovementVariable("performance", "s", "shorter", "longer", 0.2, 2),
 }
-"""Variables of two people: differences of their angles, distance of their trunks, delay over the whole video.
-
-`length` is that of a performance; only two videos are compared by it."""
+"""Variables of two people: differences of their angles, distance of their trunks, delay over the whole video."""
 
 
 T_co = TypeVar("T_co", covariant=True)
@@ -143,21 +139,15 @@ def steps_of(moved: Movement, bounds: Floats) -> StepVariables:
 
 
 def compared_steps(moved: Movement, bounds: Floats, still: bool) -> StepVariables:
-    """`steps_of` with the variables that only two videos are compared by: height, tightest moment, length.
-
-    Heights are relative to the first step, and only where the camera is `still`; a moving one hides them.
-    """
+    """`steps_of` with the height from the first step on, where the camera is `still`: a moving one hides heights."""
     made = steps_of(moved, bounds)
-    middles = bounds.mean(axis=1) - bounds[0, 0]
-    people = [dict(variables) for variables in made.people]
-    for variables, height in zip(people, moved.heights, strict=True):
-        steps = [float(known_mean(height[(moved.time >= start) & (moved.time < end)])) for start, end in bounds]
-        extent = np.array(variables["extent"])
-        if still:
-            variables["height"] = [value - steps[0] for value in steps]
-        if np.isfinite(extent).all():
-            variables["tightest"] = [float(middles[np.argmin(extent)])] * len(bounds)
-    return VariableValues(people, {**made.pair, "length": [float(bounds[-1, 1] - bounds[0, 0])] * len(bounds)})
+    if not still:
+        return made
+    curves = VariableValues([{"height": height} for height in moved.heights])
+    heights = [person["height"] for person in steps_of(replace(moved, variables=curves), bounds).people]
+    from_first = [[value - steps[0] for value in steps] for steps in heights]
+    people = [{**own, "height": steps} for own, steps in zip(made.people, from_first, strict=True)]
+    return VariableValues(people, made.pair)
 
 
 def _angles(body: Channels) -> dict[str, Floats]:
