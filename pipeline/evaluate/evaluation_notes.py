@@ -117,7 +117,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
     apart = ", ".join(results.audit.forbid) if results.audit and results.audit.forbid else "nothing"
     leaks = "the audit was not run" if results.audit is None else "an audit found no leak" if results.audit.ok else (
         f"an audit found {counted(len(results.audit.leaks), 'leak')}")  # fmt: skip
-    units = f"the jackknife over {counted(users, 'user')}" if users else "the variance of Bonett and Wright (2000)"
+    units = f"the jackknife over {counted(users, 'user') if users else 'performances'}"
     average = "; tasks are averaged by Fisher's z" if len(results.tasks) > 1 else ""
     versions = ", ".join(f"{name} {version}" for name, version in origin.versions.items())
     trained_on = " and ".join({"cpu": "CPUs", "cuda": "GPUs"}[device] for device in origin.devices)
