@@ -124,8 +124,9 @@ class Combination:
     ) -> Combination:
         """The members by inner validation; the first candidate is the network.
 
-        For known people they are the system that ranks best, and those that are no worse and better than chance. For
-        new people they are the regressions, and the network where it is better than chance among `MANY_USERS`.
+        For known people they are the system that ranks best, and those that are no worse and better than chance. Where
+        none is better than chance, the test chooses nothing: all that are no worse count. For new people they are the
+        regressions, and the network where it is better than chance among `MANY_USERS`.
         """
         held_out = inner.held_out()
         tests = {name: _tested(rows) for name, rows in held_out.items()}
@@ -136,7 +137,7 @@ class Combination:
             best = max(inner.names, key=lambda name: -2.0 if (rho := tests[name].rho) is None else rho)
             _, leads = (0, {}) if tests[best].rho is None else paired_test(held_out, best)
             equal = {name for name, lead in leads.items() if lead.verdict != "worse"}
-            used = tuple(name for name in inner.names if name in {best, *good & equal})
+            used = tuple(name for name in inner.names if name in {best, *(good or set(inner.names)) & equal})
         return cls(inner.names, used, tests, tuple(regressions))
 
     def share(self, name: str) -> float:

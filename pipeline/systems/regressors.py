@@ -73,7 +73,7 @@ class FittedRegression:
         columns: (K,) the descriptors that vary in the training part.
         inputs: by task, scales descriptors and cuts them to the range of the training part; empty without a descriptor.
         model: from scaled descriptors to scaled scores.
-        scores: by task, scales scores. The only task is "" where all count as one.
+        scores: by task, scales scores. The task "" is all of them as one, for a video that does not name its task.
     """
 
     describe: str
@@ -102,6 +102,7 @@ class RegressionSystem(System):
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
         model: key of `FITS`.
         in_range: scale scores to 0..1 as the paper does, not to deviations from their mean.
+        joins_tasks: scale descriptors and scores within each task. Without it all tasks count as one.
         unsplit: groups that no inner fold splits.
     """
 
@@ -115,18 +116,14 @@ class RegressionSystem(System):
 
     def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         """See `System.fit`."""
-        return self.fitted(train, by_task=self.joins_tasks).predict
+        return self.fitted(train).predict
 
     def identity(self) -> Any:
         """See `System.identity`."""
         return [type(self).__name__, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}]
 
-    def fitted(self, train: FeatureSet, *, by_task: bool = False) -> FittedRegression:
-        """Fit to labelled performances.
-
-        `by_task`: scale descriptors and scores within each task. Without it all tasks count as one, as in a trained
-        model, since a new video does not name its task.
-        """
+    def fitted(self, train: FeatureSet) -> FittedRegression:
+        """Fit to labelled performances."""
         from sklearn.dummy import DummyRegressor
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -134,11 +131,12 @@ class RegressionSystem(System):
         firsts, means = _trials(train)
         values, labels = means @ DESCRIPTORS[self.describe](train), means @ label_table(train.records)[:, 0]
         trials = train.take(firsts)
-        parts = task_rows(trials) if by_task else {"": np.arange(len(labels))}
-        columns = np.flatnonzero(np.any([_varies(values[rows]) for rows in parts.values()], axis=0))
+        whole = {"": np.arange(len(labels))}
+        tasks = task_rows(trials) if self.joins_tasks else whole
+        columns = np.flatnonzero(np.any([_varies(values[rows]) for rows in tasks.values()], axis=0))
         inputs, scores, y = dict[str, Any](), dict[str, Any](), np.zeros(len(labels))
         x = np.zeros((len(labels), max(1, len(columns))))
-        for task, rows in parts.items():
+        for task, rows in (whole | tasks).items():
             scores[task] = (MinMaxScaler if self.in_range else StandardScaler)().fit(labels[rows, None])
             y[rows] = scores[task].transform(labels[rows, None])[:, 0]
             if len(columns):

@@ -23,7 +23,7 @@ SEEN, NEW = (
 
 
 def scores(system, train=SEEN, test=NEW):
-    return np.asarray(system.fitted(train, by_task=True).predict(test).score[0])
+    return np.asarray(system.fitted(train).predict(test).score[0])
 
 
 def with_trial(features, trial):
@@ -85,11 +85,21 @@ def test_labels_that_contradict_economy_give_it_no_slope():
         np.testing.assert_allclose(contrary[[record.task == task for record in NEW.records]], mean)
 
 
+def test_a_video_that_names_no_task_is_scaled_like_all_of_them():
+    fitted = ECONOMY_AND_RIDGE.fitted(SEEN)
+    nameless = replace(NEW, records=tuple(replace(record, task="") for record in NEW.records))
+    x = fitted.inputs[""].transform(NEW.trial[:, fitted.columns].astype(np.float64))
+    found = fitted.predict(nameless).score[0]
+    assert found == pytest.approx(labels(SEEN).mean() + labels(SEEN).std() * fitted.model.predict(x))
+    assert np.abs(found - fitted.predict(NEW).score[0]).max() > 1
+
+
 def test_the_combination_weighs_both_parts_alike():
     """Economy has the deviation of the ridge's predictions; without directions there is the ridge alone."""
-    ridge, both = (one.fitted(SEEN).model.coef_.ravel() for one in (UNSEEN_RIDGE, ECONOMY_AND_RIDGE))
-    fitted = ECONOMY_AND_RIDGE.fitted(SEEN)
-    x = fitted.inputs[""].transform(SEEN.trial[:, fitted.columns].astype(np.float64))
+    seen = replace(SEEN, records=tuple(replace(record, task="") for record in SEEN.records))
+    ridge, both = (one.fitted(seen).model.coef_.ravel() for one in (UNSEEN_RIDGE, ECONOMY_AND_RIDGE))
+    fitted = ECONOMY_AND_RIDGE.fitted(seen)
+    x = fitted.inputs[""].transform(seen.trial[:, fitted.columns].astype(np.float64))
     economy = x @ (2 * both - ridge)
     assert np.std(economy) == pytest.approx(np.std(x @ ridge))
     nameless = {"trial": tuple(f"d{number}" for number in range(len(NAMES)))}
