@@ -217,6 +217,7 @@ def test_only_a_crash_is_the_videos(monkeypatch):
 
 def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos, tmp_path):
     """Ray keeps the address of the last cluster in a file, which a killed one leaves."""
+    pytest.importorskip("ray")
     home = Path(tempfile.mkdtemp(prefix="ray"))  # names of its sockets are short
     try:
         (home / "ray").mkdir()
