@@ -1,22 +1,15 @@
 """Fixtures that several tests share: the world, small videos, running programs, an S3 server, places for a cache."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 from data.video.writer import LOSSLESS, write_video
-
-if TYPE_CHECKING:
-    from tests.helpers.object_store import Bucket
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -27,7 +20,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Property tests draw the same examples on every run, so that only a change of the code changes their result.
 # `pytest --hypothesis-profile=explore` draws new ones, and prints the failing one as an `@example` to paste.
 # Examples have no time limit, since a busy machine is no failure.
-PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("repeatable", derandomize=True, **PATIENT)
 settings.register_profile("explore", derandomize=False, print_blob=True, **PATIENT)
 settings.load_profile("repeatable")
@@ -39,7 +32,7 @@ ARRAYS_ONLY = (str(ROOT / "extractors"), str(ROOT / "models"))
 def _refuse_opened_file(event, _):
     """Extractors and networks open no file: functions of data/ give contents."""
     if event == "open":
-        frame: FrameType | None = sys._getframe(1)
+        frame = sys._getframe(1)
         while frame and frame.f_code.co_filename == pathlib.__file__:
             frame = frame.f_back
         assert not (frame and frame.f_code.co_filename.startswith(ARRAYS_ONLY)), f"a file is opened in {frame}"
@@ -136,7 +129,7 @@ def place(request, tmp_path):
     if request.param == "disk":
         return Place(LocalFolder(tmp_path), tmp_path)
     pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
-    bucket: Bucket = request.getfixturevalue("bucket")
+    bucket = request.getfixturevalue("bucket")
     return Place(RemoteFolder(f"s3://{bucket.name}", bucket.storage), tmp_path, bucket.storage)
 
 

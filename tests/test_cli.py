@@ -1,7 +1,5 @@
 """The command line as a person uses it: exit codes, messages, JSON, bad input beside good."""
 
-from __future__ import annotations
-
 import re
 import resource
 import subprocess

@@ -3,8 +3,6 @@
 `.ci/run` builds the site with warnings as errors: links and anchors of its pages, and the list of pages.
 """
 
-from __future__ import annotations
-
 import configparser
 import re
 import shlex

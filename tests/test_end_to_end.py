@@ -1,7 +1,5 @@
 """From rendered videos to scores through the command line, with real weights: extract, train, score, report."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path
@@ -48,7 +46,7 @@ HERE = ("--workers", "0")
 @pytest.fixture(scope="module")
 def options(dives):
     settings = [f"dataset.root={dives / 'set'}", *SMALL]
-    shared: list[object] = ["--config", ROOT / "configs/demo.yaml", "--cache", dives / "cache"]
+    shared = ["--config", ROOT / "configs/demo.yaml", "--cache", dives / "cache"]
     return shared + [part for setting in settings for part in ("--set", setting)]
 
 

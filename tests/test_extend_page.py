@@ -1,7 +1,5 @@
 """docs/extend.md as typed: a stage, a data set and a system from an empty folder, with the installed program."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """A user's own models.py or data.py beside a script: the program says which file hides what, and what to rename."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

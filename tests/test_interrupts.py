@@ -3,8 +3,6 @@
 No file shows unfinished work as finished, finished files stay, and the same command completes the work afterwards.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

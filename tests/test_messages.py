@@ -1,7 +1,5 @@
 """What a message names can be read after a plain installation, which brings no pages."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 `pytest tests/test_mistakes.py --snapshot-update` approves changed answers; read the diff.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -13,7 +11,6 @@ import shlex
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -147,7 +144,7 @@ FILES = {
     "weights/mine.tflite": "",
     "surgery.yaml": SURGERY,
 }
-PLAIN: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "width": 110}
+PLAIN = {"markup": False, "emoji": False, "highlight": False, "width": 110}
 
 
 def lines(text):

@@ -1,7 +1,5 @@
 """`.ci/newcomer.py`, which runs the tutorial: what it counts as equal, and that it reports every difference."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 psutil and threadpoolctl keep them, since they ask other systems for the same in another way.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The README's Python example runs as a script, word for word: extraction in two processes, training, scores, page."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -3,8 +3,6 @@
 setup.cfg has the contracts of import-linter: which package imports which, and what opens files.
 """
 
-from __future__ import annotations
-
 import configparser
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Damaged, hostile and odd files: each fails alone and by name, opens no other file and runs nothing."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import subprocess

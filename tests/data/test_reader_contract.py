@@ -1,11 +1,8 @@
 """The contract of all readers of files of other people: keypoints, features, labels, phases (`reader_contract`)."""
 
-from __future__ import annotations
-
 import re
 import time
 import tracemalloc
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -97,7 +94,7 @@ ROWS = "\n".join(" ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76) + r
 MOT = "nRows=3\nendheader\ntime\tright knee\tleft knee\n0.0\t10.5\t-3\n0.04\t11\t-2.5\n0.08\t12\t0\n"
 IN_DEPTH = np.add(MARKERS, [0, 0, 3])
 
-SAMPLES: dict[str, Sample] = {
+SAMPLES = {
     **{layout: in_video(layout) for layout in LAYOUTS},
     "TRC in 3-D": in_time(written("a.trc", lambda path: trc(path, IN_DEPTH, unit="mm"))),
     "C3D in 3-D": in_time(written("a.c3d", lambda path: c3d(path, IN_DEPTH))),
@@ -145,7 +142,7 @@ def jigsaws_set(root):
 
 
 FOLDS = "folds.json"
-SETS: dict[str, Callable[[Path], Path]] = {
+SETS = {
     **{kind: partial(make, count=4, frames=2) for kind, make in PUBLISHED.items()},
     "finediving": partial(make_finediving, count=4, frames=8),
     "ui-prmd": partial(make_ui_prmd, count=1, frames=5),
@@ -272,7 +269,7 @@ def test_any_file_is_read_or_refused_by_name(contract, name, edits, which):
 COLUMNS = ",".join(f"{joint}_{axis}" for joint in COCO17 for axis in "xy")
 MANY = "video,phase,start_s\n" + "".join(f"day/a.mp4,p{n},{n}\n" for n in range(5_000))
 DEEP, LONG = "[" * 100_000, "9" * 400
-ATTACKS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
+ATTACKS = {
     "JSON in JSON": ("a.json", DEEP, read_motion),
     "frames far apart": (
         "a.csv",

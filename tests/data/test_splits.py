@@ -1,7 +1,5 @@
 """Protocols keep performances together, and the audit finds everything that is on both sides."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Settings of files of weights: their content is in the key, and the machine changes no detection."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np
@@ -59,7 +57,7 @@ def test_published_weights_are_kept_and_hashed(tmp_path, monkeypatch):
     monkeypatch.setattr("pytorchvideo.models.hub.x3d.load_state_dict_from_url", download)
     with pytest.raises(DataError, match="no such file of weights"):
         Clips.identity(config, FILES)
-    said: list[str] = []
+    said = []
     for _ in range(2):
         Clips.fetch(config, FILES, said.append)
     assert len(asked) == len(said) == 1

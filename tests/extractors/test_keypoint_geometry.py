@@ -1,7 +1,5 @@
 """Geometry of keypoints: boxes, centres, sizes, orientations."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Trajectories of drawn people whose truth is known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

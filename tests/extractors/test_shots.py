@@ -1,7 +1,5 @@
 """Cuts between shots."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Irregular, weighted signals: gaps, runs between cuts, exchanges."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

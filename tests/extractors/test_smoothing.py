@@ -1,7 +1,5 @@
 """Slopes of curves that are fitted around every row."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from extractors.smoothing import derivative, smoothed

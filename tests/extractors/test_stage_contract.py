@@ -1,7 +1,5 @@
 """The contract of a stage (`extractors/contract.py`) holds for every stage, and notices stages that break it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, ClassVar
 

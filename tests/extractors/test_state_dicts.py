@@ -1,7 +1,5 @@
 """Files of weights give tensors and run no code."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """Texts for approval files: the words, tables and data of a page, without what differs between days and machines."""
 
-from __future__ import annotations
-
 import json
 import re
 from html.parser import HTMLParser
@@ -64,9 +62,9 @@ def page_text(page, *, trained=False):
 class _Outline(HTMLParser):
     def __init__(self, trained):
         super().__init__(convert_charrefs=True)
-        self.lines: list[str] = []
+        self.lines = []
         self._trained = trained
-        self._open: list[tuple[str, str, list[str]]] = []
+        self._open = []
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)

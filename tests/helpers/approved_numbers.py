@@ -1,7 +1,5 @@
 """Approved numbers: results whose change must be meant. `pytest --snapshot-update` writes them."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

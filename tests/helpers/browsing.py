@@ -1,14 +1,11 @@
 """Helpers of tests in a real browser; the fixture `browser` is in tests/pipeline/conftest.py."""
 
-from __future__ import annotations
-
 import shutil
 import socket
 import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -31,7 +28,7 @@ PATIENCE_S = 60.0
 """A state that is not reached after so long on a busy machine never comes."""
 
 
-_FREE: WeakKeyDictionary[Any, list[Any]] = WeakKeyDictionary()
+_FREE = WeakKeyDictionary()
 """Tabs of each browser that no page uses. A new one costs a second of processor time, for two processes of Chromium."""
 
 
@@ -47,7 +44,7 @@ def opened(browser, address, **options):
     tab.set_default_timeout(PATIENCE_S * 1000)
     tab.set_viewport_size(chosen["viewport"])
     tab.emulate_media(media="null", color_scheme=chosen["color_scheme"])
-    complaints: list[str] = []
+    complaints = []
     listeners = {
         # The hint about getImageData concerns the test, which reads the canvas.
         "console": lambda m: complaints.append(m.text) if m.type == "error" or "willRead" not in m.text else None,

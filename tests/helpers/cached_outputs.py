@@ -1,7 +1,5 @@
 """Finds the outputs of a video in a cache whose keys a test does not know, and damages them."""
 
-from __future__ import annotations
-
 from pipeline.cache.output_cache import FAILURE, OUTPUT, has_key, stem_of
 
 

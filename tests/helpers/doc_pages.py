@@ -1,7 +1,5 @@
 """Parts of the pages in docs/, for tests that run what a page shows."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

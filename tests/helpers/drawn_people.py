@@ -1,7 +1,5 @@
 """People with known joints: poses, pictures of their coloured joints, and a network for such pictures."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from extractors.pose.detections import Detections
@@ -59,7 +57,7 @@ class ColourReader:
 
     def __init__(self, max_tilt=np.pi):
         self.max_tilt = max_tilt
-        self.inputs: list[tuple[int, ...]] = []
+        self.inputs = []
 
     def detect(self, image):
         """The one person in the picture, as `PoseBackend` says."""

@@ -1,7 +1,5 @@
 """Runs extractions of the toy stages and of the camera flow, with videos and cache in a folder or a bucket."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

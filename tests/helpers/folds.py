@@ -1,7 +1,5 @@
 """Folds and systems for tests of rows."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pipeline.folds import Fold, fit_predict, inner_folds, last_epoch

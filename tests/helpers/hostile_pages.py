@@ -1,7 +1,5 @@
 """Names that attack a page, and a page in which every text is such a name."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from data.video import jpeg

@@ -3,14 +3,12 @@
 A `good` file must decode whole, a `bad` one must raise VideoError, `any` may do either and nothing else.
 """
 
-from __future__ import annotations
-
 import random
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import av
 import numpy as np
@@ -137,7 +135,7 @@ def _flipped(folder, bases, rng):
             yield _put(folder / f"flip-{number}{'x' if suffix.startswith('-') else ''}{suffix}", bytes(changed), "any")
 
 
-ODD: dict[str, dict[str, Any]] = {
+ODD = {
     "one-frame.mp4 libx264": {"frames": 1}, "two-frames.mkv libx264": {"frames": 2},
     "variable-rate.mkv libx264": {"stamps": [0, 1, 9, 10, 40, 41, 300, 301]},
     "variable-rate.mp4 libx264": {"stamps": [5, 6, 9, 10, 40, 41, 300, 301]},

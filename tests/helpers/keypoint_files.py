@@ -1,13 +1,10 @@
 """One person in the keypoint files of every tool: as its writer makes them, else in the form of its files."""
 
-from __future__ import annotations
-
 import csv
 import json
 import pickle
 import warnings
 from datetime import datetime, timezone
-from typing import Any
 
 import h5py
 import numpy as np
@@ -164,7 +161,7 @@ def sleap(path, *, frames=(0, 2), videos=1):
     for number in range(videos):
         video = sio.Video(filename=f"dive{number or ''}.mp4", open_backend=False)
         for frame in frames:
-            people: list[Any] = [
+            people = [
                 sio.PredictedInstance.from_numpy(
                     POSE[:, :2] + [20 * k, 0], skeleton=skeleton, point_scores=POSE[:, 2], score=0.7, track=track
                 )
@@ -196,7 +193,7 @@ def nwb(path, *, rate=None, times=(), people=1):
     module = file.create_processing_module("behavior", "poses")
     skeleton = pose.Skeleton(name="person", nodes=list(COCO17), edges=np.array([[0, 1]], "uint8"))
     module.add(pose.Skeletons(skeletons=[skeleton]))
-    clock: dict[str, Any] = {"rate": rate} if rate else {"timestamps": np.array(times or np.arange(FRAMES) / FPS)}
+    clock = {"rate": rate} if rate else {"timestamps": np.array(times or np.arange(FRAMES) / FPS)}
     for person in range(people):
         series = [
             pose.PoseEstimationSeries(
@@ -213,7 +210,7 @@ def nwb(path, *, rate=None, times=(), people=1):
 
 
 MARKERS = np.tile(np.pad(POSE[:, :2], ((0, 0), (0, 1))), (FRAMES, 1, 1))
-LAYOUTS: dict[str, tuple[str, Any]] = {
+LAYOUTS = {
     "OpenPose BODY_25": ("files", openpose() | {"other_07_keypoints.json": {"people": []}}),
     "OpenPose BODY_25, one of whom is nobody": (
         "files",

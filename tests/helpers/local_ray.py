@@ -1,9 +1,6 @@
 """Ray on this machine, for tests."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -15,7 +12,7 @@ def local_ray():
     Ray gives its processes 30 s to start, which no option changes. A busy machine may need longer: it starts once more.
     """
     ray = pytest.importorskip("ray")
-    options: dict[str, Any] = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+    options = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
     for last in (False, True):
         try:
             ray.init("local", logging_level="ERROR", **options)

@@ -1,7 +1,5 @@
 """Synthetic feature sets with a planted asymmetry, for tests and benchmarks of the scorer."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

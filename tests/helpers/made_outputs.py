@@ -1,7 +1,5 @@
 """Outputs of the stages `pose` and `skeleton` from planted joints, and a body to plant."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from data.store.arrays import Array, StageOutput

@@ -1,7 +1,5 @@
 """Results of an evaluation by hand: fields that a test does not name have plain values."""
 
-from __future__ import annotations
-
 from data.leaks import LeakAudit
 from models.estimate import Estimate
 from pipeline.evaluate.evaluation_results import (

@@ -1,7 +1,5 @@
 """A bucket of the S3 server that the tests start."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from data.store.remote import Storage
@@ -26,7 +24,7 @@ class Bucket:
 
     def get(self, key):
         """The content of an object."""
-        content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        content = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
         return content
 
     def keys(self, prefix=""):

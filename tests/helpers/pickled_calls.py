@@ -1,7 +1,5 @@
 """Pickles that run code where a reader lets them."""
 
-from __future__ import annotations
-
 
 class Calls:
     """Pickles to a call of any function."""

@@ -1,7 +1,5 @@
 """Trials of several people whose quality, style and task are planted in trial-level descriptors."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

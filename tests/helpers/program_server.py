@@ -3,8 +3,6 @@
 One process imports the program and forks a process for each command, with its own signals, limits and exit code.
 """
 
-from __future__ import annotations
-
 import atexit
 import gc
 import importlib

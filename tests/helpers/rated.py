@@ -1,7 +1,5 @@
 """Raters' files, as the page of `label` writes them."""
 
-from __future__ import annotations
-
 from data.datasets.rater_answers import MARKED, Answer, append_answers, rater_file
 from data.store.fingerprint import fingerprint_file
 

@@ -4,8 +4,6 @@ A reader gives the facts of a file. Of a damaged one it gives no other facts, or
 the file and a fix. It never takes long.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import re

@@ -1,7 +1,5 @@
 """Synthetic report data that looks like a real batch of synchronised dives."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +11,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.checks.paired_test import Lead
 from pipeline.evaluate.evaluation_results import Leads, Losses
-from pipeline.evaluate.system_table import Better, Table, TableRow
+from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
 from pipeline.score.movement import movement
@@ -192,7 +190,7 @@ def evaluation(rng):
         TableRow("AIM (Gao et al. 2020)", (None, None, 0.71, None, None), "paper"),
     )
     columns = ("rho", "95 % interval", "per fold", "MAE", "beside AIM")
-    better: tuple[Better, ...] = ("high", "neither", "high", "low", "neither")
+    better = ("high", "neither", "high", "low", "neither")
     epoch = np.arange(1, 301)
     train = 4 * np.exp(-epoch / 60) + 0.24 + 0.01 * rng.normal(size=300)
     leads = {

@@ -1,7 +1,5 @@
 """Loads scripts that are in no package, such as those in .ci, as modules."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 

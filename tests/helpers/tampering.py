@@ -1,11 +1,8 @@
 """Damaged bytes and retyped JSON values."""
 
-from __future__ import annotations
-
 import copy
-from typing import Any
 
-ODD: tuple[Any, ...] = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
+ODD = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
 """Values that take the place of others."""
 
 

@@ -1,7 +1,5 @@
 """Two small stages, as docs/extend.md describes them, which need no network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """A `timesteps` stage that needs no other stage: brightness over time, for tests of scoring from video to page."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from data.store import StageOutput

@@ -1,10 +1,7 @@
 """An observer that keeps what a run reports, and calls functions with it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
 from pipeline.observer import Observer, Progress
 
@@ -27,10 +24,10 @@ class Watching(Observer):
         on_result=None,
     ):
         super().__init__(stop)
-        self.lines: list[str] = []
-        self.flags: list[tuple[list[str], int]] = []
-        self.bars: list[Progress] = []
-        self.questions: list[str] = []
+        self.lines = []
+        self.flags = []
+        self.bars = []
+        self.questions = []
         self._answer = answer
         self._hooks = {"plan": on_plan, "inside": on_frames, "finish": on_result}
 
@@ -45,7 +42,7 @@ class Watching(Observer):
         return self._answer
 
     def progress(self, what):
-        progress: Any = Progress(what)
+        progress = Progress(what)
         for name, hook in self._hooks.items():
             if hook is not None:
                 setattr(progress, name, hook)

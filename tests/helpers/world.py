@@ -17,8 +17,6 @@ A test that scores films also asks for the fixture `toy_timesteps`.
 =================  =====================================================================================================
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Agreement of raters against published values and independent computations."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import stats

@@ -1,9 +1,6 @@
 """The AIM network: equations, switches, masks, and stacks against ordinary layers."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
-from typing import Any
 
 import pytest
 import torch
@@ -69,7 +66,7 @@ def test_forward_follows_the_equations():
     torch.testing.assert_close(out.synchronisation, together)
 
 
-SWITCHES: list[dict[str, Any]] = [
+SWITCHES = [
     {},
     {"variant": "no_aim"},
     {"variant": "scene"},

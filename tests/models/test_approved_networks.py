@@ -1,7 +1,5 @@
 """Scores and gradients of every network, from fixed weights and inputs, are those that were approved."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +16,7 @@ from tests.models.test_published_methods import batch, dropout, started
 
 SIZES = AimSizes(primary=6, secondary=6, agents=1, scene=7)
 NODES = ((0, 1, 2), (3, 4, 5))
-GRAPH: dict[str, Any] = {"primary_nodes": NODES, "secondary_nodes": NODES, "edges": ((0, 1), (2, 3), (0, 2))}
+GRAPH = {"primary_nodes": NODES, "secondary_nodes": NODES, "edges": ((0, 1), (2, 3), (0, 2))}
 MORE_SWITCHES = [{"identity_start": True}, {"agents": "concat"}, {"variant": "scene_agents"}]
 
 

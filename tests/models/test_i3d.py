@@ -5,14 +5,11 @@ for `synthetic_clip`: logits, and the end point Mixed_5c averaged like the input
 default stage (`test_clips.py`) compares with them.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from models import i3d
 
@@ -37,7 +34,7 @@ def to_tf(state):
         "b2b": "Branch_2/Conv3d_0b_3x3",
         "b3b": "Branch_3/Conv3d_0b_1x1",
     }
-    tensors: dict[str, Tensor] = {}
+    tensors = {}
     for key, value in state.items():
         *where, layer, kind = key.split(".")
         unit = f"{where[0]}/{branches[where[1]]}" if len(where) == 2 else where[0]

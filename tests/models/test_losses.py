@@ -1,7 +1,5 @@
 """Losses against loops over samples and pairs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Metrics against scipy and by hand."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

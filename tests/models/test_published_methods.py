@@ -1,7 +1,5 @@
 """Losses and decodings of the published methods against calculations by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """TV-L1 on a rectangle: known shifts, masks, and OpenCV's solver as the reference."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """A browser for the tests of pages, and the settings of the Ray that tests start."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -3,8 +3,6 @@
 axe-core comes from npm at test time; without npm or its registry the tests are skipped.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Progress: the total is known from the start; without a terminal, lines show what is done, failed and left."""
 
-from __future__ import annotations
-
 import io
 import re
 import time

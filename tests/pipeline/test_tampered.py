@@ -1,15 +1,11 @@
 """Tampered bundles, caches and packs give a good result or one AimError, never another exception."""
 
-from __future__ import annotations
-
 import copy
 import json
 import math
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +198,7 @@ def test_tampered_packs(features, tmp_path):
 
         repacked(pack, target, change)
         outcome(lambda: read_pack(target), f"retyped {number}")
-    wrong: list[Callable[[dict[str, Any], dict[str, Array]], Any]] = [
+    wrong = [
         lambda h, _: h["records"].pop(),
         lambda h, _: h["records"].append(h["records"][0]),
         lambda h, _: h["records"].__setitem__(1, h["records"][0]),

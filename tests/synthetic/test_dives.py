@@ -1,7 +1,5 @@
 """The rendered dives: files, labels by the formula, a truth that fits the pictures, equal bytes for equal seeds."""
 
-from __future__ import annotations
-
 import csv
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Practice clips: listed as own videos, with the same bytes each time, and answers of synthetic raters."""
 
-from __future__ import annotations
-
 import shutil
 from contextlib import redirect_stdout
 from io import StringIO

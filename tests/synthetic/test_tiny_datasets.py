@@ -1,7 +1,5 @@
 """Synthetic data sets: read back by the listers of the real ones, with the planted relation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

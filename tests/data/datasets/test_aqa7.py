@@ -1,7 +1,5 @@
 """Lists of AQA-7 in MATLAB's files of every class, and those that cannot be read."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import scipy.io

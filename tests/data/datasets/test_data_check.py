@@ -1,7 +1,5 @@
 """`data check`: it recognises the set in a folder, and compares counts, hashes and files with the published set."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import pickle

@@ -1,7 +1,5 @@
 """Folders with a CSV of scores: joining, delimiters, encodings, hostile cells."""
 
-from __future__ import annotations
-
 import os
 import sys
 from datetime import datetime

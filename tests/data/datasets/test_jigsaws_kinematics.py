@@ -1,7 +1,5 @@
 """Kinematics files of JIGSAWS, whole and damaged."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings

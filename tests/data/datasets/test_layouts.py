@@ -4,8 +4,6 @@ Each layout is a few entries by hand, in the form of the repository that docs/da
 an approval file.
 """
 
-from __future__ import annotations
-
 import json
 import pickle
 from collections.abc import Mapping
@@ -25,7 +23,7 @@ from synthetic.tiny_published import PUBLISHED, make_unlv, write_book
 Files = Mapping[str, Any]
 """Contents by path, as `put` writes them. `%05d.jpg#3-7` at the end of a path are five files; None is no file."""
 
-LAYOUTS: dict[str, tuple[str, Files, tuple[Mapping[str, Any], ...]]] = {}
+LAYOUTS = {}
 """By name: the kind of set, its files, and the options with which it is listed."""
 
 
@@ -348,7 +346,7 @@ def exercise(person, files):
 
 # An exercise with one recording of four frames, of which one row has two, and what else is there.
 RECORDED = {ORIGINAL: FOUR, f"Raw/JointOrientation{NAME}.csv": f"{ROW},\n", CLOCK: f"{STAMPS}6350000999999,\n"}
-KIMORE: dict[str, Files] = {
+KIMORE = {
     "whole": {},
     "and a copy": {COPY: f"{ROW},\n" * 4},
     "whose original is short": {COPY: FOUR, ORIGINAL: f"{ROW},\n{ROW},\n"},

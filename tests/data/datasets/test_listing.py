@@ -1,7 +1,5 @@
 """Every kind of data set, also that of docs/extend.md: damaged and missing label files are named."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.datasets.listing import check_data

@@ -1,7 +1,5 @@
 """Phases from the files of labelling tools, and one line for each performance whose marks cannot be used."""
 
-from __future__ import annotations
-
 import math
 import sys
 from dataclasses import replace
@@ -49,7 +47,7 @@ GOOD, HEAD, BORIS = text("a.txt"), "video,phase,start_s,end_s\n", "Media file na
 SECONDS, TABULAR = "label_studio_seconds.json", "boris_old_tabular.tsv"
 AGGREGATED = "boris_windows_aggregated.csv"
 RATER = '}], "predictions"', '}, {"result": [{"value": {"start": 0, "end": 1, "labels": ["run"]}}]}], "predictions"'
-CASES: dict[str, dict[str, str]] = {
+CASES = {
     "a gap": {"p.csv": f"{HEAD}a.mp4,run,0,1\na.mp4,flight,1.5,2\n"},
     "an overlap": {"p.csv": f"{HEAD}a.mp4,run,0,1.5\na.mp4,flight,1,2\n"},
     "a phase twice, and a good one": {"p.csv": f"{HEAD}a.mp4,run,0,1\na.mp4,run,1,2\nb.mp4,x,0,1\nb.mp4,y,1.05,\n"},

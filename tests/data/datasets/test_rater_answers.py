@@ -1,7 +1,5 @@
 """Answers of raters: every whole line counts, and damaged lines cost no other answer."""
 
-from __future__ import annotations
-
 import csv
 import os
 import re

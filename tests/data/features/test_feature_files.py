@@ -1,10 +1,6 @@
 """Files of features as NumPy, HDF5, pickle and MATLAB write them, and damaged ones."""
 
-from __future__ import annotations
-
 import pickle
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -62,7 +58,7 @@ def write_matlab_7_3(path, arrays):
         stream.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
 
 
-WRITERS: list[tuple[str, Callable[[Path, Named], None]]] = [
+WRITERS = [
     ("FISV_rgb_VST.npy", write_dictionary),
     ("all.pkl", write_pickle),
     ("all.npz", write_npz),

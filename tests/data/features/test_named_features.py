@@ -1,7 +1,5 @@
 """Which features belong to which performance, for sets in their official layouts and for own data."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

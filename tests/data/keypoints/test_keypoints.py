@@ -1,11 +1,8 @@
 """Keypoint files of other tools: every official layout gives the people of every frame."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -125,7 +122,7 @@ def test_large_files_and_long_spans_are_refused(tmp_path, monkeypatch):
 SHORT = [["scorer", "s"], ["bodyparts", "nose"]]
 FRAME = {"frame_id": 0, "instances": []}
 LONG = [["frame", "landmark", "x", "y"]]
-FAULTS: dict[str, Any] = {
+FAULTS = {
     "unknown layout": {"poses": []},
     r"\[0\].keypoints: 50 numbers, not 51": [result(0) | {"keypoints": [1.0] * 50}],
     r"\[0\].image_id: names no frame": [result("dive")],

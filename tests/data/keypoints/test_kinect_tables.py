@@ -1,7 +1,5 @@
 """Tables of Kinect joints: a broken row is a missing frame, or an error that names the row."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -111,7 +109,7 @@ def test_places_in_the_room_follow_each_parent_by_hand():
         places.copy(),
         [Rotation.from_euler("xyz", joint, degrees=True) for joint in degrees.swapaxes(0, 1)],
     )
-    axes: dict[int, Rotation] = {}
+    axes = {}
     for joint in range(1, 22):
         parent = PARENTS[joint]
         is_first = joint in (6, 10, 14, 18) or parent == 0

@@ -1,9 +1,5 @@
 """Markers over time: TRC as Sports2D and Pose2Sim write it, C3D as two libraries write it: units, people, clocks."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -66,7 +62,7 @@ def test_a_second_person_of_sports2d_is_in_a_file_of_its_own(tmp_path):
     assert read_keypoints(one, "dive", SIZE, FRAMES, [other]).frames.tolist() == [0, *np.repeat(range(1, FRAMES), 2)]
     assert read_keypoints(one, "dive", SIZE, FRAMES).frames.tolist() == [*range(1, FRAMES)]
     record = Record("dive.mp4", tmp_path / "dive.mp4")
-    given: dict[str, Any] = {"backend": "import", "import": {"dir": str(tmp_path)}}
+    given = {"backend": "import", "import": {"dir": str(tmp_path)}}
     both = {"keypoints": one, "keypoints 2": other}
     assert Pose.reads_of(PoseConfig(agents=2, **given), record, StageFiles()) == both
     assert Pose.reads_of(PoseConfig(agents=1, **given), record, StageFiles()) == {"keypoints": one}
@@ -90,7 +86,7 @@ def test_two_people_without_a_video_are_two_agents_in_the_unit_that_their_files_
     name = "dive_Sports2D/dive_Sports2D_m_person0{}.trc"
     for person in (0, 1):
         trc(tmp_path / "set" / name.format(person), places(depth=3, scale=1 + person), NAMES, unit="cm")
-    settings: dict[str, Any] = {"dataset.root": tmp_path / "set", "cache": tmp_path / "cache", "work.workers": 0}
+    settings = {"dataset.root": tmp_path / "set", "cache": tmp_path / "cache", "work.workers": 0}
     settings |= {"skeleton.agents": 2, "timesteps.secondary": ["skeleton:1"], "skeleton.unit": "mm"}
     assert api.extract(config="skeletons", overrides={**settings, "skeleton.smoothing_s": 0}).ok
     made = read(output_of(tmp_path / "cache", "skeleton", name.format(0))).output.arrays["keypoints"].values

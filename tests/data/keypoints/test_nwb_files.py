@@ -1,7 +1,5 @@
 """Poses in NWB files as pynwb with ndx-pose and sleap-io write them."""
 
-from __future__ import annotations
-
 import h5py
 import numpy as np
 import pytest

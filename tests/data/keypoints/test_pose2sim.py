@@ -1,7 +1,5 @@
 """Files that Pose2Sim 0.10.49 itself wrote (`save_to_openpose`). rtmlib, whose joints they are, writes no file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Files of SLEAP as sleap-io writes them: tracks, corrections by hand, and what cannot be used."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Time stamps of a Kinect: the clock of frames, gaps however long, and damaged files."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Files of Ultralytics: those that the tool itself writes where it is installed, and which files are a video's."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

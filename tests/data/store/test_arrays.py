@@ -1,9 +1,5 @@
 """The store accepts the arrays that a stage declares, and names every difference."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -48,7 +44,7 @@ BY_HAND = {
     "other names": {"keypoints": Array(np.zeros((5, 2, 2)), ("frame", "agent", "xy"), "px", names=("y", "x"))},
     "an undeclared array": {"speed": Array(np.zeros(5), ("frame",), "1")},
 }
-CHANGED: dict[str, dict[str, Any]] = {
+CHANGED = {
     "fewer frames in one": {"keypoints": SHORT["keypoints"]},
     "more agents in one": {"score": np.zeros((5, 3))},
     "one missing": {"score": None},

@@ -1,7 +1,5 @@
 """Temporaries and scratch folders are removed once they are older than a day, whoever made them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

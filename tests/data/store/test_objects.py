@@ -1,7 +1,5 @@
 """Inputs and caches on an object store, against an S3 server that the tests start (`conftest.py`)."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -79,7 +77,7 @@ def test_a_cache_moves_between_disk_and_store(filled):
 def test_freshness_on_a_store(filled, monkeypatch):
     """Outputs are fresh by the listing alone, by equal content under a new tag, and without the index."""
     extract(filled.videos(), filled.config())
-    read: list[str] = []
+    read = []
     with monkeypatch.context() as patch:
         patch.setattr(RemoteFile, "opened", lambda self: read.append(self.url))
         patch.setattr(RemoteFolder, "read", lambda self, name, limit=None: read.append(name))

@@ -1,7 +1,5 @@
 """Pickles of annotations: plain values come back equal, and everything else is refused by name."""
 
-from __future__ import annotations
-
 import contextlib
 import fractions
 import os
@@ -9,7 +7,6 @@ import pickle
 import time
 import tracemalloc
 from collections import OrderedDict
-from typing import Any
 
 import numpy as np
 import pytest
@@ -119,7 +116,7 @@ def test_hostile_pickles_end_in_one_error_or_a_plain_value(content):
 
 def shared_lists():
     """Lists of two of the list before, 60 deep: 418 bytes that are 2^60 values."""
-    value: Any = []
+    value = []
     for _ in range(60):
         value = [value, value]
     return pickle.dumps(value, 2)

@@ -1,7 +1,5 @@
 """A store that accepts connections and never answers ends by name, and is named while it is waited for."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import time

@@ -1,7 +1,5 @@
 """The decoder: exact frames, times from the stream, damaged files named."""
 
-from __future__ import annotations
-
 import struct
 from contextlib import suppress
 from fractions import Fraction

@@ -1,12 +1,8 @@
 """Folders of frames: which folders are videos, the order of the frames, equality with videos, damaged pictures."""
 
-from __future__ import annotations
-
 import os
 import struct
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -72,7 +68,7 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path):
 
 
 SMALL = np.zeros((10, 12, 3), np.uint8)
-SPOILT: dict[str, Callable[[Path], object]] = {
+SPOILT = {
     "is no JPEG or PNG picture": lambda path: path.write_text("<html>not found</html>"),
     "is damaged": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "a picture of 12 x 10 pixels, but 00001": lambda path: cv2.imwrite(str(path), SMALL),

@@ -1,7 +1,5 @@
 """Videos are found by their paths."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.errors import UsageError

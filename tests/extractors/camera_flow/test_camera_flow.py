@@ -1,7 +1,5 @@
 """Stage `camera_flow`: planted camera motion, still cameras, bars, graphics, cuts, odd videos, units."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Clip arithmetic for any video length, and the examples of the docstrings."""
 
-from __future__ import annotations
-
 import doctest
 
 import numpy as np

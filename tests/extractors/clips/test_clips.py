@@ -1,10 +1,7 @@
 """Stage `clips`: frames that reach the network, averaged outputs, cache keys, and equal numbers of all runtimes."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +22,7 @@ from extractors.openvino_cpu import compile_for_cpu
 
 FILES = StageFiles()
 
-TINY: dict[str, Any] = {"backbone": "x3d_xs", "weights": "random", "frames_per_clip": 4, "steps": 3, "device": "cpu"}
+TINY = {"backbone": "x3d_xs", "weights": "random", "frames_per_clip": 4, "steps": 3, "device": "cpu"}
 """The quickest network of the table, with seeded weights."""
 
 
@@ -44,7 +41,7 @@ class Means:
     """Replaces the network: the logits are the mean of a clip's pixels, the features twice that."""
 
     def __init__(self):
-        self.batches: list[int] = []
+        self.batches = []
 
     def start(self, batch):
         """See `extractors.clips.runtimes.StartInference`."""

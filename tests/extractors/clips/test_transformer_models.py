@@ -1,11 +1,8 @@
 """Models of the library `transformers`: small ones with random weights, saved by the library and loaded offline."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
-from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +69,7 @@ def test_the_numbers_are_those_of_the_library(tmp_path, kind):
     network = model(kind)
     with torch.inference_mode():
         if kind.endswith("Classification"):
-            inputs: list[Any] = []
+            inputs = []
             network.classifier.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
             logits = network(pixels).logits
             features = inputs[0]

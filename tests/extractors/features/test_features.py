@@ -1,7 +1,5 @@
 """Features in place of the scene and of agents: the time steps that they give, and evaluations without any video."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace

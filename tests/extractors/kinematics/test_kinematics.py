@@ -1,7 +1,5 @@
 """The kinematics stage: channels, units, pairing, derivatives, time and mismatch with the video."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

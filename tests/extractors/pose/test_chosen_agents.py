@@ -1,7 +1,5 @@
 """The choice of agents among drawn people."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The mmpose backend, in an environment that has the `mmpose` extra: seeded random weights, safe checkpoints."""
 
-from __future__ import annotations
-
 import os
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Left and right, gaps and smoothing of one agent's joints."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """People of one picture, views of a frame, and the bodies that several views agree on."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The import backend from the settings to the stored arrays, and its part in the cache key."""
 
-from __future__ import annotations
-
 import shutil
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The rtmlib backend on tiny ONNX models with constant outputs (needs rtmlib and onnx)."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -126,8 +124,8 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path, monkeypatch):
     from rtmlib import Body
     from rtmlib.tools import file
 
-    asked: list[str] = []
-    said: list[str] = []
+    asked = []
+    said = []
 
     def download(address, place, *_, **__):
         asked.append(address)

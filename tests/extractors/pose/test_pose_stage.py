@@ -1,9 +1,6 @@
 """The pose stage from frames to arrays, on drawn people and a network that reads their colours; its settings."""
 
-from __future__ import annotations
-
 import weakref
-from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -25,7 +22,7 @@ FILES = StageFiles()
 READABLE = 1.0
 """Radians of tilt that the drawn network reads."""
 
-RAW: dict[str, Any] = {"cleaning": {"fix_sides": False, "max_gap_s": 0, "smoothing_s": 0}}
+RAW = {"cleaning": {"fix_sides": False, "max_gap_s": 0, "smoothing_s": 0}}
 
 
 def extract(images, **settings):

@@ -1,7 +1,5 @@
 """Keypoint files as the only input: reading, 3-D channels, units, axes and gaps."""
 
-from __future__ import annotations
-
 import csv
 
 import numpy as np

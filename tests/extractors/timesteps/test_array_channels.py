@@ -1,7 +1,5 @@
 """Channels of a stored array: names, gaps, and arrays that are refused."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Velocities and turning of motions whose truth is known: within 5 %, or no number."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

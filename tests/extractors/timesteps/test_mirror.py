@@ -1,7 +1,5 @@
 """Augmentation by names equals extraction from the mirrored or exchanged input; halves of one body as two agents."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

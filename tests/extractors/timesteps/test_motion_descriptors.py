@@ -1,7 +1,5 @@
 """Descriptors of one moving point against closed forms, numpy and plain loops."""
 
-from __future__ import annotations
-
 import itertools
 import tracemalloc
 

@@ -1,7 +1,5 @@
 """Channels of people: invariances of the two frames of reference, cuts, weights, and the camera's channels."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

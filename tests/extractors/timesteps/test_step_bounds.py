@@ -1,7 +1,5 @@
 """Where time steps begin and end, in equal parts and in phases."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

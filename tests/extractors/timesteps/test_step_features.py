@@ -1,7 +1,5 @@
 """Cutting into time steps: integrals over time, independent of frame rate and clock, without values from gaps."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

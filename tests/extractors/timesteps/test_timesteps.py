@@ -1,7 +1,5 @@
 """The stage `timesteps` as a whole: roles, exchange, scene, quality, short videos, trial descriptors."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from types import SimpleNamespace
 

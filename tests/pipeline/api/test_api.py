@@ -1,7 +1,5 @@
 """`pipeline.api`: raw data to an evaluation from Python alone."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

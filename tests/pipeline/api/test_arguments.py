@@ -1,11 +1,7 @@
 """Arguments of calls: one way to give settings, and a cache that is closed at the end and after an error."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,11 +9,10 @@ from data.errors import UsageError
 from pipeline import api
 from pipeline.api.arguments import config_of, on_data_set, settings_beside_model
 from pipeline.cache.output_cache import Cache
-from pipeline.settings.machine import Machine
 
 
 def test_a_call_closes_its_cache_after_an_error(make_video, tmp_path, monkeypatch):
-    closed: list[str] = []
+    closed = []
     monkeypatch.setattr(Cache, "close", lambda cache: closed.append(cache.place))
     make_video(tmp_path / "in/a.mp4")
     with pytest.raises(UsageError, match="unknown stage"):
@@ -53,7 +48,7 @@ def test_the_folder_of_a_data_set_is_said_once(tmp_path):
 
 
 def test_settings_that_the_model_fixes_are_refused_in_every_way(tmp_path):
-    calls: tuple[Callable[..., object], ...] = (
+    calls = (
         lambda **given: api.score(tmp_path, model=tmp_path, **given),
         lambda **given: api.report(tmp_path, tmp_path, **given),
         lambda **given: api.compare("a", "b", model=tmp_path, **given),
@@ -68,7 +63,7 @@ def test_settings_that_the_model_fixes_are_refused_in_every_way(tmp_path):
 
 def test_a_server_works_as_its_settings_say(tmp_path, monkeypatch):
     """Without a cache of the user, its folder has one."""
-    machines: list[Machine] = []
+    machines = []
 
     def load(folder, user, observer):
         machines.append(user.machine)
@@ -77,7 +72,7 @@ def test_a_server_works_as_its_settings_say(tmp_path, monkeypatch):
     monkeypatch.setattr("pipeline.score.load_scorer", load)
     monkeypatch.setattr("pipeline.serve.run_server", lambda *_: None)
     (tmp_path / "own.yaml").write_text(f"{{cache: {tmp_path / 'own'}, work: {{workers: 3}}}}")
-    given: tuple[dict[str, Any], ...] = (
+    given = (
         {}, {"config": tmp_path / "own.yaml"}, {"overrides": {"work.threads": 2}}, {"overrides": [f"cache={tmp_path}"]},
     )  # fmt: skip
     for one in given:

@@ -1,16 +1,12 @@
 """Every reader accepts only regular files up to a limit; no text from a file reaches the terminal unescaped."""
 
-from __future__ import annotations
-
 import io
 import json
 import os
 import shutil
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -86,7 +82,7 @@ def keypoints(suffix):
     return in_folder(f"a{suffix}", lambda folder: read_keypoints(folder / f"a{suffix}", "a", (64, 48), 3))
 
 
-READERS: dict[str, Callable[[Path], Any]] = {
+READERS = {
     "configuration": load_config,
     "labels": lambda path: read_table(path, read_bytes(path), ("video",), {}),
     "folds": lambda path: jigsaws_4fold([], folds_file=path),

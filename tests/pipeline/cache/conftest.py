@@ -1,7 +1,5 @@
 """A filled cache of the toy stages."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pytest

@@ -1,7 +1,5 @@
 """The key of an output covers contents, not places."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from data.store.files import safe_name

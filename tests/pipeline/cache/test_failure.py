@@ -1,7 +1,5 @@
 """What is at fault follows from the class of an error and its number, and only what the video explains is kept."""
 
-from __future__ import annotations
-
 import errno
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`cache ls|verify|prune|gc|rm`: nothing that is needed goes, nothing outside is touched, damage is found."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

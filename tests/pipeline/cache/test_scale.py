@@ -1,9 +1,6 @@
 """Fast repeats: keys stay the same, a made-up cache is fresh, the index is small and can be lost."""
 
-from __future__ import annotations
-
 import os
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +22,7 @@ def rows(config, records):
 
 def test_outputs_are_not_read_to_see_that_they_are_fresh(filled, monkeypatch):
     _, records, config = filled
-    read: list[Path] = []
+    read = []
     header = store.read_header
     monkeypatch.setattr(store, "read", lambda path, content: pytest.fail("a whole output was read"))
     monkeypatch.setattr(store, "read_header", lambda path, content: read.append(path) or header(path))

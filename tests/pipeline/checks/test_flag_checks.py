@@ -1,17 +1,14 @@
 """Every flag below, at and above its limit, as people read it; the floors of differences from training."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import pytest
 
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag_checks import CHECKS, COMPARED, Facts, find_flags, quality_ranges
 
-MEASURES: dict[str, tuple[float, ...]] = {
+MEASURES = {
     **{"clips.damaged_packets": (0, 1), "pose.damaged_packets": (3,), "camera_flow.hidden_frames": (0, 13)},
     **{"pose.found_rate_all": (0.24, 0.25, 0.49, 0.5), "pose.rival": (0.5, 0.51)},
     **{"pose.cuts": (0, 1, 2), "camera_flow.cuts": (1,)},
@@ -24,7 +21,7 @@ MEASURES: dict[str, tuple[float, ...]] = {
 RANGE = (3.0, 4.0)
 NAMED = {"masked_steps_secondary": 0.3, "name_primary": "left athlete", "name_secondary": "right athlete"}
 ACCURACY = Accuracy(performances=8, rho=0.5, mae=1.0, mean_mae=0.9, within=2.0, better=False)
-FACTS: tuple[dict[str, Any], ...] = (
+FACTS = (
     *({"quality": {"pose": {"found_rate_all": 1.0, "longest_gap_s": gap}}, "duration": 4.0} for gap in (1.0, 1.01)),
     {"quality": {"pose": {"found_rate_all": 1.0, "longest_gap_s": 0.04}}, "duration": 0.06},
     {"quality": {"pose": {"found_rate_all": 0.4, "longest_gap_s": 2.0, "cuts": 3}}, "duration": 4.0},

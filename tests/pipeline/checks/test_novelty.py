@@ -1,7 +1,5 @@
 """Distances to the training part against a loop over performances, blocks and columns."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Conformal intervals against the definitions, written as loops."""
 
-from __future__ import annotations
-
 import math
 import re
 

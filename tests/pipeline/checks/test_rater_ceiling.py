@@ -1,7 +1,5 @@
 """The agreement of raters beside the model's, in `evaluate`, `train` and every score."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

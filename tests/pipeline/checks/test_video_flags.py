@@ -1,7 +1,5 @@
 """Flags of training videos, from the quality values of the stages."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every command is one call of `pipeline.api`, with the same name, words and help, which are approved."""
 
-from __future__ import annotations
-
 import inspect
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Each command ends with the line to type next, and that line works as it is printed."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from types import SimpleNamespace

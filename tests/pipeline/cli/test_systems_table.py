@@ -1,7 +1,5 @@
 """The table of an evaluation in a terminal of 80 columns."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """The demo first says how long it takes and how large it is, and is short without `--full`."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

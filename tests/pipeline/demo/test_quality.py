@@ -1,7 +1,5 @@
 """Agreement of detected people with the rendered truth, on planted errors."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

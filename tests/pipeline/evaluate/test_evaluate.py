@@ -1,7 +1,5 @@
 """Evaluation: metrics by hand, baselines, pooling; no label of a test part is ever read."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Notes above the tables of an evaluation, and the paragraph "Methods", from hand-made results."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

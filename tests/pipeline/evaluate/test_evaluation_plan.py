@@ -1,7 +1,5 @@
 """`evaluate` on a made JIGSAWS copy: protocols, audit, baselines, the paper's row; and the paper's own averages."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,7 +1,5 @@
 """`leaderboard`, all of it and one table, on synthetic sets in the official layouts, through the command line."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +17,6 @@ from pipeline.folds import COMBINED
 from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train.feature_set import FeatureSet
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -53,7 +50,7 @@ def tasd2(tmp_path_factory):
         f"body.{side}_{joint}.{axis}.mean" for side in ("left", "right") for joint in ("hip", "knee") for axis in "xy"
     )
     made = made_features(len(records), channels=len(names), scene=12)
-    features: FeatureSet = replace(made, records=records, names={"primary": names, "secondary": names})
+    features = replace(made, records=records, names={"primary": names, "secondary": names})
     write_pack(root / "tasd2.h5", features)
     return ["--config", "configs/tasd2.yaml", "--pack", str(root / "tasd2.h5")]
 

@@ -1,7 +1,5 @@
 """The learning curve: nested subsets that never include the held-out part, and no forecast."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np
@@ -17,7 +15,7 @@ from pipeline.systems import SimpleSystem
 from tests.helpers.made_features import made_features, with_records
 from tests.helpers.watching import Watching
 
-SEEN: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+SEEN = []
 
 
 def noted(train):

@@ -1,9 +1,6 @@
 """The line on what differs from the paper: no setting of the method can be forgotten."""
 
-from __future__ import annotations
-
 from dataclasses import fields
-from typing import Any
 
 import pytest
 
@@ -14,7 +11,7 @@ from pipeline.evaluate.paper_differences import NO_METHOD, PAPER_PRESET, paper_d
 from pipeline.settings.config import load_config
 from pipeline.settings.recipes import TrainConfig
 
-OTHER: dict[str, Any] = {
+OTHER = {
     "variant": "no_aim", "fusion": "halves", "difference": "none", "agents": "concat", "trial": "linear",
     "learning_rates": [1.0, 1e-5, 1e-6], "switch_epochs": [1, 2, 3],
 }  # fmt: skip

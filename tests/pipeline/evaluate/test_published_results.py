@@ -8,15 +8,12 @@
 - MTL-AQA, FineDiving and AQA-7: no loader of features was found; the names are the keys of the official lists.
 """
 
-from __future__ import annotations
-
 import pickle
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +75,7 @@ def by_action(place, named):
     return [str(place / "features.npz")]
 
 
-OF_THE_PAGE: dict[str, Pack] = {
+OF_THE_PAGE = {
     "rhythmic-gymnastics": folder,
     "fis-v": fisv,
     "fs1000": tokens,
@@ -99,7 +96,7 @@ def commands_of_the_page():
 
 def without_videos(kind, root, **options):
     """Make a set and remove its videos; the names and scores of its performances."""
-    make: Callable[..., Any] = make_aqa7 if kind == "aqa7" else PUBLISHED[kind]
+    make = make_aqa7 if kind == "aqa7" else PUBLISHED[kind]
     make(root, frames=8, **options)
     filmed = list_records(kind, root).records
     for path in sorted(root.rglob("*")):
@@ -115,7 +112,7 @@ def without_videos(kind, root, **options):
 QUICK = {"train.networks": 1, "train.epochs": 2, "timesteps.steps": 4, "work.workers": 0}
 SEVERAL_TASKS = {"rhythmic-gymnastics": {"count": 16}}  # a test part for each
 
-VALUES: dict[str, tuple[str, str, float]] = {
+VALUES = {
     "rhythmic-gymnastics": ("PHI, its log (published)", "Ball", 0.84),
     "mtl-aqa": ("RICA2, stochastic, its log (published)", "rho", 0.9617),
     "finediving": ("TSA, with the dive number (published)", "rho", 0.9203),

@@ -1,7 +1,5 @@
 """The result of an evaluation: what it ranks, and that its interval is the one that its sources give."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

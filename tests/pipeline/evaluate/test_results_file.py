@@ -1,7 +1,5 @@
 """`results.json`: what is written is read again, and other files are refused in one sentence."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

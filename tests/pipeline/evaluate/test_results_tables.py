@@ -1,7 +1,5 @@
 """The tables of an evaluation: sorted by result, at most five value columns, the paper's rows beside ours."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from models.chance_test import InnerTest

@@ -1,7 +1,5 @@
 """Which rows the data separate from the reference, in which direction, and the sentence on it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,9 +1,6 @@
 """The combination: which systems it averages, and what it finds in planted people."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -153,7 +150,7 @@ def helpful(features, recorded=None):
 
 def test_the_combination_finds_the_good_system_and_keeps_people_apart():
     features = people()
-    asked: list[Any] = []
+    asked = []
     folds = leave_one_out(features.records, "subject")
     candidates = tuple(helpful(features, asked))
     result = cross_validate(
@@ -171,7 +168,7 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart():
 
 def test_without_inner_validation_all_count_alike():
     features = people(people=4, trials=2)
-    recorded: list[Any] = []
+    recorded = []
     candidates = tuple(helpful(features, recorded))
     cut = folds_of(features, leave_one_out(features.records, "subject"))
     combined = predict_folds(combination(candidates, unseen_users=True, validated=False), features, cut)

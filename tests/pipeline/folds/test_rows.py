@@ -1,9 +1,6 @@
 """Rows and their trainings: no label of a test part is read, each training runs once, inner folds stay inside."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +33,6 @@ from pipeline.systems import AimSystem, SimpleSystem, trivial_baselines
 from pipeline.systems.baselines import training_mean
 from pipeline.systems.regressors import regressions_for
 from pipeline.train import TrainingControl, label_table
-from pipeline.train.feature_set import FeatureSet
 from tests.helpers.folds import knowing, predict_folds, predict_part
 from tests.helpers.made_features import made_features
 
@@ -93,7 +89,7 @@ def test_no_row_reads_a_label_of_a_test_part(features):
 
 def test_a_system_is_given_the_difficulty_of_a_test_part_and_no_score(features):
     levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
-    asked: list[tuple[FeatureSet, FeatureSet]] = []
+    asked = []
     cross_validate(replace(features, records=levels), Protocol(kfold(levels, k=2)), [spying(asked)])
     assert {record.labels for _, test in asked for record in test.records} == {Labels(difficulty=2.0)}
 
@@ -108,7 +104,7 @@ def test_the_best_candidate_ranks_best_inside_the_training_part(features):
 
 
 def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features):
-    asked: list[tuple[FeatureSet, FeatureSet]] = []
+    asked = []
     (split,) = (one for one in leave_one_out(features.records, "subject") if one.name == "s3")
     predict_folds(best_candidate("best", (spying(asked),)), features, folds_of(features, [split], ("subject",)))
     assert len(asked) == 3 + 1, "this person has one task"
@@ -194,7 +190,7 @@ def test_rows_that_share_trainings_add_none(features):
     """Rows cost their inner trainings once; of candidates only the best one trains on the whole training part."""
     network = watching(AimSystem("one", MODEL, TrainConfig(networks=2, epochs=2)))
     baseline, *_ = trivial_baselines(features)
-    asked: list[int] = []
+    asked = []
 
     class Counted(TrainingRunner):
         def __call__(self, features, trainings):
@@ -246,7 +242,7 @@ def test_watched_epochs_end_with_the_last():
 def test_epochs_by_epoch_end_as_trained(features, tmp_path):
     """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
     rows = np.arange(0, 32, 2)
-    part: Any = rows[:10], rows[10:]
+    part = rows[:10], rows[10:]
     ours = AimSystem("AIM", MODEL, TrainConfig(networks=4, epochs=6), watch=(1, 3, 6))
     held = predict_part(ours, features, *part)
     assert held.by_epoch is not None

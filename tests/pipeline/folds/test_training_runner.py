@@ -1,14 +1,12 @@
 """Trainings on a real Ray on this machine: the same bits as here; a lost worker costs its training once."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +20,7 @@ from pipeline.evaluate import read_results
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import UNDIVIDED, all_systems
-from pipeline.folds import Row, chosen_epoch, combination, folds_of, last_epoch, watching
+from pipeline.folds import chosen_epoch, combination, folds_of, last_epoch, watching
 from pipeline.folds.fit_predict import TrainingError, fit_predict, trainings_of
 from pipeline.folds.training_runner import TrainingRunner
 from pipeline.observer import Progress
@@ -131,7 +129,7 @@ def predicted(train):
 def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster):
     judged = cue_features("difficulty", 24)
     systems = all_systems(judged, MODEL, TrainConfig(networks=1, epochs=2), times_difficulty=True).values()
-    rows: list[Row] = [*map(last_epoch, systems), combination(regression_systems(judged)[:2], unseen_users=False)]
+    rows = [*map(last_epoch, systems), combination(regression_systems(judged)[:2], unseen_users=False)]
     rows += [chosen_epoch(watching(system)) for system in systems if isinstance(system, PublishedSystem)]
     folds = make_folds("kfold", judged.records, k=2)
     here = cross_validate(judged, Protocol(folds), rows)
@@ -186,8 +184,8 @@ class Shares(Progress):
     def __init__(self, heard):
         super().__init__("trainings")
         self.heard = heard
-        self.finished: list[Any] = []
-        self.shares: list[float] = []
+        self.finished = []
+        self.shares = []
 
     def finish(self, item, failure=""):
         self.finished.append(item)
@@ -204,7 +202,7 @@ def test_the_longest_training_starts_first_and_reports_its_share(request, engine
     if engine == "ray":
         request.getfixturevalue("cluster")
     made, seen = features(), Shares(tmp_path / "heard")
-    long: System = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(networks=2, epochs=120)))
+    long = watching(AimSystem("AIM (ours)", MODEL, TrainConfig(networks=2, epochs=120)))
     long = Halfway(seen.heard) if engine == "ray" else long
     wanted = [training_of(system, made) for system in (SimpleSystem("counts", predicted), long)]
     with one_thread():

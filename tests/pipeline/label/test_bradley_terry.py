@@ -1,7 +1,5 @@
 """The scale from pairs: its places, its errors and its reliability."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,10 +1,7 @@
 """The addresses of the page: admitted visitors, refused answers, written answers."""
 
-from __future__ import annotations
-
 import json
 import threading
-from typing import Any
 
 import pytest
 
@@ -35,7 +32,7 @@ def client(folder, rubric="", **options):
 
 def ask(page, **more):
     """The next question of Anna."""
-    given: dict[str, Any] = page.get("/api/question", params={"rater": "anna", **more}).json()
+    given = page.get("/api/question", params={"rater": "anna", **more}).json()
     return given
 
 
@@ -104,7 +101,7 @@ def test_copies_are_made_ahead_each_once(folder, monkeypatch):
     assert len(copied) == len(set(copied)) == 3
 
 
-REFUSED: dict[int, list[dict[str, Any]]] = {
+REFUSED = {
     400: [
         {"answer": "better"},
         {"scores": {}},

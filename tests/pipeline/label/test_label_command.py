@@ -1,7 +1,5 @@
 """The command `label`: the report, the table that it writes, and wrong use."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import shutil

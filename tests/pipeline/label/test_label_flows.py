@@ -1,7 +1,5 @@
 """Raters in a real browser: scores, pairs and phases of videos; by keys, and by thumbs on a phone."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack, contextmanager
 
 import pytest

@@ -1,7 +1,5 @@
 """A server that is killed with SIGKILL at random moments loses no answer and writes none twice."""
 
-from __future__ import annotations
-
 import json
 import os
 import random
@@ -77,7 +75,7 @@ def test_fifty_kills_lose_no_answer_and_write_none_twice(make_video, tmp_path):
     parent = subprocess.Popen(program, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert parent.stdout is not None
     port = int(parent.stdout.readline())
-    confirmed: list[frozenset[str]] = []
+    confirmed = []
     stop = threading.Event()
 
     def rate():

@@ -1,12 +1,7 @@
 """From answers to labels and sentences on the raters' agreement, approved as text; what the data set `folder` reads."""
 
-from __future__ import annotations
-
 import csv
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -91,7 +86,7 @@ def unconnected(folder):
     answer(folder, "anna", "better", "2.mp4", "3.mp4")
 
 
-SESSIONS: dict[str, tuple[Callable[[Path], None], dict[str, Any]]] = {
+SESSIONS = {
     "scores": (two_scores, {"columns": ["score", "execution"]}),
     "no performance": (no_performance, {}),
     "renamed and replaced": (renamed_and_replaced, {}),

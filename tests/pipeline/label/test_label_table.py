@@ -1,7 +1,5 @@
 """The tables of labels and phases: what they keep, what they do not replace, and names that look like formulas."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.datasets import with_phases

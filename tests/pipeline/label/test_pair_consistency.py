@@ -1,7 +1,5 @@
 """The test against chance, and the infit of judges and videos, against code of their own."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Published pair lists become answers of a rater, and labels that a data set reads and a model is trained on."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.datasets.folder import list_folder

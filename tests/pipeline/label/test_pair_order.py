@@ -1,7 +1,5 @@
 """The order of pairs: each once, balanced after every answer, connected, and left as often as right."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The next question of a rater: an order of his own, the same after a restart, without refused videos."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.datasets.rater_answers import Answer, Answers

@@ -1,7 +1,5 @@
 """The sentences on agreement: the verdict, and no number where none can be right."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from models.agreement import agreement

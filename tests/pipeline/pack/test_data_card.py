@@ -1,7 +1,5 @@
 """The card beside packed features: numbers of the data, and metadata that a hub reads."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Features that a scorer is trained on: never of the test part, and refused where an input is empty."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,11 +1,8 @@
 """Features for other programs: every format holds the stage's numbers, and opens in one line."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -84,7 +81,7 @@ def test_numpy_and_h5py_read_another_stage(extracted, tmp_path):
 def test_a_damaged_output_is_made_again_and_keeps_its_place(extracted, tmp_path, form, per_video):
     first, out = output_of(Path(extracted["cache"]), "skeleton", "=b.csv"), tmp_path / "out"
     first.write_bytes(first.read_bytes()[:200])
-    options: dict[str, Any] = {"stage": "skeleton", "format": form, "per_video": per_video, "observer": Watching()}
+    options = {"stage": "skeleton", "format": form, "per_video": per_video, "observer": Watching()}
     packed = api.pack(config="skeletons", overrides=extracted, out=out, **options)
     assert any(line.startswith("=b.csv is extracted again: ") for line in options["observer"].lines)
     assert [record.id for record in packed.records] == ["=b.csv", "a.csv"]

@@ -1,7 +1,5 @@
 """Phases of a performance from annotated ones: uneven tempo, left-out phases, uncertainty, files."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """From marks in a table to scores by phase: training on annotated performances, scoring of others by alignment."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -49,7 +47,7 @@ def trained(tmp_path_factory):
             marks += [f"{number:02d}.csv,{name},{start},{end}" for name, start, end in ends]
     (root / "set/scores.csv").write_text("\n".join(scores))
     (root / "phases.csv").write_text("\n".join(marks))
-    ours: dict[str, object] = {
+    ours = {
         "dataset.root": root / "set", "dataset.phases": root / "phases.csv", "cache": root / "cache", "work.workers": 0,
     }  # fmt: skip
     settings = ours | {

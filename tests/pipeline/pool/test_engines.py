@@ -1,7 +1,5 @@
 """Child processes and a real Ray on this machine: the same results as in this process; a lost worker costs time."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import shutil
@@ -47,7 +45,7 @@ def ray():
 @pytest.fixture(params=["local", "ray"])
 def engine(request):
     """Each test runs with both."""
-    name: str = request.param
+    name = request.param
     return name if name == "local" else request.getfixturevalue(name)
 
 
@@ -231,7 +229,7 @@ def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos, tmp_pat
 
 
 def test_a_killed_worker_costs_its_video_once(ray, videos, tmp_path):
-    killed: list[int] = []
+    killed = []
 
     def kill_one(*_):
         if not killed:

@@ -1,7 +1,5 @@
 """Where jobs run: in this process, on processes of this machine, or on Ray."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

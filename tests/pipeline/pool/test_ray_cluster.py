@@ -1,7 +1,5 @@
 """A real Ray cluster of two nodes whose machines die, and addresses at which there is none."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -33,7 +31,7 @@ ray = pytest.importorskip("ray")
 ROOT = Path(__file__).resolve().parents[3]
 VIDEOS = 6
 
-NODE: dict[str, Any] = {"num_cpus": 1, "include_log_monitor": False}
+NODE = {"num_cpus": 1, "include_log_monitor": False}
 """What a node has; nobody reads the logs of these."""
 
 
@@ -94,7 +92,7 @@ def videos(tmp_path_factory):
 
 
 def test_a_node_that_dies_costs_no_video(nodes, videos, tmp_path):
-    killed: list[float] = []
+    killed = []
 
     def kill_one(*_):
         if not killed:

@@ -1,7 +1,5 @@
 """A real Ray whose workers read a video from an S3 server and write the cache there."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.helpers.extracting import extract

@@ -1,7 +1,5 @@
 """Previews: places of the drawings, lengths of the films, videos that cannot be drawn."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from pathlib import Path

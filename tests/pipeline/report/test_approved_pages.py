@@ -1,8 +1,5 @@
 """What pages, tables and downloads say, approved by a person in `__snapshots__/`: words, numbers, order and data."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -80,7 +77,7 @@ def audit(_):
     return ReportData("Audit", evaluation=EvaluationSection(leaks=(*checks, ("equal files", None, "not compared"))))
 
 
-PAGES: dict[str, Callable[[ReportData], ReportData]] = {
+PAGES = {
     "whole": lambda data: replace(data, videos=data.videos[:1]),
     "comparison": lambda data: replace(data, batch=None, evaluation=None, comparison=True),
     "phases": lambda data: ReportData("t", videos=(report_samples.in_phases(data.videos[0], PHASES),)),

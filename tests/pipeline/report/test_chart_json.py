@@ -1,7 +1,5 @@
 """Numbers of the page's charts: thinning and rounding keep their values."""
 
-from __future__ import annotations
-
 import json
 import math
 import shlex

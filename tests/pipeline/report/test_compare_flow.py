@@ -1,7 +1,5 @@
 """A coach compares two videos in a real browser: one phase in both, equal numbers, what moved differently, a ghost."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

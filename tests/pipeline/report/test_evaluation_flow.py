@@ -1,7 +1,5 @@
 """A researcher reads the page of an evaluation in a real browser: sorts the table, sees every prediction."""
 
-from __future__ import annotations
-
 from models.estimate import Estimate
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData

@@ -1,7 +1,5 @@
 """The page of an evaluation: its numbers are those of the results."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

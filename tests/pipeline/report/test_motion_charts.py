@@ -1,7 +1,5 @@
 """Charts of bodies, tools and the camera from planted motion."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

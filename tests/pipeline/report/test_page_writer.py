@@ -1,7 +1,5 @@
 """The report page: self-contained, harmless whatever the names, and correct where it computes numbers."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html.parser
@@ -27,8 +25,8 @@ class Parsed(html.parser.HTMLParser):
 
     def __init__(self, page_text):
         super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
+        self.tags = []
+        self.scripts = []
         self._code = False
         self.feed(page_text)
 

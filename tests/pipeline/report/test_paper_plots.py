@@ -1,7 +1,5 @@
 """Figures for papers: one for everything that the data holds, in complete files, equal for equal data."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Progress of one performer over time, where labels or file names have a subject and a day."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.datasets.folder import list_folder

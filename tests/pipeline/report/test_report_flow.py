@@ -1,7 +1,5 @@
 """A coach opens a report in a real browser: finds a video, watches and measures it, and saves what is on the page."""
 
-from __future__ import annotations
-
 import csv
 import math
 import re

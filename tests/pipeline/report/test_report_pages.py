@@ -1,7 +1,5 @@
 """The videos that a page or the figures of a run show; the command `compare`: two videos by file or by id, one page."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The sentence above a video agrees with its numbers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,11 +1,8 @@
 """A video's section from stage outputs, and its differences from the better videos."""
 
-from __future__ import annotations
-
 import html
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +95,7 @@ def test_movement_is_compared_where_the_model_guesses_but_not_where_the_video_is
 
 LARGEST = "Largest difference from the better videos:"
 
-CASES: dict[str, dict[str, Any]] = {
+CASES = {
     "a difference": {"change": 38.0},
     "as many differences as usual": {"change": 38.0},
     "no difference": {"change": 0.0},

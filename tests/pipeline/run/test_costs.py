@@ -1,7 +1,5 @@
 """Dry runs give reasons and costs."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.video.video_search import find_videos

@@ -1,7 +1,5 @@
 """Whatever disturbs a run, an undisturbed run then leaves the cache whole: every output equals that of a quiet run."""
 
-from __future__ import annotations
-
 import os
 import resource
 import shutil

@@ -1,7 +1,5 @@
 """Folders of frames through the stages: equal to the lossless video, cached by content and rate, mixed with files."""
 
-from __future__ import annotations
-
 import json
 import os
 
@@ -56,7 +54,7 @@ def test_every_stage_counts_seconds_by_the_stated_rate(tmp_path):
         joints = [person(120 + 2 * i, 110, angle=i / 20).ravel().tolist() for i in range(20)]
         results = [{"image_id": frame, "keypoints": joint, "score": 0.8} for frame, joint in enumerate(joints)]
         (folder / "dive.json").write_text(json.dumps(results), encoding="utf-8")
-        given: dict[str, object] = {"cache": str(tmp_path / "cache" / str(said)), "frames.fps": stated}
+        given = {"cache": str(tmp_path / "cache" / str(said)), "frames.fps": stated}
         given |= {"work.workers": 0, "pose.backend": "import", "clips.backbone": "x3d_xs", "clips.weights": "random"}
         config = load_config("folder", {**given, "clips.frames_per_clip": 4, "clips.steps": 3, "timesteps.steps": 3})
         records = list_inputs([folder], config, SILENT)[0].records

@@ -1,7 +1,5 @@
 """Shards of the videos, as `--shard` and the script for Slurm name them."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -31,7 +29,7 @@ def test_shards_divide_the_videos():
 
 
 def test_stages_that_need_a_video_are_left_out_where_no_record_has_one():
-    notes: list[str] = []
+    notes = []
     observer = Observer()
     observer.note = notes.append  # type: ignore[method-assign]
     tools = Record("tools", None, sidecars={"kinematics": Path("tools.txt")})

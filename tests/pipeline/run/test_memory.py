@@ -1,7 +1,5 @@
 """Memory stays bounded however long a video is: pictures alive at one time are counted, and large arrays go back."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

@@ -1,7 +1,5 @@
 """A record that is planned once more: only what cannot be used now runs."""
 
-from __future__ import annotations
-
 import pytest
 
 from data.video.records import Record

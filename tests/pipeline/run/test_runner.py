@@ -1,7 +1,5 @@
 """Planning, one decode pass, failures and freshness, shown on a dummy extractor."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading
@@ -85,7 +83,7 @@ def test_a_changed_setting_or_content_is_recomputed_and_going_back_costs_nothing
     place.put("a.mp4", video(10))
     place.put("b.mp4", video(12))
     place.extract()
-    stride: dict[str, Any] = {"brightness": {"stride": 2}}
+    stride = {"brightness": {"stride": 2}}
     assert list(place.states(**stride).items())[:2] == [
         ("a.mp4/brightness", ("stale", "brightness.stride 1 -> 2")),
         ("a.mp4/contrast", ("stale", "upstream brightness changed")),

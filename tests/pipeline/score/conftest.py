@@ -1,7 +1,5 @@
 """Each test of scores runs in a folder of its own, since features go to the folder `cache` there."""
 
-from __future__ import annotations
-
 import pytest
 
 

@@ -1,9 +1,5 @@
 """One track against its own copy that was cut, warped or slowed down: timing is said, and nothing else differs."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -41,7 +37,7 @@ def compared(a, b):
     return aligned.clocks.named(), movement_differences(aligned.b, limits)
 
 
-COPIES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], tuple[float, float], int]] = {
+COPIES = {
     "the same": (lambda a: a, (0, 0), 0),
     "without the first .08 s": (lambda a: a[2:], (0.08, 0), 0),
     "without the first .16 s": (lambda a: a[4:], (0.16, 0), 0),

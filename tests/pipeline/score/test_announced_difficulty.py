@@ -1,13 +1,9 @@
 """A model that multiplies by the announced difficulty: trained, and scoring videos with and without one."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math
 import shutil
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +52,7 @@ def test_a_score_is_the_execution_times_the_difficulty(world, model):
 def test_the_execution_alone_is_called_so_everywhere(world, model, tmp_path):
     videos = shutil.copytree(world.new, tmp_path / "videos")
     (videos / "labels.csv").write_text("video,difficulty\na.mp4,2.5\n")
-    given: dict[str, Any] = {"cache": world.cache, "workers": 0}
+    given = {"cache": world.cache, "workers": 0}
     rows = api.score(videos, model=model, **given)
     assert [row.difficulty for row in rows] == [2.5, None, None]
     table = list(csv.DictReader(io.StringIO(csv_text(rows))))
@@ -75,7 +71,7 @@ def test_the_execution_alone_is_called_so_everywhere(world, model, tmp_path):
 
 def test_a_wrong_difficulty_is_refused(world, model):
     one, all_three = world.new / "a.mp4", world.new
-    refused: list[tuple[Any, Path, float, str]] = [
+    refused = [
         (one, model, 0.0, r"the difficulty is 0\..* 3\.2"),
         (one, model, math.nan, "the difficulty is nan"),
         (all_three, model, 3.2, r"for 3 videos\..*labels\.csv"),

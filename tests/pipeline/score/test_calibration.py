@@ -1,7 +1,5 @@
 """Intervals reach their coverage on exchangeable data; distances find performances unlike the training part."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,9 +1,6 @@
 """What training keeps about its videos, and a training that dies in its calibration."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +23,7 @@ STEPS = StageOutput({"bounds": Array(np.array([(0.0, 1.0), (1.0, 2.0)]), ("step"
 
 def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch):
     records = [Record("a.mp4", None, task="10 m", labels=Labels(70.0)), Record("unscored.mp4", None)]
-    made: Any = {"pose": pose_output(keypoints()), "timesteps": STEPS}
+    made = {"pose": pose_output(keypoints()), "timesteps": STEPS}
     lost = (
         SimpleNamespace(record=Record("lost.mp4", None, labels=Labels(1.0))),
         Failure("missing", "pose", "not computed yet"),
@@ -34,7 +31,7 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch):
     monkeypatch.setattr(
         model_training, "run", lambda *_, read: [*((SimpleNamespace(record=record), made) for record in records), lost]
     )
-    cache: Any = None
+    cache = None
     (kept,) = trained_movement([], load_config(), cache)
     assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
     assert {len(values) for _, _, values in kept.variables.items()} == {2}

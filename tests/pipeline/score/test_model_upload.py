@@ -1,7 +1,5 @@
 """Trained models at addresses: an S3 server, a web server, a model hub, and ZIP files."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import threading

@@ -1,7 +1,5 @@
 """Angles and movement variables from keypoints, and differences from the better training videos."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,10 +1,7 @@
 """One ONNX file gives the scores that torch gives, for any number of performances; a file that differs is refused."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +17,7 @@ from tests.helpers.made_features import made_features, with_records
 
 pytest.importorskip("onnxscript")
 
-MODELS: dict[str, tuple[AimConfig, dict[str, Any], tuple[str, ...]]] = {
+MODELS = {
     "multi-task": (AimConfig(width=8, regression_width=4, multi_task=True, difference="absolute"), {"agents": 2}, ()),
     "one head without labels": (AimConfig(width=8, regression_width=4, multi_task=True), {}, ("synchronisation",)),
     "no head has labels": (AimConfig(width=8, multi_task=True), {}, ("synchronisation", "execution")),

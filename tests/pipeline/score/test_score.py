@@ -1,7 +1,5 @@
 """Scoring from video files to tables and page: numbers, flags, equal bytes, damage, hostile names."""
 
-from __future__ import annotations
-
 import csv
 import getpass
 import io
@@ -11,7 +9,6 @@ import os
 import platform
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -38,7 +35,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import FILES, HASHES, model_sha256
 from pipeline.score.score import Score
 from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
-from pipeline.score.scorer import Scorer, load_scorer, percentile
+from pipeline.score.scorer import load_scorer, percentile
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.method import Method, SplitConfig
 from tests.helpers.approved import document_text, steady
@@ -198,7 +195,7 @@ def test_what_is_said_of_a_video_and_of_its_score(world, tmp_path, snapshot):
 
     videos = {f"{count} frames": film(tmp_path / f"{count}.mp4", 100, count) for count in (12, 100)}
     videos["a training video"] = Path(shutil.copy(world.films / "03.mp4", tmp_path / "renamed.mp4"))
-    changes: dict[str, Callable[[Scorer], object]] = {
+    changes = {
         "a model that guesses": guess,
         "six groups": lambda scorer: changed(scorer, group=np.arange(FILMS) % 6),
         "no calibration": lambda scorer: setattr(scorer, "model", replace(scorer.model, calibration=None)),

@@ -1,12 +1,9 @@
 """Inputs of `score`: videos with their kinematics, the files of one trial, and data sets in the layout of JIGSAWS."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -139,7 +136,7 @@ def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery, new):
     assert str(row.failure).startswith("no video file; this model reads video and kinematics. Name the video")
 
 
-WRONG: list[tuple[dict[str, Any], str]] = [
+WRONG = [
     ({}, "nothing to score"),
     ({"config": "jigsaws"}, "nothing to score"),
     ({"overrides": ["dataset.root={new}"]}, "Add its preset, such as: --config jigsaws"),

@@ -1,9 +1,5 @@
 """A model of feature files without a rate: trained, scored and shown without a video, and without seconds."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -31,8 +27,8 @@ def test_features_without_a_rate_are_trained_scored_and_shown(tmp_path):
     (tmp_path / "labels.csv").write_text("video,score\n" + "".join(f"{name},{name[1:]}\n" for name in names))
     write_features(tmp_path / "new", ["n5"], 1)
     (tmp_path / "new/v5.npy").write_bytes((tmp_path / "features/v5.npy").read_bytes())
-    cache: dict[str, Any] = {"cache": tmp_path / "cache"}
-    settings: dict[str, Any] = {"dataset.labels": tmp_path / "labels.csv", "work.workers": 0, "model.width": 4}
+    cache = {"cache": tmp_path / "cache"}
+    settings = {"dataset.labels": tmp_path / "labels.csv", "work.workers": 0, "model.width": 4}
     settings |= {"train": {"recipe": "fast", "networks": 1, "epochs": 3, "switch_epochs": [1, 2, 3]}}
     given = {"config": "folder", "overrides": settings, "features": [str(tmp_path / "features")], **cache}
     assert extract(**given).ok

@@ -1,7 +1,5 @@
 """The parts of a score add up to it as shown, whatever the numbers and the rounding."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -9,7 +7,6 @@ import math
 import re
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -122,7 +119,7 @@ def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column(s
     """A model of synchronised dives scores a person who walks; R and pandas find a number in the column raw_score."""
     steps = tuple(StepScore(i, i + 1, 4.5) for i in range(3))
     ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}
-    given: dict[str, Any] = {"percentile": 76.0, "steps": steps, "accuracy": accuracy(0.5), **ends}
+    given = {"percentile": 76.0, "steps": steps, "accuracy": accuracy(0.5), **ends}
     rows = [Score("walk.mp4", score=45.43, flags=(UNLIKE,), **given), Score("dive.mp4", score=40.25, **given)]
     videos = tuple(VideoSection(row.id, row, training=TrainingSteps(((3.0, 0.5),) * 3, (-1.0, -0.5))) for row in rows)
     page = page_text(render_report(ReportData("t", videos=videos, batch=BatchSection(videos))))

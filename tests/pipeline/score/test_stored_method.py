@@ -1,11 +1,9 @@
 """A model folder decides features and scores; it never decides where files are written or which code runs."""
 
-from __future__ import annotations
-
 import json
 import pickle
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -19,7 +17,7 @@ from pipeline.settings.method import method_class
 from pipeline.settings.videos import videos_class
 from pipeline.settings.yaml_values import DEFAULT
 
-ELSEWHERE: dict[str, Any] = {
+ELSEWHERE = {
     "cache": "/elsewhere/cache",
     "work.workers": 3,
     "storage.endpoint_url": "http://elsewhere.example",
@@ -33,7 +31,7 @@ ELSEWHERE: dict[str, Any] = {
     "pose.mmpose.alias": "rtmo-l",
 }
 
-FOREIGN: tuple[dict[str, Any], ...] = (
+FOREIGN = (
     {"cache": "../x"},
     {"work": {"workers": 64}},
     {"storage": {"endpoint_url": "http://evil.example"}},
@@ -165,7 +163,7 @@ def test_a_damaged_configuration_names_the_command_to_type(tmp_path):
 
 def of_stages(kind, place=""):
     """The annotation of every setting of the stages in a method or a machine, by its key."""
-    keys: dict[str, Any] = {}
+    keys = {}
     for name, field in kind.model_fields.items():
         key, inner = f"{place}{field.alias or name}", field.annotation
         if isinstance(inner, type) and issubclass(inner, StageConfig):

@@ -1,9 +1,6 @@
 """Trained models: equal bytes after storage, a combination whose parts sum to the score, refused features, export."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +21,7 @@ from tests.helpers.made_features import stages
 from tests.helpers.world import TRAINED
 
 PARTS = ("score", "members", "step_scores", "attention", "other_share")
-SMALL: dict[str, Any] = {
+SMALL = {
     "model": {"width": 8, "regression_width": 4},
     "train": {"networks": 2, "epochs": 20, "switch_epochs": [8, 15, 20]},
 }

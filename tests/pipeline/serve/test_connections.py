@@ -1,7 +1,5 @@
 """Many connections without requests keep nobody out, time out, and fill no log."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

@@ -1,7 +1,5 @@
 """The web application: takes videos within limits, runs them one by one, trusts no path and no foreign page."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import json
@@ -13,7 +11,6 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -48,7 +45,7 @@ OURS = {
 PLANNER = SimpleNamespace(stages={})
 LABELS = np.array([[7.0, np.nan, np.nan]])
 MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=LABELS, times_difficulty=False)
-SCORER: Any = SimpleNamespace(
+SCORER = SimpleNamespace(
     planner=PLANNER, reads={"video"}, config=load_config(), folder=Path("runs/x"), model=MODEL, model_sha256="m"
 )
 
@@ -75,7 +72,7 @@ class FakeWork:
     def __init__(self):
         self.hold = threading.Event()
         self.hold.set()
-        self.seen: list[str] = []
+        self.seen = []
 
     def __call__(self, submission, folder, running):
         self.seen.append(submission.id)
@@ -114,7 +111,7 @@ def wait(client, submission, *states):
     """The submission once it is in one of `states`."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        shown: dict[str, Any] = client.get(f"/api/submissions/{submission}").json()
+        shown = client.get(f"/api/submissions/{submission}").json()
         if shown["state"] in states:
             return shown
         time.sleep(0.01)
@@ -235,7 +232,7 @@ def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_und
     ],
 )
 def test_a_model_gets_the_files_that_it_reads(tmp_path, reads, names, status, said):
-    given: list[dict[str, bytes]] = []
+    given = []
 
     def score(submission, folder, _):
         given.append({path.name: path.read_bytes() for path in folder.iterdir() if path.name != RECORD})
@@ -357,7 +354,7 @@ def full_disk(monkeypatch):
 def test_a_full_disk_costs_no_result_and_one_that_cannot_be_kept_fails(tmp_path, full_disk, caplog):
     def work(submission, *_):
         full_disk("first" in submission.name)
-        given: Any = object() if "odd" in submission.name else 71.25
+        given = object() if "odd" in submission.name else 71.25
         return Score("x", score=given)
 
     with visited(tmp_path, work) as client:
@@ -393,7 +390,7 @@ def send_together(app, *bodies):
 @pytest.fixture
 def limited(tmp_path, work):
     """Makes applications in folders of their own, with these limits."""
-    apps: list[Any] = []
+    apps = []
 
     def make(**limits):
         apps.append(create_app(tmp_path / str(len(apps)) / "serve", work, ServerLimits(**{"spare_bytes": 0, **limits})))

@@ -1,7 +1,5 @@
 """A visitor of the web application in a real browser: uploads videos, reads their pages, compares, saves, deletes."""
 
-from __future__ import annotations
-
 import re
 import threading
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Scoring an upload gives a submission's values and a page, or an error of one line; scores over time."""
 
-from __future__ import annotations
-
 import re
 from contextlib import nullcontext
 from dataclasses import replace
@@ -9,19 +7,17 @@ from functools import partial
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from data.errors import Cancelled, DataError, UsageError
 from data.video import Phase, probe
-from data.video.records import Record
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
-from pipeline.report import ReportData, ScoredVideos, render_report
+from pipeline.report import render_report
 from pipeline.report.page_data import VideoSection
 from pipeline.score.score import Score
 from pipeline.serve import server as work
@@ -41,7 +37,7 @@ class FakeScorer:
 
     def __init__(self, row, stop=False):
         self.row, self.stop = row, stop
-        self.records: list[Record] = []
+        self.records = []
 
     def score_records(self, records, observer):
         """One row, after half of the frames."""
@@ -60,7 +56,7 @@ class Noted(RunningSubmission):
 
     def __init__(self):
         super().__init__(SUBMISSION.id)
-        self.reported: list[tuple[str, float | None]] = []
+        self.reported = []
 
     def progress(self, stage, share=None):
         self.reported.append((stage, share))
@@ -75,7 +71,7 @@ def run(scorer, folder, submission=SUBMISSION):
 @pytest.fixture
 def pages(monkeypatch):
     """The pages that are written, each with its path."""
-    made: list[tuple[Path, ReportData]] = []
+    made = []
 
     def write(path, scored, head):
         made.append((path, head))
@@ -91,13 +87,13 @@ def test_every_stage_has_words_for_people_who_upload():
 
 def test_two_uploads_become_one_page(tmp_path, monkeypatch):
     """Each as it was scored: its part, its person."""
-    pages: list[ScoredVideos] = []
+    pages = []
     monkeypatch.setattr("pipeline.report.write_comparison_page", lambda _, scored, __: pages.append(scored))
     first, second = (
         replace(SUBMISSION, id=str(number) * 32, name=f"{number}.mp4", content=f"{number}" * 64) for number in (1, 2)
     )
-    scorer: Any = FakeScorer(Score("x", score=1.0))
-    of_region: Any = FakeScorer(Score("y", score=2.0))
+    scorer = FakeScorer(Score("x", score=1.0))
+    of_region = FakeScorer(Score("y", score=2.0))
     scorer.following = lambda region: nullcontext(of_region)
 
     def compared(one, other):
@@ -121,8 +117,8 @@ def test_two_uploads_become_one_page(tmp_path, monkeypatch):
 
 def test_the_chosen_part_person_and_phases_are_scored(tmp_path, pages):
     report_samples.dive_video(tmp_path / SUBMISSION.id / "video.mp4")
-    scorer: Any = FakeScorer(Score("x", score=1.0))
-    regions: list[Any] = []
+    scorer = FakeScorer(Score("x", score=1.0))
+    regions = []
     scorer.following = lambda region: regions.append(region) or nullcontext(scorer)
     phases = (Phase("run", 0.0, 0.4), Phase("entry", 0.4, 0.8))
     run(scorer, tmp_path, replace(SUBMISSION, choice=ChosenPart((0.4, 1.2), (0.1, 0.2, 0.5, 0.9), phases)))
@@ -170,7 +166,7 @@ def test_a_score_and_its_page(tmp_path, pages):
 
 def test_a_model_that_the_page_cannot_feed_is_refused():
     planner = SimpleNamespace(stages={"pose": SimpleNamespace(backend="import")})
-    scorer: Any = SimpleNamespace(folder=Path("runs/x"), planner=planner)
+    scorer = SimpleNamespace(folder=Path("runs/x"), planner=planner)
     with pytest.raises(UsageError, match="keypoint files of another program"):
         work.refuse_keypoint_models(scorer)
     planner.stages["pose"].backend = "movenet"
@@ -185,7 +181,7 @@ def test_failures_and_stops(tmp_path):
     assert run(FakeScorer(Score("x", failure=failure)), tmp_path)[0] == failure
     film = "uploads/cdcdcdcdcdcdcdcd.mp4"
     pair = (replace(SUBMISSION, id="1" * 32), replace(SUBMISSION, id="2" * 32, name="after.mp4", content="cd" * 32))
-    compared: Any = FakeScorer(Score(film, failure=failure))
+    compared = FakeScorer(Score(film, failure=failure))
     assert run(compared, tmp_path, replace(SUBMISSION, pair=pair, suffix=""))[0] == replace(
         failure, cause=f"after.mp4: {failure.cause}"
     ), "which of both"
@@ -224,7 +220,7 @@ def test_a_video_counts_as_it_was_scored_last():
 
 def test_scores_that_cannot_be_compared_are_left_out():
     for options in ({"model": "another"}, {"score": None}, {"flags": (Flag("bad", "too short"),)}):
-        later: dict[str, Any] = {"score": 71.0, **options}
+        later = {"score": 71.0, **options}
         assert said(submission("anna_2026-05-31.mp4", **later), submission("anna_2026-03-01.mp4", 62.0)) == []
 
 
@@ -254,7 +250,7 @@ def test_the_page_names_data_set_scale_number_and_days():
     labels = np.array([[62.0, np.nan, np.nan], [71.5, np.nan, np.nan], [np.nan] * 3])
     model = SimpleNamespace(train_ids=ids, train_labels=labels, calibration=None)
     config = load_config(overrides={"name": "diving"})
-    scorer: Any = SimpleNamespace(model=model, config=config, folder=Path("runs/dives"))
+    scorer = SimpleNamespace(model=model, config=config, folder=Path("runs/dives"))
     said = "Judges diving, on a scale of 62.00 to 71.50, as learned from 3 training videos"
     assert work.judged(scorer) == f"{said} of 2026-03-01 to 2026-05-31."
     model.train_ids = ("a.mp4", "b.mp4", "c.mp4")

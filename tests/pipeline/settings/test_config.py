@@ -1,7 +1,5 @@
 """The configuration: strict, explained, and every field of every stage either in the key or declared not to be."""
 
-from __future__ import annotations
-
 import contextlib
 import pickle
 import re

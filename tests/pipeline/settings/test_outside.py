@@ -1,7 +1,5 @@
 """Stages, data sets and systems of a user, by `module:name`; those of a foreign model are not imported."""
 
-from __future__ import annotations
-
 import pickle
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Presets of published data sets: `extract`, `evaluate --quick`, `leaderboard` on synthetic sets, by command line."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

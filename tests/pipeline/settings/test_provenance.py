@@ -1,7 +1,5 @@
 """Files for sharing name no folder of this machine."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

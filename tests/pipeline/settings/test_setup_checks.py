@@ -1,7 +1,5 @@
 """`doctor` says what is missing for what, with the command that gets it, and where files are."""
 
-from __future__ import annotations
-
 import configparser
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A stage is named in one place: the line in `pipeline/settings/stages.py`. Status, costs and docs read its class."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -71,7 +69,7 @@ def test_a_stage_that_breaks_its_contract_stores_nothing(make_video, tmp_path, m
 
 
 def test_the_clock_of_a_stage_follows_video_and_settings():
-    given: tuple[tuple[str, dict[str, int], int, int | None], ...] = (
+    given = (
         ("clips", {"steps": 7}, 101, 7),
         ("pose", {"stride": 2}, 101, 51),
         ("camera_flow", {"stride": 2}, 101, 50),

@@ -1,7 +1,5 @@
 """The difficulty alone as a baseline, and methods that learn score / difficulty."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Compared networks and regressions: stacks equal single networks, names give graphs, impossible rows are left out."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The methods as systems: what they learn, equal bits, watched epochs, and choice by name."""
 
-from __future__ import annotations
-
 import pickle
 from dataclasses import replace
 

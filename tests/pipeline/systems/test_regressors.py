@@ -1,7 +1,5 @@
 """Regressions: scikit-learn's results, views that count once, storage, and what carries over between people."""
 
-from __future__ import annotations
-
 import io
 import pickle
 import zipfile

@@ -1,7 +1,5 @@
 """Systems for people who were not seen in training, on drawn surgical trials (`benchmarks.unseen_people`)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Copies for training: what they contain, and that no network learns from a copy of a held-out performance."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training: stacks equal one-by-one training, runs resume to the bit, statistics stay in the training part."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -113,7 +111,7 @@ def test_training_is_reproducible(features):
 @pytest.fixture
 def epochs_run(monkeypatch):
     """The number of every epoch that a stack computes."""
-    run: list[int] = []
+    run = []
     real = StackTraining.epoch
 
     def epoch(self, number):
