@@ -11,6 +11,7 @@ take no time. The frame rate comes from the layout, or from the setting `frames.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable
@@ -150,9 +151,9 @@ def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
 
 
 def fingerprint_frames(frames: FrameFolder) -> str:
-    """The fingerprint of a folder of frames, from the content of the pictures in their order; the rate is not in it.
+    """The fingerprint of a folder of frames, from the content of the pictures in their order, and the frame rate.
 
     Raises OSError: a picture cannot be read; VideoError: see `FrameFolder.files`.
     """
     parts = [f"{fingerprint_file(file)}\n".encode() for file in frames.files()]
-    return fingerprint(len(parts), parts)
+    return hashlib.sha256(f"{fingerprint(len(parts), parts)} at {float(frames.rate)!r}".encode()).hexdigest()

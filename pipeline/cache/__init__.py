@@ -19,6 +19,7 @@ from pipeline.cache.output_cache import (
     Cache,
     Freshness,
     State,
+    check_inputs,
     input_hashes,
     open_cache,
     readable,

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache as memoised
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data.errors import AimError, CacheError, UsageError, VideoError, printable
+from data.errors import AimError, CacheError, ChangedError, UsageError, VideoError, printable
 from data.store import (
     LocalFile,
     LocalFolder,
@@ -130,18 +130,13 @@ class Cache:
         return stem.with_name(f"{stem.name}.{key[:KEY_DIGITS]}.{ending}")
 
     def fingerprint(self, source: Path | RemoteFile | FrameFolder) -> str:
-        """SHA-256 of the content of a file or object; it is not read again while its stamp stays the same.
-
-        The hash of a folder of frames covers the pictures in order and the frame rate, but no names. Raises OSError for
-        what cannot be read (StorageError for an object), VideoError where there are no frames, or two of one number.
-        """
-        if isinstance(source, FrameFolder):
-            kind, where = f"frames {source.first}-{source.last}", source.folder.absolute()
-            content = self.index.recall(kind, where, stamp(source), lambda: fingerprint_frames(source))
-            return hashlib.sha256(f"{content} at {float(source.rate)!r}".encode()).hexdigest()
+        """`content_hash` of a file or object; it is not read again while its stamp stays the same."""
         if isinstance(source, RemoteFile):
-            return self.index.recall(OBJECT_INPUT, source.url, source.stamp, lambda: fingerprint_remote(source))
-        return self.index.recall("input", source.absolute(), stamp(source), lambda: fingerprint_file(source))
+            return self.index.recall(OBJECT_INPUT, source.url, source.stamp, partial(content_hash, source))
+        kind, where = "input", source
+        if isinstance(source, FrameFolder):
+            kind, where = f"frames {source.first}-{source.last} at {source.rate!r}", source.folder
+        return self.index.recall(kind, where.absolute(), stamp(source), partial(content_hash, source))
 
     def siblings(self, lookups: int = 1) -> Siblings:
         """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
@@ -420,6 +415,35 @@ def _described(parts: KeyParts) -> dict[str, Any]:
     described = asdict(parts) | {"key": parts.key, "stage_version": parts.version}
     described.pop("version")
     return described
+
+
+def content_hash(source: Path | RemoteFile | FrameFolder) -> str:
+    """SHA-256 of the content of a file or object, which is read.
+
+    Raises OSError for what cannot be read (StorageError for an object), VideoError where there are no frames, or two of
+    one number.
+    """
+    if isinstance(source, FrameFolder):
+        return fingerprint_frames(source)
+    return fingerprint_remote(source) if isinstance(source, RemoteFile) else fingerprint_file(source)
+
+
+def check_inputs(parts: KeyParts, record: Record) -> None:
+    """Read the inputs of an output once more, to tell a fault of their content from one of the disk.
+
+    Raises ChangedError where a content is not that of the key; VideoError, from an OSError, where it cannot be read.
+    """
+    sources = record.inputs()
+    for kind in sources.keys() & parts.inputs:
+        try:
+            content = content_hash(sources[kind])
+        except OSError as error:
+            what = f"the {kind} file cannot be read ({error.strerror or error})"
+            raise VideoError(what, fix="See whether its disk is in order, then type the same command again") from error
+        except VideoError:  # its content has no hash, which is the failure itself
+            continue
+        if content != parts.inputs[kind]:
+            raise ChangedError(f"the {kind} file changed while it was read")
 
 
 def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:

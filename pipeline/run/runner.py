@@ -10,18 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import AimError, Cancelled, ChangedError, StorageError, WorkerLost, printable
+from data.errors import AimError, Cancelled, ChangedError, StorageError, VideoError, WorkerLost, printable
 from data.stage_files import StageFiles
 from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import UNREADABLE, Cache, input_hashes, readable, stamps, unusable
+from pipeline.cache import UNREADABLE, Cache, check_inputs, input_hashes, readable, stamps, unusable
 from pipeline.cache.failure import KEPT, Failure
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.plan import Plan, PlannedStage, needs
 from pipeline.settings.stages import stage_class, stage_name
-
-AGAIN = "Type the same command again"
 
 
 @dataclass
@@ -168,8 +166,8 @@ class PlanRunner:
                     if isinstance(output, BaseException):
                         raise output
                     output = replace(output, quality={**output.quality, **shared.damage})
-                    if self._first_stamps != stamps(self.record):
-                        raise ChangedError("the input changed while it was read", fix=AGAIN)
+                    if self._first_stamps != stamps(self.record):  # which a hard link changes too
+                        check_inputs(steps[name].parts, self.record)
                     extractor = self.extractor(steps[name])
                     promise = extractor.promise(extractor.config, shared.frame_count)
                     self.cache.write(steps[name].parts, record, output, promise)
@@ -191,7 +189,7 @@ class PlanRunner:
         if blocked := [name for name in planned.parts.upstream if name in result.failed]:
             result.failed[stage] = needs(stage, blocked[0])
         elif changed := [k for k, content in inputs.items() if readable([content]) != readable([contents.get(k, "")])]:
-            error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
+            error = ChangedError(f"the {changed[0]} file changed since the run began")
             result.failed[stage] = Failure.of(error, stage, self.record)
         elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
@@ -200,13 +198,21 @@ class PlanRunner:
         return False
 
     def _failure(self, planned: PlannedStage, error: Exception) -> Failure:
-        """The failure of a stage; the cache keeps it where the content or a fault of the program explains it."""
+        """The failure of a stage; the cache keeps it where the content or a fault of the program explains it.
+
+        A disk that does not read, or a copy in progress, gives errors of the content too, so that is read once more.
+        """
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
         failure = Failure.of(error, planned.name, self.result.record)
         if failure.kind in KEPT:
             try:
+                check_inputs(planned.parts, self.record)
+                if self._first_stamps != stamps(self.record):  # it may have been cut, and is whole again
+                    raise ChangedError("the input changed while it was read")
                 self.cache.keep_failure(planned.parts, self.record, failure, error)
+            except VideoError as other:
+                return Failure.of(other, planned.name, self.result.record)
             except OSError as disk:
                 return replace(failure, cause=f"{failure.cause} (and the failure could not be kept: {disk.strerror})")
         return failure
@@ -226,6 +232,7 @@ def lost_result(cache: Cache, plan: Plan, loss: WorkerLost) -> Result:
             continue
         failure = result.failed[planned.name] = Failure.of(loss, planned.name)
         if not planned.parts.upstream and failure.kind in KEPT:
-            with suppress(OSError):
+            with suppress(OSError, VideoError):
+                check_inputs(planned.parts, plan.record)
                 cache.keep_failure(planned.parts, plan.record, failure)
     return result

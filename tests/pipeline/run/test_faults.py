@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import UsageError
+from data.errors import UsageError, VideoError
 from data.store import hdf5 as store
 from data.store.atomic_writes import TEMPORARY
 from pipeline.run import decode_pass
@@ -178,12 +178,37 @@ def test_an_input_that_changes_is_not_believed(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(decode_pass, "decode", change)
     failed = extract(changing, cache).failed
     assert sorted(str(result.failed[STAGE]) for result in failed) == [
-        "the input changed while it was read. Type the same command again",
         "the video file changed since the run began. Type the same command again",
+        "the video file changed while it was read. Type the same command again",
     ]
     check_whole(cache)
     extract(changing, tmp_path / "quiet")
     check_equal(cache, changing, tmp_path / "quiet")
+
+
+@pytest.mark.parametrize(("target", "kinds"), [("/proc/self/mem", ["disk"]), ("whole.mp4", ["changed"]), (None, [])])
+def test_only_a_fault_of_the_content_is_kept(target, kinds, tmp_path, monkeypatch):
+    """The disk does not read (the first byte of that file gives EIO), a copy is in progress, or a stamp alone changes.
+
+    FFmpeg calls the video damaged in the first two cases.
+    """
+    film, cache, decode = moving_films(tmp_path / "in", ["a"]) / "a.mp4", tmp_path / "cache", decode_pass.decode
+    os.link(film, tmp_path / "whole.mp4")
+
+    def disturb(video, indices):
+        if target is None:
+            film.touch()
+            return decode(video, indices)
+        film.unlink()
+        film.symlink_to(tmp_path / target)
+        raise VideoError("damaged video stream (Input/output error)")
+
+    monkeypatch.setattr(decode_pass, "decode", disturb)
+    assert [why.kind for result in extract(film.parent, cache).failed for why in result.failed.values()] == kinds
+    assert not list(cache.rglob("*.failed.json"))
+    monkeypatch.undo()
+    (tmp_path / "whole.mp4").replace(film)
+    assert not extract(film.parent, cache).failed
 
 
 @pytest.mark.slow
