@@ -133,10 +133,10 @@ class Cache:
         """`content_hash` of a file or object; it is not read again while its stamp stays the same."""
         if isinstance(source, RemoteFile):
             return self.index.recall(OBJECT_INPUT, source.url, source.stamp, partial(content_hash, source))
-        kind, where = "input", source
+        kind, path = "input", source if isinstance(source, Path) else source.folder
         if isinstance(source, FrameFolder):
-            kind, where = f"frames {source.first}-{source.last} at {source.rate!r}", source.folder
-        return self.index.recall(kind, where.absolute(), stamp(source), partial(content_hash, source))
+            kind = f"frames {source.first}-{source.last} at {source.rate!r}"
+        return self.index.recall(kind, path.absolute(), stamp(source), partial(content_hash, source))
 
     def siblings(self, lookups: int = 1) -> Siblings:
         """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
