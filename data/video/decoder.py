@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import av.container
     import av.video.stream
 
-MAX_PIXELS = 64 * 1024 * 1024  # larger pictures are refused: one RGB frame of this size takes 192 MiB
+MARGIN = 128  # pixels that FFmpeg adds to both sides where it tells whether memory can hold a picture
+MAX_PIXELS = (8192 + MARGIN) * (4320 + MARGIN)  # those of 8K; one RGB frame takes at most 111 MB
 ASPECTS = (0.25, 4.0)  # accepted ratios of a pixel's width to its height; others are ignored
 
 
@@ -164,10 +165,7 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
             raise VideoError(f"no video stream in it, only {', '.join(kinds)}", where=path, fix="Leave this file out")
         if stream.codec_context is None:
             raise VideoError("no decoder is known for its pictures", where=path, fix="Convert it to H.264 in MP4")
-        width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > MAX_PIXELS:
-            what = f"pictures of {width} x {height} pixels are larger than the limit of {MAX_PIXELS} pixels"
-            raise VideoError(what, where=path, fix="Scale the video down first")
+        _shown(path, stream, stream.codec_context)
         stream.thread_type = "AUTO"
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # the stream may claim more than the header
         yield container, stream
@@ -184,7 +182,7 @@ def _started(path: Path) -> Iterator[tuple[FrameStamps, tuple[int, int], Orienta
         if first is None:
             raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
         # Some encoders state the orientation only with key frames, so the first frame's orientation holds for all.
-        yield listed.since(path, first.pts), _shown(stream, first), orientation_of(first), chain([first], frames)
+        yield listed.since(path, first.pts), _shown(path, stream, first), orientation_of(first), chain([first], frames)
 
 
 def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
@@ -197,11 +195,15 @@ def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
         raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix=AGAIN) from error
 
 
-def _shown(stream: Any, frame: Any) -> tuple[int, int]:
-    """Width and height of a picture in square pixels, before rotation."""
+def _shown(path: Path, stream: Any, coded: Any) -> tuple[int, int]:
+    """Width and height of a coded picture in square pixels, before rotation. Raises VideoError: it is too large."""
     aspect = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
     stretched = aspect if ASPECTS[0] <= aspect <= ASPECTS[1] else 1.0
-    return max(1, round(frame.width * stretched)), int(frame.height)
+    width, height = max(1, round(coded.width * stretched)), int(coded.height)
+    if (width + MARGIN) * (height + MARGIN) > MAX_PIXELS:
+        what = f"pictures of {width} x {height} pixels as shown are too large: 8192 x 4320 is the most"
+        raise VideoError(what, where=path, fix="Scale the video down first")
+    return width, height
 
 
 def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> NDArray[np.uint8]:

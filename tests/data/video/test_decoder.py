@@ -224,6 +224,17 @@ def test_pixels_that_are_not_square_are_made_square(tmp_path):
     assert numbers(tmp_path / "a.mp4") == list(range(5))
 
 
+def test_pictures_that_are_shown_larger_than_8k_are_refused(tmp_path):
+    """Pixels four times as wide as high: a file of some kilobytes must not take gigabytes."""
+    fitting, large = (
+        encode(tmp_path / f"{width}.mp4", "libx264", range(1), aspect=4, size=(width, 4320), preset="ultrafast")
+        for width in (2048, 2050)
+    )
+    assert next(decode(fitting)).image.shape == (4320, 8192, 3)
+    with pytest.raises(VideoError, match=r"2050\.mp4: pictures of 8200 x 4320 pixels as shown are too large.*Scale"):
+        probe(large)
+
+
 def test_frames_of_another_size_are_scaled_to_the_first(tmp_path):
     first = encode(tmp_path / "a.ts", "libx264", range(10), bf="0")
     second = encode(tmp_path / "b.ts", "libx264", range(10, 20), size=(240, 144), first=10, bf="0")
