@@ -2,10 +2,10 @@
 
     python -m benchmarks.label [--worlds 200] [--out FILE]
 
-pairs    raters who answer six pairs a video by Bradley-Terry. Share of 95 % intervals of places that hold the truth;
+pairs    raters who answer three pairs a video by Bradley-Terry. Share of 95 % intervals of places that hold the truth;
          printed reliability beside the squared correlation with the truth; printed and true share of two videos in
-         the right order; share of worlds called better than chance; share of worlds in which an honest rater, or a
-         video, is called a misfit; share of raters who toss a coin that are.
+         the right order; share of worlds called better than chance; of three raters or more, share of honest ones,
+         and of those who toss a coin, whose answers are called random; share of worlds in which a video is a misfit.
 scores   scores = quality + leniency of the rater + noise, a third of them missing. The printed reliability of the
          mean beside the true one; alpha less the true ICC; share of worlds called better than chance; share of 95 %
          intervals of ICC(2,1) and ICC(2,k) of complete tables that hold the truth, and the ICC beside an independent
@@ -24,13 +24,16 @@ import numpy as np
 from benchmarks.measuring import options, show, write
 from data.store.arrays import Floats
 from models.agreement import agreement, intraclass
-from pipeline.label.bradley_terry import WITH_EQUAL, fit_scale
-from pipeline.label.pair_consistency import chance_probability, infit
+from pipeline.label.bradley_terry import fit_scale, pair_reliability
+from pipeline.label.pair_consistency import LEAST_RATERS, chance_probability, infit, rater_chance
 from pipeline.label.pair_order import all_pairs
 from pipeline.label.verdicts import right_order
 
 FIRST = 1000
 """Number of the first world."""
+
+PANELS = ((1, 0), (2, 0), (4, 0), (3, 1), (4, 1), (5, 1))
+"""Raters, and how many of them toss a coin."""
 
 
 def pairs(worlds: Sequence[int], videos: int, raters: int, quality: float, coins: int) -> dict[str, Any]:
@@ -45,10 +48,11 @@ def pairs(worlds: Sequence[int], videos: int, raters: int, quality: float, coins
             chance = 1 / (1 + np.exp(truth[second] - truth[first])) if rater >= coins else np.full(len(first), 0.5)
             parts.append((first, second, (rng.random(len(first)) < chance).astype(float), np.full(len(first), rater)))
         a, b, won, rater_of = (np.concatenate(part) for part in zip(*parts, strict=True))
-        scale, reliability = fit_scale(videos, a, b, won), fit_scale(videos, a, b, won, WITH_EQUAL).reliability
-        judges = infit(scale.value, a, b, won, np.arange(raters)[:, None] == rater_of).misfits
+        scale, reliability = fit_scale(videos, a, b, won), pair_reliability(videos, a, b, won)
+        judged = range(raters) if raters >= LEAST_RATERS else ()
+        random = [rater_chance(videos, a, b, won, rater_of == one)[1] for one in judged]
         numbers = np.arange(videos)[:, None]
-        of_videos = infit(scale.value, a, b, won, (numbers == a) | (numbers == b)).misfits
+        misfits = infit(scale.value, a, b, won, (numbers == a) | (numbers == b))[1]
         low, high = np.triu_indices(videos, 1)
         same = (truth[low] > truth[high]) == (scale.value[low] > scale.value[high])
         made.append(
@@ -59,9 +63,9 @@ def pairs(worlds: Sequence[int], videos: int, raters: int, quality: float, coins
                 "order": float(right_order(reliability).split()[-4]) / 100,
                 "true_order": same.mean() if quality else 0.5,
                 "not_chance": chance_probability(videos, a, b, won) < 0.05,
-                "honest_misfit": judges[coins:].any() if coins < raters else False,
-                "coin_misfit": judges[:coins].mean() if coins else np.nan,
-                "video_misfit": of_videos.any(),
+                "honest_random": np.mean(random[coins:]) if random[coins:] else np.nan,
+                "coin_random": np.mean(random[:coins]) if random[:coins] else np.nan,
+                "video_misfit": misfits.any(),
             }
         )
     means = {name: float(np.mean([one[name] for one in made])) for name in made[0]}
@@ -127,8 +131,8 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=200)
     given = parser.parse_args()
     worlds, many = (range(FIRST, FIRST + count) for count in (given.worlds, 2 * given.worlds))
-    cases = [(n, r, q, c) for n in (12, 30) for r, c in ((1, 0), (2, 0), (4, 0), (4, 1)) for q in (0.5, 1.0, 2.0)]
-    cases += [(n, r, 0.0, r) for n in (12, 30) for r in (1, 2, 4)]
+    cases = [(n, r, q, c) for n in (10, 30) for r, c in PANELS for q in (0.5, 1.0, 2.0)]
+    cases += [(n, r, 0.0, r) for n in (10, 30) for r in (1, 2, 4)]
     results = {
         "pairs": [pairs(worlds, *case) for case in cases],
         "scores": [scores(many, quality, bias) for bias in (0.3, 0.8) for quality in (0.0, 0.5, 1.0, 2.0)],

@@ -10,11 +10,10 @@ questions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 
@@ -22,8 +21,8 @@ DEVIATIONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Standard deviations of the priors of a scale."""
 
 WITH_EQUAL = (0.125, 0.25, *DEVIATIONS)
-"""Those for its reliability: without videos between which raters see no difference, random answers would have .3. On a
-scale of few answers, such priors would make the standard errors too small (`benchmarks/label.py`)."""
+"""Those for its reliability, which includes videos between which raters see no difference. On a scale of few answers,
+such priors would make the standard errors too small (`benchmarks/label.py`)."""
 
 STEPS = 100
 """Most steps of Newton's method, which usually takes ten."""
@@ -48,29 +47,24 @@ class PairScale:
 
     @property
     def reliability(self) -> float:
-        """Scale separation reliability: the share of the videos' variance that is not error, 0 to 1.
-
-        The values are means of a posterior, so their variance lacks that of the error; it is added to the whole.
-        """
-        if len(self.value) < 2:
+        """The expected squared correlation of the values with the truth, 0 to 1; 0 for equal values."""
+        square = self.value @ self.value
+        if not square:
             return 0.0
-        between, within = float(self.value.var(ddof=1)), float((self.error**2).mean())
-        return between / (between + within) if between > 0 else 0.0
+        return float(
+            (square + self.value @ self.covariance @ self.value / square) / (square + np.trace(self.covariance))
+        )
 
 
-def fit_scale(
-    count: int, first: ArrayLike, second: ArrayLike, outcome: ArrayLike, deviations: Sequence[float] = DEVIATIONS
-) -> PairScale:
+def fit_scale(count: int, first: Rows, second: Rows, outcome: Floats) -> PairScale:
     """The scale of `count` videos from m answers on pairs.
 
     Args:
         first, second: (m,) numbers of the two videos.
         outcome: (m,) 1 where the first was better, 0 where the second was, 0.5 where they were equal.
-        deviations: standard deviations of the priors.
     """
-    a, b = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
-    won = np.asarray(outcome, dtype=np.float64)
-    scales, evidence = zip(*(_newton(count, a, b, won, deviation) for deviation in deviations), strict=True)
+    fits = (fit_under_prior(count, first, second, outcome, deviation) for deviation in DEVIATIONS)
+    scales, evidence = zip(*fits, strict=True)
     weights = np.exp(np.array(evidence) - max(evidence))
     weights /= weights.sum()
     mean = sum(weight * scale.value for weight, scale in zip(weights, scales, strict=True))
@@ -81,8 +75,18 @@ def fit_scale(
     return PairScale(np.asarray(mean, np.float64), np.asarray(covariance, np.float64))
 
 
-def _newton(count: int, a: Rows, b: Rows, won: Floats, deviation: float) -> tuple[PairScale, float]:
-    """The most probable scale under a prior, and the logarithm of the evidence for that prior."""
+def pair_reliability(count: int, first: Rows, second: Rows, outcome: Floats) -> float:
+    """The reliability of the scale under its likeliest prior; arguments as in `fit_scale`.
+
+    The mean over priors would say .47 for 30 answers on 10 videos whose places are right by .69, since so few answers
+    leave weight on priors of equal videos.
+    """
+    fits = (fit_under_prior(count, first, second, outcome, deviation) for deviation in WITH_EQUAL)
+    return max(fits, key=lambda fit: fit[1])[0].reliability
+
+
+def fit_under_prior(count: int, a: Rows, b: Rows, won: Floats, deviation: float) -> tuple[PairScale, float]:
+    """The most probable scale under the prior of one deviation, and the logarithm of the evidence for that prior."""
     value, prior = np.zeros(count), np.eye(count) / deviation**2
     for _ in range(STEPS):
         chance = 1 / (1 + np.exp(value[b] - value[a]))

@@ -16,9 +16,16 @@ from data.errors import VideoError, counted
 from data.store.arrays import Floats, Rows
 from data.video import Record, probe
 from models.agreement import Agreement, agreement
-from pipeline.label.bradley_terry import DEVIATIONS, WITH_EQUAL, PairScale, fit_scale
+from pipeline.label.bradley_terry import PairScale, fit_scale, pair_reliability
 from pipeline.label.label_table import VideoLabel
-from pipeline.label.pair_consistency import Infit, Misfit, PairFit, chance_probability, infit
+from pipeline.label.pair_consistency import (
+    LEAST_RATERS,
+    PairFit,
+    chance_probability,
+    design_of,
+    infit,
+    rater_chance,
+)
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.verdicts import count_line, pair_lines, phase_lines, score_lines
 
@@ -71,9 +78,10 @@ class CountedAnswers:
     outcome: Floats
     rater: Rows
 
-    def scale(self, deviations: Sequence[float] = DEVIATIONS) -> PairScale:
-        """The scale of the videos; `deviations` as in `fit_scale`."""
-        return fit_scale(len(self.contents), self.first, self.second, self.outcome, deviations)
+    @property
+    def scale(self) -> PairScale:
+        """The scale of the videos."""
+        return fit_scale(len(self.contents), self.first, self.second, self.outcome)
 
 
 def label_summary(session: RatingSession) -> LabelSummary:
@@ -124,7 +132,7 @@ def _of_scores(videos: Mapping[str, Record], raters: Mapping[str, Answers], colu
 
 def _of_pairs(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
     decided = decided_pairs(videos, raters.values())
-    scale = decided.scale()
+    scale = decided.scale
     labels = dict(zip(decided.contents, zip(scale.value, scale.error, strict=True), strict=True))
     of_all = {content: float(score) for content, (score, _) in labels.items()}
     single = [of_all] if len(raters) == 1 else [_own_scale(videos, answers) for answers in raters.values()]
@@ -210,7 +218,7 @@ def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAn
 def _own_scale(videos: Iterable[str], answers: Answers) -> dict[str, float]:
     """Places on a rater's own scale by content."""
     decided = decided_pairs(videos, [answers])
-    return dict(zip(decided.contents, map(float, decided.scale().value), strict=True))
+    return dict(zip(decided.contents, map(float, decided.scale.value), strict=True))
 
 
 def _pair_fit(
@@ -218,28 +226,21 @@ def _pair_fit(
 ) -> PairFit | None:
     if not decided.contents:
         return None
-    count, answers = len(decided.contents), (decided.first, decided.second, decided.outcome)
-    of_raters = infit(scale.value, *answers, np.arange(len(raters))[:, None] == decided.rater)
-    numbers = np.arange(count)[:, None]
-    of_videos = infit(scale.value, *answers, (numbers == decided.first) | (numbers == decided.second))
+    answers = len(decided.contents), decided.first, decided.second, decided.outcome
+    several = enumerate(raters) if len(raters) >= LEAST_RATERS else ()
+    tossed = {name: rater_chance(*answers, decided.rater == number) for number, name in several}
+    of_videos, misfits = infit(scale.value, *answers[1:], design_of(*answers[:3]).T != 0)
     names = [videos[content].id for content in decided.contents]
-    misfits = _misfits("rater", list(raters), of_raters) if len(raters) > 1 else []
-    same, common = _same_answers(decided)
     return PairFit(
-        chance_probability(count, *answers),
-        decided.scale(WITH_EQUAL).reliability,
-        dict(zip(raters, of_raters.value.tolist(), strict=True)),
-        dict(zip(names, of_videos.value.tolist(), strict=True)),
-        (*misfits, *_misfits("video", names, of_videos)),
-        same,
-        common,
+        chance_probability(*answers),
+        pair_reliability(*answers),
+        {name: chance for name, (chance, _) in tossed.items()},
+        tuple(name for name, (_, random) in tossed.items() if random),
+        dict(zip(names, of_videos.tolist(), strict=True)),
+        tuple(names[number] for number in np.argsort(-of_videos) if misfits[number]),
+        *_same_answers(decided),
         _groups(decided),
     )
-
-
-def _misfits(kind: str, names: Sequence[str], of_names: Infit) -> list[Misfit]:
-    made = zip(names, of_names.value.tolist(), of_names.misfits, strict=True)
-    return sorted((Misfit(kind, name, value) for name, value, misfit in made if misfit), key=lambda one: -one.infit)
 
 
 def _same_answers(decided: CountedAnswers) -> tuple[int, int]:

@@ -1,47 +1,29 @@
-"""How well answers on pairs fit one scale: a test against chance, and the infit of each judge and each video.
+"""How well answers on pairs fit one scale: tests of all answers and of each rater against chance, the infit of videos.
 
-Infit is the information-weighted mean square of Rasch models: the squared residuals of a judge's answers, or of the
-answers on a video, over their expected squares. It is about 1 where answers are as uncertain as the scale says. It is
-larger where easy pairs are decided against the scale.
+Infit is the information-weighted mean square of Rasch models: the squared residuals of the answers on a video over
+their expected squares. It is about 1 where answers are as uncertain as the scale says. It is larger where easy pairs
+are decided against the scale. A rater has none: the scale would contain that rater's own answers, and follow them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
+from pipeline.label.bradley_terry import fit_scale
 
 DRAWS = 999
 """Random sets of answers that the test against chance compares with."""
 
 LEVEL = 0.05
-"""Chance of a false alarm: of the test against chance, and of any misfit among all judges, or among all videos."""
+"""Chance of a false alarm: of the tests against chance, of an honest rater, and of any misfit among all videos."""
 
-
-@dataclass(frozen=True)
-class Infit:
-    """Infit by judge or video.
-
-    Attributes:
-        value: (k,) NaN without an answer.
-        misfits: (k,) whether it is larger than chance explains.
-    """
-
-    value: Floats
-    misfits: NDArray[np.bool_]
-
-
-class Misfit(NamedTuple):
-    """A rater or a video whose answers on pairs contradict the scale of all answers."""
-
-    kind: str  # "rater" or "video"
-    name: str
-    infit: float
+LEAST_RATERS = 3
+"""With two raters, nobody can tell which of them tosses coins."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +32,11 @@ class PairFit:
 
     Attributes:
         chance: of `chance_probability`.
-        reliability: scale separation reliability.
-        raters, videos: infit by name.
-        misfits: those whose infit is larger than chance explains; raters only where there are several.
+        reliability: of `pair_reliability`.
+        raters: of at least `LEAST_RATERS`, the first value of `rater_chance` by name.
+        random: those of them whose answers are as good as random.
+        videos: infit by name.
+        misfits: videos whose infit is larger than chance explains.
         same, common: pairs that two raters judged, and those of them with the same answer.
         groups: number of groups of videos that no answer connects with one another.
     """
@@ -60,8 +44,9 @@ class PairFit:
     chance: float
     reliability: float
     raters: Mapping[str, float]
+    random: tuple[str, ...]
     videos: Mapping[str, float]
-    misfits: tuple[Misfit, ...]
+    misfits: tuple[str, ...]
     same: int
     common: int
     groups: int
@@ -76,10 +61,7 @@ def chance_probability(count: int, first: Rows, second: Rows, outcome: Floats) -
         first, second, outcome: (m,) as in `fit_scale`.
     """
     decided = outcome != 0.5
-    a, b, signs = first[decided], second[decided], np.sign(outcome[decided] - 0.5)
-    answers = np.arange(len(signs))
-    design = np.zeros((len(signs), count))
-    design[answers, a], design[answers, b] = 1.0, -1.0
+    design, signs = design_of(count, first[decided], second[decided]), np.sign(outcome[decided] - 0.5)
     inverse = np.linalg.pinv(design.T @ design, hermitian=True)
     tosses = np.random.default_rng(0).choice([-1.0, 1.0], (DRAWS, len(signs)))
     wins = np.vstack([signs, tosses]) @ design
@@ -87,8 +69,35 @@ def chance_probability(count: int, first: Rows, second: Rows, outcome: Floats) -
     return float((1 + (np.array(random) >= made - 1e-9).sum()) / (1 + DRAWS))
 
 
-def infit(value: Floats, first: Rows, second: Rows, outcome: Floats, members: NDArray[np.bool_]) -> Infit:
-    """The infit of each of k judges or videos.
+def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: NDArray[np.bool_]) -> tuple[float, bool]:
+    """Whether one rater's answers agree with the scale of all others, by the score test of a slope of zero.
+
+    Args:
+        first, second, outcome: (m,) as in `fit_scale`; "equal" is left out, as it contradicts no scale.
+        mine: (m,) which answers are the rater's.
+
+    Returns the probability that tossed coins agree with that scale as well or better; and whether the answers are as
+    good as random: that is above `LEVEL`, and an honest rater would agree so little in fewer cases than `LEVEL`, the
+    error of the others' scale included. So few answers call nobody random.
+    """
+    from scipy.stats import norm
+
+    others, mine = fit_scale(count, first[~mine], second[~mine], outcome[~mine]), mine & (outcome != 0.5)
+    design = design_of(count, first[mine], second[mine])
+    apart = design @ others.value
+    chance = 1 / (1 + np.exp(-apart))
+    variance = chance * (1 - chance)
+    slope, least = (apart * variance) @ design, np.finfo(float).tiny
+    error = (apart**2 * variance).sum() + slope @ others.covariance @ slope
+    agreed, missing = ((outcome[mine] - of) @ apart for of in (0.5, chance))
+    tossed = float(norm.sf(agreed / np.sqrt(max((apart**2).sum() / 4, least))))
+    return tossed, bool(tossed >= LEVEL > norm.cdf(missing / np.sqrt(max(error, least))))
+
+
+def infit(
+    value: Floats, first: Rows, second: Rows, outcome: Floats, members: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """(k,) infit of each of k videos, NaN without an answer, and whether it is larger than chance explains.
 
     "Equal" is no deviation from any scale, so such answers are left out. An infit is a misfit where its distance to 1
     has a probability below `LEVEL` / k, by the normal approximation.
@@ -96,7 +105,7 @@ def infit(value: Floats, first: Rows, second: Rows, outcome: Floats, members: ND
     Args:
         value: (n,) scale.
         first, second, outcome: (m,) as in `fit_scale`.
-        members: (k, m) which answers are those of a judge, or on a video.
+        members: (k, m) which answers are on a video.
     """
     from scipy.stats import norm
 
@@ -107,4 +116,11 @@ def infit(value: Floats, first: Rows, second: Rows, outcome: Floats, members: ND
     with np.errstate(invalid="ignore", divide="ignore"):
         made = members @ square / expected
         distance = (members @ square - expected) / np.maximum(deviation, 1e-12)
-    return Infit(made, (expected > 0) & (distance > norm.isf(LEVEL / max(1, len(members)))))
+    return made, (expected > 0) & (distance > norm.isf(LEVEL / max(1, len(members))))
+
+
+def design_of(count: int, first: Rows, second: Rows) -> Floats:
+    """(m, count) 1 where a video is the first of an answer, -1 where it is the second."""
+    answers, design = np.arange(len(first)), np.zeros((len(first), count))
+    design[answers, first], design[answers, second] = 1.0, -1.0
+    return design

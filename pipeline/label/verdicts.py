@@ -58,9 +58,8 @@ def pair_lines(fit: PairFit | None, raters: int) -> tuple[str, ...]:
     if fit.common:
         lines.append(f"two raters gave the same answer on {fit.same} of {fit.common} pairs that both judged")
     if fit.chance < LEVEL:
-        lines.append(f"scale separation reliability {fit.reliability:.2f}: {right_order(fit.reliability)}")
-        videos = [misfit for misfit in fit.misfits if misfit.kind == "video"]
-        lines += [f"answers on {misfit.name} contradict the scale (infit {misfit.infit:.1f})" for misfit in videos]
+        lines.append(f"reliability of the scale {fit.reliability:.2f}: {right_order(fit.reliability)}")
+        lines += [f"answers on {name} contradict the scale (infit {fit.videos[name]:.1f})" for name in fit.misfits]
     return tuple(lines)
 
 

@@ -16,9 +16,9 @@ def show(summary: api.LabelSummary, _: Typed) -> None:
     if summary.disputed:
         columns = ("video", "difference", "lowest", "highest")
         table("videos on which the raters differ most", columns, summary.disputed)
-    if summary.fit is not None and (raters := [one for one in summary.fit.misfits if one.kind == "rater"]):
-        rows = [(rater.name, rater.infit) for rater in raters]
-        table("raters whose answers contradict the scale of all", ("rater", "infit"), rows)
+    if (fit := summary.fit) is not None and fit.random:
+        title = "raters whose answers agree with the scale of the others no better than tossed coins"
+        table(title, ("rater", "probability"), [(name, fit.raters[name]) for name in fit.random])
     for line in summary.problems:
         say(line)
 

@@ -131,8 +131,8 @@ def test_a_rater_who_contradicts_the_others_is_named_but_not_to_the_raters(tmp_p
         rate_pairs(tmp_path, rater, order, count=30)
     rate_pairs(tmp_path, "dan", {name: -place for name, place in order.items()}, count=30)
     made = report(tmp_path, pairs=True)
-    assert [one.name for one in made.fit.misfits if one.kind == "rater"] == ["dan"]
-    assert made.fit.raters["dan"] > 1.5
+    assert made.fit.random == ("dan",)
+    assert made.fit.raters["dan"] > 0.99
     assert not any("dan" in line for line in made.lines)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.agreement import agreement
-from pipeline.label.pair_consistency import Misfit, PairFit
+from pipeline.label.pair_consistency import PairFit
 from pipeline.label.verdicts import pair_lines, right_order, score_lines, verdict
 from tests.helpers.approved import steady
 
@@ -15,8 +15,8 @@ def test_the_share_in_the_right_order_is_that_of_normal_truth_and_error():
 
 
 def fit(chance, groups=1):
-    misfits = (Misfit("rater", "Eva", 1.7), Misfit("video", "x.mp4", 2.1))
-    return PairFit(chance, 0.83, {"Eva": 1.7}, {"x.mp4": 2.1}, misfits, same=5, common=9, groups=groups)
+    misfits = {"raters": {"Eva": 0.4}, "random": ("Eva",), "videos": {"x.mp4": 2.1}, "misfits": ("x.mp4",)}
+    return PairFit(chance, 0.83, **misfits, same=5, common=9, groups=groups)
 
 
 def scores(noise, seed):
