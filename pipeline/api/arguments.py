@@ -103,7 +103,7 @@ def listed(inputs: Places, given: Mapping[str, Any], observer: Observer) -> Iter
     from pipeline.run import list_inputs
 
     settings = config_of(**given)
-    with open_cache(settings.machine) as cache:
+    with open_cache(settings.machine, observer) as cache:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
         note_settings(given, settings, observer)
         yield listing, settings, cache

@@ -63,7 +63,7 @@ def train(
 
     settings = config_of(**on_data_set(given, root, pack), folds=folds)
     note_settings(given, settings, observer)
-    with open_cache(settings.machine) as opened:
+    with open_cache(settings.machine, observer) as opened:
         feature_set, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
         if curve and (why := no_curve(feature_set, settings.method)):
@@ -190,7 +190,7 @@ def _evaluated(
     from pipeline.report import write_evaluation
 
     check_folder(out)
-    with open_cache(settings.machine) as opened:
+    with open_cache(settings.machine, observer) as opened:
         feature_set, settings = all_features(settings, opened, one_path(pack), observer)
         done = evaluate_features(feature_set, settings, opened, out, requested, observer)
     write_evaluation(done)

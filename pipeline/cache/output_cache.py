@@ -43,12 +43,14 @@ from data.store.atomic_writes import ABANDONED_SECONDS, sweep
 from data.store.files import remove_empty_parents, safe_name
 from data.store.fingerprint import fingerprint_file, fingerprint_remote
 from data.video import FrameFolder, Record
+from data.video.containers import open_video
 from data.video.frame_folder import fingerprint_frames
 from data.video.video_search import CACHE_MARKER
 from data.weights import cache_dir
 from pipeline.cache.cache_key import KeyParts, NoContent
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
+from pipeline.observer import SILENT, Observer
 from pipeline.settings.environment import installed_version
 from pipeline.settings.machine import Machine
 
@@ -65,6 +67,9 @@ PREVIEWS = "preview"
 
 MAX_FAILURE_BYTES = 1 << 20
 """Longer files of failures are not read."""
+
+LARGE_BYTES = 4 << 30
+"""A larger input takes many seconds to read."""
 
 MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
@@ -100,9 +105,11 @@ class Cache:
     Args:
         root: a folder, or an address of a store.
         storage: how the store is reached.
+        observer: gets a note before a large input is read.
     """
 
-    def __init__(self, root: Path, storage: Storage | None = None) -> None:
+    def __init__(self, root: Path, storage: Storage | None = None, observer: Observer = SILENT) -> None:
+        self._observer = observer
         self.root, self.storage, self.on_store = root, storage, is_remote(root)
         self.folder: LocalFolder | RemoteFolder = LocalFolder(root)
         index_folder = root  # of the index, which is no output
@@ -136,7 +143,12 @@ class Cache:
         kind, path = "input", source if isinstance(source, Path) else source.folder
         if isinstance(source, FrameFolder):
             kind = f"frames {source.first}-{source.last} at {source.rate!r}"
-        return self.index.recall(kind, path.absolute(), stamp(source), partial(content_hash, source))
+        return self.index.recall(kind, path.absolute(), stamp(source), partial(self._hash, source))
+
+    def _hash(self, source: Path | FrameFolder) -> str:
+        if isinstance(source, Path) and (size := source.stat().st_size) > LARGE_BYTES:
+            self._observer.note(f"reading {printable(source)}, {size >> 30} GiB, once for its fingerprint")
+        return content_hash(source)
 
     def siblings(self, lookups: int = 1) -> Siblings:
         """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
@@ -384,13 +396,13 @@ class Cache:
                 os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
 
 
-def open_cache(machine: Machine) -> Cache:
+def open_cache(machine: Machine, observer: Observer = SILENT) -> Cache:
     """The cache of a machine, a folder or an address of a store, to use in `with`.
 
     Raises UsageError for an address of a kind that is not read.
     """
     refuse_unknown(machine.cache)
-    return Cache(local_path(machine.cache), machine.storage.as_storage())
+    return Cache(local_path(machine.cache), machine.storage.as_storage(), observer)
 
 
 def has_key(path: Path) -> bool:
@@ -435,13 +447,13 @@ def check_inputs(parts: KeyParts, record: Record) -> None:
     """
     sources = record.inputs()
     for kind in sources.keys() & parts.inputs:
+        if isinstance(parts.inputs[kind], NoContent):
+            continue
         try:
             content = content_hash(sources[kind])
         except OSError as error:
             what = f"the {kind} file cannot be read ({error.strerror or error})"
             raise VideoError(what, fix="See whether its disk is in order, then type the same command again") from error
-        except VideoError:  # its content has no hash, which is the failure itself
-            continue
         if content != parts.inputs[kind]:
             raise ChangedError(f"the {kind} file changed while it was read")
 
@@ -453,6 +465,8 @@ def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None 
         if kind in hashes:
             continue
         try:
+            if kind == "video" and isinstance(source, Path) and source.stat().st_size > LARGE_BYTES:
+                open_video(source).close()  # raises where it is none, and reads its begin alone
             hashes[kind] = cache.fingerprint(source)
         except OSError as error:  # a StorageError is one too
             hashes[kind] = NoContent(f"unreadable: {error.strerror}")

@@ -14,8 +14,11 @@ import pytest
 from data.errors import UsageError, VideoError
 from data.store import hdf5 as store
 from data.store.atomic_writes import TEMPORARY
+from pipeline import api
+from pipeline.cache import output_cache
 from pipeline.run import decode_pass
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films, outputs
+from tests.helpers.watching import Watching
 
 ROOT = Path(__file__).resolve().parents[3]
 STAGE = "camera_flow"
@@ -209,6 +212,17 @@ def test_only_a_fault_of_the_content_is_kept(target, kinds, tmp_path, monkeypatc
     monkeypatch.undo()
     (tmp_path / "whole.mp4").replace(film)
     assert not extract(film.parent, cache).failed
+
+
+def test_a_large_file_is_opened_before_it_is_read_and_a_note_tells_that_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(output_cache, "LARGE_BYTES", 1000)
+    film = moving_films(tmp_path / "in", ["film"]) / "film.mp4"
+    with (tmp_path / "in/sparse.mp4").open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    observer, given = Watching(), {"stages": (STAGE,), "cache": tmp_path / "cache", "workers": 0}
+    (failed,) = api.extract(tmp_path / "in", observer=observer, **given).summary.failed
+    assert failed.failed[STAGE].cause == "not a readable video (Invalid data found when processing input)"
+    assert [line for line in observer.lines if "GiB" in line] == [f"reading {film}, 0 GiB, once for its fingerprint"]
 
 
 @pytest.mark.slow
