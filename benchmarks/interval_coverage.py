@@ -8,6 +8,8 @@ folds  normal scores and predictions with a true correlation of 0, .5, .85 or .9
 users  the same under leave-one-user-out, where the correlation differs between users: Fisher's z has a deviation of 0,
        .3 or .6. The truth is the correlation of 4 000 users ranked together without their means.
 together  the same with users of means of their own, where a fold holds one or two of them out, as a calibration does.
+skewed  scores exp(k z) of normal z, k 0 to 1.5, and predictions that rank as well for every k: their skewness, and
+       rho with and without the means of the folds.
 leads  eight systems with one true correlation, whose errors are half shared: share of sets in which some interval of
        a difference excludes zero, in twice as many sets. It is .05 if the intervals hold together.
 
@@ -21,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import skew, spearmanr
 
 from benchmarks.measuring import options, show, write
 from pipeline.checks.held_out import HeldOut
@@ -113,6 +115,21 @@ def population(rng: np.random.Generator, r: float, between: float, many: int = 4
     return float(spearmanr(*((side - side.mean(1, keepdims=True)).ravel() for side in sides)).statistic)
 
 
+def skewed(draws: int) -> list[dict[str, Any]]:
+    """What removed fold means do to the correlation of skewed scores."""
+    rng, rows = np.random.default_rng(4), []
+    for k, (count, number) in product((0.0, 0.4, 0.8, 1.0, 1.5), ((40, 4), (40, 20), (102, 10))):
+        fold, made = np.arange(count) % number, []
+        for _ in range(draws):
+            true, noise = rng.normal(size=(2, count))
+            sides = [np.exp(k * side) if k else side for side in (true, 0.85 * true + (1 - 0.85**2) ** 0.5 * noise)]
+            apart = (side - (np.bincount(fold, side) / np.bincount(fold))[fold] for side in sides)
+            made.append((skew(sides[0]), spearmanr(*sides).statistic, spearmanr(*apart).statistic))
+        skewness, kept, removed = np.mean(made, axis=0).tolist()
+        rows.append({"k": k, "n": count, "folds": number, "skewness": skewness, "kept": kept, "removed": removed})
+    return rows
+
+
 def leads(draws: int) -> list[dict[str, Any]]:
     """Share of sets in which equal systems are separated."""
     rng, rows = np.random.default_rng(2), []
@@ -132,8 +149,8 @@ def main() -> None:
     parser = options(__doc__, "interval_coverage.json")
     parser.add_argument("--draws", type=int, default=1000)
     given = parser.parse_args()
-    parts = ((folds, given.draws), (users, given.draws), (together, given.draws), (leads, 2 * given.draws))
-    measured = {part.__name__: part(draws) for part, draws in parts}
+    measured = {part.__name__: part(given.draws) for part in (folds, users, together, skewed)}
+    measured["leads"] = leads(2 * given.draws)
     for name, rows in measured.items():
         show(name, rows)
     write(given.out, measured)

@@ -25,7 +25,7 @@ from benchmarks.measuring import options, show, write
 from data.store.arrays import Floats
 from models.agreement import agreement, intraclass
 from pipeline.label.bradley_terry import fit_scale, pair_reliability
-from pipeline.label.pair_consistency import LEAST_RATERS, chance_probability, infit, rater_chance
+from pipeline.label.pair_consistency import LEAST_RATERS, chance_probability, design_of, infit, rater_chance
 from pipeline.label.pair_order import all_pairs
 from pipeline.label.verdicts import right_order
 
@@ -51,8 +51,7 @@ def pairs(worlds: Sequence[int], videos: int, raters: int, quality: float, coins
         scale, reliability = fit_scale(videos, a, b, won), pair_reliability(videos, a, b, won)
         judged = range(raters) if raters >= LEAST_RATERS else ()
         random = [rater_chance(videos, a, b, won, rater_of == one)[1] for one in judged]
-        numbers = np.arange(videos)[:, None]
-        misfits = infit(scale.value, a, b, won, (numbers == a) | (numbers == b))[1]
+        misfits = infit(scale.value, design_of(videos, a, b), won)[1]
         low, high = np.triu_indices(videos, 1)
         same = (truth[low] > truth[high]) == (scale.value[low] > scale.value[high])
         made.append(

@@ -124,7 +124,7 @@ def plot(
         inputs: videos or folders to show.
         config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
         out: folder of the figures.
-        formats: pdf, svg, png; comma separated.
+        formats: pdf, svg, png; tex for a table of an evaluation; comma separated.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
     """
     from pipeline.report import folder_page, plot_report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from data.datasets.listing import KINDS
 from data.errors import counted
 from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
@@ -36,6 +37,9 @@ def evaluation_notes(
                         "averaged")  # fmt: skip
     if apart := separation_line(results):
         cautions.append(apart)
+    published = KINDS[kind].counts.get("all", 0) if kind in KINDS else 0
+    if results.paper and results.videos < published:
+        cautions.append(f"{results.videos} of {published} published videos; the paper's rows are of all {published}")
     if requested.quick:
         members = f", so {COMBINED} is {_members(results)}" if COMBINED in results.systems else ""
         cautions.append(f"--quick: no inner validation{members}")

@@ -82,6 +82,11 @@ class TaskResult(StrictFields):
     networks: tuple[NetworkCorrelations, ...]
     between: float | None = None  # where each fold is a user: of the users' means, predictions less the training mean
 
+    @property
+    def mae(self) -> float | None:
+        """That of all held-out predictions."""
+        return self.metrics.mae
+
 
 @dataclass(frozen=True)
 class AverageResult(StrictFields):

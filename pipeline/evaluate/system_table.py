@@ -48,10 +48,10 @@ def by_result(rows: Iterable[TableRow], column: int = 0) -> tuple[TableRow, ...]
 
     A baseline is a reference and no result, even where luck ranks it first.
     """
-    return tuple(sorted(rows, key=lambda row: (row.kind == "baseline", -_number(row.values[column]))))
+    return tuple(sorted(rows, key=lambda row: (row.kind == "baseline", -number_of(row.values[column]))))
 
 
-def _number(value: Cell) -> float:
+def number_of(value: Cell) -> float:
     """The number of a cell; less than all numbers where it has none."""
     return value if isinstance(value, (int, float)) else -math.inf
 

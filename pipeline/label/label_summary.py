@@ -229,7 +229,8 @@ def _pair_fit(
     answers = len(decided.contents), decided.first, decided.second, decided.outcome
     several = enumerate(raters) if len(raters) >= LEAST_RATERS else ()
     tossed = {name: rater_chance(*answers, decided.rater == number) for number, name in several}
-    of_videos, misfits = infit(scale.value, *answers[1:], design_of(*answers[:3]).T != 0)
+    design = design_of(*answers[:3])
+    of_videos, misfits = infit(scale.value, design, decided.outcome)
     names = [videos[content].id for content in decided.contents]
     return PairFit(
         chance_probability(*answers),
@@ -239,7 +240,7 @@ def _pair_fit(
         dict(zip(names, of_videos.tolist(), strict=True)),
         tuple(names[number] for number in np.argsort(-of_videos) if misfits[number]),
         *_same_answers(decided),
-        _groups(decided),
+        len(names) - int(np.linalg.matrix_rank(design)),
     )
 
 
@@ -252,15 +253,6 @@ def _same_answers(decided: CountedAnswers) -> tuple[int, int]:
     each = np.array([np.bincount(where[outcome == value], minlength=len(pairs)) for value in OUTCOMES.values()])
     whole = each.sum(axis=0)
     return int((each * (each - 1)).sum() // 2), int((whole * (whole - 1)).sum() // 2)
-
-
-def _groups(decided: CountedAnswers) -> int:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = len(decided.contents)
-    graph = coo_array((np.ones(len(decided.first)), (decided.first, decided.second)), shape=(count, count))
-    return int(connected_components(graph, directed=False)[0])
 
 
 def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, float, float, float], ...]:

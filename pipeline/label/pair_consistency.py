@@ -94,29 +94,24 @@ def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: N
     return tossed, bool(tossed >= LEVEL > norm.cdf(missing / np.sqrt(max(error, least))))
 
 
-def infit(
-    value: Floats, first: Rows, second: Rows, outcome: Floats, members: NDArray[np.bool_]
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """(k,) infit of each of k videos, NaN without an answer, and whether it is larger than chance explains.
+def infit(value: Floats, design: Floats, outcome: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """(n,) infit of each video, NaN without an answer, and whether it is larger than chance explains.
 
     "Equal" is no deviation from any scale, so such answers are left out. An infit is a misfit where its distance to 1
-    has a probability below `LEVEL` / k, by the normal approximation.
+    has a probability below `LEVEL` / n, by the normal approximation.
 
     Args:
         value: (n,) scale.
-        first, second, outcome: (m,) as in `fit_scale`.
-        members: (k, m) which answers are on a video.
+        design: (m, n) of `design_of`.
+        outcome: (m,) as in `fit_scale`.
     """
     from scipy.stats import norm
 
-    chance = 1 / (1 + np.exp(value[second] - value[first]))
-    variance = np.where(outcome == 0.5, 0.0, chance * (1 - chance))
-    square = np.where(outcome == 0.5, 0.0, (outcome - chance) ** 2)
-    expected, deviation = members @ variance, np.sqrt(members @ (variance * (1 - 4 * chance * (1 - chance))))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        made = members @ square / expected
-        distance = (members @ square - expected) / np.maximum(deviation, 1e-12)
-    return made, (expected > 0) & (distance > norm.isf(LEVEL / max(1, len(members))))
+    chance, members = 1 / (1 + np.exp(-design @ value)), (design.T != 0) & (outcome != 0.5)
+    variance, made = chance * (1 - chance), members @ (outcome - chance) ** 2
+    expected, deviation = members @ variance, np.sqrt(members @ (variance * (1 - 4 * variance)))
+    with np.errstate(invalid="ignore"):
+        return made / expected, made - expected > norm.isf(LEVEL / max(1, len(value))) * np.maximum(deviation, 1e-12)
 
 
 def design_of(count: int, first: Rows, second: Rows) -> Floats:

@@ -14,7 +14,14 @@ from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, write_results
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
-from pipeline.evaluate.results_tables import curve_table, inner_table, main_table, networks_table, task_tables
+from pipeline.evaluate.results_tables import (
+    curve_table,
+    inner_table,
+    main_table,
+    networks_table,
+    paper_table,
+    task_tables,
+)
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
@@ -67,6 +74,7 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
         networks=networks_table(results),
         leaks=leak_checks(results.audit),
         methods_text=results.methods_text,
+        paper_table=paper_table(results),
     )
 
 

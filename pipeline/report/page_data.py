@@ -215,6 +215,7 @@ class EvaluationSection:
     networks: Table | None = None  # correlations of every network, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
     methods_text: str = ""  # a paragraph for a paper
+    paper_table: Table | None = None  # tasks as columns
 
 
 @dataclass(frozen=True)

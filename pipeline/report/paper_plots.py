@@ -40,6 +40,7 @@ from pipeline.report.chart_json import (
     prediction_range,
 )
 from pipeline.report.page_data import ReportData, ScatterPoint, VideoSection
+from pipeline.report.page_downloads import table_latex
 from pipeline.report.template_values import drawn_steps, plotted_tasks
 from pipeline.report.text import MINUS, to_digits
 from pipeline.score.score import StepScore, phases_of_steps
@@ -62,13 +63,17 @@ LABEL_LENGTH = 48
 NAME_LENGTH = 20
 """Most characters of a video's name beside the attention; a longer one loses its folders, then its beginning."""
 
+LEGEND_ROW = 0.15
+"""Inches of a row of a legend."""
+
 LABELLED_STEPS = 16
 """Most bars of a figure with numbers; more bars have no room for them."""
 
 LEAST_ATTENTION = 2.0
 """Smallest range of the colours of attention in per cent, so that noise is not drawn as large as a difference."""
 
-FORMATS = ("pdf", "svg", "png")
+FORMATS = ("pdf", "svg", "png", "tex")
+"""Those of figures, and LaTeX, which is that of the table."""
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"
 
@@ -96,7 +101,7 @@ def plot_report(
     data: ReportData, folder: Path, formats: Sequence[str] = FORMATS, observer: Observer = SILENT
 ) -> list[Path]:
     """Write every figure of a report's data and return the files: `steps-NAME`, `attention`,
-    `predictions`, `leads`, `curve`.
+    `predictions`, `leads`, `curve`; in LaTeX the table `results`.
 
     Raises UsageError for a format that is not in `FORMATS` or a folder that cannot be written, Cancelled where the
     observer stops between two figures.
@@ -110,7 +115,10 @@ def plot_report(
     with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
         for name, figure in drawn_figures(data):
             observer.raise_if_stopped()
-            written += [save(figure, folder / f"{name}.{kind}") for kind in formats]
+            written += [save(figure, folder / f"{name}.{kind}") for kind in formats if kind != "tex"]
+    if "tex" in formats and data.evaluation is not None and data.evaluation.paper_table is not None:
+        written.append(folder / "results.tex")
+        write_bytes(written[-1], table_latex(data.evaluation.paper_table, "tab:results").encode())
     return written
 
 
@@ -259,9 +267,11 @@ def prediction_figure(predictions: Sequence[ScatterPoint], rho: Estimate | None 
 
     The title has their number and the rank correlation.
     """
-    figure = _new(WIDTH)
-    axes = figure.subplots()
     tasks = plotted_tasks(predictions)
+    legend = LEGEND_ROW * (len(tasks) + 1)
+    figure = _new(WIDTH + legend)
+    axes, below = figure.subplots(2, height_ratios=[WIDTH, legend])
+    below.axis("off")
     for task, colour, marker in zip(tasks, cycle(COLOURS), cycle(MARKERS), strict=False):
         rows = [p for p in predictions if p.task == task]
         bounded = [(p.true, *ends) for p in rows if (ends := p.predicted.interval) is not None]
@@ -280,8 +290,7 @@ def prediction_figure(predictions: Sequence[ScatterPoint], rho: Estimate | None 
         from matplotlib.lines import Line2D
 
         shown = [*shown, Line2D([], [], color=GREY, alpha=0.6, linewidth=1, label="80 % interval")]
-    if shown:
-        axes.legend(handles=shown, framealpha=0.85, edgecolor="none", loc="upper left", handletextpad=0.4)
+    below.legend(handles=shown, frameon=False, loc="center", handletextpad=0.4)
     return figure
 
 

@@ -48,6 +48,7 @@ def test_notes(snapshot):
         "features that cannot feed a table": notes(results((AIM, "ST-GCN")), "2"),
         "no network": notes(results(("USDL",)), "usdl"),
         "a recipe that was chosen on the data": notes(results(), "aim", TOOLS),
+        "beside the paper's rows": notes(results(rows=24, paper={"AIM (paper)": {"": 63.0}}), "aim", TOOLS),
         "the paper's method": notes(results(), "aim", ("jigsaws-paper",)),
         **{
             f"MUSDL is left out of {systems} {only!r} {rows}": notes(results(rows), systems, only=only)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead
@@ -18,6 +20,7 @@ from pipeline.evaluate.results_tables import (
     inner_table,
     main_table,
     networks_table,
+    paper_table,
     task_tables,
 )
 from pipeline.folds import COMBINED
@@ -44,6 +47,17 @@ CHOSEN = tuple(Choice(task, str(i), ("AIM",) if i else ("AIM", "ridge"), TESTS) 
 CURVE = [CurvePoint(10, Estimate(2, 1, 3), Estimate(0.5, 0.4, 0.6)), CurvePoint(20, Estimate(1, 1, 1), Estimate(None))]
 
 
+WHOLE = made_results(SYSTEMS)
+SKEWED = tuple(replace(one, true=float(np.exp(one.true / 10))) for one in WHOLE.predictions)
+
+
+def tasks_of(best, lead):
+    """Two tasks, in which a row leads; the reference is AIM, the paired test beside it `lead`."""
+    rows = {name: system(Estimate(0.8 if name == best else 0.5), kind="ours") for name in (OURS, COMBINED)}
+    rows = {name: replace(row, tasks=dict.fromkeys("ab", row.tasks[""])) for name, row in rows.items()}
+    return made_results(rows, tasks=("a", "b"), comparison=Leads(OURS, 60, {COMBINED: lead}))
+
+
 def test_tables(snapshot):
     """Sorted by result, with the direction that is better; the paper's rows are per fold."""
     tables = {
@@ -61,6 +75,10 @@ def test_tables(snapshot):
         "inner validation": inner_table(made_results({COMBINED: replace(SYSTEMS[COMBINED], chosen=CHOSEN)})),
         "no inner validation": inner_table(made_results(SYSTEMS)),
         "a curve": curve_table(CURVE),
+        "skewed scores": main_table(replace(WHOLE, predictions=SKEWED)),
+        "for a paper, nothing separated": paper_table(made_results(SYSTEMS, against=COMBINED, comparison=LEADS)),
+        "for a paper, the reference separated": paper_table(tasks_of(OURS, Lead(Estimate(0.3, 0.1, 0.5), 0.01))),
+        "for a paper, another separated": paper_table(tasks_of(COMBINED, Lead(Estimate(-0.3, -0.5, -0.1), 0.01))),
     }
     assert task_tables(made_results(SYSTEMS)) == []
     for name, table in tables.items():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.label.pair_consistency import chance_probability, infit, rater_chance
+from pipeline.label.pair_consistency import chance_probability, design_of, infit, rater_chance
 
 
 def test_the_probability_is_that_of_all_coin_tosses():
@@ -22,24 +22,21 @@ def test_no_decided_answer_is_chance():
 
 
 def test_infit_is_the_weighted_mean_square_of_the_residuals():
-    value = np.array([-1.0, 0.0, 2.0])
-    first, second = np.array([0, 0, 1, 2]), np.array([1, 2, 2, 0])
-    outcome = np.array([1.0, 0.0, 0.5, 1.0])
-    made, misfits = infit(
-        value, first, second, outcome, np.array([[True, True, True, False], [False, False, True, False]])
-    )
+    value = np.array([-1.0, 0.0, 2.0, 5.0])
+    design = design_of(4, np.array([0, 0, 1, 3]), np.array([1, 2, 2, 1]))
+    made, misfits = infit(value, design, np.array([1.0, 0.0, 0.5, 0.5]))
     p = [1 / (1 + np.e), 1 / (1 + np.e**3)]
     expected = ((1 - p[0]) ** 2 + p[1] ** 2) / (p[0] * (1 - p[0]) + p[1] * (1 - p[1]))
     assert made[0] == pytest.approx(expected)
-    assert np.isnan(made[1]), "'equal' alone deviates from no scale"
+    assert np.isnan(made[3]), "'equal' alone deviates from no scale"
     assert not misfits.any()
 
 
 def test_a_video_whose_answers_contradict_the_scale_is_a_misfit_and_others_are_not():
-    value, members = np.array([-2.0, 0.0, 1.0]), np.array([[True, False, False], [False, True, True]])
-    made, misfits = infit(value, np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([1.0, 0.0, 0.0]), members)
-    assert made[0] == pytest.approx(np.e**2)
-    assert misfits.tolist() == [True, False]
+    design = design_of(5, np.array([0, 2, 2]), np.array([1, 3, 4]))
+    made, misfits = infit(np.array([-3.0, 0.0, 1.0, 0.0, -1.0]), design, np.ones(3))
+    assert made[0] == pytest.approx(np.e**3)
+    assert misfits.tolist() == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize("raters", [3, 4, 5])

@@ -8,6 +8,7 @@ import pytest
 from data.errors import UsageError
 from models.estimate import Estimate
 from pipeline.evaluate.evaluation_results import Losses
+from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, paper_plots
 from pipeline.report import page_data as d
 from pipeline.score.score import Score, StepScore
@@ -58,11 +59,13 @@ def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample):
 
 
 def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample, tmp_path):
-    data = replace(sample, videos=sample.videos[:1])
+    table = Table("R", ("dive", "average"), (TableRow("AIM", (0.7, 0.8)),), 1, better=("neither", "high"))
+    data = replace(sample, videos=sample.videos[:1], evaluation=replace(sample.evaluation, paper_table=table))
     first, second = (paper_plots.plot_report(data, tmp_path / name, paper_plots.FORMATS) for name in ("a", "b"))
     names = ("steps-final_dive_01.mp4", "attention", "predictions", "leads", "curve")
-    assert {path.name for path in first} == {f"{name}.{kind}" for kind in paper_plots.FORMATS for name in names}
-    starts = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml"}
+    files = {f"{name}.{kind}" for kind in ("pdf", "svg", "png") for name in names}
+    assert {path.name for path in first} == files | {"results.tex"}
+    starts = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml", ".tex": b"\\begin{table}"}
     for a, b in zip(first, second, strict=True):
         content = a.read_bytes()
         assert content.startswith(starts[a.suffix])
@@ -70,6 +73,18 @@ def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample, tmp_pat
         assert b"date" not in content.lower() or a.suffix == ".png", a.name
         assert b"/Type3" not in content, "text stays text"
         assert a.suffix != ".svg" or b"<text" in content
+        assert a.suffix != ".tex" or rb"AIM & 0.7 & \textbf{0.8}" in content
+
+
+@pytest.mark.parametrize("tasks", ["a", "ab", "abcdef"])
+def test_the_legend_of_predictions_covers_no_point(tasks):
+    points = [d.ScatterPoint(str(i), i, Estimate(30 - i, 0, 30), tasks[i % len(tasks)]) for i in range(30)]
+    figure = paper_plots.prediction_figure(points, Estimate(0.5, 0.4, 0.6))
+    figure.draw_without_rendering()
+    (legend,) = figure.findobj(mpl.legend.Legend)
+    assert not legend.get_window_extent().overlaps(figure.axes[0].get_window_extent())
+    assert legend.get_window_extent().y0 > 0
+    assert figure.axes[0].title.get_window_extent().y1 < figure.bbox.y1 + 1
 
 
 def test_colours_of_attention_hold_the_usual_range_in_training():
