@@ -31,7 +31,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from data.datasets.phase_marks import phases_of_text
-from data.datasets.tables import MAX_BYTES, clip, spreadsheet_text
+from data.datasets.tables import clip, spreadsheet_text
 from data.errors import UsageError, counted, printable
 from data.video import LABELS, Phase
 from data.video.records import MAX_LABEL
@@ -40,6 +40,9 @@ RATINGS = "ratings"
 """Folder of the raters' files below the folder of videos."""
 
 COLUMNS = ("video", "content", "against", "against_content", "answer", *LABELS, "phases", "seconds", "when")
+
+MAX_BYTES = 4 << 20
+"""Larger files of ratings are refused, as the page reads them in each request: 20 000 answers are smaller."""
 
 OF_ONE = ("scored", "skipped", "no performance")
 OF_TWO = ("better", "worse", "equal", "skipped")

@@ -210,7 +210,10 @@ class RemoteFolder:
         with asking(url):
             try:
                 return request(_filesystem(url, self.storage), url)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                cause = error.__cause__  # the client of web servers says so of every refusal, and without an answer
+                if type(cause).__module__.startswith("aiohttp") and getattr(cause, "status", 0) != 404:
+                    raise _described(cause, url) from error
                 return None
 
 
@@ -298,7 +301,7 @@ def asking(url: str) -> Iterator[None]:
         waiting.cancel()
 
 
-def _described(error: Exception, url: str) -> StorageError:
+def _described(error: BaseException | None, url: str) -> StorageError:
     kind = type(error).__name__
     text = " ".join(str(error).split())[:200] or kind
     if isinstance(error, FileNotFoundError):

@@ -24,9 +24,11 @@ MAX_BYTES = 1 << 34
 
 
 def cache_dir() -> Path:
-    """The user's cache folder of this program (not created here)."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "aim"
+    """The user's cache folder of this program (not created here). Raises UsageError: this account has no home."""
+    base = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if str(base).startswith("~"):
+        raise UsageError("no folder for downloads: this account has no home", fix="Type: export XDG_CACHE_HOME=FOLDER")
+    return base / "aim"
 
 
 def weights_dir() -> Path:

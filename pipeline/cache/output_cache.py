@@ -446,16 +446,14 @@ def check_inputs(parts: KeyParts, record: Record) -> None:
     Raises ChangedError where a content is not that of the key; VideoError, from an OSError, where it cannot be read.
     """
     sources = record.inputs()
-    for kind in sources.keys() & parts.inputs:
-        if isinstance(parts.inputs[kind], NoContent):
-            continue
+    for kind, content in parts.inputs.items():
         try:
-            content = content_hash(sources[kind])
+            equal = isinstance(content, NoContent) or content == content_hash(sources[kind])
         except OSError as error:
             what = f"the {kind} file cannot be read ({error.strerror or error})"
             raise VideoError(what, fix="See whether its disk is in order, then type the same command again") from error
-        if content != parts.inputs[kind]:
-            raise ChangedError(f"the {kind} file changed while it was read")
+        if not equal:
+            raise ChangedError(f"the {kind} file changed while it was read", fix=TIPS["changed"])
 
 
 def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -12,13 +12,15 @@ from typing import NoReturn
 from data.errors import PROGRAM, AimError, Cancelled, UsageError, install_line
 from pipeline.cli.command_tree import app, refuse_single_hyphens
 from pipeline.cli.interrupts import INTERRUPTED, STOPPED
-from pipeline.cli.terminal import OK, SOME_FAILED, WRONG_USAGE, say
+from pipeline.cli.terminal import OK, SOME_FAILED, WRONG_USAGE, print_json, say
 from pipeline.settings.destinations import FULL, file_error
 
 
 def main() -> NoReturn:
     """Run one command. An error that a user can mend gives one message and an exit code of docs/commands.md."""
     _mend_streams()
+    if os.environ.get("COLUMNS") == "0":  # a terminal of unknown width, on which nothing would be printed
+        del os.environ["COLUMNS"]
     try:
         refuse_single_hyphens(sys.argv[1:])
         try:
@@ -26,18 +28,18 @@ def main() -> NoReturn:
         except SystemExit as ended:
             if ended.code == INTERRUPTED and not STOPPED.is_set():  # no stop event took this Ctrl-C
                 raise Cancelled from None
+            if ended.code == WRONG_USAGE:
+                _print_error(what="the command line cannot be read; standard error says why")
             sys.stdout.flush()  # reports a full disk here; at exit, the interpreter would print its own error
             raise
     except AimError as error:
         _complain(error)
-        sys.exit(WRONG_USAGE)
     except (Cancelled, KeyboardInterrupt):
         say("stopped; the same command resumes the work")
         sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         missing = f"package '{error.name}' is not installed for {sys.executable}"
         _complain(UsageError(missing, fix=f"Type: {install_line()}"))
-        sys.exit(WRONG_USAGE)
     except BrokenPipeError:
         _give_up_stdout()
         sys.exit(SOME_FAILED)
@@ -46,7 +48,6 @@ def main() -> NoReturn:
         if place is None and error.filename is None and error.errno not in (*FULL, errno.ENOENT):
             raise  # not about a file of the user
         _complain(file_error(error, place))
-        sys.exit(WRONG_USAGE)
     sys.exit(OK)
 
 
@@ -75,8 +76,17 @@ def _full_stdout() -> str | None:
     return None
 
 
-def _complain(error: AimError) -> None:
+def _print_error(**error: str | None) -> None:
+    """Print the document of a command that ends with an error, where one is asked for."""
+    if "--json" in sys.argv:
+        print_json({"error": error})
+
+
+def _complain(error: AimError) -> NoReturn:
+    """Print an error and end with its exit code."""
+    _print_error(what=error.what, where=error.where, fix=error.fix)
     with suppress(OSError):  # no stream is left to write to; the exit code reports the error
         say(f"error: {f'{error.where}: ' if error.where else ''}{error.what}")
         if error.fix:
             say(f"  -> {error.fix}")
+    sys.exit(WRONG_USAGE)

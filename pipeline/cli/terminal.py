@@ -35,7 +35,7 @@ Stream = Literal["stdout", "stderr"]
 OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 """Exit codes beside `INTERRUPTED`; docs/commands.md explains them."""
 
-WIDE = None if "COLUMNS" in os.environ else 160
+WIDE = 160
 """Width in characters of tables in a file or a pipe, which has no width of its own."""
 
 LINE_SECONDS = 30.0
@@ -52,7 +52,7 @@ def console(stream: Stream, /) -> Console:
     """The console of standard output or of standard error, made once."""
     from rich.console import Console
 
-    width = None if getattr(sys, stream).isatty() else WIDE
+    width = None if getattr(sys, stream).isatty() or "COLUMNS" in os.environ else WIDE
     return Console(stderr=stream == "stderr", markup=False, emoji=False, highlight=False, width=width)
 
 

@@ -51,6 +51,9 @@ from pipeline.settings.destinations import is_full
 
 PACKAGE = "pipeline.label"
 
+MOST_BYTES = 1 << 20
+"""Most bytes of an answer."""
+
 Text = Annotated[str, Field(max_length=200)]
 
 
@@ -124,8 +127,17 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         return next_for(rater, after)
 
     @app.post("/api/answers")
-    async def answer(given: GivenAnswer) -> dict[str, Any]:
-        """Write the answer to the disk, then give the next question."""
+    async def answer(request: Request) -> dict[str, Any]:
+        """Write the answer, a `GivenAnswer`, to the disk, then give the next question."""
+        body = b""
+        async for block in request.stream():
+            body += block
+            if len(body) > MOST_BYTES:
+                raise HTTPException(413, "the answer was not saved: it is too large")
+        try:
+            given = GivenAnswer.model_validate_json(body)
+        except ValueError as error:
+            raise HTTPException(422, f"the answer was not saved: {error}") from error
         path = rater_file(session.folder, given.rater)
         _check(given, session)
         videos = session.by_content()

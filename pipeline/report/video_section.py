@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from data.errors import VideoError
-from data.store import StageOutput
+from data.store import StageOutput, expanded
 from data.store.arrays import Measures
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.decoder import RetimedVideo, Video
@@ -183,7 +183,7 @@ def _media(video: Video | None, page: Path, limit_bytes: int) -> tuple[Media | N
     link, note = _link(path, page), "" if embedded is None else embedded.note
     if embedded is None and path != video:  # no page can show a folder
         return None, duration
-    if embedded is None and Path.home().name in Path(link).parts:  # a page that is passed on names no account
+    if embedded is None and expanded("~").name in Path(link).parts:  # a page that is passed on names no account
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."

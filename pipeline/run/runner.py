@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import AimError, Cancelled, ChangedError, StorageError, VideoError, WorkerLost, printable
+from data.errors import AimError, Cancelled, StorageError, VideoError, WorkerLost, printable
 from data.stage_files import StageFiles
 from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import UNREADABLE, Cache, check_inputs, input_hashes, readable, stamps, unusable
+from pipeline.cache import UNREADABLE, Cache, check_inputs, input_hashes, stamps, unusable
 from pipeline.cache.failure import KEPT, Failure
 from pipeline.run.decode_pass import DecodePass, map_pictures, trim_heap
 from pipeline.run.plan import Plan, PlannedStage, needs
@@ -188,9 +188,8 @@ class PlanRunner:
             return False
         if blocked := [name for name in planned.parts.upstream if name in result.failed]:
             result.failed[stage] = needs(stage, blocked[0])
-        elif changed := [k for k, content in inputs.items() if readable([content]) != readable([contents.get(k, "")])]:
-            error = ChangedError(f"the {changed[0]} file changed since the run began")
-            result.failed[stage] = Failure.of(error, stage, self.record)
+        elif changed := [k for k, content in inputs.items() if content != contents.get(k)]:
+            result.failed[stage] = Failure("changed", stage, f"the {changed[0]} file changed since the run began")
         elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
@@ -209,7 +208,7 @@ class PlanRunner:
             try:
                 check_inputs(planned.parts, self.record)
                 if self._first_stamps != stamps(self.record):  # it may have been cut, and is whole again
-                    raise ChangedError("the input changed while it was read")
+                    return Failure("changed", planned.name, "the input changed while it was read")
                 self.cache.keep_failure(planned.parts, self.record, failure, error)
             except VideoError as other:
                 return Failure.of(other, planned.name, self.result.record)

@@ -299,9 +299,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         files = (old.name, old.suffix, old.size, old.content)
         announced = _difficulty(difficulty) or old.difficulty
         new = Submission(secrets.token_hex(16), *files, pair=old.pair, choice=choice, difficulty=announced)
-        unwanted = shutil.ignore_patterns(RECORD, REPORT, "*.trimmed.mp4")
-        shutil.copytree(queue.submissions.place / old.id, queue.submissions.place / new.id, ignore=unwanted)
-        return _shown(queue, _submit(queue, new, bounds.waiting))
+        return _shown(queue, _submit(queue, new, bounds.waiting, copied=old))
 
     @app.post("/api/submissions/{submission_id}/cancel")
     def cancel(submission_id: str) -> dict[str, Any]:
@@ -321,13 +319,17 @@ def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
         raise uploads.UploadError(429, f"{most} videos are waiting; upload this one after a score has appeared")
 
 
-def _submit(queue: Queue, submission: Submission, most: int) -> Submission:
-    """Queue a submission; delete its files where that fails."""
+def _submit(queue: Queue, submission: Submission, most: int, copied: Submission | None = None) -> Submission:
+    """Queue a submission, with the files of `copied`; delete its files where that fails."""
+    place = queue.submissions.place / submission.id
     try:
+        if copied is not None:
+            unwanted = shutil.ignore_patterns(RECORD, REPORT, "*.trimmed.mp4")
+            shutil.copytree(place.with_name(copied.id), place, ignore=unwanted)
         _refuse_when_full(queue, 0, most)
         return queue.submit(submission)
     except BaseException:
-        shutil.rmtree(queue.submissions.place / submission.id, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
         raise
 
 

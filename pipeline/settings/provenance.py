@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import quoted
+from data.store import expanded
 
 _FOLDERS = re.compile(
     r"(?<![\w./\\-])"
@@ -21,7 +22,7 @@ _FOLDERS = re.compile(
 
 def without_folders(text: str) -> str:
     """`text` with every absolute path cut to its last name; relative paths stay."""
-    home = Path.home()
+    home = expanded("~")
     for place in (Path.cwd(), home):  # their names may hold spaces, which end a path for the expression
         if place != Path(place.anchor):
             text = re.sub(rf"{re.escape(str(place))}[/\\]", "", text)

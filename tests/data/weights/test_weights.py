@@ -20,13 +20,15 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from data.errors import DataError
+from data.errors import DataError, UsageError
 from data.weights import compiled_models
 from data.weights import download as weights_fetch
 from data.weights import weight_files as weights
 from data.weights.compiled_models import load_compiled, store_compiled
 from data.weights.registry import MOVENET, REGISTRY, Weights
 from extractors.state_dicts import read_tensors
+from pipeline import api
+from pipeline.settings.provenance import without_folders
 
 TREE = {"params": {"Layer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}, "stats": {"mean": np.ones(2)}}
 NAME = "tiny-net"
@@ -248,3 +250,12 @@ def test_published_files_can_be_downloaded(monkeypatch):
     for name, entry in REGISTRY.items():
         path = weights.fetch(name)
         assert weights.digest(str(path)) == entry.member_sha256
+
+
+def test_an_account_without_a_home_is_told_to_name_a_folder(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME", "AIM_WEIGHTS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", Mock(side_effect=KeyError))
+    assert without_folders("/data/a.mp4: damaged") == "a.mp4: damaged"
+    with pytest.raises(UsageError, match=r"this account has no home.*export XDG_CACHE_HOME=FOLDER"):
+        api.weights_list()

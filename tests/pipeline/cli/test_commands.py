@@ -1,6 +1,7 @@
 """Every command is one call of `pipeline.api`, with the same name, words and help, which are approved."""
 
 import inspect
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,10 @@ def test_a_shell_completes_commands():
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, env=variables)
     assert "extract" in done.stdout, done.stderr
+
+
+def test_a_wrong_call_prints_json_and_a_width_of_zero_prints_all(aqa):
+    for words, what in ((("status", "nowhere"), "no such file or folder"), (("status", "--of"), "standard error says")):
+        done = aqa(*words, "--json")
+        assert (done.returncode, what in json.loads(done.stdout)["error"]["what"]) == (2, True)
+    assert "weights i3d" in aqa("doctor", COLUMNS="0").stdout

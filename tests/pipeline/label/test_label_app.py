@@ -120,6 +120,8 @@ def test_answers_that_do_not_fit_or_cannot_be_written_are_refused(folder, monkey
     given = ask(page)
     for status, answers in REFUSED.items():
         assert [answer(page, given, **more).status_code for more in answers] == [status] * len(answers)
+    sent = [page.post("/api/answers", content=body, headers=SEND) for body in (b'{"rater": "\\ud800"}', bytes(2 << 20))]
+    assert [refused.status_code for refused in sent] == [422, 413]
     assert all_answers(folder) == ({}, [])
     for number, fix in ((28, "Free space on the disk"), (30, "a file to write in")):
 

@@ -14,7 +14,7 @@ from unittest.mock import create_autospec
 import numpy as np
 import pytest
 
-from data.errors import DataError, UsageError
+from data.errors import DataError, StorageError, UsageError
 from data.store import remote
 from data.weights import cache_dir
 from pipeline.score.model_card import FILE as CARD
@@ -76,11 +76,19 @@ def test_a_run_on_a_store(trained_run, world, bucket, monkeypatch):
         local_model(f"s3://{bucket.name}/models/other")
 
 
+class Site(SimpleHTTPRequestHandler):
+    """Refuses addresses that begin with the number of a status."""
+
+    def send_head(self):
+        status = self.path[1:4]
+        return self.send_error(int(status)) if status.isdigit() else super().send_head()
+
+
 def test_a_zip_file_and_a_folder_on_a_web_server(trained_run, world, tmp_path):
     pytest.importorskip("aiohttp")
     shutil.copytree(trained_run, tmp_path / "site/run")
     shutil.make_archive(str(tmp_path / "site/packed"), "zip", trained_run.parent, trained_run.name)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "site"))
+    handler = partial(Site, directory=str(tmp_path / "site"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         web = f"http://127.0.0.1:{server.server_port}"
@@ -91,7 +99,12 @@ def test_a_zip_file_and_a_folder_on_a_web_server(trained_run, world, tmp_path):
             local_model(f"{web}/nothing")
         with pytest.raises(UsageError, match=r"a model cannot be pushed to a web server.*Name a folder"):
             push_model(trained_run, f"{web}/new")
+        for status in (401, 500):
+            with pytest.raises(StorageError, match=f"the store refused.*{status}"):
+                local_model(f"{web}/{status}/run")
         server.shutdown()
+    with pytest.raises(StorageError, match="does not answer"):
+        local_model(f"{web}/run")
 
 
 def test_hostile_zip_files(trained_run, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 from urllib.parse import quote
 
 import numpy as np
@@ -164,7 +166,7 @@ def test_a_video_becomes_a_report(client, tmp_path):
     assert files(tmp_path) == set()
 
 
-def test_two_scored_videos_are_compared_and_one_is_scored_again(client, tmp_path):
+def test_two_scored_videos_are_compared_and_one_is_scored_again(client, tmp_path, monkeypatch):
     first, second = (scored(client, name)["id"] for name in ("a.mp4", "b.mp4"))
     made = client.post(f"/api/comparisons/{first}/{second}")
     assert (made.status_code, made.json()["name"], made.json()["pair"]) == (201, "a.mp4 beside b.mp4", True)
@@ -175,6 +177,11 @@ def test_two_scored_videos_are_compared_and_one_is_scored_again(client, tmp_path
     again = client.post(f"/api/submissions/{first}/again").json()
     assert (again["name"], again["id"] != first) == ("a.mp4", True)
     assert wait(client, again["id"], "done")["score"] == 71.25
+    kept = files(tmp_path)
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(shutil, "copystat", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+        assert statuses(client, f"POST /api/submissions/{first}/again") == [503]
+    assert files(tmp_path) == kept
     requests = (f"DELETE /api/submissions/{first}", f"GET /submissions/{again['id']}/video.mp4")
     assert statuses(client, *requests) == [204, 200]
 
