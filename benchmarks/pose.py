@@ -1,4 +1,4 @@
-"""Accuracy of the pose stage on real people, by the number of views that each frame gets; one row a setting.
+"""Accuracy of the pose stage on real people, by the most views that a frame gets; one row a setting.
 
     python -m benchmarks.pose [--half even|odd|all] [--views 1 2 3 4] [--pictures 120] [--workers 2] [--out FILE]
 
@@ -48,9 +48,9 @@ from data.weights import fetch
 from extractors.base import Content
 from extractors.pose.backends import PoseBackend, load_backend
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import turns_of
 from extractors.pose.shot_people import People
-from extractors.pose.stage import Pose, detected
+from extractors.pose.stage import Pose
+from extractors.pose.views import Views
 
 FILES = StageFiles()
 
@@ -114,10 +114,10 @@ class Clip:
         raise DataError(f"no {kind} file belongs to a clip", where=self.path)
 
 
-def keypoints_of(clip: Clip, views: int, agents: int = 1) -> Points:
-    """(N, agents, 17, 3) joints of a clip as the stage stores them."""
+def poses_of(clip: Clip, views: int, agents: int = 1) -> tuple[Points, float]:
+    """(N, agents, 17, 3) joints of a clip as the stage stores them, and the mean number of views of a frame."""
     output = Pose(PoseConfig(agents=agents, views=views), FILES).extract(clip)
-    return output.arrays["keypoints"].values.astype(np.float64)
+    return output.arrays["keypoints"].values.astype(np.float64), float(str(output.quality["views"]))
 
 
 def torso_of(joints: Points) -> Points:
@@ -161,15 +161,15 @@ def leeds(half: Callable[[int], bool], most: int) -> dict[str, list[tuple[str, P
     return {kind: rows[:: max(1, len(rows) // most)][:most] for kind, rows in kinds.items()}
 
 
-def photograph(item: tuple[str, Points, int, int]) -> Points:
-    """(17,) distances of the nearest body in torsos."""
-    name, truth, views, number = item
+def photograph(item: tuple[str, Points, int, int]) -> tuple[Points, int]:
+    """(17,) distances of the nearest body in torsos, and the number of views."""
+    name, truth, most, number = item
     image = np.asarray(cv2.imread(str(PEOPLE / "lspet" / "images" / name)), np.uint8)[..., ::-1]
-    bodies = People(views)
-    bodies.add(0, detected(network(), np.ascontiguousarray(image), turns_of(views, number)))
+    bodies, views = People(), Views(network(), most, 1).of(image, number)
+    bodies.add(0, views)
     people = list(bodies.bodies(np.arange(len(bodies.starts) - 1)).keypoints)
     people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
-    return min((torso_distances(pose, truth) for pose in people), key=np.nanmedian)
+    return min((torso_distances(pose, truth) for pose in people), key=np.nanmedian), len(views)
 
 
 @cache
@@ -183,7 +183,8 @@ def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespa
     row: dict[str, Any] = {}
     for kind, pictures in leeds(half, given.pictures).items():
         items = [(name, truth, views, number) for number, (name, truth) in enumerate(pictures)]
-        row[kind] = share_near(np.array(list(pool.map(photograph, items, chunksize=8))))
+        parts, counts = zip(*pool.map(photograph, items, chunksize=8), strict=True)
+        row |= {kind: share_near(np.array(parts)), f"{kind}, views": float(np.mean(counts))}
     return row
 
 
@@ -220,7 +221,8 @@ def parkour_video(item: tuple[str, Points, int]) -> dict[str, float]:
     """Measurements of one video."""
     name, world, views = item
     clip = Clip(PEOPLE / "parkour" / "videos" / f"{name}.mp4", rate=PARKOUR_RATE)
-    keypoints = keypoints_of(clip, views)[: len(world), 0]
+    poses, used = poses_of(clip, views)
+    keypoints = poses[: len(world), 0]
     rows = [row for row, joint in enumerate(PARKOUR) if joint >= 0]
     joints = [PARKOUR[row] for row in rows]
     truth = np.full((len(keypoints), 17, 2), np.nan)
@@ -228,7 +230,8 @@ def parkour_video(item: tuple[str, Points, int]) -> dict[str, float]:
     truth[:, joints] = fitted.reshape(len(keypoints), -1, 2)
     part = torso_distances(keypoints, truth)
     found = (np.nanmedian(part, axis=1) < 1).mean()
-    return {"frames": len(part), "joints": share_near(part), "within .2": share_near(part, 0.2), "found": float(found)}
+    shares = {"joints": share_near(part), "within .2": share_near(part, 0.2), "found": float(found)}
+    return {"frames": len(part), **shares, "mean views": used}
 
 
 def parkour(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
@@ -307,7 +310,7 @@ def reprojected(cameras: Sequence[Camera], poses: Points, camera: int) -> Points
 def camera_clip(item: tuple[Path, int, int]) -> Points:
     """(N, people, 17, 3) joints of one camera's clip."""
     path, views, people = item
-    return keypoints_of(Clip(path), views, people)
+    return poses_of(Clip(path), views, people)[0]
 
 
 def cameras(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
@@ -349,7 +352,7 @@ def cut(item: tuple[float, float, int, int]) -> tuple[float, float]:
     """Share of frames of a cut in which the agent is on the athlete, and on the passer-by."""
     first, last, width, views = item
     clip = Clip(SHARED / "clips" / "one_person_sports2d.mp4", first, last, width)
-    centres = keypoints_of(clip, views)[:, 0, LIMBS, :2].mean(axis=1) / (clip.info.width, clip.info.height)
+    centres = poses_of(clip, views)[0][:, 0, LIMBS, :2].mean(axis=1) / (clip.info.width, clip.info.height)
     shares = []
     for marks in (np.array(ATHLETE), np.array(PASSER_BY)):
         inside = (clip.indices >= marks[0, 0]) & (clip.indices <= marks[-1, 0])
@@ -391,7 +394,7 @@ def main() -> None:
             if not folder.is_dir():
                 print(f"Part {name} is skipped: there is no {folder}.")
                 continue
-            results[name] = [{"views": views, **part(views, half, given, pool)} for views in given.views]
+            results[name] = [{"most views": views, **part(views, half, given, pool)} for views in given.views]
             show(f"{name} ({given.half} numbers)", results[name])
     write(given.out, results)
 

@@ -9,7 +9,6 @@ The second person is the best trajectory through the rest, without the first one
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
-from extractors.keypoint_geometry import pose_distances
 
 REACH_S = 3.0  # longest gap of a trajectory in seconds: a person who comes back later begins another one
 LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person
@@ -28,7 +26,6 @@ MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
 HOP, LONG_STEP = 1.0, 0.3  # a step longer than `LONG_STEP` body sizes may cost `HOP` more than another trajectory's
 
 PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
-POSE = 1.0  # cost of a jump within `LEAD_S`, per body size that the joints move about the centre in the mean
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
 SMALLEST = 0.1  # trajectories worth less than this share of the best one are not listed: false detections reach .07
 
@@ -42,9 +39,6 @@ class Shot:
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
     gains: Floats  # (M,) what a detection adds to a trajectory
-    poses: Callable[[Rows], NDArray[np.floating]] | None
-    """Gives (rows, 17, 3) pixels and scores of some detections; None: changes of pose cost nothing. With two views,
-    contradicting poses alternate from frame to frame."""
 
     def people(self) -> list[Rows]:
         """The rows of each person's trajectory, the best first; before them those to whom another one had hopped."""
@@ -126,13 +120,4 @@ class Shot:
         far /= MAX_JUMP + SPEED * gaps[:, None]
         possible = (far < 1) & (growth < np.log(MAX_GROWTH))
         far = np.where(possible, far, 0.0) ** 2
-        cost = np.where(possible, PLACE * far / (1 - far), np.inf)
-        if self.poses:
-            near = gaps <= LEAD_S
-            poses, others = (self.poses(rows) - self._origins(rows) for rows in (before[near], now))
-            cost[near] += POSE * pose_distances(poses[:, None], others).min(axis=0)  # whichever sides
-        return cost
-
-    def _origins(self, rows: Rows) -> Floats:
-        """(rows, 1, 3) centres with a score of 0."""
-        return np.pad(self.centres[rows], ((0, 0), (0, 1)))[:, None]
+        return np.where(possible, PLACE * far / (1 - far), np.inf)

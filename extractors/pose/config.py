@@ -72,7 +72,7 @@ class PoseConfig(StageConfig):
     long_side: int = setting(320, "Longer side of MoveNet's input in pixels; best at 320 to 384.", ge=96)
     views: Literal[1, 2, 3, 4] = setting(
         2,
-        "Views for a one-stage network. 1: upright; 2: and a quarter turn that changes; 3: and both sideways; 4: all.",
+        "Most views of a frame for a one-stage network: quarter turns, until everybody is clear in one; 1: upright.",
     )
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")

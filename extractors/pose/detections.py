@@ -1,4 +1,4 @@
-"""People of one picture, views of a frame for a pose network, and the bodies that several views agree on."""
+"""People of one picture, and the bodies that several views of a frame agree on."""
 
 from __future__ import annotations
 
@@ -70,17 +70,3 @@ def bodies_of(views: Sequence[Detections]) -> list[list[int]]:
             bodies.append([row, *(min(rows, key=same[row].__getitem__) for rows in of_views)])
             free[bodies[-1]] = False
     return bodies
-
-
-def turns_of(views: int, frame: int) -> Sequence[int]:
-    """Clockwise quarter turns of each view of a frame by its number: upright first; the second of two views varies."""
-    if views == 2:
-        return 0, 1 + frame % 3
-    return (0, 1, 3) if views == 3 else range(views)
-
-
-def turned_back(people: Detections, turns: int, width: int, height: int) -> Detections:
-    """Detections of a view in clockwise quarter turns, in pixels of its frame (width, height)."""
-    x, y, score = np.moveaxis(people.keypoints, -1, 0)
-    places = ((x, y), (y, height - x), (width - x, height - y), (width - y, x))[turns]
-    return Detections(np.stack([*places, score], axis=-1), people.scores)

@@ -19,11 +19,12 @@ from extractors.signals import blocks
 class People:
     """The detections in all views of a shot, body after body. Kept as numbers, without an object for each."""
 
-    def __init__(self, views: int = 1, scale: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
-        self.views, self.scale = views, np.array(scale)  # times `scale`, the joints are in pixels of the video
+    def __init__(self, scale: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+        self.scale = np.array(scale)  # times `scale`, the joints are in pixels of the video
         self.frames = array("i")  # processed frame of each detection, ascending
         self.joints = array("f")  # 17 x (x, y, score) of each
-        self.scores = array("f")
+        self.scores = array("f")  # of each, divided by the number of views of its frame
+        self.views = array("i")  # number of views of each body's frame
         self.starts = array("i", [0])  # number of the first detection of each body, and of all detections
 
     def add(self, frame: int, views: Sequence[Detections]) -> None:
@@ -32,8 +33,9 @@ class People:
         bodies = bodies_of([Detections(view.keypoints * self.scale, view.scores) for view in views])
         for rows in bodies:
             self.joints.frombytes(people.keypoints[rows].astype(np.float32).tobytes())
-            self.scores.extend(people.scores[rows].tolist())
+            self.scores.extend((people.scores[rows] / len(views)).tolist())
             self.frames.extend([frame] * len(rows))
+            self.views.append(len(views))
             self.starts.append(len(self.frames))
 
     def places(self, rows: Rows, joints: Rows | slice = slice(None)) -> Floats:
@@ -41,17 +43,17 @@ class People:
         return np.asarray(np.frombuffer(self.joints, np.float32).reshape(-1, 17, 3)[rows, joints] * self.scale)
 
     def bodies(self, numbers: Rows) -> Detections:
-        """The bodies with these numbers, whose scores are means over all views, 0 in those that lack them.
+        """The bodies with these numbers, whose scores are means over the frame's views, 0 in those that lack them.
 
         A joint's place and score are means of its detections, weighted by joint score squared times person score.
         """
         starts = np.asarray(self.starts)
-        members = starts[numbers, None] + np.arange(self.views)
+        members = starts[numbers, None] + np.arange(max(self.views, default=1))
         there = members < starts[numbers + 1, None]
         poses, scores = self.places(members * there), np.asarray(self.scores)[members * there] * there
         weights = there[..., None, None] * (poses[..., 2:] ** 2 * scores[..., None, None] + 1e-9)
-        merged = (poses * weights).sum(axis=1) / weights.sum(axis=1) if self.views > 1 else poses[:, 0]
-        return Detections(merged.astype(np.float32), scores.sum(axis=1).astype(np.float64) / self.views)
+        merged = (poses * weights).sum(axis=1) / weights.sum(axis=1)
+        return Detections(merged.astype(np.float32), scores.sum(axis=1).astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,6 @@ def people_of(people: People, times: Floats, min_score: float) -> list[Track]:
     bodies = (people.bodies(np.arange(len(frames))[rows]) for rows in blocks(max(len(frames), 1)))
     parts = [(centres_of(some.keypoints), body_sizes(some.keypoints), some.scores) for some in bodies]
     centres, sizes, scores = (np.concatenate(each) for each in zip(*parts, strict=True))
-    gains = np.log(scores / (0.75 * max(min_score, 0.01) / people.views))  # above 0 for a person in a single view
-    poses = (lambda rows: people.bodies(rows).keypoints) if people.views > 2 else None
-    shot = Shot(frames, times[frames], centres, sizes, gains, poses)
+    gains = np.log(scores * np.asarray(people.views) / (0.75 * max(min_score, 0.01)))  # above 0 for a single view
+    shot = Shot(frames, times[frames], centres, sizes, gains)
     return [Track(people, rows, frames[rows], centres[rows], sizes[rows], scores[rows]) for rows in shot.people()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,18 +15,18 @@ from data.errors import DataError
 from data.keypoints import Keypoints, read_keypoints
 from data.stage_files import StageFiles
 from data.store.arrays import ArraySpec, StageOutput
-from data.video import Picture
 from data.video.records import Record
 from data.weights.pose_networks import identity_of
 from data.weights.registry import Announce
 from extractors.base import Extractor, Source
 from extractors.keypoint_geometry import INTERPOLATED_SCORE, boxes_of, in_blocks
-from extractors.pose.backends import PoseBackend, load_backend, networks
+from extractors.pose.backends import load_backend, networks
 from extractors.pose.chosen_agents import TRACK_COLUMNS, choose_agents
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.detections import Detections, turned_back, turns_of
+from extractors.pose.detections import Detections
 from extractors.pose.shot_people import People, people_of
+from extractors.pose.views import Views
 from extractors.shots import ShotDetector
 from extractors.signals import longest_gap, row_period
 
@@ -35,7 +35,7 @@ class Pose(Extractor[PoseConfig]):
     """Detects people and chooses up to `agents` of them, with 17 joints in every frame."""
 
     name = "pose"
-    version = 8
+    version = 9
     Config = PoseConfig
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "time": ArraySpec(("frame",), "s", "presentation time from the first frame"),
@@ -96,24 +96,25 @@ class Pose(Extractor[PoseConfig]):
         scale = (1.0, 1.0, 1.0) if imported else (size[0] / small[0], size[1] / small[1], 1.0)
         if self._backend is None and not imported:
             self._backend = load_backend(config, self.files)
-        views = 1 if imported else min(config.views, int(self._backend.max_views))
-        people, cuts = People(views, scale), ShotDetector()
+        people, views, used, cuts = People(scale), Views(self._backend, config.views, config.agents), 0, ShotDetector()
         video = VideoAgents(config, size, self.work(config, len(source.times)))
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = np.asarray(cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             if cuts.begins_shot(image) and number:
                 video.end_shot(people)
-                people = People(views, scale)
+                people = People(scale)
             video.taken.append(frame.time)
             if imported:
                 rows = imported.in_frame(frame.index)
                 in_file = Detections(imported.points[rows], imported.scores[rows])
-                people.add(number, [in_file.best(config.min_score)])
+                of_frame = [in_file.best(config.min_score)]
             else:
-                people.add(number, detected(self._backend, image, turns_of(views, number)))
+                of_frame = views.of(image, number)
+            people.add(number, of_frame)
+            used += len(of_frame)
         video.end_shot(people)
         values, quality = video.output()
-        quality |= {"views": views} | ({"joint_map": imported.layout} if imported else {})
+        quality |= {"views": round(used / len(video.taken), 3)} | ({"joint_map": imported.layout} if imported else {})
         return StageOutput.of(self.arrays, values, quality)
 
 
@@ -124,12 +125,6 @@ def _imported(source: Source, size: tuple[int, int], layout: str) -> Keypoints:
         raise DataError("no keypoints file", where=source.record.name, fix=fix)
     of_video = partial(read_keypoints, video_stem=source.record.stem, size=size, frames=len(source.times))
     return source.opened("keypoints", partial(of_video, others=source.record.further("keypoints"), layout=layout))
-
-
-def detected(backend: PoseBackend, image: Picture, turns: Sequence[int]) -> list[Detections]:
-    """The detections in the views of a frame in these clockwise quarter turns, in pixels of the frame."""
-    height, width = image.shape[:2]
-    return [turned_back(backend.detect(np.ascontiguousarray(np.rot90(image, -n))), n, width, height) for n in turns]
 
 
 class VideoAgents:

@@ -9,7 +9,6 @@ from extractors.keypoint_geometry import MIRRORED, centres_of
 from extractors.person_tracking import REACH_S
 from extractors.pose.cleaning import CleaningConfig, clean_poses
 from extractors.pose.detections import Detections
-from extractors.pose.shot_people import People, people_of
 from tests.helpers.drawn_people import people, person, tracks_of
 
 
@@ -74,19 +73,6 @@ def test_a_second_hypothesis_of_one_body_takes_no_frame_of_it():
     assert len(athlete.frames) == 40
     for t, pose in zip(athlete.frames, athlete.poses(), strict=True):
         assert np.abs(pose[5:, :2] - person(100 + 6 * t, 200, 0.3 * t)[5:, :2]).max() < 1
-
-
-def test_with_three_views_a_path_keeps_to_the_pose_that_changes_least():
-    """In every third frame the upside-down pose has the higher score."""
-    upright, upside_down = person(200, 200), person(200, 200, np.pi)
-    upside_down[:, 1] += (centres_of(upright[None]) - centres_of(upside_down[None]))[0, 1]
-    for views, changes in ((2, 10), (3, 0)):
-        shot = People(views)
-        for t in range(30):
-            in_view = people(upright, upside_down, scores=[0.4, 0.45 if t % 3 == 2 else 0.3])
-            shot.add(t, [in_view, *[Detections.none()] * (views - 1)])
-        one = people_of(shot, np.arange(30) / 25, 0.04)[0]
-        assert sum(pose[5, 1] > pose[11, 1] for pose in one.poses()) == changes
 
 
 def test_rare_false_detections_are_no_person():

@@ -22,7 +22,7 @@ def clean(times, poses, scores, **config):
 
     The track takes the first body of each frame that has one.
     """
-    shot = People(poses.shape[1])
+    shot = People()
     for frame, (views, score) in enumerate(zip(poses, scores, strict=True)):
         shot.add(frame, [Detections(view[None], np.array([score])).best(1e-6) for view in views])
     frames = np.array(shot.frames)[shot.starts[:-1]].astype(np.int64)

@@ -1,4 +1,4 @@
-"""People of one picture, views of a frame, and the bodies that several views agree on."""
+"""People of one picture, and the bodies that several views of a frame agree on."""
 
 import numpy as np
 import pytest
@@ -6,35 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractors.keypoint_geometry import MIRRORED
-from extractors.pose.detections import PERSON_RADIUS, Detections, turns_of
+from extractors.pose.detections import PERSON_RADIUS, Detections
 from extractors.pose.shot_people import People
-from extractors.pose.stage import detected
-from tests.helpers.drawn_people import ColourReader, people, person, picture
+from tests.helpers.drawn_people import people, person
 
 
 def merged_views(views):
     """The bodies of one frame from the detections in its views."""
-    shot = People(len(views))
+    shot = People()
     shot.add(0, views)
     return shot.bodies(np.arange(len(shot.starts) - 1))
-
-
-@pytest.mark.parametrize("turns", range(4))
-@pytest.mark.parametrize("angle", [0.0, 0.7, 2.0, -1.5])
-def test_a_person_in_a_view_is_that_person_of_the_frame(turns, angle):
-    pose = person(160, 120, angle, 0.8)
-    (view,) = detected(ColourReader(max_tilt=4), picture(pose), [turns])
-    pose_in_frame = view.keypoints[0]
-    assert np.abs(pose_in_frame[5:, :2] - pose[5:, :2]).max() < 1.5
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_every_frame_has_the_upright_view_and_no_view_twice(count):
-    views = [list(turns_of(count, frame)) for frame in range(6)]
-    for of_frame in views:
-        assert of_frame[0] == 0
-        assert len(set(of_frame)) == count
-    assert len({turns for of_frame in views for turns in of_frame}) == {1: 1, 3: 3}.get(count, 4)
 
 
 def test_a_body_of_several_views_is_one_weighted_by_scores():

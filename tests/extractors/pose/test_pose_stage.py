@@ -48,16 +48,6 @@ def test_a_somersaulting_person_is_detected_in_every_frame_of_four_views(setting
     assert extract(images, views=1, **settings).quality["found_rate"] < 0.8
 
 
-@pytest.mark.parametrize(("views", "most", "got"), [(1, 4, 1), (3, 4, 3), (4, 1, 1)])
-def test_every_frame_gets_its_views_and_a_top_down_network_the_upright_frame_alone(views, most, got):
-    stage = Pose(PoseConfig(agents=1, views=views), FILES)
-    stage._backend = ColourReader()
-    stage._backend.max_views = most
-    assert stage.extract(MadeSource([picture(person(160, 120))] * 3)).quality["views"] == got
-    assert len(stage._backend.inputs) == 3 * got
-    assert stage._backend.inputs[::got] == [(240, 320, 3)] * 3
-
-
 def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video():
     pose = person(640, 480, 0.2, 3.5)
     big = np.kron(picture(person(160, 120, 0.2, 0.875)), np.ones((4, 4, 1), np.uint8))
