@@ -29,7 +29,7 @@ from data.splits import TIED
 from data.store.arrays import Rows
 from models.metrics import spearman
 from pipeline.cache import open_cache
-from pipeline.demo.demo_run import QUICK, demo_config
+from pipeline.demo.demo_run import demo_config
 from pipeline.demo.rendered_dives import render
 from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_systems
 from pipeline.folds import Fold, Row, TrainingRunner, combination, inner_folds, last_epoch, predict_folds
@@ -62,7 +62,7 @@ def folds_of_sizes(
 
 def dives(folder: Path, count: int) -> Callable[[int], Iterator[Case]]:
     """Rendered dives with the rows of an evaluation that combines, without choices of an epoch; by repeat."""
-    config = demo_config(folder, QUICK, ["combined=true"])
+    config = demo_config(folder, ["combined=true"])
     render(folder / "dives", count, config.machine.work, SILENT)
     records = dataset_records(config).records
     with open_cache(config.machine) as cache:

@@ -36,13 +36,11 @@ class DemoSize:
     """The size of a demo."""
 
     dives: int
-    settings: tuple[str, ...]  # overrides of the preset
     minutes: int  # on two cores, as measured (docs/benchmarks.md)
     megabytes: int  # on disk
 
 
-QUICK = DemoSize(24, ("pose.stride=3",), minutes=2, megabytes=40)
-FULL = DemoSize(88, (), minutes=7, megabytes=80)
+QUICK, FULL = DemoSize(24, minutes=2, megabytes=40), DemoSize(88, minutes=7, megabytes=80)
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def run_demo(
 
     Args:
         out: folder of the dives, the cache, the model and the page.
-        full: more dives, every frame for the pose.
+        full: more dives.
         overrides: further `section.key=value` settings.
 
     Raises AimError where weights cannot be downloaded or dives failed, Cancelled after a stop.
@@ -115,7 +113,7 @@ def run_demo(
     for name in REGISTRY:
         fetch(name, observer.note)
     lap("fetch weights")
-    config = demo_config(out, size, overrides)
+    config = demo_config(out, overrides)
     parts = (f"{number}/{len(ACTIVITIES)} {part}" for number, part in enumerate(ACTIVITIES, start=1))
     observer.note(f"{next(parts)} {size.dives} synchronised dives into {out / 'dives'}")
     render(out / "dives", size.dives, config.machine.work, observer)
@@ -162,7 +160,7 @@ def announcement(size: DemoSize, out: Path) -> str:
     )
 
 
-def demo_config(out: Path, size: DemoSize, further: Sequence[str | tuple[str, Any]] = ()) -> Config:
+def demo_config(out: Path, further: Sequence[str | tuple[str, Any]] = ()) -> Config:
     """The demo's configuration with its folders below `out`."""
     places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
-    return load_config(PRESETS / "demo.yaml", [*places, *size.settings, *further])
+    return load_config(PRESETS / "demo.yaml", [*places, *further])

@@ -122,7 +122,7 @@ def held_out_results(
     calibration = model.calibration
     assert calibration is not None
     predicted = dict(zip(model.train_ids, calibration.predicted.tolist(), strict=True))
-    predicted |= {row.id: row.score for row in scored}
+    predicted |= {row.id: row.raw_score for row in scored}
     tests = [tuple(np.array(model.train_ids)[calibration.fold == fold]) for fold in np.unique(calibration.fold)]
     folds = [
         Fold(str(number), tuple(name for name in model.train_ids if name not in test), test)
