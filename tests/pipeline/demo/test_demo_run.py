@@ -41,7 +41,7 @@ def test_the_announcement_and_the_first_part_come_before_any_work(tmp_path, monk
     assert notes.lines == [announcement(size, tmp_path / "demo"), first]
 
 
-def test_every_dive_is_predicted_without_it(world, tmp_path):
+def test_every_dive_is_predicted_without_it_also_where_the_model_gives_no_score(world, tmp_path):
     features = world.planted
     model = world.planted_bundle
     unseen = [record.id for record in features.records if record.id not in model.train_ids]
@@ -50,7 +50,7 @@ def test_every_dive_is_predicted_without_it(world, tmp_path):
         for number, record in enumerate(features.records)
         if (label := record.labels)
     ]
-    features, scored = replace(features, records=tuple(difficult)), [Score(name, score=1.0) for name in unseen]
+    features, scored = replace(features, records=tuple(difficult)), [Score(name, raw_score=1.0) for name in unseen]
     with open_cache(load_config(None, {"cache": tmp_path}).machine) as cache:
         results = held_out_results(features, model, scored, cache)
     assert model.calibration is not None
