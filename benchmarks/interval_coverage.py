@@ -10,6 +10,8 @@ users  the same under leave-one-user-out, where the correlation differs between 
 together  the same with users of means of their own, where a fold holds one or two of them out, as a calibration does.
 skewed  scores exp(k z) of normal z, k 0 to 1.5, and predictions that rank as well for every k: their skewness, and
        rho with and without the means of the folds.
+phases  movements of six channels at an uneven tempo, with edges whose marks err by 0, .04 or .08 s: share of true edges
+        within the range of the nearest annotated ones on both sides, and within half of it.
 leads  eight systems with one true correlation, whose errors are half shared: share of sets in which some interval of
        a difference excludes zero, in twice as many sets. It is .05 if the intervals hold together.
 
@@ -26,9 +28,11 @@ from numpy.typing import NDArray
 from scipy.stats import skew, spearmanr
 
 from benchmarks.measuring import options, show, write
+from data.video import Phase
 from pipeline.checks.held_out import HeldOut
 from pipeline.checks.paired_test import paired_test
 from pipeline.evaluate.rank_intervals import Units, rank_agreement
+from pipeline.phases.alignment import PhaseReferences, Signal
 
 Values = NDArray[np.float64]
 
@@ -130,6 +134,38 @@ def skewed(draws: int) -> list[dict[str, Any]]:
     return rows
 
 
+def marked(rng: np.random.Generator, curves: Values, error: float) -> tuple[Signal, list[Phase], Values]:
+    """A movement of 2.5 to 4 s at an uneven tempo, its phases as they are marked, and the true edges in seconds."""
+    end, even = rng.uniform(2.5, 4), np.linspace(0, 1, 6)
+    tempo = np.cumsum([0, *rng.uniform(0.5, 1.5, 5)])
+    time = np.arange(round(end * 25)) / 25
+    share = np.interp(time / end, tempo / tempo[-1], even)
+    rows = np.stack([np.interp(share, np.linspace(0, 1, curves.shape[1]), curve) for curve in curves], axis=1)
+    rows = rows * (1 + 0.1 * rng.normal(size=len(curves))) + 0.05 * rng.normal(size=rows.shape)
+    edges = np.interp([0.3, 0.65], even, tempo / tempo[-1]) * end
+    starts = [0.0, *(edges + error * rng.normal(size=2)).tolist(), end]
+    return Signal(rows, end), [Phase(*one) for one in zip("abc", starts, starts[1:], strict=False)], edges
+
+
+def phases(draws: int) -> list[dict[str, Any]]:
+    """Coverage of the range of carried edges; a tenth of the draws, of four movements each."""
+    rows = []
+    for error, count in product((0.0, 0.04, 0.08), (4, 8, 20)):
+        rng, made = np.random.default_rng([5, count]), []
+        for _ in range(draws // 10):
+            curves = np.array([np.convolve(rng.normal(size=40), np.hanning(9), "same") for _ in range(6)])
+            known = PhaseReferences.fit("abc", [marked(rng, curves, error)[:2] for _ in range(count)])
+            for _ in range(4):
+                query, _, edges = marked(rng, curves, error)
+                carried = known.carry(query)
+                starts = {phase.name: phase.start for phase in carried.phases}
+                apart = np.abs([starts.get(name, np.nan) for name in "bc"] - edges) / carried.range_s[1:3]
+                made += [(one <= 1, one <= 0.5) for one in apart]
+        whole, half = np.mean(made, axis=0).tolist()
+        rows.append({"error_s": error, "annotated": count, "in_range": whole, "in_half": half})
+    return rows
+
+
 def leads(draws: int) -> list[dict[str, Any]]:
     """Share of sets in which equal systems are separated."""
     rng, rows = np.random.default_rng(2), []
@@ -149,7 +185,7 @@ def main() -> None:
     parser = options(__doc__, "interval_coverage.json")
     parser.add_argument("--draws", type=int, default=1000)
     given = parser.parse_args()
-    measured = {part.__name__: part(given.draws) for part in (folds, users, together, skewed)}
+    measured = {part.__name__: part(given.draws) for part in (folds, users, together, skewed, phases)}
     measured["leads"] = leads(2 * given.draws)
     for name, rows in measured.items():
         show(name, rows)

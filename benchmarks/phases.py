@@ -109,7 +109,7 @@ def errors(half: str, kept: Path) -> list[dict[str, Any]]:
                 continue
             mean, equal = (share * query.end for share in (np.mean(shares), (number + 1) / (len(edges) + 1)))
             by = dict(zip(WAYS, (starts.get(NAMES[number + 1], mean), mean, equal), strict=True))
-            spread = dict(zip((phase.name for phase in carried.phases), carried.half_range_s, strict=False))
+            spread = dict(zip((phase.name for phase in carried.phases), carried.range_s, strict=False))
             rows.append(
                 {"video": name, "edge": number + 1, "spread": PARKOUR_RATE * spread.get(NAMES[number + 1], np.nan)}
                 | {way: float(PARKOUR_RATE * abs(place - edge)) for way, place in by.items()}

@@ -291,9 +291,9 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
 
 
 def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:
-    half_range, limit = uncertainty
-    if half_range > limit:
-        here, usual = apart(half_range, limit)
+    widest, limit = uncertainty
+    if widest > limit:
+        here, usual = apart(widest, limit)
         detail = f"The most similar annotated performances put an edge {here} s apart, for each other {usual} s or less"
         mend = "drag the edges on the page, and put phases.csv beside the video"
         yield Flag("warn", "uncertain phases", f"{detail}: {mend}.")

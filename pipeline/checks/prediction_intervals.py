@@ -13,12 +13,10 @@ performance are no independent evidence. There are G groups of n_g performances 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from data.store.arrays import Floats, Rows
-from pipeline.checks.accuracy import Interval
 
 LEVELS = (0.80, 0.95)
 """Levels of the two intervals of every score."""
@@ -70,25 +68,3 @@ def reach(values: Floats, groups: Rows, level: float) -> float:
     Views and copies have equal `groups` (n,) and count once. The bound is infinite where there are too few groups.
     """
     return float(upper_quantile(values[:, None], group_weights(groups), level)[0])
-
-
-def binomial_range(count: int, chance: float) -> tuple[int, int]:
-    """95 % range of the number of hits in `count` draws, each of which hits with probability `chance`."""
-    from scipy.stats import binom
-
-    low, high = binom.interval(0.95, count, chance)
-    return int(low), int(high)
-
-
-def coverage_line(intervals: Sequence[Interval | None], truth: Sequence[float], level: float) -> str:
-    """Number of true scores inside their intervals, with the range that chance allows at this level.
-
-    Such as "15 of 20 (75 %), nominal 80 %: 12 to 19 by chance". Videos without an interval are left out.
-    """
-    pairs = [(ends, value) for ends, value in zip(intervals, truth, strict=True) if ends is not None]
-    if not pairs:
-        return "no intervals"
-    hits = sum(low <= value <= high for (low, high), value in pairs)
-    low, high = binomial_range(len(pairs), level)
-    share = f"{hits} of {len(pairs)} ({100 * hits / len(pairs):.0f} %)"
-    return f"{share}, nominal {100 * level:.0f} %: {low} to {high} by chance"

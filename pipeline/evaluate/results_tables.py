@@ -82,12 +82,17 @@ def paper_table(results: EvaluationResults) -> Table:
 
 def task_tables(results: EvaluationResults) -> list[Table]:
     """The same for each task; none where there is one task."""
-    return [_task_table(results, task) for task in results.tasks] if len(results.tasks) > 1 else []
-
-
-def _task_table(results: EvaluationResults, task: str) -> Table:
-    given = {name: one.tasks[task] for name, one in results.systems.items() if task in one.tasks}
-    return _table(results, f"{task}, n {results.held_out_count(task)}", given, [task], compared=False)
+    return [
+        _table(
+            results,
+            f"{task}, n {results.held_out_count(task)}",
+            {name: one.tasks[task] for name, one in results.systems.items() if task in one.tasks},
+            [task],
+            compared=False,
+        )
+        for task in results.tasks
+        if len(results.tasks) > 1
+    ]
 
 
 def _table(

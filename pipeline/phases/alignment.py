@@ -2,7 +2,8 @@
 
 A performance is the signal of its primary agent, as the time steps read it; of a person the angles, which do not depend
 on place and camera. Each annotated performance that is aligned with a new one gives it every edge of its phases. The
-median over the `NEAREST` best aligned ones counts, and half of their range is the uncertainty. There is no network.
+median over the `NEAREST` best aligned ones counts, and their range is the uncertainty: within it on both sides were .82
+to .92 of simulated edges, within half of it .57 to .75 (`benchmarks.interval_coverage`). There is no network.
 `python -m benchmarks.phases` measures the error.
 """
 
@@ -69,8 +70,8 @@ class CarriedPhases:
     """The phases of a performance by alignment."""
 
     phases: tuple[Phase, ...]
-    half_range_s: tuple[float, ...]  # of each begin and the last end, over the nearest annotated performances
-    limit: float  # s, at least the half range of `SURPRISE` of the annotated performances; infinite where unknown
+    range_s: tuple[float, ...]  # of each begin and the last end, over the nearest annotated performances
+    limit: float  # s, at least the range of `SURPRISE` of the annotated performances; infinite where unknown
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class PhaseReferences:
     signals: Floats  # (n, row, channel) rows of `Signal`; those beyond the end of a performance are NaN
     ends: Floats  # (n,) s
     edges: Floats  # (n, phase and end) s at which each phase begins and the last one ends; NaN for a left-out phase
-    limit: float | Floats = np.inf  # s, the greatest half range that is not doubtful
+    limit: float | Floats = np.inf  # s, the greatest range that is not doubtful
 
     def __post_init__(self) -> None:
         count, begins = len(self.ends), self.signals[:, :2]
@@ -93,7 +94,7 @@ class PhaseReferences:
 
     @classmethod
     def fit(cls, names: Sequence[str], marked: Sequence[tuple[Signal, Sequence[Phase]]]) -> PhaseReferences:
-        """References from at least one annotated performance; each one's half range by the others gives the limit."""
+        """References from at least one annotated performance; each one's range by the others gives the limit."""
         chosen = [marked[n] for n in np.unique(np.linspace(0, len(marked) - 1, MOST_REFERENCES).round().astype(int))]
         longest = max((signal.rows for signal, _ in chosen), key=len)
         signals, edges = np.full((len(chosen), *longest.shape), np.nan), np.full((len(chosen), len(names) + 1), np.nan)
@@ -104,8 +105,8 @@ class PhaseReferences:
         kept = cls(tuple(names), signals, np.array([signal.end for signal, _ in chosen]), edges)
         if len(chosen) <= NEAREST:
             return kept
-        half_ranges = [max(kept.carry(signal, without=n).half_range_s) for n, (signal, _) in enumerate(chosen)]
-        return replace(kept, limit=float(np.quantile(half_ranges, SURPRISE)))
+        ranges = [max(kept.carry(signal, without=n).range_s) for n, (signal, _) in enumerate(chosen)]
+        return replace(kept, limit=float(np.quantile(ranges, SURPRISE)))
 
     def carry(self, query: Signal, without: int | None = None) -> CarriedPhases:
         """The phases of a performance. A phase that most of the nearest references leave out is left out.
@@ -125,10 +126,10 @@ class PhaseReferences:
         nearest = np.array([edges for _, edges in sorted(aligned, key=lambda pair: pair[0])[:NEAREST]])
         kept = np.flatnonzero(2 * np.isfinite(nearest).sum(axis=0) >= len(nearest))
         places = np.maximum.accumulate(np.nanmedian(nearest[:, kept], axis=0)).tolist()
-        half_ranges = (np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)) / 2
+        ranges = np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)
         named = zip((self.names[place] for place in kept[:-1]), pairwise(places), strict=True)
         phases = tuple(Phase(name, *ends) for name, ends in named if ends[1] > ends[0])
-        return CarriedPhases(phases, tuple(half_ranges.tolist()), float(self.limit))
+        return CarriedPhases(phases, tuple(ranges.tolist()), float(self.limit))
 
 
 def _align(query: Signal, marked: Signal, edges: Floats) -> tuple[float, Floats]:

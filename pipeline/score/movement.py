@@ -75,6 +75,11 @@ PAIR_VARIABLES: Mapping[str, MovementVariable] = {
 """Variables of two people: differences of their angles, distance of their trunks, delay over the whole video."""
 
 
+MOST_LOST = 0.1
+"""Share of a step's frames without a rate of a trunk that is detected, above which its turning has no mean. They are
+the slow frames of fast reversals: the mean of the others was up to 35 % too high for pendulums of 4 Hz and more."""
+
+
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 
@@ -135,7 +140,16 @@ def movement(pose: StageOutput) -> Movement:
 def steps_of(moved: Movement, bounds: Floats) -> StepVariables:
     """Mean of every variable in each of the (T, 2) time steps; NaN where it has no value."""
     inside = [(moved.time >= start) & (moved.time < end) for start, end in bounds]
-    return moved.variables.each(lambda values: [float(known_mean(values[rows])) for rows in inside])
+    made = moved.variables.each(lambda values: [float(known_mean(values[rows])) for rows in inside])
+    people = [dict(steps) for steps in made.people]
+    for own, steps in zip(moved.variables.people, people, strict=True):
+        if "turning" in own:
+            lost = np.isfinite(own["trunk"]) & np.isnan(own["turning"])
+            steps["turning"] = [
+                np.nan if lost[rows].sum() > MOST_LOST * rows.sum() else value
+                for rows, value in zip(inside, steps["turning"], strict=True)
+            ]
+    return VariableValues(people, made.pair)
 
 
 def compared_steps(moved: Movement, bounds: Floats, still: bool) -> StepVariables:

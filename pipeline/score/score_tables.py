@@ -111,7 +111,7 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         sums = {name: float(share) for name, share in parts.phases.items()} if parts else {}
         content["steps"] = [{**asdict(step), **untimed, "score": share} for step, share in shares]
         content["phases"] = [{**asdict(phase), **untimed, "score": sums.get(phase.name)} for phase in row.phases]
-        content["phase_half_range_s"] = None if row.carried is None else list(row.carried.half_range_s)
+        content["phase_range_s"] = None if row.carried is None else list(row.carried.range_s)
         alone = row.quantity == EXECUTION_ALONE
         content |= {"execution_alone": content["score"] if alone else None} | ({"score": None} if alone else {})
         del content["keys"], content["carried"], content["duration"]

@@ -155,7 +155,7 @@ class Scorer:
             facts = self._facts(record, features, quality, intervals, calibration)
             facts = replace(facts, has_difficulty=difficulty is not None if times else None)
             flags, checked = find_flags(
-                replace(facts, phases=None if carried is None else (max(carried.half_range_s), carried.limit))
+                replace(facts, phases=None if carried is None else (max(carried.range_s), carried.limit))
             )
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure.of(error, record=record))

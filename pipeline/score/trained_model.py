@@ -69,7 +69,7 @@ from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 from pipeline.train.trained_networks import read_networks
 
-FORMAT = 10
+FORMAT = 11
 
 
 @dataclass(frozen=True)

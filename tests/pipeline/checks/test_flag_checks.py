@@ -36,7 +36,7 @@ FACTS = (
     *({"duration": duration, "usual_length": 6.0} for duration in (1.9, 2.0)),
     *({"distance": (ratio, "the scene")} for ratio in (1.0, 1.04, 2.0, 2.1, float("nan"))),
     *({"distance": (3.0, "the secondary agents"), "quality": {"timesteps": names}} for names in ({}, NAMED)),
-    *({"phases": (half_range, 0.1)} for half_range in (0.1, 0.104)),
+    *({"phases": (widest, 0.1)} for widest in (0.1, 0.104)),
     *({"software": ("torch 1 in training, 2 here",) * count} for count in (1, 3, 5)),
     *({"levels_missing": levels, "independent": 12} for levels in ([95], [80, 95])),
     {"uncalibrated": "no fold was held out"},

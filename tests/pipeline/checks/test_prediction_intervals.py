@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from pipeline.checks.held_out import HeldOut
 from pipeline.checks.prediction_intervals import (
     LEVELS,
-    binomial_range,
-    coverage_line,
     cross_interval,
     group_weights,
     needed,
@@ -75,15 +73,8 @@ def test_the_reach_is_infinite_where_there_are_few():
     values = np.arange(199.0)
     for count, last in ((98, math.inf), (99, 98), (199, 197)):
         assert reach(values[:count], np.arange(count), 0.99) == last
-    assert group_weights(np.array([5, 7, 5, 5])) == pytest.approx([1 / 9, 1 / 3, 1 / 9, 1 / 9])
-
-
-def test_the_line_on_coverage_counts_what_has_an_interval():
-    intervals = [(0.0, 1.0)] * 8 + [(5.0, 6.0)] * 2 + [None]
-    low, high = binomial_range(10, 0.8)
-    assert coverage_line(intervals, [0.5] * 11, 0.8) == f"8 of 10 (80 %), nominal 80 %: {low} to {high} by chance"
-    assert coverage_line([None], [1.0], 0.8) == "no intervals"
     assert [needed(level) for level in LEVELS] == [4, 19]
+    assert group_weights(np.array([5, 7, 5, 5])) == pytest.approx([1 / 9, 1 / 3, 1 / 9, 1 / 9])
 
 
 @pytest.mark.parametrize("count", [4, 10, 30])

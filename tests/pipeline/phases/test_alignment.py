@@ -40,8 +40,8 @@ def test_edges_are_found_at_any_tempo_and_frame_rate(rate):
         assert [phase.name for phase in carried.phases] == list(NAMES)
         np.testing.assert_allclose([phase.end for phase in carried.phases], edges, atol=0.1)
         assert carried.phases[0].start == 0
-        assert max(carried.half_range_s) < 0.15
-        assert len(carried.half_range_s) == 4
+        assert max(carried.range_s) < 0.3
+        assert len(carried.range_s) == 4
 
 
 def test_a_phase_that_most_leave_out_is_left_out():
@@ -58,16 +58,31 @@ def test_one_reference_whose_marks_lie_far_off_does_not_move_the_edges():
     made = PhaseReferences.fit(NAMES, [(signal, wrong), (signal, marked), performance((1.1, 2.0, 3.1), seed=1)])
     carried = made.carry(performance((1.0, 2.0, 3.0), seed=9)[0])
     assert carried.phases[1].start == pytest.approx(1.0, abs=0.1)
-    assert carried.half_range_s[1] > 0.4
+    assert carried.range_s[1] > 0.8
 
 
 def test_an_unlike_performance_is_less_certain_than_the_annotated_ones():
     made, rng = references(12), np.random.default_rng(3)
     usual, _ = performance((1.0, 2.0, 3.0), seed=9)
     unlike = Signal(rng.normal(size=usual.rows.shape), usual.end)
-    assert 0 < made.limit < 0.2
-    assert max(made.carry(usual).half_range_s) < 2 * made.limit
-    assert max(made.carry(unlike).half_range_s) > made.limit
+    assert 0 < made.limit < 0.4
+    assert max(made.carry(usual).range_s) < 2 * made.limit
+    assert max(made.carry(unlike).range_s) > made.limit
+
+
+def test_the_range_holds_the_true_edge_in_eight_of_ten_cases():
+    """Half of it held .66 of them. Marks err by .05 s."""
+    inside = []
+    for seed in range(12):
+        rng, known = np.random.default_rng(seed), []
+        for number, edges in enumerate(rng.uniform(0.5, 2.0, (12, 3)).cumsum(axis=1)):
+            signal, marks = performance(tuple(edges), seed=number), edges + 0.05 * rng.normal(size=3)
+            if number < 6:
+                known.append((signal[0], [Phase(*one) for one in zip(NAMES, (0, *marks), marks, strict=False)]))
+                continue
+            carried = PhaseReferences.fit(NAMES, known).carry(signal[0])
+            inside += [abs(carried.phases[n].end - edges[n]) <= carried.range_s[n + 1] for n in (0, 1)]
+    assert 0.8 <= np.mean(inside) <= 0.97
 
 
 def test_references_whose_arrays_do_not_fit_and_other_channels_are_refused():

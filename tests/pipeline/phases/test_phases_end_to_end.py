@@ -77,8 +77,8 @@ def test_unmarked_performances_get_phases_and_parts_that_sum_to_the_score(
     for row, shown in zip(rows, scores_as_json(rows), strict=True):
         parts = [shown["constant"], *(phase["score"] for phase in shown["phases"]), shown["other_share"] or 0.0]
         assert sum(parts) == pytest.approx(shown["score"], abs=1e-9)
-        assert (shown["phase_half_range_s"] is None) == (row.carried is None)
-        assert len(shown["phase_half_range_s"] or range(4)) == 4
+        assert (shown["phase_range_s"] is None) == (row.carried is None)
+        assert len(shown["phase_range_s"] or range(4)) == 4
     json.dumps(scores_as_json(rows), allow_nan=False)
     cells = next(csv.DictReader(io.StringIO(csv_text(rows))))
     assert float(cells["phase run"]) == pytest.approx(sum(float(cells[f"step_{n}"]) for n in (1, 2, 3)))

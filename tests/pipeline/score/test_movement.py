@@ -84,6 +84,15 @@ def test_a_step_has_the_mean_of_its_frames():
     assert np.isnan(steps.people[0]["trunk"][2])
 
 
+@pytest.mark.parametrize("rate_hz", [1, 2, 3, 4, 5])
+def test_the_mean_turning_of_a_pendulum_is_right_or_left_out(rate_hz):
+    """A sine of 90 degrees turns by 360 degrees a swing. From 4 Hz on, the frames near its ends have no rate."""
+    angles = 90 * np.sin(2 * np.pi * rate_hz * np.arange(FRAMES) / 25)
+    moved = movement(pose_output(np.stack([standing(angle)[0] for angle in angles])))
+    (mean,) = steps_of(moved, np.array([(0.0, FRAMES / 25)])).people[0]["turning"]
+    assert np.isnan(mean) if rate_hz > 3 else mean == pytest.approx(360 * rate_hz, rel=0.05)
+
+
 def simulated(random):
     """Variables of one body in ten steps, each a random walk back to its own mean, four times the least difference."""
     made = {}
