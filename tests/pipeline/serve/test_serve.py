@@ -502,13 +502,16 @@ def test_a_killed_server_leaves_whole_submissions_and_no_lock(tmp_path):
             Submissions(tmp_path)
 
 
-def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path, monkeypatch):
     (tmp_path / "old").mkdir()
     (tmp_path / "old/history.sqlite").write_bytes(b"SQLite format 3")
     (tmp_path / "file").write_bytes(b"")
     for name, said in (("old", "of an earlier version"), ("file", "cannot be used")):
         with pytest.raises(CacheError, match=said):
             Submissions(tmp_path / name)
+    monkeypatch.setattr("fcntl.flock", Mock(side_effect=OSError(errno.ENOLCK, "No locks available")))
+    with pytest.raises(CacheError, match=r"cannot be used.*No locks available.*can be written and locked"):
+        Submissions(tmp_path / "new")
 
 
 def test_a_port_that_is_taken_is_refused(tmp_path, work):
