@@ -18,6 +18,7 @@ from pipeline.api.arguments import (
 )
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
+from pipeline.settings.provenance import recorded
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.label import LabelSummary
 
 
+@recorded
 def demo(
     *, out: Place = "demo", full: bool = False, overrides: Overrides = (), observer: Observer = SILENT
 ) -> DemoResult:
@@ -44,6 +46,7 @@ def demo(
         return run_demo(out, full=full, overrides=given_settings(overrides), observer=observer)
 
 
+@recorded
 def report(
     model: Place,
     inputs: Places = (),
@@ -80,6 +83,7 @@ def report(
     return page
 
 
+@recorded
 def compare(
     a: str,
     b: str,
@@ -108,6 +112,7 @@ def compare(
     return page
 
 
+@recorded
 def plot(
     model: Place,
     inputs: Places = (),

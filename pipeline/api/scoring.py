@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.api.arguments import LocalSettings, Place, Places, Settings, many_paths, one_path, settings_beside_model
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_file, check_folder, writing
+from pipeline.settings.provenance import recorded
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.score.score import Score
 
 
+@recorded
 def score(
     inputs: Places = (),
     *,
@@ -58,6 +60,7 @@ def score(
     return rows
 
 
+@recorded
 def serve(
     *,
     model: Place,

@@ -22,6 +22,7 @@ from pipeline.api.arguments import (
 )
 from pipeline.observer import SILENT, Observer
 from pipeline.settings.destinations import check_folder
+from pipeline.settings.provenance import recorded
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.settings.config import Config
 
 
+@recorded
 def train(
     root: Place | None = None,
     *,
@@ -82,6 +84,7 @@ def train(
     return done
 
 
+@recorded
 def evaluate(
     root: Place | None = None,
     *,
@@ -129,6 +132,7 @@ def evaluate(
     return _evaluated(settings, pack, Path(out), requested, observer)
 
 
+@recorded
 def leaderboard(
     root: Place | None = None,
     *,

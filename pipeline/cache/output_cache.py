@@ -16,7 +16,6 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache as memoised
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -51,13 +50,13 @@ from pipeline.cache.cache_key import KeyParts, NoContent
 from pipeline.cache.failure import TIPS, Failure
 from pipeline.cache.index import OBJECT_INPUT, OUTPUT_HEADER, Index, stamp
 from pipeline.observer import SILENT, Observer
-from pipeline.settings.environment import installed_version
+from pipeline.settings.environment import software
 from pipeline.settings.machine import Machine
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
-SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py")
-"""Packages whose versions are written into every file, for people; they are not part of the key."""
+Contents = Mapping[str, Mapping[str, str]]
+"""SHA-256 of each record's input files, by id and kind."""
 
 UNREADABLE = (FileNotFoundError, CacheError)
 """Errors of `Cache.read` for a missing or damaged output, which must be computed."""
@@ -478,13 +477,18 @@ def readable(hashes: Iterable[str]) -> frozenset[str]:
     return frozenset(content for content in hashes if not isinstance(content, NoContent))
 
 
+def recording_hashes(record: Record, hashes: Mapping[str, str]) -> frozenset[str]:
+    """Those of `input_hashes` that tell a performance from all others."""
+    return readable(hashes[kind] for kind in record.recordings())
+
+
+def content_hashes(records: Iterable[Record], cache: Cache) -> Contents | None:
+    """The `input_hashes` of records by id; None where no record has an input, as in a pack."""
+    contents = {record.id: input_hashes(record, cache) for record in records}
+    return contents if any(contents.values()) else None
+
+
 def unusable(output: str, error: BaseException) -> CacheError:
     """An error of `UNREADABLE` as one about the output."""
     why = error.what if isinstance(error, AimError) else "it was removed meanwhile"
     return CacheError(f"the output of {output} cannot be used ({why})", fix="Type the same command again")
-
-
-@memoised
-def software() -> dict[str, str]:
-    """Versions of the packages that compute, as installed."""
-    return {name: version for name in SOFTWARE if (version := installed_version(name))}

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from data.errors import significant
-from data.leaks import audit
 from data.splits import Fold
 from data.store.arrays import Floats
 from data.video import Record
 from pipeline.cache import Cache
 from pipeline.checks.accuracy import estimate_text
 from pipeline.evaluate import EvaluationResults, Protocol, cross_validate
-from pipeline.evaluate.evaluation_plan import performance_hashes
 from pipeline.score import TrainedModel
 from pipeline.score.score import Score
 from pipeline.systems import SimpleSystem, trivial_baselines
@@ -128,13 +126,14 @@ def held_out_results(
         Fold(str(number), tuple(name for name in model.train_ids if name not in test), test)
         for number, test in enumerate([*tests, tuple(row.id for row in scored)], start=1)
     ]
-    audited = audit(folds, features.records, performance_hashes(features, cache))
-    audited.require()
+    protocol = Protocol.audited(folds, features, cache, "kfold")
+    assert protocol.audit is not None
+    protocol.audit.require()
     ours = SimpleSystem(
         MODEL, lambda _: lambda test, repeat: np.array([predicted[name] for name in test.ids]), kind="ours"
     )
     baselines = [one for one in trivial_baselines(features) if one.name in BASELINES]
-    return cross_validate(features, Protocol(folds, "kfold", audit=audited), [ours, *baselines])
+    return cross_validate(features, protocol, [ours, *baselines])
 
 
 def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.errors import DataError
-from data.leaks import LeakAudit
+from data.leaks import LeakAudit, audit
 from data.splits import MIN_TRAIN, MORE, TIED, Fold, unsplit_groups
+from pipeline.cache import Cache, Contents, content_hashes, recording_hashes
 from pipeline.checks.paired_test import paired_test
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, Leads, ProtocolUsed
-from pipeline.evaluate.origin import origin
 from pipeline.evaluate.rank_intervals import Units
 from pipeline.evaluate.summaries import TaskRows, held_out_predictions, joined_scores, system_result
 from pipeline.folds import Row, Training, TrainingRunner, folds_of, last_epoch, predict_folds
 from pipeline.folds.fold import rows_by_task
+from pipeline.settings.provenance import origin
 from pipeline.systems import Predictions, System
-from pipeline.train.feature_set import FeatureSet, one_per_trial
+from pipeline.train.feature_set import FeatureSet, data_digest, one_per_trial
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,21 @@ class Protocol:
         name: of the protocol (`data.splits`).
         seed: of random inner folds, where those of the protocol cannot be the inner ones.
         audit: the leak audit of the folds.
+        contents: hashes of the performances' files; None for packed features.
     """
 
     folds: Sequence[Fold]
     name: str = ""
     seed: int = 0
     audit: LeakAudit | None = None
+    contents: Contents | None = None
+
+    @classmethod
+    def audited(cls, folds: Sequence[Fold], features: FeatureSet, cache: Cache, name: str, seed: int = 0) -> Protocol:
+        """Folds with their leak audit. Raises DataError where a fold names other performances than `features`."""
+        contents, records = content_hashes(features.records, cache), features.records
+        recordings = {one.id: recording_hashes(one, contents[one.id]) for one in records} if contents else None
+        return cls(folds, name, seed, audit(folds, records, recordings, unsplit_groups(name)), contents)
 
 
 def cross_validate(
@@ -57,7 +67,7 @@ def cross_validate(
     Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
     begins with its name), Cancelled after a stop.
     """
-    videos = len(features)
+    videos, data = len(features), data_digest(features, protocol.contents)
     features, given = distinct(features, protocol.folds)
     folds = folds_of(features, given, unsplit_groups(protocol.name) if protocol.name else TIED, protocol.seed)
     if not folds:
@@ -83,7 +93,7 @@ def cross_validate(
         for name, each in scores.items()
     }
     return EvaluationResults(
-        origin=origin(devices),
+        origin=origin(devices, data),
         protocol=ProtocolUsed(
             protocol.name, tuple(FoldSize(fold.name, len(fold.train), len(fold.test)) for fold in given)
         ),

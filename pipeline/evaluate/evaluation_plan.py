@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.leaks import audit
 from data.splits import Fold, make_folds, unsplit_groups
-from data.store import RemoteFile
 from pipeline.cache import Cache
 from pipeline.evaluate.cross_validation import Protocol
 from pipeline.evaluate.leaderboard import NETWORK_ROWS, all_systems, table_systems
@@ -56,11 +54,11 @@ def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
     Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
     under a protocol that forbids it.
     """
-    folds = protocol_folds(method, features)
-    audited = audit(folds, features.records, performance_hashes(features, cache), unsplit_groups(method.protocol))
-    if method.protocol in MUST_BE_CLEAN:
-        audited.require()
-    return Protocol(folds, method.protocol, method.split.seed, audited)
+    folds, seed = protocol_folds(method, features), method.split.seed
+    protocol = Protocol.audited(folds, features, cache, method.protocol, seed)
+    if protocol.audit and method.protocol in MUST_BE_CLEAN:
+        protocol.audit.require()
+    return protocol
 
 
 def protocol_systems(
@@ -120,17 +118,3 @@ def protocol_folds(method: Method, features: FeatureSet) -> list[Fold]:
     split = method.split
     options = {"kfold": {"k": split.folds, "seed": split.seed}, "holdout": {"seed": split.seed}}
     return make_folds(method.protocol, features.records, **options.get(method.protocol, {}))
-
-
-def performance_hashes(features: FeatureSet, cache: Cache) -> dict[str, set[str]] | None:
-    """Content hashes of each performance's recordings, which identify equal files under two names; None for a pack."""
-    if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
-        return None
-    return {
-        record.id: {
-            cache.fingerprint(place)
-            for kind, place in record.recordings().items()
-            if isinstance(place, RemoteFile) or record.files()[kind].exists()
-        }
-        for record in features.records
-    }

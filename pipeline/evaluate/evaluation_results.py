@@ -8,22 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from data.leaks import LeakAudit
 from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead
+from pipeline.settings.provenance import Origin, StrictFields
 from pipeline.systems.system import RowKind
 
 FEW = 5
 """With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
-
-
-class StrictFields:
-    """Base of what `results.json` holds: reading refuses unknown fields, and numbers that are not finite."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
 
 @dataclass(frozen=True)
@@ -203,17 +198,6 @@ class Published(StrictFields):
     range: float | None
     tasks: int
     results: tuple[PublishedResult, ...]
-
-
-@dataclass(frozen=True)
-class Origin(StrictFields):
-    """What made the results."""
-
-    command: str
-    date: str  # ISO 8601, UTC
-    commit: str  # of the program's checkout; empty where there is none
-    versions: Mapping[str, str]  # of the packages that compute
-    devices: tuple[str, ...]  # where trainings ran, "cpu" or "cuda", whose results differ
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from data.store import Array, StageOutput
 from data.store import hdf5 as store
 from data.video import Labels, Record
 from data.video.records import MAX_LABEL
-from pipeline.cache import read_stages, software, stages_as_json
+from pipeline.cache import read_stages, stages_as_json
+from pipeline.settings.environment import software
 from pipeline.train.feature_set import ARRAYS, FeatureSet
 
 PACK_VERSION = 2

@@ -24,11 +24,12 @@ from data.store import hdf5 as store
 from data.store.atomic_writes import atomic_path
 from data.store.files import safe_name
 from data.video import LABELS, Labels, Record
-from pipeline.cache import Cache, software
+from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
 from pipeline.observer import NotesAlone, Observer
 from pipeline.run import Planner, run
 from pipeline.settings.config import Config
+from pipeline.settings.environment import software
 from pipeline.settings.stages import stage_class
 
 Column = tuple[str, NDArray[Any]]

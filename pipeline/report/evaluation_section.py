@@ -40,15 +40,10 @@ def write_evaluation(done: Evaluation) -> None:
 
 def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
     """The page of an evaluation, with what made it."""
-    origin = results.origin
     return page.ReportData(
         title,
         subtitle=counted(results.performances, "performance"),
-        made=origin.date.replace("T", " ")[:16] + " UTC",
-        origin={"command": origin.command, "date": origin.date}
-        | ({"trained on": ", ".join(origin.devices)} if origin.devices else {})
-        | ({"commit": origin.commit} if origin.commit else {})
-        | dict(origin.versions),
+        origin=results.origin.facts(),
         config=json.dumps(results.method, indent=1, sort_keys=True) if results.method else "",
         evaluation=section_of_evaluation(results),
     )

@@ -224,7 +224,6 @@ class ReportData:
 
     title: str  # heading and window title
     subtitle: str = ""  # one line below it
-    made: str = ""  # time of writing, as text
     origin: Mapping[str, str] = field(default_factory=dict)  # of the page, by name: command, versions, machine
     config: str = ""  # the whole configuration as text
     videos: tuple[VideoSection, ...] = ()  # a section each

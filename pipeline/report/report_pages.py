@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from data.errors import PROGRAM, DataError, UsageError, counted, printable
 from data.store import is_remote
 from data.video import Record
-from pipeline.cache import software, stages_as_json
+from pipeline.cache import stages_as_json
 from pipeline.checks.flag_checks import TRAINED_ON
 from pipeline.evaluate import read_results
 from pipeline.observer import Observer
@@ -33,7 +32,7 @@ from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.stored_method import scoring_config
 from pipeline.settings.config import Config
-from pipeline.settings.provenance import command_line
+from pipeline.settings.provenance import origin
 
 RESULTS = "results.json"
 VIDEOS = "Name two video files"
@@ -221,12 +220,11 @@ def scores_page(
     )
     return replace(
         head,
-        made=f"{datetime.now():%Y-%m-%d %H:%M}",
         origin={
-            "command": command_line(),
+            **origin().facts(),
             "model": scorer.folder.resolve().name,
             "model SHA-256": scorer.model_sha256,
-            **software(),
+            "model made by": "; ".join(f"{name} {value}" for name, value in scorer.model.origin.facts().items()),
         },
         config=json.dumps(recorded | {"features": stages_as_json(of_one.model.stages)}, indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),

@@ -12,12 +12,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from data.store.arrays import Floats
@@ -30,6 +30,7 @@ from pipeline.checks.prediction_intervals import LEVELS, cross_interval, group_w
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
 from pipeline.folds.combination import Combination
 from pipeline.score.movement import BetterRanges
+from pipeline.settings.provenance import StrictFields
 from pipeline.train import SCORES, TrainedNetworks
 from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet
@@ -43,17 +44,14 @@ UNITS = {"subject": "user", "supertrial": "supertrial"}
 
 
 @dataclass(frozen=True)
-class TrainingFacts:
+class TrainingFacts(StrictFields):
     """What the training performances were, with which new ones are compared."""
 
     unsplit: tuple[str, ...]  # of groups that the folds keep together
-    software: Mapping[str, str]  # versions of the packages that compute
     quality: Ranges = field(default_factory=dict)
     movement: Mapping[str, BetterRanges] = field(default_factory=dict)  # by task
     raters: RaterAgreement | None = None
     days: tuple[str, str] | None = None  # the first and the last of the labels
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

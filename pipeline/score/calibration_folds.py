@@ -18,7 +18,6 @@ from data.errors import DataError
 from data.splits import TIED, bundle_numbers, kfold
 from data.store.arrays import Floats, Rows
 from models.aim_config import AimConfig
-from pipeline.cache import software
 from pipeline.checks.novelty import Novelty
 from pipeline.folds import Fold
 from pipeline.folds.combination import NETWORK, NETWORK_ALONE, Combination, InnerPredictions
@@ -92,7 +91,7 @@ def calibrate(
         steps=shown.step_scores * combination.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, [(one.train, one.test) for one in inner], group),
-        facts=TrainingFacts(tuple(unsplit), software()),
+        facts=TrainingFacts(tuple(unsplit)),
         attention=shown.attention[..., 1],
         head_truth=labels[:, 1:],
         head_predicted=heads,

@@ -29,8 +29,8 @@ LIMITS = (
 )
 
 
-def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, model_sha256: str = "") -> str:
-    """The card as Markdown, with the metadata of a hub at its top; the same model gives the same text.
+def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, model_sha256: str) -> str:
+    """The card as Markdown, with the metadata of a hub at its top.
 
     Args:
         features: contain the training performances.
@@ -40,7 +40,8 @@ def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, 
     hashes = f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
     parts = [
         ("Data", _data(model, features, kind)),
-        ("Model and training", (*_training(model), *([hashes] if model_sha256 else []))),
+        ("Model and training", (*_training(model), hashes)),
+        ("Origin", [f"{name}: {card_text(value)}" for name, value in model.origin.facts().items()]),
         ("Results on held-out folds of the training part", _results(model)),
         ("Limits", LIMITS),
     ]
@@ -104,7 +105,7 @@ def _training(model: TrainedModel) -> Iterable[str]:
         f"inputs per time step: {sizes.primary} channels of the primary agent, {sizes.secondary} of each of "
         f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} trial-level descriptors"
     )
-    made = f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}, on {card_text(model.device)}"
+    made = f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}"
     yield f"{made}; every setting is in `model.json`"
     if model.times_difficulty:
         yield "the score is the mean times the announced difficulty; without one the result is the execution alone"

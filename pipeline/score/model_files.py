@@ -19,7 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from data.errors import PROGRAM, DataError, printable
-from data.store import open_regular, parse_json, read_regular, sha256_file, write_text
+from data.store import open_regular, parse_json, read_json, read_regular, sha256_file, write_text
 
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")
@@ -114,9 +114,9 @@ def read_hashes(text: bytes) -> dict[str, str]:
 
 
 def model_sha256(folder: Path) -> str:
-    """SHA-256 of a saved model, from the content of its two files; a copy elsewhere has the same."""
-    contents = "".join(f"{name} {sha256_file(folder / name)}\n" for name in MODEL_FILES)
-    return hashlib.sha256(contents.encode()).hexdigest()
+    """SHA-256 of a saved model without its origin; a copy elsewhere has the same."""
+    described = {name: value for name, value in read_json(folder / DESCRIPTION).items() if name != "origin"}
+    return hashlib.sha256(json.dumps([described, sha256_file(folder / WEIGHTS)]).encode()).hexdigest()
 
 
 def no_model_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:

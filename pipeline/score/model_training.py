@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from data.splits import unsplit_groups
 from data.store import write_text
 from data.store.arrays import Quality
 from data.video import Record
-from pipeline.cache import Cache, readable
+from pipeline.cache import Cache, content_hashes
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag_checks import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
@@ -88,6 +88,7 @@ def train_model(
             systems=systems,
             new_people=new_people,
             times_difficulty=config.method.times_difficulty,
+            contents=None if cache is None else content_hashes(features.records, cache),
             control=run_by,
         )
     learnt = set(model.train_ids)
@@ -117,7 +118,6 @@ def train_model(
         model = replace(
             model,
             not_calibrated=why_not,
-            contents=content_hashes([plan for plan, _ in plans]) if plans else None,
             phases=None if cache is None else phases_of_model([plan.record for plan, _ in plans], config, cache),
         )
         model.save(folder, config)
@@ -143,12 +143,6 @@ def _facts(
         raters=rater_agreement(records, config.dataset.kind) if compared else None,
         days=(days[0], days[-1]) if days else None,
     )
-
-
-def content_hashes(plans: Iterable[Plan]) -> frozenset[str]:
-    """SHA-256 of the input files of performances."""
-    parts = [planned.parts for plan in plans for planned in plan.stages]
-    return readable(content for part in parts for content in part.inputs.values())
 
 
 def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache) -> list[TrainingVideo]:

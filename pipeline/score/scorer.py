@@ -22,7 +22,7 @@ from data.store import StageOutput, is_remote
 from data.store.arrays import Floats, Quality
 from data.video import Record
 from extractors.timesteps import TimestepsConfig
-from pipeline.cache import input_hashes, open_cache, readable, software
+from pipeline.cache import input_hashes, open_cache, recording_hashes
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag_checks import Facts, find_flags
@@ -37,6 +37,7 @@ from pipeline.score.setting_differences import stage_differences, without_videos
 from pipeline.score.stored_method import scoring_config, unused_settings
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
+from pipeline.settings.environment import software
 from pipeline.settings.stages import fetch_weights, needed_inputs
 from pipeline.train.feature_set import FeatureSet, feature_set
 
@@ -205,9 +206,8 @@ class Scorer:
     ) -> Facts:
         """The facts about one performance from which its flags follow."""
         trained_on = None
-        if self.model.contents is not None and (recordings := record.recordings()):
-            hashes = input_hashes(record, self.cache)
-            trained_on = bool(self.model.contents & readable(hashes[kind] for kind in recordings))
+        if self.model.contents is not None and record.recordings():
+            trained_on = bool(self.model.contents & recording_hashes(record, input_hashes(record, self.cache)))
         steps = self.planner.stages["timesteps"]
         roles = steps.roles() if isinstance(steps, TimestepsConfig) else ()
         facts = Facts(
@@ -224,7 +224,7 @@ class Scorer:
             levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
             training=calibration.facts.quality,
             lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
-            software=_other_software(calibration.facts.software),
+            software=_other_software(self.model.origin.versions),
             independent=calibration.groups,
             accuracy=calibration.accuracy,
         )

@@ -1,8 +1,9 @@
 """A trained model: fits networks, predicts, and is stored in a model folder that works on any machine.
 
-MODEL/model.json           versions, device, network, sizes, recipe, stages of the features, channel names, training
-                         ids, `calibration` (`pipeline.score.calibration.calibration_description`) or null, why not,
-                         `contents`, SHA-256 of the input files that training read; null for packed features
+MODEL/model.json           origin (`pipeline.settings.provenance`), network, sizes, recipe, stages of the features,
+                         channel names, training ids,
+                         `calibration` (`pipeline.score.calibration.calibration_description`) or null, why not,
+                         `contents`, SHA-256 of the recordings that training read; null for packed features
 MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `difficulty` (k,), `losses`,
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -34,7 +36,7 @@ from data.store import atomic_path, read_json, write_text
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.aim_config import AimConfig, AimSizes
-from pipeline.cache import StageDescription, read_stages, stages_as_json
+from pipeline.cache import Contents, StageDescription, read_stages, recording_hashes, stages_as_json
 from pipeline.folds.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.phases.alignment import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
@@ -51,6 +53,7 @@ from pipeline.score.model_files import (
 from pipeline.score.setting_differences import stage_differences
 from pipeline.score.stored_method import save_settings
 from pipeline.settings.config import Config
+from pipeline.settings.provenance import Origin, origin
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import (
@@ -65,7 +68,7 @@ from pipeline.train import (
     without_difficulty,
 )
 from pipeline.train.checkpoint import with_prefix
-from pipeline.train.feature_set import FeatureSet
+from pipeline.train.feature_set import FeatureSet, data_digest
 from pipeline.train.fit import one_thread
 from pipeline.train.trained_networks import read_networks
 
@@ -117,9 +120,8 @@ class TrainedModel:
         losses: (epochs kept, networks) training loss after each of `loss_epochs`.
         calibration: gives scores their intervals; None where there is none.
         not_calibrated: why there is no calibration.
-        contents: hashes of the input files of training; None where unknown, as for packed features.
+        contents: hashes of the recordings of training; None where unknown, as for packed features.
         phases: annotated performances from which others get their phases; None where it does not cut time at phases.
-        device: where it was trained, "cpu" or "cuda", whose results differ.
     """
 
     networks: TrainedNetworks[AimConfig]
@@ -131,12 +133,12 @@ class TrainedModel:
     difficulty: Floats
     losses: Floats
     loss_epochs: tuple[int, ...]
+    origin: Origin
     combination: Combination = NETWORK_ALONE
     calibration: Calibration | None = None
     not_calibrated: str = "this model was not calibrated"
     contents: frozenset[str] | None = None
     phases: PhaseReferences | None = None
-    device: str = "cpu"
     times_difficulty: bool = False
 
     @classmethod
@@ -150,6 +152,7 @@ class TrainedModel:
         systems: Sequence[RegressionSystem] = (),
         new_people: bool = False,
         times_difficulty: bool = False,
+        contents: Contents | None = None,
         control: TrainingControl | None = None,
     ) -> TrainedModel:
         """Train `recipe.networks` networks on the labelled performances of `features`, without calibration.
@@ -159,6 +162,7 @@ class TrainedModel:
             systems: regressions that the score is averaged with, without inner validation all alike.
             new_people: whether they are for new people, where the score is theirs alone.
             times_difficulty: learn score / difficulty.
+            contents: hashes of the input files; None for packed features.
 
         Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
         not fit the features, Cancelled after `control.stop`.
@@ -174,6 +178,7 @@ class TrainedModel:
         with one_thread():
             regressions = [system.fitted(learning.take(chosen)) for system in systems]
         names = (NETWORK, *(system.name for system in systems))
+        device = (control or TrainingControl()).torch_device().type
         return cls(
             networks=networks,
             recipe=recipe,
@@ -184,8 +189,11 @@ class TrainedModel:
             difficulty=factors(part) if times_difficulty else np.ones(len(part)),
             losses=fitted.losses,
             loss_epochs=loss_epochs(recipe.epochs),
+            origin=origin([device], data_digest(part, contents)),
             combination=Combination.of_all(names, regressions, new_people=new_people),
-            device=(control or TrainingControl()).torch_device().type,
+            contents=None
+            if contents is None
+            else frozenset().union(*(recording_hashes(record, contents[record.id]) for record in part.records)),
             times_difficulty=times_difficulty,
         )
 
@@ -302,10 +310,9 @@ class TrainedModel:
         calibration = self.calibration
         return {
             "format": FORMAT,
-            "versions": {"torch": torch.__version__, "numpy": np.__version__},
+            "origin": asdict(self.origin),
             "model": asdict(self.networks.model),
             "sizes": asdict(self.networks.sizes),
-            "device": self.device,
             "times_difficulty": self.times_difficulty,
             "train": self.recipe.model_dump(mode="json"),
             "settings": stages_as_json(self.stages),
@@ -354,11 +361,11 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         difficulty=tensors["difficulty"].numpy(),
         losses=tensors["losses"].numpy(),
         loss_epochs=tuple(description["loss_epochs"]),
+        origin=TypeAdapter(Origin).validate_python(description["origin"]),
         combination=Combination.from_arrays(description["combination"], fitted),
         not_calibrated=str(description["not_calibrated"]),
         contents=None if contents is None else frozenset(map(str, contents)),
         phases=None if names is None else PhaseReferences(tuple(map(str, names)), **marked),
-        device=str(description["device"]),
         times_difficulty=bool(description["times_difficulty"]),
     )
     if model.train_labels.ndim != 2 or model.train_labels.shape[1] != 3:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
+
+SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "scikit-learn", "h5py")
+"""Packages whose versions are written into every file, for people; they are not part of the key."""
 
 
 def installed_version(name: str) -> str | None:
@@ -14,3 +18,9 @@ def installed_version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+@cache
+def software() -> dict[str, str]:
+    """Versions of the packages that compute, as installed."""
+    return {name: version for name in SOFTWARE if (version := installed_version(name))}

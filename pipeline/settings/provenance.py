@@ -1,23 +1,75 @@
-"""Where results came from, in words that may be shared: the command, the commit, and texts without folders."""
+"""Where results and models came from, in words that may be shared: texts name no folder of this machine."""
 
 from __future__ import annotations
 
+import platform
 import re
-import shutil
 import subprocess
 import sys
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from data.errors import quoted
 from data.store import expanded
+from pipeline import COMMANDS, __version__
+from pipeline.settings.environment import CHECKOUT, software
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _FOLDERS = re.compile(
     r"(?<![\w./\\-])"
     r"(?:[A-Za-z]:[\\/](?:[^\\/:*?\"<>|\r\n]+[\\/])*|(?:file:/*)?/(?:[^/\s'\"<>:,;]+/)+)"
 )
 """The folders of an absolute path, up to its last separator: of POSIX, of Windows, of a file's address."""
+
+_CALL = ContextVar("_CALL", default="")
+"""The call of `pipeline.api` that runs, the outermost one, as text."""
+
+BUILT = Path(__file__).with_name("commit.txt")
+"""The commit that a wheel was built from, which setup.py writes into it."""
+
+
+class StrictFields:
+    """Base of stored dataclasses: reading refuses unknown fields, and numbers that are not finite."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True)
+class Origin(StrictFields):
+    """What made results, a model or a page. Nothing that is hashed or compared contains it."""
+
+    command: str  # or the call from Python
+    date: str  # ISO 8601, UTC
+    commit: str  # of the program; empty where its checkout and its wheel do not say
+    versions: Mapping[str, str]  # of this program ("aqa"), Python and the packages that compute
+    devices: tuple[str, ...]  # where trainings ran, "cpu" or "cuda", whose results differ
+    data: str  # SHA-256 of the performances (`pipeline.train.feature_set.data_digest`); empty for a page of scores
+
+    def facts(self) -> dict[str, str]:
+        """What is known, by the name that pages and cards show."""
+        named = {
+            "command": self.command,
+            "date": self.date,
+            "commit": self.commit or "not recorded",
+            "trained on": ", ".join(self.devices),
+            "data SHA-256": self.data,
+            **self.versions,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+def origin(devices: Iterable[str] = (), data: str = "") -> Origin:
+    """The origin of what this process makes now; arguments as the fields."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    versions = {"aqa": __version__, "python": platform.python_version(), **software()}
+    return Origin(command_line(), now, commit(), versions, tuple(sorted(devices)), data)
 
 
 def without_folders(text: str) -> str:
@@ -30,17 +82,44 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
-def without_folders_in(value: Any) -> Any:
-    """`value` with `without_folders` applied to every text in nested mappings and lists."""
-    if isinstance(value, str):
-        return without_folders(value)
-    if isinstance(value, dict):
-        return {key: without_folders_in(item) for key, item in value.items()}
-    return [without_folders_in(item) for item in value] if isinstance(value, (list, tuple)) else value
+def without_folders_in(value: Any, cut: Callable[[str], str] = without_folders) -> Any:
+    """`value` with `cut` applied to every text and path in nested mappings and lists; objects are their type's name."""
+    if isinstance(value, (str, Path)):
+        return cut(str(value))
+    if isinstance(value, Mapping):
+        return {key: without_folders_in(item, cut) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_folders_in(item, cut) for item in value]
+    return value if value is None or isinstance(value, (int, float)) else type(value).__name__
+
+
+def recorded(call: Callable[P, T]) -> Callable[P, T]:
+    """The same call; `command_line` names it while it runs, where no command started the process."""
+
+    @wraps(call)
+    def run(*args: P.args, **given: P.kwargs) -> T:
+        words = [*map(_shown, args)]
+        words += [f"{name}={_shown(value)}" for name, value in given.items() if name != "observer"]
+        token = _CALL.set(_CALL.get() or f"{call.__name__}({', '.join(words)})")
+        try:
+            return call(*args, **given)
+        finally:
+            _CALL.reset(token)
+
+    return run
+
+
+def _shown(value: object) -> str:
+    return repr(without_folders_in(value, _last_name))
 
 
 def command_line() -> str:
-    """The command that started this process, quoted for a shell. Of what is on this machine the last name is left."""
+    """The command that started this process, quoted for a shell, else the call from Python that runs.
+
+    Of what is on this machine the last name is left.
+    """
+    if Path(sys.argv[0]).name not in COMMANDS and (call := _CALL.get()):
+        return call
     words = [(word, _last_name(word)) for word in sys.argv]
     return quoted(*(Path(cut) if cut[:1] == "-" != word[:1] else cut for word, cut in words))
 
@@ -48,23 +127,18 @@ def command_line() -> str:
 def _last_name(word: str) -> str:
     """A word of a command without folders: those of relative paths too, in which people have names."""
     *option, value = word.rpartition("=")
-    place = Path(value)
-    return "".join((*option, place.name)) if len(place.parts) > 1 and place.exists() else without_folders(word)
+    parts = Path(value).parts
+    return "".join((*option, parts[-1])) if len(parts) > 1 and Path(parts[0]).exists() else without_folders(word)
 
 
 @cache
 def commit() -> str:
-    """The commit of the program's checkout, with "+ changes" where files differ; empty outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists() or (git := shutil.which("git")) is None:
-        return ""
-
-    def asked(*words: str) -> str:
-        done = subprocess.run([git, "-C", str(root), *words], capture_output=True, text=True, timeout=20)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
+    """The commit of the program's checkout, with "+ changes" where files differ, or of its wheel; empty elsewhere."""
+    if not (CHECKOUT / ".git").exists():
+        return BUILT.read_text() if BUILT.exists() else ""
+    words = ("describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes")
     try:
-        head = asked("rev-parse", "--short=12", "HEAD")
-        return f"{head} + changes" if head and asked("status", "--porcelain", "--untracked-files=no") else head
+        done = subprocess.run(["git", "-C", CHECKOUT, *words], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return ""
+    return done.stdout.strip()

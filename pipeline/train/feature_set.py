@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from data.errors import DataError
 from data.store import StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
-from pipeline.cache import StageDescription
+from pipeline.cache import Contents, StageDescription
+from pipeline.train.checkpoint import digest_of
 
 ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
 """Arrays of the `timesteps` stage that a feature set gathers."""
@@ -97,6 +98,19 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     np.add.at(scene, became, features.scene)
     mean = np.asarray(scene / counts[:, None, None], dtype=np.float32)
     return replace(features.take(firsts), scene=mean), became
+
+
+def data_digest(features: FeatureSet, contents: Contents | None) -> str:
+    """SHA-256 over id, hashes of the files and labels of all performances, in any order.
+
+    Where the files are unknown (None), the features count in place of their hashes.
+    """
+    digests = []
+    for row, record in enumerate(features.records):
+        arrays = [getattr(features, name)[row] for name in ARRAYS] if contents is None else []
+        labels, files = record.labels and asdict(record.labels), contents and contents[record.id]
+        digests.append(digest_of([record.id, files, labels], arrays))
+    return digest_of(sorted(digests), [])
 
 
 def feature_set(

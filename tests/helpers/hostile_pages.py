@@ -58,4 +58,4 @@ def hostile_report(name):
         leaks=((name, False, name),),
         methods_text=name,
     )
-    return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)
+    return ReportData(name, name, {name: name, "date": name}, name, (video,), batch, evaluation)

@@ -9,14 +9,14 @@ from pipeline.evaluate.evaluation_results import (
     FoldSize,
     HeldOutPrediction,
     MetricValues,
-    Origin,
     ProtocolUsed,
     SystemResult,
     TaskResult,
 )
+from pipeline.settings.provenance import Origin
 
 CLEAN = LeakAudit(("trial",), (), {}, True, ())
-ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"}, ("cpu",))
+ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1", "numpy": "2"}, ("cpu",), "d" * 64)
 
 
 def system(rho, *, kind="other", per_fold=0.5, mae=1.0):

@@ -222,8 +222,8 @@ def report(folder, count=4):
     return d.ReportData(
         title="Synchronised diving, final",
         subtitle="29 videos scored by aim-tasd2-demo, an ensemble of 10",
-        made="Made by aim-pipeline 0.1.0 on 2026-11-25 00:40 UTC",
         origin={
+            "date": "2026-11-25T00:40:12+00:00",
             "Command": "run_pipeline.py score dives/ --model runs/demo",
             "Versions": "torch 2.13.0, openvino 2026.4.1",
             "Machine": "2 cores, 24 GiB",

@@ -27,8 +27,7 @@ from data.video.records import Record
 from data.video.video_search import find_videos
 from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
-from pipeline.cache.output_cache import Cache, open_cache
-from pipeline.evaluate.evaluation_plan import performance_hashes
+from pipeline.cache.output_cache import Cache, content_hashes, open_cache
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.run.inputs import dataset_records
@@ -207,8 +206,8 @@ def test_training_and_scoring_from_a_store(bucket, make_video):
     records = dataset_records(config).records
     assert extract(records, config).ok
     features = gather_features(records, config, open_cache(config.machine), Observer())
-    contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
-    assert performance_hashes(features, open_cache(config.machine)) == contents, "for the leak audit"
+    contents = {f"{n}.mp4": {"video": fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
+    assert content_hashes(features.records, open_cache(config.machine)) == contents, "for the leak audit"
     run = bucket.home / "run"
     recipe = TrainConfig(networks=1, epochs=3, switch_epochs=(1, 2, 3))
     TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)

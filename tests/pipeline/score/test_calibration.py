@@ -138,7 +138,7 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(calibr
 
 def test_the_name_of_a_data_set_is_escaped_in_the_card(world):
     bare = replace(world.planted_bundle, calibration=None, not_calibrated="too few")
-    card = model_card(bare, world.planted, "made`*_", "folder")
+    card = model_card(bare, world.planted, "made`*_", "folder", "0" * 64)
     assert "# Model card: made\\`\\*\\_" in card
     assert "none: too few" in card
 

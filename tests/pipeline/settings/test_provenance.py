@@ -67,3 +67,5 @@ def test_the_command_can_be_typed_again(monkeypatch, tmp_path):
     (tmp_path / "patients/Meier/videos").mkdir(parents=True)
     monkeypatch.setattr("sys.argv", ["aqa", "evaluate", "patients/Meier/videos", "--out=patients/Meier/videos"])
     assert command_line() == "aqa evaluate videos --out=videos"
+    monkeypatch.setattr("sys.argv", ["aqa", "report", "patients/Meier/run", "--out", "patients/Meier/new/page.html"])
+    assert command_line() == "aqa report run --out page.html", "not even those of files that are yet to be made"
