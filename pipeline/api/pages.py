@@ -112,7 +112,6 @@ def compare(
     return page
 
 
-@recorded
 def plot(
     model: Place,
     inputs: Places = (),

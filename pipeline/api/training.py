@@ -60,24 +60,17 @@ def train(
     from pipeline.score import train_model
 
     check_folder(Path(out))
-    from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, learning_curve, no_curve, write_curve
-    from pipeline.folds.training_runner import TrainingRunner
+    from pipeline.evaluate.learning_curve import CURVE_FILE, curve_lines, noted_curve, write_curve
 
     settings = config_of(**on_data_set(given, root, pack), folds=folds)
     note_settings(given, settings, observer)
     with open_cache(settings.machine, observer) as opened:
         feature_set, settings = training_features(settings, opened, one_path(pack), observer)
         outputs = opened if pack is None else None
-        if curve and (why := no_curve(feature_set, settings.method)):
-            observer.note(f"note: {why}")
-            curve = False
         done = train_model(feature_set, settings, Path(out), outputs, strict=strict, observer=observer)
     (Path(out) / CURVE_FILE).unlink(missing_ok=True)  # of an earlier model
-    if curve:
-        unfinished = Path(out) / "checkpoints" / "curve"
-        with observer.progress("trainings of the learning curve") as progress:
-            runner = TrainingRunner(settings.machine.work, progress, observer.stop_event().is_set, unfinished)
-            made = learning_curve(feature_set, settings.method, runner=runner)
+    unfinished = Path(out) / "checkpoints" / "curve"
+    if curve and (made := noted_curve(feature_set, settings.method, settings.machine.work, unfinished, observer)):
         write_curve(made, Path(out) / CURVE_FILE)
         shutil.rmtree(unfinished, ignore_errors=True)
         observer.notes(curve_lines(made))

@@ -19,6 +19,9 @@ from pipeline.settings.provenance import origin
 from pipeline.systems import Predictions, System
 from pipeline.train.feature_set import FeatureSet, data_digest, one_per_trial
 
+MUST_BE_CLEAN = ("louo", "loso", "4fold")
+"""Protocols for claims about new people or trials: they refuse a leaking split."""
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -40,10 +43,13 @@ class Protocol:
 
     @classmethod
     def audited(cls, folds: Sequence[Fold], features: FeatureSet, cache: Cache, name: str, seed: int = 0) -> Protocol:
-        """Folds with their leak audit. Raises DataError where a fold names other performances than `features`."""
+        """Folds with their leak audit. Raises DataError for a leaking split under a protocol that forbids it."""
         contents, records = content_hashes(features.records, cache), features.records
         recordings = {one.id: recording_hashes(one, contents[one.id]) for one in records} if contents else None
-        return cls(folds, name, seed, audit(folds, records, recordings, unsplit_groups(name)), contents)
+        audited = audit(folds, records, recordings, unsplit_groups(name))
+        if name in MUST_BE_CLEAN:
+            audited.require()
+        return cls(folds, name, seed, audited, contents)
 
 
 def cross_validate(

@@ -11,7 +11,7 @@ from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import NETWORK_ROWS, OURS, PUBLISHED
-from pipeline.evaluate.paper_differences import FeatureOrigins, paper_differences
+from pipeline.evaluate.paper_differences import FeatureOrigins, left_open, paper_differences
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.separation import separation_line
 from pipeline.folds import COMBINED
@@ -59,9 +59,9 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
     )
     if method.without_agents:
         yield Note("caution", "these features lack an agent, so AIM and other systems that need both are left out")
-    if differing := paper_differences(method, origins):
-        settings = counted(len(differing), "setting")
-        yield Note("caution", f"{network} differs from the paper's method in {settings}: see Methods in the report")
+    differing = counted(len(paper_differences(method, kind, origins)), "setting")
+    yield Note("caution", f"{network} differs from the paper's method in {differing}; Methods in the report names them"
+               ", and what the paper leaves open")  # fmt: skip
     if 0 < results.users < MANY_USERS:
         few = f"with {results.users} users, fewer than {MANY_USERS}, AIM alone is not for new people"
         instead = "" if method.combined else ": add --set combined=true"
@@ -130,12 +130,12 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
             f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
-            *_system_sentences(results, method, origins),
+            *_system_sentences(results, method, kind, origins),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
             *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
             *([f"Networks trained on {trained_on}."] if trained_on else []),
-            f"Software: {versions}{f'; commit {origin.commit}' if origin.commit else ''}; {origin.date[:10]}.",
+            f"Software: {versions}; commit {origin.commit}; {origin.date[:10]}.",
             "AIM: Gao et al., An Asymmetric Modeling for Action Assessment, ECCV 2020.",
         ]
     )
@@ -154,10 +154,10 @@ def _members(results: EvaluationResults) -> str:
     return f"the mean of {'; '.join(shown)}" if len(shown) > 1 else shown[0]
 
 
-def _system_sentences(results: EvaluationResults, method: Method, origins: FeatureOrigins) -> list[str]:
+def _system_sentences(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> list[str]:
     if not (network := _network(results, method)):
         return [f"The system is {results.against}."]
-    recipe, differing = method.train, paper_differences(method, origins)
+    recipe, differing = method.train, paper_differences(method, kind, origins)
     combined = []
     if results.against == COMBINED:
         tested = any(choice.tests for choice in results.systems[COMBINED].chosen)
@@ -173,4 +173,5 @@ def _system_sentences(results: EvaluationResults, method: Method, origins: Featu
             else []
         ),
         *([f"Settings that differ from the paper's, in brackets: {', '.join(differing)}."] if differing else []),
+        f"The paper leaves open: {'; '.join(left_open(results, method))}.",
     ]

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.splits import Fold, make_folds, unsplit_groups
-from pipeline.cache import Cache
-from pipeline.evaluate.cross_validation import Protocol
 from pipeline.evaluate.leaderboard import NETWORK_ROWS, all_systems, table_systems
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.folds import (
@@ -22,9 +20,6 @@ from pipeline.settings.method import Method
 from pipeline.systems import AimSystem, NetworkSystem, published_systems, trivial_baselines
 from pipeline.systems.regressors import for_new_people, regressions_of, unseen_systems
 from pipeline.train.feature_set import FeatureSet
-
-MUST_BE_CLEAN = ("louo", "loso", "4fold")
-"""Protocols for claims about new people or trials: they refuse a leaking split."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +41,6 @@ class RequestedRows:
     quick: bool = False
     curve: bool = False
     more: Sequence[Row] = ()
-
-
-def protocol_of(features: FeatureSet, method: Method, cache: Cache) -> Protocol:
-    """The folds of the method's protocol over these performances, audited for leaks.
-
-    Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
-    under a protocol that forbids it.
-    """
-    folds, seed = protocol_folds(method, features), method.split.seed
-    protocol = Protocol.audited(folds, features, cache, method.protocol, seed)
-    if protocol.audit and method.protocol in MUST_BE_CLEAN:
-        protocol.audit.require()
-    return protocol
 
 
 def protocol_systems(

@@ -11,12 +11,12 @@ from data.errors import UsageError
 from pipeline.cache import Cache
 from pipeline.cache.cache_key import stages_as_json
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
-from pipeline.evaluate.cross_validation import cross_validate
+from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_notes import evaluation_notes, methods_paragraph
-from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_of, protocol_systems
+from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_folds, protocol_systems
 from pipeline.evaluate.evaluation_results import CurvePoint, EvaluationResults, Note
 from pipeline.evaluate.leaderboard import chosen_systems
-from pipeline.evaluate.learning_curve import learning_curve, no_curve
+from pipeline.evaluate.learning_curve import noted_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.published_results import published_results
 from pipeline.folds.training_runner import TrainingRunner
@@ -63,7 +63,7 @@ def evaluate_features(
         folder: has the checkpoints.
         requested: the rows; default: AIM.
 
-    Raises as `pipeline.evaluate.evaluation_plan.protocol_of`, and Cancelled after a stop.
+    Raises as `protocol_folds` and `Protocol.audited`, and Cancelled after a stop.
     """
     requested, work = requested or RequestedRows(), config.machine.work
     if requested.quick:
@@ -72,15 +72,16 @@ def evaluate_features(
         config = replace(config, method=config.method.model_copy(update={"times_difficulty": False}))
     method, kind = config.method, config.dataset.kind
     check_difficulties(features, method, observer)
-    protocol = protocol_of(features, method, cache)
+    folds = protocol_folds(method, features)
+    protocol = Protocol.audited(folds, features, cache, method.protocol, method.split.seed)
     shorter = config.dataset.shorter_is_better
     chosen = [*requested.more, *protocol_systems(method, features, requested, shorter=shorter)]
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
     of_kind = {row.kind: row.name for row in reversed(chosen)}  # the first of each
     against = of_kind.get("ours") or of_kind.get("other") or chosen[0].name
-    kept, stop = folder / "checkpoints", observer.stop_event().is_set
+    kept = folder / "checkpoints"
     with observer.progress("trainings") as progress:
-        runner = TrainingRunner(work, progress, stop, kept)
+        runner = TrainingRunner(work, progress, observer.stop_event().is_set, kept)
         results = cross_validate(features, protocol, chosen, against=against, runner=runner)
     table, ceiling, curve = requested.systems if requested.systems in TABLES else "", "", tuple[CurvePoint, ...]()
     learns = results.systems[results.against].kind != "baseline" and not method.times_difficulty
@@ -91,11 +92,7 @@ def evaluate_features(
         learnt = [
             row for row, record in enumerate(features.records) if method.protocol != "fixed" or record.split != "test"
         ]
-        if why := no_curve(learning := features.take(learnt), method):
-            observer.note(f"note: {why}")
-        else:
-            with observer.progress("trainings of the learning curve") as progress:
-                curve = learning_curve(learning, method, runner=TrainingRunner(work, progress, stop, kept))
+        curve = noted_curve(features.take(learnt), method, work, kept, observer)
     results = replace(
         results,
         kind="evaluation" if requested.systems == "aim" else "leaderboard",

@@ -25,6 +25,8 @@ from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_systems
 from pipeline.evaluate.evaluation_results import CurvePoint
 from pipeline.folds import Fold, Row, TrainingRunner, predict_folds
+from pipeline.observer import Observer
+from pipeline.settings.machine import WorkConfig
 from pipeline.settings.method import Method
 from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
@@ -57,6 +59,18 @@ def no_curve(features: FeatureSet, method: Method) -> str:
     if independent < LEAST:
         return f"no learning curve: {counted(independent, 'independent performance')}, and it needs {LEAST}"
     return ""
+
+
+def noted_curve(
+    features: FeatureSet, method: Method, where: WorkConfig, checkpoints: Path, observer: Observer
+) -> tuple[CurvePoint, ...]:
+    """The learning curve; without points, and with a note that says why, where there is none."""
+    if why := no_curve(features, method):
+        observer.note(f"note: {why}")
+        return ()
+    with observer.progress("trainings of the learning curve") as progress:
+        runner = TrainingRunner(where, progress, observer.stop_event().is_set, checkpoints)
+        return learning_curve(features, method, runner=runner)
 
 
 def learning_curve(

@@ -1,14 +1,18 @@
-"""What differs from the paper's method, setting by setting: the method beside that of the preset `jigsaws-paper`."""
+"""What differs from the paper's method, setting by setting, and what the paper leaves open.
+
+A method is compared with the preset of the paper's experiment on its data set, such as `aqa7-paper`, other data sets
+with `jigsaws-paper`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from data.weights.registry import REGISTRY
-from pipeline.cache.cache_key import StageDescription
+from pipeline.cache.cache_key import StageDescription, differences
+from pipeline.evaluate.evaluation_results import EvaluationResults
 from pipeline.settings.config import load_config
 from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import PRESETS
@@ -16,59 +20,65 @@ from pipeline.settings.yaml_values import PRESETS
 NO_METHOD = ("recipe", "networks", "seed")
 """Settings of training that are no part of the method: a name for others, and chance."""
 
-PAPER_PRESET = PRESETS / "jigsaws-paper.yaml"
-"""The preset of the paper's own experiment: its network, its training, and stages that read what it reads."""
+PAPER = "{}-paper.yaml"
+"""Presets of the paper's experiments by data set: network, training, and stages that read what the paper reads."""
 
 AGENTS = ("primary", "secondary")
 """Settings of time steps that follow from what a data set shows."""
 
-OF_FILMS = {"clips": {"layout": "windows"}}
-"""Settings of stages where nothing but films is recorded: clips of dives begin every ten frames in public code."""
-
 FeatureOrigins = Mapping[str, StageDescription]
 """What describes the stages that made the features, by stage."""
-
-SHA256 = re.compile("[0-9a-f]{64}")
 
 HASH_LETTERS = 12
 """Letters of a hash that name a file of weights in a sentence."""
 
 
-def paper_differences(method: Method, origins: FeatureOrigins) -> list[str]:
+OPEN = {
+    "the views of a trial are one sample, their scenes averaged (all 206 videos are used)": "views",
+    "hands are paired by their motion": "kinematics",
+    "all folds are ranked together": "folds",
+    "an agent is the statistics of its channels in each step (timesteps.statistics)": "",
+    "inputs are standardised, and scores scaled to 0 to 10, by the training part": "",
+    "a prediction is the mean of all networks (the results of 10 runs are averaged)": "",
+    "scene and interaction share one key O": "",
+}
+"""What AIM does here where the paper's text is silent, or says otherwise (in brackets), and where that applies."""
+
+
+def paper_differences(method: Method, kind: str, origins: FeatureOrigins) -> list[str]:
     """Every setting of a method that is not the paper's, as "section.name value (the paper's)".
 
-    `origins` describe the stages that made the features: a file of weights may replace those that the method names.
+    `kind` is that of the data set. `origins` describe the stages that made the features: a file of weights may replace
+    those that the method names.
     """
-    paper = load_config(PAPER_PRESET).method
-    networks = (asdict(one.network) for one in (method, paper))
-    trainings = (one.train.model_dump(exclude={*NO_METHOD}) for one in (method, paper))
-    settings = [*_section("model", *networks), *_section("train", *trainings), *_stages(method, paper, origins)]
-    return [f"{name} {_plain(here)} ({_plain(theirs)})" for name, here, theirs in settings if here != theirs]
+    preset = PRESETS / PAPER.format(kind)
+    paper = load_config(preset if preset.exists() else PRESETS / PAPER.format("jigsaws")).method
+    stages = [name for name in method.with_upstream(method.stages) if name in paper.with_upstream(paper.stages)]
+    ours, theirs = _settings(method, stages), _settings(paper, stages)
+    if "clips" in stages:
+        ours["clips"]["weights"] = _weights(ours["clips"]["weights"], origins.get("clips"))
+        if "kinematics" not in method.with_upstream(method.stages):
+            theirs["clips"]["layout"] = "windows"  # of dives, clips begin every ten frames in public code
+    return [f"{name} {_plain(here)} ({_plain(there)})" for name, here, there in differences(ours, theirs)]
 
 
-def _section(name: str, here: dict[str, Any], theirs: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Each setting of a section with its value here and in the paper."""
-    yield from ((f"{name}.{key}", value, theirs[key]) for key, value in here.items())
+def _settings(method: Method, stages: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The settings of network, training and stages that are compared, by section."""
+    of_stages = {name: method.stage(name).model_dump(exclude={*AGENTS}) for name in stages}
+    return {"model": asdict(method.network), "train": method.train.model_dump(exclude={*NO_METHOD}), **of_stages}
 
 
-def _stages(method: Method, paper: Method, origins: FeatureOrigins) -> Iterator[tuple[str, Any, Any]]:
-    """Settings of the stages that both methods have; weights are those that made the features."""
-    stages, of_paper = (one.with_upstream(one.stages) for one in (method, paper))
-    for stage in stages:
-        if stage in of_paper:
-            theirs = paper.stage(stage).model_dump()
-            if "kinematics" not in stages:
-                theirs |= OF_FILMS.get(stage, {})
-            here = {name: value for name, value in method.stage(stage).model_dump().items() if name not in AGENTS}
-            if "weights" in here:
-                here["weights"] = _weights(here["weights"], origins.get(stage))
-            yield from _section(stage, here, theirs)
+def left_open(results: EvaluationResults, method: Method) -> list[str]:
+    """Those of `OPEN` that apply to an evaluation."""
+    kinds = {"kinematics": "kinematics" in method.with_upstream(method.stages)}
+    kinds |= {"views": results.videos > results.performances, "folds": len(results.protocol.folds) > 1}
+    return [text for text, kind in OPEN.items() if kinds.get(kind, True)]
 
 
 def _weights(name: str, made: StageDescription | None) -> str:
     """The registered name of the weights that made the features, else their hash; `name` where they have none."""
     used = made.identity.get("weights", "") if made else ""
-    if not SHA256.fullmatch(used):  # drawn at random, or no network ran
+    if not used or used.startswith("random"):  # no network ran, or it was drawn
         return name
     names = {entry.member_sha256: entry.name for entry in REGISTRY.values()}
     return names.get(used, f"SHA-256 {used[:HASH_LETTERS]}")

@@ -224,7 +224,6 @@ def scores_page(
             **origin().facts(),
             "model": scorer.folder.resolve().name,
             "model SHA-256": scorer.model_sha256,
-            "model made by": "; ".join(f"{name} {value}" for name, value in scorer.model.origin.facts().items()),
         },
         config=json.dumps(recorded | {"features": stages_as_json(of_one.model.stages)}, indent=1, sort_keys=True),
         videos=(*lines[:sections], *beside),

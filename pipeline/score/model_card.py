@@ -37,11 +37,11 @@ def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, 
         name, kind: of the method and of the data set.
         model_sha256: hash of the model's files, as in tables of scores.
     """
-    hashes = f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
+    origin = {**model.origin.facts(), "SHA-256 of the model, as in its tables of scores": model_sha256}
     parts = [
         ("Data", _data(model, features, kind)),
-        ("Model and training", (*_training(model), hashes)),
-        ("Origin", [f"{name}: {card_text(value)}" for name, value in model.origin.facts().items()]),
+        ("Model and training", _training(model)),
+        ("Origin", [f"{name}: {card_text(value)}" for name, value in origin.items()]),
         ("Results on held-out folds of the training part", _results(model)),
         ("Limits", LIMITS),
     ]

@@ -7,20 +7,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from data.errors import quoted
 from data.store import expanded
 from pipeline import COMMANDS, __version__
 from pipeline.settings.environment import CHECKOUT, software
 
-P = ParamSpec("P")
-T = TypeVar("T")
+Call = TypeVar("Call", bound=Callable[..., Any])
 
 _FOLDERS = re.compile(
     r"(?<![\w./\\-])"
@@ -33,6 +33,8 @@ _CALL = ContextVar("_CALL", default="")
 
 BUILT = Path(__file__).with_name("commit.txt")
 """The commit that a wheel was built from, which setup.py writes into it."""
+
+UNKNOWN = "not recorded"
 
 
 class StrictFields:
@@ -47,22 +49,15 @@ class Origin(StrictFields):
 
     command: str  # or the call from Python
     date: str  # ISO 8601, UTC
-    commit: str  # of the program; empty where its checkout and its wheel do not say
+    commit: str  # of the program's checkout or wheel; "not recorded" elsewhere
     versions: Mapping[str, str]  # of this program ("aqa"), Python and the packages that compute
     devices: tuple[str, ...]  # where trainings ran, "cpu" or "cuda", whose results differ
     data: str  # SHA-256 of the performances (`pipeline.train.feature_set.data_digest`); empty for a page of scores
 
     def facts(self) -> dict[str, str]:
-        """What is known, by the name that pages and cards show."""
-        named = {
-            "command": self.command,
-            "date": self.date,
-            "commit": self.commit or "not recorded",
-            "trained on": ", ".join(self.devices),
-            "data SHA-256": self.data,
-            **self.versions,
-        }
-        return {name: value for name, value in named.items() if value}
+        """What a page or a card shows, by name."""
+        named = {**vars(self), "devices": ", ".join(self.devices), **self.versions}
+        return {name: value for name, value in named.items() if value and name != "versions"}
 
 
 def origin(devices: Iterable[str] = (), data: str = "") -> Origin:
@@ -93,20 +88,18 @@ def without_folders_in(value: Any, cut: Callable[[str], str] = without_folders) 
     return value if value is None or isinstance(value, (int, float)) else type(value).__name__
 
 
-def recorded(call: Callable[P, T]) -> Callable[P, T]:
+def recorded(call: Call) -> Call:
     """The same call; `command_line` names it while it runs, where no command started the process."""
 
     @wraps(call)
-    def run(*args: P.args, **given: P.kwargs) -> T:
+    def run(*args: Any, **given: Any) -> Any:
         words = [*map(_shown, args)]
         words += [f"{name}={_shown(value)}" for name, value in given.items() if name != "observer"]
-        token = _CALL.set(_CALL.get() or f"{call.__name__}({', '.join(words)})")
-        try:
-            return call(*args, **given)
-        finally:
-            _CALL.reset(token)
+        context = copy_context()
+        context.run(_CALL.set, _CALL.get() or f"{call.__name__}({', '.join(words)})")
+        return context.run(call, *args, **given)
 
-    return run
+    return cast(Call, run)
 
 
 def _shown(value: object) -> str:
@@ -133,12 +126,11 @@ def _last_name(word: str) -> str:
 
 @cache
 def commit() -> str:
-    """The commit of the program's checkout, with "+ changes" where files differ, or of its wheel; empty elsewhere."""
-    if not (CHECKOUT / ".git").exists():
-        return BUILT.read_text() if BUILT.exists() else ""
+    """The commit of the program's checkout, with "+ changes" where files differ, or of its wheel; else `UNKNOWN`."""
     words = ("describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes")
-    try:
-        done = subprocess.run(["git", "-C", CHECKOUT, *words], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
+    with suppress(OSError, subprocess.SubprocessError):
+        if not (CHECKOUT / ".git").exists():
+            return BUILT.read_text()
+        git = ["git", "-C", str(CHECKOUT), *words]
+        return subprocess.run(git, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+    return UNKNOWN

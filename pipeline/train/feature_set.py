@@ -105,12 +105,9 @@ def data_digest(features: FeatureSet, contents: Contents | None) -> str:
 
     Where the files are unknown (None), the features count in place of their hashes.
     """
-    digests = []
-    for row, record in enumerate(features.records):
-        arrays = [getattr(features, name)[row] for name in ARRAYS] if contents is None else []
-        labels, files = record.labels and asdict(record.labels), contents and contents[record.id]
-        digests.append(digest_of([record.id, files, labels], arrays))
-    return digest_of(sorted(digests), [])
+    ordered = features.take(np.argsort(features.ids))
+    rows = [(one.id, contents and contents[one.id], one.labels and asdict(one.labels)) for one in ordered.records]
+    return digest_of(rows, [] if contents else [getattr(ordered, name) for name in ARRAYS])
 
 
 def feature_set(

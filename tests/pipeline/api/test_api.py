@@ -54,7 +54,6 @@ def test_raw_data_to_an_evaluation(tmp_path, capfd):
     written = sorted(path.name for path in result.folder.glob("*.*"))
     assert written == ["report.html", "results.json"]
     assert result.results.method["name"] == "jigsaws"
-    assert result.results.origin.versions["aqa"]
     again = evaluate(config=config, out=tmp_path / "again")
     assert again.results.systems == result.results.systems, "packed or cached, the results are the same"
     captured = capfd.readouterr()

@@ -50,9 +50,6 @@ def test_every_video_is_predicted_once_and_names_its_performance(results, featur
     assert sorted(shown) == sorted((record.id, f"trial:{record.groups['trial']}") for record in features.records)
     assert results.tasks == ("a", "b")
     assert results.audit.ok
-    assert {"aqa", "numpy", "torch"} <= set(results.origin.versions)
-    assert results.origin.date.endswith("+00:00")
-    assert results.origin.command
 
 
 def test_metrics_follow_from_the_predictions(results):

@@ -93,22 +93,6 @@ def test_quick_evaluation_makes_no_choice(jigsaws, tmp_path):
     assert "Leave out --quick" in str(refused.exception)
 
 
-def reproduced(table, options, out):
-    """The results of a table of the paper, whose rows are beside ours."""
-    command("leaderboard", "--table", table, *options, "--out", str(out))
-    results = read_results(out / "results.json")
-    assert set(results.paper) == {f"{row} (paper, table {table})" for row in TABLES[table].rows}
-    return results
-
-
-@pytest.mark.parametrize(("table", "protocol"), [("2", "4fold"), ("3", "louo"), ("5", "4fold")])
-def test_jigsaws_tables_are_reproduced(jigsaws, tmp_path, table, protocol):
-    results = reproduced(table, jigsaws, tmp_path)
-    assert results.protocol.name == protocol
-    scene = {"whole scene (baseline)", "scene + agents", "TSN ranking", "w/o attention fusion"}
-    assert set(TABLES[table].systems) - scene <= set(results.systems)
-
-
 def test_a_table_is_one_of_the_papers_and_has_no_oracle(jigsaws):
     for words, message in ((["--table", "9"], "no results table '9'"), (["--table", "5", "--oracle"], "no oracle")):
         refused = CliRunner().invoke(app, ["leaderboard", *jigsaws, *words])
@@ -127,9 +111,3 @@ def test_leaderboard_of_a_made_tasd2(tasd2, tmp_path):
     for name in ("I3D-SVR-L", "multi-task", OURS):
         metrics = results.systems[name].tasks["SyncDiving-3m"].metrics
         assert np.isfinite([metrics.mae, metrics.mse, metrics.relative_l2]).all()
-
-
-@pytest.mark.parametrize("table", ["4", "6"])
-def test_tasd2_tables_are_reproduced(tasd2, tmp_path, table):
-    results = reproduced(table, [*tasd2, "--set", "train.mirror_copies=true"], tmp_path)
-    assert set(TABLES[table].systems) <= set(results.systems)

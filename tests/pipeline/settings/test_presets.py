@@ -1,17 +1,23 @@
 """Presets of published data sets: `extract`, `evaluate --quick`, `leaderboard` on synthetic sets, by command line."""
 
+import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
 
 from pipeline.cache import Cache
 from pipeline.evaluate import read_results
+from pipeline.evaluate.paper_tables import TABLES
 from pipeline.run.inputs import dataset_records
 from pipeline.run.plan import Planner
 from pipeline.settings import stages
 from pipeline.settings.config import load_config
+from pipeline.settings.environment import CHECKOUT
 from run_pipeline import app
+from synthetic.tiny_datasets import make_aqa7, make_tasd2
+from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving
 
 TASKS = {
@@ -32,6 +38,32 @@ def command(*arguments):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
     return result.output
+
+
+MADE = {
+    "JIGSAWS": partial(make_jigsaws, trials=6, rows=45),
+    "TASD-2": partial(make_tasd2, count=16),
+    "AQA-7": make_aqa7,
+}
+LINES = re.findall(r"`aqa (leaderboard \S+ .*)` \| not measured", (CHECKOUT / "docs/evaluation.md").read_text())
+UNFED = {"DCT+DFT+ApEn", "Pose+DCT", "w/o transformation", "TSN ranking"}
+"""Rows that brightness alone cannot feed."""
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=[*TABLES])
+def test_the_command_for_a_table_of_the_paper_runs(table, tmp_path, monkeypatch):
+    """As in the docs, but for the size of the training, and a stage of brightness in place of the extractors."""
+    monkeypatch.setattr(stages, "STAGES", {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"})
+    monkeypatch.chdir(tmp_path)
+    (line,) = (one for one in LINES if f"--table {table.number} " in one)
+    name, data, *options = line.split()
+    small = [*SMALL, "stages=[timesteps]", f"cache={tmp_path / 'cache'}"]
+    command(name, MADE[data](tmp_path / "set"), *options, *(x for one in small for x in ("--set", one)))
+    results = read_results(options[-1] + "/results.json")
+    assert f"--config {table.kind}-paper" in line
+    assert (results.protocol.name, results.tasks) == (table.protocol, tuple(sorted(table.tasks)))
+    assert results.paper.keys() == {f"{row} (paper, table {table.number})" for row in table.rows}
+    assert set(table.systems) - results.systems.keys() <= UNFED
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
