@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 from data.errors import quoted
-from data.store import expanded
 from pipeline import COMMANDS, __version__
 from pipeline.settings.environment import CHECKOUT, software
 
@@ -69,6 +68,8 @@ def origin(devices: Iterable[str] = (), data: str = "") -> Origin:
 
 def without_folders(text: str) -> str:
     """`text` with every absolute path cut to its last name; relative paths stay."""
+    from data.store import expanded
+
     home = expanded("~")
     for place in (Path.cwd(), home):  # their names may hold spaces, which end a path for the expression
         if place != Path(place.anchor):
@@ -127,10 +128,9 @@ def _last_name(word: str) -> str:
 @cache
 def commit() -> str:
     """The commit of the program's checkout, with "+ changes" where files differ, or of its wheel; else `UNKNOWN`."""
-    words = ("describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes")
     with suppress(OSError, subprocess.SubprocessError):
         if not (CHECKOUT / ".git").exists():
             return BUILT.read_text()
-        git = ["git", "-C", str(CHECKOUT), *words]
+        git = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes"]
         return subprocess.run(git, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
     return UNKNOWN

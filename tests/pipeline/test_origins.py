@@ -43,7 +43,7 @@ def test_results_a_model_its_card_and_its_page_have_one_record_without_folders(w
         assert {"aqa", "python", "scikit-learn", "torch"} <= made.versions.keys()
     assert f"- date: {model.date}" in texts["card.md"]
     assert "<dt>aqa</dt>" in texts["page.html"]
-    assert {"version", "identity"} <= results.method["features"]["timesteps"].keys()
+    assert "identity" in results.method["features"]["timesteps"]
 
     monkeypatch.setattr(sys, "argv", ["aqa", "train", "again"])
     assert api.train(out=home / "again", folds=0, overrides=given).origin.command == "aqa train again"
@@ -62,9 +62,8 @@ def test_one_hash_names_the_performances():
         (replace(features, records=(relabelled, *others)), contents),
         (features, {**contents, first.id: {"video": "x"}}),
         (features, None),
-        (replace(features, scene=features.scene + 1), None),
     ]
-    assert len({digest, *(data_digest(*one) for one in changed)}) == 5
+    assert len({digest, *(data_digest(*one) for one in changed)}) == 4
 
 
 def test_a_call_from_python_names_itself(monkeypatch, tmp_path):

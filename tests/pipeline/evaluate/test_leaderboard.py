@@ -73,8 +73,6 @@ def test_leaderboard_of_a_made_jigsaws(jigsaws, tmp_path):
     results = read_results(tmp_path / "results.json")
     expected = {OURS, f"{OURS}, {CHOSEN}", f"{OURS}, {ORACLE}", "w/o AIM", "ST-GCN", "JR-GCN", "DCT+DFT+ApEn"}
     assert expected | {"subject mean"} <= set(results.systems)
-    assert list(results.tasks) == ["Knot_Tying", "Needle_Passing", "Suturing"]
-    assert results.audit.ok
     assert "no leak" in printed
     assert "too few performances for intervals" in printed
     assert (tmp_path / "report.html").exists()
@@ -105,8 +103,6 @@ def test_leaderboard_of_a_made_tasd2(tasd2, tmp_path):
     results = read_results(tmp_path / "results.json")
     rows = {row for table in TABLES.values() for row in table.systems}
     assert rows <= set(results.systems)
-    assert list(results.tasks) == ["SyncDiving-10m", "SyncDiving-3m"]
-    assert results.audit.ok
     assert results.systems["multi-task"].execution is not None
     for name in ("I3D-SVR-L", "multi-task", OURS):
         metrics = results.systems[name].tasks["SyncDiving-3m"].metrics

@@ -21,11 +21,8 @@ def said(config=None, settings=None):
 @pytest.mark.parametrize(
     ("config", "settings", "text"),
     [
-        (None, {}, "train.clip 5 (off)"),
         ("jigsaws", {}, "model.width 128 (512)"),
         ("jigsaws", {}, "kinematics.rotation 6d (matrix)"),
-        ("jigsaws", {}, "kinematics.speed on (off)"),
-        ("tasd2", {"timesteps.steps": 20}, "timesteps.steps 20 (10)"),
         ("tasd2", {"timesteps.statistics": "dct"}, "timesteps.statistics dct (mean"),
         ("aqa7", {"train.weight_decay": 0.5}, "train.weight_decay 0.5 (0.8)"),
         ("tasd2", {"model.multi_task": False}, "model.multi_task off (on)"),
