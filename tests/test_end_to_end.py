@@ -9,8 +9,8 @@ import pytest
 
 from data.errors import AimError
 from data.store import hdf5 as store
+from data.weights import REGISTRY
 from data.weights import weight_files as weights
-from data.weights.registry import REGISTRY
 from synthetic.dives import render_dives
 from tests.helpers.cached_outputs import output_of
 

@@ -12,8 +12,7 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from data.datasets.folder import key_of
-from data.store import addresses
-from data.store.addresses import address, is_remote, is_shared, local_path
+from data.store import address, addresses, is_remote, is_shared, local_path
 from pipeline.serve.uploads import shown_name
 from pipeline.settings.provenance import without_folders
 from synthetic.tiny_jigsaws import make_jigsaws

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from data.errors import CacheError, DataError, VideoError
+from data.store import Array, StageOutput
 from data.store import hdf5 as store
-from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
 from pipeline.pack.pack_file import read_pack
 from tests.helpers.hostile_videos import build

@@ -13,9 +13,8 @@ import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.datasets import KINDS, list_records, with_phases
 from data.datasets.jigsaws_kinematics import parse_kinematics
-from data.datasets.listing import KINDS, list_records
-from data.datasets.phase_marks import with_phases
 from data.errors import AimError
 from data.features import read_features
 from data.features.feature_files import array_names

@@ -30,9 +30,8 @@ from safetensors.torch import save_file
 
 from data.video.writer import LOSSLESS, write_video
 from pipeline import api
-from pipeline.score import train_model
+from pipeline.score import TrainedModel, train_model
 from pipeline.score.model_files import cover
-from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
 from pipeline.settings.stages import STAGES
 from tests.helpers.made_features import made_features

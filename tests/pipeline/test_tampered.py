@@ -18,8 +18,7 @@ from data.store import hdf5 as store
 from data.video import Record
 from extractors.timesteps.stage import Timesteps
 from models.aim_config import AimConfig
-from pipeline.cache import Cache
-from pipeline.cache.cache_key import KeyParts
+from pipeline.cache import Cache, KeyParts
 from pipeline.cache.output_cache import FAILURE
 from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.score.calibration_folds import calibrate

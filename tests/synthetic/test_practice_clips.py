@@ -14,8 +14,7 @@ from data.video import find_videos
 from models.metrics import spearman
 from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command
-from synthetic import practice_clips
-from synthetic.dives import plan_dives
+from synthetic import plan_dives, practice_clips
 from synthetic.practice_clips import NEW, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs
 
 

@@ -9,9 +9,8 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from data.datasets import listing
+from data.datasets import KINDS, check_data, kind_of, listing
 from data.datasets.diving_scores import award_doubts
-from data.datasets.listing import KINDS, check_data, kind_of
 from data.errors import UsageError
 from data.video import Labels, Record
 from run_pipeline import app

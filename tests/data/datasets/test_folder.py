@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.listing import list_records
 from data.errors import UsageError
-from data.video.records import Labels
-from data.video.video_search import find_videos
+from data.video import Labels, find_videos
 
 SAME_FOLDER = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

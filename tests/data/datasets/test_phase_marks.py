@@ -11,8 +11,7 @@ import pytest
 from data.datasets.jigsaws import list_jigsaws
 from data.datasets.phase_marks import phases_of, with_phases
 from data.errors import UsageError
-from data.video import Listing, Phase, Record
-from data.video.video_search import find_videos
+from data.video import Listing, Phase, Record, find_videos
 
 FILES = Path(__file__).parent / "phase_files"
 OF_TOOLS = sorted(path.name for path in FILES.iterdir() if path.suffix != ".md")

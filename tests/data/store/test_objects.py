@@ -18,25 +18,21 @@ from typer.testing import CliRunner
 
 import run_pipeline
 from data.errors import AimError, StorageError, UsageError
+from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path
 from data.store import hdf5 as store
-from data.store.addresses import address, is_remote, local_path
 from data.store.fingerprint import fingerprint_file, fingerprint_remote
-from data.store.remote import RemoteFile, RemoteFolder, Storage
 from data.store.scratch import PREFIX, fetched
-from data.video.records import Record
-from data.video.video_search import find_videos
+from data.video import Record, find_videos
 from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.output_cache import Cache, content_hashes, open_cache
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
-from pipeline.run.inputs import dataset_records
-from pipeline.run.plan import Planner
+from pipeline.run import Planner, dataset_records
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
-from pipeline.score.scorer import load_scorer
+from pipeline.score import TrainedModel, load_scorer
 from pipeline.score.stored_method import save_settings
-from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.machine import Machine
 from pipeline.settings.recipes import TrainConfig
 from tests.helpers.extracting import cached_in, extract, opened

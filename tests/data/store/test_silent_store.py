@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import StorageError
-from data.store import Storage, remote
-from data.store.remote import RemoteFolder
+from data.store import RemoteFolder, Storage, remote
 
 
 def test_a_silent_store_is_named_and_has_a_limit(monkeypatch, caplog):

@@ -7,9 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from data.video.decoder import decode, probe
+from data.video import decode, probe, write_video
 from data.video.web_media import as_uri, embed_video, jpeg, key_frames, playable_type, shrink
-from data.video.writer import write_video
 
 
 def content(uri):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.store import StageOutput
-from data.store.arrays import Array
+from data.store import Array, StageOutput
 from extractors.timesteps.channels import array_channels
 
 

@@ -7,10 +7,9 @@ import pytest
 
 from data.stage_files import StageFiles
 from extractors.keypoint_geometry import MIRRORED
-from extractors.timesteps.mirror import exchange_map, mirror_map
+from extractors.timesteps import Timesteps, TimestepsConfig, exchange_map, mirror_map
 from extractors.timesteps.pose_channels import half_of, pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from tests.helpers.made_outputs import pose_output
 
 FILES = StageFiles()

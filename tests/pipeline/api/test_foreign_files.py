@@ -22,8 +22,7 @@ from pipeline.cache.failure import Failure
 from pipeline.cli import terminal
 from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
-from pipeline.run import StatusRow
-from pipeline.run.runner import Result
+from pipeline.run import Result, StatusRow
 from pipeline.score.model_files import check_hashes, hash_table
 from pipeline.score.stored_method import stored_settings
 from pipeline.score.trained_model import TrainedModel

@@ -12,7 +12,7 @@ from data.errors import CacheError, DataError, UsageError
 from data.store import hdf5 as store
 from data.video.video_search import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from pipeline import api
-from pipeline.cache import CacheFiles
+from pipeline.cache import Cache, CacheFiles
 from pipeline.cache.housekeeping import (
     beyond,
     collect_garbage,
@@ -23,11 +23,9 @@ from pipeline.cache.housekeeping import (
     table_cells,
     verify_cache,
 )  # fmt: skip
-from pipeline.cache.output_cache import Cache
 from pipeline.cli.command_tree import app
 from pipeline.observer import Observer
-from pipeline.run.batch import status_rows
-from pipeline.run.plan import Planner
+from pipeline.run import Planner, status_rows
 from pipeline.run.prune import prune, unneeded
 from tests.helpers.cached_outputs import failure_of, output_of
 from tests.helpers.extracting import configured, extract, opened

@@ -5,12 +5,9 @@ import os
 import pytest
 
 from data.store import hdf5 as store
-from pipeline.cache import open_cache
-from pipeline.cache.cache_key import KeyParts
+from pipeline.cache import Cache, KeyParts, open_cache
 from pipeline.cache.failure import Failure
-from pipeline.cache.output_cache import Cache
-from pipeline.run.batch import status_rows
-from pipeline.run.plan import Planner
+from pipeline.run import Planner, status_rows
 from tests.helpers.extracting import configured, extract
 
 

@@ -11,8 +11,7 @@ from pipeline.cache import Cache
 from pipeline.checks.rater_ceiling import ceiling_line, rater_agreement
 from pipeline.evaluate import RequestedRows, evaluate_features
 from pipeline.report.evaluation_section import section_of_evaluation
-from pipeline.score import train_model
-from pipeline.score.trained_model import TrainedModel
+from pipeline.score import TrainedModel, train_model
 from pipeline.settings.config import load_config
 from tests.helpers.made_features import made_features
 

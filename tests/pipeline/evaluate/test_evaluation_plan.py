@@ -11,20 +11,18 @@ from data.errors import DataError
 from models.aim_config import AimConfig
 from models.metrics import fisher_average
 from pipeline.cache.output_cache import Cache
-from pipeline.evaluate import evaluate_features
+from pipeline.evaluate import evaluate_features, results_as_json
 from pipeline.evaluate.evaluation_notes import evaluation_notes
 from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_folds, protocol_systems
 from pipeline.evaluate.leaderboard import OURS, all_systems
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.results_file import results_as_json
 from pipeline.evaluate.results_tables import inner_table, main_table
 from pipeline.folds import COMBINED
 from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
 from pipeline.report.evaluation_section import section_of_evaluation
-from pipeline.run.batch import run_extract
-from pipeline.run.plan import Planner
+from pipeline.run import Planner, run_extract
 from pipeline.settings.config import load_config, validate
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.aim_system import AimSystem

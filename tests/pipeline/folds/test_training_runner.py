@@ -16,26 +16,20 @@ from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import make_folds
 from models.aim_config import AimConfig
-from pipeline.evaluate import read_results
-from pipeline.evaluate.cross_validation import Protocol, cross_validate
+from pipeline.evaluate import Protocol, cross_validate, read_results
 from pipeline.evaluate.grid_search import CHOSEN, candidates, parse_grid
 from pipeline.evaluate.leaderboard import UNDIVIDED, all_systems
-from pipeline.folds import chosen_epoch, combination, folds_of, last_epoch, watching
+from pipeline.folds import TrainingRunner, chosen_epoch, combination, folds_of, last_epoch, watching
 from pipeline.folds.fit_predict import TrainingError, fit_predict, trainings_of
-from pipeline.folds.training_runner import TrainingRunner
 from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import WorkConfig
 from pipeline.settings.recipes import TrainConfig
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.published_system import PUBLISHED_ROWS, PublishedSystem
+from pipeline.systems import PUBLISHED_ROWS, AimSystem, PublishedSystem, SimpleSystem, System, trivial_baselines
 from pipeline.systems.regressors import regression_systems
-from pipeline.systems.system import SimpleSystem, System
-from pipeline.train import TrainingControl
+from pipeline.train import TrainingControl, label_table
 from pipeline.train.fit import one_thread, torch_threads
-from pipeline.train.normalise import label_table
 from run_pipeline import app
 from tests.helpers.local_ray import local_ray
 from tests.helpers.made_features import made_features

@@ -19,9 +19,8 @@ import pytest
 
 from data.errors import UsageError
 from data.video.video_search import find_videos
-from pipeline.pool import local_pool
+from pipeline.pool import local_pool, run_items
 from pipeline.pool.local_pool import ProcessPool, kind_of_end
-from pipeline.pool.run_on_workers import run_items
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract, extract_flow, flow_config, moving_films
 from tests.helpers.local_ray import local_ray

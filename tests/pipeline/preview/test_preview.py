@@ -9,8 +9,7 @@ import pytest
 
 from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
-from data.video.decoder import probe
-from data.video.records import Record
+from data.video import Record, probe
 from extractors.keypoint_geometry import boxes_of
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_outputs
 from pipeline.preview.preview_files import (

@@ -14,8 +14,7 @@ from data.video.records import Record
 from pipeline.api import status
 from pipeline.cli.command_tree import app
 from pipeline.observer import SILENT, Observer
-from pipeline.run.feasible_stages import feasible_config
-from pipeline.run.inputs import shard_of
+from pipeline.run import feasible_config, shard_of
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
+from data.video import Frame, Record, VideoInfo
 from data.video import decoder as video_module
-from data.video.decoder import Frame, VideoInfo
-from data.video.records import Record
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
 from extractors.clips.layouts import plan_clips
 from extractors.clips.stage import decode_clips

@@ -2,8 +2,7 @@
 
 import pytest
 
-from data.video.records import Record
-from data.video.video_search import find_videos
+from data.video import Record, find_videos
 from pipeline.cache.failure import Failure
 from pipeline.run import Planner
 from tests.helpers.cached_outputs import output_of

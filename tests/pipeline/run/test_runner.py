@@ -11,16 +11,11 @@ import pytest
 
 from data.errors import CacheError
 from data.store import hdf5 as store
-from data.video.decoder import probe
-from data.video.records import Record
-from data.video.video_search import find_videos
-from pipeline.cache import input_hashes, readable
+from data.video import Record, find_videos, probe
+from pipeline.cache import Cache, input_hashes, readable
 from pipeline.cache.failure import Failure
-from pipeline.cache.output_cache import Cache
-from pipeline.run import decode_pass
-from pipeline.run.batch import run, run_extract
+from pipeline.run import Planner, decode_pass, run, run_extract
 from pipeline.run.costs import expected_cost
-from pipeline.run.plan import Planner
 from tests.helpers.cached_outputs import output_of
 from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.toy_stages import Brightness, use_stages

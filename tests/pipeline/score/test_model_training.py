@@ -9,9 +9,8 @@ from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
 from pipeline.cache.failure import Failure
-from pipeline.score import model_training, train_model
+from pipeline.score import TrainedModel, model_training, train_model
 from pipeline.score.model_training import trained_movement
-from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config, validate
 from pipeline.train.stack_training import StackTraining
 from tests.helpers.made_features import made_features

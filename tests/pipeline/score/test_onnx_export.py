@@ -9,9 +9,8 @@ import pytest
 from data.errors import DataError, UsageError
 from data.weights.quiet_openvino import openvino as ov
 from models.aim_config import AimConfig
-from pipeline.score import onnx_export
+from pipeline.score import TrainedModel, onnx_export
 from pipeline.score.onnx_export import TOLERANCE, export_onnx
-from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from tests.helpers.made_features import made_features, with_records
 

@@ -10,9 +10,8 @@ from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from models.chance_test import InnerTest
 from pipeline.folds.combination import NETWORK, NETWORK_ALONE
-from pipeline.score.model_training import train_model
+from pipeline.score import TrainedModel, train_model
 from pipeline.score.onnx_export import SHARE, export_onnx
-from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import validate
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE, UNSEEN_RIDGE

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 from pipeline.cache import Cache
 from pipeline.evaluate import read_results
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.run.inputs import dataset_records
-from pipeline.run.plan import Planner
+from pipeline.run import Planner, dataset_records
 from pipeline.settings import stages
 from pipeline.settings.config import load_config
 from pipeline.settings.environment import CHECKOUT

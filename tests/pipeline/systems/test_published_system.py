@@ -12,9 +12,8 @@ from data.video import Labels
 from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.folds import Training, chosen_epoch, fit_predict, last_epoch, watching
+from pipeline.folds import Training, TrainingRunner, chosen_epoch, fit_predict, last_epoch, watching
 from pipeline.folds.rows import CHOSEN
-from pipeline.folds.training_runner import TrainingRunner
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of

@@ -9,8 +9,7 @@ import torch
 from data.errors import DataError, UsageError
 from data.splits import kfold
 from data.store import Array, StageOutput
-from data.video import Record
-from data.video.records import Labels
+from data.video import Labels, Record
 from models.aim_config import AimConfig
 from pipeline.folds import folds_of
 from pipeline.score.trained_model import TrainedModel

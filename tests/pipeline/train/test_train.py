@@ -18,11 +18,9 @@ from models.metrics import spearman
 from models.stacked import MemberDropout, member_state
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
-from pipeline.train import checkpoint, stack_training
+from pipeline.train import Normaliser, checkpoint, fold_data, label_table, stack_training
 from pipeline.train.fit import TrainingControl, torch_threads
-from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes
-from pipeline.train.trained_networks import fold_data
 from tests.conftest import ROOT
 from tests.helpers.made_features import made_features, with_records
 
