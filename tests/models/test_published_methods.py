@@ -10,8 +10,6 @@ from models.published_methods import (
     Core,
     LabelledSteps,
     PublishedConfig,
-    Rica2,
-    Tpt,
     Usdl,
     build_published,
     group_edges,
@@ -130,17 +128,6 @@ def test_order_is_free_for_centres_in_order_and_costs_otherwise():
     assert order(torch.eye(8)[[1, 4, 6]]) == ([0.0] * 4, 0.0)  # at steps 2, 5 and 7 of 8
     assert order(torch.eye(8)[[4, 1, 6]]) == ([0.0, 4.0, 0.0, 0.0], 0.0)  # 5, 2, 7: the second is 3 + margin too early
     assert order(torch.full((3, 8), 1 / 8)) == ([0.0, 1.0, 1.0, 0.0], 2.0)  # all centres at 4.5
-
-
-def test_tpt_sums_over_pairs_and_rica2_averages_with_small_weights():
-    swapped = torch.eye(STEPS)[[3, 1, 2, 4]].expand(2, 7, 1, 4, STEPS)  # centres 4, 2, 3, 5 of 6
-    for kind, expected in (("tpt", 0.2 + 5.2 + 2.2 + 1.2 + 2.2), ("rica2", 0.05 * 3.0 / 3)):
-        net = started(kind)
-        assert isinstance(net, Tpt | Rica2)
-        net.queries.forward = lambda memory: (torch.zeros(2, 7, 4, 16), swapped)  # type: ignore[method-assign]
-        steps = batch().steps
-        loss = net.parts(steps, None)[1] if isinstance(net, Tpt) else net.steps(steps, None)[2]
-        torch.testing.assert_close(loss, torch.full((2,), expected))
 
 
 def test_musdl_without_judges_is_refused():

@@ -63,10 +63,6 @@ def spying(asked):
     return SimpleSystem("spy", learn)
 
 
-def people_of(features):
-    return {record.groups["subject"] for record in features.records}
-
-
 def test_no_row_reads_a_label_of_a_test_part(features):
     """Predictions stay the same when test labels are replaced by nonsense."""
     splits = kfold(features.records, k=3)[:1]
@@ -101,16 +97,6 @@ def test_the_best_candidate_ranks_best_inside_the_training_part(features):
     for fold, predicted in zip(folds, predict_folds(best_candidate("best", candidates), features, folds), strict=True):
         assert predicted.chosen == ("good",)
         assert np.array_equal(predicted.score[0], scores[fold.test])
-
-
-def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features):
-    asked = []
-    (split,) = (one for one in leave_one_out(features.records, "subject") if one.name == "s3")
-    predict_folds(best_candidate("best", (spying(asked),)), features, folds_of(features, [split], ("subject",)))
-    assert len(asked) == 3 + 1, "this person has one task"
-    for train, test in asked[:-1]:
-        assert not people_of(train) & people_of(test)
-        assert "s3" not in people_of(train) | people_of(test)
 
 
 def test_inner_folds_test_every_performance_once(features):
@@ -150,10 +136,13 @@ def _without(pair):
 
 
 def test_folds_share_inner_trainings(features, tmp_path):
-    """A training without two of four folds serves both: six inner trainings, not twelve."""
+    """A training without two of four folds serves both: six inner trainings, not twelve; every row reads them."""
     features = features.take(np.arange(0, 32, 2))
     network = watching(AimSystem("AIM", MODEL, TrainConfig(networks=1, epochs=2)))
-    splits, rows = kfold(features.records, k=4), [last_epoch(network), chosen_epoch(network)]
+    candidates = (network, trivial_baselines(features)[0])
+    rows = [last_epoch(network), chosen_epoch(network), best_on_test(network)]
+    rows += [combination(candidates, unseen_users=False), best_candidate("best", candidates)]
+    splits = kfold(features.records, k=4)
     shared = cross_validate(features, Protocol(splits), rows, runner=TrainingRunner(folder=tmp_path / "shared"))
     assert len(list((tmp_path / "shared").iterdir())) == 4 + 6
     for fold in folds_of(features, splits):
@@ -184,34 +173,6 @@ def test_equal_trainings_run_once(features, tmp_path):
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".safetensors"] * 2, "checkpoints are gone"
     run(replace(features, scene=features.scene + 1))
     assert len(list(tmp_path.iterdir())) == 4
-
-
-def test_rows_that_share_trainings_add_none(features):
-    """Rows cost their inner trainings once; of candidates only the best one trains on the whole training part."""
-    network = watching(AimSystem("one", MODEL, TrainConfig(networks=2, epochs=2)))
-    baseline, *_ = trivial_baselines(features)
-    asked = []
-
-    class Counted(TrainingRunner):
-        def __call__(self, features, trainings):
-            asked.append(len(trainings))
-            return super().__call__(features, trainings)
-
-    def trainings(rows):
-        asked.clear()
-        cross_validate(features, Protocol(splits), rows, runner=Counted())
-        return asked
-
-    splits = kfold(features.records, k=2)
-    inner = sum(
-        len({features.records[row].task for row in one.test})
-        for fold in folds_of(features, splits)
-        for one in fold.inner
-    )
-    averaged = combination((network, baseline), unseen_users=False)
-    rows = [last_epoch(network), chosen_epoch(network), best_on_test(network), averaged]
-    assert trainings(rows) == [2 * (4 + inner)], "two systems, on two folds of two tasks and their inner folds"
-    assert trainings([best_candidate("best", (network, baseline))]) == [2 * inner, 4]
 
 
 def test_the_last_epoch_counts_and_others_are_beside_it(features):

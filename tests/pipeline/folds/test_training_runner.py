@@ -332,27 +332,6 @@ class TestSearch:
         result = read_results(tmp_path / "out/results.json").systems[CHOSEN]
         assert [choice.chosen for choice in result.chosen] == [(chosen,), (chosen,)]  # of two tasks
 
-    def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path):
-        self.made(tmp_path)
-        words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.weight_decay=1000,0", *self.BASE]
-        words += [
-            "--set",
-            "train.learning_rates=[1e-2]",
-            "--set",
-            "train.networks=1",
-            "--set",
-            "split.folds=2",
-            "--json",
-        ]
-        words += ["--set", "train.switch_epochs=[2]", "--set", "train.epochs=2"]  # either may be chosen
-        result = command(*words, "--out", str(tmp_path / "out"))
-        chosen = result["systems"][CHOSEN]["chosen"]
-        assert {name for choice in chosen for name in choice["chosen"]} <= {
-            "train.weight_decay=1000",
-            "train.weight_decay=0",
-        }
-        assert len(chosen) == 4
-
     @pytest.mark.parametrize(
         ("grid", "message"),
         [

@@ -8,7 +8,7 @@ import torch
 
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.comparisons import COMPARISONS, ComparisonConfig, StGcn, build_network
+from models.comparisons import COMPARISONS, ComparisonConfig, build_network
 from models.layers import Layers
 from models.metrics import spearman
 from models.stacked import member_state
@@ -56,28 +56,6 @@ def test_graph_networks_read_all_agents_along_edges(kind):
     torch.manual_seed(0)
     other = build_network(replace(config(kind), edges=()), SIZES, Layers())
     assert not torch.allclose(net(x).score, other(x).score)
-
-
-def test_a_block_of_st_gcn_by_hand():
-    """A block takes neighbours' means times importance, then nine steps; only the second one has a skip connection."""
-    torch.manual_seed(0)
-    net, x = build_network(replace(config("st_gcn"), reach=4), SIZES, Layers()), inputs(2, sizes=SIZES)
-    assert isinstance(net, StGcn)
-    with torch.no_grad():
-        for importance in net.importance:
-            importance.weight.mul_(3.0)
-    h = net.nodes(x)
-    degree = net.edges.sum(-1).clamp(min=1)
-    for block in range(2):
-        mixed = 3 * torch.einsum("vw,btwc->btvc", net.edges / degree[:, None], h)
-        inside = torch.relu(net.own[block](h) + net.near[block](mixed))
-        kernel = net.temporal[block].weight.unflatten(-1, (9, -1)).permute(0, 2, 1)  # (out, in, 9)
-        rows = inside.permute(0, 2, 3, 1).flatten(0, 1)  # (B * V, d, T)
-        out = torch.nn.functional.conv1d(rows, kernel, net.temporal[block].bias, padding=4)
-        out = out.unflatten(0, (len(h), -1)).permute(0, 3, 1, 2)
-        h = torch.relu(out + h) if block else torch.relu(out)
-    expected = net.regression(h.mean((-3, -2)), lambda values, rate: values) * h.shape[1]
-    torch.testing.assert_close(net(x).score, expected)
 
 
 def test_snippets_see_few_steps_while_training():
