@@ -174,10 +174,6 @@ def labels(kind, root, path):
             yield from ((record.id, what, value) for what, value in values.items() if value is not None)
 
 
-Contract = tuple[Sample, Path, list[Path]]
-"""How a file of a folder is read, the folder, and the files that are damaged."""
-
-
 @pytest.fixture(scope="module")
 def contract(tmp_path_factory):
     """Makes a sample or a set once; of files of a set that are alike, one is damaged."""

@@ -77,10 +77,6 @@ class Running:
         raise AssertionError(self.wait().printed)
 
 
-Aqa = Callable[..., Done]
-"""Runs a command in the checkout: its words, and variables of the environment by name."""
-
-
 @dataclass(frozen=True)
 class Press:
     """Ctrl-C, pressed `times` times after call number `at` (from 1) of a function of `os`.

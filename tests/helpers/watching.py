@@ -1,11 +1,8 @@
 """An observer that keeps what a run reports, and calls functions with it."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 
 from pipeline.observer import Observer, Progress
-
-Hook = Callable[..., object] | None
 
 
 class Watching(Observer):

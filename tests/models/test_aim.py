@@ -7,6 +7,7 @@ import torch
 
 from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
+from models.comparisons import COMPARISONS, ComparisonConfig, build_network
 from models.layers import Layers
 from models.losses import aim_loss, mean_squared_error, pairwise_logistic
 from models.stacked import member_state
@@ -81,16 +82,24 @@ SWITCHES = [
 ]
 
 
-@pytest.mark.parametrize("changes", SWITCHES, ids=str)
+def network(changes, members=None):
+    """AIM with these switches, or the compared network of this name."""
+    if isinstance(changes, dict):
+        return Aim(replace(SMALL, **changes), SIZES, Layers(members))
+    nodes, edges = ((0, 1), (2, 3)), ((0, 1), (2, 3), (0, 2))
+    config = ComparisonConfig(changes, nodes, nodes, edges, width=16, regression_width=8)
+    return build_network(config, SIZES, Layers(members))
+
+
+@pytest.mark.parametrize("changes", [*SWITCHES, *COMPARISONS], ids=str)
 def test_a_stack_equals_its_members_one_by_one(changes):
-    config = replace(SMALL, **changes)
-    stack = Aim(config, SIZES, Layers(3))
+    stack = network(changes, 3)
     stack.start([torch.Generator().manual_seed(seed) for seed in range(3)], torch.full((3,), float("nan")))
     x = inputs(3, 5)
     out = stack(x)
     out.score.sum().backward()
     for member in range(3):
-        alone = Aim(config, SIZES)
+        alone = network(changes)
         alone.load_state_dict(member_state(stack.state_dict(), member))
         mine = AimInputs(**{field.name: getattr(x, field.name)[member] for field in fields(AimInputs)})
         theirs = alone(mine)

@@ -9,7 +9,7 @@ from models.aim import Aim
 from models.aim_config import AimSizes
 from models.comparisons import COMPARISONS, ComparisonConfig, build_network
 from models.layers import Layers
-from models.published_methods import PUBLISHED_METHODS
+from models.published_methods import PUBLISHED_METHODS, group_edges
 from tests.helpers.approved_numbers import ApprovedNumbers, summary
 from tests.models.test_aim import SMALL, SWITCHES, inputs
 from tests.models.test_published_methods import batch, dropout, started
@@ -38,6 +38,12 @@ def test_published_methods(snapshot):
             judges = net.predict(x.steps, x, voters, dropout(2, 7))
             made = {"score": judges.mean(-1), "judges": judges if kind == "musdl" else None}
             numbers |= {f"{kind} {positions}: {name}": n for name, n in learnt(net, loss=loss, **made).items()}
+    # Many differences of whole scores equal a bound; rounding must not move them to another group.
+    generator, net = torch.Generator().manual_seed(3), started("core", 1)
+    scaled = torch.randint(1, 15, (24,), generator=generator) / 1.5
+    net.edges, apart = group_edges(scaled, 8), (scaled - scaled[torch.randperm(24, generator=generator)])[None]
+    logs, places = torch.randn(2, 1, 24, 8, generator=generator)
+    numbers["core, whole scores"] = summary(net.tree_loss(logs.log_softmax(-1), places, apart))
     assert numbers == snapshot.use_extension(ApprovedNumbers)
 
 

@@ -12,7 +12,6 @@ from models.published_methods import (
     PublishedConfig,
     Usdl,
     build_published,
-    group_edges,
     order_terms,
 )
 from models.stacked import MemberDropout
@@ -65,44 +64,6 @@ def test_target_distributions_sum_to_one_with_the_score_as_mean():
     torch.testing.assert_close(target @ net.grid, scores, atol=1e-2, rtol=0)
     deviation = ((net.grid - scores.unsqueeze(-1)).square() * target).sum(-1).sqrt()
     torch.testing.assert_close(deviation, torch.full((3,), 0.5), atol=1e-2, rtol=0)
-
-
-def published_groups(scores, groups, score_range):
-    """Bounds as published: the i-th of the positive half begins at a difference, the last ends at the score range."""
-    apart = sorted(abs(score - other) for i, score in enumerate(scores) for other in scores[i + 1 :])
-    half = groups // 2
-    inner = [apart[int(i / half * (len(apart) - 1))] for i in range(1, half)]
-    upper = list(zip([0.0, *inner], [*inner, score_range], strict=True))
-    return [(-high, -low) for low, high in reversed(upper)] + upper
-
-
-def published_loss(bounds, logs, places, apart):
-    """The loss of one order as published: mean over the rows of -log p, and means by group of the squared error."""
-    total, errors = 0.0, [list[float]() for _ in bounds]
-    for row, difference in enumerate(apart):
-        for number, (low, high) in enumerate(bounds):
-            if low <= difference < high if difference >= 0 else low < difference <= high:
-                total -= float(logs[row, number]) / len(apart)
-                errors[number].append((float(places[row, number]) - (difference - low) / (high - low)) ** 2)
-    assert sum(map(len, errors)) == len(apart)
-    return total + sum(float(np.mean(group)) for group in errors if group)
-
-
-@pytest.mark.parametrize("round_scores", [True, False])
-def test_the_loss_of_core_is_the_published_one(round_scores):
-    """With round scores, many differences equal a bound, and rounding must not move them to another group."""
-    rng = np.random.default_rng(3)
-    scores = rng.integers(1, 15, 24).astype(float) if round_scores else rng.uniform(0, 15, 24)  # of 15 points
-    scaled = torch.from_numpy(scores / 15 * 10).float()  # as in training
-    net, rows = started("core", 1), rng.permutation(24)
-    assert isinstance(net, Core)
-    net.edges = group_edges(scaled, 8)
-    logs, places = torch.randn(1, 24, 8).log_softmax(-1), torch.randn(1, 24, 8)
-    expected = published_loss(
-        published_groups(scores.tolist(), 8, 15.0), logs[0], places[0], (scores - scores[rows]).tolist()
-    )
-    apart = (scaled - scaled[torch.from_numpy(rows)]).unsqueeze(0)
-    assert float(net.tree_loss(logs, places, apart)[0]) == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss():

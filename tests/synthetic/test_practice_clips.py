@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data.datasets.listing import list_records
-from data.datasets.rater_answers import all_answers
-from data.store.fingerprint import fingerprint_file
-from data.video import find_videos
-from models.metrics import spearman
-from pipeline.label import find_session, label_summary
 from synthetic import __main__ as command
-from synthetic import plan_dives, practice_clips
-from synthetic.practice_clips import NEW, PAIRS_A_VIDEO, RATERS, VIDEOS, answer_pairs
+from synthetic import practice_clips
 
 
 @pytest.fixture(scope="module")
@@ -40,34 +33,6 @@ def printed_by(*words):
         patch.setattr("sys.argv", ["synthetic", *words])
         command.main()
     return printed.getvalue().splitlines()
-
-
-def test_answers_of_synthetic_raters_are_those_of_label_and_later_clips_get_theirs(folder, tmp_path):
-    listing = list_records("folder", folder / "videos")
-    assert (listing.problems, sorted(record.name for record in listing.records)) == ((), sorted(VIDEOS))
-    assert sorted(record.name for record in find_videos([folder / "new"]).records) == sorted(NEW)
-    assert not set(NEW) & set(VIDEOS)
-    videos = Path(shutil.copytree(folder / "videos", tmp_path / "videos"))
-    count = answer_pairs(videos)
-    raters, problems = all_answers(videos)
-    assert (tuple(raters), problems, sum(map(len, raters.values()))) == (RATERS, [], count)
-    assert raters["eva"] != raters["finn"]
-    for answers in raters.values():
-        judged = [content for question in answers for content in question]
-        assert all(judged.count(fingerprint_file(videos / name)) >= PAIRS_A_VIDEO for name in VIDEOS)
-    report = label_summary(find_session(videos, pairs=True)[0])
-    awards = [dive.scores.awards[0] for dive in plan_dives(len(VIDEOS), 0)]
-    scores = {row.video: row.scores["score"] for row in report.rows}
-    assert spearman([scores[name] for name in VIDEOS], awards) > 0.8, "the raters see the award with an error"
-
-    shutil.copytree(folder / "new/thursday", videos / "thursday")
-    later = "thursday/ben_4.mp4"
-    answer_pairs(videos, (later,))
-    for name, answers in all_answers(videos)[0].items():
-        added = set(answers) - set(raters[name])
-        assert len(added) == PAIRS_A_VIDEO
-        assert all(fingerprint_file(videos / later) in question for question in added)
-        assert all(fingerprint_file(videos / "thursday/dan_4.mp4") not in question for question in added)
 
 
 def test_commands_name_the_next_one(folder, tmp_path, monkeypatch, capsys):

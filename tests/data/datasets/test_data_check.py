@@ -121,16 +121,6 @@ def test_unlv_is_complete_with_one_of_its_folders(tmp_path, monkeypatch):
     assert not check_data("unlv", tmp_path, {}).ok
 
 
-def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path):
-    make_mtl_aqa(tmp_path, count=4, frames=2)
-    result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
-    assert result.exit_code == 1
-    words = " ".join(result.output.split())
-    assert "09/002: listed for test, but has no video" in words
-    assert "ParitoshParmar/MTL-AQA" in words
-    assert "1412" in words
-
-
 def test_an_unreadable_copy_is_a_problem_and_several_sets_are_an_error(tmp_path):
     make_aqa7(tmp_path / "a", count=3, frames=2)
     (tmp_path / "a/Split_4/split_4_test_list.mat").unlink()

@@ -6,9 +6,7 @@ an approval file.
 
 import json
 import pickle
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +17,6 @@ from data.leaks import audit
 from data.splits import fixed, kfold, make_folds
 from synthetic.tiny_datasets import write_matrix
 from synthetic.tiny_published import PUBLISHED, make_unlv, write_book
-
-Files = Mapping[str, Any]
-"""Contents by path, as `put` writes them. `%05d.jpg#3-7` at the end of a path are five files; None is no file."""
 
 LAYOUTS = {}
 """By name: the kind of set, its files, and the options with which it is listed."""

@@ -1,7 +1,6 @@
 """Phases from the files of labelling tools, and one line for each performance whose marks cannot be used."""
 
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,29 +114,6 @@ def test_frames_and_another_rate_follow_the_video(tmp_path, make_video):
             (record,) = with_phases(Listing((Record("a.mp4", video, rate=rate),)), place).records
             ends = [end for phase in record.phases for end in (phase.start, phase.end)]
             assert ends == pytest.approx([scale * end for end in (1, 2.5, 2.5, 5, 5, 6.5)], abs=0.01)
-
-
-def test_the_work_grows_with_the_number_of_videos(tmp_path):
-    """Twenty times the videos and marks make at most thirty times the calls of functions; it was the square."""
-
-    def calls(count):
-        records = [Record(f"{number:05d}.mp4", None) for number in range(count)]
-        lines = [f"{name},run,0," for record in records for name in (record.id, f"gone {record.id}")]
-        (tmp_path / "p.csv").write_text(HEAD + "\n".join(lines))
-        made = 0
-
-        def count_calls(*_):
-            nonlocal made
-            made += 1
-
-        sys.setprofile(count_calls)
-        try:
-            with_phases(Listing(tuple(records)), tmp_path / "p.csv")
-        finally:
-            sys.setprofile(None)
-        return made
-
-    assert calls(400) < 30 * calls(20)
 
 
 def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp_path):

@@ -1,19 +1,15 @@
 """Files of features as NumPy, HDF5, pickle and MATLAB write them, and damaged ones."""
 
 import pickle
-from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 import scipy.io
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.features import read_features
 from data.features.feature_files import array_names
-
-Named = dict[Any, NDArray[Any]]
 
 
 def named():

@@ -7,13 +7,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from data.errors import UsageError, VideoError
 from data.video import FrameFolder, decode, embed_video, find_videos, key_frames, probe, write_video
 from tests.data.video.test_decoder import TURNS, is_turned, quartered
-
-Pictures = NDArray[np.uint8]
 
 
 def pictures(count=6, size=(64, 48)):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.stage_files import StageFiles
 from extractors.camera_flow.border import lay_out, picture_area
-from extractors.camera_flow.motion_summary import largest_shift, to_rates
+from extractors.camera_flow.motion_summary import largest_shift
 from extractors.camera_flow.stage import MAX_PAIRS, CameraFlow, CameraFlowConfig, pair_starts
 from extractors.contract import MadeSource
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
@@ -78,13 +78,9 @@ def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair():
     assert output.arrays["inliers"].values[3] == 0
 
 
-def test_motion_has_a_largest_shift_at_a_corner_and_rates_per_second():
+def test_motion_has_a_largest_shift_at_a_corner():
     motions = np.array([[3.0, 4, 0, 0], [0, 0, 0.01, 0], [0, 0, 0, 0.01], [3, 4, 0.01, 0]])
     assert largest_shift(motions, (320, 240)) == pytest.approx([5, 2, 2, np.hypot(4.6, 5.2)])
-    turned = np.array([[8, -6, 1.1 * np.cos(0.05) - 1, 1.1 * np.sin(0.05)]])
-    assert to_rates(turned, (320, 240), np.array([0.04]))[0] == pytest.approx(
-        [8 / 320 / 0.04, -6 / 240 / 0.04, np.log(1.1) / 0.04, 0.05 / 0.04]
-    )
 
 
 def test_a_fade_from_black_is_no_bar():

@@ -80,7 +80,7 @@ def test_the_key_holds_content_and_place_but_no_path(tmp_path):
     assert run(tmp_path / "all.npz", **{"features.fps": 25}) == (2, 0)
 
 
-def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp_path):
+def test_a_scene_alone_feeds_whole_scene_systems(tmp_path):
     root, observer = own_data(tmp_path / "own"), Watching()
     given = {"train.epochs": 20, "train.networks": 1, "split.folds": 2, "combined": True, "work.workers": 0}
     words = {"config": "aqa7", "cache": tmp_path / "cache", "features": [str(root / "vst")]}
@@ -107,20 +107,6 @@ def test_a_scene_alone_feeds_whole_scene_systems_and_scores_new_performances(tmp
     } <= rows
     assert not {"AIM (ours)", "w/o AIM", "ST-GCN", "JR-GCN", "scene + agents", "Pose+DCT"} & rows
     assert (done.results.systems["combined"].average.rho.value or 0) > 0.8
-    api.train(out=tmp_path / "run", folds=0, overrides=settings, **words)  # type: ignore[arg-type]
-    rows = api.score(model=tmp_path / "run", features=[str(root / "vst")], cache=tmp_path / "cache", workers=0)
-    assert [row.failure for row in rows] == [None] * 24
-    assert all(row.score is not None for row in rows), "a model without agents misses none"
-    (lost,) = api.score([_video(tmp_path)], model=tmp_path / "run", cache=tmp_path / "cache", workers=0)
-    assert lost.failure is not None
-    assert "no features. Name the files of features: --features FOLDER" in str(lost.failure)
-
-
-def _video(folder):
-    from synthetic.tiny_datasets import write_avi
-
-    write_avi(folder / "new.avi", (np.zeros((64, 64, 3), np.uint8) for _ in range(4)), 25.0)
-    return folder / "new.avi"
 
 
 def test_features_of_another_size_cost_that_performance_alone(tmp_path):

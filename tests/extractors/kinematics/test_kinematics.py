@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from data.errors import DataError, VideoError
@@ -16,8 +15,6 @@ from pipeline.run.decode_pass import DecodePass, StageSource
 from pipeline.settings.config import load_config
 
 FILES = StageFiles()
-
-Floats = NDArray[np.float64]
 
 
 class Unopened(StageSource):

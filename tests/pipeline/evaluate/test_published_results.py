@@ -11,7 +11,6 @@
 import pickle
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,9 +29,6 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED
 from tests.helpers.made_results import made_results, system
 from tests.helpers.watching import Watching
-
-Pack = Callable[[Path, Sequence[tuple[str, float]]], list[str]]
-"""Writes the features of performances (name, score) below a folder, and returns what `--features` names."""
 
 
 def rows(score, *shape):

@@ -1,6 +1,5 @@
 """Trainings on a real Ray on this machine: the same bits as here; a lost worker costs its training once."""
 
-import json
 import os
 import signal
 import time
@@ -288,13 +287,6 @@ def test_stopped_networks_save_their_state(tmp_path):
     with pytest.raises(Cancelled):
         TrainingRunner(stop=lambda: any(tmp_path.iterdir()), folder=tmp_path)(made, wanted)
     assert any(tmp_path.glob("*/stack-*.safetensors"))
-
-
-def command(*words):
-    """Run one command in this process, so that it uses the Ray of these tests."""
-    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 class TestSearch:

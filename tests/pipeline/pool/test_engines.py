@@ -227,19 +227,6 @@ def test_a_cluster_that_was_killed_on_this_machine_is_not_joined(videos, tmp_pat
         shutil.rmtree(home, ignore_errors=True)
 
 
-def test_a_killed_worker_costs_its_video_once(ray, videos, tmp_path):
-    killed = []
-
-    def kill_one(*_):
-        if not killed:
-            killed.extend(workers_of_ray()[:1])
-            os.kill(killed[0], signal.SIGKILL)
-
-    summary = extract_flow(videos, flow_config(tmp_path / "cache", 2), ray, on_result=kill_one)
-    assert killed
-    assert (len(summary.results), summary.failed) == (3, [])
-
-
 def test_a_cluster_that_is_too_small_is_named(ray, videos, tmp_path):
     with pytest.raises(UsageError, match="too few for one worker"):
         extract_flow(videos, flow_config(tmp_path / "cache", 2, ray_cpus=64), ray)

@@ -6,23 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from data.errors import UsageError
-from pipeline.pack.pack_file import write_pack
 from pipeline.pool import RayPool, ray_pool, run_items
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
-from tests.helpers.made_features import made_features
-from tests.pipeline.folds.test_training_runner import command
 
 ray = pytest.importorskip("ray")
 
@@ -39,14 +34,6 @@ def kill(node):
         os.kill(process.pid, signal.SIGKILL)
 
 
-def at_work(worker):
-    """Whether a process is an actor of ours that works on an item: Ray puts the method into its title."""
-    try:
-        return "RayWorker.work" in " ".join(worker.cmdline())
-    except psutil.Error:
-        return False
-
-
 class Nodes:
     """A cluster of a head and a second node with one core each."""
 
@@ -55,13 +42,6 @@ class Nodes:
 
     def kill_second(self):
         kill(self.second)
-
-    def kill_second_at_work(self):
-        """Wait until a worker of the second node is at work, then kill the node."""
-        raylets = [psutil.Process(process.pid) for _, process in self.second.live_processes()]
-        while not any(at_work(worker) for raylet in raylets for worker in raylet.children(recursive=True)):
-            time.sleep(0.02)
-        self.kill_second()
 
 
 @pytest.fixture(scope="module")
@@ -103,21 +83,6 @@ def test_a_node_that_dies_costs_no_video(nodes, videos, tmp_path):
     assert time.monotonic() - killed[0] < 180, "a busy machine takes a minute to start a worker"
     assert extract_flow(videos, flow_config(tmp_path / "local")).ok
     assert_equal_outputs(tmp_path / "local", tmp_path / "ray")
-
-
-def test_a_leaderboard_is_the_same_after_a_node_died(nodes, tmp_path):
-    """The node dies while a training runs on it; one that is lost runs once more."""
-    write_pack(tmp_path / "made.h5", made_features(24, channels=6, scene=5, trial=3))
-    small = ["model.width=8", "train.networks=1", "train.epochs=2", "split.folds=2"]
-    words = ["leaderboard", "--pack", str(tmp_path / "made.h5"), "--quick", "--json", "--workers", "2"]
-    words += [word for setting in small for word in ("--set", setting)]
-    here = command(*words, "--out", str(tmp_path / "here"))
-    killer = threading.Thread(target=nodes.kill_second_at_work, daemon=True)
-    killer.start()
-    there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray", "--address", nodes.cluster.address)
-    killer.join(timeout=0)
-    assert not killer.is_alive(), "no training ran on the second node"
-    assert {**there, "origin": None} == {**here, "origin": None}
 
 
 def meeting(folder, stop, tell):

@@ -27,7 +27,6 @@ from tests.helpers.browsing import (
     until_painted,
     wait_for,
 )  # fmt: skip
-from tests.helpers.hostile_pages import HOSTILE, hostile_report
 
 pytestmark = IN_BROWSER
 
@@ -306,15 +305,3 @@ def test_many_rows_come_in_parts(browser, tmp_path):
         tab.fill("#filter", "dive_0003")
         assert tab.locator("#scores tbody tr").count() == 1
         assert not tab.is_visible("#more")
-
-
-def test_hostile_names_run_nothing(browser, tmp_path):
-    tab, dialogs = browser.new_page(), list[str]()
-    tab.on("dialog", lambda shown: (dialogs.append(shown.message), shown.dismiss()))
-    for number, name in enumerate(HOSTILE):
-        write_report(tmp_path / f"{number}.html", hostile_report(name))
-        tab.goto((tmp_path / f"{number}.html").as_uri())
-        wait_for(tab, "document.readyState === 'complete'")
-        assert tab.locator("h1").count() == 1
-    tab.close()
-    assert dialogs == []

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from pipeline.checks.accuracy import Accuracy
-from pipeline.report import ReportData, render_report, template_values
+from pipeline.report import template_values
 from pipeline.report.page_data import Traces, TrainingSteps, VideoSection
 from pipeline.report.template_values import why
-from pipeline.score.model_card import LIMITS
-from pipeline.score.score import NO_JUDGEMENT, Score, StepScore
+from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 
 MEAN = 2.0
@@ -67,13 +66,6 @@ SENTENCES = {
 
 def test_the_sentence_above_a_video(snapshot):
     assert {name: why(shown) for name, shown in SENTENCES.items()} == snapshot
-
-
-def test_the_limits_of_step_scores_are_beside_them_in_the_words_of_the_model_card():
-    assert NO_JUDGEMENT in LIMITS
-    for shown in (video(0.0, 0.0, -1.2, 0.0, 0.0), video(0.1, 0.1, 0.1, 0.1, 0.1), VideoSection("v", Score("v"))):
-        page = render_report(ReportData("t", videos=(shown,)))
-        assert (NO_JUDGEMENT.replace("'", "&#39;") in page) == bool(shown.result.steps)
 
 
 def test_only_a_step_that_the_words_call_unusual_has_the_full_colour():

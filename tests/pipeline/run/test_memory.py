@@ -9,24 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from data.stage_files import StageFiles
 from data.store.arrays import StageOutput
 from data.video import Frame, Record, VideoInfo
 from data.video import decoder as video_module
-from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
-from extractors.clips.layouts import plan_clips
-from extractors.clips.stage import decode_clips
-from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.stage import Pose
 from pipeline.run import decode_pass
 from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass
 
-FILES = StageFiles()
-
-Picture = NDArray[np.uint8]
 LENGTH = 400
 SIZE = (96, 128)
 
@@ -120,22 +110,6 @@ class Nobody:
     def detect(self, image):
         """Nobody."""
         return Detections.none()
-
-
-def test_stages_hold_few_frames():
-    """Clips hold the cut pictures of one clip."""
-    pose = Pose(PoseConfig(), FILES)
-    pose._backend = Nobody()
-    for stage, most in ((CameraFlow(CameraFlowConfig(stride=4), FILES), 4), (pose, 3)):
-        alive = Alive()
-        stage.extract(Made(alive, LENGTH))
-        assert 1 <= alive.most <= most
-    alive, cuts = Alive(), Alive()
-    plan = plan_clips(LENGTH, layout="windows", steps=10, frames=16, stride=1, hop=1)
-    for _ in decode_clips(Made(alive, LENGTH), plan, lambda image: cuts.watch(image[:32, :32].copy())):
-        pass
-    assert 1 <= alive.most <= 3
-    assert 16 <= cuts.most <= 16 + 2
 
 
 LARGEST_MAPPED = """

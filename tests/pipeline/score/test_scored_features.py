@@ -20,7 +20,7 @@ def write_features(folder, names, seed):
         np.save(folder / f"{name}.npy", rows)
 
 
-def test_features_without_a_rate_are_trained_scored_and_shown(tmp_path):
+def test_features_without_a_rate_are_trained_scored_and_shown(tmp_path, make_video):
     """One training performance and one new one; unknown times are not shown."""
     names = [f"v{number}" for number in range(12)]
     write_features(tmp_path / "features", names, 0)
@@ -36,6 +36,9 @@ def test_features_without_a_rate_are_trained_scored_and_shown(tmp_path):
     new = {"features": [str(tmp_path / "new")], "workers": 0, **cache}
     rows = score(model=tmp_path / "run", **new)
     flagged = {row.id: TRAINED_ON in [flag.title for flag in row.flags] for row in rows}
+    assert not any(row.failure for row in rows)
+    (lost,) = score(make_video(tmp_path / "film.mp4"), model=tmp_path / "run", **{**new, "features": []})
+    assert "no features. Name the files of features: --features FOLDER" in str(lost.failure)
     assert flagged == {"n5": False, "v5": True}, "found by their features"
     assert not any(row.timed or "duration_s" in row.quality["timesteps"] for row in rows)
     assert {step["start"] for written in scores_as_json(rows) for step in written["steps"]} <= {None}

@@ -1,12 +1,13 @@
-"""Stages, data sets and systems of a user, by `module:name`; those of a foreign model are not imported."""
+"""Stages of a user, by `module:name`; those of a foreign model are not imported. Sets and systems: test_extend_page."""
 
 import pickle
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from data.datasets import check_data, list_records
+from data.datasets import list_records
 from data.errors import UsageError
 from pipeline.api.arguments import settings_beside_model
 from pipeline.run.plan import Planner
@@ -76,54 +77,15 @@ def test_what_cannot_be_added_is_one_error(lab):
         with pytest.raises(UsageError, match=said) as caught:
             load_config(None, {"stages": [place]})
         assert str(caught.value).isprintable()
+    for use, said in (
+        (partial(list_records, root=lab), "does not list a data set"),
+        (outside_system, "is not a system"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            use("lab_mine:__name__")
     for one, needed in (("first", "second"), ("second", "first")):
         need = f"\n    @classmethod\n    def upstream(cls, config):\n        return ('{needed}',)\n"
         Path(f"lab_{one}.py").write_text(STAGE.replace("NAME", one) + need)
     made = load_config(None, {"stages": ["lab_first:Mine", "lab_second:Mine"]})
     with pytest.raises(UsageError, match="need each other: first -> second -> first"):
         made.with_upstream()
-
-
-DATA_SET = """
-from data.datasets.listing import DataSetKind
-from data.video import Listing, find_videos
-from data.video.records import Record
-
-def list_mine(root, *, labels=None):
-    return Listing((Record(f"{root.name}/{labels}", None),), ())
-
-kind = DataSetKind(list_mine, counts={"all": 5})
-nothing = 5
-"""
-
-
-def test_a_data_set_from_outside(lab):
-    Path("lab_set.py").write_text(DATA_SET)
-    for name in ("list_mine", "kind"):
-        given = load_config(None, {"dataset.kind": f"lab_set:{name}"}).dataset
-        assert [record.id for record in list_records(given.kind, lab, labels="x").records] == [f"{lab.name}/x"]
-    assert check_data("lab_set:kind", lab, {}).counts == (("all", 1, 5),)
-    for wrong, said in (("lab_set:nothing", "does not list a data set"), ("lab_set:x", "cannot be imported")):
-        with pytest.raises(UsageError, match=said):
-            list_records(wrong, lab)
-
-
-SYSTEMS = """
-from pipeline.systems import SimpleSystem, System
-
-def learn(train):
-    return lambda test, repeat: test
-
-class Mine(System):
-    name = "mine"
-
-ready, nothing = SimpleSystem("ready", learn), 5
-"""
-
-
-def test_a_system_from_outside(lab):
-    Path("lab_systems.py").write_text(SYSTEMS)
-    names = {name: outside_system(f"lab_systems:{name}").name for name in ("learn", "Mine", "ready")}
-    assert names == {"learn": "lab_systems:learn", "Mine": "mine", "ready": "ready"}
-    with pytest.raises(UsageError, match="'lab_systems:nothing' is not a system"):
-        outside_system("lab_systems:nothing")

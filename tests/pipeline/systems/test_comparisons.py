@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.comparisons import COMPARISONS, ComparisonConfig, build_network
+from models.comparisons import ComparisonConfig, build_network
 from models.layers import Layers
 from models.metrics import spearman
-from models.stacked import member_state
 from pipeline.evaluate.leaderboard import ABLATIONS, OURS, all_systems
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.descriptors import approximate_entropy
@@ -22,28 +20,11 @@ from tests.models.test_aim import inputs
 
 SIZES = AimSizes(primary=6, secondary=6, agents=2, scene=7, trial=0)
 NODES = ((0, 1, 2), (3, 4, 5))
-KINDS = list(COMPARISONS)
 
 
 def config(kind):
     edges = ((0, 1), (2, 3), (4, 5), (0, 2), (1, 3), (0, 4))
     return ComparisonConfig(kind, NODES, NODES, edges, width=16, regression_width=32)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_stack_equals_its_members(kind):
-    stack = build_network(config(kind), SIZES, Layers(2))
-    stack.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.full((2,), 0.5))
-    x = inputs(2, 3, sizes=SIZES)
-    out = stack(x)
-    for member in range(2):
-        alone = build_network(config(kind), SIZES, Layers())
-        alone.load_state_dict(member_state(stack.state_dict(), member))
-        mine = alone(AimInputs(**{name: values[member] for name, values in vars(x).items()}))
-        torch.testing.assert_close(out.score[member], mine.score)
-        torch.testing.assert_close(mine.step_scores.sum(-1), mine.score)
-    out.score.sum().backward()
-    assert all(parameter.grad is not None for parameter in stack.parameters())
 
 
 @pytest.mark.parametrize("kind", ["st_gcn", "jr_gcn"])

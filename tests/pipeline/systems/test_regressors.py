@@ -24,7 +24,6 @@ from pipeline.systems.regressors import (
     PENALTIES,
     FittedRegression,
     RegressionSystem,
-    _trials,
     regression_systems,
 )
 from pipeline.systems.stored_regressions import dump_regressions, load_regressions
@@ -165,18 +164,6 @@ def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
     monkeypatch.setattr("pipeline.systems.stored_regressions.MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="larger than any regression"):
         load_regressions(stored())
-
-
-def test_views_of_a_trial_are_averaged_in_their_order(features):
-    groups = ["b", "a", "b", "", "a", "b"]
-    records = [
-        replace(record, groups={"trial": group} if group else {})
-        for record, group in zip(features.records, groups, strict=False)
-    ]
-    six = replace(features.take(range(6)), records=tuple(records))
-    firsts, means = _trials(six.take(range(1, 6)))
-    assert firsts.tolist() == [0, 1, 2]
-    np.testing.assert_allclose(means, [[0.5, 0, 0, 0.5, 0], [0, 0.5, 0, 0, 0.5], [0, 0, 1, 0, 0]])
 
 
 def test_features_in_which_nothing_varies_give_the_mean():
