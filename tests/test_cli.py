@@ -7,14 +7,13 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 import torch
 
 from data.errors import UsageError
 from pipeline.settings.destinations import check_file, check_folder
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
+from tests.helpers.hostile_videos import sound
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,12 +25,7 @@ def test_bad_videos_beside_good_ones(program, make_video, tmp_path, snapshot):
     (tmp_path / "in/truncated.mp4").write_bytes(good.read_bytes()[:-800])
     (tmp_path / "in/empty.mp4").touch()
     (tmp_path / "in/text.mp4").write_text("a text file\n" * 100)
-    with av.open(str(tmp_path / "in/sound.mp4"), "w") as container:
-        stream = container.add_stream("aac", rate=16000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 16000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    sound(tmp_path / "in/sound.mp4", "aac", "mp4")
     flow = ("in", "--stages", "camera_flow", "--cache", "cache")
     for words in (("extract", *flow, "--workers", "0", "--json"), ("extract", *flow, "--workers", "0")):
         done = program.run(words, tmp_path)

@@ -60,19 +60,19 @@ def picture(number, width, height):
 
 
 def encode(
-    path, codec, *, size = (64, 48), pixels = "yuv420p", frames = FRAMES,
-    stamps = None, rate = 25, container = None,
-    options = None, form = None,
+    path, codec, *, size=(64, 48), pixels="yuv420p", frames=FRAMES, stamps=None, rate=25, container=None, options=None,
+    form=None, draw=picture, aspect=1,
 ):  # fmt: skip
-    """Encode the moving pattern."""
+    """Encode the moving pattern, or the pictures that `draw` makes from number, width and height."""
     with av.open(str(path), "w", format=form, options=container or {}) as file:
         stream = file.add_stream(codec, rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt = {"mjpeg": "yuvj420p"}.get(codec, pixels) if pixels == "yuv420p" else pixels
         stream.options = {"threads": "1", **({"x265-params": "log-level=none"} if codec == "libx265" else {})}
         stream.options |= options or {}
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw(number, *size), format="rgb24")
             if stamps is not None:
                 frame.pts, frame.time_base = stamps[number], Fraction(1, rate)
             file.mux(stream.encode(frame))
@@ -203,7 +203,7 @@ def _no_videos(folder, whole, rng):
         yield _put(folder / f"{name}.mp4", content, "bad")
         yield _put(folder / f"{name}-too{suffixes[number % len(suffixes)]}", content, "bad")
     for name, codec, form in (("sound", "aac", "mp4"), ("sound-too", "mp2", "avi"), ("wave", "pcm_s16le", "wav")):
-        yield _sound(folder / f"{name}.mp4", codec, form)
+        yield sound(folder / f"{name}.mp4", codec, form)
 
 
 def _still(scratch):
@@ -214,7 +214,8 @@ def _still(scratch):
     return content[start : content.index(b"IEND", start) + 8]
 
 
-def _sound(path, codec, form):
+def sound(path, codec, form):
+    """A file without pictures."""
     with av.open(str(path), "w", format=form) as file:
         stream = file.add_stream(codec, rate=16000)
         kind = "fltp" if codec == "aac" else "s16"

