@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import Cancelled
-from pipeline.api import evaluate, extract, pack, status
+from pipeline.api import evaluate, extract, pack, status, train
 from pipeline.cache import open_cache
 from pipeline.observer import Observer
 from pipeline.settings.config import load_config
@@ -42,6 +42,7 @@ def test_raw_data_to_an_evaluation(tmp_path, capfd):
     assert {row.state for row in status(config=config).rows} == {"fresh"}
     assert extract(config=config, dry_run=True).costs is not None
     assert pack(config=config, out=str(tmp_path / "set.h5")).performances == 8
+    train(config=config, out=tmp_path / "run", folds=0, observer=notes)
     result = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
     assert ended(notes)["epochs"] == 2
     assert ended(notes)["trainings"] > 2
