@@ -80,6 +80,12 @@ class StorageError(AimError, OSError):
         self.strerror = self.what
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first, at most 200 characters; the name of its class where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__
+
+
 @contextmanager
 def out_of_memory() -> Iterator[None]:
     """Raise MemoryError for an error by which torch, OpenVINO or ONNX says in words alone that memory is short.
@@ -91,7 +97,7 @@ def out_of_memory() -> Iterator[None]:
     except RuntimeError as error:
         if not any(words in str(error).lower() for words in ALLOCATION):
             raise
-        raise MemoryError(str(error).splitlines()[0][:200]) from error
+        raise MemoryError(first_line(error)) from error
 
 
 ALLOCATION = ("not enough memory", "out of memory", "allocate memory", "to allocate", "bad_alloc", "bad alloc")

@@ -50,6 +50,15 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(sorted({0, *edges, len(time)}))]
 
 
+def resampled(time: Floats, values: Floats, clock: Floats) -> Floats:
+    """Series (row, series) at the times `clock`, by lines between known values; a series without any is NaN."""
+    rows = np.full((len(clock), values.shape[1]), np.nan)
+    for column, series in enumerate(values.T):
+        if (known := np.isfinite(series)).any():
+            rows[:, column] = np.interp(clock, time[known], series[known])
+    return rows
+
+
 def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
     """Values and weights (row, series) with gaps, which are rows of weight 0, interpolated by straight lines.
 

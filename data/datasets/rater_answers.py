@@ -18,21 +18,20 @@ from __future__ import annotations
 
 import csv
 import errno
-import io
 import json
 import math
 import os
 import re
-import stat
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
 from data.datasets.phase_marks import phases_of_text
-from data.datasets.tables import clip, spreadsheet_text
+from data.datasets.tables import clip, csv_lines, spreadsheet_text
 from data.errors import UsageError, counted, printable
+from data.store.files import open_handle
 from data.video import LABELS, Phase
 from data.video.records import MAX_LABEL
 
@@ -137,12 +136,7 @@ def open_plain(path: Path, flags: int) -> int:
     """The descriptor of a regular file in the folder of ratings. Raises OSError: a link, a pipe, a device, a folder."""
     if path.is_symlink() or path.parent.is_symlink():  # where the system has no O_NOFOLLOW, and for the folder
         raise OSError(errno.ELOOP, "a link, which is not followed", str(path))
-    safe = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
-    handle = os.open(path, flags | sum(safe), 0o644)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return handle
+    return open_handle(path, flags, "O_NOFOLLOW")
 
 
 def read_plain(path: Path) -> bytes:
@@ -244,7 +238,5 @@ def possible(score: float) -> bool:
     return math.isfinite(score) and abs(score) <= MAX_LABEL
 
 
-def _line(cells: tuple[str, ...] | list[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode("utf-8")
+def _line(cells: Sequence[str]) -> bytes:
+    return csv_lines([cells]).encode("utf-8")

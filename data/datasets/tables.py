@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -91,6 +91,13 @@ def clip(text: str, limit: int = 60) -> str:
 def spreadsheet_text(text: str) -> str:
     """`text` with an apostrophe before it if a spreadsheet could read it as a formula."""
     return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV, a line each; `spreadsheet_text` is for its caller."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def without_mark(cell: str) -> str:

@@ -22,12 +22,17 @@ MAX_JSON_BYTES = 1 << 26  # longer JSON files are refused
 
 def open_regular(path: Path) -> BinaryIO:
     """A regular file opened for reading. Raises OSError, also for pipes and devices, which may never end."""
-    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
-    handle = os.open(path, os.O_RDONLY | sum(flags))
+    return os.fdopen(open_handle(path, os.O_RDONLY), "rb")
+
+
+def open_handle(path: Path, flags: int, *more: str) -> int:
+    """The descriptor of a regular file, opened with `flags` and `more` of `os` by name. Raises as `open_regular`."""
+    safe = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY", *more))
+    handle = os.open(path, flags | sum(safe), 0o644)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return os.fdopen(handle, "rb")
+    return handle
 
 
 def expanded(path: str) -> Path:

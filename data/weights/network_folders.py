@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.errors import DataError, WeightsError, of_extra
+from data.errors import DataError, WeightsError, first_line, of_extra
 from data.store import expanded, read_json
 from data.store.scratch import working_folder
 from data.weights.registry import Announce
@@ -70,9 +70,8 @@ def fetch_network(name: str, announce: Announce) -> None:
             snapshot_download(name, local_dir=made, allow_patterns=[CONFIG, *PROCESSORS, *WEIGHTS])  # nosec B615
             os.replace(made, place)
     except Exception as error:  # the library raises whatever its downloader raises
-        cause = (str(error).splitlines() or [type(error).__name__])[0][:120]
         fix = "Try again with a network connection, or give the folder of a copy"
-        raise WeightsError(f"the model cannot be downloaded ({cause})", where=name, fix=fix) from error
+        raise WeightsError(f"the model cannot be downloaded ({first_line(error)})", where=name, fix=fix) from error
 
 
 def _place(name: str) -> Path:

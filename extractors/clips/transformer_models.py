@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from data.errors import UsageError, WeightsError, install_line
+from data.errors import UsageError, WeightsError, first_line, install_line
 from extractors.state_dicts import read_tensors
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def build(folder: NetworkFolder) -> nn.Module:
         options = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # both are reported, and refused below
         network, report = kind.from_pretrained(None, config=config, state_dict=state, **options)
     except Exception as error:  # the library raises many kinds for a configuration of another model
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise WeightsError(f"not a model of {name}: {reason}", where=folder.name, fix=FIX) from error
+        raise WeightsError(f"not a model of {name}: {first_line(error)}", where=folder.name, fix=FIX) from error
     unknown = report["unexpected_keys"] if is_v2 else ()
     if faults := [*report["missing_keys"], *report["mismatched_keys"], *unknown]:
         what = f"{len(faults)} tensors of {name} are missing, unknown or of another size ({faults[0]})"

@@ -80,7 +80,6 @@ def neighbour_distances(
     reference: Mapping[str, Floats],
     new: Mapping[str, Floats],
     least: Mapping[str, Floats] | None = None,
-    neighbours: int = NEIGHBOURS,
 ) -> Distances:
     """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation.
 
@@ -88,7 +87,7 @@ def neighbour_distances(
     """
     least = least or {}
     squares = {name: _squares(reference[name], new[name], least.get(name, 0.0)) for name in reference}  # (m, n) each
-    count = min(neighbours, len(next(iter(reference.values()))))
+    count = min(NEIGHBOURS, len(next(iter(reference.values()))))
 
     def nearest(square: Floats) -> Floats:
         return np.asarray(np.sqrt(np.partition(square, count - 1, axis=1)[:, :count]).mean(axis=1))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data.datasets.phase_marks import COLUMNS
 from data.datasets.rater_answers import all_answers
-from data.datasets.tables import MAX_BYTES, spreadsheet_text, without_mark
+from data.datasets.tables import MAX_BYTES, csv_lines, spreadsheet_text, without_mark
 from data.errors import UsageError
 from data.store import read_regular, write_text
 from data.video import LABELS
@@ -68,9 +68,7 @@ def write_phases(session: RatingSession) -> None:
             for one in (answer.phases if content in videos else ())
         ]
         if rows:
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-            write_text(session.folder / PHASES / f"{rater}.csv", text.getvalue())
+            write_text(session.folder / PHASES / f"{rater}.csv", csv_lines([COLUMNS, *rows]))
 
 
 def _existing_table(path: Path) -> tuple[dict[str, dict[str, str]], list[str]]:

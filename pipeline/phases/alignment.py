@@ -20,6 +20,7 @@ from data.errors import DataError
 from data.stage_files import StageFiles
 from data.store.arrays import Floats
 from data.video import Phase, Record
+from extractors.signals import resampled
 from extractors.timesteps import TimestepsConfig
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.stage import Timesteps
@@ -56,10 +57,8 @@ class Signal(NamedTuple):
         body = [n for n, name in enumerate(channels.names) if "angle." in name or name.startswith("torso.")]
         columns, end = body or list(range(len(channels.names))), channels.span[1]
         count = int(np.clip(round(end * ROWS_PER_S), 2, MOST_ROWS))
-        rows, clock = np.full((count, len(columns)), np.nan), np.arange(count) * end / count
-        for place, column in enumerate(columns):
-            if (valued := channels.weight[:, column] > 0).any():
-                rows[:, place] = np.interp(clock, channels.time[valued], channels.values[valued, column])
+        values = np.where(channels.weight > 0, channels.values, np.nan)[:, columns]
+        rows = resampled(channels.time, values, np.arange(count) * end / count)
         if np.isnan(rows).all():
             raise DataError("the agent is never observed, so its phases cannot be found", fix="Mark them in phases.csv")
         return cls(rows, end)

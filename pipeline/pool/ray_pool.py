@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from data.errors import UsageError, WorkerLost, of_extra
+from data.errors import UsageError, WorkerLost, first_line, of_extra
 from pipeline.pool.local_pool import ProcessPool, ThreadPool
 from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Answer, Done, Pool, Start, Worker
 from pipeline.settings.environment import CHECKOUT
@@ -162,7 +162,7 @@ class RayPool(Pool):
             what = f"no Ray cluster at {address}" if address else "Ray did not start on this machine"
             fix = "Start one with `ray start --head`, or leave --address out"
             fix = fix if address else "Type the same again, or leave --engine ray out"
-            raise UsageError(f"{what} ({_first_line(error)})", fix=fix) from None
+            raise UsageError(f"{what} ({first_line(error)})", fix=fix) from None
 
     def split_cores(self, items: int) -> tuple[int, int]:
         """See `Pool`; 0 workers: as many as the cluster has room for, which is not asked."""
@@ -297,9 +297,4 @@ class RayWorker:
 
 
 def _lost(error: Exception) -> WorkerLost:
-    return WorkerLost(f"the Ray worker was lost ({_first_line(error)})")
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
+    return WorkerLost(f"the Ray worker was lost ({first_line(error)})")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 
+from data.datasets.tables import csv_lines
 from pipeline.evaluate.system_table import Cell, Table
 from pipeline.report.page_data import EvaluationSection, ReportData
 from pipeline.report.template_values import best_of, cell_text
@@ -70,9 +69,7 @@ def table_latex(table: Table, label: str) -> str:
 
 def csv_of(rows: Iterable[Sequence[object]]) -> str:
     """Rows as CSV; no text starts a spreadsheet formula."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([cell(v) if isinstance(v, str) else v for v in row] for row in rows)
-    return text.getvalue()
+    return csv_lines([cell(v) if isinstance(v, str) else v for v in row] for row in rows)
 
 
 def _latex(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data.store.arrays import Floats, Rows
+from extractors.signals import resampled
 from pipeline.checks.accuracy import Interval
 from pipeline.score.movement import Movement, StepVariables, VariableValues, compared_steps
 
@@ -136,11 +137,8 @@ def _rows(moved: Movement) -> tuple[Floats, Floats]:
     seen = moved.time[2 * np.isfinite(angles).sum(axis=1) >= angles.shape[1]]
     begin, end = (seen[0], seen[-1]) if len(seen) else (moved.time[0], moved.time[-1])
     count = int(np.clip(round((end - begin) * ROWS_PER_S) + 1, 2, MOST_ROWS))
-    time, rows = np.linspace(begin, end, count), np.full((count, angles.shape[1]), np.nan)
-    for column, values in enumerate(angles.T):
-        if (finite := np.isfinite(values)).any():
-            rows[:, column] = np.interp(time, moved.time[finite], values[finite])
-    return time, rows
+    time = np.linspace(begin, end, count)
+    return time, resampled(moved.time, angles, time)
 
 
 def _rate(rows: Floats) -> Floats:

@@ -5,15 +5,13 @@ The score and its parts have nine decimals (six in CSV): constant + steps + othe
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from data.datasets.tables import spreadsheet_text
+from data.datasets.tables import csv_lines, spreadsheet_text
 from data.errors import printable
 from data.store import write_text
 from pipeline.checks.accuracy import as_printed
@@ -44,12 +42,10 @@ def csv_text(rows: Sequence[Score]) -> str:
     """
     each = [(row, ScoreParts.of(row, CSV_DECIMALS)) for row in map(redact_score, rows)]
     steps = max((len(parts.steps) for _, parts in each if parts), default=0)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     phases = list(dict.fromkeys(phase.name for row in rows for phase in row.phases))
     shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
     shares += [cell(f"phase {name}") for name in phases]
-    writer.writerow(["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"])
+    lines = [["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"]]
     for row, parts in each:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         of = {row.quantity: row.score}
@@ -64,10 +60,8 @@ def csv_text(rows: Sequence[Score]) -> str:
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
         valid = [str(row.valid).lower(), cell(row.why)]
-        writer.writerow(
-            [cell(row.id), *cells, *valid, level, cell(flags), cell(str(row.failure or "")), row.model, raw]
-        )
-    return text.getvalue()
+        lines.append([cell(row.id), *cells, *valid, level, cell(flags), cell(str(row.failure or "")), row.model, raw])
+    return csv_lines(lines)
 
 
 def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:

@@ -31,7 +31,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from data.errors import DataError, UsageError
+from data.errors import DataError, UsageError, first_line
 from data.store import atomic_path, read_json, write_text
 from data.store.arrays import Floats, Rows
 from data.video import Record
@@ -340,8 +340,7 @@ class TrainedModel:
         except FileNotFoundError as error:
             raise DataError("no trained model here", where=folder, fix=no_model_fix(folder)) from error
         except (OSError, SafetensorError, UsageError, *FAULTS) as error:
-            cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-            raise DataError(f"this model is damaged ({cause})", where=folder, fix=TRAIN_AGAIN) from error
+            raise DataError(f"this model is damaged ({first_line(error)})", where=folder, fix=TRAIN_AGAIN) from error
 
 
 def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedModel:

@@ -47,7 +47,7 @@ from pipeline.train import (
 )
 from pipeline.train.feature_set import FeatureSet
 from pipeline.train.normalise import SCALE
-from pipeline.train.stack_training import Member, draw_batches
+from pipeline.train.stack_training import Member, begin_epoch
 
 EPOCHS = 100
 """Epochs of all methods; fewer where the recipe has fewer."""
@@ -207,10 +207,7 @@ class _Learner:
             self.net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
         )
         for epoch in range(config.epochs):
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate(epoch)
-            generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in self.members]
-            batches = draw_batches(self.members, generators, config.batch)
+            generators, batches = begin_epoch(optimizer, self.members, config, epoch)
             total = torch.zeros(size)
             for rows, counts in batches:
                 chosen = rows[:, : int(counts[0])]  # members have batches of one size

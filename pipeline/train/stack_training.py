@@ -72,6 +72,16 @@ def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Gener
     return [(_padded(split, longest), np.array(list(map(len, split)))) for split in zip(*parts, strict=True)]
 
 
+def begin_epoch(
+    optimizer: torch.optim.Optimizer, members: Sequence[Member], config: TrainConfig, epoch: int
+) -> tuple[list[np.random.Generator], list[Batch]]:
+    """Set the learning rate of an epoch; each member's generator in it, and the batches."""
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate(epoch)
+    generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in members]
+    return generators, draw_batches(members, generators, config.batch)
+
+
 def loss_epochs(epochs: int) -> tuple[int, ...]:
     """The epochs, counted from 1, whose training loss is kept; the last is one of them."""
     every = max(1, epochs // HISTORY)
@@ -149,10 +159,7 @@ class StackTraining:
 
     def epoch(self, epoch: int) -> Tensor:
         """One pass over every member's training rows; mean loss (M,)."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate(epoch)
-        generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in self.members]
-        batches = draw_batches(self.members, generators, self.config.batch)
+        generators, batches = begin_epoch(self.optimizer, self.members, self.config, epoch)
         total = torch.zeros(len(self.members), device=self.device)
         for rows, counts in batches:
             total += self.step(rows, counts, MemberDropout(generators, counts.tolist()))

@@ -19,7 +19,8 @@ from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.recipes import TrainConfig
 from pipeline.systems import AimSystem
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
-from pipeline.train import TrainingControl, label_table
+from pipeline.train import TrainingControl
+from pipeline.train.normalise import label_table
 from tests.helpers.made_features import made_features, with_records
 from tests.helpers.world import TRAINED
 
