@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.datasets.tables import clip, read_text
 from data.errors import DataError, UsageError, nearest
@@ -48,7 +47,7 @@ class Fold:
     train: tuple[str, ...]  # record ids, in the order of the records
     test: tuple[str, ...]
 
-    def indices(self, ids: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def indices(self, ids: Sequence[str]) -> tuple[Rows, Rows]:
         """Positions in `ids` of training and test part. Raises DataError: an id of the fold is not in `ids`."""
         where = {name: index for index, name in enumerate(ids)}
         missing = [name for name in (*self.train, *self.test) if name not in where]

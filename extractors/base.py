@@ -11,14 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from data.stage_files import StageFiles
 from data.store import ArraySpec, OutputSpec, StageOutput
+from data.store.arrays import Floats
 from data.video import Frame, Record, VideoInfo
 from data.weights.registry import Announce
 
@@ -125,7 +124,7 @@ class Source(Protocol):
         """Size of the pictures as shown. Raises VideoError: the record has no video, or it cannot be opened."""
 
     @property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> Floats:
         """(N,) presentation time of every frame in seconds from the first, read from the stream. Raises as `info`."""
 
     @property

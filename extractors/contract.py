@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import AimError, DataError, VideoError
 from data.stage_files import StageFiles
 from data.store import StageOutput
+from data.store.arrays import Floats
 from data.video import Frame, Picture, Record, VideoInfo
 from extractors.base import IN_KEY, Content, Extractor, Source, StageConfig, owner
 
@@ -34,7 +34,7 @@ class MadeSource:
     def __init__(
         self,
         pictures: Sequence[Picture] = (),
-        times: Sequence[float] | NDArray[np.float64] = (),
+        times: Sequence[float] | Floats = (),
         *,
         record: Record | None = None,
         upstream: Mapping[str, StageOutput] | None = None,

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Reals, Singles
 from extractors.signals import ROWS, blocks
 
 Measured = TypeVar("Measured", np.float32, np.float64)
@@ -20,16 +21,14 @@ MIRRORED = np.array([0, *(joint + 1 if joint % 2 else joint - 1 for joint in ran
 _TRUNK = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14])  # (17,) true for shoulders, hips and knees
 
 
-def in_blocks(
-    measure: Callable[[NDArray[np.floating]], NDArray[Measured]], keypoints: NDArray[np.floating]
-) -> NDArray[Measured]:
+def in_blocks(measure: Callable[[Reals], NDArray[Measured]], keypoints: Reals) -> NDArray[Measured]:
     """The result of `measure` on (P, 17, 3), computed in blocks of rows; it equals that on all rows at once."""
     if len(keypoints) <= ROWS:
         return measure(keypoints)
     return np.concatenate([measure(keypoints[rows]) for rows in blocks(len(keypoints))])
 
 
-def boxes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
+def boxes_of(keypoints: Reals) -> Singles:
     """(P, 4) x1 y1 x2 y2 around the joints of (P, 17, 3) with a score above 0; NaN where there is none."""
     scored = np.isfinite(keypoints[..., 0]) & (keypoints[..., 2] > 0)
     points = np.where(scored[..., None], keypoints[..., :2], np.nan)
@@ -39,7 +38,7 @@ def boxes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
     return boxes
 
 
-def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+def centres_of(keypoints: Reals) -> Floats:
     """(P, 2) centre of each body (P, 17, 3) in pixels: the score-weighted mean of shoulders, hips and knees.
 
     Joints may be NaN; a body without these joints has the mean of its others.
@@ -52,19 +51,19 @@ def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(np.einsum("pj,pjc->pc", weight, np.nan_to_num(body)) / total)
 
 
-def body_sizes(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+def body_sizes(keypoints: Reals) -> Floats:
     """(P,) pixels: the diagonal of the box around the joints of (P, 17, 3), at least twice the torso and 1."""
     boxes = np.nan_to_num(boxes_of(keypoints)).astype(np.float64)
     diagonal = np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
     return np.asarray(np.maximum(np.maximum(diagonal, 2 * torsos_of(keypoints)), 1.0), dtype=np.float64)
 
 
-def torsos_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+def torsos_of(keypoints: Reals) -> Floats:
     """(P,) pixels from the middle of the hips to the middle of the shoulders."""
     return np.asarray(np.nan_to_num(np.hypot(*_spines(keypoints).T)), dtype=np.float64)
 
 
-def pose_distances(poses: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float64]:
+def pose_distances(poses: Reals, others: Reals) -> Floats:
     """(2, ...) mean distance of the joints of poses and others (..., 17, 3) without the head, in body sizes of `poses`.
 
     First with the sides as they are, then with left and right exchanged. Joints may be NaN.
@@ -75,15 +74,13 @@ def pose_distances(poses: NDArray[np.floating], others: NDArray[np.floating]) ->
     return np.asarray(np.where(placed, apart, 0).sum(axis=-1) / np.maximum(placed.sum(axis=-1), 1) / sizes)
 
 
-def orientations_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+def orientations_of(keypoints: Reals) -> Floats:
     """(P,) angle of the torso, hips to shoulders, in radians clockwise on screen from upright; -pi..pi."""
     x, y = _spines(keypoints).T
     return np.asarray(np.nan_to_num(np.arctan2(x, -y)), dtype=np.float64)
 
 
-def interior_angles(
-    before: NDArray[np.floating], joint: NDArray[np.floating], after: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def interior_angles(before: Reals, joint: Reals, after: Reals) -> Floats:
     """(frame,) radians between the limbs from `joint` to its two neighbours, each (frame, 2 or 3); pi is straight."""
     first, second = before - joint, after - joint
     if first.shape[1] == 3:
@@ -93,6 +90,6 @@ def interior_angles(
     return np.asarray(np.arctan2(across, (first * second).sum(axis=1)), dtype=np.float64)
 
 
-def _spines(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+def _spines(keypoints: Reals) -> Floats:
     points = keypoints[..., :2].astype(np.float64)
     return np.asarray(0.5 * (points[:, 5] + points[:, 6] - points[:, 11] - points[:, 12]))

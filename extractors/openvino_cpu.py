@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import WeightsError, out_of_memory
+from data.store.arrays import Singles
 
 IN_ITS_SOURCE = re.compile(r"Exception from |Check .* failed at ")
 """Lines of OpenVINO's errors that name a place in its source."""
 
-Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
+Forward = Callable[[NDArray[np.generic]], list[Singles]]
 
 
 @out_of_memory()
@@ -62,7 +63,7 @@ def forward_on_cpu(model: Any, *, threads: int, where: str | Path) -> Forward:
         raise WeightsError(what, where=where, fix=fix) from error
 
     @out_of_memory()
-    def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+    def forward(batch: NDArray[np.generic]) -> list[Singles]:
         request.infer([np.ascontiguousarray(batch)], share_inputs=True)
         return [np.array(request.get_output_tensor(row).data) for row in range(len(request.model_outputs))]
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats, Integers, Rows
 
 REACH_S = 3.0  # longest gap of a trajectory in seconds: a person who comes back later begins another one
 LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person
@@ -34,7 +33,7 @@ SMALLEST = 0.1  # trajectories worth less than this share of the best one are no
 class Shot:
     """The detections of one shot."""
 
-    frames: NDArray[np.int64]  # (M,) frame of each detection, ascending
+    frames: Integers  # (M,) frame of each detection, ascending
     seconds: Floats  # (M,)
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from data.store.arrays import Singles
+from data.video import Picture
 
 THUMBNAIL = 96  # longer side in pixels
 
@@ -23,10 +25,10 @@ class ShotDetector:
     """
 
     def __init__(self) -> None:
-        self._thumbnail: NDArray[np.float32] | None = None
+        self._thumbnail: Singles | None = None
         self._differences: list[float] = []
 
-    def begins_shot(self, image: NDArray[np.uint8]) -> bool:
+    def begins_shot(self, image: Picture) -> bool:
         """Take the next frame, (H, W, 3) uint8 RGB; true for the first frame and after a cut."""
         before, self._thumbnail = self._thumbnail, _thumbnail(image)
         if before is None:
@@ -38,7 +40,7 @@ class ShotDetector:
         return cut
 
 
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _thumbnail(image: Picture) -> Singles:
     import cv2
 
     ratio = min(1.0, THUMBNAIL / max(image.shape[:2]))
@@ -48,7 +50,7 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.GaussianBlur(lab, (0, 0), 1), dtype=np.float32)
 
 
-def _best_match(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[float, float]:
+def _best_match(before: Singles, after: Singles) -> tuple[float, float]:
     """Best correlation (-1..1) and least root mean square difference of `before`'s middle anywhere in `after`."""
     import cv2
 

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats
-
-Bools = NDArray[np.bool_]
+from data.store.arrays import Bools, Floats
 
 MOST_POINTS = 20  # points of an even grid for one row: a gap of days in the times must not fill the memory
 LONE_PERIOD_S = 0.04  # duration of a single row where there is no second one: one frame at 25 frames per second

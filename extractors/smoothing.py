@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Bools, Floats
 from extractors import signals
-from extractors.signals import Bools, row_period
+from extractors.signals import row_period
 
 WINDOW_SIGMAS = 3.0  # a fit uses rows within this many standard deviations of its Gaussian on both sides
 

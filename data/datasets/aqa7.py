@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.datasets.matlab import read_matrix
 from data.datasets.score_lists import FRAME_RATE, join_lists
 from data.datasets.tables import first_file
 from data.errors import DataError
+from data.store.arrays import Floats
 from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
 from data.video.frame_folder import numbered_pictures
 
@@ -70,7 +70,7 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0, feature_names: Sequence[st
     return Listing(listing.records, (*problems, *listing.problems))
 
 
-def read_list(path: Path, variable: str) -> NDArray[np.float64]:
+def read_list(path: Path, variable: str) -> Floats:
     """The (n, 3) rows [action, sample index, score] of an official .mat list. Raises DataError: impossible rows."""
     rows = read_matrix(path, variable)
     if rows.shape[1] != 3:

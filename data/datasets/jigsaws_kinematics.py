@@ -11,10 +11,10 @@ import math
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.datasets.tables import at_line, clip, read_bytes
 from data.errors import DataError
+from data.store.arrays import Floats
 
 COLUMNS = 76
 BLOCK = 19
@@ -24,7 +24,7 @@ EXPECTED = "Get the file again; expected 76 numbers a line"
 _ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` would take these for spaces
 
 
-def parse_kinematics(path: Path) -> NDArray[np.float64]:
+def parse_kinematics(path: Path) -> Floats:
     """The (rows, 76) float64 numbers of a kinematics file, in file order.
 
     Raises DataError, which names the file and the line: no row, a row without 76 columns, a cell that is not a finite

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.datasets.tables import clip, read_bytes
 from data.errors import DataError
+from data.store.arrays import Floats
 
 HEADER = 128
 MATRIX, COMPRESSED = 14, 15
@@ -32,7 +32,7 @@ _NUMERIC_CLASSES = range(6, 16)  # double, single and the integers; cells, struc
 _COMPLEX = 0x0800
 
 
-def read_matrix(path: Path, name: str) -> NDArray[np.float64]:
+def read_matrix(path: Path, name: str) -> Floats:
     """The (row, column) real matrix `name` of a MATLAB 5 file as float64.
 
     Raises DataError: the file cannot be read, is damaged or of another format, or has no such matrix, or an empty one.
@@ -49,7 +49,7 @@ def read_matrix(path: Path, name: str) -> NDArray[np.float64]:
         raise DataError(f"unusable list: {clip(str(error), 200)}", where=path, fix=fix) from error
 
 
-def read_matrices(content: bytes, limit: int = MAX_ARRAYS) -> dict[str, NDArray[np.float64]]:
+def read_matrices(content: bytes, limit: int = MAX_ARRAYS) -> dict[str, Floats]:
     """The real numeric arrays in the bytes of a MATLAB 5 file by name; what is compressed may grow to `limit` bytes.
 
     Raises ValueError: damaged, another format, or larger.
@@ -57,7 +57,7 @@ def read_matrices(content: bytes, limit: int = MAX_ARRAYS) -> dict[str, NDArray[
     if len(content) < HEADER or content[124:128] not in (b"\x00\x01IM", b"\x01\x00MI"):
         raise ValueError("not a MATLAB 5 file (save it with '-v7')")
     order = "<" if content[126:128] == b"IM" else ">"
-    arrays: dict[str, NDArray[np.float64]] = {}
+    arrays: dict[str, Floats] = {}
     for kind, data in _elements(content[HEADER:], order):
         if kind == COMPRESSED:
             plain = _inflate(data, limit)
@@ -100,7 +100,7 @@ def _inflate(data: bytes, limit: int) -> bytes:
     return plain
 
 
-def _numeric(data: bytes, order: str) -> dict[str, NDArray[np.float64]]:
+def _numeric(data: bytes, order: str) -> dict[str, Floats]:
     """The array of a matrix element by its name; empty for cells, structs, objects, text and complex numbers.
 
     Raises ValueError: data of an unknown type, or of another length than its shape says.

@@ -31,6 +31,7 @@ from data.datasets.matlab import read_matrices
 from data.datasets.tables import clip
 from data.errors import AimError, DataError
 from data.features.motion_tables import motion_table
+from data.store.arrays import Singles
 from data.store.files import open_regular, read_regular
 from data.store.hdf5 import dataset_paths, read_dataset
 from data.store.restricted_pickle import load_plain
@@ -69,7 +70,7 @@ def array_names(path: Path) -> tuple[str, ...]:
     return names
 
 
-def read_features(path: Path, name: str = "") -> NDArray[np.float32]:
+def read_features(path: Path, name: str = "") -> Singles:
     """The (row, dims) features called `name` in a file; "" is the one array of a `.npy`.
 
     Raises DataError: a damaged file, no such array, no row, or values that are no finite numbers.
@@ -86,7 +87,7 @@ def read_features(path: Path, name: str = "") -> NDArray[np.float32]:
         values = values[0]
     values = values[None] if values.ndim == 1 else values
     mean = values.reshape(len(values), -1, values.shape[-1]).mean(axis=1, dtype=np.float64)
-    made: NDArray[np.float32] = mean.astype(np.float32)
+    made: Singles = mean.astype(np.float32)
     if odd := int((~np.isfinite(made)).sum()):
         raise DataError(f"{odd} of {made.size} values are no finite numbers", where=where, fix="Make the file again")
     return made

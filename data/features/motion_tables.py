@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats
 from data.store.files import read_regular
 
 MAX_BYTES = 1 << 30
@@ -15,7 +15,7 @@ MAX_BYTES = 1 << 30
 SPORTS2D = re.compile(r"(?:[^/]+_Sports2D/)?([^/]+)_Sports2D_angles_person([0-9]+)$")
 
 
-def motion_table(path: Path) -> NDArray[np.float64]:
+def motion_table(path: Path) -> Floats:
     """The (row, series) of a file, without its times. Raises ValueError: damaged, or rows of different lengths."""
     lines = [line.rstrip("\r") for line in read_regular(path, MAX_BYTES).decode("utf-8-sig").split("\n")]
     end = next((number for number, line in enumerate(lines) if line.strip().lower() == "endheader"), None)

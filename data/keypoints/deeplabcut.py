@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.keypoints.entries import MAX_BYTES, Field, Keypoints, frame_numbers, keypoint_error, readable
+from data.store.arrays import Floats
 from data.store.restricted_pickle import load_plain
 
 AXES = ("x", "y", "likelihood")
@@ -18,14 +18,12 @@ AXES = ("x", "y", "likelihood")
 CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
 
 
-def of_table(
-    path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any], values: NDArray[np.float64]
-) -> Keypoints:
+def of_table(path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any], values: Floats) -> Keypoints:
     """The bodies of a (row, column) table, NaN where nothing was detected; `index` has the frame of each row.
 
     Columns are named (scorer, joint, coordinate) or (scorer, individual, joint, coordinate).
     """
-    tracks: dict[str, dict[str, NDArray[np.float64]]] = {}
+    tracks: dict[str, dict[str, Floats]] = {}
     names = set[tuple[str, ...]]()
     for number, column in enumerate(columns):
         if len(column) not in (3, 4) or column[-1] not in AXES:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.store import open_regular, read_regular
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Rows
 
 AGAIN = "Export the keypoints again"
 
@@ -101,7 +101,7 @@ class Keypoints:
         points = points.swapaxes(1, 2)[person, entry]
         return cls.of_bodies(path, (layout, joints), points, entries[entry], people, entries=entries, **form)
 
-    def at(self, rows: NDArray[np.intp], **changes: Any) -> Keypoints:
+    def at(self, rows: Rows, **changes: Any) -> Keypoints:
         """These rows alone."""
         given = {name: getattr(self, name)[rows] for name in ("points", "frames", "scores")}
         return replace(self, **{**given, "people": [self.people[row] for row in rows], **changes})
@@ -228,7 +228,7 @@ class Field(NamedTuple):
         """A number; NaN for null and for numbers that no float can hold."""
         return self._number(self.value)
 
-    def numbers(self) -> NDArray[np.float64]:
+    def numbers(self) -> Floats:
         """A list of numbers, each as in `number`."""
         if not isinstance(self.value, list):
             raise self.error("is no list of numbers")

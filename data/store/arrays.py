@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Reals = NDArray[np.floating]
+Integers = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 """Indices of the first axis, such as the performances of a training part."""
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
+from data.store.arrays import Floats, Integers
 from data.video.containers import AGAIN, open_video, reason, video_stream
 from data.video.frame_folder import FrameFolder, read_picture
 from data.video.frame_times import FrameStamps, packet_stamps, tolerated
@@ -67,7 +68,7 @@ class Frame:
     image: Picture  # as shown; shared between stages, never write into it
 
 
-def probe(path: Video) -> tuple[VideoInfo, NDArray[np.float64]]:
+def probe(path: Video) -> tuple[VideoInfo, Floats]:
     """Information and the (N,) presentation times in seconds from the first frame.
 
     Only the first frame is decoded, for the size as shown.
@@ -88,7 +89,7 @@ def probe(path: Video) -> tuple[VideoInfo, NDArray[np.float64]]:
         return replace(info, damaged_packets=stamps.damaged, hidden_frames=stamps.hidden, counted=counted), stamps.times
 
 
-def decode(path: Video, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
+def decode(path: Video, indices: Sequence[int] | Integers | None = None) -> Iterator[Frame]:
     """The frames at `indices` (ascending, display order) or all, one at a time.
 
     A frame that the stream lists but does not contain repeats the frame before it. A stream that lacks more than two
@@ -133,7 +134,7 @@ def decode(path: Video, indices: Sequence[int] | NDArray[np.int64] | None = None
         target = next(pending, None)
 
 
-def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None) -> Iterator[Frame]:
+def _decode_folder(source: FrameFolder, indices: Sequence[int] | Integers | None) -> Iterator[Frame]:
     """The frames of a folder, as in `decode`; only the pictures at `indices` and the first are opened."""
     files, times = source.files(), source.times()
     size, orientation = _still(files[0])
@@ -206,11 +207,11 @@ def _shown(path: Path, stream: Any, coded: Any) -> tuple[int, int]:
     return width, height
 
 
-def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> NDArray[np.uint8]:
+def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> Picture:
     """The picture as shown: scaled to `size` if the stream changes its size or has oblong pixels, then oriented."""
     if frame.is_corrupt:
         raise VideoError(f"frame {index} is damaged", where=path, fix=AGAIN)
-    image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+    image: Picture = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     image = orientation.apply(image)
     image.flags.writeable = False
     return image

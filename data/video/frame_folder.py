@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import UsageError, VideoError, printable
 from data.store import read_regular
+from data.store.arrays import Floats
 from data.store.fingerprint import fingerprint, fingerprint_file
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class FrameFolder:
         status = ((name, listed[name].stat()) for name in self._names(listed))
         return [(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in status]
 
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> Floats:
         """(N,) seconds from the first frame; raises as `files`."""
         rate = Fraction(self.rate).limit_denominator(1001)
         return np.arange(len(self._names()), dtype=np.float64) * rate.denominator / rate.numerator

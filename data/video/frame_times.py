@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
+from data.store.arrays import Floats, Integers
 from data.video.containers import AGAIN, reason
 
 TAIL_SHARE = 0.01  # this share of the frames may be missing, as some encoders list frames that they never show
@@ -20,7 +21,7 @@ def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
     return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))
 
 
-def frame_length(times: NDArray[np.float64]) -> float:
+def frame_length(times: Floats) -> float:
     """Seconds that a typical frame is shown."""
     return float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
 
@@ -29,8 +30,8 @@ def frame_length(times: NDArray[np.float64]) -> float:
 class FrameStamps:
     """When the frames of a stream are shown."""
 
-    times: NDArray[np.float64]  # (N,) seconds from the first, ascending
-    pts: NDArray[np.int64] | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
+    times: Floats  # (N,) seconds from the first, ascending
+    pts: Integers | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
     damaged: int = 0  # packets that FFmpeg reports as damaged
     hidden: int = 0  # frames of the file that are never shown
 

@@ -15,12 +15,12 @@ from itertools import repeat
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import read_regular
+from data.store.arrays import Floats
 from data.video.containers import open_video, video_stream
-from data.video.decoder import Video, decode, decoded, probe
+from data.video.decoder import Picture, Video, decode, decoded, probe
 from data.video.frame_times import frame_length, shown_at
 from data.video.orientation import orientation_of
 from data.video.writer import write_video
@@ -101,7 +101,7 @@ def key_frames(path: Video, times: Sequence[float], height: int = 180) -> list[b
     return [stills[index] for index in indices]
 
 
-def jpeg(image: NDArray[np.uint8], quality: int = 80) -> bytes:
+def jpeg(image: Picture, quality: int = 80) -> bytes:
     """A (height, width, 3) uint8 RGB picture as JPEG."""
     import cv2
 
@@ -111,7 +111,7 @@ def jpeg(image: NDArray[np.uint8], quality: int = 80) -> bytes:
     return bytes(encoded.tobytes())
 
 
-def shrink(image: NDArray[np.uint8], *, height: int | None = None, long_side: int | None = None) -> NDArray[np.uint8]:
+def shrink(image: Picture, *, height: int | None = None, long_side: int | None = None) -> Picture:
     """The picture scaled down (never up) to a height or a long side, both sides even; area-averaged."""
     import cv2
 
@@ -128,14 +128,14 @@ def as_uri(mime: str, content: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _encode(path: Video, times: NDArray[np.float64], copy: Path, long_side: int, factor: int) -> tuple[int, int]:
+def _encode(path: Video, times: Floats, copy: Path, long_side: int, factor: int) -> tuple[int, int]:
     """Write the copy at a constant rate; a video of variable rate keeps its times to half a frame."""
     rate = _copy_rate(times)
     count = max(1, round((float(times[-1]) + frame_length(times)) * rate))
     times_shown = Counter(shown_at(times, k / rate + 1e-6) for k in range(count))
     size = (0, 0)
 
-    def pictures() -> Iterator[NDArray[np.uint8]]:
+    def pictures() -> Iterator[Picture]:
         nonlocal size
         for frame in decode(path, sorted(times_shown)):
             small = shrink(frame.image, long_side=long_side)
@@ -146,5 +146,5 @@ def _encode(path: Video, times: NDArray[np.float64], copy: Path, long_side: int,
     return size
 
 
-def _copy_rate(times: NDArray[np.float64]) -> float:
+def _copy_rate(times: Floats) -> float:
     return min(MOST_RATE, 1 / frame_length(times))

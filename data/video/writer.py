@@ -7,12 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import atomic_path
 from data.video.containers import ffmpeg_url
-from data.video.decoder import decode, probe
+from data.video.decoder import Picture, decode, probe
 from data.video.frame_times import frame_length
 
 CONTAINERS = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}  # where FFmpeg's name differs from the suffix
@@ -21,7 +20,7 @@ LOSSLESS = {"crf": "0", "preset": "veryfast"}  # decoding gives the same picture
 
 def write_video(
     path: Path,
-    images: Iterable[NDArray[np.uint8]],
+    images: Iterable[Picture],
     rate: float,
     *,
     codec: str = "libx264",
@@ -70,7 +69,7 @@ def trim_video(video: Path, start: float, end: float, out: Path) -> None:
         what = f"fewer than two frames from {start:.2f} s to {end:.2f} s"
         raise VideoError(what, where=video, fix="Choose a longer part")
 
-    def pictures() -> Iterator[NDArray[np.uint8]]:
+    def pictures() -> Iterator[Picture]:
         for frame in decode(video, kept):
             height, width = (side // 2 * 2 for side in frame.image.shape[:2])  # H.264 has even sides
             yield frame.image[:height, :width]

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import WeightsError
 from data.store import sha256_file
+from data.store.arrays import Singles
 from data.store.restricted_pickle import load_plain
 from data.weights.registry import SOURCE_KEY, Announce, Weights
 
@@ -116,9 +116,9 @@ def _read_member(archive: Path | BytesIO, name: str) -> bytes:
         return zipped.read(name)
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray[np.float32]]:
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Singles]:
     """The arrays of nested dicts as one dict, names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`."""
-    flat: dict[str, NDArray[np.float32]] = {}
+    flat: dict[str, Singles] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):

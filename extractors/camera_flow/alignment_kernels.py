@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Integers
 from models.tvl1_kernels import Image, compiled, inlined
 
 Motion = NDArray[np.float64]
@@ -106,7 +107,7 @@ def gauss_newton(
 
 
 @inlined
-def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solve(matrix: Floats, vector: Floats) -> Floats:
     """Solution of a symmetric system given by its lower triangle, with a slight ridge, by Cholesky's factors."""
     n = vector.shape[0]
     trace = 0.0
@@ -133,7 +134,7 @@ def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[
 
 
 @inlined
-def _middle(counts: NDArray[np.int64], total: int) -> float:
+def _middle(counts: Integers, total: int) -> float:
     """Median, in grey levels, of a histogram of absolute residuals."""
     counted, k = 0, 0
     for k in range(counts.shape[0]):

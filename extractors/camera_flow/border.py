@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Bools, Floats, Integers, Singles
 from models.tvl1_kernels import Box, Image, compiled
 
 BAR_SHARE = 0.3  # bars may take up to this share of the picture on each side
@@ -29,10 +30,10 @@ class Border:
 
     area: Box  # y0, x0, y1, x1 of the picture without its bars
     strips: tuple[Box, ...]  # top, bottom, left and right rectangles
-    cells: NDArray[np.int64]  # (cell, 4) y0, x0, y1, x1
-    strip_of: NDArray[np.int64]  # (cell,) index of each cell's strip
+    cells: Integers  # (cell, 4) y0, x0, y1, x1
+    strip_of: Integers  # (cell,) index of each cell's strip
 
-    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
+    def mask(self, height: int, width: int) -> Bools:
         """(H, W) true on the border."""
         mask = np.zeros((height, width), bool)
         for y0, x0, y1, x1 in self.strips:
@@ -125,7 +126,7 @@ class Overlays:
         if self._added % REFRESH == 0 and ((free := self._free()) != self.free).any():
             self.free = free
 
-    def _free(self) -> NDArray[np.float32]:
+    def _free(self) -> Singles:
         """(H, W) 0 on and around graphics, else 1."""
         graphics = (self.still >= 4) & (self.still > 2.5 * self.moved)
         around = cv2.dilate(graphics.astype(np.uint8), np.ones((5, 5), np.uint8))
@@ -158,7 +159,7 @@ def _evidence(first: Image, second: Image, box: Box, flow: Image, still: Image, 
 
 def cell_flow(
     border: Border, flow: Sequence[Image], camera: Sequence[Image], first: Image, free: Image
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats, Floats]:
     """Median flow of each cell beyond the camera's motion, and its shares of textured and usable pixels.
 
     Args:
@@ -182,7 +183,7 @@ def cell_flow(
 
 @compiled
 def _cell(
-    first: Image, free: Image, flow: Image, camera: Image, corner: tuple[int, int], cell: NDArray[np.int64]
+    first: Image, free: Image, flow: Image, camera: Image, corner: tuple[int, int], cell: Integers
 ) -> tuple[float, float, float, float]:
     """Median difference (u, v), and the shares of textured and of usable pixels."""
     rows, columns = first.shape

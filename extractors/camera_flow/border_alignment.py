@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Bools, Singles
 from extractors.camera_flow.alignment_kernels import FEWEST, NOISE, TUKEY, Motion, gauss_newton, residuals, shift_costs
 from models.tvl1_kernels import Image
 
@@ -41,8 +42,8 @@ FLASH = 5.0  # change of a picture's median, in grey levels, from which the sear
 class Ring:
     """Border pixels of one pyramid level: coordinates (n,), and the picture's centre (cx, cy) on this level."""
 
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
+    x: Singles
+    y: Singles
     centre: tuple[float, float]
 
 
@@ -75,7 +76,7 @@ def flow_of(motion: Motion, x: Image, y: Image, centre: tuple[float, float]) -> 
     return out
 
 
-def rings(usable: NDArray[np.bool_]) -> list[Ring]:
+def rings(usable: Bools) -> list[Ring]:
     """The alignment's pixels on every level, from the (H, W) mask of usable border pixels on the finest.
 
     The finer levels take every third or second row and column only; thousands of pixels are left.

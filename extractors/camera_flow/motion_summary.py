@@ -11,25 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Bools, Floats, Integers
+
 PictureSize = tuple[int, int]  # width and height of the picture in pixels
 HALF_WINDOW_S = 0.25  # seconds before and after a pair over which its motion is summed or averaged
 
 
-def largest_shift(motion: NDArray[np.float64], size: PictureSize) -> NDArray[np.float64]:
+def largest_shift(motion: Floats, size: PictureSize) -> Floats:
     """(n,) largest displacement in pixels that each (n, 4) motion gives to a corner of the picture."""
     x, y = np.array([-1, 1, -1, 1]) * size[0] / 2, np.array([-1, -1, 1, 1]) * size[1] / 2
     tx, ty, a, b = motion.T[:, :, None]
     return np.asarray(np.hypot(tx + a * x - b * y, ty + b * x + a * y).max(axis=1))
 
 
-def window(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def window(time: Floats) -> tuple[Integers, Integers]:
     """Start and end (excluded) of the rows within `HALF_WINDOW_S` of each of the ascending times (n,)."""
     return np.searchsorted(time, time - HALF_WINDOW_S), np.searchsorted(time, time + HALF_WINDOW_S, side="right")
 
 
-def moving(
-    motion: NDArray[np.float64], time: NDArray[np.float64], size: PictureSize, still: float, stride: int
-) -> NDArray[np.bool_]:
+def moving(motion: Floats, time: Floats, size: PictureSize, still: float, stride: int) -> Bools:
     """(n,) true where the camera moves.
 
     Compression and sensor noise move a still picture by a few hundredths of a pixel. Over half a second this noise
@@ -49,7 +49,7 @@ def moving(
     return np.asarray(np.maximum(largest_shift(motion, size), travelled) > still)
 
 
-def to_rates(motion: NDArray[np.float64], size: PictureSize, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+def to_rates(motion: Floats, size: PictureSize, seconds: Floats) -> Floats:
     """(n, 4) pan_x in widths/s, pan_y in heights/s, zoom in 1/s (log scale), rotation in rad/s, from pixels a pair."""
     tx, ty, a, b = motion.T
     rates = np.stack([tx / size[0], ty / size[1], np.log(np.hypot(1 + a, b)), np.arctan2(b, 1 + a)], axis=1)
@@ -57,7 +57,7 @@ def to_rates(motion: NDArray[np.float64], size: PictureSize, seconds: NDArray[np
 
 
 def motion_quality(
-    arrays: Mapping[str, NDArray[Any]], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
+    arrays: Mapping[str, NDArray[Any]], moved: Bools, allowed: Bools, stride: int
 ) -> dict[str, float | str]:
     """Quality values of one video, from the arrays of the stage `camera_flow`.
 
@@ -94,7 +94,7 @@ def _rounded(value: float | np.floating) -> float:
     return round(float(value), 4)
 
 
-def _shake(pan: NDArray[np.float64], time: NDArray[np.float64], usable: NDArray[np.bool_]) -> float:
+def _shake(pan: Floats, time: Floats, usable: Bools) -> float:
     """Root mean square of the pan after subtracting its half-second running mean."""
     pan, middle = pan[usable], time[usable].mean(axis=1)
     if len(pan) < 3:

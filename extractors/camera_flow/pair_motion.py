@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Bools, Floats
 from extractors.camera_flow.border import Border, Overlays, cell_flow
 from extractors.camera_flow.border_alignment import Alignment, Ring, align, flow_of, pyramid, rings
 from models.tvl1 import rectangle_flow
@@ -49,10 +50,10 @@ class AlignedPair:
 class PairMotion(NamedTuple):
     """Motion of one frame pair, in pixels of the working size."""
 
-    flow: NDArray[np.float64]  # (cell, 2), 0 where the weight is 0
-    weight: NDArray[np.float64]  # (cell,) weight in the fit, above 0 where usable
-    covered: NDArray[np.bool_]  # (cell,) true where graphics cover most textured pixels
-    motion: NDArray[np.float64]  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/border_alignment.py`
+    flow: Floats  # (cell, 2), 0 where the weight is 0
+    weight: Floats  # (cell,) weight in the fit, above 0 where usable
+    covered: Bools  # (cell,) true where graphics cover most textured pixels
+    motion: Floats  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/border_alignment.py`
     inliers: float  # share of usable cells that agree
     cut: bool  # whether the frames show different scenes
 
@@ -132,7 +133,7 @@ class PairFlow:
         self.overlays.add(first, pair.second[0], [flow_of(motion, x, y, self.centre) for x, y in self._grid])
         return PairMotion(np.where(mask[:, None], flow, 0.0), weight, covered, motion, inliers, cut=False)
 
-    def leave_out(self, cells: NDArray[np.bool_], table: NDArray[np.void]) -> None:
+    def leave_out(self, cells: Bools, table: NDArray[np.void]) -> None:
         """Fit the pairs of a `pair_table` again without `cells` (cell,), in place."""
         changed = (table["weight"][:, cells] > 0).any(axis=1)
         table["weight"][:, cells], table["flow"][:, cells] = 0.0, 0.0
@@ -152,9 +153,7 @@ def _one_scene(alignment: Alignment) -> bool:
     return not _plain(alignment) and possible and alignment.agreement >= MIN_AGREEMENT
 
 
-def fit_cells(
-    flow: NDArray[np.float64], weight: NDArray[np.float64], centre: NDArray[np.float64], start: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
+def fit_cells(flow: Floats, weight: Floats, centre: Floats, start: Floats) -> tuple[Floats, float]:
     """Similarity that most cells agree on, by iteratively reweighted least squares with Tukey's weights.
 
     Args:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store import ArraySpec, StageOutput
+from data.store.arrays import Floats, Integers
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.camera_flow.motion_summary import motion_quality, moving, to_rates
 
 if TYPE_CHECKING:
-    from extractors.camera_flow.pair_motion import PairFlow
+    from extractors.camera_flow.pair_motion import Grey, PairFlow
 
 LOOK_AHEAD = 24  # frames with content that are read before the first pair, to find bars and graphics
 MAX_LEAD = 240  # most frames held in memory until `LOOK_AHEAD` have content: many videos begin with a black picture
@@ -111,7 +112,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
                 first_frames.append(first[0])
         return self._output(engine, table[: max(len(first_frames), 1)], np.array(first_frames), times)
 
-    def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, Grey]]:
         """Frames as (index, grey at the working size)."""
         import cv2
 
@@ -125,9 +126,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
                 grey = cv2.resize(grey, size, interpolation=how)
             yield frame.index, np.asarray(grey)
 
-    def _output(
-        self, engine: PairFlow, pairs: NDArray[np.void], first_frames: NDArray[np.int64], times: NDArray[np.float64]
-    ) -> StageOutput:
+    def _output(self, engine: PairFlow, pairs: NDArray[np.void], first_frames: Integers, times: Floats) -> StageOutput:
         """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
         size = width, height = engine.width, engine.height
         allowed = pairs["covered"].mean(axis=0) < OFTEN
@@ -161,11 +160,11 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
 
 def _look_ahead(
-    frames: Iterator[tuple[int, NDArray[np.uint8]]],
-) -> tuple[list[tuple[int, NDArray[np.uint8]]], list[NDArray[np.uint8]]]:
+    frames: Iterator[tuple[int, Grey]],
+) -> tuple[list[tuple[int, Grey]], list[Grey]]:
     """The first frames, until `LOOK_AHEAD` of them have content; and those with content."""
-    ahead: list[tuple[int, NDArray[np.uint8]]] = []
-    informative: list[NDArray[np.uint8]] = []
+    ahead: list[tuple[int, Grey]] = []
+    informative: list[Grey] = []
     for index, grey in islice(frames, MAX_LEAD):
         ahead.append((index, grey))
         low, high = np.percentile(grey[::4, ::4], [5, 95])

@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Integers
 from extractors.signals import row_period
 
 Layout = Literal["uniform", "windows", "dense", "sliding"]
@@ -119,7 +119,7 @@ def uniform_positions(count: int, positions: int) -> NDArray[np.int32]:
     return ((2 * np.arange(positions, dtype=np.int64) + 1) * count // (2 * positions)).astype(np.int32)
 
 
-def window_starts(last: int, steps: int) -> NDArray[np.int64]:
+def window_starts(last: int, steps: int) -> Integers:
     """Starts of `steps` windows from 0 to `last`: a whole stride apart, or evenly where that ends too close.
 
     >>> window_starts(86, 10).tolist()
@@ -148,9 +148,9 @@ def divide(items: int, steps: int) -> NDArray[np.int32]:
     return np.stack([order[:-1], np.maximum(order[1:], order[:-1] + 1)], axis=1).astype(np.int32)
 
 
-def _windows(starts: NDArray[np.int64], count: int, frames: int, stride: int) -> NDArray[np.int32]:
+def _windows(starts: Integers, count: int, frames: int, stride: int) -> NDArray[np.int32]:
     """(clip, frame) frame numbers; past the end the last frame is repeated."""
-    numbers: NDArray[np.int64] = np.minimum(starts[:, None] + np.arange(frames) * stride, count - 1)
+    numbers: Integers = np.minimum(starts[:, None] + np.arange(frames) * stride, count - 1)
     return numbers.astype(np.int32)
 
 

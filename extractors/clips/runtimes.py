@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, out_of_memory
 from data.stage_files import StageFiles
+from data.store.arrays import Singles
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["fp32", "bf16", "fp16"]
 ClipBatch = NDArray[np.uint8]
-LogitsAndFeatures = tuple[NDArray[np.float32], NDArray[np.float32]]
+LogitsAndFeatures = tuple[Singles, Singles]
 
 MODEL_VERSION = 1  # increased whenever the traced network changes, so that models kept by older code are not used
 

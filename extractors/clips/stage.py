@@ -12,12 +12,12 @@ from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import model_validator
 
 from data.errors import AimError, UsageError, VideoError
 from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
+from data.store.arrays import Floats
 from data.video import Picture
 from data.weights.registry import REGISTRY, Announce
 from extractors.base import HASHED, MACHINE, Extractor, Source, StageConfig, needs_weights, one_of, setting
@@ -256,7 +256,7 @@ def decode_clips(source: Source, plan: ClipPlan, cut: Callable[[Picture], Pictur
 
 def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: StartInference, batch: int) -> tuple[Any, Any]:
     """(step, class) and (step, channel) float32: the network's outputs averaged over the clips of each step."""
-    sums: list[NDArray[np.float64]] = []
+    sums: list[Floats] = []
     for number, pair in enumerate(_outputs(clips, start, batch)):
         steps = (plan.spans[:, 0] <= number) & (number < plan.spans[:, 1])
         sums = sums or [np.zeros((len(plan.spans), len(values))) for values in pair]

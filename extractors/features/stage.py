@@ -14,6 +14,7 @@ from data.errors import DataError
 from data.features import PARTS, kind_of_part, read_features
 from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
+from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import VIDEOS, Extractor, Source, StageConfig, setting
 from extractors.signals import spans_between
@@ -75,6 +76,6 @@ class Features(Extractor[FeaturesConfig]):
             values |= {part: rows, f"{part}_bounds": self._bounds(len(rows))}
         return StageOutput.of(self.arrays, values, quality)
 
-    def _bounds(self, rows: int) -> NDArray[np.float64]:
+    def _bounds(self, rows: int) -> Floats:
         seconds = self.config.clip_frames / self.config.fps if self.config.fps else np.nan
         return spans_between(np.arange(rows + 1) * seconds)

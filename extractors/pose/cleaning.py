@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Bools, Floats, Reals, Singles
 from extractors.base import StageConfig, setting
 from extractors.keypoint_geometry import INTERPOLATED_SCORE, MIRRORED, body_sizes, centres_of, pose_distances
 from extractors.pose.detections import PERSON_RADIUS, POSE_RADIUS
@@ -28,7 +28,7 @@ class CleaningConfig(StageConfig):
     smoothing_s: float = setting(0.055, "Seconds: Gaussian of the curve fitted to each joint; 0: none.", ge=0, le=1)
 
 
-def clean_poses(out: NDArray[np.float32], times: Floats, track: Track, config: CleaningConfig) -> None:
+def clean_poses(out: Singles, times: Floats, track: Track, config: CleaningConfig) -> None:
     """Write the joints of one person into `out` (N, 17, 3), from its first to its last frame; `times` (N,) seconds.
 
     Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of
@@ -61,7 +61,7 @@ def clean_poses(out: NDArray[np.float32], times: Floats, track: Track, config: C
         out[frame, joint, 2] = scores
 
 
-def _members(track: Track, poses: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+def _members(track: Track, poses: Singles) -> tuple[NDArray[Any], ...]:
     """(K,) rows of the person's detections in the track's frames; row of the track, other sides, weight of each."""
     people, frames, parts = track.people, np.asarray(track.people.frames), list[tuple[NDArray[Any], ...]]()
     for some in blocks(len(poses)):
@@ -76,7 +76,7 @@ def _members(track: Track, poses: NDArray[np.float32]) -> tuple[NDArray[Any], ..
     return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
 
 
-def exchanged_sides(poses: NDArray[np.floating], times: Floats) -> NDArray[np.bool_]:
+def exchanged_sides(poses: Reals, times: Floats) -> Bools:
     """(M,) true where left and right joints of one person (M, 17, 3) must be exchanged; `times` (M,) seconds.
 
     A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the

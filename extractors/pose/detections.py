@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Reals
 from extractors.keypoint_geometry import pose_distances
 
 PERSON_RADIUS, POSE_RADIUS = 0.5, 0.1
@@ -20,8 +20,8 @@ second, one counts half for the pose of the other. Views contradict each other o
 class Detections:
     """The people that a network detects in one picture."""
 
-    keypoints: NDArray[np.floating]  # (P, 17, 3) COCO-17: x, y in pixels (pixel centres at .5) and score 0..1
-    scores: NDArray[np.floating]  # (P,) score of each person, 0..1
+    keypoints: Reals  # (P, 17, 3) COCO-17: x, y in pixels (pixel centres at .5) and score 0..1
+    scores: Reals  # (P,) score of each person, 0..1
 
     def __len__(self) -> int:
         return len(self.scores)

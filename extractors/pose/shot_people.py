@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats, Integers, Reals, Rows
 from extractors.keypoint_geometry import body_sizes, centres_of
 from extractors.person_tracking import Shot
 from extractors.pose.detections import Detections, bodies_of
@@ -62,12 +61,12 @@ class Track:
 
     people: People  # of the shot
     bodies: Rows  # (M,) numbers of the track's bodies, ascending
-    frames: NDArray[np.int64]  # (M,) processed frames of the bodies, ascending
+    frames: Integers  # (M,) processed frames of the bodies, ascending
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
     scores: Floats  # (M,) means over the views
 
-    def poses(self, rows: slice = slice(None)) -> NDArray[np.floating]:
+    def poses(self, rows: slice = slice(None)) -> Reals:
         """(M, 17, 3) pixels and scores of the track's bodies, made anew: they are kept as detections alone."""
         return self.people.bodies(self.bodies[rows]).keypoints
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from data.errors import DataError, nearest
 from data.store import StageOutput
-from data.store.arrays import Floats
-from extractors.signals import LONE_PERIOD_S, Bools, blocks, row_period, spans_between
+from data.store.arrays import Bools, Floats
+from extractors.signals import LONE_PERIOD_S, blocks, row_period, spans_between
 
 MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 """The camera's motion: image widths and heights per second, log scale per second, radians per second."""

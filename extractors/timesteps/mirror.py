@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-ChannelMap = tuple[NDArray[np.intp], NDArray[np.float32]]
+from data.store.arrays import Rows, Singles
+
+ChannelMap = tuple[Rows, Singles]
 """(channel,) old index of every channel and (channel,) factor: new[..., c] = factor[c] * old[..., index[c]]."""
 
 _SIDEWAYS = ("place.vx", "torso.x", "torso.turn", "motion.pan_x", "motion.rotation")

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Bools, Floats, Reals
 from extractors.base import StageConfig, setting
-from extractors.signals import FILL_WEIGHT, Bools, blocks, runs_between
+from extractors.signals import FILL_WEIGHT, blocks, runs_between
 from extractors.smoothing import MOTION_S, derivative
 from extractors.timesteps.turning import turning
 
@@ -81,7 +80,7 @@ class CleanPose:
 
 
 def clean_pose(
-    time: Floats, keypoints: NDArray[np.floating], cuts: Floats, settings: PoseSettings, filled: Bools | None = None
+    time: Floats, keypoints: Reals, cuts: Floats, settings: PoseSettings, filled: Bools | None = None
 ) -> CleanPose:
     """One person's points with weights and velocities. Positions stay as the `pose` stage cleaned them.
 
@@ -119,7 +118,7 @@ def _spine(points: Floats, weight: Floats) -> tuple[Floats, Floats]:
     return along, trust * np.clip(length / max(SHORT_TORSO * usual, 1e-9), 0.0, 1.0)
 
 
-def _interpolated_score(scores: NDArray[np.floating], filled: Bools, min_score: float) -> Floats:
+def _interpolated_score(scores: Reals, filled: Bools, min_score: float) -> Floats:
     """(17,) score of interpolated keypoints: `FILL_WEIGHT` times the joint's mean in the frames that show it."""
     score = np.where(filled[:, None], 0.0, np.nan_to_num(scores).astype(np.float64))
     count = np.maximum((score >= min_score).sum(axis=0), 1)

@@ -16,10 +16,9 @@ from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, field_validat
 from data.errors import DataError, UsageError, nearest
 from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
-from data.store.arrays import Floats
+from data.store.arrays import Bools, Floats, Singles
 from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.signals import Bools
 from extractors.timesteps.channels import CLIPS, NO_CHANNELS, Channels, array_channels, flow_channels, stored
 from extractors.timesteps.people_names import AGENTS, MEASURES, NAME, role_names, stored_name
 from extractors.timesteps.pose_channels import half_of, pose_channels
@@ -234,9 +233,7 @@ class Timesteps(Extractor[TimestepsConfig]):
                 made.append(array_channels(outputs[role.stage], role.stage, role.array))
         return made, names
 
-    def _scene(
-        self, upstream: Mapping[str, StageOutput], bounds: Floats
-    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    def _scene(self, upstream: Mapping[str, StageOutput], bounds: Floats) -> tuple[Singles, tuple[str, ...]]:
         """Scene (step, class) and the classes' names. One clip per step stays, other numbers are averaged by time."""
         if not self.config.scene:
             return np.zeros((len(bounds), 0), np.float32), ()

@@ -20,10 +20,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats
-from extractors.signals import Bools, spans_between
+from data.store.arrays import Bools, Floats, Singles
+from extractors.signals import spans_between
 from extractors.timesteps.channels import Channels
 
 LEAST_STEP_S = 1e-6  # rows closer in time than this give no rate of change
@@ -38,7 +37,7 @@ def overlap(cells: Floats, part: Floats) -> Floats:
 
 def step_features(
     channels: Channels, bounds: Floats, kind: Statistics, k: int, least: float
-) -> tuple[tuple[str, ...], NDArray[np.float32], Bools]:
+) -> tuple[tuple[str, ...], Singles, Bools]:
     """Names `<channel>.<statistic>`, values (step, feature) and mask (step,) of an agent's rows in each part.
 
     A step is masked, false with values of 0, where the agent is present for less than the share `least` of its time. A

@@ -11,9 +11,8 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Singles
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.motion_descriptors import (
@@ -45,7 +44,7 @@ def direction(name: str) -> int:
 
 def describe_trial(
     primary: Channels, secondary: Sequence[Channels], duration: float
-) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+) -> tuple[tuple[str, ...], Singles]:
     """Names and values (descriptor,) for a performance of `duration` seconds.
 
     Each agent's descriptors come first, then those of the primary agent with each secondary one. Several secondary

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from data.store.arrays import Floats
-from extractors.signals import Bools, runs_between
+from data.store.arrays import Bools, Floats
+from extractors.signals import runs_between
 from extractors.smoothing import MOTION_S, derivative
 
 FASTEST_STEP = 0.75 * math.pi

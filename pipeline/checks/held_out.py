@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Bools, Floats, Rows
 from models.metrics import spearman
 from pipeline.checks.accuracy import Accuracy, Interval
 from pipeline.checks.prediction_intervals import reach
@@ -101,7 +100,7 @@ class HeldOut:
         """Spearman's correlation of all performances ranked together, without fold means; NaN where undefined."""
         return spearman(*self.without_fold_means()) if len(self.truth) else math.nan
 
-    def take(self, kept: NDArray[np.bool_]) -> HeldOut:
+    def take(self, kept: Bools) -> HeldOut:
         """The predictions that are marked in `kept` (n,)."""
         return HeldOut(self.truth[kept], self.predicted[kept], self.fold[kept], self.group[kept])
 

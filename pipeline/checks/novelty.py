@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Bools, Floats, Rows, Singles
 from pipeline.checks.prediction_intervals import reach
 
 if TYPE_CHECKING:  # torch, which its package imports, would make `extract` slower
@@ -136,7 +135,7 @@ class Novelty:
         return out
 
 
-def _over_steps(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Floats:
+def _over_steps(values: Singles, mask: Bools) -> Floats:
     """(n, T, A, N) to (n, 2 N): mean and deviation over the observed steps and agents, 0 where there are none."""
     observed = mask[..., None].astype(np.float64)
     count = np.maximum(observed.sum((1, 2)), 1.0)

@@ -7,12 +7,11 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from data.errors import significant
 from data.splits import Fold
-from data.store.arrays import Floats
+from data.store.arrays import Bools, Floats
 from data.video import Record
 from pipeline.cache import Cache
 from pipeline.checks.accuracy import estimate_text
@@ -68,7 +67,7 @@ def pose_agreement(
     return replace(PoseAgreement(*means), frames=sum(v.frames for v in videos), swaps=sum(v.swaps for v in videos))
 
 
-def compare_keypoints(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> PoseAgreement:
+def compare_keypoints(keypoints: Floats, truth: Floats, visible: Bools) -> PoseAgreement:
     """Compare the detected people of one video with the truth.
 
     Args:

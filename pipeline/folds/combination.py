@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.splits import bundle_numbers
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Bools, Floats, Rows
 from models.chance_test import InnerTest, chance_p
 from pipeline.checks.held_out import HeldOut, centred
 from pipeline.checks.paired_test import paired_test
@@ -80,7 +80,7 @@ class InnerPredictions:
             len({record.groups.get("subject", "") for record in records}),
         )
 
-    def take(self, chosen: NDArray[np.bool_]) -> InnerPredictions:
+    def take(self, chosen: Bools) -> InnerPredictions:
         """The performances that a mask (n,) chooses."""
         by_row = {name: getattr(self, name)[chosen] for name in ("true", "tasks", "strata", "performance")}
         return replace(self, values=self.values[:, chosen], **by_row)

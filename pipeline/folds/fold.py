@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data import splits
 from data.splits import MIN_TRAIN, TIED, kfold, tied
-from data.store.arrays import Rows
+from data.store.arrays import Bools, Rows
 from pipeline.train import label_table, task_rows
 from pipeline.train.feature_set import FeatureSet
 
@@ -97,7 +96,7 @@ def _inner(
     return _parts(part, train, {str(number): held[number] for number in others})
 
 
-def _parts(part: FeatureSet, train: Rows, tests: dict[str, NDArray[np.bool_]]) -> tuple[Fold, ...]:
+def _parts(part: FeatureSet, train: Rows, tests: dict[str, Bools]) -> tuple[Fold, ...]:
     """One fold for each test mask (k,) of a training part, by name; tasks as in `folds_of`."""
     folds = []
     for name, test in tests.items():

@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.store.arrays import Floats, Rows
 
@@ -107,7 +106,7 @@ def fit_under_prior(count: int, a: Rows, b: Rows, won: Floats, deviation: float)
 
 
 def _laplacian(count: int, a: Rows, b: Rows, weight: Floats) -> Floats:
-    matrix: NDArray[np.float64] = np.zeros((count, count))
+    matrix: Floats = np.zeros((count, count))
     np.add.at(matrix, (a, b), -weight)
     matrix += matrix.T
     matrix[np.diag_indices(count)] = -matrix.sum(axis=1)

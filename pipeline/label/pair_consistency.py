@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Bools, Floats, Rows
 from pipeline.label.bradley_terry import fit_scale
 
 DRAWS = 999
@@ -69,7 +68,7 @@ def chance_probability(count: int, first: Rows, second: Rows, outcome: Floats) -
     return float((1 + (np.array(random) >= made - 1e-9).sum()) / (1 + DRAWS))
 
 
-def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: NDArray[np.bool_]) -> tuple[float, bool]:
+def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: Bools) -> tuple[float, bool]:
     """Whether one rater's answers agree with the scale of all others, by the score test of a slope of zero.
 
     Args:
@@ -94,7 +93,7 @@ def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: N
     return tossed, bool(tossed >= LEVEL > norm.cdf(missing / np.sqrt(max(error, least))))
 
 
-def infit(value: Floats, design: Floats, outcome: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def infit(value: Floats, design: Floats, outcome: Floats) -> tuple[Floats, Bools]:
     """(n,) infit of each video, NaN without an answer, and whether it is larger than chance explains.
 
     "Equal" is no deviation from any scale, so such answers are left out. An infit is a misfit where its distance to 1

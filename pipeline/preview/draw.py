@@ -7,14 +7,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from data.keypoints.skeletons import COCO17
 from data.store import StageOutput
+from data.store.arrays import Bools, Reals
 from data.video import Picture
 from data.video.frame_times import shown_at
 
-Reals = NDArray[np.floating]
 Colour = tuple[int, int, int]
 
 AGENT_COLOURS: tuple[Colour, ...] = ((240, 170, 20), (86, 190, 245), (60, 200, 140), (220, 130, 190), (235, 110, 60))
@@ -135,7 +134,7 @@ def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpol
         draw_text(image, label, (left, base), colour)
 
 
-def draw_border(image: Picture, boxes: Reals, flow: Reals, usable: NDArray[np.bool_]) -> None:
+def draw_border(image: Picture, boxes: Reals, flow: Reals, usable: Bools) -> None:
     """Draw the outlines of the border cells, an arrow where a cell's flow is usable, and a cross where it is masked.
 
     Args:

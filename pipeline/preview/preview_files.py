@@ -15,10 +15,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import Cancelled, DataError, UsageError, counted, printable
 from data.store import StageOutput, is_remote, write_bytes, write_text
+from data.store.arrays import Floats, Integers
 from data.video import Frame, Picture, Record, decode, jpeg, probe, write_video
 from data.video.frame_times import frame_length, shown_at
 from data.video.video_search import PREVIEW_MARK
@@ -161,7 +161,7 @@ def draw_preview(
     write_bytes(sheet, jpeg(contact_sheet(tiles), quality=88))
 
 
-def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
+def film_frames(times: Floats) -> tuple[float, Integers]:
     """Pictures per second of the film, and the (pictures,) frames that it shows, so that it runs at the video's pace.
 
     >>> film_frames(np.arange(4) / 25)
@@ -187,7 +187,7 @@ def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, in
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
 
 
-def sheet_frames(times: NDArray[np.float64], outputs: Mapping[str, StageOutput]) -> list[int]:
+def sheet_frames(times: Floats, outputs: Mapping[str, StageOutput]) -> list[int]:
     """Frames of the contact sheet: the middle of every time step, or else of every clip, or else one a second."""
     spans = [outputs[name].arrays["bounds"].values for name in ("timesteps", "clips") if name in outputs]
     if spans and len(spans[0]):

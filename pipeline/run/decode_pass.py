@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import Cancelled, DataError, VideoError
 from data.store import StageOutput
+from data.store.arrays import Floats
 from data.video import Frame, Record, VideoInfo, decode, probe
 
 Content = TypeVar("Content")
@@ -52,7 +52,7 @@ class DecodePass:
         self.sources: list[StageSource] = []
         self.changed = threading.Condition()
         self._probe_lock = threading.Lock()
-        self._probed: tuple[VideoInfo, NDArray[np.float64]] | None = None
+        self._probed: tuple[VideoInfo, Floats] | None = None
 
     def outputs(
         self, stages: Mapping[str, tuple[Callable[[StageSource], StageOutput], Mapping[str, StageOutput]]]
@@ -100,7 +100,7 @@ class DecodePass:
             source.put(error)
 
     @property
-    def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
+    def probed(self) -> tuple[VideoInfo, Floats]:
         """Information and frame times, read once. Raises VideoError without a readable video."""
         with self._probe_lock:
             if self._probed is None:
@@ -160,7 +160,7 @@ class StageSource:
         return self._shared.probed[0]
 
     @property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> Floats:
         """(N,) presentation time of every frame in seconds from the first."""
         return self._shared.probed[1]
 

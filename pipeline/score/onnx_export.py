@@ -31,12 +31,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from data.errors import DataError, UsageError, install_line, printable
 from data.store import atomic_path
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Singles
 from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
 from models.layers import Layers
@@ -220,7 +219,7 @@ def _probe(model: TrainedModel, steps: int) -> FeatureSet:
     rng = np.random.default_rng(0)
     sizes, n = model.networks.sizes, model.normaliser
 
-    def draw(statistics: Floats, *shape: int) -> NDArray[np.float32]:
+    def draw(statistics: Floats, *shape: int) -> Singles:
         deviation = np.where(np.isfinite(statistics[1]), statistics[1], 0.0)
         drawn: Floats = statistics[0] + deviation * rng.normal(size=(PROBES, *shape))
         return drawn.astype(np.float32)
@@ -235,11 +234,11 @@ def _probe(model: TrainedModel, steps: int) -> FeatureSet:
     )
 
 
-def _arrays(net: _Ensemble, features: FeatureSet) -> list[NDArray[np.float32]]:
+def _arrays(net: _Ensemble, features: FeatureSet) -> list[Singles]:
     return [np.ascontiguousarray(getattr(features, name), dtype=np.float32) for name in net.inputs]
 
 
-def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -> None:
+def _write(net: _Ensemble, arrays: Sequence[Singles], place: Path) -> None:
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

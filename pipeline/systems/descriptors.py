@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data.store.arrays import Floats
+from data.store.arrays import Bools, Floats, Singles
 from pipeline.train.feature_set import FeatureSet
 
 COEFFICIENTS = 5
@@ -89,7 +88,7 @@ def _series(features: FeatureSet) -> Floats:
     return np.nan_to_num(np.concatenate(agents, axis=-1).astype(np.float64))
 
 
-def _over_steps(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Floats:
+def _over_steps(values: Singles, mask: Bools) -> Floats:
     """(n, T, A, N) to (n, N): mean over the observed steps and agents, 0 where there are none."""
     given = np.where(mask[..., None], np.nan_to_num(values), 0.0).astype(np.float64)
     return np.asarray(given.sum((1, 2)) / np.maximum(mask.sum((1, 2)), 1)[:, None])

@@ -17,11 +17,10 @@ from itertools import product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import Cancelled
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Integers
 from models.aim import AimInputs
 from models.layers import Layers
 from models.published_methods import (
@@ -253,7 +252,7 @@ def _range(judges: Floats) -> tuple[float, float]:
     return (float(judges.min()), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
 
 
-def _partners(difficulty: Floats, generator: np.random.Generator) -> NDArray[np.int64]:
+def _partners(difficulty: Floats, generator: np.random.Generator) -> Integers:
     """(B,) a random other row for each of B rows, of the same difficulty where there is one."""
     order = generator.random((len(difficulty), len(difficulty))) + 2.0 * (difficulty[:, None] == difficulty)
     np.fill_diagonal(order, -1.0)

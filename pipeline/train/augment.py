@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import UsageError
-from data.store.arrays import Rows
+from data.store.arrays import Rows, Singles
 from extractors.timesteps import exchange_map, mirror_map
 from extractors.timesteps.mirror import ChannelMap
 from pipeline.settings.recipes import TrainConfig
@@ -102,6 +101,6 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
     return features.followed_by(replace(features, **mirrored))
 
 
-def _mapped(values: NDArray[np.float32], channels: ChannelMap) -> NDArray[np.float32]:
+def _mapped(values: Singles, channels: ChannelMap) -> Singles:
     """`values` with the last axis rearranged and signed by a map."""
     return np.asarray(channels[1] * values[..., channels[0]], dtype=np.float32)

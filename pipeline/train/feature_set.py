@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.store import StageOutput
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Bools, Floats, Rows, Singles
 from data.video import Record
 from pipeline.cache import Contents, StageDescription
 from pipeline.train.checkpoint import digest_of
@@ -38,12 +37,12 @@ class FeatureSet:
     """
 
     records: tuple[Record, ...]
-    primary: NDArray[np.float32]
-    primary_mask: NDArray[np.bool_]
-    secondary: NDArray[np.float32]
-    secondary_mask: NDArray[np.bool_]
-    scene: NDArray[np.float32]
-    trial: NDArray[np.float32]
+    primary: Singles
+    primary_mask: Bools
+    secondary: Singles
+    secondary_mask: Bools
+    scene: Singles
+    trial: Singles
     duration: Floats
     stages: Mapping[str, StageDescription] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

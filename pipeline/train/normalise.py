@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Bools, Floats, Rows, Singles
 from data.video import Record
 from data.video.records import MAX_LABEL
 from pipeline.settings.recipes import TrainConfig
@@ -73,7 +73,7 @@ class Normaliser:
             scene_map=_principal_map((steps - scene[0]) / scene[1], config.scene_components, config.scene_gain),
         )
 
-    def apply(self, features: FeatureSet) -> dict[str, NDArray[np.float32]]:
+    def apply(self, features: FeatureSet) -> dict[str, Singles]:
         """Standardised arrays by the names of `models.aim.AimInputs`; unobserved entries 0, masks 1 where observed."""
         scene = self._scaled(features.scene, self.scene)
         return {
@@ -103,9 +103,7 @@ class Normaliser:
         """The normaliser that `arrays` came from."""
         return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
 
-    def _scaled(
-        self, values: NDArray[np.float32], statistics: Floats, mask: NDArray[np.bool_] | None = None
-    ) -> NDArray[np.float32]:
+    def _scaled(self, values: Singles, statistics: Floats, mask: Bools | None = None) -> Singles:
         out = (values.astype(np.float64) - statistics[0]) / statistics[1]
         out = np.clip(np.nan_to_num(out, nan=0.0, posinf=0.0, neginf=0.0), -self.clip, self.clip)
         if mask is not None:

@@ -9,11 +9,10 @@ from time import monotonic
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import Cancelled
-from data.store.arrays import Rows
+from data.store.arrays import Integers, Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig, build_network
@@ -53,7 +52,7 @@ class Member:
     test: Rows = field(default_factory=lambda: NO_ROWS)  # (m,) rows that it scores after every watched epoch
 
 
-Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+Batch = tuple[Integers, Integers]
 """Rows (M, B), padded where a member's batch is shorter, and the number of real rows (M,) of each member."""
 
 
@@ -165,7 +164,7 @@ class StackTraining:
             total += self.step(rows, counts, MemberDropout(generators, counts.tolist()))
         return (total / len(batches)).cpu()
 
-    def step(self, rows: NDArray[np.int64], counts: NDArray[np.int64], dropout: MemberDropout) -> Tensor:
+    def step(self, rows: Integers, counts: Integers, dropout: MemberDropout) -> Tensor:
         """One step of Adam on rows (M, B), the first `counts` (M,) of them real; returns the loss (M,) before it."""
         x, targets, weights = self.data.gather(self.folds, torch.from_numpy(rows).to(self.device))
         if (counts < rows.shape[1]).any():
@@ -227,7 +226,7 @@ def _narrow(data: FoldData, model: NetworkConfig) -> FoldData:
     return replace(data, inputs=replace(data.inputs, scene=data.inputs.scene[..., :width]))
 
 
-def _padded(rows: Sequence[Rows], longest: int) -> NDArray[np.int64]:
+def _padded(rows: Sequence[Rows], longest: int) -> Integers:
     """(len(rows), longest) padded with the first entry of each, or with 0 where there is none."""
     out = np.zeros((len(rows), longest), dtype=np.int64)
     for number, row in enumerate(rows):
