@@ -1,23 +1,32 @@
 """A real Ray cluster of two nodes whose machines die, and addresses at which there is none."""
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from typer.testing import CliRunner
 
 from data.errors import UsageError
-from pipeline.pool import RayPool, ray_pool, run_items
+from pipeline.pack.pack_file import write_pack
+from pipeline.pool import ray_pool
+from pipeline.pool.ray_pool import RayPool
+from pipeline.pool.run_on_workers import run_items
 from pipeline.settings.machine import WorkConfig
+from run_pipeline import app
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
+from tests.helpers.made_features import made_features
 
 ray = pytest.importorskip("ray")
 
@@ -28,10 +37,25 @@ NODE = {"num_cpus": 1, "include_log_monitor": False}
 """What a node has; nobody reads the logs of these."""
 
 
+def command(*words):
+    """Run one command in this process, so that it uses the Ray of these tests."""
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
 def kill(node):
     """SIGKILL to every process of a node."""
     for _, process in node.live_processes():
         os.kill(process.pid, signal.SIGKILL)
+
+
+def at_work(worker):
+    """Whether a process is an actor of ours that works on an item: Ray puts the method into its title."""
+    try:
+        return "RayWorker.work" in " ".join(worker.cmdline())
+    except psutil.Error:
+        return False
 
 
 class Nodes:
@@ -42,6 +66,13 @@ class Nodes:
 
     def kill_second(self):
         kill(self.second)
+
+    def kill_second_at_work(self):
+        """Wait until a worker of the second node is at work, then kill the node."""
+        raylets = [psutil.Process(process.pid) for _, process in self.second.live_processes()]
+        while not any(at_work(worker) for raylet in raylets for worker in raylet.children(recursive=True)):
+            time.sleep(0.02)
+        self.kill_second()
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +114,21 @@ def test_a_node_that_dies_costs_no_video(nodes, videos, tmp_path):
     assert time.monotonic() - killed[0] < 180, "a busy machine takes a minute to start a worker"
     assert extract_flow(videos, flow_config(tmp_path / "local")).ok
     assert_equal_outputs(tmp_path / "local", tmp_path / "ray")
+
+
+def test_a_leaderboard_is_the_same_after_a_node_died(nodes, tmp_path):
+    """The node dies while a training runs on it; one that is lost runs once more."""
+    write_pack(tmp_path / "made.h5", made_features(24, channels=6, scene=5, trial=3))
+    small = ["model.width=8", "train.networks=1", "train.epochs=2", "split.folds=2"]
+    words = ["leaderboard", "--pack", str(tmp_path / "made.h5"), "--quick", "--json", "--workers", "2"]
+    words += [word for setting in small for word in ("--set", setting)]
+    here = command(*words, "--out", str(tmp_path / "here"))
+    killer = threading.Thread(target=nodes.kill_second_at_work, daemon=True)
+    killer.start()
+    there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray", "--address", nodes.cluster.address)
+    killer.join(timeout=0)
+    assert not killer.is_alive(), "no training ran on the second node"
+    assert {**there, "origin": None} == {**here, "origin": None}
 
 
 def meeting(folder, stop, tell):
