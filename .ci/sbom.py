@@ -23,7 +23,7 @@ SCRIPTS = {"d3.min.js": "d3", "plot.umd.min.js": "@observablehq/plot"}
 
 
 def component(kind: str, name: str, version: str, sha256: str, licence: str, purl: str) -> dict[str, Any]:
-    """A material that is no installed package."""
+    """A material that is not an installed package."""
     return {
         "type": kind, "bom-ref": f"{name}=={version}", "name": name, "version": version, "purl": purl,
         "hashes": [{"alg": "SHA-256", "content": sha256}], "licenses": [{"license": {"name": licence}}],

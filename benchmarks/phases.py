@@ -34,7 +34,7 @@ from extractors.timesteps.pose_points import PoseSettings
 from pipeline.phases.alignment import PhaseReferences, Signal
 
 CUT = 3  # frames at the end of the measurements that the videos lack
-TOUCHING = 2  # frames; a shorter pause of a contact is none
+TOUCHING = 2  # frames; a contact continues over a shorter pause
 WAYS = ("alignment", "mean share", "equal shares")
 NAMES = ("before", "1", "2", "3", "4")
 

@@ -104,7 +104,7 @@ ALLOCATION = ("not enough memory", "out of memory", "allocate memory", "to alloc
 """What those libraries say, in lower case; types of errors vary, and have no code."""
 
 
-class Cancelled(Exception):  # noqa: N818 -- it is no error
+class Cancelled(Exception):  # noqa: N818 -- it is not an error
     """The user asked to stop; nothing is wrong."""
 
 

@@ -37,7 +37,7 @@ class StageFiles:
         return read_weights(whole(name))
 
     def network(self, name: str) -> Any:
-        """The `openvino.Model` of a file of weights. Raises RuntimeError: the file is no model."""
+        """The `openvino.Model` of a file of weights. Raises RuntimeError: the file is not a model."""
         return read_network(whole(name))
 
     def compiled(self, identity: Mapping[str, Any], make: Callable[[], Any]) -> Any:

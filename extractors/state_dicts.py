@@ -52,7 +52,7 @@ def load_checkpoint(model: Any, content: bytes, file: str) -> None:
     """Load the checkpoint in `content` into a torch module without running code from it; `file` is for messages.
 
     Published checkpoints hold training logs: numpy scalars and mmengine's HistoryBuffer. This function admits numpy's
-    constructors and replaces the logs by empty objects. torch refuses everything else that is no tensor.
+    constructors and replaces the logs by empty objects. torch refuses everything else that is not a tensor.
 
     Raises WeightsError: not such a checkpoint, or one of another model.
     """

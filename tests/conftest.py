@@ -19,7 +19,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 # Property tests draw the same examples on every run, so that only a change of the code changes their result.
 # `pytest --hypothesis-profile=explore` draws new ones, and prints the failing one as an `@example` to paste.
-# Examples have no time limit, since a busy machine is no failure.
+# Examples have no time limit, since a busy machine is not a failure.
 PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("repeatable", derandomize=True, **PATIENT)
 settings.register_profile("explore", derandomize=False, print_blob=True, **PATIENT)

@@ -50,7 +50,7 @@ def test_the_check_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
     with (tmp_path / "old.csv").open() as shown:  # as /dev/stdout while output goes into a file
         (tmp_path / "stdout").symlink_to(f"/proc/self/fd/{shown.fileno()}")
-        with pytest.raises(UsageError, match="it is no file"):
+        with pytest.raises(UsageError, match="it is not a file"):
             check_file(tmp_path / "stdout")
     for place in (tmp_path, Path("/dev/full"), Path("s3://bucket/x.csv")):
         with pytest.raises(UsageError):

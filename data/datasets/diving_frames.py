@@ -104,7 +104,7 @@ def _fine_dive(row: Any) -> AnnotatedDive:
     if isinstance(labels, list) and all(type(label) is int for label in labels):
         labels = np.asarray(labels)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
-        raise ValueError("frames_labels is no list of numbers")
+        raise ValueError("frames_labels is not a list of numbers")
     parts = tuple((np.flatnonzero(np.diff(labels)) + 1).tolist())
     return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, parts, len(labels))
 
@@ -120,13 +120,13 @@ def _phases(dive: AnnotatedDive, rate: float) -> tuple[Phase, ...]:
 
 def _real(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_LABEL:
-        raise ValueError("a score or difficulty is no number")
+        raise ValueError("a score or difficulty is not a number")
     return float(value)
 
 
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**9:
-        raise ValueError("a frame is no whole number")
+        raise ValueError("a frame is not a whole number")
     return value
 
 
@@ -242,7 +242,7 @@ def _listed(root: Path, layout: DivingLayout) -> AnnotatedSet:
     path = find(layout.annotations)
     annotations = load_plain(read_bytes(path), path)
     if not isinstance(annotations, dict):
-        raise DataError("is no dict of dives", where=path, fix=AGAIN)
+        raise DataError("is not a dictionary of dives", where=path, fix=AGAIN)
     files = {side: find(names) for side, names in layout.lists.items()}
     lists = [(file, side, _dives(file, layout.keys)) for side, file in files.items()]
     return AnnotatedSet(path, annotations, _panels(root, layout), lists)
@@ -268,7 +268,7 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     listed = load_plain(read_bytes(path), path)
     keys = [_key(key, kinds) for key in listed] if isinstance(listed, list) else [None]
     if None in keys or not keys:
-        raise DataError("is no list of dives, each (competition, number)", where=path, fix=AGAIN)
+        raise DataError("is not a list of dives, each (competition, number)", where=path, fix=AGAIN)
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 

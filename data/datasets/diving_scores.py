@@ -55,7 +55,9 @@ def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[st
         level, sums = 1.0 if divided else labels.difficulty, counting_sums(labels.judges)
         if not sums:
             if record.task == "diving" and not _in_halves(labels.score / level, ROUNDING / level):
-                impossible.append(f"{record.name}: score {labels.score:g} is no sum of judges' scores times {level:g}")
+                impossible.append(
+                    f"{record.name}: score {labels.score:g} is not the sum of judges' scores times {level:g}"
+                )
             continue
         judged += 1
         if all(abs(level * total - labels.score) > ROUNDING for total in sums):

@@ -187,7 +187,7 @@ def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]
     product. Empty columns and CRLF are ignored. Lines that repeat a trial become `problems`.
 
     Raises DataError, which names the file and the line: another number of columns, no trial of this task, a score that
-    is no whole number, another sum, or a trial with two scores.
+    is not a whole number, another sum, or a trial with two scores.
     """
     fix = "Expected: trial, level, GRS and six items that sum to it"
     labels: dict[str, Labels] = {}
@@ -200,7 +200,7 @@ def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]
             raise DataError(f"{len(cells)} filled columns instead of 9", where=where, fix=fix)
         trial, _, *scores = cells
         if not TRIAL.fullmatch(trial) or not trial.startswith(f"{task}_"):
-            raise DataError(f"'{clip(trial)}' is no trial of {task}", where=where, fix=f"Expected {task}_B001 or so")
+            raise DataError(f"'{clip(trial)}' is not a trial of {task}", where=where, fix=f"Expected {task}_B001 or so")
         if odd := [score for score in scores if not _INTEGER.fullmatch(score)]:
             raise DataError(f"the score '{clip(odd[0])}' is not a whole number", where=where, fix=fix)
         grs, *items = map(float, scores)

@@ -53,7 +53,7 @@ def parse_kinematics(path: Path) -> Floats:
 
 
 def _number(cell: bytes) -> float:
-    """The number of a cell; NaN where it is none."""
+    """The number in a cell; NaN for any other text."""
     try:
         return math.nan if b"_" in cell else float(cell)
     except ValueError:

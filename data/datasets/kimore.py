@@ -262,7 +262,7 @@ def _workbook(path: Path) -> _Workbook:
     rows = first_sheet(path, read_bytes(path))
     if len(rows) < 2:
         fix = "Expected a sheet with names in row 1 and numbers in row 2"
-        raise DataError("is no readable workbook (it has fewer than two rows)", where=path, fix=fix)
+        raise DataError("is not a readable workbook (it has fewer than two rows)", where=path, fix=fix)
     cells = {name.strip(): cell for name, cell in zip(rows[0], rows[1], strict=True)}
     subject = next((cell for name, cell in cells.items() if name.lower() == "subject id"), "")
     numbers = {

@@ -96,7 +96,7 @@ def with_phases(
                 for video_id in ids:
                     found.setdefault(video_id, {}).setdefault(source, []).extend(marks)
             elif place is not None or not one_video:  # else the table names its neighbours
-                fault = "fits several videos" if ids else f"is no video here{names.suggestion(video, trials)}"
+                fault = "fits several videos" if ids else f"is not a video here{names.suggestion(video, trials)}"
                 problems.append(f"{source}: '{clip(video, 200)}' {fault}")
     records = tuple(_marked(record, found.get(record.id, {})) for record in listing.records)
     problems += [f"{record.name}: {record.phase_fault}" for record in records if record.phase_fault]

@@ -81,7 +81,7 @@ Answers = dict[frozenset[str], Answer]
 
 
 def rater_file(folder: Path, rater: str) -> Path:
-    """The file of a rater; upper and lower case are one rater. Raises UsageError: the name is no file name."""
+    """The file of a rater; upper and lower case are one rater. Raises UsageError: the name is not a file name."""
     name = unicodedata.normalize("NFC", " ".join(rater.split()).casefold())
     if wrong := next((c for c in name if unicodedata.category(c)[0] not in "LMN" and c not in NAME_MARKS), None):
         raise _no_name(rater, f"it has '{wrong}'", "Take letters, digits, spaces, dots, hyphens and apostrophes only")
@@ -93,7 +93,7 @@ def rater_file(folder: Path, rater: str) -> Path:
 
 
 def _no_name(rater: str, why: str, fix: str) -> UsageError:
-    return UsageError(f"'{clip(rater)}' is no name of a rater: {why}", fix=fix)
+    return UsageError(f"'{clip(rater)}' cannot be the name of a rater: {why}", fix=fix)
 
 
 def append_answers(path: Path, *answers: Answer) -> None:
@@ -178,13 +178,13 @@ def read_answers(path: Path, marked: bool = False) -> tuple[Answers, int]:
 
 
 def refuses(answers: Answers, content: str) -> bool:
-    """Whether a rater says that a video is no performance."""
+    """Whether a rater says that a video is not a performance."""
     answer = answers.get(frozenset((content,)))
     return answer is not None and answer.answer == "no performance"
 
 
 def all_answers(folder: Path, marked: bool = False) -> tuple[dict[str, Answers], list[str]]:
-    """The answers of every rater by name, and a line about each file that is left out or has lines that are no answers.
+    """The answers of every rater by name, and a line about each file left out or with lines that are not answers.
 
     `marked` as in `read_answers`. Raises OSError where the folder cannot be listed.
     """
@@ -202,7 +202,7 @@ def all_answers(folder: Path, marked: bool = False) -> tuple[dict[str, Answers],
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of a line; none where it is no CSV, such as one with a huge cell or, on Python 3.10, a NUL."""
+    """The cells of a line; none where it is not CSV, such as one with a huge cell or, on Python 3.10, a NUL."""
     try:
         return next(csv.reader([line]), [])
     except csv.Error:

@@ -74,5 +74,5 @@ def _panel(cells: list[str]) -> tuple[float, ...]:
 def _number(cell: str) -> float:
     value = float(cell)
     if not math.isfinite(value):
-        raise ValueError(f"{cell} is no number")
+        raise ValueError(f"{cell} is not a number")
     return value

@@ -183,7 +183,7 @@ def _matrix(path: Path, variable: str) -> np.ndarray:
     first_file(path.parent, [""], [path.name], "Unpack the publisher's archive again")
     values = read_matrix(path, variable).ravel()
     if not np.isfinite(values).all():
-        raise DataError(f"{variable} has values that are no numbers", where=path, fix="Get the file again")
+        raise DataError(f"{variable} has values that are not numbers", where=path, fix="Get the file again")
     return values
 
 

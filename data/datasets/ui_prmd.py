@@ -36,7 +36,7 @@ def list_ui_prmd(root: Path, *, score: str = "", feature_names: Sequence[str] = 
         for path in sorted((places / "Positions").glob("*.txt")):
             name = _SEGMENT.fullmatch(path.name)
             if name is None or bool(name[3]) != (value == 0):
-                problems.append(f"{folder}: '{clip(path.name)}' is no name of a segmented movement")
+                problems.append(f"{folder}: '{clip(path.name)}' is not the name of a segmented movement")
                 continue
             angles = places / "Angles" / path.name.replace("_positions", "_angles")
             if not angles.is_file():
@@ -52,7 +52,7 @@ def list_ui_prmd(root: Path, *, score: str = "", feature_names: Sequence[str] = 
         if name := _SEGMENT_OF_FEATURES.fullmatch(PurePosixPath(called).name):
             records.append(_record(called, {}, name))
         else:
-            problems.append(f"'{clip(called)}' is no name of a segmented movement, such as m01_s01_e01_inc")
+            problems.append(f"'{clip(called)}' is not the name of a segmented movement, such as m01_s01_e01_inc")
     if not records:
         fix = "Expected Segmented Movements/Kinect/Positions and Angles, or features called like m01_s01_e01_inc"
         raise DataError("no segmented movement of the Kinect", where=root, fix=fix)

@@ -37,7 +37,7 @@ def first_sheet(path: str | Path, content: bytes) -> list[list[str]]:
     except Exception as error:  # openpyxl raises many kinds for damaged parts
         fix = "Open it in a spreadsheet program and save it again, or save it as CSV (UTF-8)"
         reason = str(error).split("\n", 1)[0][:100]
-        raise DataError(f"is no readable workbook ({reason})", where=path, fix=fix) from error
+        raise DataError(f"is not a readable workbook ({reason})", where=path, fix=fix) from error
     width = max(map(len, rows), default=0)
     return [row + [""] * (width - len(row)) for row in rows]
 

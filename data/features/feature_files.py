@@ -73,7 +73,7 @@ def array_names(path: Path) -> tuple[str, ...]:
 def read_features(path: Path, name: str = "") -> Singles:
     """The (row, dims) features called `name` in a file; "" is the one array of a `.npy`.
 
-    Raises DataError: a damaged file, no such array, no row, or values that are no finite numbers.
+    Raises DataError: a damaged file, no such array, no row, or values that are not finite numbers.
     """
     where = f"{path}: {name}" if name else str(path)
     with _damage(path):
@@ -89,7 +89,7 @@ def read_features(path: Path, name: str = "") -> Singles:
     mean = values.reshape(len(values), -1, values.shape[-1]).mean(axis=1, dtype=np.float64)
     made: Singles = mean.astype(np.float32)
     if odd := int((~np.isfinite(made)).sum()):
-        raise DataError(f"{odd} of {made.size} values are no finite numbers", where=where, fix="Make the file again")
+        raise DataError(f"{odd} of {made.size} values are not finite numbers", where=where, fix="Make the file again")
     return made
 
 
@@ -200,7 +200,7 @@ def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], 
         return tuple(read_matrices(content).items())
     given = load_plain(content[_npy_header(path)[0] :] if suffix == ".npy" else content, path)
     if not isinstance(given, dict):
-        raise DataError(f"is no dictionary of arrays, but a {type(given).__name__}", where=path, fix=FIX)
+        raise DataError(f"is not a dictionary of arrays, but a {type(given).__name__}", where=path, fix=FIX)
     return tuple((_name(key), value) for key, value in given.items())
 
 

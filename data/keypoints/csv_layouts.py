@@ -38,7 +38,7 @@ def of_file(path: Path) -> Keypoints:
         delimiter = max(",;\t", key=text.partition("\n")[0].count)
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise keypoint_error(path, f"is no CSV ({error})") from None
+        raise keypoint_error(path, f"is not CSV ({error})") from None
     if is_kimore(rows):
         return kimore_keypoints(path, rows)
     head = [name.strip().lower() for name in rows[0]] if rows else []
@@ -142,7 +142,7 @@ def _long(path: Path, head: Sequence[str], rows: CsvRows) -> Keypoints:
     for where, row in _lines(path, rows, len(head), 2):
         place = numbered.get(row[mark].strip().lower())
         if place is None:
-            raise keypoint_error(path, f"{where}, {head[mark]}: {row[mark][:40]!r} is none of the 33 landmarks")
+            raise keypoint_error(path, f"{where}, {head[mark]}: {row[mark][:40]!r} is not one of the 33 landmarks")
         key = (Field(row[frame], path, f"{where}, {head[frame]}").frame(), row[who] if who >= 0 else "")
         person = people.setdefault(key, {})
         if place in person:

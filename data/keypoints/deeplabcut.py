@@ -41,7 +41,7 @@ def of_table(path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any
 
 
 def of_h5(path: Path) -> Keypoints:
-    """The bodies of a table that pandas wrote. Raises DataError: no such table, or column names that are no texts."""
+    """The bodies of a table that pandas wrote. Raises DataError: no such table, or column names that are not text."""
     import h5py
 
     with readable(path, "HDF5 file", CSV_INSTEAD), h5py.File(path, "r") as file:

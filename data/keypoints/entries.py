@@ -160,7 +160,7 @@ def keypoint_error(path: Path, what: str, fix: str = AGAIN) -> DataError:
 
 @contextmanager
 def readable(path: Path, kind: str, fix: str = AGAIN) -> Iterator[None]:
-    """Raise DataError, which says that this is no `kind`, for any error of a library that reads a damaged file.
+    """Raise DataError, which says that a file is not a `kind`, for any error of a library that reads a damaged file.
 
     Raises OSError for a pipe, which would never end.
     """
@@ -170,15 +170,15 @@ def readable(path: Path, kind: str, fix: str = AGAIN) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 -- a damaged file raises nearly any exception
-        raise keypoint_error(path, f"is no readable {kind} ({type(error).__name__})", fix) from None
+        raise keypoint_error(path, f"is not a readable {kind} ({type(error).__name__})", fix) from None
 
 
 def text_of(path: Path, kind: str) -> str:
-    """The text of a file in UTF-8. Raises DataError, which says that it is no `kind`, for other bytes."""
+    """The text of a file in UTF-8. Raises DataError, which says that it is not `kind`, for other bytes."""
     try:
         return read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise keypoint_error(path, f"is no {kind}") from None
+        raise keypoint_error(path, f"is not {kind}") from None
 
 
 def frame_numbers(path: Path, numbers: Sequence[int], *, once: bool = False) -> Frames:
@@ -205,7 +205,7 @@ class Field(NamedTuple):
     def object(self) -> dict[str, Any]:
         """The value, a JSON object."""
         if not isinstance(self.value, dict):
-            raise self.error("is no object")
+            raise self.error("is not an object")
         return self.value
 
     def has(self, name: str) -> bool:
@@ -221,7 +221,7 @@ class Field(NamedTuple):
     def items(self) -> list[Field]:
         """The fields of a list."""
         if not isinstance(self.value, list):
-            raise self.error("is no list")
+            raise self.error("is not a list")
         return [Field(value, self.path, f"{self.where}[{row}]") for row, value in enumerate(self.value)]
 
     def number(self) -> float:
@@ -231,14 +231,14 @@ class Field(NamedTuple):
     def numbers(self) -> Floats:
         """A list of numbers, each as in `number`."""
         if not isinstance(self.value, list):
-            raise self.error("is no list of numbers")
+            raise self.error("is not a list of numbers")
         return np.array([self._number(value) for value in self.value], dtype=np.float64)
 
     def _number(self, value: Any) -> float:
         if value is None:
             return math.nan
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.error(f"{str(value)[:40]!r} is no number")
+            raise self.error(f"{str(value)[:40]!r} is not a number")
         try:
             return float(value)
         except OverflowError:
@@ -249,7 +249,7 @@ class Field(NamedTuple):
         try:
             return float(self.value) if self.value.strip() else math.nan
         except ValueError:
-            raise self.error(f"{self.value[:40]!r} is no number") from None
+            raise self.error(f"{self.value[:40]!r} is not a number") from None
 
     def frame(self) -> int:
         """A frame index: a whole number, or the last digits of a file's name."""

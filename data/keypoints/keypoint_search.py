@@ -66,7 +66,7 @@ def further_people(path: Path) -> list[Path]:
 
 def sidecar(record: Record, folder: str) -> dict[str, Path]:
     """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none."""
-    path, ending = None, "" if record.frames is None else ".frames"  # dots in a folder's name are no suffix
+    path, ending = None, "" if record.frames is None else ".frames"  # dots in a folder's name are not a suffix
     if folder:
         path = find_keypoints(expanded(folder), f"{record.id}{ending}")
     elif record.path is not None:

@@ -25,7 +25,7 @@ def of_trc(path: Path) -> Keypoints:
     text = text_of(path, "text").split("\n")
     lines = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text, 1) if line.strip()]
     if len(lines) < 5 or not lines[0][1][0].startswith("PathFileType"):  # OpenCap writes blanks after it
-        raise keypoint_error(path, "is no TRC file: it has no PathFileType and five lines of header")
+        raise keypoint_error(path, "is not a TRC file: it has no PathFileType and five lines of header")
     values = dict(zip(lines[1][1], lines[2][1], strict=False))
     names = [name.strip() for name in lines[3][1][2::3] if name.strip()]
     width, rows = 2 + 3 * len(names), list[list[float]]()

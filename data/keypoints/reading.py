@@ -23,7 +23,7 @@ from data.keypoints.ultralytics import of_texts
 from data.store import read_json
 from data.store.arrays import Floats
 
-MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are no joint
+MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are not a joint
 MAX_SHARE = 2.0  # coordinates with a larger median are pixels, not shares of the picture
 MIN_JOINTS = 4  # files with fewer COCO-17 joints are refused
 SPAN, SPAN_PER_ENTRY = 10_000, 100
@@ -226,7 +226,7 @@ def _json(path: Path) -> Any:
     try:
         return read_json(path, MAX_BYTES)
     except ValueError as error:
-        raise keypoint_error(path, f"is no JSON ({str(error)[:100]})") from None
+        raise keypoint_error(path, f"is not JSON ({str(error)[:100]})") from None
 
 
 def _check_frames(read: Keypoints, frames: int) -> None:

@@ -27,13 +27,13 @@ MAX_BYTES = 64 << 20  # larger files are refused: a day at 30 frames a second ta
 def read_stamps(path: Path) -> Floats:
     """(frame,) seconds from the first stamp of a file.
 
-    Raises DataError: no such file, fewer than two stamps, a stamp that is no number or goes back, or another unit.
+    Raises DataError: no such file, fewer than two stamps, a stamp that is not a number or goes back, or another unit.
     """
     try:
         cells = read_regular(path, MAX_BYTES).decode("ascii").replace("\n", ",").split(",")
         ticks = np.array([float(cell) for cell in cells if cell.strip()])
-    except ValueError:  # also a byte that is no ASCII
-        raise keypoint_error(path, "is no table of time stamps", AGAIN) from None
+    except ValueError:  # also a byte that is not ASCII
+        raise keypoint_error(path, "is not a table of time stamps", AGAIN) from None
     except OSError as error:
         raise keypoint_error(path, f"cannot be read ({error.strerror})", AGAIN) from None
     if len(ticks) < 2 or not np.isfinite(ticks).all():

@@ -62,7 +62,7 @@ def local_path(path: Path) -> Path:
 
 
 def refuse_unknown(path: Path) -> None:
-    """Raise UsageError for an address whose scheme is neither a store's nor `file`."""
+    """Raise UsageError unless the scheme of an address is a store's or `file`."""
     scheme = scheme_of(path)
     if scheme and scheme != "file" and scheme not in PACKAGES and not path.parents[-2].exists():
         raise UsageError(f"'{scheme}://' is not read", where=path, fix="Use s3://, gs://, file://, or copy it here")

@@ -41,7 +41,7 @@ def expanded(path: str) -> Path:
 
 
 def absence(path: Path, what: str = "file") -> str:
-    """The reason why a path is no regular file: there is none, or it is a folder, a pipe, a socket or a device."""
+    """The reason why a path is not a regular file: there is none, or it is a folder, a pipe, a socket or a device."""
     return "not a regular file" if path.exists() else f"no such {what}"
 
 

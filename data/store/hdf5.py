@@ -221,7 +221,7 @@ def _header(file: Any) -> dict[str, Any]:
         raise ValueError("the header does not match its checksum")
     header: dict[str, Any] = parse_json(text)
     if not isinstance(header, dict) or not all(isinstance(header.get(name, {}), dict) for name in MAPPINGS):
-        raise ValueError("the header is no mapping of the fields of this format")
+        raise ValueError("the header is not a mapping of the fields of this format")
     return header
 
 

@@ -88,7 +88,7 @@ class LocalFolder:
         write_bytes(self.root / name, content)
 
     def remove(self, name: str) -> None:
-        """Remove a file; a missing one is no error."""
+        """Remove a file; a missing one is fine."""
         (self.root / name).unlink(missing_ok=True)
 
 

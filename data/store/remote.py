@@ -201,7 +201,7 @@ class RemoteFolder:
             raise StorageError("no such bucket", where=self.url, fix="Make it, or check its name")
 
     def remove(self, name: str) -> None:
-        """Remove an object; a missing one is no error."""
+        """Remove an object; a missing one is fine."""
         self._ask(name, lambda system, url: system.rm_file(url))
 
     def _ask(self, name: str, request: Callable[[Any, str], T]) -> T | None:

@@ -70,7 +70,7 @@ def load_plain(content: bytes, where: Path | None = None) -> Any:
     except (RecursionError, MemoryError):
         what = "this pickle is nested too deeply or too large"
     except Exception as error:  # noqa: BLE001 -- a damaged pickle fails in many ways: EOFError, KeyError, TypeError, ...
-        what = f"is no usable pickle ({type(error).__name__}: {str(error)[:120]})"
+        what = f"is not a usable pickle ({type(error).__name__}: {str(error)[:120]})"
     raise DataError(what, where=where, fix="Get the file again from its publisher")
 
 
@@ -95,7 +95,7 @@ def _check_plain(value: Any, left: int) -> None:
         elif isinstance(part, np.ndarray):
             left -= part.nbytes
         elif not isinstance(part, int | float | None):
-            raise _RefusedError("a value that is no plain one")
+            raise _RefusedError("a value that is not plain")
         if left < 0:
             raise _RefusedError("more values than a file of this size holds")
 
@@ -245,7 +245,7 @@ class _Reader(_Python):
         for key in self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]:
             parts = key if isinstance(key, tuple) else (key,)
             if any(not isinstance(part, str | int | float | bytes | None) for part in parts):
-                raise _RefusedError("a dict with keys that are no names or numbers")
+                raise _RefusedError("a dict with keys that are not names or numbers")
             if any(isinstance(part, int) and abs(part) >= KEY_LIMIT for part in parts):
                 raise _RefusedError("a dict with keys of large numbers")
         _Python.dispatch[_CODES[name]](self)

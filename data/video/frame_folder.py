@@ -112,12 +112,12 @@ def repeated_number(numbered: list[tuple[int, str]]) -> str:
 
 
 def frame_fault(names: Iterable[str], rate: float) -> str:
-    """The reason why a folder of pictures with these names is no video at this frame rate; empty where it is one."""
+    """The reason why a folder of pictures with these names is not a video at this frame rate; empty where it is one."""
     numbered, others = numbered_pictures(names)
     if others:
         return f"the picture '{printable(others[0])}' has no number at the end of its name"
     if len(numbered) < 2:
-        return "a single picture is no video"
+        return "a single picture is not a video"
     if fault := repeated_number(numbered):
         return fault
     return "" if rate else "a folder of frames states no frame rate; state it with --set frames.fps=25"
@@ -136,7 +136,7 @@ def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
         raise VideoError(f"cannot be opened ({error.strerror or error})", where=path, fix=READABLE) from error
     codec = next((name for start, name in CODECS.items() if content.startswith(start)), None)
     if codec is None:
-        what = "is no JPEG or PNG picture" if content else "the file is empty"
+        what = "is not a JPEG or PNG picture" if content else "the file is empty"
         raise VideoError(what, where=path, fix=AGAIN)
     context: Any = av.CodecContext.create(codec, "r")
     context.options = {"err_detect": "explode", "max_pixels": str(max_pixels)}

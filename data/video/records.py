@@ -54,7 +54,7 @@ class Record:
     """Groups kept on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B", "supertrial": "1"}."""
     split: str | None = None  # the data set's own fixed split ("train" or "test"), or None
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
-    """Input files on an object store by kind. They are no local files and `files` does not name them: a worker copies
+    """Input files on an object store by kind. They are not local files and `files` does not name them: a worker copies
     those that it needs (`data.store.scratch`) and continues with a record of local files."""
     frames: FrameFolder | None = None  # the video where it is a folder of frames; `path` is then its folder
     phases: tuple[Phase, ...] = ()  # annotated, in the order of time, each ending where the next begins; empty: none

@@ -95,7 +95,7 @@ def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Reco
 
 
 def _expand_remote(input_path: Path, storage: Storage, problems: list[str]) -> list[Record]:
-    """The videos among the objects below an address; names that are no paths are reported and left out."""
+    """The videos among the objects below an address; names that are not paths are reported and left out."""
     objects = RemoteFolder(input_path, storage).files()
     if not objects:
         raise UsageError("no such object, and none below it", where=address(input_path), fix="Names are case sensitive")
@@ -141,7 +141,7 @@ def walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], lis
     """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
 
     Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.
-    Caches of this program are not searched, unless `root` is one: previews in them are no inputs.
+    Caches of this program are not searched, unless `root` is one: previews in them are not inputs.
     """
 
     def report(error: OSError) -> None:

@@ -63,7 +63,7 @@ def load_compiled(name: Mapping[str, Any]) -> Any | None:
 
 
 def store_compiled(name: Mapping[str, Any], model: Any) -> None:
-    """Store an `openvino.Model`, its numbers unrounded. Where it cannot be stored, nothing is; this is no error."""
+    """Store an `openvino.Model` with unrounded numbers. Nothing is stored or raised if that is impossible."""
     from data.weights.quiet_openvino import openvino
 
     folder = compiled_folder(name)

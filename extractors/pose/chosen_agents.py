@@ -73,7 +73,7 @@ def _motion(centres: Floats, orientations: Floats, seconds: Floats, size: float)
     """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
     A person who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
-    that jitter of the joints is no motion. The result is at least .001: other factors decide in a still picture.
+    that jitter of the joints is not motion. The result is at least .001: other factors decide in a still picture.
     """
     later = np.searchsorted(seconds, seconds + 0.1)
     first = np.flatnonzero(later < len(seconds))

@@ -162,7 +162,7 @@ def on_data_set(given: Mapping[str, Any], root: Place | None, pack: Place | None
 def one_path(place: Place | None) -> Path | None:
     """The place as a path, or None. Raises UsageError for an empty name."""
     if place == "":
-        raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
+        raise UsageError("an empty name is not a file or folder", fix="'.' is the working directory")
     return None if place is None else Path(place)
 
 

@@ -119,7 +119,7 @@ def evaluate(
     )
     if others := [name for name in split_names(systems) if not is_outside(name)]:
         fix = "Name one of your own as module:name; `leaderboard` has those of the program"
-        raise UsageError(f"'{printable(others[0])}' is no system of your own", fix=fix)
+        raise UsageError(f"'{printable(others[0])}' is not a system of your own", fix=fix)
     more = [*([by_inner_validation(tried)] if grids else []), *_outside_rows(systems, observer).values()]
     requested = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     return _evaluated(settings, pack, Path(out), requested, observer)

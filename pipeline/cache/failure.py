@@ -83,7 +83,7 @@ class Failure:
     """Why a stage has no output for a video, or a video no score."""
 
     kind: FailureKind
-    stage: str  # "" where it is no stage's
+    stage: str  # "" for a failure outside the stages
     cause: str  # one line
     fix: str = ""  # what to type or do next; where it is not given, that of the kind
 

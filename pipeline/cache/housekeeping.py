@@ -220,7 +220,9 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
 def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Observer) -> CacheFiles:
     """Sweep temporaries and delete outputs beyond the size; or report what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
-        raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it there is no limit")
+        raise UsageError(
+            f"'--max-gb {max_gb:g}' is not a size", fix="Example: --max-gb 50; without it there is no limit"
+        )
     marked_cache(cache, yes)
     observer.note(f"temporary files {'' if yes else 'would be '}swept: {cache.sweep(remove=yes)}")
     files = beyond(cache, int(max_gb * 1e9)) if max_gb is not None else []

@@ -178,7 +178,7 @@ class Index:
 
 
 def _parsed(text: Any) -> Any | None:
-    """The value of a JSON text, None where it is none: an index may be damaged in any place."""
+    """The value of a JSON text, None if it is not JSON: any part of an index may be damaged."""
     try:
         return parse_json(text)
     except (TypeError, ValueError):

@@ -111,7 +111,7 @@ class Cache:
         self._observer = observer
         self.root, self.storage, self.on_store = root, storage, is_remote(root)
         self.folder: LocalFolder | RemoteFolder = LocalFolder(root)
-        index_folder = root  # of the index, which is no output
+        index_folder = root  # of the index, which is not an output
         if self.on_store:
             if storage is None:
                 raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
@@ -253,7 +253,7 @@ class Cache:
         return Failure(kind if kind in TIPS else "program", stage, str(entry.get("cause")), str(entry.get("fix") or ""))
 
     def load_failure(self, path: Path) -> dict[str, Any] | None:
-        """The failure at a place that `entries` gave, None where the file is none."""
+        """The failure at a place that `entries` gave, None if the file does not hold one."""
         try:
             entry = parse_json(self.folder.read(self._name(path), MAX_FAILURE_BYTES))
         except (OSError, ValueError):
@@ -283,7 +283,7 @@ class Cache:
         return self._fact(path) is not None or store.is_output(path, self._content(path))
 
     def _content(self, path: Path) -> bytes | None:
-        """The bytes of an output that is no local file; those h5py opens itself."""
+        """The bytes of an output that is not a local file; those h5py opens itself."""
         return self.folder.read(self._name(path)) if isinstance(self.folder, RemoteFolder) else None
 
     def stage_names(self) -> list[str]:
@@ -379,7 +379,7 @@ class Cache:
         return self._escaped(path.relative_to(self.root).as_posix())
 
     def _escaped(self, name: str) -> str:
-        """The name; on a store, bytes that are no text are escaped."""
+        """The name; on a store, bytes that are not text are escaped."""
         return name.encode("utf-8", "backslashreplace").decode() if self.on_store else name
 
     def _written(self, path: Path) -> float:
@@ -463,7 +463,7 @@ def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None 
             continue
         try:
             if kind == "video" and isinstance(source, Path) and source.stat().st_size > LARGE_BYTES:
-                open_video(source).close()  # raises where it is none, and reads its begin alone
+                open_video(source).close()  # raises if it is not a video; reads only its beginning
             hashes[kind] = cache.fingerprint(source)
         except OSError as error:  # a StorageError is one too
             hashes[kind] = NoContent(f"unreadable: {error.strerror}")

@@ -6,7 +6,7 @@ a new x extends from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k
 with probability at least 1 - 2a, less a term that vanishes with the fold size; in practice close to 1 - a.
 
 Groups (Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data"): views and copies of one
-performance are no independent evidence. There are G groups of n_g performances each. Every residual has the weight
+performance are not independent evidence. There are G groups of n_g performances each. Every residual has the weight
 1 / ((G + 1) n_g), the new performance 1 / (G + 1). Groups of one give the standard rank ceil((1 - a)(n + 1)).
 """
 

@@ -183,7 +183,7 @@ class Command:
         given = {parameter.name: words.given.get(parameter.name) for parameter in parameters(self.call)}
         if "observer" in given:
             given["observer"] = Terminal()
-        with redirect_stdout(sys.stderr):  # what libraries print, such as Ray of a dead node, is no result
+        with redirect_stdout(sys.stderr):  # what libraries print, such as Ray of a dead node, is not a result
             result = self.call(**{name: value for name, value in given.items() if value is not None})
         if self.document and words.as_json:
             print_json(self.document(result, words))
@@ -304,4 +304,4 @@ def _refuse_setting(before: list[str], words: list[str]) -> None:
         fix = f"Type {' or '.join(quoted('--set', f'{key}={value}') for key in keys)}"
     else:
         fix = f"Type: {typed(*before, '--set', f'{keys[0]}={value}', *after)}"
-    raise UsageError(f"'{option}' is no option; it is a setting", fix=fix)
+    raise UsageError(f"'{option}' is not an option; it is a setting", fix=fix)

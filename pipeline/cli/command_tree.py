@@ -77,7 +77,7 @@ def _answer(name: str, fix: str) -> None:
     """Add a hidden command `name`, which takes any options and raises UsageError with `fix`."""
 
     def answer() -> None:
-        raise UsageError(f"'{name}' is no command", fix=fix)
+        raise UsageError(f"'{name}' is not a command", fix=fix)
 
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command(name, hidden=True, add_help_option=False, context_settings=anything)(answer)

@@ -39,7 +39,7 @@ WIDE = 160
 """Width in characters of tables in a file or a pipe, which has no width of its own."""
 
 LINE_SECONDS = 30.0
-"""Seconds between lines of progress where standard error is no terminal, such as a log."""
+"""Seconds between lines of progress where standard error is not a terminal, such as a log."""
 
 SHOWN_FLAGGED, SHOWN_FIXES = 40, 5
 """Most rows of the table of flagged videos, and most fixes below that of failures."""

@@ -22,7 +22,7 @@ from pipeline.systems import AimSystem
 SECTIONS = ("model", "train")
 
 NO_CHOICE = ("train.seed", "train.networks")
-"""Settings that are no part of the method: a better seed is chance."""
+"""Settings that are not part of the method: a better seed is chance."""
 
 CHOSEN = "AIM, settings by inner validation"
 """Name of the row whose settings are chosen for each fold."""
@@ -39,7 +39,7 @@ class Candidate:
 def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
     """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list is in brackets.
 
-    Raises UsageError for another form, or a key that is no setting of the network or the recipe.
+    Raises UsageError for another form, or a key that is not a setting of the network or the recipe.
     """
     grid: dict[str, list[Any]] = {}
     for text in grids:
@@ -47,7 +47,7 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
         if not equals or not values:
             raise UsageError(f"'--grid {text}' is not of the form key=value,value", fix="--grid model.width=64,128")
         if key.split(".")[0] not in SECTIONS or key.count(".") != 1 or key in NO_CHOICE:
-            why = "is no part of the method" if key in NO_CHOICE else "is no setting of the network or the recipe"
+            why = "is not part of the method" if key in NO_CHOICE else "is not a setting of the network or the recipe"
             raise UsageError(f"'{key}' {why}", fix="Keys begin with model. or train., such as train.weight_decay")
         if key in grid:
             raise UsageError(f"'--grid {key}' is given twice", fix="Give all its values at once, separated by commas")

@@ -18,7 +18,7 @@ from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import PRESETS
 
 NO_METHOD = ("recipe", "networks", "seed")
-"""Settings of training that are no part of the method: a name for others, and chance."""
+"""Settings of training that are not part of the method: a name for others, and chance."""
 
 PAPER = "{}-paper.yaml"
 """Presets of the paper's experiments by data set: network, training, and stages that read what the paper reads."""

@@ -26,7 +26,7 @@ PLACE = Path(__file__).resolve().parents[2] / "configs" / "published" / "results
 MOST_COLUMNS = 5
 """Most columns of values in a terminal; more of them would break words at 80 columns."""
 
-NO_RESULT = "The epoch that is best on the test part was chosen by its labels: such a value is no honest result"
+NO_RESULT = "The epoch that is best on the test part was chosen by its labels: such a value is not an honest result"
 
 
 @cache

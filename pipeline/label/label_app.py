@@ -230,7 +230,7 @@ def kept_token(folder: Path) -> str:
 
 
 def _check(given: GivenAnswer, session: RatingSession) -> None:
-    """Raise UsageError for an answer that the page cannot send; of a pair, one video may be no performance."""
+    """Raise UsageError for an answer that the page cannot send. One video of a pair may not be a performance."""
     refusal = session.pairs and given.answer == "no performance"
     contents, kinds = (PAIR, OF_TWO) if session.pairs and not refusal else (1, (MARKED,) if session.phases else OF_ONE)
     right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds

@@ -194,7 +194,7 @@ def _scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Seq
 
 
 def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAnswers:
-    """The answers of raters that count: on pairs of these videos, neither of which is no performance for the rater."""
+    """The answers of raters that count: on pairs of these videos, both of which are performances for the rater."""
     known = dict.fromkeys(videos)
     answers = [
         (number, answer)

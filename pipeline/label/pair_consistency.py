@@ -96,7 +96,7 @@ def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: B
 def infit(value: Floats, design: Floats, outcome: Floats) -> tuple[Floats, Bools]:
     """(n,) infit of each video, NaN without an answer, and whether it is larger than chance explains.
 
-    "Equal" is no deviation from any scale, so such answers are left out. An infit is a misfit where its distance to 1
+    "Equal" does not deviate from any scale, so such answers are left out. An infit is a misfit where its distance to 1
     has a probability below `LEVEL` / n, by the normal approximation.
 
     Args:

@@ -26,7 +26,7 @@ def import_pairs(session: RatingSession, path: Path) -> list[str]:
     """Append the pairs of a file to the answers of its rater, and return lines about those that were left out.
 
     A pair that this rater has answered in the same way is not written again. Pairs that contradict one another are left
-    out. Raises DataError for a file that is no such list, or without a pair of videos of the folder.
+    out. Raises DataError for a file that is not such a list, or without a pair of videos of the folder.
     """
     videos = session.by_content()
     listed, unknown = _read_pairs(path, _by_name({content: record.id for content, record in videos.items()}))
@@ -62,7 +62,7 @@ def _read_pairs(path: Path, contents: dict[str, str]) -> tuple[dict[tuple[str, s
             continue
         if len(names) != PAIR:
             fix = "Write one pair a line: the better clip, then the other"
-            raise DataError(f"'{clip(line)}' is no pair of clips", where=at_line(path, number), fix=fix)
+            raise DataError(f"'{clip(line)}' is not a pair of clips", where=at_line(path, number), fix=fix)
         better, worse = (contents.get(_form(name), "") for name in names)
         if better and worse and better != worse:
             pairs[better, worse] = None

@@ -150,7 +150,7 @@ def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str
         judges = labels.pop("judges")
         for name, value in (*labels.items(), *(("judges", judge) for judge in judges)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-                yield f"the {name} of '{record.id}' is no number"
+                yield f"the {name} of '{record.id}' is not a number"
             elif value is not None and not abs(value) <= MAX_LABEL:
                 yield f"the {name} of '{record.id}' is not finite or too large"
     repeated = [name for name, count in Counter(record.id for record in records).items() if count > 1]

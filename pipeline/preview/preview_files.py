@@ -119,8 +119,8 @@ def _draw(record: Record, outputs: Outputs, cache: Cache, stop: threading.Event)
         )
         raise DataError(what, where=record.id, fix=fix)
     mark = cache.root / PREVIEWS / PREVIEW_MARK
-    if not mark.exists():  # so that films of a cache among the videos are no inputs
-        write_text(mark, "`extract --preview` drew these films; they are no inputs\n")
+    if not mark.exists():  # so that films of a cache among the videos are not inputs
+        write_text(mark, "`extract --preview` drew these films; they are not inputs\n")
     sheet, film = preview_paths(cache, record.id)
     draw_preview(record, outputs, sheet, film, stop=stop)
     return sheet, film

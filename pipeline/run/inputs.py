@@ -17,7 +17,7 @@ from pipeline.run.feasible_stages import feasible_config
 from pipeline.settings.config import Config
 
 SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
-"""`str.isdigit` also admits superscripts, which are no numbers."""
+"""`str.isdigit` also admits superscripts, which are not numbers."""
 
 
 def shard_of(text: str) -> slice:

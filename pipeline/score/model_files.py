@@ -2,7 +2,7 @@
 
     MODEL/sha256.json     format 1: {"files": {name: SHA-256}}
 
-The hashes detect damage. They are no signature: whoever can change a file can change its hash too.
+The hashes detect damage. They are not a signature: whoever can change a file can change its hash too.
 """
 
 from __future__ import annotations

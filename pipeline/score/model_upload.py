@@ -158,7 +158,7 @@ def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
     folder = tables[0].removesuffix(HASHES)
     members = {name: entries[folder + name] for name in (*MOST_BYTES, HASHES) if folder + name in entries}
     if (unpacked := sum(info.file_size for info in members.values())) > MOST_RATIO * size + FREE_BYTES:
-        what = f"{size / 1e6:.3g} MB that unpack to {unpacked / 1e6:.3g} MB are no trained model"
+        what = f"{size / 1e6:.3g} MB that unpack to {unpacked / 1e6:.3g} MB are not a trained model"
         raise DataError(what, where=place, fix=ZIP_ONE)
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members.values()):
         raise DataError(

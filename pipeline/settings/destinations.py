@@ -26,7 +26,7 @@ def check_file(out: Path) -> None:
     # /dev/stdout is a link there, which a new file would replace
     is_stream = out.is_symlink() and str(out.readlink()).startswith("/proc/")
     if is_stream or (out.exists() and not out.is_file()):
-        raise UsageError("cannot be written (it is no file)", where=out, fix="Name a file, such as FOLDER/NAME")
+        raise UsageError("cannot be written (it is not a file)", where=out, fix="Name a file, such as FOLDER/NAME")
     check_folder(out.parent, out)
 
 

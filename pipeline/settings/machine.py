@@ -66,7 +66,7 @@ class Machine(Section):
     @classmethod
     def _named(cls, value: object) -> object:
         if isinstance(value, str) and not value.strip():
-            raise ValueError("an empty name is no folder; '.' is the working directory")
+            raise ValueError("an empty name is not a folder; '.' is the working directory")
         return value
 
 

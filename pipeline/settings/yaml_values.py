@@ -115,7 +115,7 @@ def parse_values(text: str) -> list[Any]:
         values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
     except YAML_ERRORS:
         raise UsageError(
-            f"'{text[:80]}' is no list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
+            f"'{text[:80]}' is not a list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
         ) from None
     return [_number(value) for value in values]
 
@@ -134,7 +134,7 @@ def parse_overrides(overrides: Overrides, texts: Container[str]) -> list[tuple[s
     """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read.
 
     Args:
-        texts: keys whose value is the text as it stands, unless it is null or quoted: the folder 2026-05-31 is no date.
+        texts: keys whose value is plain text unless it is null or quoted: the folder 2026-05-31 is not a date.
     """
     if isinstance(overrides, Mapping):
         return list(_flat(overrides))

@@ -130,7 +130,7 @@ def _check_shapes(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]
     """Compare the weights with the network that the settings describe, before it takes memory. Raises ValueError."""
     numbers = (model.width, model.regression_width, *asdict(sizes).values())
     if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
-        raise ValueError("a size is no number, or too large")
+        raise ValueError("a size is not a number, or is too large")
     members = len(next(iter(state.values()), ()))
     with torch.device("meta"):
         network = Aim(model, sizes, Layers(members))

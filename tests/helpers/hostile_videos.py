@@ -189,7 +189,7 @@ def _many_tracks(content, count):
 
 
 def _no_videos(folder, whole, rng):
-    """Files whose content is no video, whatever their names."""
+    """Files whose content is not a video, whatever their names."""
     png = _still(folder / "still.mov")
     contents = {
         "empty": b"", "one-byte": b"\0", "zeros": bytes(4096), "ones": b"\xff" * 4096, "noise": rng.randbytes(20000),

@@ -66,7 +66,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def small():
-    """(1, 3, 10, 32, 40): sides that are no multiples of each other."""
+    """(1, 3, 10, 32, 40): sides that are not multiples of each other."""
     return torch.rand(1, 3, 10, 32, 40, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 

@@ -49,7 +49,7 @@ Report.overlay = (() => {
     });
   };
 
-  // White on black, so that it shows on any picture and is no athlete's colour.
+  // White on black, so that it shows on any picture and is not an athlete's colour.
   const ring = (context, p, stroke) => {
     if (p.score < 0) return;
     for (const [style, width] of [["rgba(0,0,0,.75)", 2.4], ["#fff", 1.2]]) {

@@ -124,7 +124,7 @@ def test_transcriptions_of_jigsaws_are_read_wherever_the_folder_of_a_task_is(tmp
     listing = list_jigsaws(tmp_path, unscored=True)
     for place, tasks in ((tmp_path, {"Suturing", "Knot_Tying"}), (tmp_path / "Suturing", {"Suturing"})):
         suturing = replace(listing, records=tuple(one for one in listing.records if one.task == "Suturing"))
-        assert with_phases(suturing, place).problems == listing.problems, "trials of other tasks are no strangers"
+        assert with_phases(suturing, place).problems == listing.problems, "trials of other tasks are not strangers"
         made = with_phases(listing, place)
         assert made.problems == listing.problems
         marked = {record.task: record.phases for record in made.records if record.phases}
@@ -154,7 +154,7 @@ def test_phases_beside_videos_in_a_folder_or_on_a_store_are_read(bucket, video):
     ):
         made = with_phases(find_videos([beside], bucket.storage), place, beside, bucket.storage)
         assert [len(record.phases) for record in made.records] == marked
-        stranger = f"{beside}/phases.csv: 'c.mp4' is no video here (did you mean 'b.mp4'?)".replace("s3:/", "s3://")
+        stranger = f"{beside}/phases.csv: 'c.mp4' is not a video here (did you mean 'b.mp4'?)".replace("s3:/", "s3://")
         assert made.problems == ((stranger,) if marked == [1, 1] else ())
 
 

@@ -91,7 +91,7 @@ def test_names_of_people_are_names_of_raters(tmp_path, name):
     path = rater_file(tmp_path, name)
     append_answers(path, scored(A, 1))
     assert list(all_answers(tmp_path)[0]) == [path.stem]
-    assert path == rater_file(tmp_path, f" {name} "), "blanks around it are no other rater"
+    assert path == rater_file(tmp_path, f" {name} "), "blanks around it do not make another rater"
     assert path.parent == tmp_path / "ratings"
 
 
@@ -101,7 +101,7 @@ def test_names_of_people_are_names_of_raters(tmp_path, name):
 )
 def test_a_name_that_is_no_file_name_is_refused(tmp_path, name, why):
     assert rater_file(tmp_path, "Anna  Maria" + "x" * 30).name == f"anna maria{'x' * 30}.csv"
-    with pytest.raises(UsageError, match=f"no name of a rater: .*{why}"):
+    with pytest.raises(UsageError, match=f"cannot be the name of a rater: .*{why}"):
         rater_file(tmp_path, name)
 
 

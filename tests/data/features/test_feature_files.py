@@ -108,7 +108,7 @@ def test_a_pickle_runs_no_code_and_holds_no_objects(tmp_path):
     with pytest.raises(DataError, match=r"builtins\.print"):
         array_names(tmp_path / "p.pkl")
     write_pickle(tmp_path / "list.pkl", [np.ones(3)])  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="is no dictionary of arrays, but a list"):
+    with pytest.raises(DataError, match="is not a dictionary of arrays, but a list"):
         array_names(tmp_path / "list.pkl")
 
 
@@ -116,7 +116,7 @@ def test_values_that_are_no_numbers_are_counted(tmp_path):
     values = np.ones((3, 4))
     values[1, 2] = np.nan
     np.save(tmp_path / "1.npy", values)
-    with pytest.raises(DataError, match="1 of 12 values are no finite numbers"):
+    with pytest.raises(DataError, match="1 of 12 values are not finite numbers"):
         read_features(tmp_path / "1.npy")
     np.save(tmp_path / "text.npy", np.array(["a"]))
     with pytest.raises(DataError, match=r"text\.npy"):

@@ -119,8 +119,8 @@ def test_three_dimensions_come_in_metres_and_two_with_y_down(tmp_path, write, un
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("PathFileType", "Path", "is no TRC file"),
-        ("\t100.0\t", "\thundred\t", "line 6: 'hundred' is no number"),
+        ("PathFileType", "Path", "is not a TRC file"),
+        ("\t100.0\t", "\thundred\t", "line 6: 'hundred' is not a number"),
         ("130.0\n", "130.0\t7\n", "line 6: 39 cells, not 38"),
         ("LShoulder", "RShoulder", "the marker 'RShoulder' appears twice"),
         ("0\t0.0\t", "\t\t", "a frame without number and time"),

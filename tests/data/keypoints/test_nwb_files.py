@@ -35,5 +35,5 @@ def test_a_file_without_poses_and_data_outside_it_are_refused(tmp_path):
         other["data"] = series["data"][()]
         del series["data"]
         series["data"] = h5py.ExternalLink("other.h5", "data")
-    with pytest.raises(DataError, match="is no readable NWB file"):
+    with pytest.raises(DataError, match="is not a readable NWB file"):
         read_motion(path)

@@ -40,7 +40,7 @@ def test_frames_are_at_their_stamps(tmp_path):
     times, xs = knee(*recording(tmp_path, ticks))
     np.testing.assert_allclose(times, [0, 0.0333333, 0.066, 0.1, 0.14])
     assert xs == [0, 1, 2, 3, 4]
-    assert len(knee(*recording(tmp_path, [0, TICKS, 2 * TICKS, 4 * TICKS]))[0]) == 4, "two frames are no gap"
+    assert len(knee(*recording(tmp_path, [0, TICKS, 2 * TICKS, 4 * TICKS]))[0]) == 4, "two frames are not a gap"
 
 
 @pytest.mark.parametrize("length", [3 * TICKS, 3 * DAY])
@@ -65,8 +65,8 @@ def test_repeated_stamps_and_frames_without_one_are_left_out(tmp_path):
         ("", "has 0 time stamps"),
         ("5,\n", "has 1 time stamps"),
         ("0,\nnan,\n", "one that is not finite"),
-        ("0,\nabc,\n", "is no table of time stamps"),
-        ("0,\n\N{DEGREE SIGN},\n", "is no table of time stamps"),
+        ("0,\nabc,\n", "is not a table of time stamps"),
+        ("0,\n\N{DEGREE SIGN},\n", "is not a table of time stamps"),
         ("0,\n333333,\n222222,\n", "time stamp 3 is before the one above it"),
         ("0,\n33,\n67,\n", "their unit is not 100 ns"),
         ("7,\n7,\n7,\n", "their unit is not 100 ns"),

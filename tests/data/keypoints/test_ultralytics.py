@@ -19,7 +19,7 @@ def test_only_the_files_of_a_video_count_and_damaged_lines_are_named(tmp_path):
         read_keypoints(tmp_path, "dive", SIZE, 4)
     for name, line, words in (
         ("dive_1", "0 1 1 1 1 0.5 0.5", "line 2: 7 numbers, not 56"),
-        ("dive_1", "0 x " + "1 " * 54, "'x' is no number"),
+        ("dive_1", "0 x " + "1 " * 54, "'x' is not a number"),
         ("dive_5", "", "has frame 4"),
     ):
         path = put(tmp_path / f"{name}.txt", ultralytics_line(True, False) + line)

@@ -66,7 +66,7 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path):
 
 SMALL = np.zeros((10, 12, 3), np.uint8)
 SPOILT = {
-    "is no JPEG or PNG picture": lambda path: path.write_text("<html>not found</html>"),
+    "is not a JPEG or PNG picture": lambda path: path.write_text("<html>not found</html>"),
     "is damaged": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "a picture of 12 x 10 pixels, but 00001": lambda path: cv2.imwrite(str(path), SMALL),
     "not a regular file": lambda path: (path.unlink(), os.mkfifo(path)),
@@ -117,7 +117,7 @@ def test_which_folders_are_videos(tmp_path, make_video):
     assert [text.removeprefix(f"{tmp_path}/") for text in listing.problems] == [
         "cover: left out, the picture 'poster.jpg' has no number at the end of its name",
         "deep: its pictures are left out, a folder of frames has no subfolder",
-        "one: left out, a single picture is no video",
+        "one: left out, a single picture is not a video",
         "twice: left out, '00001.png' and '1.png' have the same number",
     ]
     (alone,) = find_videos([tmp_path / "dive.1"], frame_rate=30).records

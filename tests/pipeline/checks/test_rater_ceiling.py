@@ -33,7 +33,7 @@ def test_only_judges_of_own_videos_have_an_agreement():
     judges = np.array([record.labels.judges for record in features.records if record.labels])
     agreed = rater_agreement(features.records, "folder")
     assert agreed.spearman == pytest.approx(stats.spearmanr(*judges.T).statistic)
-    assert rater_agreement(features.records, "jigsaws") is None, "items of one rating are no raters"
+    assert rater_agreement(features.records, "jigsaws") is None, "items of one rating are not raters"
     assert rater_agreement(made_features(8).records, "folder") is None
     assert ceiling_line(None, 0.5, 1.0) == ""
 

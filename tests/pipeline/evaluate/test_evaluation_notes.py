@@ -39,7 +39,7 @@ TOOLS = {"dataset.kind": "jigsaws", "train.recipe": "tools"}
 def test_notes(snapshot):
     said = {
         "few performances a fold": notes(results(rows=6, folds=3), "aim"),
-        "one part for testing is no average": notes(results(rows=2, folds=1), "aim"),
+        "one part for testing is not an average": notes(results(rows=2, folds=1), "aim"),
         "several views": notes(results(videos=120), "aim"),
         "quick": notes(results(), "aim", quick=True),
         "few users": notes(few_users(), "aim"),

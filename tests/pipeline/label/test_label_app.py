@@ -17,7 +17,7 @@ SEND = {"x-aim-serve": "1"}
 
 @pytest.fixture
 def folder(make_video, tmp_path):
-    """Three videos that browsers do not play, and a file that is no video."""
+    """Three videos that browsers do not play, and a file that is not a video."""
     for number in range(3):
         make_video(tmp_path / f"{number}.avi", frames=3 + number)
     (tmp_path / "broken.mp4").write_bytes(b"no video")
@@ -160,7 +160,7 @@ def test_one_video_of_a_pair_may_be_no_performance(folder):
     left = given["question"][0]["content"]
     after = answer(page, given, answer="no performance", scores={}, contents=[left]).json()
     assert left not in [one["content"] for one in after["question"]]
-    assert (after["done"], after["of"]) == (0, 1), "of two videos; the file that is no video does not count"
+    assert (after["done"], after["of"]) == (0, 1), "of two videos; the file that is not a video does not count"
     both = [one["content"] for one in given["question"]]
     assert answer(page, given, answer="no performance", scores={}, contents=both).status_code == 400
 
@@ -182,14 +182,14 @@ def test_phases_are_saved_shown_again_and_mended(folder):
         seen.append(first["content"])
         given = mark(page, given, [RUN, ENTRY]).json()
     assert len(set(seen)) == 3
-    assert (given["done"], given["of"]) == (3, 3), "the file that is no video does not count"
+    assert (given["done"], given["of"]) == (3, 3), "the file that is not a video does not count"
     (first,) = given["question"]
     assert (first["content"], first["phases"]) == (seen[0], [RUN, ENTRY]), "to mend"
     assert ask(page, after=seen[0])["question"][0]["content"] == seen[1]
     mark(page, given, [{**ENTRY, "end": 0.4}])
     marked = all_answers(folder, marked=True)[0]["anna"]
     assert sorted((len(one.phases), one.seconds) for one in marked.values()) == [(1, 7.3), (2, 7.3), (2, 7.3)]
-    assert all_answers(folder)[0] == {"anna": {}}, "phases are no scores"
+    assert all_answers(folder)[0] == {"anna": {}}, "phases are not scores"
     assert page.get("/api/agreement").json()["lines"][0].startswith("The agreement is unknown")
 
 

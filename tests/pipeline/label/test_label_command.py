@@ -95,7 +95,7 @@ def test_ratings_that_cannot_be_written_are_an_error_before_the_page_opens(folde
 def test_wrong_use(folder):
     for arguments, said in (
         ({"rubric": folder / "none.md"}, "rubric cannot be read"),
-        ({"out": folder}, "it is no file"),
+        ({"out": folder}, "it is not a file"),
         ({"phases": "run", "pairs": True}, "in one video at a time"),
         ({"phases": ["run", "run"]}, "once each"),
     ):

@@ -58,7 +58,7 @@ def test_a_rater_who_tosses_coins_is_found_and_an_honest_one_is_not(raters, vide
 
 
 def test_few_answers_call_nobody_random():
-    """One answer against the others is no proof, nor "equal" alone."""
+    """One answer against the others is not proof, nor "equal" alone."""
     first, second, won = (np.array(values) for values in ([0, 0, 1, 0], [1, 2, 2, 1], [1.0, 1.0, 1.0, 0.0]))
     mine = np.array([False, False, False, True])
     assert not rater_chance(3, first, second, won, mine)[1]

@@ -59,7 +59,7 @@ def test_unknown_and_contradicting_pairs_are_left_out_and_counted(folder):
 
 
 def test_what_is_no_list_of_these_clips_is_refused(folder):
-    for text, said in (("one\n", "'one' is no pair of clips"), ("a b c\n", "no pair of clips"), ("a b\n", "both its")):
+    for text, said in (("one\n", "not a pair of clips"), ("a b c\n", "not a pair of clips"), ("a b\n", "both its")):
         with pytest.raises(DataError, match=said):
             api.label(folder, imported=listed(folder, text))
     with pytest.raises(UsageError, match="Rename the file"):

@@ -128,7 +128,7 @@ def test_a_report_opens_two_of_its_videos_side_by_side(browser, data, tmp_path):
         assert chosen == [data.videos[0].name, data.videos[2].name]
         assert tab.inner_text("#compare .difference") == "No difference of scores: the model was trained on B."
         assert "61.00 held-out prediction" in " ".join(tab.inner_text("#compare .side >> nth=1").split())
-        assert not tab.is_visible("#compare .compared"), "steps of a video that the model knows are no measure"
+        assert not tab.is_visible("#compare .compared"), "steps of a video that the model knows are not a measure"
         tab.keyboard.press("6")
         both_at(tab, 1.02, 1.02)
         tab.click("#compare [data-do=ghost]")

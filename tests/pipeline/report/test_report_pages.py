@@ -76,7 +76,7 @@ def test_a_pair_that_cannot_be_compared_is_refused_by_name(world, tmp_path):
 
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_training_videos_are_shown_by_their_held_out_predictions(world, tmp_path, calibrated):
-    """Or the page says that it is no test; a new video of the same name is not taken for a training video."""
+    """Or the page says that it is not a test; a new video of the same name is not taken for a training video."""
     run = world.copy_of_model(tmp_path, **({} if calibrated else {"calibration": None}))
     data = page_of(run, world.config())
     said = "Training videos, held-out predictions" if calibrated else "Training videos: no test"

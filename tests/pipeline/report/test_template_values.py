@@ -47,7 +47,7 @@ SENTENCES = {
     "two low steps and a curve": video(*LOW, curves=(curve(0.31, phrases=PHRASES), curve(0.0, "arms"))),
     "a curve of tools": video(*LOW, curves=(TOOLS,)),
     "a flat curve": video(*LOW, curves=(curve(0.0),)),
-    "a lower curve is no reason": video(*LOW, curves=(curve(-0.09),)),
+    "a lower curve is not a reason": video(*LOW, curves=(curve(-0.09),)),
     "gaps do not count": video(*LOW, curves=(UNSEEN,)),
     "no curve": video(*LOW),
     "no step is unusual": video(0.1, 0.0, -0.5, 0.0, 0.0),

@@ -125,7 +125,7 @@ def test_heads_keep_their_held_out_predictions_and_one_without_labels_has_no_acc
 
 
 def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(calibration, world):
-    """A group of several performances is no performance: the page ranks what the card ranks."""
+    """A group of several performances is not a performance: the page ranks what the card ranks."""
     facts = replace(calibration.facts, unsplit=(*calibration.facts.unsplit, "subject"))
     users = replace(calibration, facts=facts, group=calibration.fold * 2 + np.arange(TRAINED) % 2)
     assert str(users.accuracy).count("(8 held-out users)") == 1
@@ -133,7 +133,7 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(calibr
     page = section_of_training_folds(users, world.planted_bundle.train_ids)
     assert (page.rho.value, page.rho_about) == (users.accuracy.rho, "8 held-out users in 4 folds")
     assert page.rho.interval == rank_agreement([users], "groups").interval
-    assert page.rho.interval != rank_agreement([users], "folds").interval, "folds are no users"
+    assert page.rho.interval != rank_agreement([users], "folds").interval, "folds are not users"
 
 
 def test_the_name_of_a_data_set_is_escaped_in_the_card(world):

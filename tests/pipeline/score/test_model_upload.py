@@ -157,7 +157,7 @@ def test_an_archive_that_unpacks_to_much_more_is_refused(tmp_path):
             for _ in range(100):
                 stream.write(bytes(1 << 20))
     tracemalloc.start()
-    with pytest.raises(DataError, match=r"bomb\.zip: .* MB that unpack to 105 MB are no trained model"):
+    with pytest.raises(DataError, match=r"bomb\.zip: .* MB that unpack to 105 MB are not a trained model"):
         local_model(packed)
     content = packed.read_bytes().replace((100 << 20).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
     packed.write_bytes(content)  # the directory now claims 1000 bytes

@@ -117,7 +117,7 @@ def test_presets_are_found_from_any_folder(tmp_path, monkeypatch):
         load_config("jigsaw")
     assert caught.value.fix == f"did you mean 'jigsaws'? Presets: {', '.join(presets())}"
     (tmp_path / "jigsaws").mkdir()
-    assert load_config("jigsaws").method.name == "jigsaws", "a folder of that name is no configuration"
+    assert load_config("jigsaws").method.name == "jigsaws", "a folder of that name is not a configuration"
     (tmp_path / "jigsaws").rmdir()
     (tmp_path / "jigsaws").write_text("name: mine")
     assert load_config("jigsaws").method.name == "mine", "a file of that name is"

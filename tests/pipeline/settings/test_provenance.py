@@ -62,7 +62,7 @@ def test_the_command_can_be_typed_again(monkeypatch, tmp_path):
     )
     assert command_line() == "aqa score 'videos/anna 1.mp4' --set 'train.switch_epochs=[2, 3]'"
     monkeypatch.setattr("sys.argv", ["/opt/bin/aqa", "score", "/home/anna/-1.mp4", "-m", "runs/a"])
-    assert command_line() == "aqa score ./-1.mp4 -m runs/a", "a name that lost its folder is no option"
+    assert command_line() == "aqa score ./-1.mp4 -m runs/a", "a name that lost its folder is not an option"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "patients/Meier/videos").mkdir(parents=True)
     monkeypatch.setattr("sys.argv", ["aqa", "evaluate", "patients/Meier/videos", "--out=patients/Meier/videos"])
