@@ -204,7 +204,7 @@ def test_the_table_has_three_epochs_side_by_side_with_published_ones(tmp_path):
     assert [rows[row].values[-1] for row in named] == epochs
     logs = [row.values for row in table.rows if row.name == "PHI, its log (published)"]
     assert logs == [(0.84, None, None, "best on the test part"), (0.816, None, None, "last")]
-    assert "no honest result" in table.note
+    assert "not an honest result" in table.note
     assert "MSE of scores divided by 25." in table.note
     errors = [(prediction.true - prediction.systems[best].value) / 25 for prediction in results.predictions]
     assert rows[best].values[2] == pytest.approx(np.mean(np.square(errors)))
