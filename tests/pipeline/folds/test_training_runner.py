@@ -328,10 +328,10 @@ class TestSearch:
         ("grid", "message"),
         [
             (["model.width"], "not of the form"),
-            (["pose.stride=1,2"], "no setting of the network"),
-            (["train.seed=1,2"], "no part of the method"),
+            (["pose.stride=1,2"], "not a setting of the network"),
+            (["train.seed=1,2"], "not part of the method"),
             (["train.theta=.1,.2", "train.theta=.3"], "given twice"),
-            (["train.learning_rates=[1,2"], "no list of values"),
+            (["train.learning_rates=[1,2"], "not a list of values"),
             ([], "nothing to search"),
         ],
     )
