@@ -27,7 +27,10 @@ class BuildWithCommit(build_py):
         super().run()
         if (here / ".git").exists() and not self.editable_mode:
             words = ("git", "-C", here, "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes")
-            done = subprocess.run(words, capture_output=True, text=True)
+            try:
+                done = subprocess.run(words, capture_output=True, text=True, check=True)
+            except (OSError, subprocess.CalledProcessError):  # without git, a model of the wheel says "not recorded"
+                return
             Path(self.build_lib, "pipeline/settings/commit.txt").write_text(done.stdout.strip())
 
 
