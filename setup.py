@@ -1,22 +1,34 @@
-"""What setup.cfg cannot say: packages by their place in this checkout, and the commit of a wheel.
+"""What setup.cfg cannot say: an sdist, and a wheel that is built in a checkout or from that sdist, have the commit.
 
-mmpose 1.3 requires `chumpy` and `xtcocotools`, whose last releases no longer build. The stand-ins take their names.
-setup.cfg cannot say "a folder beside me": a requirement on a folder needs an absolute URL. An `extras_require`
-given here replaces that of setup.cfg, so all its lists are read from there and only the one is lengthened.
-
-A wheel that is built in a checkout has its commit, which `pipeline.settings.provenance` reads.
+`pipeline.settings.provenance` reads it.
 """
 
 from __future__ import annotations
 
 import subprocess
-from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 here = Path(__file__).resolve().parent
+RECORD = "pipeline/settings/commit.txt"
+
+
+def keep_commit(folder: str) -> None:
+    """Write the commit of this checkout or sdist below `folder`; without git, models say "not recorded"."""
+    if (here / RECORD).exists():
+        commit = (here / RECORD).read_text()
+    elif (here / ".git").exists():
+        words = ("git", "-C", here, "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes")
+        try:
+            commit = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return
+    else:
+        return
+    Path(folder, RECORD).write_text(commit)
 
 
 class BuildWithCommit(build_py):
@@ -25,17 +37,17 @@ class BuildWithCommit(build_py):
     def run(self) -> None:
         """Build."""
         super().run()
-        if (here / ".git").exists() and not self.editable_mode:
-            words = ("git", "-C", here, "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes")
-            try:
-                done = subprocess.run(words, capture_output=True, text=True, check=True)
-            except (OSError, subprocess.CalledProcessError):  # without git, a model of the wheel says "not recorded"
-                return
-            Path(self.build_lib, "pipeline/settings/commit.txt").write_text(done.stdout.strip())
+        if not self.editable_mode:
+            keep_commit(self.build_lib)
 
 
-settings = ConfigParser()
-settings.read(here / "setup.cfg", encoding="utf-8")
-extras = {name: lines.strip().splitlines() for name, lines in settings["options.extras_require"].items()}
-extras["mmpose"] += [f"{name} @ {(here / 'stand_ins' / name).as_uri()}" for name in ("chumpy", "xtcocotools")]
-setup(extras_require=extras, cmdclass={"build_py": BuildWithCommit})
+class SdistWithCommit(sdist):
+    """The files of an sdist, with the commit."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        """Copy."""
+        super().make_release_tree(base_dir, files)
+        keep_commit(base_dir)
+
+
+setup(cmdclass={"build_py": BuildWithCommit, "sdist": SdistWithCommit})

@@ -141,16 +141,19 @@ def typed(*words: str | Path) -> str:
     return f"{PROGRAM} {quoted(*words)}"
 
 
-def install_line(extra: str = "", *, fresh: bool = False) -> str:
+def install_line(extra: str = "") -> str:
     """The line that installs the program with an extra; it works in every folder, and after a plain installation.
 
-    A checkout is installed in place. An installed program has its name, which pip finds in the environment, but not in
-    a `fresh` one: CHECKOUT stands for a checkout there.
+    A checkout is installed in place. An installed program has its name, which pip finds in the environment. The mmpose
+    extra wants an environment of its own and the stand-ins; CHECKOUT stands for a checkout where there is none.
     """
     root = Path(__file__).resolve().parent.parent
-    checkout = printable(root) if (root / "setup.cfg").is_file() else "CHECKOUT" if fresh else ""
+    mmpose = extra == "mmpose"
+    checkout = printable(root) if (root / "setup.cfg").is_file() else "CHECKOUT" if mmpose else ""
     editable, name = ("-e ", checkout) if checkout else ("", "aim-pipeline")
-    return f'python -m pip install {editable}"{name}{f"[{extra}]" if extra else ""}"'
+    line = f'python -m pip install {editable}"{name}{f"[{extra}]" if extra else ""}"'
+    alone = "python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate"
+    return f'{alone} && {line} "{checkout}/stand_ins/chumpy" "{checkout}/stand_ins/xtcocotools"' if mmpose else line
 
 
 @contextmanager

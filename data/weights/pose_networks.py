@@ -25,7 +25,7 @@ from data.weights.weight_files import keep_download, library_version, read_weigh
 
 INSTALL = {
     "rtmlib": "Type: python -m pip install --no-deps rtmlib",
-    "mmpose": f"In a fresh environment type: {install_line('mmpose', fresh=True)}",
+    "mmpose": f"Type: {install_line('mmpose')}",
 }
 
 MIRRORS = {"rtmlib": "DavidPagnon/rtmlib_models, a data set on the Hugging Face Hub"}

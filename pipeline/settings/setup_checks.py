@@ -59,8 +59,7 @@ def setup_checks() -> Iterator[SetupCheck]:
         except AimError:
             yield SetupCheck(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
     for name, needed_for, extra in OPTIONAL:
-        virtual = "python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate && " if extra == "mmpose" else ""
-        yield _package(name, f"{virtual}{install_line(extra, fresh=bool(virtual))}", needed_for)
+        yield _package(name, install_line(extra), needed_for)
     yield _package("rtmlib", "python -m pip install --no-deps rtmlib", "pose.backend=rtmlib")
     if browser := next(filter(None, map(shutil.which, BROWSERS)), None):
         yield SetupCheck("chromium", "ok", f"{browser}; for the browser tests")

@@ -3,8 +3,8 @@
 import configparser
 from pathlib import Path
 
+from data.errors import install_line
 from pipeline.settings import setup_checks as doctor
-from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.setup_checks import OPTIONAL, setup_checks
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,7 +19,7 @@ def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypat
     assert set(missing) == {name for name, _, _ in OPTIONAL} | {"rtmlib", "chromium"}
     for name, needed_for, extra in OPTIONAL:
         assert missing[name].detail == f"not installed; for {needed_for}"
-        assert missing[name].fix.endswith(f'python -m pip install -e "{CHECKOUT}[{extra}]"')
+        assert missing[name].fix.endswith(install_line(extra))
     assert "for the browser tests" in missing["chromium"].detail
     assert missing["chromium"].fix.startswith("Type: ")
 
