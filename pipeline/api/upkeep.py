@@ -152,7 +152,7 @@ def cache_prune(
     from pipeline.run import prune
 
     names = stage_names(stages)
-    with _cache_of(**given) as opened:
+    with _cache_of(observer, **given) as opened:
         users = [
             config_of(one, given.get("overrides", ()), cache=given.get("cache")) for one in (given.get("config"), *keep)
         ]
@@ -191,15 +191,15 @@ def cache_rm(
     """
     from pipeline.cache import remove_cache
 
-    with _cache_of(**given) as opened:
+    with _cache_of(observer, **given) as opened:
         return remove_cache(opened, yes, observer)
 
 
-def _cache_of(**given: Unpack[Settings]) -> Cache:
+def _cache_of(observer: Observer = SILENT, **given: Unpack[Settings]) -> Cache:
     """The cache that these arguments name; the caller closes it."""
     from pipeline.cache import open_cache
 
-    return open_cache(config_of(**given).machine)
+    return open_cache(config_of(**given).machine, observer)
 
 
 def settings(section: str = "") -> list[SettingRow]:

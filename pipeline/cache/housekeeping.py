@@ -254,15 +254,19 @@ def delete(cache: Cache, files: Sequence[CacheFile], yes: bool) -> CacheFiles:
 
 
 def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
-    """Delete everything that this program wrote into a cache (see `marked_cache`); other files stay and are counted."""
+    """Delete everything that this program wrote into a cache (see `marked_cache`); other files stay and are counted.
+
+    Raises UsageError while another command works in it.
+    """
     marked_cache(cache, yes=False)
     files = list(_written(cache))
     yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(files)})?")
     if not yes:
         return delete(cache, files, yes=False)
-    cache.sweep(seconds=0)
-    deleted = delete(cache, files, yes=True)
-    cache.folder.remove(CACHE_MARKER)
+    with cache.locked(alone=True):
+        cache.sweep(seconds=0)
+        deleted = delete(cache, files, yes=True)
+        cache.folder.remove(CACHE_MARKER)
     if cache.on_store:
         shutil.rmtree(cache.index.path.parent, ignore_errors=True)
         return deleted

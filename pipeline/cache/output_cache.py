@@ -14,7 +14,7 @@ import re
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
@@ -274,6 +274,29 @@ class Cache:
         with suppress(OSError):
             if not self.marked():
                 self.folder.write(CACHE_MARKER, MARKER_TEXT.encode())
+
+    @contextmanager
+    def locked(self, *, alone: bool = False) -> Iterator[None]:
+        """Share the lock of a marked cache while its outputs are used; hold it `alone` while they are deleted.
+
+        A note says where there are no locks, as on some network disks. Raises UsageError where others work while this
+        process wants to be alone. The other way round it waits: deleting takes a moment.
+        """
+        marker = self.root / CACHE_MARKER
+        with ExitStack() as stack:
+            try:
+                from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock  # Windows has none
+
+                handle = stack.enter_context(marker.open("r+b" if alone else "rb"))
+                flock(handle, LOCK_EX | LOCK_NB if alone else LOCK_SH)
+            except FileNotFoundError:
+                pass  # nothing is deleted in an unmarked folder; a store has no locks
+            except BlockingIOError:
+                fix = f"Wait for its end, then type the same command again; on this machine it is: fuser {marker}"
+                raise UsageError("another command works in this cache", where=self.place, fix=fix) from None
+            except (ImportError, OSError) as error:
+                self._observer.note(f"note: {marker} cannot be locked ({error}); `cache prune` sees no other command")
+            yield
 
     def is_ours(self, path: Path) -> bool:
         """Whether a file's own header says that this program wrote it; a damaged header says nothing."""

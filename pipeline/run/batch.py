@@ -144,36 +144,37 @@ def run(
     """
     pool, stop, outcomes = pool_of(machine.work), observer.stop_event(), _Outcomes(cache, observer, read, measured)
     cache.mark()
-    cache.sweep()
-    fresh, remote = 0, False
-    for plan in plans:
-        if stop.is_set():
-            break
-        remote = remote or bool(plan.record.remote)
-        if plan.todo:
-            outcomes.waiting.append(plan)
-            continue
-        for result, value in outcomes.of(plan, result_of(plan)):
-            fresh += not result.failed
-            yield result, value
-    if remote:
-        sweep_scratch(machine.storage.as_storage(), machine.work.timeout_s)
-    cache.index.flush()  # so that child processes need not hash the inputs again
-    if not outcomes.waiting:
-        return
-    if not cache.on_store:
-        check_folder(cache.root)  # before the work, not after each video
-    with observer.progress("videos") as progress:
-        watch = _Watch(cache, progress)
-        watch.begin([*outcomes.waiting], fresh, machine, observer, announce=announce)
-        start, lost = partial(PlanRunner, cache, stages=(*outside_stages().values(),)), partial(lost_result, cache)
-        for plan, ended in run_items(pool, start, outcomes.waiting, stop.is_set, lost, watch.inside):
-            for result, value in outcomes.of(plan, ended):
-                watch.end(plan, result)
+    with cache.locked():
+        cache.sweep()
+        fresh, remote = 0, False
+        for plan in plans:
+            if stop.is_set():
+                break
+            remote = remote or bool(plan.record.remote)
+            if plan.todo:
+                outcomes.waiting.append(plan)
+                continue
+            for result, value in outcomes.of(plan, result_of(plan)):
+                fresh += not result.failed
                 yield result, value
-    cache.index.flush()
-    if not stop.is_set():
-        watch.refuse_all_lost()
+        if remote:
+            sweep_scratch(machine.storage.as_storage(), machine.work.timeout_s)
+        cache.index.flush()  # so that child processes need not hash the inputs again
+        if not outcomes.waiting:
+            return
+        if not cache.on_store:
+            check_folder(cache.root)  # before the work, not after each video
+        with observer.progress("videos") as progress:
+            watch = _Watch(cache, progress)
+            watch.begin([*outcomes.waiting], fresh, machine, observer, announce=announce)
+            start, lost = partial(PlanRunner, cache, stages=(*outside_stages().values(),)), partial(lost_result, cache)
+            for plan, ended in run_items(pool, start, outcomes.waiting, stop.is_set, lost, watch.inside):
+                for result, value in outcomes.of(plan, ended):
+                    watch.end(plan, result)
+                    yield result, value
+        cache.index.flush()
+        if not stop.is_set():
+            watch.refuse_all_lost()
 
 
 class _Watch:

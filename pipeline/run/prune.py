@@ -28,8 +28,8 @@ def prune(
 ) -> CacheFiles:
     """Delete, or only list, outputs of these stages (default: a configuration's) that no configuration uses.
 
-    Raises UsageError where there is no cache, and instead of deleting while an input cannot be read: a disk that is
-    away for an hour must not cost what was computed from it.
+    Raises UsageError where there is no cache, and instead of deleting while another command works in it or an input
+    cannot be read: a disk that is away for an hour must not cost what was computed from it.
     """
     cache = marked_cache(cache, yes)
     listed = [list_inputs(inputs, config, observer) for config in configs]
@@ -47,7 +47,8 @@ def prune(
             fix="Mend or remove them, and type the same again; without --yes the outputs are listed",
         )
     observer.notes([f"note: {line}; its outputs are listed, and would not be deleted" for line in unread])
-    return delete(cache, files, yes)
+    with cache.locked(alone=yes):
+        return delete(cache, files, yes)
 
 
 def _noting(plans: Iterable[Plan], unread: list[str]) -> Iterator[Plan]:

@@ -1,5 +1,6 @@
 """Whatever disturbs a run, an undisturbed run then leaves the cache whole: every output equals that of a quiet run."""
 
+import errno
 import os
 import resource
 import shutil
@@ -8,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -85,6 +87,26 @@ def test_two_commands_on_one_cache(videos, quiet, tmp_path):
     assert [process.wait(300) for process in started] == [0, 0]
     check_equal(tmp_path / "cache", videos, quiet)
     assert not list(tmp_path.rglob(f"{TEMPORARY}*"))
+
+
+def test_nothing_is_deleted_while_another_command_works(videos, quiet, tmp_path, monkeypatch):
+    """`extract` with other settings runs meanwhile; without locks a note says what is not seen."""
+    cache, other = tmp_path / "cache", {"overrides": ["camera_flow.stride=2"], "cache": tmp_path / "cache"}
+    process = subprocess.Popen(command(videos, cache), stderr=subprocess.DEVNULL)
+    while not outputs(cache):
+        assert process.poll() is None
+    for delete, given in (
+        (api.cache_prune, {"inputs": videos, "stages": STAGE, **other}),
+        (api.cache_rm, {"cache": cache}),
+    ):
+        with pytest.raises(UsageError, match=rf"{cache}: another command works in this cache.*fuser {cache}"):
+            delete(**given, yes=True)
+    assert process.poll() is None, "it worked meanwhile"
+    assert process.wait(60) == 0
+    assert_equal_outputs(cache, quiet)
+    monkeypatch.setattr("fcntl.flock", Mock(side_effect=OSError(errno.ENOLCK, "No locks available")))
+    assert len(api.cache_prune(videos, stages=STAGE, **other, yes=True, observer=(seen := Watching())).files) == 6
+    assert "cannot be locked ([Errno 37] No locks available)" in seen.lines[-1]
 
 
 @pytest.mark.slow
