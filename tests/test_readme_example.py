@@ -15,6 +15,7 @@ from data.video import write_video
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "stages": ["timesteps"],
+    "times_difficulty": True,
     "pose": {"backend": "import", "agents": 1},
     "timesteps": {"steps": 4, "primary": "pose:0", "secondary": ["camera_flow"], "scene": ""},
     "train": {"networks": 2, "epochs": 4},
@@ -41,17 +42,31 @@ def write_performance(path, number, frames=10):
     path.with_suffix(".json").write_text(json.dumps(people))
 
 
+BEFORE = """
+from pipeline.api import extract, report, train
+
+extract("videos/", config="folder", workers=2)
+train("videos/", config="folder", out="demo/model")
+"""
+AFTER = """
+report("demo/model", "demo/dives/videos", out="page.html")
+"""
+
+
 def test_the_example_runs_as_a_script(tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    (tmp_path / "example.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{block}")
+    (tmp_path / "example.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{BEFORE}{block}{AFTER}")
     (tmp_path / "folder").write_text(yaml.safe_dump(SETTINGS))
-    for number in range(8):
+    for number in range(12):
         write_performance(tmp_path / f"videos/{number}.mp4", number)
-    for number in range(2):
-        write_performance(tmp_path / f"new/{number}.mp4", 8 + number)
+    write_performance(tmp_path / "demo/dives/videos/dive_007.mp4", 4, frames=11)
     with (tmp_path / "videos/scores.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([("video", "score"), *((f"{n}.mp4", 5 + 3 * n) for n in range(8))])
+        rows = [
+            ("video", "score", "difficulty"),
+            *((f"{n}.mp4", (5 + 3 * n) * (2 + n % 3), 2 + n % 3) for n in range(12)),
+        ]
+        csv.writer(stream).writerows(rows)
     done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["0.mp4", "1.mp4"]
+    assert re.fullmatch(r"\d+, 8 of 10 times within \d+ to \d+\n\[(-?\d+\.\d(, )?){4}\] \[.*\]\n", done.stdout)
     assert (tmp_path / "page.html").is_file()
