@@ -1,8 +1,8 @@
 """Makes parts of the pages from the code at build time, so that they cannot differ: commands, settings and arrays.
 
-A hook of MkDocs (`hooks` in mkdocs.yml): the line `[commands]` of a page becomes a section per command, `[settings]` a
-section per part of the configuration, `[stages]` a section per stage with its arrays. Nothing is run; the parser and
-the classes of the configuration and of the stages are read.
+A hook of MkDocs (`hooks` in mkdocs.yml): the line `[commands]` of a page becomes a table of all commands, `[features]`
+and `[scores]` a section for each of theirs, `[settings]` a section per part of the configuration, `[stages]` a section
+per stage with its arrays. Nothing is run; the parser and the classes of the configuration and of the stages are read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 Row = tuple[str, ...]
 
+SCORES = {"train", "evaluate", "leaderboard", "report", "compare", "plot", "serve", "score", "export", "push"}
+"""Commands on the page of scores; the others are on that of features."""
+
 
 def on_config(config: Any) -> Any:
     """Let this module import the checkout's packages. MkDocs removes paths that a hook adds while it is loaded."""
@@ -29,7 +32,13 @@ def on_config(config: Any) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the marks of one page; called by MkDocs."""
-    marks: dict[str, Callable[[], str]] = {"[commands]": commands, "[settings]": settings, "[stages]": stages}
+    marks: dict[str, Callable[[], str]] = {
+        "[commands]": commands,
+        "[features]": lambda: sections("features"),
+        "[scores]": lambda: sections("scores"),
+        "[settings]": settings,
+        "[stages]": stages,
+    }
     for mark, make in marks.items():
         if re.search(rf"^{re.escape(mark)}$", markdown, re.MULTILINE):
             markdown = markdown.replace(mark, make())
@@ -50,12 +59,27 @@ def on_page_content(content: str, **_: Any) -> str:
 
 
 def commands() -> str:
-    """Every command: what it does, its example, its arguments and options."""
+    """Every command in a row, which leads to its section."""
+    rows = [(f"[`{name}`]({_page(name)}.md#{name.replace(' ', '-')})", _text(it.help)) for name, it in _all_commands()]
+    return _table(("command", "what it does"), rows)
+
+
+def sections(subject: str) -> str:
+    """The commands of a subject: what each does, its example, its arguments and options."""
+    return "\n".join(_command(name, it) for name, it in _all_commands() if _page(name) == f"commands_{subject}")
+
+
+def _all_commands() -> Iterator[tuple[str, Any]]:
     import typer
 
     from run_pipeline import app
 
-    return "\n".join(_command(name, command) for name, command in _leaves(typer.main.get_command(app), ""))
+    return _leaves(typer.main.get_command(app), "")
+
+
+def _page(name: str) -> str:
+    """The page of a command, without its ending."""
+    return "commands_scores" if name in SCORES else "commands_features"
 
 
 def settings() -> str:
