@@ -89,9 +89,60 @@ pack --out videos/a.mp4/x
 serve --model none --folder videos/a.mp4
 export none --out /proc/x.onnx
 report none --out videos
+score --model runs/surgery
+score --model runs/surgery --set dataset.root=JIGSAWS
+score --model runs/surgery --config surgery.yaml --set clips.steps=2
+score JIGSAWS --model runs/surgery --config surgery.yaml --set dataset.root=JIGSAWS
+score --model runs/surgery --kinematics JIGSAWS/none.txt
+score --model runs/surgery --kinematics videos/a.mp4
+score JIGSAWS --model runs/surgery --kinematics JIGSAWS/Suturing/meta_file_Suturing.txt
+score --kinematics s3://bucket/a.txt --model runs/surgery
+score --model runs/surgery --config jigsaws --set dataset.root=JIGSAWS/Suturing
+score videos/ --model runs/surgery --set pose.stride=4
+report runs/surgery videos/ --config folder --set pose.stride=4
+compare a b --model runs/surgery --set pose.stride=4
+plot runs/surgery --config surgery.yaml --set pose.stride=4
+serve --model runs/surgery --folder served --set pose.stride=4
+train JIGSAWS --config surgery.yaml --set dataset.root=x
+train JIGSAWS --config surgery.yaml --pack surgery.h5
+score videos/a.mp4 --model runs/surgery --set dataset.root=x
+score videos/a.mp4 --model runs/surgery --difficulty 3.2
+score videos/a.mp4 --model runs/surgery --difficulty 0
+score videos/a.mp4 --model runs/surgery --difficulty nan
+extract videos/ --config folder --workers 2 --set work.workers=2
+extract videos/ --config folder --cache a --set cache=b
+leaderboard --config surgery.yaml --table 9
+leaderboard --config surgery.yaml --table 5 --oracle
+evaluate --config surgery.yaml --quick --grid model.width=8,16
+evaluate --config surgery.yaml --grid model.width
+evaluate --config surgery.yaml --grid pose.stride=1,2
+evaluate --config surgery.yaml --grid train.seed=1,2
+evaluate --config surgery.yaml --grid train.theta=.1,.2 --grid train.theta=.3
+evaluate --config surgery.yaml --grid 'train.learning_rates=[1,2'
+evaluate --config surgery.yaml --grid 'train.learning_rates=[1e-3,1e-4],[2e-3]'
+pack --config surgery.yaml --out a.xlsx
+report runs/surgery
+compare Suturing/kinematics/AllGestures/Suturing_B001.txt nothing --model runs/surgery --config surgery.yaml
+compare Suturing/kinematics/AllGestures/Suturing_B001.txt Suturing_B002 --model runs/surgery --config surgery.yaml
+compare Suturing/kinematics/AllGestures/Suturing_B001.txt JIGSAWS --model runs/surgery --config surgery.yaml
+compare videos/a.mp4 videos/a.mp4 --model runs/surgery
+compare Suturing/kinematics/AllGestures/Suturing_B001.txt broken/a.mp4 --model runs/surgery --config surgery.yaml
+extract videos/aa.mp4
+extract videos/a.mov
+extract videos/zoe.mp4
+weights path i3d-kinetics400
+weights fetch nothing
+extract videos/ --config folder --set clips.weights_file=/nowhere/net.pt
+extract videos/ --config folder --set clips.weights_file=~no-such-user/net.pt
+extract videos/ --config folder --set timesteps.primary=pose:5
 """
 HOSTILE = r"""
 extract '.' --shard '\u00b2/4'
+extract . --shard 1/
+extract . --shard 1/4/2
+extract . --shard=-1/4
+extract . --shard 0/2
+extract . --shard 1/999999999999999999999999
 extract '.' --cache ''
 extract /dev/zero
 extract '\u001b[2J'

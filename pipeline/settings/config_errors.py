@@ -44,8 +44,8 @@ def _blamed(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
 
 NEEDED = {
     **{"int": "a whole number", "float": "a number", "finite": "a finite number", "bool": "true or false"},
-    **{"string": "a text in quotes", "model": "a section of keys", "dict": "a section of keys", "missing": "a value"},
-    **{"too_short": "a longer list", "too_long": "a shorter list"},
+    **{"string_type": "a text in quotes", "model": "a section of keys", "dict": "a section of keys"},
+    **{"too_short": "a longer list", "too_long": "a shorter list", "missing": "a value"},
 }
 """By pydantic's type of error, or its beginning (`int_parsing`, `int_type`, `int_from_float`), what the key takes."""
 

@@ -1,16 +1,14 @@
 """The AIM network: equations, switches, masks, and stacks against ordinary layers."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
 from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.comparisons import COMPARISONS, ComparisonConfig, build_network
 from models.layers import Layers
 from models.losses import aim_loss, mean_squared_error, pairwise_logistic
-from models.stacked import member_state
 from pipeline.settings.config import load_config
 
 SMALL = AimConfig(width=16, regression_width=8, identity_start=False, difference="signed", feature_dropout=0.0)
@@ -80,40 +78,6 @@ SWITCHES = [
     {"variant": "scene", "multi_task": True},
     {"feature_dropout": 0.5},
 ]
-
-
-def network(changes, members=None):
-    """AIM with these switches, or the compared network of this name."""
-    if isinstance(changes, dict):
-        return Aim(replace(SMALL, **changes), SIZES, Layers(members))
-    nodes, edges = ((0, 1), (2, 3)), ((0, 1), (2, 3), (0, 2))
-    config = ComparisonConfig(changes, nodes, nodes, edges, width=16, regression_width=8)
-    return build_network(config, SIZES, Layers(members))
-
-
-@pytest.mark.parametrize("changes", [*SWITCHES, *COMPARISONS], ids=str)
-def test_a_stack_equals_its_members_one_by_one(changes):
-    stack = network(changes, 3)
-    stack.start([torch.Generator().manual_seed(seed) for seed in range(3)], torch.full((3,), float("nan")))
-    x = inputs(3, 5)
-    out = stack(x)
-    out.score.sum().backward()
-    for member in range(3):
-        alone = network(changes)
-        alone.load_state_dict(member_state(stack.state_dict(), member))
-        mine = AimInputs(**{field.name: getattr(x, field.name)[member] for field in fields(AimInputs)})
-        theirs = alone(mine)
-        theirs.score.sum().backward()
-        for field in fields(theirs):
-            expected = getattr(theirs, field.name)
-            if expected is not None:
-                torch.testing.assert_close(getattr(out, field.name)[member], expected)
-        grads = dict(stack.named_parameters())
-        for name, parameter in alone.named_parameters():
-            if parameter.grad is None:
-                assert grads[name].grad is None
-                continue
-            torch.testing.assert_close(grads[name].grad[member], parameter.grad, atol=1e-5, rtol=1e-4)
 
 
 def test_without_scene_only_the_interaction_counts_and_a_head_is_missing_for_a_reason():

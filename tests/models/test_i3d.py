@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from models import i3d
+from tests.helpers.approved_numbers import ApprovedNumbers, summary
 
 REFERENCE = Path(__file__).with_name("i3d_reference.npz")
 
@@ -94,18 +95,10 @@ def test_folding_keeps_the_function(network, small):
         assert (one - other).abs().max() < 1e-5
 
 
-def test_same_padding_is_tensorflows():
-    for size in (1, 2, 5, 8, 13, 112):
-        for kernel, stride in ((3, 1), (3, 2), (2, 2), (7, 2), (1, 1)):
-            before, after = i3d.same_padding(size, kernel, stride)
-            assert (size + before + after - kernel) // stride + 1 == -(-size // stride)
-            assert after - before in (0, 1)
-
-
-def test_pooling_by_axes_is_pooling_over_the_box():
-    x = torch.rand(1, 2, 5, 9, 12, generator=torch.Generator().manual_seed(2))
-    box = torch.nn.functional.max_pool3d(torch.nn.functional.pad(x, (0, 1, 1, 1, 1, 1)), 3, 2)
-    assert torch.equal(i3d.max_pool(x, (3, 3, 3), (2, 2, 2)), box)
+def test_results_are_the_approved_ones(network, small, snapshot):
+    """Padding and pooling are TensorFlow's."""
+    numbers = dict(zip(("logits", "features"), map(summary, run(network, small)), strict=True))
+    assert numbers == snapshot.use_extension(ApprovedNumbers)
 
 
 FOREIGN = {

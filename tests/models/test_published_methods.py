@@ -35,24 +35,6 @@ def started(kind, members=2, **settings):
     return net
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind):
-    x, partners, voters = batch(), torch.arange(6, -1, -1).expand(2, -1), torch.zeros(2, 7, 3, dtype=torch.long)
-    stack = started(kind)
-    loss = stack.loss(x, partners, dropout(2, 7))
-    assert loss.shape == (2,)
-    loss.sum().backward()
-    assert [name for name, p in stack.named_parameters() if p.grad is None] == []
-    alone = started(kind, 1)
-    first = LabelledSteps(x.steps[:1], x.score[:1], x.judges[:1])
-    torch.testing.assert_close(alone.loss(first, partners[:1], dropout(1, 7)), loss[:1])
-    predicted = stack.predict(x.steps, x, voters, dropout(2, 7))
-    assert predicted.shape == (2, 7, 3 if kind == "musdl" else 1)
-    assert torch.equal(predicted, stack.predict(x.steps, x, voters, dropout(2, 7)))
-    single = alone.predict(x.steps[:1], first, voters[:1], dropout(1, 7))
-    torch.testing.assert_close(single[0], predicted[0])
-
-
 def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss():
     net = started("core")
     assert isinstance(net, Core)

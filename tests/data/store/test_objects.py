@@ -23,19 +23,15 @@ from data.store import hdf5 as store
 from data.store.fingerprint import fingerprint_file, fingerprint_remote
 from data.store.scratch import PREFIX, fetched
 from data.video import Record, find_videos
-from models.aim_config import AimConfig
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.output_cache import Cache, content_hashes, open_cache
 from pipeline.observer import Observer
-from pipeline.pack.labelled_features import gather_features
 from pipeline.run import Planner, dataset_records
 from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
-from pipeline.score import TrainedModel, load_scorer
-from pipeline.score.stored_method import save_settings
+from pipeline.score import load_scorer
 from pipeline.settings.machine import Machine
-from pipeline.settings.recipes import TrainConfig
-from tests.helpers.extracting import cached_in, extract, opened
+from tests.helpers.extracting import extract, opened
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 
@@ -193,25 +189,13 @@ def test_a_data_set_with_labels_on_a_store(filled):
 
 
 @pytest.mark.usefixtures("toy_timesteps")
-def test_training_and_scoring_from_a_store(bucket, make_video):
-    for number in range(6):
-        video = make_video(bucket.home / f"in/{number}.mp4", frames=12 + 4 * number)
-        bucket.put(f"in/{number}.mp4", video.read_bytes())
-    bucket.put("in/scores.csv", b"video,score\n" + b"".join(b"%d.mp4,%d\n" % (n, n) for n in range(6)))
-    config = bucket.config(stages=["timesteps"], dataset={"root": f"s3://{bucket.name}/in"})
-    records = dataset_records(config).records
-    assert extract(records, config).ok
-    features = gather_features(records, config, open_cache(config.machine), Observer())
-    contents = {f"{n}.mp4": {"video": fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
-    assert content_hashes(features.records, open_cache(config.machine)) == contents, "for the leak audit"
-    run = bucket.home / "run"
-    recipe = TrainConfig(networks=1, epochs=3, switch_epochs=(1, 2, 3))
-    TrainedModel.fit(features, recipe, AimConfig(width=8, regression_width=8)).save(run)
-    save_settings(config, run)
-    far = load_scorer(run, config).score(Path(f"s3://{bucket.name}/in/3.mp4"))
-    near = load_scorer(run, cached_in(bucket.home / "cache")).score(bucket.home / "in/3.mp4")
-    assert far.score is not None
+def test_a_video_on_a_store_is_scored_and_hashed_as_here(bucket, world):
+    bucket.put("in/a.mp4", (world.new / "a.mp4").read_bytes())
+    with load_scorer(world.model, bucket.config(stages=["timesteps"])) as scorer:
+        far, near = scorer.score(Path(f"s3://{bucket.name}/in/a.mp4")), world.scores[0]
+        hashes = content_hashes(bucket.videos(), scorer.cache)
     assert (far.score, far.steps) == (near.score, near.steps)
+    assert hashes == {"a.mp4": {"video": fingerprint_file(world.new / "a.mp4")}}, "for the leak audit"
 
 
 def test_addresses():

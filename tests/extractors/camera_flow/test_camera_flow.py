@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.stage_files import StageFiles
-from extractors.camera_flow.border import lay_out, picture_area
-from extractors.camera_flow.motion_summary import largest_shift
+from extractors.camera_flow.border import picture_area
 from extractors.camera_flow.stage import MAX_PAIRS, CameraFlow, CameraFlowConfig, pair_starts
 from extractors.contract import MadeSource
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
@@ -78,11 +77,6 @@ def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair():
     assert output.arrays["inliers"].values[3] == 0
 
 
-def test_motion_has_a_largest_shift_at_a_corner():
-    motions = np.array([[3.0, 4, 0, 0], [0, 0, 0.01, 0], [0, 0, 0, 0.01], [3, 4, 0.01, 0]])
-    assert largest_shift(motions, (320, 240)) == pytest.approx([5, 2, 2, np.hypot(4.6, 5.2)])
-
-
 def test_a_fade_from_black_is_no_bar():
     assert picture_area([np.zeros((256, 340), np.uint8)] * 3) == (0, 0, 256, 340)
 
@@ -135,15 +129,6 @@ def test_sampling_keeps_within_its_limit(frames, stride):
     assert len(starts) == 0 if frames < 2 else 1 <= len(starts) <= frames - 1
     assert all(0 <= s < frames - 1 for s in starts)
     assert len(set(np.diff(starts))) <= 1
-
-
-def test_strips_and_cells_cover_the_border_once():
-    border = lay_out((10, 0, 246, WIDTH), 0.1, 12, 8)
-    count = np.zeros((HEIGHT, WIDTH), int)
-    for y0, x0, y1, x1 in border.cells:
-        count[y0:y1, x0:x1] += 1
-    assert (count == border.mask(HEIGHT, WIDTH)).all()
-    assert len(border.cells) == 40
 
 
 FLOW_OF_NOISE = """

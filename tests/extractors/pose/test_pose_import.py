@@ -5,7 +5,6 @@ import shutil
 import numpy as np
 import pytest
 
-from data.errors import UsageError
 from data.stage_files import StageFiles
 from data.video.video_search import find_videos
 from extractors.pose.config import PoseConfig
@@ -115,7 +114,3 @@ def test_import_is_written_without_an_underscore_everywhere(tmp_path):
     assert given.result_settings() == {"backend": "import"}
     assert Pose.identity(given, FILES) == {"layout": "ap10k"}
     assert Pose.identity(PoseConfig(backend="import"), FILES) == {}
-    with pytest.raises(UsageError, match=r"unknown key 'pose.import.dri', did you mean 'pose.import.dir'"):
-        load_config(None, ["pose.import.dri=x"])
-    with pytest.raises(UsageError, match=r"unknown key 'pose.import_', did you mean 'pose.import'"):
-        load_config(None, ["pose.import_.dir=x"])

@@ -20,11 +20,6 @@ def still(pose, frames=20):
     return np.repeat(pose[None], frames, axis=0)
 
 
-def scored(xy, score=0.8):
-    """(frame, 17, 3) keypoints with one score."""
-    return np.concatenate([xy, np.full((*xy.shape[:2], 1), score)], axis=2)
-
-
 TIME = np.arange(20) / 25
 SETTINGS = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
 
@@ -51,14 +46,6 @@ def test_channels_ignore_place_and_zoom_of_the_picture_and_those_of_the_body_its
         np.testing.assert_allclose(before.values, zoomed.values, atol=1e-6)
         own = [i for i, name in enumerate(before.names) if name.startswith(("body.", "angle.", "torso.turn"))]
         np.testing.assert_allclose(before.values[:, own], turned.values[:, own], atol=1e-6)
-
-
-def test_people_keep_their_relation_in_the_shared_frame():
-    low, high = pose_channels(
-        pose_of([still(moved(shift=shift)) for shift in ((100, 230), (200, 200))], TIME), [0, 1], SETTINGS
-    )
-    for channel, size in (("camera.head.y", 30 / 50), ("place.y", 30 / 50), ("place.x", 100 / 50)):
-        np.testing.assert_allclose(high.column(channel)[0] - low.column(channel)[0], size, atol=1e-6)
 
 
 def test_signs_and_units():

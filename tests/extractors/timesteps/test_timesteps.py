@@ -5,13 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from data.errors import DataError
 from data.stage_files import StageFiles
 from data.store.arrays import Array, StageOutput
 from data.video import Phase, Record
-from extractors.timesteps.people_names import people_names
 from extractors.timesteps.roles import Role
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from tests.helpers.made_outputs import pose_of
@@ -73,32 +71,6 @@ def test_texts_become_roles(role, secondary, parsed):
 
 
 NAMES = ("run", "flight", "entry")
-REFUSED = [
-    *(({"primary": text}, "names no role: a role is pose:0") for text in ("", "pose:", "pose:0:leftish", "pose:1000")),
-    *(({"primary": text}, "names no role") for text in ("kinematics:third", "a/b/c", "pose:\u0661")),
-    *(({"scene": text}, "names no scene") for text in ("a b", "clips:0", "a/b/c")),
-    ({"secondary": ("pose:0",)}, "given twice"),
-    ({"secondary": ("pose:1", "pose:1")}, "given twice"),
-    ({"secondary": ("pose:1", "camera_flow")}, "of one kind"),
-    ({"secondary": ("pose:1:left", "pose:1:upper")}, "of one kind"),
-    ({"secondary": ("kinematics:master", "skeleton/centre")}, "of one kind"),
-    ({"secondary": ("skeleton:0",)}, "no common frame"),
-    ({"secondary": ("kinematics:master", "kinematics:slave"), "exchange": True}, "exchange with several"),
-    ({"secondary": ()}, "at least 1 item"),
-    ({"steps": 0}, "greater than or equal to 1"),
-    ({"statistics": "median"}, "'mean'"),
-    ({"pose": {"forms": ("side",)}}, "'place'"),
-    *(
-        ({"steps": 3, "bounds": bad}, "different phases, at most one a step")
-        for bad in ("annotated", 3, ["a", 3], [], ["a", "a"], ["a", " "], list("abcd"))
-    ),
-]
-
-
-@pytest.mark.parametrize(("settings", "message"), REFUSED)
-def test_settings_that_do_not_fit_are_refused(settings, message):
-    with pytest.raises(ValidationError, match=message):
-        TimestepsConfig(**{"secondary": ("pose:1",), **settings})
 
 
 @pytest.mark.parametrize(
@@ -149,15 +121,6 @@ def test_upstream_outputs_that_do_not_fit_are_refused():
 def test_two_people_have_names_and_other_agents_have_none(primary, secondary, names):
     quality = run({"pose": pose(np.arange(50) / 25)}, primary=primary, secondary=secondary, scene="").quality
     assert {name: value for name, value in quality.items() if name.startswith("name_")} == names
-
-
-def test_people_are_named_by_their_place():
-    points = np.zeros((4, 2, 17, 3))
-    points[:, 0, :, 0] = 5
-    assert people_names(points) == ("right athlete", "left athlete")
-    assert people_names(points * np.nan) == ("left athlete", "right athlete")
-    assert people_names(points[:, :1]) == ("athlete",)
-    assert people_names(np.zeros((4, 3, 17, 3)))[2] == "athlete 3"
 
 
 def test_the_steps_of_a_phase_that_is_left_out_are_masked():

@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import UsageError
 from pipeline import api
-from pipeline.api.arguments import config_of, on_data_set, settings_beside_model
+from pipeline.api.arguments import config_of, settings_beside_model
 from pipeline.cache.output_cache import Cache
 
 
@@ -38,29 +38,6 @@ def test_a_call_without_a_configuration_works_where_the_default_preset_does():
     assert (beside.machine, beside.dataset) == (default.machine, default.dataset)
 
 
-def test_the_folder_of_a_data_set_is_said_once(tmp_path):
-    assert on_data_set({"overrides": {"pose.stride": 2}}, None) == {"overrides": [("pose.stride", 2)]}
-    assert on_data_set({"config": "x"}, tmp_path) == {"config": "x", "overrides": [("dataset.root", str(tmp_path))]}
-    with pytest.raises(UsageError, match=r"a folder and --set dataset\.root are both given"):
-        on_data_set({"overrides": ["dataset.root=x"]}, tmp_path)
-    with pytest.raises(UsageError, match="a folder and --pack are both given"):
-        on_data_set({}, tmp_path, "features.h5")
-
-
-def test_settings_that_the_model_fixes_are_refused_in_every_way(tmp_path):
-    calls = (
-        lambda **given: api.score(tmp_path, model=tmp_path, **given),
-        lambda **given: api.report(tmp_path, tmp_path, **given),
-        lambda **given: api.compare("a", "b", model=tmp_path, **given),
-        lambda **given: api.plot(tmp_path, out=tmp_path / "figures", **given),
-        lambda **given: api.serve(model=tmp_path, folder=tmp_path / "serve", **given),
-    )
-    for call in calls:
-        for config in (None, "folder", config_of("folder")):
-            with pytest.raises(UsageError, match=r"'pose\.stride' is fixed by the model"):
-                call(config=config, overrides={"pose.stride": 4})
-
-
 def test_a_server_works_as_its_settings_say(tmp_path, monkeypatch):
     """Without a cache of the user, its folder has one."""
     machines = []
@@ -80,18 +57,3 @@ def test_a_server_works_as_its_settings_say(tmp_path, monkeypatch):
     used = [(machine.cache, machine.work.workers, machine.work.threads) for machine in machines]
     inside = tmp_path / "serve/cache"
     assert used == [(inside, None, 0), (tmp_path / "own", 3, 0), (inside, None, 2), (tmp_path, None, 0)]
-
-
-def test_beside_a_model_the_data_set_needs_a_configuration():
-    with pytest.raises(UsageError, match="--set needs a data set"):
-        settings_beside_model(overrides={"dataset.root": "x"})
-    with pytest.raises(UsageError, match="videos and --set of a data set are both given"):
-        settings_beside_model([Path("a.mp4")], config="folder", overrides={"dataset.root": "x"})
-    assert settings_beside_model(config="jigsaws", overrides={"dataset.root": "x"}).dataset.root == Path("x")
-
-
-def test_a_setting_is_given_once():
-    for name, key in (("workers", "work.workers"), ("cache", "cache")):
-        with pytest.raises(UsageError, match=f"--{name} and --set {key} are both given"):
-            config_of(None, {key: 2}, **{name: 2})
-        assert config_of(None, {key: "2"}) == config_of(None, **{name: "2"})

@@ -57,18 +57,6 @@ def test_a_held_out_interval_comes_from_the_other_folds_alone(seed, folds):
     assert pairs == [None] * 8, "one independent performance in the other fold is too few"
 
 
-def test_coverage_with_views_of_one_performance():
-    """Views share their error: intervals that count them as independent would cover too little."""
-    rng, hits = np.random.default_rng(2), []
-    for _ in range(6000):
-        sizes = rng.integers(1, 5, 20)
-        group = np.repeat(np.arange(20), sizes)
-        shared = np.abs(rng.normal(size=21))
-        ends = cross_interval(np.zeros((len(group), 1)), shared[group], group_weights(group), 0.95)
-        hits.append(shared[20] <= ends[0, 1])
-    assert abs(np.mean(hits) - 20 / 21) < 4 * np.sqrt(0.05 * 0.95 / 6000)
-
-
 def test_the_reach_is_infinite_where_there_are_few():
     values = np.arange(199.0)
     for count, last in ((98, math.inf), (99, 98), (199, 197)):

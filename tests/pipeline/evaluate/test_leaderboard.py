@@ -7,7 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from data.datasets.listing import list_records
-from data.errors import UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate import read_results
@@ -86,16 +85,6 @@ def test_quick_evaluation_makes_no_choice(jigsaws, tmp_path):
     assert not any("inner validation" in name for name in systems)
     assert not any(choice.tests for choice in systems[COMBINED].chosen)
     assert "--quick: no inner validation" in " ".join(printed.split())
-    refused = CliRunner().invoke(app, ["evaluate", *jigsaws, "--quick", "--grid", "model.width=8,16"])
-    assert isinstance(refused.exception, UsageError)
-    assert "Leave out --quick" in str(refused.exception)
-
-
-def test_a_table_is_one_of_the_papers_and_has_no_oracle(jigsaws):
-    for words, message in ((["--table", "9"], "no results table '9'"), (["--table", "5", "--oracle"], "no oracle")):
-        refused = CliRunner().invoke(app, ["leaderboard", *jigsaws, *words])
-        assert isinstance(refused.exception, UsageError)
-        assert message in str(refused.exception)
 
 
 def test_leaderboard_of_a_made_tasd2(tasd2, tmp_path):

@@ -50,19 +50,6 @@ def features():
     return replace(made, records=records)
 
 
-def spying(asked):
-    """A system that notes what it is given, and predicts the order."""
-
-    def learn(train):
-        def scores(test, repeat):
-            asked.append((train, test))
-            return np.arange(len(test), dtype=float)
-
-        return scores
-
-    return SimpleSystem("spy", learn)
-
-
 def test_no_row_reads_a_label_of_a_test_part(features):
     """Predictions stay the same when test labels are replaced by nonsense."""
     splits = kfold(features.records, k=3)[:1]
@@ -81,13 +68,6 @@ def test_no_row_reads_a_label_of_a_test_part(features):
     for row in rows:
         honest, other = (predict_folds(row, replace(features, records=r), folds) for r in (features.records, spoiled))
         assert np.array_equal(honest[0].score, other[0].score), row.name
-
-
-def test_a_system_is_given_the_difficulty_of_a_test_part_and_no_score(features):
-    levels = tuple(replace(r, labels=replace(r.labels or Labels(), difficulty=2.0)) for r in features.records)
-    asked = []
-    cross_validate(replace(features, records=levels), Protocol(kfold(levels, k=2)), [spying(asked)])
-    assert {record.labels for _, test in asked for record in test.records} == {Labels(difficulty=2.0)}
 
 
 def test_the_best_candidate_ranks_best_inside_the_training_part(features):

@@ -5,7 +5,6 @@ import signal
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -31,7 +30,7 @@ from pipeline.train import TrainingControl, label_table
 from pipeline.train.fit import one_thread, torch_threads
 from run_pipeline import app
 from tests.helpers.local_ray import local_ray
-from tests.helpers.made_features import made_features
+from tests.helpers.made_features import made_features, with_records
 
 MODEL = AimConfig(width=8, regression_width=8)
 RECIPE = TrainConfig(networks=2, epochs=3)
@@ -289,66 +288,42 @@ def test_stopped_networks_save_their_state(tmp_path):
     assert any(tmp_path.glob("*/stack-*.safetensors"))
 
 
-class TestSearch:
+def test_the_planted_setting_is_chosen(tmp_path):
     """One channel of the scene shows the score. A network learns it if noise does not drown it and steps are not small.
 
     In the test part the channel shows the opposite.
     """
-
-    GRID: ClassVar = ["--grid", "train.weight_decay=1000,0", "--grid", "train.learning_rates=[1e-6],[1e-2]"]
-    BASE: ClassVar = ["--set", "train.switch_epochs=[15]", "--set", "model.width=8", "--set", "train.epochs=15"]
-    BASE += ["--set", "combined=false"]
-
-    def made(self, folder):
-        made = features(48, noise=0.0)
-        records = []
-        for i, record in enumerate(made.records):
-            assert record.labels is not None
-            assert record.labels.score is not None
-            labels = replace(record.labels, score=-record.labels.score) if i >= 36 else record.labels
-            records.append(replace(record, split="test" if i >= 36 else "train", labels=labels))
-        scene = made.scene.copy()
-        scores = label_table(made.records)[:, 0]
-        scene[..., 0] = 3 * ((scores - scores.mean()) / scores.std())[:, None]
-        turned = replace(made, records=tuple(records), scene=scene)
-        write_pack(folder / "made.h5", turned)
-        return turned
-
-    def test_the_planted_setting_is_chosen(self, tmp_path):
-        self.made(tmp_path)
-        words = ["evaluate", "--pack", str(tmp_path / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
-        words += ["--set", "train.learning_rates=[1e-6]", "--set", "train.networks=2", "--out", str(tmp_path / "out")]
-        said = CliRunner().invoke(app, words, catch_exceptions=False).stderr
-        chosen = "train.weight_decay=0, train.learning_rates=[0.01]"
-        assert f"inner validation, with the number of trainings: {chosen} in 2" in " ".join(said.split())
-        result = read_results(tmp_path / "out/results.json").systems[CHOSEN]
-        assert [choice.chosen for choice in result.chosen] == [(chosen,), (chosen,)]  # of two tasks
-
-    @pytest.mark.parametrize(
-        ("grid", "message"),
-        [
-            (["model.width"], "not of the form"),
-            (["pose.stride=1,2"], "not a setting of the network"),
-            (["train.seed=1,2"], "not part of the method"),
-            (["train.theta=.1,.2", "train.theta=.3"], "given twice"),
-            (["train.learning_rates=[1,2"], "not a list of values"),
-            ([], "nothing to search"),
-        ],
+    made = features(48, noise=0.0)
+    scores, scene = label_table(made.records)[:, 0], made.scene.copy()
+    scene[..., 0] = 3 * ((scores - scores.mean()) / scores.std())[:, None]
+    turned = with_records(
+        made,
+        lambda r, i: (
+            {"split": "train"} if i < 36 else {"split": "test", "labels": replace(r.labels, score=-r.labels.score)}
+        ),
     )
-    def test_a_wrong_grid_is_named(self, grid, message):
-        with pytest.raises(UsageError, match=message):
-            parse_grid(grid)
+    write_pack(tmp_path / "made.h5", replace(turned, scene=scene))
+    words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--out", str(tmp_path / "out")]
+    for grid in ("train.weight_decay=1000,0", "train.learning_rates=[1e-6],[1e-2]"):
+        words += ["--grid", grid]
+    for setting in ("switch_epochs=[15]", "epochs=15", "learning_rates=[1e-6]", "networks=2"):
+        words += ["--set", f"train.{setting}"]
+    for setting in ("model.width=8", "combined=false", "protocol=fixed"):
+        words += ["--set", setting]
+    said = CliRunner().invoke(app, words, catch_exceptions=False).stderr
+    chosen = "train.weight_decay=0, train.learning_rates=[0.01]"
+    assert f"inner validation, with the number of trainings: {chosen} in 2" in " ".join(said.split())
+    result = read_results(tmp_path / "out/results.json").systems[CHOSEN]
+    assert [choice.chosen for choice in result.chosen] == [(chosen,), (chosen,)]  # of two tasks
 
-    def test_combinations_and_a_draw_of_them(self):
-        grid = parse_grid(["model.width=8,16,16", "train.learning_rates=[1e-3, 1e-4],[2e-3, 1e-4]"])
-        assert grid == {"model.width": [8, 16], "train.learning_rates": [[1e-3, 1e-4], [2e-3, 1e-4]]}
 
-        def configure(more):
-            return load_config(None, ["train.switch_epochs=[5, 9]", *more])
-
-        assert len(candidates(grid, configure)) == 4
-        for candidate in candidates(grid, configure):
-            assert candidate.method.network.width == candidate.settings["model.width"]
-            assert list(candidate.method.train.learning_rates) == candidate.settings["train.learning_rates"]
-        with pytest.raises(UsageError, match="one entry per learning rate"):
-            candidates(grid, lambda more: load_config(None, more))
+def test_a_grid_has_all_combinations_of_its_values():
+    grid = parse_grid(["model.width=8,16,16", "train.learning_rates=[1e-3, 1e-4],[2e-3, 1e-4]"])
+    assert grid == {"model.width": [8, 16], "train.learning_rates": [[1e-3, 1e-4], [2e-3, 1e-4]]}
+    made = candidates(grid, lambda more: load_config(None, ["train.switch_epochs=[5, 9]", *more]))
+    assert len(made) == 4
+    for candidate in made:
+        assert candidate.method.network.width == candidate.settings["model.width"]
+        assert list(candidate.method.train.learning_rates) == candidate.settings["train.learning_rates"]
+    with pytest.raises(UsageError, match="nothing to search"):
+        parse_grid([])

@@ -1,8 +1,6 @@
 """Previews: places of the drawings, lengths of the films, videos that cannot be drawn."""
 
 import threading
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +23,6 @@ from tests.helpers.extracting import configured, extract, opened
 from tests.helpers.made_outputs import flow_output, pose_output
 from tests.helpers.watching import Watching
 
-Made = Callable[..., Path]
 FRAMES, SIZE = 12, (64, 48)
 
 

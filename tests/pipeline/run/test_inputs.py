@@ -47,12 +47,6 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one():
         )
 
 
-@pytest.mark.parametrize("text", ["²/4", "١/٤", "1/", "1/4/2", "-1/4", "0/2", "3/2", "1/" + "9" * 5000])
-def test_odd_shards_are_refused(text):
-    with pytest.raises(UsageError, match=r"is not of the form i/n|must be from 1 to 2"):
-        shard_of(text)
-
-
 @pytest.mark.parametrize("videos", [True, False])
 def test_a_folder_of_a_data_set_is_that_data_set_in_every_command(tmp_path, monkeypatch, videos):
     """Also where it has no videos."""

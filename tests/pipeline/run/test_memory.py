@@ -13,7 +13,6 @@ import pytest
 from data.store.arrays import StageOutput
 from data.video import Frame, Record, VideoInfo
 from data.video import decoder as video_module
-from extractors.pose.detections import Detections
 from pipeline.run import decode_pass
 from pipeline.run.decode_pass import QUEUE_FRAMES, DecodePass
 
@@ -48,23 +47,9 @@ class Alive:
             yield Frame(index, index / 25, self.watch(np.roll(still, index, axis=1)))
 
 
-class Made:
-    """A source of `length` counted pictures, as a stage sees it."""
-
-    record, upstream = Record(id="made", path=Path("made.mp4")), dict[str, StageOutput]()
-    info = VideoInfo(SIZE[1], SIZE[0])
-
-    def __init__(self, alive, length):
-        self.alive, self.times = alive, np.arange(length) / 25
-
-    def frames(self, indices=None):
-        """As `extractors.base.Source` says."""
-        return self.alive.frames(range(len(self.times)) if indices is None else indices)
-
-
 def test_one_pass_holds_few_frames(monkeypatch):
     alive = Alive()
-    monkeypatch.setattr(decode_pass, "probe", lambda path: (Made.info, np.arange(LENGTH) / 25))
+    monkeypatch.setattr(decode_pass, "probe", lambda path: (VideoInfo(*SIZE[::-1]), np.arange(LENGTH) / 25))
     monkeypatch.setattr(decode_pass, "decode", lambda path, wanted: alive.frames(wanted))
 
     def fast(frames):
@@ -86,7 +71,7 @@ def test_one_pass_holds_few_frames(monkeypatch):
         stages[number](source.frames(range(0, LENGTH, number + 1)))
         return StageOutput({})
 
-    shared = DecodePass(Made.record, threading.Event(), lambda *_: None)
+    shared = DecodePass(Record("made", Path("made.mp4")), threading.Event(), lambda *_: None)
     made = dict(shared.outputs({str(number): (partial(work, number), {}) for number in range(3)}))
     assert all(isinstance(output, StageOutput) for output in made.values())
     assert QUEUE_FRAMES <= 16  # a 1080p picture takes 6 MB
@@ -100,16 +85,6 @@ def test_decoder_holds_few_frames(make_video, tmp_path, monkeypatch):
     monkeypatch.setattr(video_module, "_picture", lambda *given: alive.watch(picture(*given)))
     assert sum(1 for _ in video_module.decode(make_video(tmp_path / "v.mp4", LENGTH))) == LENGTH
     assert 1 <= alive.most <= 3
-
-
-class Nobody:
-    """A network that detects nobody."""
-
-    max_views = 4
-
-    def detect(self, image):
-        """Nobody."""
-        return Detections.none()
 
 
 LARGEST_MAPPED = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import DataError, UsageError
+from data.errors import DataError
 from data.video.video_search import CACHE_INDEX
 from pipeline import api
 from pipeline.api import extract, report, train
@@ -134,35 +134,6 @@ def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery, new):
     kinematics = sorted((new / "Suturing/kinematics/AllGestures").iterdir())[0]
     (row,) = score(kinematics=kinematics, model=surgery)
     assert str(row.failure).startswith("no video file; this model reads video and kinematics. Name the video")
-
-
-WRONG = [
-    ({}, "nothing to score"),
-    ({"config": "jigsaws"}, "nothing to score"),
-    ({"overrides": ["dataset.root={new}"]}, "Add its preset, such as: --config jigsaws"),
-    ({"config": "jigsaws", "overrides": ["clips.steps=2"]}, "'clips.steps' is fixed by the model"),
-    ({"inputs": "{new}", "config": "jigsaws", "overrides": ["dataset.root={new}"]}, "both given"),
-    ({"kinematics": "{new}/none.txt"}, "no such kinematics file"),
-    ({"kinematics": "{video}"}, "this is a video"),
-    ({"inputs": "{new}", "kinematics": "{text}"}, "this is a folder"),
-    ({"inputs": "{video}", "kinematics": "{other}"}, "the videos are not of the trial"),
-    ({"kinematics": "s3://bucket/a.txt"}, "read from this machine only"),
-    ({"config": "jigsaws", "overrides": ["dataset.root={new}/Suturing"]}, "Give the folder above Suturing"),
-]
-
-
-@pytest.mark.parametrize(("given", "said"), WRONG)
-def test_wrong_use_is_refused_before_anything_runs(tools, new, given, said):
-    texts = sorted((new / "Suturing/kinematics/AllGestures").iterdir())
-    video = new / f"Suturing/video/{texts[0].stem}_capture1.avi"
-    names = {"new": new, "video": video, "text": texts[0], "other": texts[1]}
-    filled = {
-        key: [one.format(**names) for one in value] if isinstance(value, list) else value.format(**names)
-        for key, value in given.items()
-    }
-    with pytest.raises(UsageError) as caught:
-        score(model=tools, **filled)
-    assert said in str(caught.value)
 
 
 def test_bad_training_data_is_seen_before_training(surgery, tmp_path):

@@ -10,7 +10,7 @@ from data.video.video_search import find_videos
 from pipeline.run.costs import StageCost, expected_cost
 from pipeline.run.plan import Planner
 from pipeline.settings.method import method_class
-from pipeline.settings.stages import STAGES, stage_class
+from pipeline.settings.stages import STAGES
 from tests.helpers.cached_outputs import failure_of
 from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.scripts import load_script
@@ -66,18 +66,3 @@ def test_a_stage_that_breaks_its_contract_stores_nothing(make_video, tmp_path, m
     entry = json.loads(failure_of(tmp_path / "cache", "brightness", "a.mp4").read_text())
     assert (entry["kind"], entry["error"]) == ("program", "ContractError")
     assert not list((tmp_path / "cache").rglob("*.h5"))
-
-
-def test_the_clock_of_a_stage_follows_video_and_settings():
-    given = (
-        ("clips", {"steps": 7}, 101, 7),
-        ("pose", {"stride": 2}, 101, 51),
-        ("camera_flow", {"stride": 2}, 101, 50),
-        ("camera_flow", {}, 1, 1),
-        ("camera_flow", {}, 0, None),
-        ("kinematics", {}, 101, None),
-        ("timesteps", {"steps": 3}, 101, 3),
-    )
-    for name, settings, frames, ticks in given:
-        stage = stage_class(name)
-        assert stage.promise(stage.Config(**settings), frames).ticks == ticks, name

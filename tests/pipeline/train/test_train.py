@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from data.errors import AimError, Cancelled, UsageError
 from data.video.records import Labels
@@ -313,14 +312,6 @@ def test_the_papers_schedule():
     assert (config.epochs, config.batch, config.weight_decay, config.theta, config.networks) == (3000, 64, 0.5, 0.4, 10)
 
 
-def test_recipes_are_strict():
+def test_recipes_survive_their_dump():
     assert TrainConfig.model_validate({"recipe": "paper", "epochs": 7}).epochs == 7
     assert TrainConfig.model_validate(paper().model_dump(mode="json")) == paper()
-    for wrong in (
-        {"epoch": 3},
-        {"recipe": "slow"},
-        {"switch_epochs": [3]},
-        {"learning_rates": [0.0], "switch_epochs": [3]},
-    ):
-        with pytest.raises(ValidationError):
-            TrainConfig.model_validate(wrong)
