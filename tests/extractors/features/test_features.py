@@ -80,35 +80,6 @@ def test_the_key_holds_content_and_place_but_no_path(tmp_path):
     assert run(tmp_path / "all.npz", **{"features.fps": 25}) == (2, 0)
 
 
-def test_a_scene_alone_feeds_whole_scene_systems(tmp_path):
-    root, observer = own_data(tmp_path / "own"), Watching()
-    given = {"train.epochs": 20, "train.networks": 1, "split.folds": 2, "combined": True, "work.workers": 0}
-    words = {"config": "aqa7", "cache": tmp_path / "cache", "features": [str(root / "vst")]}
-    settings = {"dataset.kind": "folder", "protocol": "kfold", "dataset.root": root, **given}
-    done = api.leaderboard(out=tmp_path / "board", quick=True, overrides=settings, observer=observer, **words)  # type: ignore[arg-type]
-    assert (
-        "note: no performance has a video, so pose and camera_flow are left out; only systems of the whole scene run"
-        in observer.lines
-    )
-    assert any(
-        "lack an agent, so AIM and other systems that need both are left out" in note.text
-        for note in done.results.notes
-    )
-    rows = set(done.results.systems)
-    assert {
-        "combined",
-        "whole scene (baseline)",
-        "I3D-SVR-L",
-        "USDL",
-        "CoRe",
-        "GDLT",
-        "TPT",
-        "descriptors, ridge",
-    } <= rows
-    assert not {"AIM (ours)", "w/o AIM", "ST-GCN", "JR-GCN", "scene + agents", "Pose+DCT"} & rows
-    assert (done.results.systems["combined"].average.rho.value or 0) > 0.8
-
-
 def test_features_of_another_size_cost_that_performance_alone(tmp_path):
     root, observer = own_data(tmp_path / "own", count=6), Watching()
     np.save(root / "vst/03.npy", np.ones((8, 5)))

@@ -8,8 +8,6 @@ import pytest
 from data.stage_files import StageFiles
 from extractors.keypoint_geometry import MIRRORED
 from extractors.timesteps import Timesteps, TimestepsConfig, exchange_map, mirror_map
-from extractors.timesteps.pose_channels import half_of, pose_channels
-from extractors.timesteps.pose_points import PoseSettings
 from tests.helpers.made_outputs import pose_output
 
 FILES = StageFiles()
@@ -51,23 +49,6 @@ def test_exchange_map_equals_exchanged_roles(keypoints):
     exchanged = extracted(keypoints, exchange=True).arrays["trial"]
     source, factor = exchange_map(plain.names)
     np.testing.assert_allclose(factor * plain.values[source], exchanged.values, atol=1e-4)
-
-
-def test_a_half_holds_its_own_joints_and_what_belongs_to_the_whole_body(keypoints):
-    whole = pose_channels(pose_output(keypoints), [0], PoseSettings(forms=FORMS))[0]
-    for half, name, source in (
-        ("left", "side.angle.knee", "angle.left_knee"),
-        ("right", "side.body.wrist.x", "body.right_wrist.x"),
-        ("upper", "body.left_middle.y", "body.left_elbow.y"),
-        ("lower", "body.left_middle.y", "body.left_knee.y"),
-        ("lower", "angle.right_root", "angle.right_hip"),
-        ("upper", "torso.turn", "torso.turn"),
-        ("right", "body.head.y", "body.head.y"),
-    ):
-        for got, expected in zip(half_of(whole, half).column(name), whole.column(source), strict=True):
-            np.testing.assert_array_equal(got, expected)
-    counts = [len(half_of(whole, half).names) for half in ("left", "right")]
-    assert sum(counts) == len(whole.names) + sum("left_" not in n and "right_" not in n for n in whole.names)
 
 
 def test_sides_have_no_mirror_image_and_levels_have(keypoints):

@@ -7,7 +7,6 @@ import pytest
 
 from data.errors import Cancelled
 from pipeline.api import evaluate, extract, pack, status, train
-from pipeline.cache import open_cache
 from pipeline.observer import Observer
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -35,26 +34,18 @@ def test_raw_data_to_an_evaluation(tmp_path, capfd):
     notes = Watching()
     done = extract(config="jigsaws", overrides=settings, observer=notes)
     assert done.ok
-    assert (done.summary.videos, len(done.summary.results), done.cache) == (8, 8, str(tmp_path / "cache"))
     assert ended(notes) == {"videos": 8}
-    assert any(text.startswith("8 videos: kinematics, timesteps; on ") for text in notes.lines)
     config = load_config("jigsaws", settings)
-    assert {row.state for row in status(config=config).rows} == {"fresh"}
-    assert extract(config=config, dry_run=True).costs is not None
     assert pack(config=config, out=str(tmp_path / "set.h5")).performances == 8
     train(config=config, out=tmp_path / "run", folds=0, observer=notes)
     result = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
     assert ended(notes)["epochs"] == 2
     assert ended(notes)["trainings"] > 2
-    assert "AIM (ours)" in result.results.systems
-    written = sorted(path.name for path in result.folder.glob("*.*"))
-    assert written == ["report.html", "results.json"]
-    assert result.results.method["name"] == "jigsaws"
+    assert sorted(path.name for path in result.folder.glob("*.*")) == ["report.html", "results.json"]
     again = evaluate(config=config, out=tmp_path / "again")
     assert again.results.systems == result.results.systems, "packed or cached, the results are the same"
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", ""), "nothing is printed"
-    assert open_cache(config.machine).exists()
 
 
 def test_without_a_configuration_the_preset_of_plain_folders_holds(make_video, tmp_path, monkeypatch):

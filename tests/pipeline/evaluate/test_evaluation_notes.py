@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.evaluate.evaluation_notes import MANY_USERS, evaluation_notes, methods_paragraph
@@ -33,6 +31,19 @@ def notes(made, systems="all", settings=None, **more):
     )
 
 
+def against_duration(combined, duration):
+    """A combination beside a line over the duration, which sees no video."""
+    systems = {COMBINED: system(combined, kind="ours"), AIM: system(Estimate(0.1))}
+    return made_results(systems | {SHORTER: system(Estimate(duration), kind="baseline")}, folds=8, protocol="louo")
+
+
+def averaged(*chosen, **tests):
+    """Results of a combination that averaged these systems in each of its folds."""
+    made = results((AIM, COMBINED), against=COMBINED)
+    choices = tuple(Choice("task", str(fold), names, tests) for fold, names in enumerate(chosen))
+    return replace(made, systems={**made.systems, COMBINED: replace(made.systems[COMBINED], chosen=choices)})
+
+
 TOOLS = {"dataset.kind": "jigsaws", "train.recipe": "tools"}
 
 
@@ -46,6 +57,11 @@ def test_notes(snapshot):
         "few users, not combined": notes(few_users(), "3", {"combined": False}),
         "many users": notes(few_users(MANY_USERS), "aim"),
         "features that cannot feed a table": notes(results((AIM, "ST-GCN")), "2"),
+        "an agent is missing": notes(results(), "aim", {"timesteps.primary": "none", "timesteps.secondary": ["none"]}),
+        "quick, combined": notes(averaged(("ridge",)), "aim", quick=True),
+        "combined ranks higher": notes(against_duration(Estimate(0.5, 0.2, 0.7), 0.4), "aim"),
+        "combined may be chance": notes(against_duration(Estimate(0.5, -0.1, 0.8), 0.4), "aim"),
+        "the duration ranks higher": notes(against_duration(Estimate(0.4, 0.2, 0.6), 0.5), "aim"),
         "no network": notes(results(("USDL",)), "usdl"),
         "a recipe that was chosen on the data": notes(results(), "aim", TOOLS),
         "beside the paper's rows": notes(results(rows=24, paper={"AIM (paper)": {"": 63.0}}), "aim", TOOLS),
@@ -59,54 +75,20 @@ def test_notes(snapshot):
                 ("all", "methods", (AIM, "USDL", "MUSDL")),
             )
         },
+        **{
+            f"labels of {name} {given}": "; ".join(map(str, _label_notes(load_config(name, given))))
+            for name, given in (
+                ("finediving", ["dataset.score=execution", "dataset.difficulty=from_awards"]),
+                *((name, []) for name in ("finediving", "mtl-aqa", "rhythmic-gymnastics")),
+            )
+        },
     }
     assert said == snapshot
 
 
 def test_the_paragraph_for_a_paper(snapshot):
     method = load_config(None, {"train.networks": 3, "train.seed": 5}).method
-    for made in (results(audit=CLEAN), few_users()):
+    both, one = ("AIM", "ridge"), ("ridge",)
+    chosen = averaged(one, one), averaged(both, both), averaged(both, one, AIM=InnerTest(0.5, 0.01))
+    for made in (results(audit=CLEAN), few_users(), *chosen):
         assert methods_paragraph(made, method, "folder", {}).split(". ") == snapshot
-
-
-@pytest.mark.parametrize(
-    ("chosen", "tests", "said"),
-    [([("ridge",), ("ridge",)], {}, "The score is ridge."),
-     ([("AIM", "ridge"), ("AIM", "ridge")], {}, "The score is the mean of AIM; ridge."),
-     ([("AIM", "ridge"), ("ridge",)], {"AIM": InnerTest(0.5, 0.01)},
-      "The score is the mean of AIM in 1 of 2 folds; ridge, chosen inside the training part.")],
-)  # fmt: skip
-def test_the_systems_that_were_averaged_are_named(chosen, tests, said):
-    made = results((AIM, COMBINED))
-    choices = tuple(Choice("task", str(fold), names, tests) for fold, names in enumerate(chosen))
-    made = replace(
-        made, against=COMBINED, systems={**made.systems, COMBINED: replace(made.systems[COMBINED], chosen=choices)}
-    )
-    assert said in methods_paragraph(made, load_config(None, {}).method, "folder", {})
-    assert "combined is " in notes(made, "aim", quick=True)
-
-
-@pytest.mark.parametrize(
-    ("combined", "duration", "read", "higher"),
-    [(Estimate(0.5, 0.2, 0.7), 0.4, True, False), (Estimate(0.5, -0.1, 0.8), 0.4, False, False),
-     (Estimate(0.4, 0.2, 0.6), 0.5, False, True)],
-)  # fmt: skip
-def test_the_combination_is_recommended_only_above_chance_and_duration(combined, duration, read, higher):
-    systems = {
-        COMBINED: system(combined, kind="ours"),
-        AIM: system(Estimate(0.1)),
-        SHORTER: system(Estimate(duration), kind="baseline"),
-    }
-    text = notes(made_results(systems, folds=8, protocol="louo"), "aim")
-    assert ("read the row 'combined'" in text) is read
-    assert text.startswith(f"note: '{SHORTER}', which sees no video, ranks higher than combined") is higher
-
-
-def test_the_labels_and_difficulties_that_were_chosen_are_named():
-    chosen = load_config("finediving", ["dataset.score=execution", "dataset.difficulty=from_awards"])
-    assert [str(note) for note in _label_notes(chosen)] == ["labels: execution", "difficulties: from_awards"]
-    for name in ("finediving", "mtl-aqa"):
-        times, which = map(str, _label_notes(load_config(name, [])))
-        assert "score / difficulty" in times
-        assert which == "difficulties: published"
-    assert not [*_label_notes(load_config("rhythmic-gymnastics", []))]

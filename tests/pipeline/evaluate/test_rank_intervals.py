@@ -36,18 +36,31 @@ def test_predictions_that_are_constant_in_a_fold_have_no_correlation():
     assert rank_agreement([rows(0.1 * (fold + 1), np.arange(12), fold)]).value is None
 
 
-def test_performances_are_the_units_of_an_interval():
-    """The jackknife by hand: the deviation of z without each performance."""
-    for folds in (1, 5):
-        given = noisy(40, folds)
-        found = rank_agreement([given])
-        without = []
-        for left in range(40):
-            kept = np.arange(40) != left
-            without.append(np.arctanh(correlation(given.fold[kept], given.predicted[kept], given.truth[kept])))
-        reach = stats.norm.ppf(0.975) * math.sqrt(39 / 40 * np.square(without - np.mean(without)).sum())
-        ends = np.tanh(np.arctanh(found.value or 0) + np.array([-reach, reach]))
-        assert found.interval == pytest.approx(tuple(ends))
+PERFORMANCE, USER = np.arange(40), np.repeat(np.arange(8), 5)
+
+
+@pytest.mark.parametrize(
+    ("unit", "fold", "group", "units"),
+    [
+        (PERFORMANCE, 0 * PERFORMANCE, PERFORMANCE, {}),
+        (PERFORMANCE, PERFORMANCE % 5, PERFORMANCE, {}),
+        (USER, USER, PERFORMANCE, {"units": "folds"}),
+        (USER, USER % 5, USER, {"units": "groups"}),
+    ],
+)
+def test_an_interval_is_the_jackknife_over_its_units(unit, fold, group, units):
+    """By hand: the deviation of z without each performance or user; Student's t of few users.
+
+    Fold means leave the rows. Where a fold has several users (`groups`), those of a fold without one user are its own.
+    """
+    given, without = replace(noisy(40, 1), fold=fold, group=group), []
+    for left in set(unit):
+        kept = unit != left
+        without.append(np.arctanh(correlation(fold[kept], given.predicted[kept], given.truth[kept])))
+    spread = stats.t(7) if unit is USER else stats.norm()
+    reach = spread.ppf(0.975) * math.sqrt(np.var(without) * (len(without) - 1))
+    found = rank_agreement([given], **units)
+    assert found.interval == pytest.approx(tuple(np.tanh(np.arctanh(found.value) + np.array([-reach, reach]))))
 
 
 def correlation(fold, *sides):
@@ -70,25 +83,6 @@ def test_several_tasks_are_averaged_by_fishers_z():
     assert found.value == pytest.approx(math.tanh(np.mean([np.arctanh(one.value) for one in alone])))
     both = [np.arctanh(one.high) - np.arctanh(one.low) for one in (*alone, found)]
     assert both[2] == pytest.approx(math.hypot(both[0], both[1]) / 2)
-
-
-@pytest.mark.parametrize("units", ["folds", "groups"])
-def test_users_are_the_units_of_their_interval(units):
-    """The jackknife by hand: the deviation of z without each user, and Student's t.
-
-    Fold means leave the rows. Where a fold has several users (`groups`), those of a fold without one user are its own.
-    """
-    user = np.repeat(np.arange(8), 5)
-    given = replace(noisy(40, 1), fold=user if units == "folds" else user % 5, group=user)
-    if units == "folds":
-        given = replace(given, group=np.arange(40))
-    found, without = rank_agreement([given], units), []
-    for one in range(8):
-        kept = user != one
-        without.append(np.arctanh(correlation(given.fold[kept], given.predicted[kept], given.truth[kept])))
-    reach = stats.t.ppf(0.975, 7) * math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
-    assert found.low == pytest.approx(np.tanh(np.arctanh(found.value) - reach))
-    assert rank_agreement([noisy(40, 2)], "folds").interval is None, "two users"
 
 
 def test_too_few_performances_have_a_value_and_no_interval():

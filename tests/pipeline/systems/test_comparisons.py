@@ -63,25 +63,16 @@ def named(names, agents=1):
     return replace(made, names={"primary": names, "secondary": names})
 
 
-def test_graph_of_a_body():
-    parts = ("left_hip", "left_knee", "left_ankle")
-    names = ("place.x.mean", *(f"body.{p}.{a}.mean" for p in parts for a in "xy"), "angle.left_knee.mean")
-    primary, secondary, edges = graph(named(names, agents=2))
-    assert primary == secondary == ((1, 2), (3, 4), (5, 6))
-    within = {(0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8)}
-    between = {(i, i + 3) for i in range(3)} | {(i, i + 6) for i in range(3)}
-    assert set(edges) == within | between
-
-
-def test_graph_of_tools_and_of_nothing_known():
-    primary, _, edges = graph(
-        named(("left_x_m.mean", "left_y_m.mean", "right_x_m.mean", "right_y_m.mean", "distance_m.mean"))
-    )
-    assert primary == ((0, 1), (2, 3))
-    assert set(edges) == {(0, 1), (2, 3), (0, 2), (1, 3)}
-    primary, secondary, edges = graph(replace(named(("a", "b")), names={}))
-    assert primary == secondary == ((0, 1),)
-    assert edges == ((0, 1),)
+def test_graphs_are_the_approved_ones(snapshot):
+    """Of bodies, whose agents are joined, of tools, and of nothing known."""
+    leg = (f"body.left_{part}.{axis}.mean" for part in ("hip", "knee", "ankle") for axis in "xy")
+    tools = ("left_x_m.mean", "left_y_m.mean", "right_x_m.mean", "right_y_m.mean", "distance_m.mean")
+    made = {
+        "bodies": named(("place.x.mean", *leg, "angle.left_knee.mean"), agents=2),
+        "tools": named(tools),
+        "unknown": replace(named(("a", "b")), names={}),
+    }
+    assert {name: [str(sorted(part)) for part in graph(given)] for name, given in made.items()} == snapshot
 
 
 def test_approximate_entropy_tells_order_from_noise():
