@@ -31,6 +31,7 @@ from pathlib import Path
 from data.datasets.phase_marks import phases_of_text
 from data.datasets.tables import clip, csv_lines, spreadsheet_text
 from data.errors import UsageError, counted, printable
+from data.store.atomic_writes import make_folder, sync_folder
 from data.store.files import open_handle
 from data.video import LABELS, Phase
 from data.video.records import MAX_LABEL
@@ -98,9 +99,8 @@ def _no_name(rater: str, why: str, fix: str) -> UsageError:
 
 def append_answers(path: Path, *answers: Answer) -> None:
     """Add answers to a rater's file; they are on the disk when this returns. Raises OSError: it cannot be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     lines = b"".join(map(_answer_line, answers))
-    new = not path.exists()
     handle = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         size = os.fstat(handle).st_size
@@ -114,12 +114,7 @@ def append_answers(path: Path, *answers: Answer) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-    if new and os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
 
 
 def _answer_line(answer: Answer) -> bytes:

@@ -28,7 +28,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """
     if is_remote(target):
         raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     temporary = target.parent / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
     temporary.touch(exist_ok=False)
     try:
@@ -41,8 +41,21 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-    with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
-        handle = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, if they are missing; a power cut does not undo it."""
+    if not folder.exists():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names of a folder's files to the disk; some file systems cannot, and their own time decides."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
