@@ -55,10 +55,9 @@ TRAIN_AGAIN = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLD
 FIX = "Copy the model folder again from where it was trained, or train it again"
 
 
-def cover(folder: Path, texts: Mapping[str, str] | None = None) -> None:
-    """Write the hashes of a model folder's files; `texts` are contents of files that are written next."""
+def cover(folder: Path) -> None:
+    """Write the hashes of a model folder's files."""
     hashes = {name: sha256_file(folder / name) for name in FILES if (folder / name).is_file()}
-    hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (texts or {}).items()}
     write_text(folder / HASHES, hash_table(hashes))
 
 

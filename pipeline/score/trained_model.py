@@ -34,6 +34,8 @@ from torch import Tensor
 from data.errors import DataError, UsageError, first_line
 from data.store import atomic_path, read_json, write_text
 from data.store.arrays import Floats, Rows
+from data.store.atomic_writes import TEMPORARY, sync_folder
+from data.store.scratch import working_folder
 from data.video import Record
 from models.aim_config import AimConfig, AimSizes
 from pipeline.cache import Contents, StageDescription, read_stages, recording_hashes, stages_as_json
@@ -280,17 +282,20 @@ class TrainedModel:
     def save(self, folder: Path, config: Config | None = None) -> None:
         """Write the model folder with its settings.
 
-        The description is written last: a folder with this file is complete.
+        The description is moved there last: a folder with this file is complete.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / DESCRIPTION).unlink(missing_ok=True)  # an earlier model's file must not describe the new weights
-        if config is not None:
-            save_settings(config, folder)
-        with atomic_path(folder / WEIGHTS) as temporary:
-            save_file(self._tensors(), temporary)
-        text = json.dumps(self._description(), indent=2, sort_keys=True) + "\n"
-        cover(folder, {DESCRIPTION: text})
-        write_text(folder / DESCRIPTION, text)
+        with working_folder(folder, TEMPORARY) as new:  # on a full disk an earlier model stays
+            if config is not None:
+                save_settings(config, new)
+            with atomic_path(new / WEIGHTS) as temporary:
+                save_file(self._tensors(), temporary)
+            write_text(new / DESCRIPTION, json.dumps(self._description(), indent=2, sort_keys=True) + "\n")
+            cover(new)
+            (folder / DESCRIPTION).unlink(missing_ok=True)  # it must not describe the new weights
+            for path in sorted(new.iterdir(), key=lambda path: path.name == DESCRIPTION):
+                path.replace(folder / path.name)
+        sync_folder(folder)
 
     def _tensors(self) -> dict[str, Tensor]:
         arrays = {"train_labels": self.train_labels, "difficulty": self.difficulty, "losses": self.losses}
