@@ -1,18 +1,14 @@
 """The command line as a person uses it: exit codes, messages, JSON, bad input beside good."""
 
 import re
-import resource
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import torch
 
 from data.errors import UsageError
 from pipeline.settings.destinations import check_file, check_folder
-from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 from tests.helpers.hostile_videos import sound
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,30 +51,6 @@ def test_the_check_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_pat
     for place in (tmp_path, Path("/dev/full"), Path("s3://bucket/x.csv")):
         with pytest.raises(UsageError):
             check_file(place)
-
-
-@contextmanager
-def full_disk(most_bytes=4096):
-    """No file of this process can grow larger."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_checkpoint_on_a_full_disk_is_reported_and_leaves_nothing(tmp_path):
-    place = tmp_path / "a.safetensors"
-    write_checkpoint(place, "x", 1, {"w": torch.zeros(2)})
-    with full_disk(), pytest.raises(UsageError) as caught:
-        write_checkpoint(place, "x", 2, {"w": torch.zeros(100_000)})
-    assert str(place) in str(caught.value)
-    assert caught.value.fix
-    assert [path.name for path in tmp_path.iterdir()] == [place.name]
-    kept = read_checkpoint(place, "x")
-    assert kept is not None
-    assert kept[0] == 1
 
 
 @pytest.mark.parametrize("arguments", [["weights", "list", "--json"], ["weights", "list"]], ids=" ".join)

@@ -86,16 +86,6 @@ def test_a_page_needs_nothing_beside_it(tmp_path):
     assert len(made) < 2_000_000
 
 
-def test_an_interrupted_write_leaves_the_old_page(tmp_path, monkeypatch):
-    target = tmp_path / "report.html"
-    write_report(target, ReportData("old"))
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(UsageError, match="No space left"):
-        write_report(target, ReportData("new"))
-    assert "<title>old</title>" in target.read_text("utf-8")
-    assert list(tmp_path.iterdir()) == [target]
-
-
 def test_two_videos_of_one_name_are_refused():
     with pytest.raises(UsageError, match=r"a/b\.mp4"):
         render_report(

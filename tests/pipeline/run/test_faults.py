@@ -125,19 +125,6 @@ def test_kills_then_the_same_cache(videos, quiet, tmp_path):
     check_equal(cache, videos, quiet)
 
 
-def test_a_full_disk_fails_by_name_and_mends_itself(videos, quiet, tmp_path):
-    size = sum((quiet / name).stat().st_size for name in outputs(quiet))
-    with small_disk(tmp_path / "small", size // 2048):
-        cache = tmp_path / "small/cache"
-        failed = extract(videos, cache).failed
-        assert failed
-        assert all(why.kind == "disk" and "no space left" in why.cause for one in failed for why in one.failed.values())
-        check_whole(cache)
-        assert not list(cache.rglob(f"{TEMPORARY}*"))
-        remount(cache.parent, f"size={size // 1024 * 3 + 4096}k")
-        check_equal(cache, videos, quiet)  # without being asked to retry
-
-
 def test_a_read_only_cache_is_still_read(videos, quiet, tmp_path):
     with small_disk(tmp_path / "fixed", 1 << 16):
         cache = Path(shutil.copytree(quiet, tmp_path / "fixed/cache"))

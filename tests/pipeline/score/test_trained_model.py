@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from data.errors import DataError, UsageError
-from models.aim_config import AimConfig
+from data.errors import UsageError
 from models.chance_test import InnerTest
 from pipeline.folds.combination import NETWORK, NETWORK_ALONE
 from pipeline.score import TrainedModel, train_model
 from pipeline.score.onnx_export import SHARE, export_onnx
 from pipeline.settings.config import validate
-from pipeline.settings.recipes import TrainConfig
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE, UNSEEN_RIDGE
 from pipeline.train.fit import torch_threads
 from tests.helpers.made_features import stages
@@ -122,21 +120,6 @@ def test_other_features_are_refused_by_name(world, new):
     ):
         with pytest.raises(UsageError, match=said):
             model.predict(features)
-
-
-def test_a_training_that_dies_while_saving_leaves_no_mixture(world, tmp_path, monkeypatch):
-    """Otherwise new weights would score with the description of an earlier run, without an error."""
-    world.planted_bundle.save(tmp_path)
-    other = TrainedModel.fit(world.planted, TrainConfig(networks=3, epochs=2, seed=7), AimConfig(width=8))
-
-    def die(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("pipeline.score.trained_model.write_text", die)
-    with pytest.raises(KeyboardInterrupt):
-        other.save(tmp_path)
-    with pytest.raises(DataError, match="no trained model here"):
-        TrainedModel.load(tmp_path)
 
 
 def test_export_says_the_networks_share(world, tmp_path, monkeypatch):
