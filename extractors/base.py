@@ -34,25 +34,24 @@ class StageConfig(BaseModel):
 
         So a new setting whose default changes no result leaves every key as it is.
         """
-        return _in_key(type(self), self.model_dump(mode="json", exclude_defaults=True))
+        return owned(type(self), self.model_dump(mode="json", exclude_defaults=True), IN_KEY)
 
     @classmethod
     def default_settings(cls) -> dict[str, Any]:
         """The defaults of the settings that `result_settings` may hold."""
-        return _in_key(cls, cls.model_construct().model_dump(mode="json"))
+        return owned(cls, cls.model_construct().model_dump(mode="json"), IN_KEY)
 
 
-def _in_key(kind: type[StageConfig], written: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of written settings that the cache key holds."""
+def owned(kind: type[BaseModel], written: Mapping[str, Any], owners: Collection[str]) -> dict[str, Any]:
+    """Those of written settings of a section that belong to one of the owners; sections without any are left out."""
     kept: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
         key, inner = field.alias or name, field.annotation
-        if key not in written or owner(field) not in IN_KEY:
-            continue
-        if not (isinstance(inner, type) and issubclass(inner, StageConfig)):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            if isinstance(section := written.get(key), Mapping) and (inside := owned(inner, section, owners)):
+                kept[key] = inside
+        elif key in written and owner(field) in owners:
             kept[key] = written[key]
-        elif section := _in_key(inner, written[key]):
-            kept[key] = section
     return kept
 
 

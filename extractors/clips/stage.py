@@ -46,12 +46,6 @@ class ClipsConfig(StageConfig):
         belongs_to=HASHED,
     )
     seed: int = setting(0, "seed of `random` weights; in the key where they are random", belongs_to=HASHED, ge=0)
-    weights_file: str = setting(
-        "",
-        "file of weights in place of `weights`; for `transformers` the folder of a model, or its name on the Hugging "
-        "Face Hub; the content's SHA-256 is in the key",
-        belongs_to=MACHINE,
-    )
     steps: int = setting(10, "time steps, T in the paper", ge=1, le=1000)
     frames_per_clip: int = setting(16, "frames of one clip", ge=1, le=1024)
     layout: Layout = setting(
@@ -65,6 +59,12 @@ class ClipsConfig(StageConfig):
         None, "pixels of the short side before the centre is cut; None: the network's own", le=4096
     )
     precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2")
+    weights_file: str = setting(
+        "",
+        "file of weights in place of `weights`; for `transformers` the folder of a model, or its name on the Hugging "
+        "Face Hub; the content's SHA-256 is in the key",
+        belongs_to=MACHINE,
+    )
     runtime: Literal["auto", "openvino", "torch"] = setting(
         "auto", "what runs the network: torch on a GPU, else OpenVINO", belongs_to=MACHINE
     )

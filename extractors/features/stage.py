@@ -25,6 +25,7 @@ FIX = "Name the files of features: --features FOLDER"
 class FeaturesConfig(StageConfig):
     """Settings of stage `features`."""
 
+    clip_frames: int = setting(1, "frames from one row of the features to the next", ge=1, le=100_000)
     fps: float = setting(
         0.0,
         "frames per second of the videos behind the features; 0: unknown, rows are equal shares of a performance",
@@ -32,7 +33,6 @@ class FeaturesConfig(StageConfig):
         ge=0,
         le=10_000,
     )
-    clip_frames: int = setting(1, "frames from one row of the features to the next", ge=1, le=100_000)
 
 
 class Features(Extractor[FeaturesConfig]):

@@ -42,10 +42,10 @@ class RTMLibConfig(StageConfig):
 class ImportConfig(StageConfig):
     """Keypoint files of other tools, see docs/features.md."""
 
-    dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
     layout: Annotated[str, one_of(("", *SAME_NUMBER))] = _name(
         f"Skeleton of OpenPose files: {', '.join(SAME_NUMBER)}; empty: by number of joints."
     )
+    dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
 
 
 BACKENDS = {
@@ -62,7 +62,6 @@ class PoseConfig(StageConfig):
 
     backend: Annotated[str, one_of(BACKENDS)] = setting("movenet", f"Network, or files: {', '.join(BACKENDS)}.")
     weights: Annotated[str, one_of(REGISTRY)] = _name("Registered name of MoveNet's weights.", "movenet-multipose")
-    weights_file: str = _file("A .tflite file in place of `weights`.")
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
     import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
@@ -80,6 +79,7 @@ class PoseConfig(StageConfig):
     region: tuple[float, float, float, float] | None = setting(
         None, "Where an agent is: relative x1 y1 x2 y2, 0..1.", belongs_to=VIDEOS
     )
+    weights_file: str = _file("A .tflite file in place of `weights`.")
     threads: int = setting(1, "CPU threads of one forward.", belongs_to=MACHINE, ge=1)
     device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", belongs_to=MACHINE)
 

@@ -118,10 +118,10 @@ def settings_beside_model(
 
     Raises UsageError where overrides name more than the data set and what describes videos; else as `config_of`.
     """
-    from pipeline.settings.config import given_settings, load_config, setting_classes
-    from pipeline.settings.config_errors import all_keys
+    from extractors.base import DATA_SET, MACHINE, VIDEOS
+    from pipeline.settings.config import given_settings, load_config
+    from pipeline.settings.settings_table import keys_owned_by
     from pipeline.settings.stages import stage_name
-    from pipeline.settings.videos import videos_class
 
     given, allowed = list[tuple[str, Any]](), list[str]()
     for key, value in given_settings(overrides):
@@ -131,12 +131,10 @@ def settings_beside_model(
     for name in allowed:
         stage_name(name)
     settings = config_of(load_config() if config is None else config, given, **machine)  # refuses unknown keys first
-    _, *others = setting_classes()
-    free = {key for kind in others for key in all_keys(kind)}
+    free = keys_owned_by(MACHINE, VIDEOS, DATA_SET)
     for key, _ in given:
         if key not in free:
-            of_videos = ", ".join(all_keys(videos_class()))
-            fix = f"Leave it out; --set takes {of_videos}, and keys of dataset and the machine"
+            fix = f"Leave it out; --set takes {', '.join(keys_owned_by(VIDEOS))}, and keys of dataset and the machine"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
     named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
     if named and inputs:

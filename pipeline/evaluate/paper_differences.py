@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from data.weights.registry import REGISTRY
+from extractors.base import HASHED, METHOD, StageConfig, owned
 from pipeline.cache.cache_key import StageDescription, differences
 from pipeline.evaluate.evaluation_results import EvaluationResults
 from pipeline.settings.config import load_config
@@ -64,8 +65,12 @@ def paper_differences(method: Method, kind: str, origins: FeatureOrigins) -> lis
 
 def _settings(method: Method, stages: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The settings of network, training and stages that are compared, by section."""
-    of_stages = {name: method.stage(name).model_dump(exclude={*AGENTS}) for name in stages}
+    of_stages = {name: _of_method(method.stage(name)) for name in stages}
     return {"model": asdict(method.network), "train": method.train.model_dump(exclude={*NO_METHOD}), **of_stages}
+
+
+def _of_method(settings: StageConfig) -> dict[str, Any]:
+    return owned(type(settings), settings.model_dump(exclude={*AGENTS}), (METHOD, HASHED))
 
 
 def left_open(results: EvaluationResults, method: Method) -> list[str]:

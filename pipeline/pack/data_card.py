@@ -69,7 +69,7 @@ def card_text(value: Any) -> str:
 def _stages(config: Config, stages: Sequence[str]) -> list[str]:
     rows = []
     for name in stages:
-        values = with_defaults(name, config.stage(name).result_settings())
+        values = with_defaults(name, config.method.stage(name).result_settings())
         settings = ", ".join(f"{key} {value}" for key, value in sorted(values.items()))
         rows.append(f"stage `{name}`, version {stage_class(name).version}: {printable(settings)}")
     return rows

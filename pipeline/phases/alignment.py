@@ -149,7 +149,7 @@ def phases_of_model(records: Sequence[Record], config: Config, cache: Cache) -> 
 
     None for equal time steps, and where no output of the stage that alignment reads is stored.
     """
-    steps, annotated = config.stage("timesteps"), [record for record in records if record.phases]
+    steps, annotated = config.method.stage("timesteps"), [record for record in records if record.phases]
     if not isinstance(steps, TimestepsConfig) or steps.bounds == "equal" or not steps.leading_stage:
         return None
     signals = sorted(_each(annotated, config, cache, Signal.of), key=lambda pair: pair[0].id)
@@ -174,7 +174,7 @@ def _each(
     observer: Observer | None = None,
 ) -> Iterator[tuple[Record, T | Failure]]:
     """What `use` makes of each record's primary agent; without an observer from stored outputs alone."""
-    steps = config.stage("timesteps")
+    steps = config.method.stage("timesteps")
     assert isinstance(steps, TimestepsConfig)
     read = (steps.leading_stage,)
     stage, planner = Timesteps(steps, StageFiles()), Planner(config, cache, stages=read, retry_failed=True)

@@ -165,7 +165,7 @@ def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache
 def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
     """A warning if a pack has other settings than the configuration, with which `score` will make features."""
     packed = {name: with_defaults(name, stage.settings) for name, stage in features.stages.items() if name in STAGES}
-    here = {name: with_defaults(name, config.stage(name).result_settings()) for name in packed}
+    here = {name: with_defaults(name, config.method.stage(name).result_settings()) for name in packed}
     if not (differing := without_videos(setting_differences(packed, here))):
         return []
     return [

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import printable
+from extractors.base import VIDEOS
 from pipeline.cache import StageDescription
 from pipeline.cache.cache_key import ABSENT, differences
-from pipeline.settings.config_errors import all_keys
+from pipeline.settings.settings_table import keys_owned_by
 from pipeline.settings.stages import with_defaults
-from pipeline.settings.videos import videos_class
 
 MOST_SHOWN = 2
 """Differences that one line names."""
@@ -67,7 +67,8 @@ def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> l
 
 def without_videos(differing: Sequence[SettingDifference]) -> list[SettingDifference]:
     """The differences but for what describes the videos of a call, which may differ from those of training."""
-    return [one for one in differing if one.name not in all_keys(videos_class())]
+    of_videos = keys_owned_by(VIDEOS)
+    return [one for one in differing if one.name not in of_videos]
 
 
 def differences_text(differing: Sequence[SettingDifference], owner: str) -> str:

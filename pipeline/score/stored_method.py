@@ -15,12 +15,12 @@ from pathlib import Path
 from data.errors import DataError
 from data.store import parse_json, read_regular, write_text
 from data.store.files import MAX_JSON_BYTES
+from extractors.base import HASHED, METHOD
 from pipeline.score.model_files import DESCRIPTION, TRAIN_AGAIN, no_model_fix
 from pipeline.score.setting_differences import differences_text, setting_differences
-from pipeline.settings.config import Config, read_recorded, validate
+from pipeline.settings.config import Config, of_owners, read_recorded
 from pipeline.settings.method import Method
 from pipeline.settings.stages import merged_settings
-from pipeline.settings.videos import Videos
 
 CONFIG_FILE = "config.json"
 
@@ -30,8 +30,16 @@ def save_settings(config: Config, folder: Path) -> None:
     write_text(folder / CONFIG_FILE, json.dumps(config.recorded(), indent=1, sort_keys=True) + "\n")
 
 
-def stored_settings(folder: Path) -> tuple[Method, Videos]:
-    """Method and videos of a model. Raises DataError: its file is missing or damaged; UsageError: unknown settings."""
+def scoring_config(folder: Path, user: Config) -> Config:
+    """The configuration that a model scores with: its method on the user's machine, with the user's data set.
+
+    Args:
+        user: gives the machine, the data set, and what it says about its videos. Of a section that it names, such as
+            that of the person to follow, nothing of the model counts.
+
+    Raises DataError: the model's file is missing or damaged; UsageError: unknown settings, and user's files that do not
+    fit the method, or lack its own weights.
+    """
     path = folder / CONFIG_FILE
     try:
         values = parse_json(read_regular(path, MAX_JSON_BYTES))
@@ -44,26 +52,12 @@ def stored_settings(folder: Path) -> tuple[Method, Videos]:
         raise DataError("no trained model here", where=folder, fix=no_model_fix(folder)) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix=TRAIN_AGAIN) from None
-    return read_recorded(values, path)
+    return read_recorded(values, path, user)
 
 
 def unused_settings(model: Method, user: Method) -> list[str]:
     """A line that names what a user gave of a method and the model has otherwise, since the model's counts."""
-    own, given = model.dump(), user.given() | {"name": model.name}
+    own, given = model.dump(), of_owners(user.given(), METHOD, HASHED) | {"name": model.name}
     if not (differing := setting_differences(own, merged_settings(own, given))):
         return []
     return [f"note: the model keeps its settings: {differences_text(differing, 'the model')}"]
-
-
-def scoring_config(folder: Path, user: Config) -> Config:
-    """The configuration that a model scores with: its method on the user's machine, with the user's data set.
-
-    Args:
-        user: gives the machine, the data set, and what it says about its videos. Of a section that it names, such as
-            that of the person to follow, nothing of the model counts.
-
-    Raises as `stored_settings`, and UsageError where the user's files do not fit the method, or lack its own weights.
-    """
-    method, videos = stored_settings(folder)
-    videos = type(videos).model_validate({**videos.dump(), **user.videos.given()})
-    return validate(Config(method, user.machine, videos, user.dataset).dump(), where=folder)

@@ -20,13 +20,13 @@ from data.datasets import KINDS
 from data.datasets.diving_frames import Difficulty
 from data.errors import UsageError, printable, quoted
 from data.outside import is_outside
-from extractors.base import DATA_SET, StageConfig, one_of, setting
-from pipeline.settings.config_errors import all_keys, section_class, usage_error
-from pipeline.settings.machine import Machine, machine_class
+from extractors.base import DATA_SET, HASHED, MACHINE, METHOD, VIDEOS, StageConfig, one_of, owned, setting
+from pipeline.settings.config_errors import all_keys, keys_of, section_class, usage_error
+from pipeline.settings.machine import Machine
 from pipeline.settings.method import Method, method_class
 from pipeline.settings.section import Section
-from pipeline.settings.stages import STAGES, merged_settings, outside_stages, stage_class, stage_name
-from pipeline.settings.videos import Videos, videos_class
+from pipeline.settings.stages import merged_settings, outside_stages, stage_class, stage_name
+from pipeline.settings.videos import Videos
 from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
 of_data_set = partial(setting, belongs_to=DATA_SET)
@@ -75,40 +75,34 @@ class Config:
     videos: Videos
     dataset: DatasetConfig
 
-    def stage(self, name: str) -> StageConfig:
-        """The settings that a stage is made of: those of the method, the machine and the videos meet here alone.
-
-        Raises ValidationError where a file of the machine does not fit the method.
-        """
-        parts = (getattr(one, name) for one in (self.method, self.machine, self.videos) if hasattr(one, name))
-        return stage_class(name).Config.model_validate(
-            merged_settings(*(part.model_dump(mode="json") for part in parts))
-        )
-
     def with_upstream(self, names: Sequence[str] = ()) -> dict[str, StageConfig]:
         """The settings of these stages (default: the method's) and of all that they need, by name, in order.
 
         Raises UsageError as `Method.with_upstream`, and for settings of two stages that do not fit together.
         """
-        stages = {name: self.stage(name) for name in self.method.with_upstream(names or self.method.stages)}
+        stages = {name: self.method.stage(name) for name in self.method.with_upstream(names or self.method.stages)}
         for name, settings in stages.items():
             stage_class(name).check_upstream(settings, stages)
         return stages
 
     def dump(self) -> dict[str, Any]:
         """All values as JSON types, as a file holds them."""
-        return merged_settings(self.recorded(), self.machine.dump(), {"dataset": self.dataset.dump()})
+        return {**self._sections(), **self.machine.dump(), "dataset": self.dataset.dump()}
+
+    def _sections(self) -> dict[str, Any]:
+        """The values of the method, of videos and of stages; without those of a user's stages that do not run."""
+        unused = outside_stages().keys() - self.method.with_upstream(self.method.stages)
+        values = {**self.method.dump(), **self.videos.dump()}
+        return {key: value for key, value in values.items() if key not in unused}
 
     def recorded(self) -> dict[str, Any]:
-        """What a model stores, as JSON types: the method and what describes its videos."""
-        unused = outside_stages().keys() - self.method.with_upstream(self.method.stages)
-        values = merged_settings(self.method.dump(), self.videos.dump())
-        return {key: value for key, value in values.items() if key not in unused}
+        """What a model stores, as JSON types: the settings of the method and those that describe its videos."""
+        return of_owners(self._sections(), METHOD, HASHED, VIDEOS)
 
     def given(self) -> dict[str, Any]:
         """What a file or an override gave, as JSON types; the other values are defaults."""
         dataset = {"dataset": given} if (given := self.dataset.given()) else {}
-        return merged_settings(self.method.given(), self.machine.given(), self.videos.given(), dataset)
+        return {**self.method.given(), **self.machine.given(), **self.videos.given(), **dataset}
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to worker processes as plain values: the classes of the sections are made anew there."""
@@ -117,7 +111,12 @@ class Config:
 
 def setting_classes() -> tuple[type[Method], type[Machine], type[Videos], type[Data]]:
     """The classes whose settings a file may hold."""
-    return method_class(), machine_class(), videos_class(), Data
+    return method_class(), Machine, Videos, Data
+
+
+def of_owners(values: Mapping[str, Any], *owners: str) -> dict[str, Any]:
+    """Those of the values of a configuration that belong to one of the owners (`extractors.base.owner`)."""
+    return {key: value for kind in setting_classes() for key, value in owned(kind, values, owners).items()}
 
 
 def given_settings(overrides: Overrides) -> list[tuple[str, Any]]:
@@ -177,23 +176,23 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
         if stage_name(name) in _SECTIONS:
             what = f"stage '{printable(name)}' has the name of another section"
             raise UsageError(what, where=where, fix="Change the name of its class")
-    classes, errors = setting_classes(), list[Any]()
-    method, machine, videos, data = _validated(classes, values, where, overrides or {})
-    if method.times_difficulty and data.dataset.score == "execution":  # which the publisher has divided already
-        method = method.model_copy(update={"times_difficulty": False})
-    config = Config(method, machine, videos, data.dataset)
-    for name in STAGES:
+    classes, made, errors = setting_classes(), list[Any](), list[Any]()
+    class_of = {key: kind for kind in classes for key in keys_of(kind)}
+    for kind in classes:
         try:
-            config.stage(name)
+            made.append(kind.model_validate({k: v for k, v in values.items() if class_of.get(k, classes[0]) is kind}))
         except ValidationError as error:
-            errors += [{**one, "loc": (name, *one["loc"])} for one in error.errors()]
+            errors += error.errors()
     if errors:
         raise usage_error(classes, errors, where, overrides or {})
-    return config
+    method, machine, videos, data = made
+    if method.times_difficulty and data.dataset.score == "execution":  # which the publisher has divided already
+        method = method.model_copy(update={"times_difficulty": False})
+    return Config(method, machine, videos, data.dataset)
 
 
-def read_recorded(values: Mapping[str, Any], where: Path) -> tuple[Method, Videos]:
-    """Method and videos from what `Config.recorded` gave.
+def read_recorded(values: Mapping[str, Any], where: Path, user: Config) -> Config:
+    """The configuration of what `Config.recorded` gave, with the user's machine, data set and words on the videos.
 
     Raises UsageError for other keys and wrong values, and for stages from outside this program that the user has not
     named: who made the values must not choose code that runs here.
@@ -205,8 +204,13 @@ def read_recorded(values: Mapping[str, Any], where: Path) -> tuple[Method, Video
                 where=where,
                 fix=f"If you have that code and trust it, add: {quoted('--set', f'stages=[{name}]')}",
             )
-    method, videos = _validated((method_class(), videos_class()), values, where, {})
-    return method, videos
+    if foreign := of_owners(values, MACHINE, DATA_SET):
+        what = f"it holds settings of a machine or a data set in {', '.join(foreign)}"
+        raise UsageError(what, where=where, fix="Remove them, or train the model again")
+    of_user = user.dump()
+    said = of_owners(user.given(), VIDEOS)
+    videos = {key: value for key, value in of_owners(of_user, VIDEOS).items() if key in said}
+    return validate(merged_settings(of_owners(of_user, MACHINE, DATA_SET), values, videos), where=where)
 
 
 _SECTIONS = {name for kind in (Method, Machine, Videos, Data) for name in kind.model_fields}
@@ -219,21 +223,6 @@ def _stages_of(values: Mapping[str, Any]) -> list[str]:
     return [name for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
 
 
-def _validated(
-    classes: Sequence[type[BaseModel]], values: Mapping[str, Any], where: Path | None, overrides: Mapping[str, Any]
-) -> list[Any]:
-    """An object of each class, from the values that it knows."""
-    made, errors = list[Any](), list[Any]()
-    for kind, own in zip(classes, _by_class(values, classes), strict=True):
-        try:
-            made.append(kind.model_validate(own))
-        except ValidationError as error:
-            errors += error.errors()
-    if errors:
-        raise usage_error(classes, errors, where, overrides)
-    return made
-
-
 def _with_null(values: Any, key: str = "") -> Iterator[str]:
     """The dotted keys of texts that hold a null character; no file has one in its name."""
     if isinstance(values, Mapping):
@@ -244,22 +233,3 @@ def _with_null(values: Any, key: str = "") -> Iterator[str]:
             yield from _with_null(value, key)
     elif isinstance(values, (str, Path)) and "\0" in str(values):
         yield key
-
-
-def _by_class(values: Mapping[str, Any], classes: Sequence[type[BaseModel]]) -> list[dict[str, Any]]:
-    """The values of each class; what no class knows is with the first, which refuses it.
-
-    A section is only with classes that have a key of it: a section of videos replaces that of a model.
-    """
-    parts: list[dict[str, Any]] = [{} for _ in classes]
-    fields = [{field.alias or name: field.annotation for name, field in kind.model_fields.items()} for kind in classes]
-    for key, value in values.items():
-        owners = [number for number, known in enumerate(fields) if key in known] or [0]
-        if len(owners) == 1 or not isinstance(value, Mapping):
-            parts[owners[0]][key] = value
-            continue
-        sections: Any = [fields[number][key] for number in owners]  # of one stage
-        for number, own in zip(owners, _by_class(value, sections), strict=True):
-            if own:
-                parts[number][key] = own
-    return parts

@@ -10,8 +10,7 @@ from pydantic import field_validator
 
 from data.store import Storage
 from extractors.base import MACHINE, one_of, setting
-from pipeline.settings.section import Section, part_of_stage, with_sections
-from pipeline.settings.stages import STAGES, stage_class
+from pipeline.settings.section import Section
 
 ENGINES = ("local", "ray")
 
@@ -56,7 +55,7 @@ class StorageConfig(Section):
 
 
 class Machine(Section):
-    """The machine; `machine_class` adds the devices, threads and files of the stages."""
+    """The machine; the devices, threads and files of stages are in their own sections."""
 
     cache: Path = of_machine(Path("cache/folder"), "folder of the stages' outputs")
     work: WorkConfig = WorkConfig()
@@ -68,9 +67,3 @@ class Machine(Section):
         if isinstance(value, str) and not value.strip():
             raise ValueError("an empty name is not a folder; '.' is the working directory")
         return value
-
-
-def machine_class() -> type[Machine]:
-    """The class of a machine, with a section for each stage that has settings of the machine."""
-    parts = {name: part_of_stage(stage_class(name).Config, MACHINE) for name in STAGES}
-    return with_sections(Machine, {name: part for name, part in parts.items() if part.model_fields})

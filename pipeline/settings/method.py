@@ -10,12 +10,12 @@ from pydantic import create_model, field_serializer, field_validator
 
 from data.errors import UsageError
 from data.splits import PROTOCOLS
-from extractors.base import HASHED, METHOD, StageConfig, one_of, setting
+from extractors.base import StageConfig, one_of, setting
 from extractors.timesteps import NO_AGENT, TimestepsConfig
 from models.aim_config import AimConfig
 from pipeline.settings.config_errors import keys_of
 from pipeline.settings.recipes import TrainConfig
-from pipeline.settings.section import Section, part_of_stage, with_sections
+from pipeline.settings.section import Section, with_sections
 from pipeline.settings.stages import STAGES, outside_stages, stage_class
 
 
@@ -77,7 +77,7 @@ class Method(Section):
         return tuple(outside.get(name, name) for name in value)
 
     def stage(self, name: str) -> StageConfig:
-        """The settings of a stage that belong to the method. Raises UsageError for an unknown stage."""
+        """The settings of a stage, whoever owns them. Raises UsageError for an unknown stage."""
         stage_class(name)
         settings: StageConfig = getattr(self, name)
         return settings
@@ -122,5 +122,4 @@ class Method(Section):
 
 def method_class() -> type[Method]:
     """The class of a method, with a section for each stage."""
-    parts = {name: part_of_stage(stage_class(name).Config, METHOD, HASHED) for name in STAGES}
-    return with_sections(Method, {"model": _ModelConfig, **parts})
+    return with_sections(Method, {"model": _ModelConfig, **{name: stage_class(name).Config for name in STAGES}})

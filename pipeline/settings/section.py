@@ -1,4 +1,4 @@
-"""The base of the sections of a configuration, the parts of a stage's settings by owner, and classes with sections."""
+"""The base of the sections of a configuration, and classes with sections."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
-
-from extractors.base import StageConfig, owner
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -36,24 +34,3 @@ def with_sections(base: type[T], sections: Mapping[str, type[BaseModel]]) -> typ
 def _with_sections(base: type[BaseModel], sections: tuple[tuple[str, type[BaseModel]], ...]) -> type[BaseModel]:
     fields: dict[str, Any] = {name: (kind, Field(default_factory=kind)) for name, kind in sections}
     return create_model(f"Whole{base.__name__}", __base__=base, **fields)
-
-
-@cache
-def part_of_stage(kind: type[StageConfig], *owners: str) -> type[StageConfig]:
-    """A class of the settings that belong to one of the owners.
-
-    A stage whose settings all do keeps its class. Values that were checked by `kind` are valid here.
-    """
-    fields: dict[str, Any] = {}
-    for name, field in kind.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, StageConfig):
-            part = part_of_stage(inner, *owners)
-            if part.model_fields:
-                fields[name] = part, Field(default_factory=part, description=field.description, alias=field.alias)
-        elif owner(field) in owners:
-            fields[name] = inner, field
-    same = fields.keys() == kind.model_fields.keys() and not any(
-        field.annotation is not fields[name][0] for name, field in kind.model_fields.items()
-    )
-    return kind if same else create_model(kind.__name__, __base__=StageConfig, __doc__=kind.__doc__, **fields)

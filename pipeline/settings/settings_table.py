@@ -43,6 +43,11 @@ def setting_rows(section: str = "") -> list[SettingRow]:
     return chosen
 
 
+def keys_owned_by(*owners: str) -> list[str]:
+    """The dotted keys of the settings that belong to one of the owners (`extractors.base.owner`)."""
+    return [row.key for row in setting_rows() if row.belongs_to in map(OWNERS.get, owners)]
+
+
 def _rows(section: Any, prefix: str) -> Iterator[SettingRow]:
     """The settings of a section and of those inside it."""
     for name, field in keys_of(section).items():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from extractors.base import VIDEOS, setting
-from pipeline.settings.section import Section, part_of_stage, with_sections
-from pipeline.settings.stages import STAGES, stage_class
+from pipeline.settings.section import Section
 
 
 class FramesConfig(Section):
@@ -20,12 +19,6 @@ class FramesConfig(Section):
 
 
 class Videos(Section):
-    """The videos of a call; `videos_class` adds what stages know about them, such as the person to follow."""
+    """The videos of a call; what stages know about them, such as the person to follow, is in their own sections."""
 
     frames: FramesConfig = FramesConfig()
-
-
-def videos_class() -> type[Videos]:
-    """The class of what describes videos, with a section for each stage that has such settings."""
-    parts = {name: part_of_stage(stage_class(name).Config, VIDEOS) for name in STAGES}
-    return with_sections(Videos, {name: part for name, part in parts.items() if part.model_fields})

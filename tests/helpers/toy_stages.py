@@ -58,5 +58,5 @@ class Contrast(Extractor[StageConfig]):
 
 def use_stages(patch, **places):
     """Replace the table of stages by these: "module:class" by name."""
-    for module in ("stages", "config", "method", "machine", "videos"):
+    for module in ("stages", "method"):
         patch.setattr(f"pipeline.settings.{module}.STAGES", places)

@@ -107,7 +107,7 @@ def test_a_video_without_a_file_or_with_several_fails_by_name_and_the_others_are
 def test_import_is_written_without_an_underscore_everywhere(tmp_path):
     (tmp_path / "c.yaml").write_text("pose:\n  backend: import\n  import:\n    dir: poses\n")
     config = load_config(tmp_path / "c.yaml", ["pose.import.layout=ap10k"])
-    given = config.stage("pose")
+    given = config.method.stage("pose")
     assert isinstance(given, PoseConfig)
     assert config.dump()["pose"]["import"] == {"dir": "poses", "layout": "ap10k"}
     assert validate(config.dump()).dump() == config.dump()

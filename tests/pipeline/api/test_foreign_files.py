@@ -24,7 +24,7 @@ from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
 from pipeline.run import Result, StatusRow
 from pipeline.score.model_files import check_hashes, hash_table
-from pipeline.score.stored_method import stored_settings
+from pipeline.score.stored_method import scoring_config
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
 
@@ -95,7 +95,7 @@ READERS = {
     "model": in_folder("model.json", TrainedModel.load),
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_weights),
-    "configuration of a run": in_folder("config.json", stored_settings),
+    "configuration of a run": in_folder("config.json", lambda folder: scoring_config(folder, load_config())),
     "weights": safetensors_metadata,
 }
 

@@ -35,7 +35,7 @@ def test_stages_that_need_a_video_are_left_out_where_no_record_has_one():
     filmed = Record("filmed", Path("a.avi"), sidecars={"kinematics": Path("a.txt")})
     config = load_config("jigsaws")
     fewer = feasible_config([tools], config, observer)
-    assert (fewer.method.stages, fewer.stage("timesteps").scene) == (("kinematics", "timesteps"), "")  # type: ignore[attr-defined]
+    assert (fewer.method.stages, fewer.method.stage("timesteps").scene) == (("kinematics", "timesteps"), "")  # type: ignore[attr-defined]
     assert notes == ["note: no performance has a video, so clips is left out; the rest is used"]
     assert feasible_config([tools, filmed], config, SILENT) is config
     assert feasible_config([], config, SILENT) is config

@@ -9,12 +9,13 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.store import write_text
-from extractors.base import StageConfig
-from pipeline.score.stored_method import CONFIG_FILE, save_settings, scoring_config, stored_settings, unused_settings
+from extractors.base import HASHED, METHOD
+from pipeline.score.stored_method import CONFIG_FILE, save_settings, scoring_config, unused_settings
 from pipeline.settings.config import load_config
-from pipeline.settings.machine import machine_class
+from pipeline.settings.config_errors import section_class
 from pipeline.settings.method import method_class
-from pipeline.settings.videos import videos_class
+from pipeline.settings.settings_table import keys_owned_by
+from pipeline.settings.stages import STAGES
 from pipeline.settings.yaml_values import DEFAULT
 
 ELSEWHERE = {
@@ -55,12 +56,12 @@ def test_a_run_stores_the_method_alone(tmp_path):
     config = load_config(None, ELSEWHERE)
     save_settings(config, tmp_path)
     assert "elsewhere" not in (tmp_path / CONFIG_FILE).read_text()
-    assert stored_settings(tmp_path) == (config.method, config.videos)
     own, default = load_config(None, {**ELSEWHERE, "pose.stride": 9}), load_config(DEFAULT)
     for user, whose, config_file in ((load_config(), default, ""), (own, own, "/elsewhere/net.py")):
         scoring = scoring_config(tmp_path, user)
-        assert (scoring.method, scoring.machine, scoring.dataset) == (config.method, whose.machine, whose.dataset)
-        mmpose = scoring.stage("pose").model_dump()["mmpose"]
+        assert scoring.recorded() == config.recorded()
+        assert (scoring.machine, scoring.dataset) == (whose.machine, whose.dataset)
+        mmpose = scoring.method.stage("pose").model_dump()["mmpose"]
         assert mmpose == {"alias": "rtmo-l", "config": config_file, "checkpoint": ""}
 
 
@@ -114,7 +115,7 @@ def test_what_a_user_says_of_the_videos_counts_and_the_rest_is_the_models(tmp_pa
     save_settings(load_config(None, model), tmp_path)
     for given in (load_config(None, user), pickle.loads(pickle.dumps(load_config(load_config(None, user))))):
         scoring = scoring_config(tmp_path, given)
-        assert {key: scoring.stage(key.split(".")[0]).model_dump()[key.split(".")[1]] for key in used} == used
+        assert {key: scoring.method.stage(key.split(".")[0]).model_dump()[key.split(".")[1]] for key in used} == used
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=str)
@@ -138,35 +139,24 @@ def test_weights_that_a_model_does_not_store_are_asked_for(tmp_path, method, nee
     save_settings(load_config(None, method | given), tmp_path)
     with pytest.raises(UsageError, match=rf"{needs}.* Add: --set clips\.weights_file=FILE$") as caught:
         scoring_config(tmp_path, load_config())
-    assert caught.value.where == str(tmp_path)
+    assert caught.value.where == str(tmp_path / CONFIG_FILE)
     assert (
-        scoring_config(tmp_path, load_config(None, given)).stage("clips").model_dump()["weights_file"] == "owner/model"
+        scoring_config(tmp_path, load_config(None, given)).method.stage("clips").model_dump()["weights_file"]
+        == "owner/model"
     )
 
 
 def test_a_damaged_configuration_names_the_command_to_type(tmp_path):
     write_text(tmp_path / CONFIG_FILE, "[]")
     with pytest.raises(DataError, match=r"not a readable configuration \(no mapping\)\. Train it again: .* train ROOT"):
-        stored_settings(tmp_path)
-
-
-def of_stages(kind, place=""):
-    """The annotation of every setting of the stages in a method or a machine, by its key."""
-    keys = {}
-    for name, field in kind.model_fields.items():
-        key, inner = f"{place}{field.alias or name}", field.annotation
-        if isinstance(inner, type) and issubclass(inner, StageConfig):
-            keys |= of_stages(inner, f"{key}.")
-        elif place:
-            keys[key] = inner
-    return keys
+        scoring_config(tmp_path, load_config())
 
 
 def test_every_setting_of_a_method_that_is_text_was_judged():
     """A new text setting may be a path, which belongs to the machine: add it to `judged` if it is none."""
-    method, machine, videos = (of_stages(kind()) for kind in (method_class, machine_class, videos_class))
-    assert not method.keys() & (machine.keys() | videos.keys())
-    texts = {key for key, kind in method.items() if {str, Path} & {kind, *get_args(kind)}}
+    keys = [key.split(".") for key in keys_owned_by(METHOD, HASHED) if key.split(".")[0] in STAGES]
+    kinds = {".".join(key): section_class(method_class(), key) for key in keys}
+    texts = {key for key, kind in kinds.items() if {str, Path} & {kind, *get_args(kind)}}
     judged = {"clips.weights", "pose.weights", "pose.mmpose.alias", "clips.backbone", "pose.backend"}
     judged |= {f"timesteps.{name}" for name in ("primary", "secondary", "scene", "bounds")}
     assert texts == judged | {"pose.import.layout"}
@@ -174,7 +164,7 @@ def test_every_setting_of_a_method_that_is_text_was_judged():
 
 def test_a_model_without_its_configuration_is_not_called_missing(tmp_path):
     with pytest.raises(DataError, match="no trained model here"):
-        stored_settings(tmp_path)
+        scoring_config(tmp_path, load_config())
     (tmp_path / "model.json").touch()
     with pytest.raises(DataError, match=r"this model lacks its file config\.json"):
-        stored_settings(tmp_path)
+        scoring_config(tmp_path, load_config())

@@ -45,7 +45,7 @@ def config(name="mine", **more):
 
 def test_a_stage_from_outside_is_one_as_all_others(lab):
     made = config(mine={"stride": 3}, cache=str(lab / "cache"))
-    assert made.with_upstream() == {"mine": made.stage("mine")}
+    assert made.with_upstream() == {"mine": made.method.stage("mine")}
     assert pickle.loads(pickle.dumps(made)) == made
     identity = Planner(made, opened(made)).descriptions["mine"].identity
     assert identity["stage"] == "lab_mine:Mine", "two stages of one name have different keys"
@@ -59,11 +59,11 @@ def test_a_model_imports_no_code_that_the_user_has_not_named(lab):
     with pytest.raises(
         UsageError, match=r"uses the stage lab_mine:Mine, which is code.*--set 'stages=\[lab_mine:Mine\]'"
     ):
-        read_recorded(stored, lab)
+        read_recorded(stored, lab, load_config())
     assert "lab_mine" not in sys.modules
     user = settings_beside_model(overrides=["stages=[lab_mine:Mine]"])
     assert "stages" not in user.given(), "the model keeps its own stages"
-    assert read_recorded(stored, lab)[0].stages == ("mine",)
+    assert read_recorded(stored, lab, user).method.stages == ("mine",)
 
 
 def test_what_cannot_be_added_is_one_error(lab):
