@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import DataError, UsageError
+from data.errors import DataError
 from pipeline.api.arguments import (
     LocalSettings,
     Names,
@@ -154,6 +154,7 @@ def label(
     pairs: bool = False,
     columns: str = "score",
     phases: str = "",
+    score_range: str = "",
     rubric: Place | None = None,
     imported: Place | None = None,
     summary: bool = False,
@@ -171,6 +172,7 @@ def label(
         pairs: compare two videos at a time; the labels are their places on one scale.
         columns: scores to give, comma separated: score, execution, synchronisation, difficulty.
         phases: in place of scores, mark when these phases begin, comma separated; tables are ROOT/phases/<rater>.csv.
+        score_range: least and greatest score, such as 0,10; no other is taken.
         rubric: a Markdown file that raters read on the page.
         imported: no page: take the pairs of a published list, one pair a line, the better clip first.
         summary: no page: write the labels, and show the agreement of the raters.
@@ -181,19 +183,22 @@ def label(
 
     folder = Path(root)
     table = Path(out) if out is not None else folder / "labels.csv"
-    asked = {"columns": split_names(columns), "phases": split_names(phases)}
+    asked = {"columns": split_names(columns), "phases": split_names(phases), "score_range": split_names(score_range)}
     judged, problems = find_session(folder, pairs=pairs or imported is not None, **asked)
     observer.notes([f"note: {problem}" for problem in problems])
     check_file(table)
     if imported is not None:
         observer.notes(import_pairs(judged, Path(imported)))
     elif not summary:
+        from data.datasets.tables import read_text
         from pipeline.label.label_app import create_label_app, kept_token
         from pipeline.serve import run_app
 
-        text = "" if rubric is None else _rubric(Path(rubric))
+        text = "" if rubric is None else read_text(rubric)
         judged.check_folders()
-        run_app(create_label_app(judged, text, kept_token(folder)), port, observer)
+        app = create_label_app(judged, text, kept_token(folder))
+        run_app(app, port, observer)
+        observer.notes([*app.state.unreadable.values()])
     labels = label_summary(judged)
     if labels.rows:
         with writing(table):
@@ -203,13 +208,3 @@ def label(
         with writing(folder / "phases"):
             write_phases(judged)
     return labels
-
-
-def _rubric(path: Path) -> str:
-    """The text of a rubric. Raises UsageError where it cannot be read."""
-    from data.store import read_regular
-
-    try:
-        return read_regular(path, 1 << 20).decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the rubric cannot be read ({error})", where=path, fix="Give a text file") from error

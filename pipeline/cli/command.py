@@ -49,6 +49,7 @@ SPELLED = {
     "overrides": ("--set",),
     "grids": ("--grid",),
     "imported": ("--import",),
+    "score_range": ("--range",),
     "as_json": ("--json",),
 }
 """Options that are not named as their argument."""
@@ -72,6 +73,7 @@ METAVARS = {
     "systems": "NAME,NAME",
     "columns": "NAME,NAME",
     "phases": "NAME,NAME",
+    "score_range": "LEAST,MOST",
 }
 """What the help shows for a value, where its type says too little."""
 

@@ -14,7 +14,7 @@ import secrets
 import stat
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,7 +47,6 @@ from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.video_copies import VideoCopies
 from pipeline.report.page_writer import asset
 from pipeline.serve.request_guard import TOKEN_BYTES, guarded_app, sealed_page
-from pipeline.settings.destinations import is_full
 
 PACKAGE = "pipeline.label"
 
@@ -70,7 +69,10 @@ class GivenAnswer(BaseModel):
 
 
 def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
-    """The application; `rubric` is Markdown that raters read; for `token` see `guarded_app`."""
+    """The application; `rubric` is Markdown that raters read; for `token` see `guarded_app`.
+
+    `app.state.unreadable` has the names of videos that were left out, and why.
+    """
     shown: dict[str, Record] = {}  # by content, the videos that were asked about
     copies = VideoCopies()
 
@@ -80,6 +82,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
             yield
 
     app = guarded_app(lifespan, token)
+    unreadable = app.state.unreadable = dict[str, str]()  # by content, name and reason of the videos that are left out
     app.add_exception_handler(AimError, _refused)
     app.add_exception_handler(OSError, _unreadable)
     page, policy = render_page(session, rubric)
@@ -88,32 +91,62 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
     async def home() -> HTMLResponse:
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
-    def next_for(rater: str, after: str = "") -> dict[str, Any]:
-        """The next question of a rater as the page shows it; unreadable videos are not asked about.
+    def next_for(rater: str, after: str = "", back: int = 0) -> dict[str, Any]:
+        """A rater's next question as the page shows it, or that of the answer `back` answers ago, with that answer.
 
-        Copies that it needs are begun, then those of the question after it.
+        Unreadable videos are not asked about. Copies that the question needs are begun, then those of the next one.
         """
-        videos = session.by_content()
-        answers = session.answers_of(rater)
-        while (question := session.next_question(rater, answers, videos, after)) is not None:
-            described = {content: _describe(content, videos[content], answers) for content in question}
-            if all(described.values()):
-                shown.update({content: videos[content] for content in question})
+        videos, answers = session.by_content(), session.answers_of(rater)
+        while True:
+            earlier = session.earlier(answers, videos)
+            given = earlier[-min(back, len(earlier))] if back and earlier else None
+            if given and len(given.contents) == session.size:
+                asked = given.contents
+            else:  # without a refusal, the pair is asked again as it was
+                without = {question: one for question, one in answers.items() if one is not given}
+                asked = session.next_question(rater, without, videos, after) or ()
+            with suppress(VideoError):
+                shows = [described(content, videos[content], answers) for content in asked]
                 break
-            videos = {content: video for content, video in videos.items() if described.get(content, video)}
+            videos = {content: video for content, video in videos.items() if content not in unreadable}
+        question = [one | {"copying": copying(one["content"], videos)} for one in shows]
+        if question:
+            skipped = Answer(asked, "skipped")
+            following = session.next_question(rater, {**answers, skipped.question: skipped}, videos, asked[0])
+            for content in following or ():
+                copying(content, videos)
         done, whole = session.progress(answers, videos)
-        return {"question": begun(described, answers, rater, videos) if question else None, "done": done, "of": whole}
+        return {
+            "question": question or None,
+            "given": given and replace(given, names=()),
+            "earlier": len(earlier) - back,
+            "own": [one.scores for one in earlier],
+            "unreadable": list(unreadable.values()),
+            "done": done,
+            "of": whole,
+        }
 
-    def begun(
-        described: Mapping[str, dict[str, Any] | None], answers: Answers, rater: str, videos: Mapping[str, Record]
-    ) -> list[dict[str, Any]]:
-        """The videos of a question, each with whether its copy is still being made."""
-        given = [one | {"copying": copying(content, videos)} for content, one in described.items() if one]
-        asked = Answer((*described,), "skipped")
-        following = session.next_question(rater, {**answers, asked.question: asked}, videos, asked.contents[0])
-        for content in following or ():
-            copying(content, videos)
-        return given
+    def described(content: str, record: Record, answers: Answers) -> dict[str, Any]:
+        """Content, size in pixels, times in seconds and marked phases of a video. Raises VideoError: it is unreadable.
+
+        The name is left out, since it could bias the rater.
+        """
+        try:
+            info, times = probe(record.files()["video"])
+        except VideoError as error:
+            unreadable[content] = f"left out: {record.id}: {error.what}"
+            raise
+        unreadable.pop(content, None)
+        shown[content] = record
+        marked = answers.get(frozenset((content,)), Answer((), MARKED)).phases
+        return {
+            "content": content,
+            "width": info.width,
+            "height": info.height,
+            "frames": times.round(4).tolist(),
+            "duration": float(times[-1]) + frame_length(times),
+            "phases": [asdict(phase) for phase in marked],
+        }
 
     def copying(content: str, videos: Mapping[str, Record]) -> bool:
         """Whether the copy of a video is not there yet; begins it. False for an unreadable video."""
@@ -123,8 +156,8 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         return False
 
     @app.get("/api/question")
-    async def question(rater: Text, after: Text = "") -> dict[str, Any]:
-        return next_for(rater, after)
+    async def question(rater: Text, after: Text = "", back: Annotated[int, Field(ge=0)] = 0) -> dict[str, Any]:
+        return next_for(rater, after, back)
 
     @app.post("/api/answers")
     async def answer(request: Request) -> dict[str, Any]:
@@ -149,7 +182,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
             append_answers(path, Answer(contents, given.answer, given.scores, names, seconds, given.phases))
         except OSError as error:
             place = f"{path.parent.name}/{path.name}"
-            what = "Free space on the disk" if is_full(error) else f"Make {place} a file to write in"
+            what = f"Free space on the disk, or make {place} a file to write in"
             raise HTTPException(
                 507, f"the answer was not saved ({_reason(error)}). {what}, then answer again"
             ) from error
@@ -170,7 +203,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         if (making := copies.ask(content, path)) is None:
             return FileResponse(path, media_type=playable_type(path))
         if (copy := await asyncio.wrap_future(making)) is None:
-            raise HTTPException(415, "browsers cannot play this video, and a copy for them would be too large")
+            raise HTTPException(415, f"{shown[content].id}: browsers cannot play it, and a copy would be too large")
         return FileResponse(copy, media_type="video/mp4")
 
     return app
@@ -184,27 +217,6 @@ def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
     values = {"styles": styles, "session": session, "rubric": read}
     return sealed_page(PACKAGE, "label.html.j2", scripts, "media-src 'self'; ", **values)
-
-
-def _describe(content: str, record: Record, answers: Answers) -> dict[str, Any] | None:
-    """Content, size in pixels, times in seconds and marked phases of a video; None where it cannot be read.
-
-    The name is left out, since it could bias the rater.
-    """
-    try:
-        info, times = probe(record.files()["video"])
-    except VideoError:
-        return None
-    duration = float(times[-1]) + frame_length(times)
-    marked = answers.get(frozenset((content,)), Answer((), MARKED)).phases
-    return {
-        "content": content,
-        "width": info.width,
-        "height": info.height,
-        "frames": times.round(4).tolist(),
-        "duration": duration,
-        "phases": [asdict(phase) for phase in marked],
-    }
 
 
 def kept_token(folder: Path) -> str:
@@ -239,6 +251,9 @@ def _check(given: GivenAnswer, session: RatingSession) -> None:
     wanted = set(session.columns) if given.answer == "scored" else set()
     if not right or set(given.scores) != wanted or not all(map(possible, given.scores.values())):
         raise UsageError("this answer does not fit the question", fix="Reload the page")
+    least, most = session.limits
+    if not all(least <= score <= most for score in given.scores.values()):
+        raise UsageError("a score is outside the range", fix=f"Type one from {least:g} to {most:g}")
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:

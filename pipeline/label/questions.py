@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from data.datasets.rater_answers import RATINGS, Answers, rater_file, read_answers, refuses
+from data.datasets.rater_answers import RATINGS, Answer, Answers, rater_file, read_answers, refuses
 from data.errors import UsageError
 from data.store.fingerprint import fingerprint_file
 from data.video import LABELS, Record, find_videos
@@ -35,6 +36,7 @@ class RatingSession:
         pairs: whether videos are compared; else they get scores.
         columns: names of the scores that raters give, of `data.video.LABELS`.
         phases: names of the phases that raters mark in place of scores, in order.
+        limits: least and greatest score.
     """
 
     folder: Path
@@ -42,7 +44,13 @@ class RatingSession:
     pairs: bool = False
     columns: tuple[str, ...] = ("score",)
     phases: tuple[str, ...] = ()
+    limits: tuple[float, float] = (-math.inf, math.inf)
     _hashes: dict[Path, tuple[str | None, str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Videos of a question."""
+        return PAIR if self.pairs else 1
 
     def by_content(self) -> dict[str, Record]:
         """The videos that exist now by the hash of their content; a file that may have changed is read again."""
@@ -90,9 +98,14 @@ class RatingSession:
         pair = next_pair(len(order), np.array(asked, dtype=np.intp).reshape(-1, PAIR))
         return None if pair is None else (order[pair[0]], order[pair[1]])
 
+    def earlier(self, answers: Answers, videos: Mapping[str, Record]) -> list[Answer]:
+        """A rater's answers in this session, to which the page goes back."""
+        known = [one for one in answers.values() if one.question <= videos.keys()]
+        return [one for one in known if len(one.contents) == self.size or one.answer == "no performance"]
+
     def progress(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[int, int]:
         """Number of answered questions, and the number at which the page thanks the rater."""
-        done = sum(len(answer) == (PAIR if self.pairs else 1) and answer <= videos.keys() for answer in answers)
+        done = sum(len(answer) == self.size and answer <= videos.keys() for answer in answers)
         if not self.pairs:
             return done, len(videos)
         judged = sum(not refuses(answers, content) for content in videos)
@@ -100,11 +113,16 @@ class RatingSession:
 
 
 def find_session(
-    folder: Path, *, pairs: bool = False, columns: Sequence[str] = (), phases: Sequence[str] = ()
+    folder: Path,
+    *,
+    pairs: bool = False,
+    columns: Sequence[str] = (),
+    phases: Sequence[str] = (),
+    score_range: Sequence[str] = (),
 ) -> tuple[RatingSession, tuple[str, ...]]:
     """The session of a folder, and lines about videos that are left out; `columns` is "score" where it is empty.
 
-    Raises UsageError for a wrong name or no video.
+    `score_range` is the least and the greatest score. Raises UsageError for a wrong name, a wrong range or no video.
     """
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Give the folder of the videos")
@@ -120,7 +138,12 @@ def find_session(
     ]
     if len(records) < 1 + pairs:
         raise UsageError("too few videos to judge", where=folder, fix="Give a folder of video files")
-    return RatingSession(folder, records, pairs, tuple(columns) or ("score",), tuple(phases)), tuple(problems)
+    try:
+        least, most = sorted(map(float, score_range or ("-inf", "inf")))
+    except ValueError:
+        raise UsageError("a range is the least and the greatest score", fix="Type --range 0,10") from None
+    names = tuple(columns) or ("score",)
+    return RatingSession(folder, records, pairs, names, tuple(phases), (least, most)), tuple(problems)
 
 
 def _digest(*parts: str) -> str:

@@ -64,7 +64,6 @@ class ServerLimits:
     file_bytes: int = uploads.MOST_BYTES
     waiting: int = 50  # most queued or running submissions, with the uploads under way
     spare_bytes: int = 256 << 20  # space that must stay free on the disk
-    uploads: int = 8  # most uploads at the same time; a browser sends at most six to one server
     stall_s: float = 30.0  # longest time for which an upload may send nothing
     upload_s: float = 900.0  # longest time for one upload
 
@@ -224,15 +223,9 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
             "progress": service.over_time(latest) is not None,
         }
 
-    @app.get("/api/submissions/{submission_id}")
-    def submission(submission_id: str) -> dict[str, Any]:
-        return _shown(queue, _submission(queue, submission_id))
-
     async def upload(request: Request, content: AsyncIterator[bytes]) -> dict[str, Any]:
         nonlocal under_way
         _refuse_when_full(queue, under_way, bounds.waiting)
-        if under_way >= bounds.uploads:
-            raise uploads.UploadError(429, f"{bounds.uploads} uploads are under way; upload this one after them")
         announced = _length(request.headers.get("content-length"))
         if shutil.disk_usage(queue.submissions.place).free - (announced or 0) < bounds.spare_bytes:
             raise uploads.UploadError(507, uploads.DISK_FULL)
@@ -286,7 +279,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
     ) -> dict[str, Any]:
         """Queue an upload again: the part from `start` to `end` (s), for the person in a region, or with these phases.
 
-        Another difficulty replaces that of the upload.
+        The new score replaces the old one, but that of another part or person is a submission of its own.
         Seconds are those of its page. `region` is x1,y1,x2,y2 relative to the picture; `phases` is JSON.
         """
         old = _submission(queue, submission_id)
@@ -296,10 +289,11 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
         choice = chosen(start, end, region, phases, old.choice)
         if choice != old.choice and (old.pair or (str(choice) and "kinematics" in service.reads)):
             raise HTTPException(409, "parts and people can be chosen in single videos only")
-        files = (old.name, old.suffix, old.size, old.content)
         announced = _difficulty(difficulty) or old.difficulty
-        new = Submission(secrets.token_hex(16), *files, pair=old.pair, choice=choice, difficulty=announced)
-        return _shown(queue, _submit(queue, new, bounds.waiting, copied=old))
+        new = replace(old, state="queued", result=None, failure=None, choice=choice, difficulty=announced)
+        if new.title == old.title:
+            return _shown(queue, queue.submit(new))
+        return _shown(queue, _submit(queue, replace(new, id=secrets.token_hex(16), created=0.0), bounds.waiting, old))
 
     @app.post("/api/submissions/{submission_id}/cancel")
     def cancel(submission_id: str) -> dict[str, Any]:

@@ -51,22 +51,18 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
 
 
 def judged(scorer: Scorer) -> str:
-    """What a model judges: data set, scale, number of training videos, and their days by labels or file names.
+    """What a model judges: data set, scale, number of training videos, and whether it guesses.
 
-    It also says whether the model guesses. A model without a preset has the name of its folder.
+    A model without a preset has the name of its folder.
     """
     from pipeline.report.text import to_digits
-    from pipeline.report.video_section import who_and_when
 
     model = scorer.model
     scores = [score for score in model.train_labels[:, 0].tolist() if math.isfinite(score)]
-    stored = None if model.calibration is None else model.calibration.facts.days
-    days = sorted(map(str, stored or filter(None, (who_and_when(Record(name, None))[1] for name in model.train_ids))))
-    when = "" if not days else f" of {days[0]}" if days[0] == days[-1] else f" of {days[0]} to {days[-1]}"
     scale = f", on a scale of {to_digits(min(scores))} to {to_digits(max(scores))}" if scores else ""
     name = scorer.config.method.name
     name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
-    learned = f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos{when}."
+    learned = f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos."
     guesses = model.calibration is not None and not model.calibration.accuracy.better
     return f"{learned} It is no better than guessing: pages show movement, and no score." if guesses else learned
 

@@ -31,14 +31,20 @@ def document(summary: api.LabelSummary, _: Typed) -> Any:
 
 
 def following(summary: api.LabelSummary, typed: Typed) -> Line:
-    """Train on what the raters gave, if they gave something."""
+    """Train on what the raters gave, if it says something."""
+    from data.datasets.folder import CANDIDATES
+    from pipeline.label.verdicts import NO_BETTER
+
     train = ("train", "--config", "folder", "--set", f"dataset.root={typed.root}")
     if typed.phases and summary.answers:
+        if not any((typed.root / name).exists() for name in CANDIDATES):
+            return ("give the videos scores too", "label", typed.root)
         most = max(summary.answers, key=lambda name: summary.answers[name])
         marked = ("--set", f"dataset.phases={typed.root / 'phases' / f'{most}.csv'}")
         cut = ("--set", f"timesteps.bounds=[{typed.phases}]")
         return ("train on these phases", *train, *marked, *cut, "--out", "runs/mine")
-    if any(value is not None for row in summary.rows for value in row.scores.values()):
+    labelled = any(value is not None for row in summary.rows for value in row.scores.values())
+    if labelled and not summary.lines[0].endswith(NO_BETTER):
         labels = () if typed.out is None else ("--set", f"dataset.labels={typed.out.absolute()}")
         return ("train on these labels", *train, *labels, "--out", "runs/mine")
     return ("judge on the page", *typed.without("--summary"))

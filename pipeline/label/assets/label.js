@@ -6,15 +6,30 @@
   const headers = { "x-aim-serve": "1", "content-type": "application/json" };
   const fields = Report.all("input", form), back = form.querySelector("[data-do=back]"), speed = form.querySelector("[data-do=speed]");
   const SPEEDS = ["1×", "½×", "¼×", "⅛×"];
-  const earlier = []; // questions answered since the page was loaded, with their answers
-  let rater = localStorage.getItem("aim-rater") || "", question = null, players = [], counts = {}, slowness = 0, loop = true, busy = false, marking = null;
+  let rater = localStorage.getItem("aim-rater") || "", last = {}, players = [], slowness = 0, loop = true, marking = null; // `last`: what the server gave last
+  let behind = 0; // answers between the end and the question that is shown
   let more = false; // whether the rater goes on after the end
-  let shownAt = 0, waking = 0;
-  const DEAF_MS = 500; // a key that was meant for the pair before must not answer this one
+  let doubted = ""; // scores that the page has asked back
+  let shownAt = 0, busy = false, waking = 0;
+  const QUIET_MS = 500; // after the frames are there, and after the last key, which may have been meant for the video before
 
-  const say = (text) => { byId("message").textContent = text; byId("message").hidden = !text; };
+  const say = (text, kind = "") => Object.assign(byId("message"), { textContent: text, hidden: !text, className: kind });
+  // Answers are off, but for those of the `names` of their groups, from the moment one is sent until the next videos show a frame.
+  const admit = (...names) => {
+    clearTimeout(waking);
+    Report.all("fieldset").forEach((group) => { group.disabled = !names.includes(group.name); });
+  };
+  const wake = () => {
+    admit();
+    if (busy || !players.every((one) => one.state)) return;
+    waking = setTimeout(() => {
+      admit("leave", players.every((one) => one.state === "seen") && "judge");
+      if (document.activeElement === document.body) (fields.find((field) => !field.disabled) ?? form.querySelector("[data-do=play]")).focus({ preventScroll: true });
+    }, QUIET_MS);
+  };
   const ask = async (address, options) => {
     busy = true;
+    admit();
     try {
       const answer = await fetch(address, options), content = await answer.json();
       if (!answer.ok) throw new Error(typeof content.detail === "string" ? content.detail : "the server refused this");
@@ -22,19 +37,22 @@
     } catch (error) {
       say(error instanceof TypeError ? "The server does not answer. Start it again; no answer is lost." : `${error.message}.`);
       return null;
-    } finally { busy = false; }
+    } finally {
+      busy = false;
+      wake();
+    }
   };
 
-  const next = async (after = "") => {
-    const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}&after=${after}`);
-    if (content) show(content);
-    else if (!question) nameAsked();
+  const next = async (after = "", steps = 0) => {
+    const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}&after=${after}&back=${steps}`);
+    if (content) show(content, steps);
+    else if (!last.question) nameAsked();
   };
-  const show = (content, before = null) => {
-    question = content.question;
-    const ended = !question || content.done >= content.of && !more && !before;
+  const show = (content, steps = 0) => {
+    const { question, given } = content, ended = !question || content.done >= content.of && !more && !given;
+    [last, behind, doubted] = [content, steps, ""];
     byId("counts").textContent = !content.of ? "" : more && pairs ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}`;
-    counts = { done: content.done, of: content.of };
+    byId("unreadable").textContent = content.unreadable.join("; ");
     byId("rater").textContent = rater;
     localStorage.setItem("aim-rater", rater); // the server has accepted it
     byId("rater").hidden = false;
@@ -42,26 +60,23 @@
     form.hidden = ended;
     ends.hidden = !ended;
     byId("end").querySelector("[data-end=more]").hidden = !question;
-    byId("end").querySelector("[data-end=back]").hidden = !earlier.length;
-    back.disabled = !earlier.length;
+    byId("end").querySelector("[data-end=back]").hidden = content.earlier < 1;
+    back.disabled = content.earlier < 1;
     byId("agreement").hidden = content.done < content.of; // earlier, the answers of others would bias the rater
     players.forEach((one) => one.video.pause());
-    players = (ended ? [] : question).map((one, i) => shown(one, i, before));
+    players = (ended ? [] : question).map((one, i) => shown(one, i, given));
     place.className = pairs ? "two" : "";
     place.replaceChildren(...players.map((one) => one.section));
     players.forEach((one) => { one.key = Report.player.start(one.section); });
     marking = phases && players.length ? Report.marking(players[0].section, form, say) : null;
     setSpeed();
-    fields.forEach((field) => { field.value = before?.scores?.[field.name] ?? ""; });
-    Report.all("[data-answer]", form).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.answer === before?.answer)));
-    (fields[0] || form.querySelector("[data-do=play]"))?.focus({ preventScroll: true });
+    fields.forEach((field) => { field.value = given?.scores[field.name] ?? ""; });
+    Report.all("[data-answer]", form).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.answer === given?.answer)));
     shownAt = performance.now();
-    form.dataset.awake = String(!pairs);
-    clearTimeout(waking);
-    waking = setTimeout(() => { form.dataset.awake = "true"; }, DEAF_MS);
+    wake();
     play();
   };
-  const shown = (one, i, before) => {
+  const shown = (one, i, given) => {
     const section = byId("video").content.firstElementChild.cloneNode(true), video = section.querySelector("video"), stage = section.querySelector(".stage");
     stage.style.aspectRatio = `${one.width}/${one.height}`;
     section.style.setProperty("--ratio", one.width / one.height);
@@ -70,42 +85,58 @@
     const none = section.querySelector(".none");
     none?.addEventListener("click", () => send("no performance", {}, [one.content]));
     none?.setAttribute("aria-label", ["Left", "Right"][i] + " video: not a performance");
-    none?.setAttribute("aria-pressed", String(before?.answer === "no performance" && before.contents[0] === one.content));
-    const wait = section.querySelector(".copying");
-    wait.hidden = !one.copying;
-    video.addEventListener("loadeddata", () => { wait.hidden = true; });
-    video.addEventListener("error", () => Object.assign(wait, { hidden: false, textContent: "This video cannot be played here. Skip it." }));
-    video.dataset.src = `/videos/${one.content}`;
+    none?.setAttribute("aria-pressed", String(given?.answer === "no performance" && given.contents[0] === one.content));
+    const player = { section, video, state: "" }, wait = section.querySelector(".wait"), source = `/videos/${one.content}`;
+    if (one.copying) wait.textContent = "The server makes a copy that your browser plays. It begins by itself.";
+    video.addEventListener("loadeddata", () => {
+      wait.hidden = true;
+      player.state = "seen";
+      wake();
+    });
+    video.addEventListener("error", async () => {
+      const reply = await fetch(source, { headers: { range: "bytes=0-0" } }).catch(() => null);
+      wait.textContent = `${reply?.ok === false ? (await reply.json()).detail : "This video cannot be played here"}. Skip it.`;
+      player.state = "broken";
+      wake();
+    });
+    video.dataset.src = source;
     video.setAttribute("aria-label", pairs ? ["Left video", "Right video"][i] : "The video");
     section.querySelector(".video-data").textContent = JSON.stringify({ duration: one.duration, frames: one.frames, steps: [], charts: [], phases: one.phases });
-    return { section, video };
+    return player;
   };
 
-  const send = async (answer, scores = {}, contents = question?.map((one) => one.content), marks = undefined) => {
-    if (busy || !question) return;
+  const SAID = phases ? {} : {
+    skipped: "Skipped, and not asked again.",
+    "no performance": pairs ? "Not a performance: that video is left out of all pairs." : "Not a performance: the last video gets no label.",
+  };
+  const send = async (answer, scores = {}, contents = last.question.map((one) => one.content), marks = undefined) => {
     if (phases && answer === "skipped") return next(contents[0]);
     const seconds = (performance.now() - shownAt) / 1000;
     say("");
     const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores, phases: marks && JSON.stringify(marks), seconds }) });
     if (!content) return void (byId("message").textContent.includes("replaced") && next());
-    if (phases) question[0].phases = marks;
-    earlier.push({ question, answer, scores, contents });
     show(content);
+    if (SAID[answer]) say(`${SAID[answer]} Back returns to it.`, "said");
   };
   const submit = () => {
-    const scores = {}, marks = marking?.enter();
+    const scores = {}, marks = marking?.enter(), unusual = [];
     if (marking) return void (marks && send("marked", {}, undefined, marks));
     for (const field of fields) {
-      const text = field.value.trim().replace(",", "."), value = Number(text);
-      if (!text || !Number.isFinite(value)) { say(`Type a number as ${field.name}.`); return field.focus(); }
-      scores[field.name] = value;
+      const text = field.value.trim().replace(",", "."), value = Number(text), { name, dataset: { least, most } } = field;
+      const wrong = !text || !Number.isFinite(value) ? `Type a number as ${name}.` : value < Number(least) || value > Number(most) ? `Type a ${name} from ${least} to ${most}, not ${text}.` : "";
+      if (wrong) { say(wrong); return field.focus(); }
+      scores[name] = value;
+      const own = last.own.map((one) => one[name]).filter((one) => one !== undefined), low = Math.min(...own), high = Math.max(...own), margin = Math.max(high - low, Math.abs(low) / 2, Math.abs(high) / 2);
+      if (!least && (value < low - margin || value > high + margin)) unusual.push(`${text} is far from your other scores, ${low} to ${high}.`);
+    }
+    const typed = JSON.stringify(scores);
+    if (unusual.length && typed !== doubted) {
+      doubted = typed;
+      return say(`${unusual.join(" ")} Correct it, or choose Next again to save it.`);
     }
     send("scored", scores);
   };
-  const goBack = () => {
-    const before = earlier.pop();
-    if (before && !busy) show({ question: before.question, ...counts }, before);
-  };
+  const goBack = () => { say(""); next("", behind + 1); };
 
   const play = () => players.forEach((one) => { one.video.play().catch(() => {}); });
   const running = () => players.some((one) => !one.video.paused && !one.video.ended);
@@ -139,9 +170,8 @@
   byId("name-form").addEventListener("submit", (event) => {
     event.preventDefault();
     rater = byId("name").value.trim();
-    earlier.length = 0;
     more = false;
-    question = null;
+    last = {};
     place.replaceChildren();
     say("");
     next();
@@ -159,18 +189,19 @@
   ends.addEventListener("click", (event) => {
     const button = event.target.closest("[data-end]");
     if (button?.dataset.end === "back") goBack();
-    else if (button) { more = true; show({ question, ...counts }); }
+    else if (button) { more = true; show(last); }
   });
-  const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, l: setLoop, b: goBack };
   const marks = Report.all("[data-phase]", form);
-  if (phases) Object.assign(keys, { ",": keys.ArrowLeft, ".": keys.ArrowRight, Enter: submit, Backspace: () => marking.undo(), 0: () => marking.leaveOut(), e: () => marking.end() }, ...marks.slice(0, 9).map((_, i) => ({ [i + 1]: () => marking.mark(i) })));
-  const none = (i) => players[i].section.querySelector(".none").click();
-  const answers = { s: () => send("skipped") };
-  Object.assign(answers, pairs ? { 1: () => send("better"), 2: () => send("worse"), 0: () => send("equal"), n: () => none(0), m: () => none(1) } : phases ? {} : { n: () => send("no performance") });
+  const press = (selector, i = 0) => () => Report.all(selector)[i]?.click(); // nothing where the button is off
+  const keys = { " ": toggle, ArrowLeft: () => step(","), ArrowRight: () => step("."), v: slower, l: setLoop, b: press("[data-do=back]"), s: press("[data-answer=skipped]") };
+  if (phases) Object.assign(keys, { ",": keys.ArrowLeft, ".": keys.ArrowRight, Enter: press("#answer [type=submit]"), Backspace: press("[data-do=undo]"), 0: press("[data-do=leaveOut]"), e: press("[data-do=end]") }, ...marks.slice(0, 9).map((_, i) => ({ [i + 1]: press("#answer [data-phase]", i) })));
+  else if (pairs) Object.assign(keys, { 1: press("[data-answer=better]"), 2: press("[data-answer=worse]"), 0: press("[data-answer=equal]"), n: press(".none"), m: press(".none", 1) });
+  else keys.n = press("[data-answer='no performance']");
   document.addEventListener("keydown", (event) => {
-    const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
-    const does = keys[key] ?? (form.dataset.awake === "true" ? answers[key] : null);
-    if (!does || !question || form.hidden || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !["ArrowLeft", "ArrowRight", ",", "."].includes(key)) return;
+    const key = event.key.length > 1 ? event.key : event.key.toLowerCase(), does = keys[key];
+    if (form.hidden) return;
+    if (back.matches("fieldset:disabled *")) wake();
+    if (!does || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !["ArrowLeft", "ArrowRight", ",", "."].includes(key)) return;
     if (event.target.closest("summary")) return;
     event.preventDefault();
     does();

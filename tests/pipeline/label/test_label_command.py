@@ -7,7 +7,7 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import PROGRAM, UsageError
+from data.errors import PROGRAM, AimError, UsageError
 from data.video import Phase
 from pipeline import api
 from pipeline.cli import app
@@ -18,11 +18,11 @@ TRAIN = ("train", "--config", "folder", "--set")
 
 @pytest.fixture
 def folder(make_video, tmp_path):
-    """Three videos with scores of two raters."""
-    for number in range(3):
+    """Five videos with scores of two raters."""
+    for number in range(5):
         make_video(tmp_path / f"{number}.mp4", frames=3 + number)
     for name, shift in (("anna", 0.0), ("ben", 1.0)):
-        rate_scores(tmp_path, name, {f"{n}.mp4": {"score": n * 2 + shift} for n in range(3)})
+        rate_scores(tmp_path, name, {f"{n}.mp4": {"score": n * 2 + shift} for n in range(5)})
     return tmp_path
 
 
@@ -37,7 +37,7 @@ def test_the_report_is_printed_and_the_labels_are_written(folder):
     """The line to type next is quoted for the shell, and missing where no video has a label."""
     folder = folder.rename(folder.parent / "my; rm -rf $HOME")
     report = json.loads(label(folder, "--summary", "--json").stdout)
-    assert report["answers"] == {"anna": 3, "ben": 3}
+    assert report["answers"] == {"anna": 5, "ben": 5}
     assert (folder / "labels.csv").read_text().splitlines()[1] == "0.mp4,0.5,0.707107,2,0 1"
     shown = label(folder, "--summary")
     assert "videos on which the raters differ most" in shown.stdout
@@ -45,6 +45,8 @@ def test_the_report_is_printed_and_the_labels_are_written(folder):
     assert said[1].startswith("The raters agree "), "the verdict comes first"
     train = shlex.split(said[-1].removeprefix("train on these labels: "))
     assert train == [PROGRAM, *TRAIN, f"dataset.root={folder}", "--out", "runs/mine"]
+    rate_scores(folder, "ben", {f"{n}.mp4": {"score": -n} for n in range(5)})
+    assert label(folder, "--summary").stderr.splitlines()[-1].startswith("judge on the page: "), "they disagree"
     for path in (folder / "ratings").iterdir():
         head, *lines = path.read_text().splitlines()
         path.write_text("\n".join([head, *(line.replace("scored", "no performance") for line in lines)]))
@@ -55,6 +57,9 @@ def test_a_table_of_phases_is_named_to_train_on(folder):
     for name, begin, videos in (("anna", 0.0, (0, 1)), ("ben", 0.08, (0,))):
         for video in videos:
             mark_phases(folder, name, f"{video}.mp4", [Phase("run", begin, 0.12)])
+    no_scores = label(folder, "--phases", "run, entry", "--summary").stderr.splitlines()
+    assert no_scores[-1] == f"give the videos scores too: {PROGRAM} label {folder}"
+    (folder / "scores.csv").write_text("video,score\n")
     said = label(folder, "--phases", "run, entry", "--summary").stderr.splitlines()
     assert said[0] == "two raters put a begin 2 frames apart (median of 1 begin), at most 2"
     train = shlex.split(said[-1].removeprefix("train on these phases: "))
@@ -94,10 +99,10 @@ def test_ratings_that_cannot_be_written_are_an_error_before_the_page_opens(folde
 
 def test_wrong_use(folder):
     for arguments, said in (
-        ({"rubric": folder / "none.md"}, "rubric cannot be read"),
+        ({"rubric": folder / "none.md"}, "none.md: cannot be read"),
         ({"out": folder}, "it is not a file"),
         ({"phases": "run", "pairs": True}, "in one video at a time"),
         ({"phases": ["run", "run"]}, "once each"),
     ):
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(AimError, match=said):
             api.label(folder, **arguments)  # type: ignore[arg-type]

@@ -19,6 +19,12 @@ pytestmark = IN_BROWSER
 RUBRIC = "# Entry\n\n- vertical: *3 points*\n- a splash costs one\n\n|fault|\n|-|\n|feet|\n\nTake your\ntime."
 RUBRIC_SHOWN = ["Entry", "vertical: 3 points", "a splash costs one", "feet", "Take your time."]
 PHASES = ("approach", "take-off", "flight", "entry")
+SLOW = """(() => { const asked = fetch, wait = () => new Promise((done) => setTimeout(done, 200));
+    window.fetch = async (...words) => {
+        await wait(); const answer = await asked(...words); await wait(); return answer; }; })()"""
+"""Delays what is sent and its answer."""
+ADMITTED = "[...document.querySelectorAll('[name=judge]')].every(group => !group.disabled)"
+MESSAGE = "document.getElementById('message').textContent"
 VIDEO = "document.querySelector('#videos video')"
 
 
@@ -58,7 +64,7 @@ def ready(tab, counts):
     """Wait until the page shows these counts and a question that keys answer."""
     wait_for(tab, f"document.getElementById('counts').textContent.startsWith('{counts}')")
     wait_for(tab, "[...document.querySelectorAll('#videos video')].every(v => v.readyState >= 2)")
-    wait_for(tab, "document.getElementById('answer').dataset.awake === 'true'")
+    wait_for(tab, ADMITTED)
 
 
 def ended(tab):
@@ -72,9 +78,15 @@ def answers(folder, rater):
 @IN_VIEWS
 def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, view):
     videos = videos_in(tmp_path, 4)
+    (videos / "broken.mp4").write_bytes(b"no video")
     with running(videos, columns=("score", "execution")) as link:
-        tab = opened(link, **view)
+        tab, held = opened(link, **view), []
+        tab.route("**/videos/*", lambda route: held.append(route))
         begin(tab, "Anna")
+        wait_for(tab, "document.querySelector('#videos .wait')?.textContent === 'Loading…'")
+        tab.keyboard.type("ns")
+        held[0].continue_()
+        tab.unroute("**/videos/*")
         ready(tab, "0 of ")
         fits(tab, view)
         assert "token" not in tab.url
@@ -89,21 +101,27 @@ def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, vie
         tab.keyboard.press("v")
         tab.click("#rubric summary")
         assert tab.locator("#rubric :is(h1, li, td, p)").all_inner_texts() == RUBRIC_SHOWN
+        tab.evaluate(SLOW)
         tab.fill("input[name=score]", "7.5")
         tab.fill("input[name=execution]", "8")
-        tab.keyboard.press("Enter")
+        tab.keyboard.type("\n6.5\n4\n", delay=150)
         ready(tab, "1 of ")
+        assert tab.input_value("input[name=score]") == "", "nothing typed ahead is for another video"
         assert len(answers(videos, "anna")) == 1, "the answer is on the disk before the next question shows"
         assert tab.evaluate(f"{VIDEO}.playbackRate") == 0.25, "the speed is kept"
         shown = tab.get_attribute("#videos video", "data-src")
         tab.reload()
         ready(tab, "1 of ")
         assert tab.get_attribute("#videos video", "data-src") == shown, "the same question, and no second name"
-        for key, done in (("n", 2), ("s", 3)):
+        for key, done, done_so in (("n", 2, "Not a performance: the last video gets no label."), ("s", 3, "Skipped")):
             tab.keyboard.press(key)
             ready(tab, f"{done} of ")
+            assert done_so in tab.text_content("#message")
+        tab.reload()
+        ready(tab, "3 of ")
         tab.keyboard.press("b")
         wait_for(tab, "document.querySelector('[aria-pressed=true][data-answer=skipped]')")
+        ready(tab, "3 of ")
         tab.keyboard.type("6,25")
         tab.keyboard.press("Enter")
         wait_for(tab, "document.getElementById('message').textContent.includes('execution')")
@@ -114,13 +132,22 @@ def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, vie
         tab.fill("input[name=score]", "1")
         tab.fill("input[name=execution]", "2")
         tab.click("#answer button[type=submit]")
+        wait_for(tab, f"{MESSAGE}.startsWith('1 is far from your other scores, 6.25 to 7.5.')")
+        tab.click("#answer button[type=submit]")
         ended(tab)
         assert tab.locator("[data-end=more]").is_hidden(), "every video has its score"
+        assert "broken.mp4: " in tab.text_content("#unreadable")
         assert "becomes the label of each video" in tab.text_content("#end")
     given = answers(videos, "anna")
     assert [one.answer for one in given] == ["scored", "no performance", "scored", "scored"]
     scores = [(7.5, 8.0), (6.25, 5.0), (1.0, 2.0)]
     assert [tuple(one.scores.values()) for one in given if one.scores] == scores
+    with running(videos, score_range=("0", "10")) as link:
+        tab = opened(link, **view)
+        begin(tab, "Ben")
+        ready(tab, "0 of ")
+        tab.keyboard.type("75\n")
+        wait_for(tab, f"{MESSAGE} === 'Type a score from 0 to 10, not 75.'")
 
 
 def stopped(tab, counts):
@@ -129,6 +156,7 @@ def stopped(tab, counts):
     wait_for(tab, f"{VIDEO}?.readyState >= 2 && !{VIDEO}.paused")
     tab.keyboard.press("Space")
     wait_for(tab, f"{VIDEO}.paused")
+    wait_for(tab, ADMITTED)
 
 
 def mark(tab, frame, *keys):
