@@ -67,6 +67,7 @@ class Label:
             shown = page.get("/api/question", params={"rater": "anna"}).json()
             while shown.get("question"):
                 contents = [one["content"] for one in shown["question"]]
+                assert frozenset(contents) not in self.found(folder), "a confirmed answer is not asked for again"
                 body = {"rater": "anna", "contents": contents, "answer": "scored", "scores": {"score": 5.0}}
                 answered = page.post("/api/answers", json=body, headers={"x-aim-serve": "1"})
                 finished |= {frozenset(contents)} if answered.status_code == 200 else set()
@@ -88,7 +89,7 @@ class Train:
         self._train(folder, 1)
 
     def _train(self, folder, seed):
-        api.train(pack=folder / "made.h5", out=folder / "out", folds=0, overrides={**SMALL, "train.seed": seed})
+        api.train(pack=folder / "made.h5", out=folder / "out", folds=2, overrides={**SMALL, "train.seed": seed})
 
     def run(self, folder, finished):
         self._train(folder, 2)
@@ -130,7 +131,7 @@ def check(case, finished):
 
 @pytest.mark.parametrize("lasting", [False, True])
 def test_every_operation_fails_once(case, lasting):
-    for number in count(1):
+    for number in count(1, 3 if lasting else 1):
         finished = set()
         with failing(case.folder, number, lasting) as failed:
             try:

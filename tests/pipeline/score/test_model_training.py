@@ -5,15 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from data.errors import Cancelled
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
 from pipeline.cache.failure import Failure
-from pipeline.score import TrainedModel, model_training, train_model
+from pipeline.score import model_training
 from pipeline.score.model_training import trained_movement
-from pipeline.settings.config import load_config, validate
-from pipeline.train.stack_training import StackTraining
-from tests.helpers.made_features import made_features
+from pipeline.settings.config import load_config
 from tests.helpers.made_outputs import pose_output
 from tests.helpers.report_samples import keypoints
 
@@ -38,22 +35,3 @@ def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch):
     assert {(1, "trunk"), (None, "distance"), (None, "delay")} <= {
         (person, name) for person, name, _ in kept.variables.items()
     }
-
-
-def test_a_training_that_dies_in_its_calibration_leaves_no_run_and_resumes(tmp_path, monkeypatch):
-    features = made_features(12, channels=3, scene=4)
-    config = validate({"train": {"networks": 1, "epochs": 3}, "model": {"width": 4, "regression_width": 4}})
-
-    def dies(*_, **__):
-        raise Cancelled
-
-    with monkeypatch.context() as patch:
-        patch.setattr("pipeline.score.model_training.calibrate", dies)
-        with pytest.raises(Cancelled):
-            train_model(features, config, tmp_path, None)
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
-    monkeypatch.setattr(StackTraining, "epoch", None)  # the networks of the run are not trained again
-    done = train_model(features, load_config(config, {"split.calibration_folds": 0}), tmp_path, None)
-    assert TrainedModel.load(tmp_path).train_ids == done.train_ids
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"checkpoints", "model.json", "model.safetensors", "config.json", "sha256.json", "card.md"}
