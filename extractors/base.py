@@ -36,11 +36,6 @@ class StageConfig(BaseModel):
         """
         return owned(type(self), self.model_dump(mode="json", exclude_defaults=True), IN_KEY)
 
-    @classmethod
-    def default_settings(cls) -> dict[str, Any]:
-        """The defaults of the settings that `result_settings` may hold."""
-        return owned(cls, cls.model_construct().model_dump(mode="json"), IN_KEY)
-
 
 def owned(kind: type[BaseModel], written: Mapping[str, Any], owners: Collection[str]) -> dict[str, Any]:
     """Those of written settings of a section that belong to one of the owners; sections without any are left out."""

@@ -67,7 +67,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.evaluate import Evaluation as Evaluation
     from pipeline.label import LabelSummary as LabelSummary
     from pipeline.pack.pack_formats import Packed as Packed
-    from pipeline.run import DryRun as DryRun
+    from pipeline.run import ExpectedCost as ExpectedCost
     from pipeline.run import ExtractRun as ExtractRun
     from pipeline.run import Result as Result
     from pipeline.run import Status as Status

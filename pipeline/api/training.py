@@ -112,15 +112,14 @@ def evaluate(
     arguments = on_data_set(given, root, pack)
     settings = config_of(**arguments)
     note_settings(given, settings, observer)
-    tried = (
-        candidates(parse_grid(grids), lambda one: config_of(given.get("config"), [*arguments["overrides"], *one]))
-        if grids
-        else []
-    )
     if others := [name for name in split_names(systems) if not is_outside(name)]:
         fix = "Name one of your own as module:name; `leaderboard` has those of the program"
         raise UsageError(f"'{printable(others[0])}' is not a system of your own", fix=fix)
-    more = [*([by_inner_validation(tried)] if grids else []), *_outside_rows(systems, observer).values()]
+    more = [*_outside_rows(systems, observer).values()]
+    if grids:
+        base, overrides = given.get("config"), arguments["overrides"]
+        tried = candidates(parse_grid(grids), lambda one: config_of(base, [*overrides, *one]))
+        more.insert(0, by_inner_validation(tried))
     requested = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     return _evaluated(settings, pack, Path(out), requested, observer)
 

@@ -18,7 +18,6 @@ from pipeline.cache.output_cache import (
     UNREADABLE,
     Cache,
     Contents,
-    Freshness,
     State,
     check_inputs,
     content_hashes,

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -86,14 +86,6 @@ USED_SECONDS = 3600
 """In the file system, the time of the last reading may lag behind by this much."""
 
 
-@dataclass(frozen=True)
-class Freshness:
-    """Whether an output can be used, and why not."""
-
-    state: State
-    reason: Failure | None = None  # None where it is fresh
-
-
 class Cache:
     """A folder of stage outputs, `CACHE/STAGE/<video id>.<12 digits of the key>.h5`; failures end in `.failed.json`.
 
@@ -153,28 +145,30 @@ class Cache:
         """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
         return self.folder.siblings(lookups)
 
-    def freshness(self, parts: KeyParts, video_id: str, siblings: Siblings | None = None) -> Freshness:
-        """Whether the output of this key is there; no output is read. `siblings`: of many lookups."""
+    def freshness(
+        self, parts: KeyParts, video_id: str, siblings: Siblings | None = None
+    ) -> tuple[State, Failure | None]:
+        """Whether the output of this key is there, else why not; no output is read. `siblings`: of many lookups."""
         stage, digits = parts.stage, parts.key[:KEY_DIGITS]
         endings = (siblings or self.siblings())(self._escaped(f"{stage}/{_safe_id(video_id)}"))
         if f"{digits}.{OUTPUT}" in endings:
-            return Freshness("fresh")
+            return "fresh", None
         endings = [ending for ending in endings if REST.fullmatch(ending)]  # others are of videos with longer names
         stem = self.stem(stage, video_id)
         if f"{digits}.{FAILURE}" in endings:
             failed = self.failure(stage, video_id, parts.key)
             if failed is not None:
-                return Freshness("failed", failed)
+                return "failed", failed
         others = [stem.with_name(f"{stem.name}.{ending}") for ending in endings if ending.endswith(OUTPUT)]
         if not others:
             cause = "failed before, with other settings or input" if endings else "not computed yet"
-            return Freshness("missing", Failure("missing", stage, cause))
+            return "missing", Failure("missing", stage, cause)
         try:
             newest = others[0] if len(others) == 1 else max(others, key=self._written)
             cause = "; ".join(parts.differences(self.header(newest))) or "another format of key"
         except UNREADABLE as error:
             cause = unusable(f"{stage} with other settings or input", error).what
-        return Freshness("stale", Failure("missing", stage, cause))
+        return "stale", Failure("missing", stage, cause)
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
         """Whether there is the output with this key."""

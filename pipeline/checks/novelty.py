@@ -37,6 +37,9 @@ second."""
 
 BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial descriptors", "length and visibility")
 
+WHOLE = "whole"
+"""The distance over all blocks, beside those of `BLOCKS`."""
+
 
 def trial_level(features: FeatureSet) -> dict[str, Floats]:
     """Blocks of trial-level features, (n, columns) each; blocks without columns are left out."""
@@ -55,14 +58,6 @@ def trial_level(features: FeatureSet) -> dict[str, Floats]:
     return {name: np.nan_to_num(values) for name, values in named if values.shape[1]}
 
 
-@dataclass(frozen=True)
-class Distances:
-    """Distances of m performances, (m,) each."""
-
-    whole: Floats  # over all blocks
-    blocks: Mapping[str, Floats]  # of each block alone, by name
-
-
 def floors(features: FeatureSet) -> dict[str, Floats]:
     """Smallest deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 without a limit."""
     least = {}
@@ -79,10 +74,11 @@ def neighbour_distances(
     reference: Mapping[str, Floats],
     new: Mapping[str, Floats],
     least: Mapping[str, Floats] | None = None,
-) -> Distances:
+) -> dict[str, Floats]:
     """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation.
 
-    `reference` and `new` come from `trial_level`, `least` from `floors`: smaller deviations are raised to it.
+    (m,) for each block, and over all (`WHOLE`). `reference` and `new` come from `trial_level`, `least` from `floors`:
+    smaller deviations are raised to it.
     """
     least = least or {}
     squares = {name: _squares(reference[name], new[name], least.get(name, 0.0)) for name in reference}  # (m, n) each
@@ -91,8 +87,8 @@ def neighbour_distances(
     def nearest(square: Floats) -> Floats:
         return np.asarray(np.sqrt(np.partition(square, count - 1, axis=1)[:, :count]).mean(axis=1))
 
-    whole = nearest(np.mean(list(squares.values()), axis=0))
-    return Distances(whole, {name: nearest(square) for name, square in squares.items()})
+    squares[WHOLE] = np.mean(list(squares.values()), axis=0)
+    return {name: nearest(square) for name, square in squares.items()}
 
 
 @dataclass(frozen=True)
@@ -100,37 +96,34 @@ class Novelty:
     """The training performances of a model, and how far apart they are."""
 
     features: Mapping[str, Floats]  # trial-level features of the training performances
-    held_out_distances: Distances  # of the training performances to the training parts of the folds that held them out
+    held_out_distances: Mapping[str, Floats]  # `neighbour_distances`, to the parts that folds train on without them
     group: Rows  # (n,) the independent performance; views and copies share one
 
     @classmethod
     def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], group: Rows) -> Novelty:
         """Held-out distances by (training rows, test rows) of folds that test every performance once."""
         blocks, least = trial_level(features), floors(features)
-        whole = np.zeros(len(features))
-        by_block = {name: np.zeros(len(features)) for name in blocks}
+        distances = {name: np.zeros(len(features)) for name in (*blocks, WHOLE)}
         for train, test in folds:
             before, new = ({name: values[rows] for name, values in blocks.items()} for rows in (train, test))
-            measured = neighbour_distances(before, new, least)
-            whole[test] = measured.whole
-            for name, values in measured.blocks.items():
-                by_block[name][test] = values
-        return cls(blocks, Distances(whole, by_block), group)
+            for name, values in neighbour_distances(before, new, least).items():
+                distances[name][test] = values
+        return cls(blocks, distances, group)
 
     @property
     def limit(self) -> float:
         """Distances above this are flagged; with too few performances for `LEVEL` it is their largest distance."""
-        bound = reach(self.held_out_distances.whole, self.group, LEVEL)
-        return bound if math.isfinite(bound) else float(self.held_out_distances.whole.max())
+        bound = reach(self.held_out_distances[WHOLE], self.group, LEVEL)
+        return bound if math.isfinite(bound) else float(self.held_out_distances[WHOLE].max())
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
         """Distance of each performance in units of `limit`, and its most distant block."""
         measured = neighbour_distances(self.features, trial_level(features), floors(features))
-        limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out_distances.blocks.items()}
+        limits = {name: max(float(np.median(self.held_out_distances[name])), 1e-9) for name in self.features}
         limit = max(self.limit, 1e-9)
         out = []
-        for row, whole in enumerate(measured.whole):
-            block = max(measured.blocks, key=lambda name: measured.blocks[name][row] / limits[name])
+        for row, whole in enumerate(measured[WHOLE]):
+            block = max(limits, key=lambda name: measured[name][row] / limits[name])
             out.append((float(whole) / limit, block))
         return out
 

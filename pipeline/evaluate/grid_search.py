@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UsageError
@@ -26,14 +25,6 @@ NO_CHOICE = ("train.seed", "train.networks")
 
 CHOSEN = "AIM, settings by inner validation"
 """Name of the row whose settings are chosen for each fold."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One value of each setting, and the whole method with them."""
-
-    settings: Mapping[str, Any]
-    method: Method
 
 
 def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
@@ -57,23 +48,21 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
     return grid
 
 
-def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], Config]) -> list[Candidate]:
-    """Every value of the grid with every other.
+def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], Config]) -> dict[str, Method]:
+    """The methods with every value of the grid and every other, by their settings such as `model.width=64`.
 
     `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
     """
-    every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    given = [[f"{key}={json.dumps(value)}" for key, value in one.items()] for one in every]
-    return [Candidate(one, configure(overrides).method) for one, overrides in zip(every, given, strict=True)]
+    given = [[f"{key}={json.dumps(value)}" for value in values] for key, values in grid.items()]
+    return {", ".join(overrides): configure([*overrides]).method for overrides in itertools.product(*given)}
 
 
-def by_inner_validation(tried: Sequence[Candidate]) -> Row:
+def by_inner_validation(tried: Mapping[str, Method]) -> Row:
     """AIM as a row that selects its settings inside each training part, so that its results are unbiased."""
-    systems = []
-    for one in tried:
-        name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
-        method = one.method
-        systems.append(AimSystem(name, method.network, method.train, times_difficulty=method.times_difficulty))
+    systems = [
+        AimSystem(name, method.network, method.train, times_difficulty=method.times_difficulty)
+        for name, method in tried.items()
+    ]
     return best_candidate(CHOSEN, systems)
 
 

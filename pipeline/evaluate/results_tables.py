@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,7 +20,7 @@ from pipeline.evaluate.evaluation_results import (
 )
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.separation import separation_line
-from pipeline.evaluate.system_table import Better, Kind, Table, TableRow, by_result, number_of
+from pipeline.evaluate.system_table import Better, Cell, Kind, Table, TableRow, by_result, number_of
 from pipeline.folds import COMBINED
 
 SKEWED = 1.5
@@ -38,17 +37,6 @@ def row_kind(results: EvaluationResults, name: str) -> Kind:
     if name in results.systems:
         return results.systems[name].kind
     return "ours" if name == SINGLE_NETWORKS else "paper"
-
-
-@dataclass(frozen=True)
-class _Line:
-    """The values of a row before they are cells."""
-
-    name: str
-    rho: Estimate
-    per_fold: float | None
-    error: float | None = None
-    between: float | None = None
 
 
 def main_table(results: EvaluationResults) -> Table:
@@ -103,25 +91,33 @@ def _table(
     *,
     compared: bool,
 ) -> Table:
-    lines = [_Line(name, one.rho, _shown(results, one.per_fold), one.mae, one.between) for name, one in given.items()]
-    if results.paper and OURS in results.systems:
-        lines.append(_single_networks(results, results.systems[OURS], tasks))
-    lines += [_printed(results, name, [rho.get(task) for task in tasks]) for name, rho in results.paper.items()]
     one_fold, users = len(results.protocol.folds) == 1, results.users > 0
     per_fold = [] if one_fold else [WITHIN, BETWEEN] if users else ["per fold"]
-    known = [INTERVAL] if any(line.rho.interval for line in lines) else []
+    known = [INTERVAL] if any(one.rho.interval for one in given.values()) else []
+
+    def row(
+        name: str, rho: Estimate, of_folds: float | None, error: float | None = None, between: float | None = None
+    ) -> TableRow:
+        cells: dict[str, Cell] = {
+            "rho": rho.value,
+            INTERVAL: rho.interval,
+            "per fold": of_folds,
+            WITHIN: of_folds,
+            BETWEEN: between,
+        }
+        cells |= {ERROR: error, columns[-1]: _verdict(results, name)} if compared else {ERROR: error}
+        return TableRow(name, tuple(cells[column] for column in columns), row_kind(results, name))
+
     columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
     good: dict[str, Better] = {"rho": "high", "per fold": "high", WITHIN: "high", BETWEEN: "high", ERROR: "low"}
-    rows = [
-        TableRow(
-            line.name,
-            (line.rho.value, *([line.rho.interval] if known else []),
-             *([] if one_fold else [line.per_fold, line.between] if users else [line.per_fold]), line.error,
-             *([_verdict(results, line.name)] if compared else [])),
-            row_kind(results, line.name),
+    rows = [row(name, one.rho, _shown(results, one.per_fold), one.mae, one.between) for name, one in given.items()]
+    if results.paper and OURS in results.systems:
+        rows.append(row(SINGLE_NETWORKS, *_single_networks(results, results.systems[OURS], tasks)))
+    for name, printed in results.paper.items():
+        value = _over_tasks(
+            [None if (rho := printed.get(task)) is None else rho / 100 for task in tasks], results.fold_form
         )
-        for line in lines
-    ]  # fmt: skip
+        rows.append(row(name, Estimate(value if one_fold else None), value))  # correlations of a paper are per fold
     return Table(
         title,
         columns,
@@ -175,19 +171,14 @@ def _verdict(results: EvaluationResults, name: str) -> str | None:
     return None if lead is None else lead.verdict
 
 
-def _single_networks(results: EvaluationResults, system: SystemResult, tasks: Sequence[str]) -> _Line:
-    """The mean of single networks in place of the networks' mean prediction."""
+def _single_networks(
+    results: EvaluationResults, system: SystemResult, tasks: Sequence[str]
+) -> tuple[Estimate, float | None]:
+    """The means of single networks in place of the networks' mean prediction: of all folds together, and per fold."""
     networks = [system.tasks[task].networks for task in tasks if task in system.tasks]
     rho = _over_tasks([_mean(network.rho for network in each) for each in networks])
     folds = [_mean(_shown(results, network.per_fold) for network in each) for each in networks]
-    return _Line(SINGLE_NETWORKS, Estimate(rho), _over_tasks(folds, results.fold_form))
-
-
-def _printed(results: EvaluationResults, name: str, given: Sequence[float | None]) -> _Line:
-    """A row of the paper, whose correlations are per fold."""
-    value = _over_tasks([None if one is None else one / 100 for one in given], results.fold_form)
-    one_fold = len(results.protocol.folds) == 1
-    return _Line(name, Estimate(value if one_fold else None), None if one_fold else value)
+    return Estimate(rho), _over_tasks(folds, results.fold_form)
 
 
 def _over_tasks(values: Sequence[float | None], form: Literal["fisher", "arithmetic"] = "fisher") -> float | None:

@@ -13,7 +13,7 @@ from pipeline.run.batch import (
     run_extract,
     status_rows,
 )
-from pipeline.run.costs import DryRun
+from pipeline.run.costs import ExpectedCost
 from pipeline.run.feasible_stages import feasible_config
 from pipeline.run.inputs import completed, data_set_at, dataset_records, list_inputs, shard_of
 from pipeline.run.plan import Plan, Planner

@@ -15,7 +15,7 @@ from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
 from pipeline.observer import SILENT, Observer, Progress
 from pipeline.pool import pool_of, run_items
-from pipeline.run.costs import DryRun, dry_run, expected_cost, format_estimate
+from pipeline.run.costs import ExpectedCost, expected_cost, format_estimate
 from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.settings.destinations import check_folder
@@ -85,7 +85,8 @@ class ExtractRun:
 
     cache: str  # where the outputs are
     summary: Summary
-    costs: DryRun | None = None  # of a dry run
+    costs: ExpectedCost | None = None  # of a dry run
+    plans: Sequence[Plan] = ()  # those of a dry run that have something to do
     preview: Previews | None = None
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # titles of the flags by each flagged video's name
 
@@ -319,4 +320,4 @@ def plan_costs(plans: Iterable[Plan], machine: Machine, cache: Cache) -> Extract
             todo.append(plan)
         else:
             summary.add(result_of(plan))
-    return ExtractRun(cache.place, summary, dry_run(todo, machine, cache))
+    return ExtractRun(cache.place, summary, expected_cost(todo, machine, cache), todo)

@@ -103,41 +103,20 @@ def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
     }
     for planned in plan.stages:
         if planned.name in plan.todo:
-            reason = planned.freshness.reason
-            yield planned.name, words.get(planned.freshness.state, "{}").format(reason.cause if reason else "")
+            cause = planned.reason.cause if planned.reason else ""
+            yield planned.name, words.get(planned.state, "{}").format(cause)
 
 
-@dataclass(frozen=True)
-class PlannedVideo:
-    """What `extract` would do for one video."""
-
-    video: str
-    todo: Mapping[str, str]  # why, by stage
-
-
-@dataclass(frozen=True)
-class DryRun:
-    """What `extract` would do."""
-
-    plan: tuple[PlannedVideo, ...]  # videos with something to do
-    estimate: ExpectedCost
-
-
-def dry_run(plans: Sequence[Plan], machine: Machine, cache: Cache) -> DryRun:
-    """What these plans would do, and the expected cost."""
-    planned = tuple(PlannedVideo(plan.record.name, dict(reasons(plan))) for plan in plans)
-    return DryRun(planned, expected_cost(plans, machine, cache))
-
-
-def dry_run_tables(given: DryRun) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+def dry_run_tables(
+    plans: Iterable[Plan], cost: ExpectedCost
+) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
     """Tables for people (title, columns, rows): why stages run, with one video as an example, and what they cost."""
     why: dict[tuple[str, str], list[str]] = {}
-    for row in given.plan:
-        for stage, reason in row.todo.items():
-            why.setdefault((stage, reason), []).append(row.video)
+    for plan in plans:
+        for planned in reasons(plan):
+            why.setdefault(planned, []).append(plan.record.name)
     rows = [(stage, reason, len(videos), videos[0]) for (stage, reason), videos in sorted(why.items())]
     yield "what would run", ("stage", "why", "videos", "such as"), rows
-    cost = given.estimate
     costs = [
         (
             stage,

@@ -14,7 +14,7 @@ from data.stage_files import StageFiles
 from data.store import Siblings
 from data.video import Record
 from extractors.base import StageConfig
-from pipeline.cache import Cache, Freshness, KeyParts, StageDescription, State, input_hashes
+from pipeline.cache import Cache, KeyParts, StageDescription, State, input_hashes
 from pipeline.cache.failure import Failure
 from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, outside_stages, stage_class
@@ -29,14 +29,15 @@ class PlannedStage:
 
     Attributes:
         settings: those that the output is computed with, of which its key has a part.
-        freshness: whether the stored output can be used.
+        state, reason: whether the stored output can be used, and why not.
         wanted: somebody wants the output, and not only a later stage.
         due: the stage runs once its output is wanted; it has none that can be used, or is forced to.
     """
 
     parts: KeyParts
     settings: StageConfig
-    freshness: Freshness
+    state: State
+    reason: Failure | None
     wanted: bool
     due: bool
 
@@ -76,18 +77,18 @@ class Plan:
 
     def stored(self) -> dict[str, str]:
         """Key of every output that can be used by stage."""
-        return {planned.name: planned.parts.key for planned in self.stages if planned.freshness.state == "fresh"}
+        return {planned.name: planned.parts.key for planned in self.stages if planned.state == "fresh"}
 
     def faults(self) -> dict[str, Failure]:
         """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
         failed = {
-            planned.name: planned.freshness.reason
+            planned.name: planned.reason
             for planned in self.stages
-            if planned.freshness.reason is not None and planned.freshness.state == "failed"
+            if planned.reason is not None and planned.state == "failed"
         }
         for planned in self.stages:
             blocked = [name for name in planned.parts.upstream if name in failed]
-            if blocked and planned.freshness.state != "fresh":
+            if blocked and planned.state != "fresh":
                 failed.setdefault(planned.name, needs(planned.name, blocked[0]))
         return failed
 
@@ -95,7 +96,7 @@ class Plan:
         """Name, state and reason of every stage, as `status` shows them; one that needs a failed one failed too."""
         blocked = self.faults()
         for planned in self.stages:
-            state, reason = planned.freshness.state, planned.freshness.reason
+            state, reason = planned.state, planned.reason
             if state in ("missing", "stale") and planned.name in blocked:
                 state, reason = "failed", blocked[planned.name]
             yield planned.name, state, reason
@@ -121,10 +122,11 @@ class Plan:
         stages = list[PlannedStage]()
         for planned in self.stages:
             planned = replace(planned, wanted=planned.wanted or planned.name in names)
-            if planned.freshness.state != "failed":  # what failed before the run stays as it is
-                freshness = cache.freshness(planned.parts, self.record.id)
-                forced = planned.due and planned.freshness.state == "fresh" and planned.name not in done
-                planned = replace(planned, freshness=freshness, due=forced or freshness.state in ("missing", "stale"))
+            if planned.state != "failed":  # what failed before the run stays as it is
+                state, reason = cache.freshness(planned.parts, self.record.id)
+                forced = planned.due and planned.state == "fresh" and planned.name not in done
+                due = forced or state in ("missing", "stale")
+                planned = replace(planned, state=state, reason=reason, due=due)
             stages.append(planned)
         return replace(self, stages=tuple(stages))
 
@@ -204,12 +206,11 @@ class Planner:
             parts = KeyParts(name, stage.version, stage.settings, identity, reads, upstream)
             keys[name] = parts.key
             if (failure := absent.get(name)) is not None:
-                stages.append(PlannedStage(parts, settings, Freshness("failed", failure), wanted=False, due=False))
+                stages.append(PlannedStage(parts, settings, "failed", failure, wanted=False, due=False))
                 continue
-            freshness, wanted = self._cache.freshness(parts, record.id, siblings), name in self._wanted
-            again = (self._force and wanted) or (self._retry_failed and freshness.state == "failed")
-            due = again or freshness.state in ("missing", "stale")
-            stages.append(PlannedStage(parts, settings, freshness, wanted, due))
+            (state, reason), wanted = self._cache.freshness(parts, record.id, siblings), name in self._wanted
+            again = (self._force and wanted) or (self._retry_failed and state == "failed")
+            stages.append(PlannedStage(parts, settings, state, reason, wanted, again or state in ("missing", "stale")))
         return Plan(record, tuple(stages))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:

@@ -190,7 +190,7 @@ class PlanRunner:
             result.failed[stage] = needs(stage, blocked[0])
         elif changed := [k for k, content in inputs.items() if content != contents.get(k)]:
             result.failed[stage] = Failure("changed", stage, f"the {changed[0]} file changed since the run began")
-        elif planned.freshness.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
+        elif planned.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
             result.skipped += (stage,)  # another process, or a worker that was lost, has written it
         else:
             return there.issuperset(planned.parts.upstream)  # else the user has stopped one of them

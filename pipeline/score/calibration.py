@@ -25,7 +25,7 @@ from models.aim_config import AimConfig, AimSizes
 from pipeline.checks.accuracy import Accuracy
 from pipeline.checks.flag_checks import Ranges
 from pipeline.checks.held_out import HeldOut
-from pipeline.checks.novelty import BLOCKS, Distances, Novelty
+from pipeline.checks.novelty import BLOCKS, WHOLE, Novelty
 from pipeline.checks.prediction_intervals import LEVELS, cross_interval, group_weights
 from pipeline.checks.rater_ceiling import RaterAgreement, ceiling_line
 from pipeline.folds.combination import Combination
@@ -154,12 +154,12 @@ def calibration_tensors(calibration: Calibration) -> dict[str, Tensor]:
     """
     novelty = calibration.novelty
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
-    arrays["held_out"] = novelty.held_out_distances.whole
+    arrays["held_out"] = novelty.held_out_distances[WHOLE]
     for number, combination in enumerate(calibration.combinations):
         arrays |= {f"combination.{number}.{name}": values for name, values in combination.arrays().items()}
     for name, values in novelty.features.items():
         arrays[f"known.{BLOCKS.index(name)}"] = values
-        arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out_distances.blocks[name]
+        arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out_distances[name]
     return calibration.networks.tensors() | {
         name: torch.from_numpy(np.array(values)) for name, values in arrays.items()
     }
@@ -201,7 +201,7 @@ def read_calibration(
         {BLOCKS[int(i)]: v for i, v in sorted(with_prefix(values, prefix).items())}
         for prefix in ("known.", "held_out.")
     )
-    novelty = Novelty(training, Distances(values["held_out"], held_out), arrays["group"])
+    novelty = Novelty(training, {**held_out, WHOLE: values["held_out"]}, arrays["group"])
     combinations = tuple(
         Combination.from_arrays(one, with_prefix(values, f"combination.{number}."))
         for number, one in enumerate(description["combinations"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any
 
-from pydantic import create_model, field_serializer, field_validator
+from pydantic import BaseModel, Field, create_model, field_serializer, field_validator
 
 from data.errors import UsageError
 from data.splits import PROTOCOLS
@@ -15,7 +16,7 @@ from extractors.timesteps import NO_AGENT, TimestepsConfig
 from models.aim_config import AimConfig
 from pipeline.settings.config_errors import keys_of
 from pipeline.settings.recipes import TrainConfig
-from pipeline.settings.section import Section, with_sections
+from pipeline.settings.section import Section
 from pipeline.settings.stages import STAGES, outside_stages, stage_class
 
 
@@ -122,4 +123,10 @@ class Method(Section):
 
 def method_class() -> type[Method]:
     """The class of a method, with a section for each stage."""
-    return with_sections(Method, {"model": _ModelConfig, **{name: stage_class(name).Config for name in STAGES}})
+    return _method_class((("model", _ModelConfig), *((name, stage_class(name).Config) for name in STAGES)))
+
+
+@cache
+def _method_class(sections: tuple[tuple[str, type[BaseModel]], ...]) -> type[Method]:
+    fields: dict[str, Any] = {name: (kind, Field(default_factory=kind)) for name, kind in sections}
+    return create_model("WholeMethod", __base__=Method, **fields)

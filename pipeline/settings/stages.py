@@ -11,7 +11,7 @@ from data.errors import UsageError, nearest, printable
 from data.outside import imported, is_outside
 from data.stage_files import StageFiles
 from data.weights.registry import Announce
-from extractors.base import Extractor, StageConfig
+from extractors.base import IN_KEY, Extractor, StageConfig, owned
 
 STAGES: dict[str, str] = {
     "clips": "extractors.clips.stage:Clips",
@@ -66,7 +66,10 @@ def _loaded(place: str) -> type[Extractor[Any]]:
 
 def with_defaults(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What `StageConfig.result_settings` gave for a stage, with the defaults that it left out."""
-    return merged_settings(stage_class(name).Config.default_settings() if name in STAGES else {}, settings)
+    if name not in STAGES:
+        return dict(settings)
+    kind = stage_class(name).Config
+    return merged_settings(owned(kind, kind.model_construct().model_dump(mode="json"), IN_KEY), settings)
 
 
 def merged_settings(*values: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,17 +54,18 @@ def _checked(given: Any) -> FittedRegression:
     """One regression of known classes. Raises ValueError or TypeError for others."""
     one = FittedRegression(**given)
     pipelines, steps = [*one.inputs.values()], [step for each in one.inputs.values() for _, step in each.steps]
-    if one.describe not in DESCRIPTORS or not isinstance(one.columns, np.ndarray) or one.columns.dtype.kind != "i":
-        raise ValueError("a regression of another form")
-    if set(one.inputs) != (set(one.scores) if len(one.columns) else set()) or not one.scores:
-        raise ValueError("a regression of another form")
-    if set(_classes(pipelines)) - {"Pipeline"} or set(_classes([*steps, *one.scores.values()])) - set(SCALERS):
-        raise ValueError("a regression of another form")
-    if set(_classes([one.model])) - set(REGRESSORS):
+    if (
+        one.describe not in DESCRIPTORS
+        or not (isinstance(one.columns, np.ndarray) and one.columns.dtype.kind == "i" and one.scores)
+        or set(one.inputs) != (set(one.scores) if len(one.columns) else set())
+        or not _are(pipelines, "Pipeline")
+        or not _are([*steps, *one.scores.values()], *SCALERS)
+        or not _are([one.model], *REGRESSORS)
+    ):
         raise ValueError("a regression of another form")
     return one
 
 
-def _classes(objects: Iterable[Any]) -> list[str]:
-    """Names of the classes, "" for one that is not scikit-learn's."""
-    return [type(one).__name__ if type(one).__module__.startswith("sklearn.") else "" for one in objects]
+def _are(objects: Iterable[Any], *names: str) -> bool:
+    """Whether all objects are of these classes of scikit-learn."""
+    return all(type(one).__module__.startswith("sklearn.") and type(one).__name__ in names for one in objects)

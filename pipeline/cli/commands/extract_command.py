@@ -17,8 +17,8 @@ def show(done: api.ExtractRun, _: Typed) -> None:
     if done.costs is not None:
         from pipeline.run.costs import dry_run_tables
 
-        count = len(done.costs.plan)
-        for title, columns, rows in dry_run_tables(done.costs) if count else ():
+        count = len(done.plans)
+        for title, columns, rows in dry_run_tables(done.plans, done.costs) if count else ():
             table(title, columns, rows)
         say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}")
         return
@@ -38,9 +38,12 @@ def document(done: api.ExtractRun, _: Typed) -> dict[str, Any]:
     summary = done.summary
     head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
     if done.costs is not None:
-        costs = asdict(done.costs)
-        del costs["estimate"]["lengths"]
-        return head | costs
+        from pipeline.run.costs import reasons
+
+        estimate = asdict(done.costs)
+        del estimate["lengths"]
+        todo = [{"video": plan.record.name, "todo": dict(reasons(plan))} for plan in done.plans]
+        return head | {"plan": todo, "estimate": estimate}
     results = [
         {
             "video": r.record.name,

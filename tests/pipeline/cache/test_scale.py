@@ -51,5 +51,5 @@ def test_names_of_one_video_are_not_those_of_another(tmp_path):
     parts = KeyParts("pose", 1, {}, {}, {}, {})
     vars(parts)["key"] = "0123456789ab" + "0" * 52
     cache = Cache(tmp_path)
-    made = [cache.freshness(parts, name).state for name in ("a", "a.b", "b", "")]
+    made = [cache.freshness(parts, name)[0] for name in ("a", "a.b", "b", "")]
     assert made == ["fresh", "fresh", "missing", "missing"]

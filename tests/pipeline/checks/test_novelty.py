@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.checks.novelty import (
     STILL,
     STILL_CHANGE,
+    WHOLE,
     Novelty,
     floors,
     neighbour_distances,
@@ -32,7 +33,7 @@ def test_distances_are_the_approved_ones(snapshot):
     reference = {"a": rng.normal(size=(12, 3)), "b": rng.normal(5, 2, (12, 2))}
     reference["a"][:, 1] = 7.0
     got = neighbour_distances(reference, {"a": rng.normal(size=(4, 3)), "b": np.full((4, 2), 1e6)})
-    numbers = {name: summary(values) for name, values in {**got.blocks, "whole": got.whole}.items()}
+    numbers = {name: summary(values) for name, values in got.items()}
     assert numbers == snapshot.use_extension(ApprovedNumbers)
 
 
@@ -64,7 +65,7 @@ def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is():
 def test_a_strange_performance_is_beyond_the_limit_and_names_its_block():
     features = made_features(40, channels=4, scene=5, trial=3)
     novelty = Novelty.measure(features, FOLDS, np.arange(40))
-    assert novelty.limit == novelty.held_out_distances.whole.max()
+    assert novelty.limit == novelty.held_out_distances[WHOLE].max()
     assert max(ratio for ratio, _ in novelty.ratios(features)) <= 1
     ((ratio, block),) = novelty.ratios(replace(features, scene=features.scene + 50).take([0]))
     assert ratio > 1.5

@@ -1,5 +1,6 @@
 """Trainings on a real Ray on this machine: the same bits as here; a lost worker costs its training once."""
 
+import json
 import os
 import signal
 import time
@@ -322,8 +323,8 @@ def test_a_grid_has_all_combinations_of_its_values():
     assert grid == {"model.width": [8, 16], "train.learning_rates": [[1e-3, 1e-4], [2e-3, 1e-4]]}
     made = candidates(grid, lambda more: load_config(None, ["train.switch_epochs=[5, 9]", *more]))
     assert len(made) == 4
-    for candidate in made:
-        assert candidate.method.network.width == candidate.settings["model.width"]
-        assert list(candidate.method.train.learning_rates) == candidate.settings["train.learning_rates"]
+    for name, method in made.items():
+        rates = json.dumps(method.train.learning_rates)
+        assert name == f"model.width={method.network.width}, train.learning_rates={rates}"
     with pytest.raises(UsageError, match="nothing to search"):
         parse_grid([])

@@ -4,7 +4,8 @@ import pytest
 
 from data.video.video_search import find_videos
 from pipeline.cache.output_cache import Cache
-from pipeline.run.costs import ExpectedCost, StageCost, dry_run, dry_run_tables, expected_cost, format_estimate
+from pipeline.run import costs
+from pipeline.run.costs import ExpectedCost, StageCost, dry_run_tables, expected_cost, format_estimate
 from pipeline.run.plan import Planner
 from pipeline.settings.config import load_config, validate
 from pipeline.settings.stages import STAGES
@@ -39,9 +40,8 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos, tmp_path):
 
     def reasons(config, **options):
         plans, cache = planned(videos, config, **options)
-        made = dry_run(plans, config.machine, cache)
-        assert made.estimate.videos == len(plans)
-        return {row.video: dict(row.todo) for row in made.plan}
+        assert expected_cost(plans, config.machine, cache).videos == len(plans)
+        return {plan.record.name: dict(costs.reasons(plan)) for plan in plans}
 
     stale = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
     changed = configured(tmp_path / "cache", brightness={"stride": 5})
@@ -83,7 +83,7 @@ def test_costs_follow_what_was_measured(videos, tmp_path):
     titles = []
     for workers in (None, 2):
         far = load_config(config, {"work.engine": "ray", "work.workers": workers}).machine
-        titles.append([*dry_run_tables(dry_run(plans, far, cache))][1][0])
+        titles.append([*dry_run_tables(plans, expected_cost(plans, far, cache))][1][0])
     assert titles == ["30 frames with as many workers as fit", "about 4 s for 30 frames with 2 workers"]
 
 
