@@ -36,7 +36,7 @@ def of_file(path: Path) -> Keypoints:
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
         delimiter = max(",;\t", key=text.partition("\n")[0].count)
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+        rows: CsvRows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     except (csv.Error, UnicodeDecodeError) as error:
         raise keypoint_error(path, f"is not CSV ({error})") from None
     if is_kimore(rows):
@@ -45,7 +45,8 @@ def of_file(path: Path) -> Keypoints:
     if head[:1] == ["scorer"]:
         return _deeplabcut(path, rows)
     if {"x", "y"} <= set(head) and any(name in head for name in MARKS):
-        return _long(path, head, rows[1:])
+        rows = _widened(path, head, rows[1:])
+        head = [name.lower() for name in rows[0]]
     if rows and (wide := _wide(path, rows[0], head, rows[1:])):
         return wide
     fix = "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV"
@@ -129,28 +130,21 @@ def _column(head: Sequence[str], names: Sequence[str]) -> int:
     return next((head.index(name) for name in names if name in head), -1)
 
 
-def _long(path: Path, head: Sequence[str], rows: CsvRows) -> Keypoints:
-    frame, mark, who, *marked = (
-        _column(head, names) for names in (FRAMES, MARKS, PEOPLE, ("x",), ("y",), VISIBILITIES)
-    )
+def _widened(path: Path, head: Sequence[str], rows: CsvRows) -> CsvRows:
+    """A table with one row a joint as one with a row a body; joints may be MediaPipe's numbers."""
+    frame, mark, who = (_column(head, names) for names in (FRAMES, MARKS, PEOPLE))
     if frame < 0:
         raise keypoint_error(path, "no column of frames", "Name it frame, and count from 0")
-    people: dict[tuple[int, str], dict[int, list[float]]] = {}
-    names = {row[mark].strip() for row in rows if len(row) == len(head)}
-    base = int("33" in names and "0" not in names)
-    numbered = {name: place for place, name in enumerate(MEDIAPIPE)} | {str(place + base): place for place in range(33)}
+    values = [column for column, name in enumerate(head) if name in (*"xyz", *VISIBILITIES)]
+    bodies: dict[tuple[str, str], dict[str, Sequence[str]]] = {}
     for where, row in _lines(path, rows, len(head), 2):
-        place = numbered.get(row[mark].strip().lower())
-        if place is None:
-            raise keypoint_error(path, f"{where}, {head[mark]}: {row[mark][:40]!r} is not one of the 33 landmarks")
-        key = (Field(row[frame], path, f"{where}, {head[frame]}").frame(), row[who] if who >= 0 else "")
-        person = people.setdefault(key, {})
-        if place in person:
-            raise keypoint_error(path, f"{where}: landmark {row[mark]} of frame {key[0]} appears twice")
-        person[place] = [Field(row[c], path, where).cell() if c >= 0 else 1.0 for c in marked]
-    for (index, _), marks in people.items():
-        if len(marks) != len(MEDIAPIPE):
-            raise keypoint_error(path, f"frame {index}: {len(marks)} landmarks, not {len(MEDIAPIPE)}")
-    points = [[marks[place] for place in range(len(MEDIAPIPE))] for marks in people.values()]
-    frames, names_of_people = zip(*people, strict=True) if people else ((), ())
-    return Keypoints.of_bodies(path, ("MediaPipe", MEDIAPIPE), points, frames, names_of_people, normalised=True)
+        joint, body = row[mark].strip(), bodies.setdefault((row[frame], row[who] if who >= 0 else ""), {})
+        if joint in body:
+            raise keypoint_error(path, f"{where}: joint {joint} of frame {row[frame]} appears twice")
+        body[joint] = [f"{Field(row[column], path, f'{where}, {head[column]}').cell()}" for column in values]
+    joints = [*dict.fromkeys(joint for body in bodies.values() for joint in body)]
+    columns = [(joint, head[value]) for joint in joints for value in values]
+    names = [f"{value}{joint}" if joint.isdecimal() else f"{joint}_{value}" for joint, value in columns]
+    absent = [""] * len(values)
+    made = [[*key, *(cell for joint in joints for cell in body.get(joint, absent))] for key, body in bodies.items()]
+    return [["frame", "person", *names], *made]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +49,25 @@ def of_c3d(path: Path) -> Keypoints:
     """The bodies of a C3D file. Raises UsageError: the extra is missing; DataError: damaged."""
     with of_extra("c3d", "C3D", where=path):
         import c3d
+
+    class Points(c3d.Reader):
+        """Asks nothing of analog channels, and not that a header repeats what the parameters say."""
+
+        def _check_metadata(self) -> None:
+            pass
+
+        def get_analog_transform(self) -> tuple[int, int]:
+            return 1, 0
+
     content = io.BytesIO(read_regular(path, MAX_BYTES))
     with readable(path, "C3D file"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            reader = c3d.Reader(content)
-            rows = [points[:, :4] for _, points, _ in reader.read_frames()]
+            reader = Points(content)
+            first, rate = max(int(reader.first_frame), 1), float(reader.point_rate)  # some count from 0
+            expected = reader.last_frame - first + 1
+            rows = [points[:, :4] for _, points, _ in islice(reader.read_frames(), expected)]
             names = [str(label).strip() for label in reader.point_labels]
-        expected, rate, first = reader.frame_count, float(reader.point_rate), int(reader.first_frame) - 1
         unit = (reader.get("POINT").get_string("UNITS") if "UNITS" in reader.get("POINT") else "").strip()
     if not rows or len(rows) != expected or rows[0].shape[0] != len(names) or not rate > 0:
         raise keypoint_error(
@@ -63,7 +75,7 @@ def of_c3d(path: Path) -> Keypoints:
         )
     points = np.stack(rows).astype(np.float64)
     points[points[..., 3] < 0, :3] = np.nan
-    numbers = range(first, first + len(points))
+    numbers = range(first - 1, first - 1 + len(points))
     return _of_markers(path, "C3D", unit, names, points[..., :3], numbers, np.arange(len(points)) / rate)
 
 

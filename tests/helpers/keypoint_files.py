@@ -154,6 +154,14 @@ def c3d(path, points, names=COCO17, unit="mm"):
     return path
 
 
+def c3d_from_0(path, *args, **kwargs):
+    """The file of `c3d` with a header as kineticstoolkit's real files have it: from frame 0, and without a rate."""
+    content = bytearray(c3d(path, *args, **kwargs).read_bytes())
+    content[6:8], content[20:24] = bytes(2), bytes(4)
+    path.write_bytes(content)
+    return path
+
+
 def sleap(path, *, frames=(0, 2), videos=1):
     """Anna and Ben, 20 pixels beside her; in the last frame a user has corrected Ben by one pixel."""
     sio = pytest.importorskip("sleap_io", reason="needs the extra sleap")

@@ -1,4 +1,4 @@
-"""Markers over time: TRC as Sports2D and Pose2Sim write it, C3D as two libraries write it: units, people, clocks."""
+"""Markers over time: TRC as Sports2D and Pose2Sim write it, C3D as ezc3d writes it: units, people, clocks."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from pipeline import api
 from tests.helpers.cached_outputs import output_of
-from tests.helpers.keypoint_files import FPS, c3d, trc
+from tests.helpers.keypoint_files import FPS, c3d, c3d_from_0, trc
 
 NAMES = [
     *("Hip", "RHip", "RKnee", "RAnkle", "RBigToe", "LHip", "LKnee", "LAnkle"),
@@ -95,10 +95,10 @@ def test_two_people_without_a_video_are_two_agents_in_the_unit_that_their_files_
         np.testing.assert_allclose(made[:, person, KNEE, :3], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("write", [trc, c3d])
+@pytest.mark.parametrize("write", [trc, c3d, c3d_from_0])
 @pytest.mark.parametrize(("unit", "metres"), [("m", 1.0), ("cm", 0.01), ("mm", 0.001), ("ft", None)])
 def test_three_dimensions_come_in_metres_and_two_with_y_down(tmp_path, write, unit, metres):
-    path, points = tmp_path / f"a.{write.__name__}", places(depth=3)
+    path, points = tmp_path / f"a.{write.__name__[:3]}", places(depth=3)
     points[2, 2] = np.nan
     write(path, points, NAMES, unit=unit)
     if metres is None:
