@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -41,6 +41,9 @@ SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
 
+Words = tuple[str, ...]
+
+_WORDS = re.compile(r"\d+|[^\W\d_]+")
 _DAY = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 
 SUGGESTED = 20  # unknown videos for which a similar name is suggested: this takes time in a large data set
@@ -228,7 +231,7 @@ def join_listing(
 
 def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[str, list[LabelRow]], list[str]]:
     """The rows of every video, and a line for each row without one and for names that match only loosely."""
-    names = VideoNames({name: (name, PurePosixPath(name).name) for name in videos})
+    names = VideoNames([*videos.values()])
     rows: dict[str, list[LabelRow]] = {}
     problems: list[str] = []
     guessed: list[str] = []
@@ -253,29 +256,41 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
 
 
 class VideoNames:
-    """Finds videos by names as people write them: of another case or ending, or without the folder."""
+    """Finds performances by names as people write them: of another case, separator or ending, or without the folder."""
 
-    def __init__(self, forms: Mapping[str, Iterable[str]]) -> None:
-        """`forms` are the names of each video by its id."""
-        self._forms, self._suggested = forms, 0
-        self._loose: dict[str, list[str]] = {}
-        for video, names in forms.items():
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._trials = {record.id: record.groups.get("trial", record.id) for record in records}
+        self._loose: dict[Words, list[str]] = {}
+        self._suggested = 0
+        for one in records:
+            names = (one.id, PurePosixPath(one.id).name, one.stem, self._trials[one.id])
             for form in dict.fromkeys(map(loose_name, names)):
-                self._loose.setdefault(form, []).append(video)
+                self._loose.setdefault(form, []).append(one.id)
 
     def find(self, name: str) -> list[str]:
-        """The ids of the videos that a name fits; one alone where it is its id."""
-        if name in self._forms:
+        """The ids that a name fits; one alone where it is its id."""
+        if name in self._trials:
             return [name]
         return self._loose.get(loose_name(name)) or self._loose.get(loose_name(PurePosixPath(name).name), [])
 
-    def suggestion(self, name: str, among: Iterable[str]) -> str:
-        """ " (did you mean …?)" for a name that fits none; empty after `SUGGESTED` of them."""
+    def views(self, name: str) -> list[str]:
+        """The ids that a name fits if they are views of one trial; else none."""
+        ids = self.find(name)
+        return ids if len({self._trials[one] for one in ids}) == 1 else []
+
+    def suggestion(self, name: str, among: Iterable[str] = ()) -> str:
+        """ " (did you mean …?)", one of all ids or `among` them; empty after `SUGGESTED` names that fit none."""
         self._suggested += 1
-        close = get_close_matches(name, among, n=1, cutoff=0.5) if self._suggested <= SUGGESTED else []
+        close = get_close_matches(name, among or self._trials, n=1, cutoff=0.5) if self._suggested <= SUGGESTED else []
         return f" (did you mean '{clip(close[0], 120)}'?)" if close else ""
 
 
-def loose_name(name: str) -> str:
-    """A name in one Unicode form, in lower case and without a video's ending."""
-    return key_of(name).casefold()
+def loose_name(name: str) -> Words:
+    """The letters and the numbers of a name, without case, leading zeros and a video's ending.
+
+    >>> loose_name("01/FINA_007.mp4")
+    ('1', 'fina', '7')
+    """
+    return tuple(
+        word.lstrip("0") or "0" if word.isdigit() else word for word in _WORDS.findall(key_of(name).casefold())
+    )

@@ -6,7 +6,8 @@
 Also tabular and aggregated events of BORIS (a point begins a phase), ELAN (.eaf), projects of VIA 3 and exports of
 Label Studio (.json), and transcriptions of JIGSAWS (.txt, frames at 30 Hz). A folder may hold a file for each video.
 
-Seconds are those that a player shows. Each phase occurs once, and one begins where another ends. A video whose marks
+Seconds are those that a player shows. A name that occurs twice is numbered (`G2 1`, `G2 2`). A phase begins where
+another ends. A video whose marks
 break this, or were made in a file of another length or frame rate, has no phases, and a line says why.
 """
 
@@ -80,8 +81,7 @@ def with_phases(
     folder = beside.parent if beside and one_video else beside
     if not (tables := _tables(listing, place, folder, reach)):
         return listing  # there may be a million records
-    trials = {record.id: record.groups.get("trial", record.id) for record in listing.records}  # two views are one
-    names = VideoNames({r.id: (r.id, PurePosixPath(r.id).name, r.stem, trials[r.id]) for r in listing.records})
+    names = VideoNames(listing.records)
     for path in tables:
         source, marked = printable(address(path)), dict[str, list[Mark]]()
         try:
@@ -91,12 +91,11 @@ def with_phases(
         except DataError as error:
             problems.append(str(error))
         for video, marks in marked.items():
-            ids = names.find(video)
-            if len({trials[video_id] for video_id in ids}) == 1:
+            if ids := names.views(video):
                 for video_id in ids:
                     found.setdefault(video_id, {}).setdefault(source, []).extend(marks)
             elif place is not None or not one_video:  # else the table names its neighbours
-                fault = "fits several videos" if ids else f"is not a video here{names.suggestion(video, trials)}"
+                fault = "fits several videos" if names.find(video) else f"is not a video here{names.suggestion(video)}"
                 problems.append(f"{source}: '{clip(video, 200)}' {fault}")
     records = tuple(_marked(record, found.get(record.id, {})) for record in listing.records)
     problems += [f"{record.name}: {record.phase_fault}" for record in records if record.phase_fault]
@@ -159,13 +158,17 @@ def _require_equal_clock(mark: Mark, times: Floats) -> None:
 def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     """The phases in the order of time, each ending where the next begins. Raises ValueError, which says what is wrong.
 
+    Phases of one name are numbered: `G2 1`, `G2 2`.
+
     >>> phases_of([Phase("entry", 2.0, math.inf), Phase("flight", 1.0, 1.95)])
     (Phase(name='flight', start=1.0, end=2.0), Phase(name='entry', start=2.0, end=inf))
     """
     ordered = sorted(marks, key=lambda phase: phase.start)
-    names = [phase.name for phase in ordered]
-    if names and (most := Counter(names).most_common(1)[0])[1] > 1:
-        raise ValueError(f"'{clip(most[0])}' occurs {most[1]} times; each phase occurs once")
+    counts, numbers = Counter(phase.name for phase in ordered), Counter[str]()
+    for at, phase in enumerate(ordered):
+        if counts[phase.name] > 1:
+            numbers[phase.name] += 1
+            ordered[at] = replace(phase, name=f"{phase.name} {numbers[phase.name]}")
     for at, (phase, following) in enumerate(pairwise(ordered)):
         apart = following.start - phase.end
         if apart > TOUCH_S or -math.inf < apart < -TOUCH_S:
@@ -235,7 +238,10 @@ def _is_header(line: str) -> bool:
 
 
 def _elan(path: Path, content: bytes) -> Iterator[Mark]:
-    """Aligned annotations of ELAN: those of the tiers whose names hold "phase", or else of all tiers."""
+    """Annotations of ELAN: those of the tiers whose names hold "phase", or else of all tiers.
+
+    Time slots without a value are evenly between their neighbours in the tier, as ELAN shows them.
+    """
     if b"<!DOCTYPE" in content:
         raise ValueError("a document type")
     root = ElementTree.fromstring(content)  # noqa: S314 -- entities need a document type
@@ -245,9 +251,13 @@ def _elan(path: Path, content: bytes) -> Iterator[Mark]:
     slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
     tiers = list(root.iter("TIER"))
     for tier in [tier for tier in tiers if "phase" in (tier.get("TIER_ID") or "").lower()] or tiers:
-        for annotation in tier.iter("ALIGNABLE_ANNOTATION"):
-            places = (int(slots[annotation.get(f"TIME_SLOT_REF{n}")] or "") for n in (1, 2))
-            start, end = ((place + int(about.get("TIME_ORIGIN", 0))) / 1000 for place in places)
+        annotations = [*tier.iter("ALIGNABLE_ANNOTATION")]
+        ends = [[annotation.get(f"TIME_SLOT_REF{n}") for n in (1, 2)] for annotation in annotations]
+        order = {slot: number for number, slot in enumerate(dict.fromkeys(chain.from_iterable(ends)))}
+        known = {number: int(value) for slot, number in order.items() if (value := slots[slot]) is not None}
+        for annotation, pair in zip(annotations, ends, strict=True):
+            places = np.interp([order[slot] for slot in pair], [*known], [*known.values()])
+            start, end = ((place + int(about.get("TIME_ORIGIN", 0))) / 1000 for place in places.tolist())
             yield Mark(video, (annotation.findtext("ANNOTATION_VALUE") or "").strip(), start, end)
 
 

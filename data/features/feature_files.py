@@ -1,13 +1,15 @@
-"""Reads arrays of features: NumPy, HDF5, MATLAB, and pickled dictionaries of arrays.
+"""Reads arrays of features: NumPy, HDF5, MATLAB, tensors of torch, and pickled arrays.
 
 | file | arrays |
 |---|---|
 | `.npy` | one; or a dictionary of arrays, as `numpy.save` writes it |
 | `.npz` | one for each member |
 | `.h5`, `.hdf5` | one for each dataset; a last name that all paths share is left out |
-| `.pkl`, `.pickle` | a dictionary of arrays, read without running the pickle (`data.store.restricted_pickle`) |
+| `.pkl`, `.pickle` | one, or a dictionary of arrays, read without running the pickle (`data.store.restricted_pickle`) |
+| `.pt`, `.pth` | one tensor, or a dictionary of them, read with `weights_only` |
+| `.safetensors` | one for each tensor |
 | `.mat` | one for each numeric matrix, MATLAB 5 to 7.3 |
-| `.mot` | one, such as the joint angles of OpenSim and Sports2D without their times |
+| `.mot`, `.sto` | one, such as the joint angles of OpenSim, OpenCap and Sports2D without their times |
 
 An array has the axes (row, dims), a row being a frame or a clip; (dims) is one row. Leading axes of 1 are dropped. Axes
 in between, such as the tokens of a transformer, are averaged.
@@ -48,6 +50,9 @@ Arrays = Mapping[str, Callable[[], NDArray[Any]]]
 NUMBERS = "fiub"
 """Kinds of NumPy types that are numbers."""
 
+TENSORS = (".pt", ".pth", ".safetensors")
+"""Endings of files that torch reads."""
+
 MATLAB_HDF5 = b"MATLAB 7.3 MAT-file"
 
 MOST_NAMES = 100_000
@@ -57,13 +62,11 @@ FIX = "Expected numbers with the axes (frames or clips, dims) or (dims)"
 
 
 def array_names(path: Path) -> tuple[str, ...]:
-    """The names of the arrays of a file, in its order; a `.npy` of one array has none.
+    """The names of the arrays of a file, in its order; "" is the only array of a file that does not name it.
 
     Raises DataError: the file cannot be read, is damaged, or holds no array.
     """
     with _damage(path):
-        if path.suffix.lower() == ".npy" and not _npy_header(path)[1].hasobject:
-            return ()
         names = tuple(_arrays(path))
     if not 0 < len(names) <= MOST_NAMES:
         raise DataError(f"{len(names)} arrays", where=path, fix="Expected one for each performance")
@@ -71,13 +74,13 @@ def array_names(path: Path) -> tuple[str, ...]:
 
 
 def read_features(path: Path, name: str = "") -> Singles:
-    """The (row, dims) features called `name` in a file; "" is the one array of a `.npy`.
+    """The (row, dims) features called `name` in a file, as in `array_names`.
 
     Raises DataError: a damaged file, no such array, no row, or values that are not finite numbers.
     """
     where = f"{path}: {name}" if name else str(path)
     with _damage(path):
-        arrays = _arrays(path) if name else {"": partial(_npy_file, path)}
+        arrays = _arrays(path)
         if name not in arrays:
             raise DataError("no such array", where=where, fix=f"It has {clip(', '.join([*arrays][:5]), 200)}")
         values = arrays[name]()
@@ -124,13 +127,6 @@ def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, fortran, dtype
 
 
-def _npy_header(path: Path) -> tuple[int, np.dtype[Any]]:
-    """The place where the values of a `.npy` file begin, and their type."""
-    with open_regular(path) as stream:
-        dtype = _header(stream)[2]
-        return stream.tell(), dtype
-
-
 def _npy(content: bytes) -> NDArray[Any]:
     """The array in the bytes of a `.npy`. Raises ValueError: other values than numbers, or not as long as it says."""
     stream = io.BytesIO(content)
@@ -141,8 +137,12 @@ def _npy(content: bytes) -> NDArray[Any]:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _npy_file(path: Path) -> NDArray[Any]:
-    return _npy(read_regular(path, MAX_ARRAY_BYTES))
+def _npy_file(path: Path) -> Arrays:
+    """The array of a `.npy`, or those of the dictionary in it."""
+    with open_regular(path) as stream:
+        if _header(stream)[2].hasobject:
+            return _whole(path)
+    return {"": lambda: _npy(read_regular(path, MAX_ARRAY_BYTES))}
 
 
 def _members(path: Path) -> Arrays:
@@ -189,7 +189,7 @@ def _motion(path: Path) -> Arrays:
 def _whole(path: Path) -> Arrays:
     """The arrays of a file that is only read as a whole."""
     state = path.stat()
-    return {name: partial(np.asarray, values) for name, values in _read_whole(path, state.st_mtime_ns, state.st_size)}
+    return {name: partial(_numbers, values) for name, values in _read_whole(path, state.st_mtime_ns, state.st_size)}
 
 
 @lru_cache(maxsize=2)
@@ -198,10 +198,28 @@ def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], 
     content, suffix = read_regular(path, MAX_FILE_BYTES), path.suffix.lower()
     if suffix == ".mat":
         return tuple(read_matrices(content).items())
-    given = load_plain(content[_npy_header(path)[0] :] if suffix == ".npy" else content, path)
-    if not isinstance(given, dict):
-        raise DataError(f"is not a dictionary of arrays, but a {type(given).__name__}", where=path, fix=FIX)
-    return tuple((_name(key), value) for key, value in given.items())
+    if suffix in TENSORS:
+        given = _tensors(content, suffix)
+    else:
+        stream = io.BytesIO(content)
+        if suffix == ".npy":
+            _header(stream)
+        given = load_plain(content[stream.tell() :], path)
+    return tuple((_name(key), value) for key, value in given.items()) if isinstance(given, dict) else (("", given),)
+
+
+def _tensors(content: bytes, suffix: str) -> Any:
+    import torch
+    from safetensors.torch import load
+
+    if suffix == ".safetensors":
+        return dict(sorted(load(content).items()))
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def _numbers(values: Any) -> NDArray[Any]:
+    """An array of an array, of a list of rows, or of a tensor of any precision."""
+    return np.asarray(values.detach().float() if hasattr(values, "detach") else values)
 
 
 def _name(key: Any) -> str:
@@ -210,13 +228,15 @@ def _name(key: Any) -> str:
 
 
 READERS: Mapping[str, Callable[[Path], Arrays]] = {
-    ".npy": _whole,
+    ".npy": _npy_file,
     ".npz": _members,
     ".h5": _datasets,
     ".hdf5": _datasets,
     ".pkl": _whole,
     ".pickle": _whole,
+    **dict.fromkeys(TENSORS, _whole),
     ".mat": _matlab,
     ".mot": _motion,
+    ".sto": _motion,
 }
-"""By the ending of a file. A `.npy` is here a dictionary."""
+"""By the ending of a file."""

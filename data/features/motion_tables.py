@@ -17,14 +17,14 @@ SPORTS2D = re.compile(r"(?:[^/]+_Sports2D/)?([^/]+)_Sports2D_angles_person([0-9]
 
 def motion_table(path: Path) -> Floats:
     """The (row, series) of a file, without its times. Raises ValueError: damaged, or rows of different lengths."""
-    lines = [line.rstrip("\r") for line in read_regular(path, MAX_BYTES).decode("utf-8-sig").split("\n")]
-    end = next((number for number, line in enumerate(lines) if line.strip().lower() == "endheader"), None)
+    lines = [line.rstrip() for line in read_regular(path, MAX_BYTES).decode("utf-8-sig").split("\n")]
+    end = next((number for number, line in enumerate(lines) if line.lower() == "endheader"), None)
     if end is None or len(lines) <= end + 1:
         raise ValueError("no line endheader and names of columns")
     names = lines[end + 1].split("\t")
     if names[0].strip().lower() != "time" or len(names) < 2:
         raise ValueError(f"columns {', '.join(names)[:60]}: the first is not time")
-    rows = [line.split("\t") for line in lines[end + 2 :] if line.strip()]
+    rows = [line.split("\t") for line in lines[end + 2 :] if line]
     for number, row in enumerate(rows, start=end + 3):
         if len(row) != len(names):
             raise ValueError(f"line {number}: {len(row)} cells, not {len(names)}")

@@ -10,14 +10,12 @@ without folders to the one performance whose last part it is. Features of a tria
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from data.datasets.folder import key_of
+from data.datasets.folder import VideoNames
 from data.datasets.tables import clip
 from data.errors import DataError, UsageError, counted, nearest, printable
 from data.features.feature_files import READERS, array_names
@@ -32,14 +30,13 @@ PARTS = ("scene", "primary", "secondary")
 DICTIONARIES = (".npy", ".pkl", ".pickle")
 """Endings of files whose arrays keep their names, even where there is one."""
 
-BY_PATTERN = "Keep one, or name the files by a pattern: --features 'A/*.npy'"
+BY_PATTERN = "name the files by a pattern: --features 'A/*_rgb.npy'"
 
 MOST_SHOWN = 5
 """Most names in a line about features that belong to no performance."""
 
-_WORDS = re.compile(r"\d+|[^\W\d_]+")
-
-Words = tuple[str, ...]
+CLOCKS = ("_fps", "_timestamps_ms")
+"""Endings of files that video_features writes beside its features; a folder's are left out."""
 
 
 @dataclass(frozen=True)
@@ -66,64 +63,71 @@ def named_features(given: Sequence[str]) -> tuple[NamedFeatures, ...]:
 
     Raises UsageError: an unknown part, no such file, or no array at all; DataError: one name in two files.
     """
-    paths: dict[str, list[Path]] = {}
+    paths: dict[str, list[str]] = {}
     for text in given:
         part, equals, path = text.partition("=")
         if not equals:
             part, path = PARTS[0], text
         elif part not in PARTS:
             raise UsageError(f"features of '{clip(part)}'", where="--features", fix=nearest(part, PARTS).capitalize())
-        paths.setdefault(part, []).append(expanded(path))
+        paths.setdefault(part, []).append(path)
     return tuple(_features_at(part, paths[part]) for part in PARTS if part in paths)
 
 
-def _features_at(part: str, given: Sequence[Path]) -> NamedFeatures:
+def _features_at(part: str, given: Sequence[str]) -> NamedFeatures:
     places: dict[str, tuple[Path, str]] = {}
     problems: list[str] = []
-    for start in given:
-        for root, path in _one_person(part, _files(start, problems)):
+    for text in given:
+        start, _, array = text.partition("::")
+        for called, path in _one_person(part, _files(expanded(start), problems)):
             try:
                 names = array_names(path)
+                if array and array not in names:
+                    fix = f"It has {clip(', '.join(names[:5]), 200) or 'one without a name'}"
+                    raise DataError(f"no array '{clip(array)}'", where=path, fix=fix)
             except DataError as error:
                 problems.append(str(error))
                 continue
-            alone = not names or (len(names) == 1 and path.suffix.lower() not in DICTIONARIES)
-            for name in names or ("",):
-                place = path, name
-                called = video_of(path.relative_to(root).with_suffix("").as_posix()) if alone else name
-                if places.setdefault(called, place) != place:
-                    what = f"'{clip(called)}' is here and in {places[called][0]}"
-                    raise DataError(what, where=path, fix=BY_PATTERN)
+            alone = array or names == ("",) or (len(names) == 1 and path.suffix.lower() not in DICTIONARIES)
+            for entry in [array] if array else names:
+                name, place = called if alone else entry, (path, entry)
+                if places.setdefault(name, place) != place:
+                    raise DataError(
+                        f"'{clip(name)}' is here and in {places[name][0]}", where=path, fix=f"Keep one, or {BY_PATTERN}"
+                    )
     if not places:
         fix = f"Expected files that end in {' '.join(READERS)}"
         raise UsageError(problems[0] if problems else "no features", where=given[0], fix=fix)
     return NamedFeatures(part, places, tuple(problems))
 
 
-def _files(start: Path, problems: list[str]) -> list[tuple[Path, Path]]:
-    """The files of features at a path, each with the folder that its name is relative to."""
+def _files(start: Path, problems: list[str]) -> list[tuple[str, Path]]:
+    """The files of features at a path, each with its name below it, without the end of a pattern."""
+    root, end = start.parent, ""
     if start.is_file():
-        return [(start.parent, start)]
-    if start.is_dir():
-        files = [folder / name for folder, _, names in walk(start, problems) for name in names]
-        return [(start, path) for path in files if path.suffix.lower() in READERS and path.is_file()]
-    if set(start.name) & set("*?[") and start.parent.is_dir():
-        return [(start.parent, path) for path in sorted(start.parent.glob(start.name)) if path.is_file()]
-    raise UsageError("no such file or folder", where=start, fix="Check --features; names are case sensitive")
-
-
-def _one_person(part: str, files: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
-    """The files, of a video's several people by Sports2D only the first; for `secondary` the second."""
-    numbers: dict[tuple[Path, str], list[int]] = {}
-    for _, path in files:
-        if (number := person_of(path.stem)) is not None:
-            numbers.setdefault((path.parent, video_of(path.stem)), []).append(number)
-    wanted = {video: sorted(found)[: 1 + (part == "secondary")][-1] for video, found in numbers.items()}
+        files = [start]
+    elif start.is_dir():
+        root, found = start, (folder / name for folder, _, names in walk(start, problems) for name in names)
+        files = [path for path in found if path.suffix.lower() in READERS and not path.stem.endswith(CLOCKS)]
+    elif set(start.name) & set("*?["):
+        files, end = sorted(root.glob(start.name)), start.name.rpartition("*")[2]
+    else:
+        raise UsageError("no such file or folder", where=start, fix="Check --features; names are case sensitive")
     return [
-        (root, path)
-        for root, path in files
-        if person_of(path.stem) in (None, wanted.get((path.parent, video_of(path.stem))))
+        (path.relative_to(root).as_posix().removesuffix(end).removesuffix(path.suffix), path)
+        for path in files
+        if path.is_file()
     ]
+
+
+def _one_person(part: str, files: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """The files, of a video's several people by Sports2D only the first; for `secondary` the second."""
+    numbers: dict[str, list[int]] = {}
+    for name, _ in files:
+        if (number := person_of(name)) is not None:
+            numbers.setdefault(video_of(name), []).append(number)
+    wanted = {video: sorted(found)[: 1 + (part == "secondary")][-1] for video, found in numbers.items()}
+    return [(video_of(name), path) for name, path in files if person_of(name) in (None, wanted.get(video_of(name)))]
 
 
 def with_features(listing: Listing, given: Sequence[NamedFeatures]) -> Listing:
@@ -140,46 +144,30 @@ def with_features(listing: Listing, given: Sequence[NamedFeatures]) -> Listing:
 
 def _joined(records: Sequence[Record], features: NamedFeatures, problems: list[str]) -> tuple[Record, ...]:
     """The records that have features of this part, with them."""
-    places, first = _by_words(features), next(iter(features.files.values()))[0]
-    counts, kept, used = Counter(map(_short_name, records)), list[Record](), set[Words]()
-    for record in records:
-        if (name := next((name for name in _possible_names(record, counts) if name in places), None)) is None:
-            problems.append(f"{record.name}: no {features.part} features")
-            continue
-        used.add(name)
-        (path, entry), kind = places[name], kind_of_part(features.part)
-        sidecars, entries = {**record.sidecars, kind: path}, {**record.entries, kind: entry}
-        kept.append(replace(record, sidecars=sidecars, entries=entries))
-    if not kept:
+    names, kind, unused = VideoNames(records), kind_of_part(features.part), list[str]()
+    places: dict[str, tuple[Path, str]] = {}
+    for name, place in features.files.items():
+        ids = names.views(name)
+        unused += [] if ids else [name]
+        for one in ids:
+            if places.setdefault(one, place) != place:
+                what = f"several {features.part} features are called like '{clip(name)}'"
+                raise DataError(what, where=place[0], fix="Keep one of them")
+    if not places:
         there, asked = _shown(features.files), _shown(record.id for record in records)
         what = f"none of the {features.part} features is called like a performance ({there})"
-        raise DataError(what, where=first, fix=f"Expected names such as {asked}")
-    if unused := [name for name in features.files if _words(name) not in used]:
+        first = next(iter(features.files.values()))[0]
+        raise DataError(what, where=first, fix=f"Expected names such as {asked}; if theirs end in more, {BY_PATTERN}")
+    problems += [f"{record.name}: no {features.part} features" for record in records if record.id not in places]
+    if unused:
         several = counted(len(unused), "array")
         problems.append(f"{several} of {features.part} features without a performance: {_shown(unused)}")
-    return tuple(kept)
-
-
-def _by_words(features: NamedFeatures) -> dict[Words, tuple[Path, str]]:
-    """The places of the arrays by the words of their names. Raises DataError: two arrays have the same words."""
-    places: dict[Words, tuple[Path, str]] = {}
-    for name, place in features.files.items():
-        if places.setdefault(_words(name), place) != place:
-            what = f"several {features.part} features are called like '{clip(name)}'"
-            raise DataError(what, where=place[0], fix="Keep one of them")
-    return places
-
-
-def _possible_names(record: Record, counts: Mapping[Words, int]) -> Iterator[Words]:
-    """What the features of a record may be called: its id, the id's last part where it is the only such one, its trial.
-
-    `counts` has the number of records by last part.
-    """
-    yield _words(key_of(record.id))
-    if counts[_short_name(record)] == 1:
-        yield _short_name(record)
-    if "trial" in record.groups:
-        yield _words(record.groups["trial"])
+    return tuple(
+        replace(record, sidecars={**record.sidecars, kind: path}, entries={**record.entries, kind: entry})
+        for record in records
+        if record.id in places
+        for path, entry in [places[record.id]]
+    )
 
 
 def _shown(names: Iterable[str]) -> str:
@@ -189,17 +177,3 @@ def _shown(names: Iterable[str]) -> str:
 def names_of(given: Sequence[NamedFeatures]) -> tuple[str, ...]:
     """The names of all arrays, each once: performances that need no video."""
     return tuple(dict.fromkeys(name for features in given for name in features.files))
-
-
-def _words(name: str) -> Words:
-    """The letters and the numbers of a name, without case and leading zeros.
-
-    >>> _words("01/FINA_007")
-    ('1', 'fina', '7')
-    """
-    return tuple(word.lstrip("0") or "0" if word.isdigit() else word for word in _WORDS.findall(name.casefold()))
-
-
-def _short_name(record: Record) -> Words:
-    """The last part of an id."""
-    return _words(PurePosixPath(key_of(record.id)).name)

@@ -28,7 +28,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_kimore, make_ui_prmd
 from tests.data.datasets.test_phase_marks import OF_TOOLS, text
 from tests.data.features.test_feature_files import WRITERS, named
-from tests.helpers.keypoint_files import FRAMES, LAYOUTS, MARKERS, SIZE, c3d, nwb, placed, trc
+from tests.helpers.keypoint_files import FRAMES, LAYOUTS, MARKERS, SIZE, c3d_from_0, nwb, placed, trc
 from tests.helpers.reader_contract import Sample, damaged, facts
 
 
@@ -66,7 +66,7 @@ def in_time(make, **beside):
 
 
 def arrays(path):
-    for name in array_names(path) or ("",):
+    for name in array_names(path):
         yield from (tuple(row) for row in read_features(path, name).tolist())
 
 
@@ -91,12 +91,14 @@ def written(name, write):
 
 ROWS = "\n".join(" ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76) + row) for row in range(4)) + "\n"
 MOT = "nRows=3\nendheader\ntime\tright knee\tleft knee\n0.0\t10.5\t-3\n0.04\t11\t-2.5\n0.08\t12\t0\n"
+STO = "name a.sto\nendheader \ntime\tknee\thip\t\n      0.00000000\t 10.5\t -3\t\n      0.04000000\t 11\t -2.5\t\n"
+"""As OpenCap's `numpy2storage` writes it: a tab ends every line."""
 IN_DEPTH = np.add(MARKERS, [0, 0, 3])
 
 SAMPLES = {
     **{layout: in_video(layout) for layout in LAYOUTS},
     "TRC in 3-D": in_time(written("a.trc", lambda path: trc(path, IN_DEPTH, unit="mm"))),
-    "C3D in 3-D": in_time(written("a.c3d", lambda path: c3d(path, IN_DEPTH))),
+    "C3D in 3-D": in_time(written("a.c3d", lambda path: c3d_from_0(path, IN_DEPTH))),
     "NWB over time": in_time(written("a.nwb", lambda path: nwb(path, rate=25.0))),
     "UI-PRMD, positions": in_time(
         lambda folder: next(make_ui_prmd(folder, count=1, frames=5).rglob("*_positions.txt")), angles="*_angles.txt"
@@ -107,7 +109,8 @@ SAMPLES = {
     ),
     **{name: Sample(written(name, lambda path, write=write: write(path, named())), lambda _, path: arrays(path))  # type: ignore[misc]
        for name, write in WRITERS},
-    "motion table": Sample(written("a.mot", lambda path: write_text(path, MOT)), lambda _, path: arrays(path)),
+    **{f"motion table {name}": Sample(written(name, partial(write_text, text=table)), lambda _, path: arrays(path))
+       for name, table in (("a.mot", MOT), ("a.sto", STO))},
     **{f"phases, {name}": Sample(written(name, partial(write_text, text=text(name))), phases)
        for name in OF_TOOLS if not name.startswith(("boris_offset", "boris_points", "label_studio_frames"))},
     "kinematics": Sample(

@@ -55,6 +55,7 @@ CASES = {
     "files that agree": {"a.txt": GOOD, "x.eaf": text("elan_origin.eaf")},
     "files that differ": {"a.txt": GOOD, "x.eaf": text("elan_origin.eaf", ('"1600"', '"1700"'))},
     "a broken file beside a good one": {"a.txt": GOOD, "x.eaf": "<broken"},
+    "a time slot without a value": {"x.eaf": text("elan_origin.eaf", (' TIME_VALUE="600"', ""))},
     "a document type": {"x.eaf": "<!DOCTYPE a><a/>"},
     "another JSON": {"x.json": '{"metadata": 3}'},
     "a table in a text file": {"x.txt": f"{HEAD}a.mp4,run,0,1\n"},

@@ -54,12 +54,22 @@ def write_matlab_7_3(path, arrays):
         stream.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
 
 
+def write_tensors(path, arrays):
+    torch, of_numpy = (pytest.importorskip(name, reason="reads tensors") for name in ("torch", "safetensors.numpy"))
+    if path.suffix == ".pth":
+        torch.save({name: torch.tensor(values) for name, values in arrays.items()}, path)
+    else:
+        of_numpy.save_file(arrays, path)
+
+
 WRITERS = [
     ("FISV_rgb_VST.npy", write_dictionary),
     ("all.pkl", write_pickle),
     ("all.npz", write_npz),
     ("all.h5", write_groups),
     ("all.hdf5", write_datasets),
+    ("all.pth", write_tensors),
+    ("all.safetensors", write_tensors),
     ("all.mat", write_matlab),
     ("v73.mat", write_matlab_7_3),
 ]
@@ -84,7 +94,7 @@ def test_each_kind_of_file_gives_the_arrays_that_were_written(tmp_path, name, wr
 def test_rows_are_clips_and_tokens_are_averaged(tmp_path, shape):
     path, values = tmp_path / "1.npy", np.random.default_rng(1).normal(size=shape)
     np.save(path, values)
-    assert array_names(path) == ()
+    assert array_names(path) == ("",)
     if not values.size or not shape:
         with pytest.raises(DataError, match="an array of shape"):
             read_features(path)
@@ -107,9 +117,19 @@ def test_a_pickle_runs_no_code_and_holds_no_objects(tmp_path):
     write_pickle(tmp_path / "p.pkl", {"a": print})  # type: ignore[dict-item]
     with pytest.raises(DataError, match=r"builtins\.print"):
         array_names(tmp_path / "p.pkl")
-    write_pickle(tmp_path / "list.pkl", [np.ones(3)])  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="is not a dictionary of arrays, but a list"):
-        array_names(tmp_path / "list.pkl")
+
+
+def test_one_array_a_file_has_no_name(tmp_path):
+    """As FineFS pickles it, and as torch saves a tensor of any precision."""
+    torch = pytest.importorskip("torch", reason="reads tensors")
+    write_pickle(tmp_path / "a.pkl", [np.ones(3), np.zeros(3)])  # type: ignore[arg-type]
+    torch.save(torch.tensor([[1.0] * 3, [0.0] * 3], dtype=torch.bfloat16, requires_grad=True), tmp_path / "a.pt")
+    for name in ("a.pkl", "a.pt"):
+        assert array_names(tmp_path / name) == ("",)
+        assert read_features(tmp_path / name).tolist() == [[1.0] * 3, [0.0] * 3]
+    torch.save(print, tmp_path / "code.pt")
+    with pytest.raises(DataError, match=r"code\.pt: the features cannot be read"):
+        array_names(tmp_path / "code.pt")
 
 
 def test_values_that_are_no_numbers_are_counted(tmp_path):

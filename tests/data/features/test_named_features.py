@@ -50,6 +50,9 @@ a damaged file: a b < a b!
 no features: a <
 an unknown part: a < rgb= a
 motion files: dive.mp4 vault.mp4 < primary= dive~0.mot vault.mot
+names with a video's ending: v00.mp4 sub/v01.mp4 < v00.mp4 v01.MP4
+of video_features: dive.mp4 < dive_rgb dive_fps dive_timestamps_ms
+a pattern: dive.mp4 vault_2.mp4 < /*_rgb.npy dive_rgb dive_flow vault_2_rgb
 the second person: dive.mp4 vault.mp4 < secondary= dive~0.mot dive~1.mot dive~2.mot vault~0.mot
 the first person: dive.mp4 vault.mp4 < scene= dive~0.mot dive~1.mot dive~2.mot vault~0.mot
 """
@@ -63,9 +66,10 @@ def test_features_belong_to_the_performances_that_they_name(tmp_path, case, snap
     records = [Record(one, None, groups={"trial": trial} if trial else {})
                for one, _, trial in (word.partition("@") for word in ids)]  # fmt: skip
     part = names.pop(0) if names and names[0].endswith("=") else ""
+    pattern = names.pop(0) if names and "*" in names[0] else ""
     folder = files(tmp_path / "vst", *names)
     try:
-        listing = with_features(Listing(tuple(records)), named_features([f"{part}{folder}"]))
+        listing = with_features(Listing(tuple(records)), named_features([f"{part}{folder}{pattern}"]))
         said = [f"{r.id}: {k} in {path.name} {r.entries}" for r in listing.records for k, path in r.sidecars.items()]
         said += listing.problems
     except AimError as error:
@@ -93,6 +97,14 @@ def test_agents_are_named_and_one_part_may_have_several_files(tmp_path):
     assert record.entries == {"scene features": "Clubs_002", "secondary features": "Clubs_002"}
     with pytest.raises(DataError, match=r"'Ball_001' is here and in .*Ball_audio_AST\.npy"):
         named_features([str(tmp_path)])
+
+
+def test_one_array_of_several_in_a_file_is_chosen(tmp_path):
+    for name in ("rgb", "audio"):
+        np.savez(tmp_path / f"{name}.npz", **{name: np.ones((5, 4)), "flow": np.ones(3)})
+    (source,) = named_features([f"{tmp_path}::rgb"])
+    assert source.files == {"rgb": (tmp_path / "rgb.npz", "rgb")}
+    assert source.problems == (f"{tmp_path}/audio.npz: no array 'rgb'. It has audio, flow",)
 
 
 def test_a_list_or_a_table_names_performances_without_videos(tmp_path):
