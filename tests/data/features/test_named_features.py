@@ -7,7 +7,7 @@ import pytest
 
 from data.datasets import list_records
 from data.errors import AimError, DataError, UsageError
-from data.features import named_features, names_of, read_features, with_features
+from data.features import named_features, names_of, with_features
 from data.video import Listing, Record
 
 MOT = """Coordinates
@@ -81,8 +81,6 @@ def test_places_that_are_missing_are_refused(tmp_path):
     for given in ("nothing", "~no-such-user/x"):
         with pytest.raises(UsageError, match="no such file or folder"):
             named_features([given])
-    files(tmp_path, "a.mot")
-    np.testing.assert_array_equal(read_features(tmp_path / "a.mot", "a"), np.float32([[10.5, -3], [11, -2.5], [12, 0]]))
 
 
 def test_agents_are_named_and_one_part_may_have_several_files(tmp_path):
