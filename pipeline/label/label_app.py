@@ -216,7 +216,7 @@ def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
     values = {"styles": styles, "session": session, "rubric": read}
-    return sealed_page(PACKAGE, "label.html.j2", scripts, "media-src 'self'; ", **values)
+    return sealed_page(PACKAGE, "label.html.j2", scripts, **values)
 
 
 def kept_token(folder: Path) -> str:

@@ -53,16 +53,11 @@ def guarded_app(lifespan: Lifespan[FastAPI], token: str | None) -> FastAPI:
     return app
 
 
-def sealed_page(
-    package: str, name: str, scripts: Sequence[Markup], admitted: str = "", **values: Any
-) -> tuple[str, str]:
-    """The page of a package's template, and its content security policy, which admits these scripts and no others.
-
-    `admitted` adds to the policy, such as "media-src 'self'; ".
-    """
+def sealed_page(package: str, name: str, scripts: Sequence[Markup], **values: Any) -> tuple[str, str]:
+    """The page of a package's template, and its content security policy, which admits these scripts and no others."""
     policy = (
         f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "
-        f"{admitted}connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return environment(package).get_template(name).render(scripts=scripts, **values), policy
 

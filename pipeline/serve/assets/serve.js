@@ -8,14 +8,15 @@
   const texts = new Map(); // kinematics files by trial: a second view of the trial may follow
   let submissions = [], serial = 0, soon = null;
 
-  const say = (text) => {
+  const say = (text, label = "Dismiss", act = () => {}) => {
     const line = document.createElement("li");
     line.textContent = text;
-    const dismiss = document.createElement("button");
-    Object.assign(dismiss, { type: "button", className: "quiet", textContent: "Dismiss" });
-    dismiss.addEventListener("click", () => line.remove());
-    line.append(dismiss);
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "quiet", textContent: label });
+    button.addEventListener("click", () => { line.remove(); act(); });
+    line.append(button);
     byId("messages").append(line);
+    return line;
   };
   const detail = (text) => { try { return JSON.parse(text).detail || text; } catch { return text || "no answer"; } };
 
@@ -77,44 +78,70 @@
   const act = async (path, method) => {
     const answer = await fetch(path, { method, headers });
     if (!answer.ok) say(detail(await answer.text()));
-    refresh();
+    await refresh();
   };
 
+  // A video is deleted when "Undo" has been on the page for a while, or when the page is left.
+  const deleted = new Map(), UNDO_MS = 8000;
+  const remove = (id, name) => {
+    const line = say(`${name} is deleted.`, "Undo", () => { clearTimeout(deleted.get(id)); deleted.delete(id); draw(); });
+    line.className = "plain";
+    deleted.set(id, setTimeout(async () => {
+      line.remove();
+      await act(`/api/submissions/${id}`, "DELETE");
+      deleted.delete(id);
+    }, UNDO_MS));
+    draw();
+  };
+  addEventListener("pagehide", () => {
+    for (const [id, timer] of deleted) {
+      clearTimeout(timer);
+      fetch(`/api/submissions/${id}`, { method: "DELETE", headers, keepalive: true });
+    }
+  });
+
+  const seen = new IntersectionObserver((entries) => entries.filter((one) => one.isIntersecting).forEach(({ target }) => {
+    seen.unobserve(target);
+    target.src = target.dataset.src;
+  }));
   const fill = (node, submission) => {
-    const part = (name) => node.querySelector(`.${name}`);
-    const open = ["queued", "running", "uploading", "waiting"].includes(submission.state);
-    node.className = `submission panel ${submission.state}`;
+    const part = (name) => node.querySelector(`.${name}`), { id, state } = submission;
+    const open = ["queued", "running", "uploading", "waiting"].includes(state), done = state === "done", wrong = state === "failed" || done && submission.level === "bad";
+    const notes = done ? submission.activity.split("; ") : [], worst = submission.flags || wrong ? notes.shift() : "";
+    node.className = `submission panel ${state} ${wrong ? "wrong" : ""}`;
     part("name").textContent = submission.name;
-    part("state").textContent = submission.flags ? `${submission.state}, ${submission.flags} flag${submission.flags > 1 ? "s" : ""}${submission.level === "bad" ? ", no score" : ""}` : submission.state;
-    part("state").className = `state chip ${submission.state} ${submission.level || ""}`;
-    const valid = submission.level !== "bad", shown = (value) => value.toFixed(submission.decimals);
-    part("score").textContent = isKnown(submission.score) ? `${shown(submission.score)}${submission.quantity === "score" ? "" : ` ${submission.quantity}`}` : "";
-    part("interval").textContent = !isKnown(submission.score) || !valid ? "" : isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval";
-    part("activity").textContent = submission.state === "failed" ? submission.error : open ? submission.activity : took(submission);
-    part("activity").classList.toggle("bad-text", submission.state === "done" && !valid);
-    const time = node.querySelector("time");
-    time.textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
-    const pick = part("pick");
-    pick.hidden = submission.state !== "done" || submission.pair;
+    part("state").textContent = worst || state;
+    part("state").className = `state chip ${state} ${submission.level || ""}`;
+    const shown = (value) => value.toFixed(submission.decimals), known = done && !wrong && isKnown(submission.score);
+    part("score").textContent = known ? `${shown(submission.score)}${submission.quantity === "score" ? "" : ` ${submission.quantity}`}` : "";
+    part("interval").textContent = !known ? "" : isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval";
+    part("activity").textContent = state === "failed" ? submission.error : open ? submission.activity : notes.join("; ");
+    node.querySelector("time").textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
+    const pick = part("pick"), thumb = part("thumb"), page = `/submissions/${id}/`;
+    pick.hidden = !done || submission.pair;
     pick.setAttribute("aria-label", `Compare ${submission.name}`);
-    for (const link of [part("open"), part("download")]) link.hidden = submission.state !== "done";
-    part("download").href = `/submissions/${submission.id}/report.html`;
+    if (submission.suffix && !submission.pair && !thumb.dataset.src) {
+      thumb.dataset.src = `${page}video${submission.suffix}#t=0.5`;
+      seen.observe(thumb);
+    }
+    if (done) part("open").href = `${page}report.html`;
+    else part("open").removeAttribute("href");
+    part("download").hidden = !done;
+    part("download").href = `${page}report.html`;
     part("download").setAttribute("download", `${submission.name}.html`);
-    part("again").hidden = open;
-    if (submission.state === "done") part("open").href = `/submissions/${submission.id}/report.html`;
     part("cancel").hidden = !open || submission.activity === "stopping";
-    part("delete").hidden = open;
+    part("menu").hidden = open;
+    node.querySelector("summary").setAttribute("aria-label", `More for ${submission.name}`);
     const bar = node.querySelector("progress");
-    bar.hidden = !["running", "uploading"].includes(submission.state);
+    bar.hidden = !["running", "uploading"].includes(state);
     if (!isKnown(submission.share)) bar.removeAttribute("value");
     else bar.value = submission.share;
     bar.setAttribute("aria-label", `${submission.name}: ${submission.activity}`);
   };
   const isKnown = (value) => value !== null && value !== undefined;
-  const took = (submission) => (submission.pair ? "side by side" : submission.state === "done" && submission.started ? `${submission.activity ? `${submission.activity} · ` : ""}scored in ${(submission.finished - submission.started).toFixed(1)} s` : "");
 
   const draw = () => {
-    const shown = [...uploads.values()].reverse().concat(submissions);
+    const shown = [...uploads.values()].reverse().concat(submissions).filter((submission) => !deleted.has(submission.id));
     const old = new Map([...list.children].map((node) => [node.dataset.id, node]));
     shown.forEach((submission, i) => {
       const node = old.get(submission.id) || template.content.firstElementChild.cloneNode(true);
@@ -171,7 +198,10 @@
       const level = announced();
       act(`/api/submissions/${id}/again${level ? `?difficulty=${level}` : ""}`, "POST");
     }
-    else if (event.target.matches(".delete")) act(`/api/submissions/${id}`, "DELETE");
+    else if (event.target.matches(".delete")) remove(id, node.querySelector(".name").textContent);
+  });
+  document.addEventListener("click", (event) => {
+    list.querySelectorAll(".menu[open]").forEach((menu) => { if (!menu.contains(event.target) || event.target.matches("div *")) menu.open = false; });
   });
   const drop = byId("drop"), files = byId("files");
   files.addEventListener("change", () => { add([...files.files]); files.value = ""; });

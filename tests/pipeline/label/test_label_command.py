@@ -101,6 +101,7 @@ def test_wrong_use(folder):
     for arguments, said in (
         ({"rubric": folder / "none.md"}, "none.md: cannot be read"),
         ({"out": folder}, "it is not a file"),
+        ({"score_range": "0,ten"}, "the least and the greatest score"),
         ({"phases": "run", "pairs": True}, "in one video at a time"),
         ({"phases": ["run", "run"]}, "once each"),
     ):
