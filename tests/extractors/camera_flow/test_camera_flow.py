@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from data.stage_files import StageFiles
 from extractors.camera_flow.border import picture_area
+from extractors.camera_flow.motion_summary import largest_shift
 from extractors.camera_flow.stage import MAX_PAIRS, CameraFlow, CameraFlowConfig, pair_starts
 from extractors.contract import MadeSource
 from synthetic.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
@@ -75,6 +76,11 @@ def test_rates_follow_the_frames_own_times_and_equal_times_give_a_masked_pair():
     assert np.isfinite(output.arrays["cells"].values).all()
     assert not output.arrays["cell_mask"].values[3].any()
     assert output.arrays["inliers"].values[3] == 0
+
+
+def test_motion_has_a_largest_shift_at_a_corner():
+    motions = np.array([[3.0, 4, 0, 0], [0, 0, 0.01, 0], [0, 0, 0, 0.01], [3, 4, 0.01, 0]])
+    assert largest_shift(motions, (320, 240)) == pytest.approx([5, 2, 2, np.hypot(4.6, 5.2)])
 
 
 def test_a_fade_from_black_is_no_bar():

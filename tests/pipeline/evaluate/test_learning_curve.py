@@ -23,7 +23,7 @@ def noted(train):
 
     def scores(test, _):
         SEEN.append((train.ids, test.ids))
-        assert all(record.labels is None or record.labels.score is None for record in test.records)
+        assert all(record.labels is None for record in test.records)
         return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
 
     return scores
