@@ -155,6 +155,9 @@ extract . --stages ../x
 extract . --workers -1
 extract . --engine x
 extract s3://
+extract http://host/a.mp4
+extract videos/ --config folder --cache ftp://host/cache
+leaderboard --config surgery.yaml --set split.folds=2 --systems gtld
 extract . --config ../../etc/passwd
 score . --model ''
 score . --model /dev/zero

@@ -210,8 +210,6 @@ def test_addresses():
 
 
 def test_other_addresses_are_refused_by_name(tmp_path, monkeypatch):
-    with pytest.raises(UsageError, match="'ftp://' is not read"):
-        open_cache(Machine(cache="ftp://host/cache"))
     with pytest.raises(UsageError, match="not possible for a cache on a store"):
         Cache(Path("s3://bucket/cache"))
     monkeypatch.chdir(tmp_path)
@@ -231,7 +229,6 @@ def test_every_fault_of_a_store_is_one_error(bucket, toy_stages, monkeypatch):
         (f"s3://{bucket.name}/in", bucket.storage, UsageError, "no video in this folder"),
         (f"s3://{bucket.name}/in", Storage("http://127.0.0.1:9"), StorageError, "does not answer"),
         ("gs://bucket/in", bucket.storage, UsageError, r'gcsfs.*pip install -e "/.*\[gs\]"'),
-        ("http://host/a.mp4", bucket.storage, UsageError, "'http://' is not read"),
     ):
         with pytest.raises(kind, match=words) as fault:
             find_videos([Path(address_)], storage)

@@ -66,7 +66,7 @@ def test_the_preset_of_the_paper_takes_the_76_columns_with_the_handles_at_the_sl
     config = load_config("jigsaws-paper").method.stage("kinematics")
     rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
     output = run(tmp_path, rows, **config.model_dump())
-    Kinematics.promise(KinematicsConfig(**config.model_dump()), 0).check(output)
+    Kinematics.promise(KinematicsConfig(**config.model_dump()), 101).check(output)
     master, slave = output.arrays["master"], output.arrays["slave"]
     nothing = np.full((3, 2), np.nan)
     left, right, right_slave, left_slave = (rows[:, first : first + 19] for first in (0, 19, 38, 57))

@@ -60,15 +60,17 @@ def test_a_channel_missing_in_an_unmasked_step_is_interpolated_between_its_neigh
     assert not values[:, 2].any()
 
 
-def test_average_steps_by_time():
+@pytest.mark.parametrize(
+    ("spans", "steps", "expected"),
+    [
+        (((0, 5), (5, 10)), (0, 10, 5), [0, 0, 0.5, 1, 1]),
+        (((0, 5), (5, 10)), (20, 30, 2), [1, 1]),
+        (((0, 0), (9, 9)), (0, 10, 2), [0, 1]),
+    ],
+)
+def test_average_steps_by_time(spans, steps, expected):
     rows = np.array([[0.0], [1.0]])
-    spans = np.array([[0.0, 5.0], [5.0, 10.0]])
-    out = average_steps(rows, spans, equal_bounds(0, 10, 5))
-    assert out.ravel().tolist() == [0, 0, 0.5, 1, 1]
-    far = average_steps(rows, spans, equal_bounds(20, 30, 2))
-    assert far.ravel().tolist() == [1, 1]
-    instant = average_steps(rows, np.array([[0.0, 0.0], [9.0, 9.0]]), equal_bounds(0, 10, 2))
-    assert instant.ravel().tolist() == [0, 1]
+    assert average_steps(rows, np.array(spans, float), equal_bounds(*steps)).ravel().tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,3 @@ def test_three_performances_do_not_tell_how_far_off_new_videos_are():
     accuracy = HeldOut(np.arange(3.0), np.arange(3.0) + 0.1, np.arange(3) % 2, np.arange(3)).accuracy
     assert (accuracy.within, accuracy.decimals) == (None, 2)
     assert "3 held-out performances are too few to tell how far off new videos are" in str(accuracy)
-
-
-def test_an_interval_ends_at_zero_where_no_label_is_negative():
-    truth = np.arange(1.0, 9.0)
-    assert [ends for ends in own(truth, truth - 12.0, np.arange(8) % 2) if ends is not None and min(ends) < 0] == []
