@@ -44,13 +44,6 @@ def cause_of(error: Exception) -> str:
     return (lines or [type(error).__name__])[-1][:120]
 
 
-def read_onnx(content: bytes) -> Any:
-    """The `openvino.Model` of the bytes of an ONNX file. Raises RuntimeError: something else."""
-    from data.weights.quiet_openvino import openvino
-
-    return openvino.Core().read_model(content)
-
-
 def forward_on_cpu(model: Any, *, threads: int, where: str | Path) -> Forward:
     """A function from the one input of an `openvino.Model` to copies of its outputs, computed in fp32.
 

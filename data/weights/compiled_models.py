@@ -21,11 +21,11 @@ from data.weights.weight_files import cache_dir
 _FILES = ("model.xml", "model.bin")
 
 
-def read_network(path: Path) -> Any:
-    """The `openvino.Model` of a file (.tflite, .onnx, .xml). Raises RuntimeError."""
+def read_network(source: Path | bytes) -> Any:
+    """The `openvino.Model` of a file (.tflite, .onnx, .xml) or of its bytes. Raises RuntimeError."""
     from data.weights.quiet_openvino import openvino
 
-    return openvino.Core().read_model(path)
+    return openvino.Core().read_model(source)
 
 
 def compiled_dir() -> Path:

@@ -55,9 +55,6 @@ class ClipsConfig(StageConfig):
     )
     frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1, le=10_000)
     dense_hop: int = setting(1, "frames from one window to the next, layouts dense and sliding", ge=1, le=10_000)
-    short_side: int | None = setting(
-        None, "pixels of the short side before the centre is cut; None: the network's own", le=4096
-    )
     precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2")
     weights_file: str = setting(
         "",
@@ -76,7 +73,7 @@ class ClipsConfig(StageConfig):
 
     @model_validator(mode="after")
     def _fits_the_network(self) -> ClipsConfig:
-        """Refuse an unknown network, too few frames or pixels for it, and weights of another network."""
+        """Refuse an unknown network, too few frames for it, and weights of another network."""
         try:
             entry = backbone(self.backbone)
         except AimError as error:
@@ -91,8 +88,6 @@ class ClipsConfig(StageConfig):
             return self
         if self.frames_per_clip < entry.least_frames:
             raise ValueError(f"{self.backbone} needs at least {entry.least_frames} frames per clip")
-        if self.short_side is not None and self.short_side < entry.size:
-            raise ValueError(f"short_side must be at least the {entry.size} pixels of {self.backbone}'s input")
         if self.used_weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
             raise needs_weights(
                 f"{self.backbone} needs weights of its own: set weights to hub or random, or weights_file"
@@ -182,8 +177,7 @@ class Clips(Extractor[ClipsConfig]):
             device=device,
             threads=config.threads or (int(threads) if threads.isdigit() else 0),
         )
-        short_side = config.short_side or entry.short_side
-        clips = decode_clips(source, plan, lambda image: prepare(image, short_side, entry.size))
+        clips = decode_clips(source, plan, lambda image: prepare(image, entry.short_side, entry.size))
         batch = config.batch if network.device != "cpu" else 1
         logits, features = _averaged(clips, plan, running(network, self.files), batch)
         repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
@@ -203,8 +197,6 @@ def _input_of(config: ClipsConfig, files: StageFiles) -> Backbone:
     if entry.library == "transformers" and config.frames_per_clip != entry.least_frames:
         fix = f"Add: --set clips.frames_per_clip={entry.least_frames}"
         raise UsageError(f"this model takes clips of {entry.least_frames} frames", where=config.weights_file, fix=fix)
-    if config.short_side is not None and config.short_side < entry.size:
-        raise UsageError(f"clips.short_side is below the {entry.size} pixels of this model", fix="Leave it out")
     return entry
 
 

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
 
 from data.datasets.jigsaws_kinematics import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
@@ -42,11 +41,8 @@ class KinematicsConfig(StageConfig):
     pairing: Literal["motion", "column"] = setting(
         "motion", "which slave belongs to which master: the one that moves alike, or the one of the same columns"
     )
-    rate_hz: float = setting(RATE_HZ, "rows a second", gt=0, le=10_000)
     smoothing_s: float = setting(0.1, "standard deviation of the fits that give derivatives, in seconds", gt=0, le=5)
-    position: bool = setting(True, "tooltip position, m")
     rotation: Literal["6d", "matrix", "none"] = setting("6d", "6d: first two columns of the rotation matrix")
-    velocity: bool = setting(True, "recorded translational (m/s) and rotational (rad/s) velocity")
     gripper: bool | Literal["slave"] = setting(
         True, "gripper angle, rad; slave: only the slaves have it, beside the angle of the master's handle"
     )
@@ -56,15 +52,9 @@ class KinematicsConfig(StageConfig):
     gripper_motion: bool = setting(True, "speed of the gripper angle, rad/s, closing is negative")
     bimanual: bool = setting(True, "distance and approach of the two tips, balance and cosine of their motion")
 
-    @model_validator(mode="after")
-    def _some_channel(self) -> KinematicsConfig:
-        if not self.groups() and not self.bimanual:
-            raise ValueError("no channel is switched on: set position or another group to true")
-        return self
-
     def groups(self) -> tuple[str, ...]:
-        """The groups of `ONE_TOOL` that are switched on, in stored order."""
-        switches = {name: bool(getattr(self, name, False)) for name in ONE_TOOL}
+        """The groups of `ONE_TOOL` that are stored, in order: position, velocity and those that are switched on."""
+        switches = {name: bool(getattr(self, name, name in ("position", "velocity"))) for name in ONE_TOOL}
         switches["handle"] = self.gripper == "slave"
         switches["rotation_matrix"], switches["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
         return tuple(name for name in ONE_TOOL if switches[name])
@@ -89,7 +79,7 @@ class Kinematics(Extractor[KinematicsConfig]):
     def extract(self, source: Source) -> StageOutput:
         """The arrays of one trial. Raises DataError: the record has no kinematics file, or a damaged one."""
         rows = source.opened("kinematics", parse_kinematics)
-        time = np.arange(len(rows)) / self.config.rate_hz
+        time = np.arange(len(rows)) / RATE_HZ
         values: dict[str, NDArray[Any]] = {"time": time}
         channels: dict[str, tuple[str, ...]] = {}
         with np.errstate(over="ignore", invalid="ignore"):
@@ -115,8 +105,7 @@ class Kinematics(Extractor[KinematicsConfig]):
             return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)
 
     def _quality(self, source: Source, rows: Floats) -> Measures:
-        rate = self.config.rate_hz
-        quality: dict[str, float] = {"rows": len(rows), "duration_s": len(rows) / rate}
+        quality: dict[str, float] = {"rows": len(rows), "duration_s": len(rows) / RATE_HZ}
         quality |= _recording(rows, self.config.pairing)
         try:
             times = source.times if source.record.path is not None else np.zeros(0)
@@ -127,7 +116,7 @@ class Kinematics(Extractor[KinematicsConfig]):
             period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
             extra = len(times) - len(rows)
             quality["frames_more_than_rows"] = extra
-            quality["video_longer_by_s"] = float(times[-1] + period - len(rows) / rate)
+            quality["video_longer_by_s"] = float(times[-1] + period - len(rows) / RATE_HZ)
             quality["video_mismatch"] = not 0 <= extra <= MAX_EXTRA_FRAMES
         return quality
 

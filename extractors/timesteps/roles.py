@@ -64,17 +64,15 @@ def parse_scene(text: str) -> tuple[str, str]:
     raise ValueError(f"'{text}' names no scene feature: give a stage such as clips, or clips/features")
 
 
-def check_roles(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
-    """Raise ValueError for a repeated role, secondaries with different channels, or an exchange that mixes kinds."""
-    agents = [role.text for role in (primary, *secondary) if role.kind != NO_AGENT]
+def check_roles(roles: tuple[Role, ...]) -> None:
+    """Raise ValueError for a repeated role, or secondary ones, all but the first, with different channels."""
+    agents = [role.text for role in roles if role.kind != NO_AGENT]
     if len(set(agents)) < len(agents):
         raise ValueError("a role is given twice: each agent can have one role only")
-    if len({(role.kind, role.stage, _family(role)) for role in secondary}) > 1:
+    if len({(role.kind, role.stage, _family(role)) for role in roles[1:]}) > 1:
         raise ValueError("the secondary agents must be of one kind, such as two people or one camera")
-    if len({role.stage for role in (primary, *secondary) if role.kind == "pose"}) > 1:
+    if len({role.stage for role in roles if role.kind == "pose"}) > 1:
         raise ValueError("people of pose and of skeleton have no common frame: take all from one stage")
-    if exchange and len(secondary) > 1 and primary.kind != secondary[0].kind:
-        raise ValueError("exchange with several secondary agents needs a primary of the same kind")
 
 
 def _family(role: Role) -> str:

@@ -47,7 +47,6 @@ class TimestepsConfig(StageConfig):
     )
     secondary: tuple[str, ...] = setting(("camera_flow",), "Roles of the secondary agents, one kind.", min_length=1)
     scene: str = setting("clips", "Stage of the whole-scene feature (its logits), or stage/array; empty for none.")
-    exchange: bool = setting(False, "Exchange the primary with the (first) secondary agent.")
     statistics: Statistics = setting(
         "mean_std_absdiff", "What is kept of a channel in a step: mean, mean_std_absdiff, samples or dct."
     )
@@ -76,7 +75,7 @@ class TimestepsConfig(StageConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> TimestepsConfig:
-        check_roles(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
+        check_roles(self.roles())
         if self.scene:
             parse_scene(self.scene)
         return self
@@ -92,9 +91,8 @@ class TimestepsConfig(StageConfig):
         return parse_scene(self.scene)[0] if self.scene else ""
 
     def roles(self) -> tuple[Role, ...]:
-        """The primary role and the secondary ones, exchanged where the setting says so."""
-        first, second, *rest = map(parse_role, (self.primary, *self.secondary))
-        return (second, first, *rest) if self.exchange else (first, second, *rest)
+        """The primary role and the secondary ones."""
+        return tuple(map(parse_role, (self.primary, *self.secondary)))
 
 
 class Timesteps(Extractor[TimestepsConfig]):

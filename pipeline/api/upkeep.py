@@ -56,7 +56,7 @@ def data_check(
     given_features = named_features(dataset.features)
     options = {
         "labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty,
-        "frame_rate": given.videos.frames.fps, "feature_names": names_of(given_features),
+        "frame_rate": given.frames.fps, "feature_names": names_of(given_features),
     }  # fmt: skip
     chosen = {name: value for name, value in options.items() if value}
     return check_data(kind, folder, chosen, partial(with_features, given=given_features))

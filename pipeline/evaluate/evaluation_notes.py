@@ -133,16 +133,16 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
             *_system_sentences(results, method, kind, origins),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",
-            *([f"Its 95 % interval is by Fisher's z and {units}."] if _has_interval(results) else []),
+            *(
+                [f"Its 95 % interval is by Fisher's z and {units}."]
+                if any(system.average.rho.interval for system in results.systems.values())
+                else []
+            ),
             *([f"Networks trained on {trained_on}."] if trained_on else []),
             f"Software: {versions}; commit {origin.commit}; {origin.date[:10]}.",
             "AIM: Gao et al., An Asymmetric Modeling for Action Assessment, ECCV 2020.",
         ]
     )
-
-
-def _has_interval(results: EvaluationResults) -> bool:
-    return any(system.average.rho.interval for system in results.systems.values())
 
 
 def _members(results: EvaluationResults) -> str:

@@ -44,11 +44,6 @@ LEAST = 10
 """Independent performances, below which there is no curve."""
 
 
-def curve_system(method: Method, features: FeatureSet) -> Row:
-    """The system of a method with few networks and without inner validation."""
-    return protocol_systems(method.with_networks(NETWORKS), features, RequestedRows(quick=True))[0]
-
-
 def no_curve(features: FeatureSet, method: Method) -> str:
     """Why these performances allow no learning curve; empty where they do."""
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -95,7 +90,7 @@ def learning_curve(
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
     unsplit, seed = unsplit_groups(method.protocol), method.split.seed
     group, truth = bundle_numbers(features.records, unsplit), label_table(features.records)[:, 0]
-    chosen = system or curve_system(method, features)
+    chosen = system or protocol_systems(method.with_networks(NETWORKS), features, RequestedRows(quick=True))[0]
     folds, places, sizes = list[Fold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     held_out_by = np.zeros(len(features), dtype=np.intp)
     for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, unsplit=unsplit)):

@@ -266,7 +266,7 @@ def _records(
 ) -> Sequence[Record]:
     config = scoring_config(folder, user)
     if inputs or (config.dataset.features and config.dataset.root is None):
-        return find_performances(inputs, observer, config, file_rate=user.videos.frames.fps, difficulty=difficulty)
+        return find_performances(inputs, observer, config, file_rate=user.frames.fps, difficulty=difficulty)
     if config.dataset.root is None:
         fix = f"Name videos after the model, such as FOLDER videos/, or {DATA_SET}"
         raise UsageError("no videos to show", where=folder, fix=fix)
@@ -280,7 +280,7 @@ def _record(folder: Path, name: str, user: Config, observer: Observer) -> Record
     """The video of a name: a file, else an id in the user's data set."""
     config = scoring_config(folder, user)
     if is_remote(Path(name)) or Path(name).exists():
-        performances = find_performances([Path(name)], observer, config, file_rate=user.videos.frames.fps)
+        performances = find_performances([Path(name)], observer, config, file_rate=user.frames.fps)
         if len(performances) > 1:
             raise UsageError(
                 f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"

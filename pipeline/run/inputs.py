@@ -48,7 +48,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
     if data_set is not None:
         listing, config = dataset_records(data_set), data_set
     else:
-        rate = config.videos.frames.fps
+        rate = config.frames.fps
         listing = find_videos(list(inputs), config.machine.storage.as_storage(), rate)
         listing = completed(listing, config, rate, inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
@@ -92,7 +92,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
     dataset, features = config.dataset, named_features(config.dataset.features)
     labels = dataset.labels if dataset.kind == "folder" else None
     if dataset.root is None and features:
-        return completed(list_unfilmed(names_of(features), labels), config, config.videos.frames.fps)
+        return completed(list_unfilmed(names_of(features), labels), config, config.frames.fps)
     if dataset.root is None:
         raise UsageError(
             "no data set given",
@@ -105,11 +105,11 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         dataset.root,
         config.machine.storage.as_storage(),
         unscored=unscored,
-        frame_rate=config.videos.frames.fps,
+        frame_rate=config.frames.fps,
         feature_names=names_of(features),
         **options,
     )
-    listing = completed(listing, config, config.videos.frames.fps, dataset.root)
+    listing = completed(listing, config, config.frames.fps, dataset.root)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

@@ -43,7 +43,7 @@ def find_performances(
     Raises UsageError for nothing to score, a missing input, files of different trials, or a difficulty of several
     performances or not above 0; DataError where the data set's own files cannot be used.
     """
-    storage, dataset, rate = config.machine.storage.as_storage(), config.dataset, config.videos.frames.fps
+    storage, dataset, rate = config.machine.storage.as_storage(), config.dataset, config.frames.fps
     if kinematics is not None:
         listing = completed(
             Listing(one_trial(inputs, kinematics, storage)), config, file_rate, [*inputs, kinematics][0]

@@ -248,7 +248,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
     model = TrainedModel.load(folder)  # before its configuration is read: it checks the hashes of all files
     config = scoring_config(folder, user)
     fetch_weights(config.with_upstream(("timesteps",)), observer.note)
-    scorer = Scorer(folder, model, config, model_sha256(folder), user.videos.frames.fps)
+    scorer = Scorer(folder, model, config, model_sha256(folder), user.frames.fps)
     unused = unused_settings(scorer.config.method, user.method)
     observer.notes(unused)
     for line in unused if observer is SILENT else ():  # a script reads no notes
@@ -304,7 +304,7 @@ def score_videos(
     """
     files = bool(inputs or kinematics) and not any(is_remote(place) or place.is_dir() for place in inputs)
     # Only folders of frames and data sets take the rate of training, so a wrong file is named before the model is read.
-    config, file_rate = user if files else scoring_config(model, user), user.videos.frames.fps
+    config, file_rate = user if files else scoring_config(model, user), user.frames.fps
     records = find_performances(
         inputs, observer, config, kinematics=kinematics, file_rate=file_rate, difficulty=difficulty
     )

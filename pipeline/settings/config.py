@@ -1,6 +1,6 @@
 """A configuration from a YAML file and overrides of the form `section.key=value`: method, machine, videos, data set.
 
-One file holds the keys of all four, and each reads its own (`setting_classes`). A stage brings a section of its own
+One file holds the keys of all, and each reads its own (`setting_classes`). A stage brings a section of its own
 (its `Config`), named like it, whose settings say whom they belong to (`extractors.base.setting`).
 An unknown key is refused, and the error names the nearest known one.
 """
@@ -26,7 +26,6 @@ from pipeline.settings.machine import Machine
 from pipeline.settings.method import Method, method_class
 from pipeline.settings.section import Section
 from pipeline.settings.stages import merged_settings, outside_stages, stage_class, stage_name
-from pipeline.settings.videos import Videos
 from pipeline.settings.yaml_values import Overrides, config_path, parse_overrides, put, read_yaml
 
 of_data_set = partial(setting, belongs_to=DATA_SET)
@@ -53,9 +52,22 @@ class DatasetConfig(Section):
     )
 
 
-class Data(Section):
-    """The data set of a file."""
+class FramesConfig(Section):
+    """The rate of folders of numbered pictures, and of videos whose container states another one than that of life."""
 
+    fps: float = setting(
+        0.0,
+        "frames per second of all videos and folders, at least 0.01; 0: that of the container or layout",
+        belongs_to=VIDEOS,
+        ge=0,
+        le=10_000,
+    )
+
+
+class Data(Section):
+    """The data set of a file, and what describes videos; what stages know about them is in their own sections."""
+
+    frames: FramesConfig = FramesConfig()
     dataset: DatasetConfig = DatasetConfig()
 
 
@@ -66,13 +78,13 @@ class Config:
     Attributes:
         method: what changes a result.
         machine: where and how work runs.
-        videos: what describes the videos.
+        frames: the rate of the videos.
         dataset: the performances where a call names none.
     """
 
     method: Method
     machine: Machine
-    videos: Videos
+    frames: FramesConfig
     dataset: DatasetConfig
 
     def with_upstream(self, names: Sequence[str] = ()) -> dict[str, StageConfig]:
@@ -92,7 +104,7 @@ class Config:
     def _sections(self) -> dict[str, Any]:
         """The values of the method, of videos and of stages; without those of a user's stages that do not run."""
         unused = outside_stages().keys() - self.method.with_upstream(self.method.stages)
-        values = {**self.method.dump(), **self.videos.dump()}
+        values = {**self.method.dump(), "frames": self.frames.dump()}
         return {key: value for key, value in values.items() if key not in unused}
 
     def recorded(self) -> dict[str, Any]:
@@ -101,17 +113,17 @@ class Config:
 
     def given(self) -> dict[str, Any]:
         """What a file or an override gave, as JSON types; the other values are defaults."""
-        dataset = {"dataset": given} if (given := self.dataset.given()) else {}
-        return {**self.method.given(), **self.machine.given(), **self.videos.given(), **dataset}
+        data = {"frames": self.frames.given(), "dataset": self.dataset.given()}
+        return {**self.method.given(), **self.machine.given(), **{key: given for key, given in data.items() if given}}
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to worker processes as plain values: the classes of the sections are made anew there."""
         return validate, (self.given(),)
 
 
-def setting_classes() -> tuple[type[Method], type[Machine], type[Videos], type[Data]]:
+def setting_classes() -> tuple[type[Method], type[Machine], type[Data]]:
     """The classes whose settings a file may hold."""
-    return method_class(), Machine, Videos, Data
+    return method_class(), Machine, Data
 
 
 def of_owners(values: Mapping[str, Any], *owners: str) -> dict[str, Any]:
@@ -185,10 +197,10 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
             errors += error.errors()
     if errors:
         raise usage_error(classes, errors, where, overrides or {})
-    method, machine, videos, data = made
+    method, machine, data = made
     if method.times_difficulty and data.dataset.score == "execution":  # which the publisher has divided already
         method = method.model_copy(update={"times_difficulty": False})
-    return Config(method, machine, videos, data.dataset)
+    return Config(method, machine, data.frames, data.dataset)
 
 
 def read_recorded(values: Mapping[str, Any], where: Path, user: Config) -> Config:
@@ -213,7 +225,7 @@ def read_recorded(values: Mapping[str, Any], where: Path, user: Config) -> Confi
     return validate(merged_settings(of_owners(of_user, MACHINE, DATA_SET), values, videos), where=where)
 
 
-_SECTIONS = {name for kind in (Method, Machine, Videos, Data) for name in kind.model_fields}
+_SECTIONS = {name for kind in (Method, Machine, Data) for name in kind.model_fields}
 """Keys that no stage may have as its name."""
 
 

@@ -50,7 +50,7 @@ class TestClips(StageContract):
     }  # fmt: skip
     changes: ClassVar[dict[str, Any]] = {
         "seed": 1, "steps": 2, "frames_per_clip": 5, "layout": "uniform", "frame_stride": 2, "dense_hop": 2,
-        "short_side": 160, "runtime": "torch", "device": "auto", "threads": 2, "batch": 3,
+        "runtime": "torch", "device": "auto", "threads": 2, "batch": 3,
     }  # fmt: skip
     elsewhere = frozenset({"backbone", "weights", "weights_file", "precision"})
     long = 20
@@ -104,10 +104,10 @@ class TestPose(StageContract):
 class TestKinematics(StageContract):
     stage = Kinematics
     changes: ClassVar[dict[str, Any]] = {
-        "pairing": "column", "rate_hz": 25.0, "smoothing_s": 0.3, "rotation": "matrix",
+        "pairing": "column", "smoothing_s": 0.3, "rotation": "matrix",
         "gripper": "slave",
         **dict.fromkeys(
-            ("position", "velocity", "speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False
+            ("speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False
         ),
     }  # fmt: skip
     bytes_per_frame, long = 6500, 1000
@@ -153,7 +153,7 @@ class TestTimesteps(StageContract):
     settings: ClassVar[dict[str, Any]] = {"secondary": ("pose:1",), "scene": "", "statistics": "dct", "steps": 4}
     changes: ClassVar[dict[str, Any]] = {
         "steps": 3, "bounds": ("run", "entry"), "primary": "pose:2", "secondary": ("camera_flow",),
-        "scene": "camera_flow/motion", "exchange": True, "statistics": "mean", "k": 2, "min_observed": 1.0,
+        "scene": "camera_flow/motion", "statistics": "mean", "k": 2, "min_observed": 1.0,
         "pose.forms": ("body",), "pose.min_score": 0.75,
     }  # fmt: skip
     bytes_per_frame, long = 6000, 1000

@@ -18,8 +18,9 @@ from rtmlib.tools.base import BaseTool
 from data.errors import WeightsError
 from data.stage_files import StageFiles
 from data.video import Picture
+from data.weights import read_network
 from data.weights.pose_networks import PoseNetwork
-from extractors.openvino_cpu import Forward, cause_of, forward_on_cpu, read_onnx
+from extractors.openvino_cpu import Forward, cause_of, forward_on_cpu
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 
@@ -62,7 +63,7 @@ def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
     """One of rtmlib's tools; its input has 640 pixels a side where the file leaves it open."""
     content = network.content
     try:
-        model = read_onnx(content)
+        model = read_network(content)
         shape = model.inputs[0].get_partial_shape()
         size = tuple(side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
         size = size[::-1] if kind is RTMPose else size

@@ -219,7 +219,6 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     ("given", "message"),
     [
         ({"frames_per_clip": 16}, r"clips\.frames_per_clip=4"),
-        ({"short_side": 20}, "below the 32 pixels of this model"),
     ],
 )
 def test_settings_that_do_not_fit_the_model_are_refused(tmp_path, given, message):

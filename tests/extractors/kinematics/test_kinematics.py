@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from data.errors import DataError, VideoError
 from data.stage_files import StageFiles
@@ -133,10 +132,6 @@ def test_rotations_are_checked_and_impossible_numbers_refused(tmp_path):
         run(tmp_path, rows)
 
 
-def test_one_group_of_channels_is_switched_on():
-    off = dict.fromkeys(
-        ("position", "velocity", "gripper", "speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False
-    )
-    with pytest.raises(ValidationError, match="no channel"):
-        KinematicsConfig(rotation="none", **off)  # type: ignore[arg-type]
-    assert KinematicsConfig(rotation="none", **off | {"bimanual": True}).groups() == ()  # type: ignore[arg-type]
+def test_position_and_velocity_are_always_stored():
+    off = dict.fromkeys(("gripper", "speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False)
+    assert KinematicsConfig(rotation="none", **off).groups() == ("position", "velocity")

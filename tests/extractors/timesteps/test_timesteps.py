@@ -67,7 +67,6 @@ def test_texts_become_roles(role, secondary, parsed):
     config = TimestepsConfig(primary=role, secondary=secondary, scene=" clips/features ")
     assert config.roles()[0] == parsed
     assert config.scene_stage == "clips"
-    assert TimestepsConfig(primary=role, secondary=secondary, exchange=True).roles()[1] == parsed
 
 
 NAMES = ("run", "flight", "entry")

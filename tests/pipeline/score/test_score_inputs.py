@@ -170,7 +170,7 @@ def test_new_files_do_not_get_the_rate_that_was_stated_in_training(surgery, new,
     for place, stated in ((video, {}), (new, {}), (video, {"frames.fps": 25})):
         score(place, model=model, overrides=stated)
     with load_scorer(model) as scorer:
-        assert scorer.config.videos.frames.fps == 12, "of folders of frames"
+        assert scorer.config.frames.fps == 12, "of folders of frames"
         scorer.score(video)
     assert rates == [{0.0}, {0.0}, {25.0}, {0.0}]
 
