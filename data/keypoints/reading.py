@@ -12,16 +12,17 @@ import numpy as np
 
 from data.errors import DataError, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
-from data.keypoints.entries import MAX_BYTES, METRES, Keypoints, keypoint_error
+from data.keypoints.entries import MAX_BYTES, METRES, Keypoints, keypoint_error, readable
 from data.keypoints.kinect_tables import ui_prmd_keypoints
 from data.keypoints.marker_files import of_c3d, of_trc
 from data.keypoints.nwb_files import of_nwb
 from data.keypoints.skeletons import COCO17, SAME_NUMBER, SKELETONS, coco_joint
-from data.keypoints.sleap_files import is_sleap, of_sleap
+from data.keypoints.sleap_files import of_analysis, of_sleap
 from data.keypoints.time_stamps import on_clock, read_stamps
 from data.keypoints.ultralytics import of_texts
 from data.store import read_json
 from data.store.arrays import Floats
+from data.store.hdf5 import dataset_paths
 
 MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are not a joint
 MAX_SHARE = 2.0  # coordinates with a larger median are pixels, not shares of the picture
@@ -207,7 +208,9 @@ def _of_layout(path: Path, stem: str, angles: Path | None) -> Keypoints:
 
 
 def _hdf5(path: Path) -> Keypoints:
-    return of_sleap(path) if is_sleap(path) else deeplabcut.of_h5(path)
+    with readable(path, "HDF5 file", deeplabcut.CSV_INSTEAD):
+        names = dataset_paths(path)
+    return of_analysis(path) if "tracks" in names else deeplabcut.of_h5(path)
 
 
 READERS: Mapping[str, Callable[[Path], Keypoints]] = {

@@ -1,18 +1,22 @@
-"""Reads files of SLEAP, `.slp` and its analysis `.h5`, through `sleap-io`."""
+"""Reads files of SLEAP: `.slp` through `sleap-io`, and its analysis `.h5`."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.errors import of_extra
-from data.keypoints.entries import Keypoints, keypoint_error, readable
-from data.store import open_regular
+from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error, readable
 from data.store.arrays import Floats
+from data.store.hdf5 import stored_values
 
 AS_CSV = "Export the joints again, or as a CSV with the columns <joint>_x, <joint>_y"
+
+NAMES = ("node_names", "track_names")
+"""Datasets of an analysis file with the names of joints and people."""
 
 
 def of_sleap(path: Path) -> Keypoints:
@@ -23,25 +27,17 @@ def of_sleap(path: Path) -> Keypoints:
     with of_extra("sleap", "SLEAP", where=path):
         import sleap_io
     with readable(path, "file of SLEAP", AS_CSV):
-        if path.suffix.lower() == ".slp":
-            labels = sleap_io.load_slp(str(path), open_videos=False)
-        else:  # with a video that is not opened, in place of the one that the file names
-            labels = sleap_io.load_analysis_h5(str(path), sleap_io.Video(path.name, open_backend=False))
+        labels = sleap_io.load_slp(str(path), open_videos=False)
         videos, skeletons = len(labels.videos), [tuple(skeleton.node_names) for skeleton in labels.skeletons]
-        entries = list(dict.fromkeys(int(frame.frame_idx) for frame in labels.labeled_frames))
-        instances = [
-            (int(frame.frame_idx), instance)
+        rows = [
+            (_points(one), frame.frame_idx, one.track.name if one.track else "", getattr(one, "score", None))
             for frame in labels.labeled_frames
-            for instance in (*frame.user_instances, *frame.unused_predictions)
+            for one in (*frame.user_instances, *frame.unused_predictions)
         ]
-        points = [_points(instance) for _, instance in instances]
-        people = [instance.track.name if instance.track else "" for _, instance in instances]
-        scores = [getattr(instance, "score", None) for _, instance in instances]
     if videos > 1 or len(set(skeletons)) != 1:
         what = f"has {videos} videos and {len(skeletons)} skeletons"
         raise keypoint_error(path, what, "Export a file of one skeleton for each video")
-    frames = [frame for frame, _ in instances]
-    return Keypoints.of_bodies(path, ("SLEAP", skeletons[0]), points, frames, people, scores, entries)
+    return Keypoints.of_bodies(path, ("SLEAP", skeletons[0]), *(zip(*rows, strict=True) if rows else ((), ())))
 
 
 def _points(instance: Any) -> Floats:
@@ -53,13 +49,21 @@ def _points(instance: Any) -> Floats:
     return np.column_stack([points, scores])
 
 
-def is_sleap(path: Path) -> bool:
-    """Whether an HDF5 file is an analysis file of SLEAP."""
+def of_analysis(path: Path) -> Keypoints:
+    """The bodies of an analysis file; without scores, as SLEAP once wrote it, joints count fully.
+
+    Raises DataError: damaged.
+    """
     import h5py
 
-    try:
-        open_regular(path).close()
-        with h5py.File(path, "r", locking=False) as file:
-            return "node_names" in file and "tracks" in file
-    except (OSError, RuntimeError):
-        return False
+    with readable(path, "file of SLEAP", AS_CSV), h5py.File(path, "r", locking=False) as file:
+        axes = json.loads(file["tracks"].attrs.get("dims", '["track", "xy", "node", "frame"]'))
+        order = [axes.index(axis) for axis in ("track", "node", "frame", "xy")]
+        places = np.transpose(stored_values(file, "tracks", MAX_BYTES).astype(np.float64), order)
+        points = np.insert(places, 2, 1.0, axis=3)
+        if "point_scores" in file:
+            scores = np.transpose(stored_values(file, "point_scores", MAX_BYTES), np.argsort(np.argsort(order[:3])))
+            points[..., 2] = np.nan_to_num(scores, nan=1.0)
+        joints, people = ([text.decode() for text in stored_values(file, name, MAX_BYTES)] for name in NAMES)
+        tracks = {who: dict(zip(joints, one, strict=True)) for who, one in zip(people or [""], points, strict=True)}
+        return Keypoints.of_tracks(path, "SLEAP", tracks, np.arange(points.shape[2]))

@@ -90,7 +90,6 @@ def written(name, write):
 
 
 ROWS = "\n".join(" ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76) + row) for row in range(4)) + "\n"
-MOT = "nRows=3\nendheader\ntime\tright knee\tleft knee\n0.0\t10.5\t-3\n0.04\t11\t-2.5\n0.08\t12\t0\n"
 STO = "name a.sto\nendheader \ntime\tknee\thip\t\n      0.00000000\t 10.5\t -3\t\n      0.04000000\t 11\t -2.5\t\n"
 """As OpenCap's `numpy2storage` writes it: a tab ends every line."""
 IN_DEPTH = np.add(MARKERS, [0, 0, 3])
@@ -109,8 +108,7 @@ SAMPLES = {
     ),
     **{name: Sample(written(name, lambda path, write=write: write(path, named())), lambda _, path: arrays(path))  # type: ignore[misc]
        for name, write in WRITERS},
-    **{f"motion table {name}": Sample(written(name, partial(write_text, text=table)), lambda _, path: arrays(path))
-       for name, table in (("a.mot", MOT), ("a.sto", STO))},
+    "motion table": Sample(written("a.sto", partial(write_text, text=STO)), lambda _, path: arrays(path)),
     **{f"phases, {name}": Sample(written(name, partial(write_text, text=text(name))), phases)
        for name in OF_TOOLS if not name.startswith(("boris_offset", "boris_points", "label_studio_frames"))},
     "kinematics": Sample(

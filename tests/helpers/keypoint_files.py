@@ -189,6 +189,9 @@ def sleap(path, *, frames=(0, 2), videos=1):
             sio.save_nwb(labels, str(path), nwb_format="predictions")
         else:
             sio.save_analysis_h5(labels, str(path))
+    if path.name.endswith("old.h5"):  # without scores
+        with h5py.File(path, "a") as file:
+            del file["point_scores"], file["instance_scores"]
     return path
 
 
@@ -295,6 +298,7 @@ LAYOUTS = {
     "C3D": ("c3d", MARKERS),
     "SLEAP, labels": ("slp", None),
     "SLEAP, analysis": ("analysis.h5", None),
+    "SLEAP, analysis without scores": ("old.h5", None),
     "NWB": ("nwb", None),
 }
 """By name: the form, and the content."""
