@@ -217,7 +217,7 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
         name, kind, start, end = without_mark(row.text("phase")), row.text("kind"), *map(row.number, COLUMNS[2:])
         offset = row.number("offset_s") or 0.0  # BORIS adds it to the seconds of the player
         if start is None:
-            raise DataError("no number in the column 'start_s'", where=row.where, fix="Fill it in, or remove the row")
+            raise DataError("no number in the column 'start_s'", where=row.where, fix="Name it start_s, and fill it in")
         if ";" in row.text("source"):
             raise DataError("several videos in one observation", where=row.where, fix="Observe each video alone")
         same = marks.setdefault((video, name), [])
