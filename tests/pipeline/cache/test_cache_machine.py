@@ -45,7 +45,7 @@ class CacheMachine(RuleBasedStateMachine):
         with opened(config) as here:
             for plan in Planner(config, here).plan_all(find_videos([self.folder / "in"]).records):
                 for one in plan.stages:
-                    fresh = one.freshness.state == "fresh"
+                    fresh = one.state == "fresh"
                     stored = here.read(one.name, plan.record.id, one.parts.key).output.arrays if fresh else {}
                     made[plan.record.id, one.name] = {name: array.values.tolist() for name, array in stored.items()}
         return made
