@@ -20,7 +20,7 @@ from pipeline.run.plan import Plan
 from pipeline.run.runner import PlanRunner, Result, lost_result, result_of
 from pipeline.settings.destinations import check_folder
 from pipeline.settings.machine import Machine
-from pipeline.settings.stages import outside_stages, stage_class
+from pipeline.settings.stages import fetch_registered, outside_stages, stage_class
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
 """The failure of a record that a stopped run did not reach."""
@@ -141,7 +141,8 @@ def run(
         measured: outputs whose quality values cannot be read are planned once more too; flags of a score need them.
         announce: the observer gets a note of the expected cost before the work.
 
-    Raises UsageError as `pool_of`, and where each of several records lost its workers.
+    Raises UsageError as `pool_of`, and where each of several records lost its workers; WeightsError for weights that a
+    stage needs and that cannot be downloaded.
     """
     pool, stop, outcomes = pool_of(machine.work), observer.stop_event(), _Outcomes(cache, observer, read, measured)
     cache.mark()
@@ -165,6 +166,7 @@ def run(
             return
         if not cache.on_store:
             check_folder(cache.root)  # before the work, not after each video
+        fetch_registered((plan.stage(name).settings for plan in outcomes.waiting for name in plan.todo), observer.note)
         with observer.progress("videos") as progress:
             watch = _Watch(cache, progress)
             watch.begin([*outcomes.waiting], fresh, machine, observer, announce=announce)

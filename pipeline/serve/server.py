@@ -21,6 +21,7 @@ from pipeline.score.score import Score
 from pipeline.serve.submission_queue import RunningSubmission
 from pipeline.serve.submissions import REPORT, Submission
 from pipeline.serve.uploads import KINEMATICS
+from pipeline.settings.stages import fetch_registered
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,6 +39,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
     from pipeline.serve.app import Service, create_app
 
     refuse_keypoint_models(scorer)
+    fetch_registered(scorer.planner.stages.values(), observer.note)
     reads = sorted(scorer.reads, reverse=True)
     facts: dict[str, str | Accuracy] = {"model": str(scorer.folder), "reads": " and ".join(reads)}
     if scorer.model.calibration is not None:

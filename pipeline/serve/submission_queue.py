@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +82,7 @@ class Queue:
 
     def cancel(self, submission_id: str) -> bool:
         """Cancel a queued or running submission; returns False for any other."""
-        if self.submissions.update(submission_id, only_from=("queued",), state="cancelled", finished=time.time()):
+        if self.submissions.update(submission_id, only_from=("queued",), state="cancelled"):
             return True
         with self._lock:
             if self._running is None or self._running.id != submission_id:
@@ -113,7 +112,7 @@ class Queue:
         running = RunningSubmission(submission.id)
         with self._lock:
             self._running = running
-        if self.submissions.update(submission.id, only_from=("queued",), state="running", started=time.time()):
+        if self.submissions.update(submission.id, only_from=("queued",), state="running"):
             self._end(submission, running)
         with self._lock:
             self._running = None
@@ -125,12 +124,12 @@ class Queue:
             if isinstance(result, Failure):
                 self._fail(submission, result)
             else:
-                self.submissions.update(submission.id, state="done", finished=time.time(), result=result)
+                self.submissions.update(submission.id, state="done", result=result)
         except Cancelled:
             if self._closing.is_set():
                 self.submissions.update(submission.id, state="queued")
             else:
-                self.submissions.update(submission.id, state="cancelled", finished=time.time())
+                self.submissions.update(submission.id, state="cancelled")
         except Exception as error:
             video = Record(submission.name, self.submissions.place / submission.id / submission.file)
             failure = Failure.of(error, record=video)
@@ -140,4 +139,4 @@ class Queue:
 
     def _fail(self, submission: Submission, failure: Failure) -> None:
         shown = redact_failure(failure)
-        self.submissions.update(submission.id, state="failed", finished=time.time(), failure=shown)
+        self.submissions.update(submission.id, state="failed", failure=shown)

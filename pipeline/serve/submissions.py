@@ -57,9 +57,7 @@ class Submission:
     size: int  # bytes
     content: str  # SHA-256 of the bytes; an equal video reuses the features in the cache
     state: SubmissionState = "queued"
-    created: float = 0.0  # seconds since 1970, like the next two
-    started: float | None = None
-    finished: float | None = None
+    created: float = 0.0  # seconds since 1970
     result: Score | None = None  # of a finished upload, without what its page alone shows
     failure: Failure | None = None  # why it failed
     pair: tuple[Submission, ...] = ()  # of a comparison: both uploads
@@ -120,8 +118,7 @@ class Submissions:
         self._submissions = {one.id: one for one in sorted(self._stored(), key=lambda one: one.created)}
         self._sweep()
         for submission in self._all():
-            ended = time.time()
-            self.update(submission.id, only_from=("running",), state="failed", failure=INTERRUPTED, finished=ended)
+            self.update(submission.id, only_from=("running",), state="failed", failure=INTERRUPTED)
 
     def add(self, submission: Submission) -> Submission:
         """Keep a new submission, whose files are there. Raises OSError where it cannot be written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pkgutil import resolve_name
 from typing import Any
@@ -87,6 +87,18 @@ def fetch_weights(stages: Mapping[str, StageConfig], announce: Announce) -> None
     """Download the weights that stages of these settings lack; `announce` gets a sentence before each download."""
     for name, settings in stages.items():
         stage_class(name).fetch(settings, StageFiles(), announce)
+
+
+def fetch_registered(settings: Iterable[StageConfig], announce: Announce) -> None:
+    """Download the registered weights that stages load, where missing: before the first video, not after each one.
+
+    Raises WeightsError: a download failed.
+    """
+    from data.weights import REGISTRY, fetch
+
+    loading = [one for one in settings if getattr(one, "backend", "movenet") == "movenet"]  # others name their own
+    for name in {getattr(one, "used_weights", "") for one in loading} & REGISTRY.keys():
+        fetch(name, announce)
 
 
 def needed_inputs(name: str) -> tuple[str, ...]:

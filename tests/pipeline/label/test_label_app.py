@@ -164,7 +164,7 @@ def test_scores_outside_the_range_are_refused(folder):
     given = ask(page)
     refused = [answer(page, given, scores={"score": score}).json()["detail"] for score in (10.5, -4)]
     assert refused == ["a score is outside the range. Type one from 0 to 10"] * 2
-    assert answer(page, given, scores={"score": 10}).json()["own"] == [{"score": 10.0}]
+    assert answer(page, given, scores={"score": 10}).status_code == 200
 
 
 RUN = {"name": "run", "start": 0.0, "end": 0.2}

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from data.errors import WeightsError
 from data.store import StageOutput
 from data.video.video_search import find_videos
+from pipeline import api
 from pipeline.run.costs import StageCost, expected_cost
 from pipeline.run.plan import Planner
 from pipeline.settings.method import method_class
@@ -66,3 +69,9 @@ def test_a_stage_that_breaks_its_contract_stores_nothing(make_video, tmp_path, m
     entry = json.loads(failure_of(tmp_path / "cache", "brightness", "a.mp4").read_text())
     assert (entry["kind"], entry["error"]) == ("program", "ContractError")
     assert not list((tmp_path / "cache").rglob("*.h5"))
+
+
+def test_missing_weights_are_named_once_before_the_first_video(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr("data.weights.fetch", Mock(side_effect=WeightsError("no network")))
+    with pytest.raises(WeightsError, match="no network"):
+        api.extract(make_video(tmp_path / "a.mp4"), stages="pose", cache=tmp_path / "cache")
