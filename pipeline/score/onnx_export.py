@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data.errors import DataError, UsageError, install_line, printable
+from data.errors import DataError, UsageError, of_extra, printable
 from data.store import atomic_path
 from data.store.arrays import Floats, Singles
 from extractors.openvino_cpu import compile_for_cpu
@@ -94,6 +94,9 @@ def export_onnx(folder: Path, out: Path) -> Exported:
     Raises DataError if there is no trained model or the file differs from torch, UsageError if the packages that write
     ONNX are not installed, or the networks have no part in the model's score.
     """
+    with of_extra("export", "ONNX"):
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
     whole = TrainedModel.load(folder)
     share, model = whole.network_share, replace(whole, combination=NETWORK_ALONE)
     if not share:
@@ -239,11 +242,6 @@ def _arrays(net: _Ensemble, features: FeatureSet) -> list[Singles]:
 
 
 def _write(net: _Ensemble, arrays: Sequence[Singles], place: Path) -> None:
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed", fix=f"Type: {install_line('export')}") from error
     batch = torch.export.Dim("B", min=1, max=1 << 20)
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -71,5 +71,5 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
 def test_missing_packages_are_named(tmp_path, monkeypatch):
     trained(tmp_path / "run", "scene only")
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    with pytest.raises(UsageError, match=r"onnxscript is not installed\. Type: python -m pip install .*\[export\]"):
+    with pytest.raises(UsageError, match=r"'onnxscript', which is not installed.* Type: .* pip install .*\[export\]"):
         export_onnx(tmp_path / "run", tmp_path / "model.onnx")
