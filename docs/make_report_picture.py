@@ -21,11 +21,10 @@ KEY_FRAME = 7
 
 
 def prepare(page: Page) -> None:
-    """Show skeletons and angles of the first video at `KEY_FRAME`, with the video's section at the top."""
+    """Show angles of the first video at `KEY_FRAME`, with the video's section at the top."""
     video = page.locator("#video-0")
     video.locator(".frame").nth(KEY_FRAME).click()
-    for name in ("skeleton", "angles"):
-        video.locator(f"[data-do={name}]").click()
+    video.locator("[data-do=angles]").click()
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     page.evaluate("document.querySelector('#video-0').scrollIntoView({ behavior: 'instant' })")
     page.evaluate("document.activeElement.blur()")

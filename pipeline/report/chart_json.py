@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ MAX_POSES = 3000
 
 
 def video_payload(video: page.VideoSection) -> dict[str, Any]:
-    """Duration, steps, score, skeleton, charts and camera trajectory of one video."""
+    """Duration, steps, score, skeleton and charts of one video."""
     result = video.result
     shown = ("start", "end", "score", "interaction", "phase")
     return {
@@ -54,7 +54,6 @@ def video_payload(video: page.VideoSection) -> dict[str, Any]:
         "moments": [_moment(observation) for observation in video.better.observations] if video.better else [],
         "identity": identity(video),
         "frames": [round(float(time), 4) for time in frame_times(video)],
-        "camera": _camera(video.camera) if video.camera else None,
     }  # fmt: skip
 
 
@@ -83,7 +82,21 @@ def is_known(video: page.VideoSection) -> bool:
 
 def charts(video: page.VideoSection) -> tuple[page.Traces, ...]:
     """The charts of the time axis without the angles, in the order of the page."""
-    return (*video.difference, *(_camera_traces(video.camera) if video.camera else ()), *video.kinematics)
+    camera = video.camera
+    pan = (
+        []
+        if camera is None or is_static(camera)
+        else [
+            page.Traces(
+                "Camera pan",
+                "picture widths / heights",
+                camera.time,
+                {"right": camera.x, "down": camera.y},
+                least=LEAST_PAN,
+            )
+        ]
+    )
+    return (*video.difference, *pan, *video.kinematics)
 
 
 def axis_seconds(video: page.VideoSection) -> float:
@@ -150,20 +163,6 @@ def _curve(losses: Losses) -> list[dict[str, Any]]:
     ]
 
 
-def _camera_traces(camera: page.CameraTrajectory) -> Iterator[page.Traces]:
-    """Pan, zoom and rotation, each where it changes by more than a fiftieth of the picture, 1 %, half a degree."""
-    if not is_static(camera):
-        pan = {"right": camera.x, "down": camera.y}
-        yield page.Traces("Camera pan", "picture widths / heights", camera.time, pan, least=LEAST_PAN)
-    for name, unit, values, least in (
-        ("zoom", "× the first frame", camera.zoom, 0.01),
-        ("rotation", "degrees", camera.rotation, 0.5),
-    ):
-        finite = values[np.isfinite(values)]
-        if finite.size and float(np.ptp(finite)) > least:
-            yield page.Traces(f"Camera {name}", unit, camera.time, {name: values})
-
-
 def is_static(camera: page.CameraTrajectory) -> bool:
     """Whether the camera's pan stays within a fiftieth of the picture."""
     ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in (camera.x, camera.y)]
@@ -192,14 +191,6 @@ def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
         if missing.size < part.size:
             rows.update((int(bucket[np.nanargmin(part)]), int(bucket[np.nanargmax(part)])))
     return sorted(rows)
-
-
-def _camera(camera: page.CameraTrajectory) -> dict[str, Any]:
-    kept = _evenly(len(camera.time), MAX_POINTS)
-    return {
-        name: [rounded(values[i]) for i in kept]
-        for name, values in (("t", camera.time), ("x", camera.x), ("y", camera.y))
-    }
 
 
 def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:

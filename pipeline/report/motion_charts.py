@@ -114,17 +114,17 @@ def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
 def camera_trajectory(flow: StageOutput) -> CameraTrajectory | None:
     """Direction of the camera relative to the first frame, from the motion of the content in `camera_flow`.
 
-    The content moves opposite to the camera, so pan and rotation are summed with inverted sign. The time between
+    The content moves opposite to the camera, so its motion is summed with inverted sign. The time between
     sampled pairs has the motion of the next pair. Unknown motion counts as none.
     """
     times = flow.floats("time")
     if len(times) == 0:
         return None
-    motion = np.nan_to_num(flow.floats("motion"))
+    motion = np.nan_to_num(flow.floats("motion")[:, :2])
     ends = np.concatenate([times[:1, 0], times[:, 1]])
     moved = motion * np.diff(ends)[:, None]
-    total = np.concatenate([np.zeros((1, 4)), np.cumsum(moved, axis=0)])
-    return CameraTrajectory(ends, -total[:, 0], -total[:, 1], np.exp(total[:, 2]), -np.degrees(total[:, 3]))
+    total = np.concatenate([np.zeros((1, 2)), np.cumsum(moved, axis=0)])
+    return CameraTrajectory(ends, -total[:, 0], -total[:, 1])
 
 
 def smooth(values: NDArray[np.floating[Any]]) -> Floats:

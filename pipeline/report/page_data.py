@@ -90,8 +90,6 @@ class CameraTrajectory:
     time: Curve  # seconds
     x: Curve  # pan in picture widths, positive to the right
     y: Curve  # pan in picture heights, positive down
-    zoom: Curve  # magnification
-    rotation: Curve  # degrees
 
 
 @dataclass(frozen=True)

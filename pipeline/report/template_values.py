@@ -16,7 +16,7 @@ from pipeline.checks.flag import Flag
 from pipeline.checks.flag_checks import GUESSING
 from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
-from pipeline.report.chart_json import axis_seconds
+from pipeline.report.chart_json import axis_seconds, is_known
 from pipeline.report.text import steps_named, to_digits
 from pipeline.score.score import Score, StepScore
 
@@ -165,6 +165,25 @@ def listed(batch: page.BatchSection, videos: Sequence[page.VideoSection]) -> boo
     return len(batch.rows) > 1 or any(row.name not in names for row in batch.rows)
 
 
+def conclusion(rows: Sequence[page.VideoSection]) -> str:
+    """The sentence above the scores: the highest one, and how many the intervals separate from it; "" for one score.
+
+    Scores of training videos are left out, unless they are held-out predictions.
+    """
+    new = [row for row in rows if row.result.valid and (row.held_out_score is not None or not is_known(row))]
+    quantity = page.quantity_of(new)
+    ranked = sorted((row.shown_score, row.name, row.result) for row in new if row.result.quantity == quantity)
+    if len(ranked) < 2:
+        return ""
+    *others, (score, name, best) = ranked
+    shown = f"{quantity} {to_digits(score, best.decimals)}"
+    said = f"{name} scores highest of {len(ranked)} videos that the model has not seen ({shown})"
+    if best.interval80 is None:
+        return f"{said}."
+    clear = sum(one.interval80 is not None and one.interval80[1] < best.interval80[0] for *_, one in others)
+    return f"{said}; 80 % intervals separate it from {clear} of the {len(others)} others."
+
+
 def comparable(data: page.ReportData) -> list[tuple[int, str]]:
     """Place and name of the videos that can be shown side by side: those with time steps in seconds."""
     return [(index, video.name) for index, video in enumerate(data.videos) if video.time_steps and video.result.timed]
@@ -182,12 +201,11 @@ def by_label(rows: Sequence[page.VideoSection]) -> list[page.VideoSection]:
 
 def columns_used(rows: Sequence[page.VideoSection]) -> set[str]:
     """Optional columns of the batch table that at least one row fills."""
-    scores = ("interval80", "interval95", "percentile", "execution", "synchronisation")
+    scores = ("interval80", "interval95", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
     used |= {"truth"} if any("score" in row.truth for row in rows) else set()
     used |= {"held_out"} if any(row.held_out_score is not None for row in rows) else set()
     used |= {"differences"} if not any(row.result.valid for row in rows) and any(row.better for row in rows) else set()
-    used |= {"duration"} if any(row.duration is not None for row in rows) else set()
     return used | ({"task"} if len({row.task for row in rows}) > 1 else set())
 
 

@@ -138,7 +138,7 @@ def video(clip, index, rng, name):
         moved=moved(index),
         people=NAMES,
         difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, about),),
-        camera=d.CameraTrajectory(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
+        camera=d.CameraTrajectory(time, 0.02 * np.sin(time), 0.25 * time**1.5),
         kinematics=(d.Traces("Speed of the tools", "m/s", time, tools),) if tools else (),
     )
 

@@ -1,6 +1,7 @@
 "use strict";
 // Starts the parts of the page. A video section starts when it is first opened.
 (() => {
+  const pristine = document.documentElement.cloneNode(true); // to save with drawings
   Report.startTheme(document.getElementById("theme"));
   if (location.protocol === "file:") Report.all(".home").forEach((link) => link.remove()); // a saved page has no server
   const sections = Report.all("details.video"), players = new Map();
@@ -32,7 +33,7 @@
 
   // What is printed has all differences and key frames of the open sections.
   const unfold = () => {
-    Report.all("details.video[open] .work-first details").forEach((more) => { more.open = true; });
+    Report.all("details.video[open] :is(.work-first details, .about)").forEach((more) => { more.open = true; });
     return Report.all("details.video[open] .frame img").map((picture) => Object.assign(picture, { loading: "eager" }).decode().catch(() => {}));
   };
   window.addEventListener("beforeprint", unfold);
@@ -59,7 +60,7 @@
     player(event.key);
   });
 
-  Report.downloads.start(Report.read(document.getElementById("files")));
+  Report.downloads.start(Report.read(document.getElementById("files")), pristine);
   const table = document.getElementById("scores");
   if (table) Report.table.start(table);
   Report.all("table.results").forEach(Report.table.startResults);

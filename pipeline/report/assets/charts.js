@@ -62,29 +62,5 @@ Report.charts = (() => {
     return low <= 0 && high >= 0;
   };
 
-  // The direction of the camera: x to the right, y down. The colour of a point is its time.
-  const trajectory = (node, camera, duration) => {
-    const rows = camera.t.map((t, i) => ({ t, x: camera.x[i], y: camera.y[i] })).filter((d) => d.x !== null && d.y !== null);
-    if (!rows.length) return;
-    const reach = Math.max(0.05, d3.max(rows, (d) => Math.max(Math.abs(d.x - d3.mean(rows, (e) => e.x)), Math.abs(d.y - d3.mean(rows, (e) => e.y))))) * 1.15;
-    const middle = { x: d3.mean(rows, (d) => d.x), y: d3.mean(rows, (d) => d.y) };
-    Report.chart(node, (width) => {
-      const side = Math.min(width, 260);
-      return Plot.plot({
-        width: side, height: side, margin: 28, marginLeft: 40,
-        x: { domain: [middle.x - reach, middle.x + reach], grid: true, ticks: 4, label: null },
-        y: { domain: [middle.y + reach, middle.y - reach], grid: true, ticks: 4, label: null },
-        color: { type: "linear", domain: [0, duration], range: ["var(--s6)", "var(--s0)"], interpolate: mixed },
-        marks: [
-          Plot.line(rows, { x: "x", y: "y", z: null, stroke: "t", strokeWidth: 2.5, strokeLinecap: "round" }),
-          Plot.dot(rows.slice(0, 1), { x: "x", y: "y", r: 4, fill: "var(--s6)" }),
-          Plot.text(rows.slice(0, 1), { x: "x", y: "y", text: () => "start", dy: -10, fill: "var(--muted)" }),
-          Plot.dot(rows.slice(-1), { x: "x", y: "y", r: 4, fill: "var(--s0)" }),
-        ],
-      });
-    }, () => [["time_s", "right", "down"], ...rows.map((d) => [d.t, d.x, d.y])]);
-  };
-  const mixed = (a, b) => (t) => `color-mix(in oklab, ${b} ${(100 * t).toFixed(1)}%, ${a})`;
-
-  return { overTime, trajectory, margins };
+  return { overTime, margins };
 })();

@@ -31,11 +31,10 @@ Report.compare = (() => {
     const runs = (side) => !side.video.hidden && !side.video.error;
     const load = (side) => {
       const section = sections[Number(side.pick.value)], held = Report.player.held(section);
-      const frame = section.querySelector(".stage");
       side.data = held.data;
       side.clock = clockOf(held.data.steps);
-      side.stage.style.cssText = frame ? frame.style.cssText : "";
-      side.stage.hidden = !frame;
+      side.stage.style.cssText = held.shape;
+      side.stage.hidden = !held.shape;
       side.video.hidden = !held.source;
       side.video.setAttribute("aria-label", `Video ${side.name}: ${held.data.scored.name}`);
       if (held.source && side.video.src !== held.source) side.video.src = held.source;
@@ -46,7 +45,7 @@ Report.compare = (() => {
       side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? held.data.scored.quantity : "held-out prediction";
       big.classList.toggle("no-score", why !== "");
       side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
-      const copies = [".score-card > .glyph", ".score-card > .ends", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
+      const copies = ["summary .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };
 
@@ -57,7 +56,7 @@ Report.compare = (() => {
         side.time = side.clock(phase + (playing ? 0 : side.ahead));
         const at = runs(side) ? side.video.currentTime : side.time, under = side === sides[0] && ghost ? ghost.paint : null;
         Report.overlay.draw(side.canvas, skeletons || joints.length ? side.data.skeleton : null, at, { bodies: skeletons, joints, under });
-        Report.drawing.paint(side.canvas, Report.drawing.kept(side.data.identity).marks, side.time);
+        Report.drawing.paint(side.canvas, Report.drawing.kept(side.data.identity), side.time);
       }
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
       slider.value = phase;

@@ -10,22 +10,28 @@ const Report = (() => {
   const frameAt = (frames, t) => Math.max(frames.findLastIndex((time) => time <= t + 1e-3), Math.min(0, frames.length - 1));
   // The id of the upload that `serve` shows on this page; null on a saved page.
   const submission = () => (location.protocol === "file:" ? null : /^\/submissions\/([0-9a-f]{32})\//.exec(location.pathname)?.[1] ?? null);
+  const PAPER = 688, COLUMN = 336; // px between the margins of A4; charts over time are in two columns
+  let printing = false;
   const color = (index) => `var(--s${index % 8})`;
 
   // Draw whenever the width of the node changes, but never for a hidden node. Screen readers read the name of the node
   // and skip the drawing. `rows` gives the lines of its CSV file, the head first.
   const chart = (node, draw, rows) => {
     let width = 0;
+    const show = (now) => {
+      width = now;
+      const drawn = draw(now);
+      drawn.setAttribute("aria-hidden", "true");
+      node.replaceChildren(drawn);
+    };
     Report.saving.offer(node.closest("figure"), rows);
     new ResizeObserver(() => {
       const now = Math.floor(node.clientWidth);
-      if (now > 0 && now !== width) {
-        width = now;
-        const drawn = draw(now);
-        drawn.setAttribute("aria-hidden", "true");
-        node.replaceChildren(drawn);
-      }
+      if (now > 0 && now !== width && !printing) show(now);
     }).observe(node);
+    // Paper has its own width, which no observer tells in time.
+    window.addEventListener("beforeprint", () => { printing = true; if (node.clientWidth) show(node.closest(".time-axis") ? COLUMN : PAPER); });
+    window.addEventListener("afterprint", () => { printing = false; if (node.clientWidth) show(Math.floor(node.clientWidth)); });
   };
 
   const themes = ["", "light", "dark"];

@@ -17,8 +17,7 @@ Report.downloads = (() => {
     const video = section.querySelector("video"), drawn = section.querySelector(".stage canvas");
     const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
     const context = canvas.getContext("2d"), recorder = new MediaRecorder(canvas.captureStream()), parts = [];
-    const skeletons = section.querySelector("[data-do=skeleton]");
-    if (skeletons.getAttribute("aria-pressed") === "false") skeletons.click();
+    for (const name of ["skeleton", "whole"]) section.querySelector(`[data-do=${name}][aria-pressed=false]`)?.click(); // lines are thin on a crop
     recorder.ondataavailable = (event) => parts.push(event.data);
     recorder.onstop = () => {
       button.disabled = false;
@@ -36,11 +35,36 @@ Report.downloads = (() => {
     video.play();
   };
 
-  const start = (files) => document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-file], [data-joints], [data-overlay]");
+  // The frame that is shown, with what is drawn over it and its notes below.
+  const WIDTH = 1280, LINE = 34; // pixels
+  const picture = (section, button) => {
+    const video = section.querySelector("video"), drawn = section.querySelector(".stage canvas");
+    const notes = section.querySelector("[data-part=frame-note]").textContent.split("\n").filter(Boolean);
+    const width = Math.max(WIDTH, video.videoWidth), height = Math.round((width * video.videoHeight) / video.videoWidth);
+    const canvas = Object.assign(document.createElement("canvas"), { width, height: height + LINE * notes.length }), context = canvas.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, canvas.height);
+    for (const one of [video, drawn]) context.drawImage(one, 0, 0, width, height);
+    context.fillStyle = "#000";
+    context.font = "20px system-ui, sans-serif";
+    notes.forEach((text, i) => context.fillText(text, 12, height + LINE * (i + 0.7), width - 24));
+    canvas.toBlob((made) => Report.saving.save(`${Report.saving.named(button, `frame ${Report.clock(video.currentTime)}`)}.png`, made));
+  };
+
+  // The page as it was opened, with all drawings and notes in it.
+  const page = (pristine) => {
+    const copy = pristine.cloneNode(true);
+    copy.querySelector("#drawn-data").textContent = JSON.stringify(Report.drawing.ofPage()).replaceAll("<", "\\u003c");
+    Report.saving.save(`${Report.saving.named(document.body, document.title) || "report"}.html`, new Blob(["<!doctype html>\n", copy.outerHTML], { type: "text/html" }));
+  };
+
+  const start = (files, pristine) => document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-file], [data-joints], [data-overlay], [data-picture], [data-page]");
     if (!button) return;
     if (button.dataset.file) return void Report.saving.save(button.dataset.file, new Blob([files[button.dataset.file].join("\n")], { type: "text/plain" }));
+    if ("page" in button.dataset) return void page(pristine);
     const section = button.closest("details.video");
+    if ("picture" in button.dataset) return void picture(section, button);
     if ("overlay" in button.dataset) return void record(section, button);
     Report.saving.save(`${Report.saving.named(button, "joints")}.csv`, Report.saving.csv(joints(Report.player.held(section).data)));
   });

@@ -1,41 +1,54 @@
 "use strict";
-// Lines, angles and circles that a coach draws on a frame, and a stopwatch. The browser keeps them for each video; the
-// page in print has the frames that were drawn on.
+// Lines, angles, circles and notes that a coach puts on a frame, and a stopwatch. The browser keeps them for each video.
+// A saved copy of the page, the picture of a frame and the page in print have them too.
 Report.drawing = (() => {
   const POINTS = { line: 2, circle: 2, angle: 3 }; // a circle has its middle first, an angle its vertex second
-  const FADE = 0.5; // seconds from its frame at which a mark is faint (line, circle) or gone (angle)
-  const TAP = 0.02; // widths of the picture: a shorter movement is a tap
+  const FADE = 0.5; // seconds from its frame at which a mark is faint (line, circle) or gone (angle, note)
+  const TAP = 14; // px: a shorter movement is a tap, since fingers tremble
+  const REST_MS = 800; // a click so soon after the last point is of the same touch, and plays nothing
   const COLOUR = "#ffe14d"; // no athlete's, and neither A's nor B's
 
-  // The marks { kind, t, points: [[x, y], ...] in shares of the picture, degrees } of a video, and the stopwatch's ends.
+  // Of a video: its marks { kind, t, points: [[x, y], ...] in shares of the picture, degrees, text }, the stopwatch's ends,
+  // the metres that the picture is wide where a line has a known length, and when it was kept. A page that was saved with
+  // drawings has those of its time, which are used unless this browser has later ones.
   const all = new Map(), key = (identity) => `aim-marks-${identity}`;
+  let copies = null;
   const kept = (identity) => {
     if (!all.has(identity)) {
+      copies ??= Report.read(document.getElementById("drawn-data")) ?? {};
       let stored = null;
       try { stored = JSON.parse(localStorage.getItem(key(identity))); } catch { /* a page from disk may have no storage */ }
-      all.set(identity, Array.isArray(stored?.marks) ? stored : { marks: [], watch: [null, null] });
+      const copy = copies[identity], latest = copy && copy.saved > (stored?.saved ?? 0) ? copy : stored;
+      all.set(identity, Array.isArray(latest?.marks) ? latest : { marks: [], watch: [null, null] });
     }
     return all.get(identity);
   };
   const keep = (identity) => {
-    try { localStorage.setItem(key(identity), JSON.stringify(kept(identity))); } catch { /* as above */ }
+    const state = Object.assign(kept(identity), { saved: Date.now() });
+    try { localStorage.setItem(key(identity), JSON.stringify(state)); } catch { /* as above */ }
   };
+  // What is kept of the page's videos, by identity.
+  const ofPage = () => Object.fromEntries(Report.all(".video-data").map((node) => Report.read(node).identity).map((identity) => [identity, kept(identity)]).filter(([, state]) => state.saved));
 
   const degrees = ([a, vertex, b], ratio) => {
     const [from, to] = [a, b].map(([x, y]) => Math.atan2(y - vertex[1], (x - vertex[0]) * ratio));
     const turn = Math.abs(from - to) * (180 / Math.PI);
     return Math.round(Math.min(turn, 360 - turn));
   };
+  // In widths of the picture.
+  const length = ([[x, y], [u, v]], ratio) => Math.hypot(x - u, (y - v) / ratio);
+  const metres = (mark, state, ratio) => (mark.kind === "line" && state.metres ? `${(length(mark.points, ratio) * state.metres).toFixed(2)} m` : "");
 
-  const paint = (canvas, marks, t) => {
-    const context = canvas.getContext("2d"), stroke = Math.max(2, canvas.width / 220);
-    for (const mark of marks) {
+  const paint = (canvas, state, t) => {
+    const context = canvas.getContext("2d"), stroke = Report.overlay.strokeOf(canvas);
+    for (const mark of state.marks.filter(({ kind }) => kind !== "note")) {
       const strength = Math.max(mark.kind === "angle" ? 0 : 0.3, 1 - Math.abs(t - mark.t) / FADE);
-      if (strength > 0) draw(context, mark, mark.points.map(([x, y]) => ({ x: x * canvas.width, y: y * canvas.height })), stroke, strength);
+      const said = metres(mark, state, canvas.width / canvas.height);
+      if (strength > 0) draw(context, mark, mark.points.map(([x, y]) => ({ x: x * canvas.width, y: y * canvas.height })), { stroke, strength, said });
     }
     context.globalAlpha = 1;
   };
-  const draw = (context, { kind, degrees: turn }, points, stroke, strength) => {
+  const draw = (context, { kind, degrees: turn }, points, { stroke, strength, said }) => {
     const [a, b, c] = points;
     context.beginPath();
     if (kind === "circle") context.arc(a.x, a.y, Math.hypot(b.x - a.x, b.y - a.y), 0, 2 * Math.PI);
@@ -47,44 +60,60 @@ Report.drawing = (() => {
       context.lineWidth = stroke * width;
       context.stroke();
     }
+    if (said) Report.overlay.label(context, said, (a.x + b.x) / 2 + 3 * stroke, (a.y + b.y) / 2, { side: 1, stroke });
     if (turn === undefined) return;
     const [from, to] = [a, c].map((p) => Math.atan2(p.y - b.y, p.x - b.x));
     Report.overlay.wedge(context, b, from, to, { text: `${turn}°`, side: Math.cos(from) + Math.cos(to) > 0 ? -1 : 1, colour: COLOUR, stroke, strength });
   };
 
-  // `player` has the video's address `source`, time() in seconds, seek(t), pause() and redraw(). Returns what paints the section's marks.
+  // `player` has the video's address `source`, the whole picture's `ratio`, time() in seconds, seek(t), pause() and
+  // redraw(). Returns what paints the section's marks.
   const start = (section, canvas, { identity, frames }, player) => {
-    const root = section.querySelector(".measure"), stage = section.querySelector(".stage"), { marks, watch } = kept(identity);
-    if (!root) return () => {};
-    const part = (name) => root.querySelector(`[data-part=${name}]`), ratio = Number(stage.style.getPropertyValue("--ratio"));
-    const help = part("help").textContent;
-    let tool = null, open = null; // the open mark's last point follows the pointer
+    const part = (name) => section.querySelector(`[data-part=${name}]`), stage = section.querySelector(".stage"), state = kept(identity);
+    if (!part("marks")) return () => {};
+    const { marks, watch } = state, { ratio } = player;
+    let tool = null, open = null, rest = 0; // `open` is the mark that is being drawn
 
     const frameTime = () => frames[Report.frameAt(frames, player.time())] ?? 0;
+    const help = () => {
+      if (tool === "angle") return "Drag along one side to the vertex, then tap the end of the other side; or tap three times.";
+      if (tool) return `Drag over the picture${tool === "circle" ? " from the middle" : ""}, or tap twice.`;
+      return marks.some(({ kind }) => kind === "line") ? "Type the length of a line that you know: the others follow. Lengths hold at the same distance from a camera that neither moves nor zooms." : "";
+    };
     const choose = (kind) => {
       [tool, open] = [tool === kind ? null : kind, null];
-      if (tool) {
-        player.pause();
-        stage.scrollIntoView({ block: "nearest" }); // its top may be above the screen, and tools are below it
-      }
+      if (tool) player.pause();
+      if (tool === "note") {
+        marks.push({ kind: tool, t: frameTime(), points: [], text: "" });
+        tool = null;
+        save();
+        part("marks").querySelector("li:last-child input").focus();
+      } else if (tool) stage.scrollIntoView({ block: "nearest" }); // its top may be above the screen, and tools are below it
       stage.classList.toggle("drawing", tool !== null);
-      Report.all("[data-draw]", root).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.draw === tool)));
-      part("help").textContent = tool === "angle" ? "Drag along one side to the vertex, then tap the end of the other side; or tap three times." : tool ? `Drag over the picture${tool === "circle" ? " from the middle" : ""}, or tap twice.` : help;
+      Report.all("[data-draw]", section).forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.draw === tool)));
+      part("help").textContent = help();
       player.redraw();
     };
-    const named = (mark) => `${mark.kind[0].toUpperCase()}${mark.kind.slice(1)}${mark.degrees === undefined ? "" : ` ${mark.degrees}°`} at ${Report.clock(mark.t)}`;
-    const button = (text, data, label = "") => {
-      const made = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: text });
+    const named = (mark) => [`${mark.kind[0].toUpperCase()}${mark.kind.slice(1)}`, mark.degrees === undefined ? metres(mark, state, ratio) : `${mark.degrees}°`, `at ${Report.clock(mark.t)}`].filter(Boolean).join(" ");
+    const element = (name, properties, data, label = "") => {
+      const made = Object.assign(document.createElement(name), properties);
       Object.assign(made.dataset, data);
       if (label) made.setAttribute("aria-label", label);
       return made;
     };
+    const button = (textContent, data, label) => element("button", { type: "button", className: "quiet", textContent }, data, label);
+    const field = (mark, i) => {
+      if (mark.kind === "note") return [element("input", { value: mark.text, maxLength: 300, placeholder: "what you see", autocomplete: "off" }, { note: i }, named(mark))];
+      if (mark.kind !== "line") return [];
+      return [element("input", { type: "number", min: 0, step: "any", placeholder: "metres", value: parseFloat(metres(mark, state, ratio)) || "", autocomplete: "off" }, { length: i }, `Metres: ${named(mark)}`)];
+    };
     const list = () => {
       part("marks").replaceChildren(...marks.map((mark, i) => {
         const item = document.createElement("li");
-        item.append(button(named(mark), { mark: i }), button("×", { delete: i }, `Delete ${named(mark)}`));
+        item.append(button(named(mark), { mark: i }), ...field(mark, i), button("×", { delete: i }, `Delete ${named(mark)}`));
         return item;
       }));
+      part("help").textContent = help();
       const [from, to] = watch, apart = Math.abs(Report.frameAt(frames, to ?? 0) - Report.frameAt(frames, from ?? 0));
       part("watch").value = watch.every((t) => t !== null)
         ? `${Math.abs(to - from).toFixed(3)} s, ${apart} ${apart === 1 ? "frame" : "frames"} (${from.toFixed(3)} to ${to.toFixed(3)} s)`
@@ -104,14 +133,14 @@ Report.drawing = (() => {
         video.currentTime = t + 1e-3;
         await arrived;
         const { videoWidth: width, videoHeight: height } = video, figure = document.createElement("figure"), caption = document.createElement("figcaption");
-        const copy = Object.assign(document.createElement("canvas"), { width, height });
-        copy.getContext("2d").drawImage(video, 0, 0);
-        paint(copy, ofFrame, t);
-        caption.textContent = ofFrame.map(named).join(", ");
+        const copy = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
+        copy.getContext("2d").drawImage(video, 0, 0, copy.width, copy.height);
+        paint(copy, { ...state, marks: ofFrame }, t);
+        caption.textContent = ofFrame.map((mark) => `${named(mark)}${mark.text ? `: ${mark.text}` : ""}`).join(", ");
         figure.append(copy, caption);
         drawn.push(figure);
       }
-      if (mine === pictures) section.querySelector("[data-part=drawn]").replaceChildren(...drawn);
+      if (mine === pictures) part("drawn").replaceChildren(...drawn);
     };
     const save = () => {
       list();
@@ -132,11 +161,13 @@ Report.drawing = (() => {
     const release = (event) => {
       if (!open) return;
       move(event);
-      const [[x, y], [u, v]] = open.points.slice(-2);
-      if (Math.hypot(x - u, (y - v) / ratio) < TAP) return;
+      if (length(open.points.slice(-2), ratio) * canvas.clientWidth < TAP) return;
       if (open.points.length < POINTS[tool]) return void open.points.push(under(event));
       if (tool === "angle") open.degrees = degrees(open.points, ratio);
       marks.push(open);
+      stage.classList.add("drawn-on");
+      clearTimeout(rest);
+      rest = setTimeout(() => stage.classList.remove("drawn-on"), REST_MS);
       choose(null);
       save();
     };
@@ -153,19 +184,32 @@ Report.drawing = (() => {
     canvas.addEventListener("touchend", (event) => event.preventDefault()); // else the last tap also plays the video below
     canvas.addEventListener("pointercancel", () => { open = null; player.redraw(); });
     section.addEventListener("keydown", (event) => { if (event.key === "Escape" && tool) choose(null); });
-    root.addEventListener("click", (event) => {
+    section.addEventListener("click", (event) => {
       const { draw: kind, mark, delete: gone, watch: end } = event.target.closest("button")?.dataset ?? {};
       if (kind) choose(kind);
       else if (mark) {
+        player.pause();
         player.seek(marks[mark].t);
         stage.scrollIntoView({ block: "nearest" });
       }
       else if (gone) { marks.splice(gone, 1); save(); }
       else if (end) { watch[end] = frameTime(); save(); }
     });
+    section.addEventListener("change", ({ target }) => {
+      const { note, length: line } = target.dataset;
+      if (note) marks[note].text = target.value.trim();
+      else if (line) state.metres = target.value > 0 ? target.value / length(marks[line].points, ratio) : null;
+      else return;
+      save();
+    });
     list();
-    return (t) => paint(canvas, open ? [...marks, open] : marks, t);
+    return (t) => {
+      paint(canvas, { ...state, marks: open ? [...marks, open] : marks }, t);
+      const notes = marks.filter((mark) => mark.text && Math.abs(t - mark.t) < FADE).map(({ text }) => text);
+      part("frame-note").hidden = !notes.length;
+      part("frame-note").textContent = notes.join("\n");
+    };
   };
 
-  return { start, kept, paint };
+  return { start, kept, ofPage, paint };
 })();

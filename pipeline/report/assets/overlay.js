@@ -2,7 +2,10 @@
 // Skeletons on a canvas over the video, in the pixels of the picture.
 Report.overlay = (() => {
   const limbs = [[5, 7], [7, 9], [6, 8], [8, 10], [5, 6], [5, 11], [6, 12], [11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [0, 5], [0, 6]];
+  const MARGIN = 0.2, LEAST = 0.2, MOST = 0.9; // of the people's size; smallest such size, and largest part worth a crop, of the picture
   const confident = 20; // hundredths of score below which a joint is drawn faint
+
+  const LARGEST = 4096; // pixels of a canvas over an enlarged picture
 
   const nearest = (times, t) => {
     const i = d3.bisectCenter(times, t);
@@ -18,7 +21,7 @@ Report.overlay = (() => {
     const frame = nearest(skeleton.t, t);
     if (frame < 0) return;
     const scale = canvas.width / skeleton.size[0];
-    const stroke = Math.max(2, canvas.width / 220);
+    const stroke = strokeOf(canvas);
     const flat = skeleton.points[frame];
     for (let agent = 0; agent < flat.length / 51; agent += 1) {
       const joint = (k) => {
@@ -30,6 +33,20 @@ Report.overlay = (() => {
       for (const { arc: [person, points], value } of arcs) if (person === agent) angle(context, joint, points, value, colour, stroke);
       for (const [person, k] of joints) if (person === agent) ring(context, joint(k), stroke);
     }
+  };
+
+  // The part of the picture with all people, at `t` or at any time, as [left, top, width, height] in shares of it, with a
+  // margin. Null where nobody is detected, or where the people are nearly everywhere.
+  const around = ({ points, t: times, size }, t = null) => {
+    const flat = t === null ? points.flat() : points[nearest(times, t)] ?? [];
+    const [x, y] = [0, 1].map((axis) => {
+      const places = flat.filter((_, i) => i % 3 === axis && flat[i - axis + 2] >= confident / 2).sort(d3.ascending);
+      return (t === null ? [0.01, 0.99] : [0, 1]).map((share) => d3.quantileSorted(places, share) / 10);
+    });
+    if (Number.isNaN(x[0])) return null;
+    const margin = MARGIN * Math.max(x[1] - x[0], y[1] - y[0], LEAST * size[1]);
+    const [left, top, right, bottom] = [x[0] - margin, y[0] - margin, x[1] + margin, y[1] + margin].map((v, i) => Report.clamp(v / size[i % 2], 0, 1));
+    return t === null && Math.min(right - left, bottom - top) > MOST ? null : [left, top, right - left, bottom - top];
   };
 
   // The people at `t`: x and y of the hips and the usual length of the trunk in pixels; null where hips are not detected.
@@ -83,13 +100,24 @@ Report.overlay = (() => {
     context.fillStyle = colour;
     context.fill();
     context.globalAlpha = strength;
+    label(context, text, middle.x + side * radius, middle.y, { side, stroke });
+  };
+
+  // White text that ends (-1) or begins (1) at a place.
+  const label = (context, text, x, y, { side, stroke }) => {
     context.textAlign = side < 0 ? "right" : "left";
     context.font = `600 ${Math.max(12, stroke * 5)}px system-ui, sans-serif`;
     context.lineWidth = stroke * 1.5;
     context.strokeStyle = "rgba(0,0,0,.75)";
-    context.strokeText(text, middle.x + side * radius, middle.y);
+    context.strokeText(text, x, y);
     context.fillStyle = "#fff";
-    context.fillText(text, middle.x + side * radius, middle.y);
+    context.fillText(text, x, y);
+  };
+
+  // Width of the lines on a canvas: the same on the screen however much its picture is enlarged.
+  const strokeOf = (canvas) => {
+    const shown = canvas.clientWidth ? canvas.parentElement.clientWidth / canvas.clientWidth : 1;
+    return Math.max(2, (canvas.width * shown) / 260);
   };
 
   const body = (context, joint, colour, stroke) => {
@@ -124,7 +152,8 @@ Report.overlay = (() => {
   // The context of the canvas, which is cleared and has device pixels.
   const fit = (canvas) => {
     const ratio = window.devicePixelRatio || 1;
-    const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+    const most = Math.min(ratio, LARGEST / Math.max(1, canvas.clientWidth));
+    const width = Math.round(canvas.clientWidth * most), height = Math.round(canvas.clientHeight * most);
     if (canvas.width !== width || canvas.height !== height) {
       canvas.width = width;
       canvas.height = height;
@@ -134,5 +163,5 @@ Report.overlay = (() => {
     return context;
   };
 
-  return { draw, people, wedge };
+  return { draw, people, around, wedge, label, strokeOf };
 })();

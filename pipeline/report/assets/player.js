@@ -12,7 +12,10 @@ Report.player = (() => {
   const held = (section) => {
     if (!all.has(section)) {
       const bytes = section.querySelector(".video-bytes"), linked = section.querySelector("video")?.dataset.src ?? "";
-      all.set(section, { data: Report.read(section.querySelector(".video-data")), source: bytes ? bytesToUrl(bytes.textContent.trim()) : linked });
+      all.set(section, {
+        data: Report.read(section.querySelector(".video-data")), source: bytes ? bytesToUrl(bytes.textContent.trim()) : linked,
+        shape: section.querySelector(".stage")?.style.cssText ?? "", // of the whole picture
+      });
       bytes?.remove();
     }
     return all.get(section);
@@ -30,7 +33,7 @@ Report.player = (() => {
       outputs: Report.all(".value", figure),
     }));
     const { frames } = data;
-    let time = 0, overlay = !video, arcs = false, loop = null, joints = [], usualSpeed = null, marked = null; // `marked` paints what is drawn by hand
+    let time = 0, overlay = Boolean(data.skeleton), arcs = false, loop = null, joints = [], usualSpeed = null, marked = null; // `marked` paints what is drawn by hand
 
     if (video) video.src = source;
 
@@ -76,7 +79,7 @@ Report.player = (() => {
 
     if (video) {
       video.addEventListener("play", follow);
-      video.addEventListener("click", () => play());
+      video.addEventListener("click", () => { if (!section.querySelector(".stage.drawing, .stage.drawn-on")) play(); });
       place?.addEventListener("input", () => { video.pause(); seek(Number(place.value)); });
       for (const name of ["play", "pause"]) video.addEventListener(name, () => { control("play").textContent = video.paused ? "Play" : "Pause"; });
       // Without this, a loop that ends with the video would stop there.
@@ -134,14 +137,16 @@ Report.player = (() => {
       section.querySelector(".stage")?.scrollIntoView({ block: "center" });
       video?.play();
     };
-    const zoom = video ? Report.player.zoom(section.querySelector(".stage"), control("zoom-out"), control("zoom-in")) : null;
+    const ratio = Number(section.querySelector(".stage")?.style.getPropertyValue("--ratio")); // of the whole picture
+    const athletes = data.skeleton && Report.overlay.around(data.skeleton);
+    const view = video ? Report.player.view(section.querySelector(".stage"), athletes, control, () => show(time)) : null;
     // With its controls and what is drawn over it; a phone that shows no element but a video shows that.
     const full = () => (document.fullscreenElement ? document.exitFullscreen() : watch.requestFullscreen ? watch.requestFullscreen() : video.webkitEnterFullscreen());
     const actions = {
       play, loop: () => setLoop(loop ? null : data.steps[Math.max(0, stepAt(time))]), "frame-back": () => nudge(-1), "frame-on": () => nudge(1),
       skeleton: () => setOverlay(!overlay),
       angles: () => { arcs = !arcs; press("angles", arcs); show(time); },
-      "zoom-in": () => zoom(2), "zoom-out": () => zoom(0.5), full,
+      "zoom-in": () => view.zoom(2), "zoom-out": () => view.zoom(0.5), whole: () => view.whole(control("whole").getAttribute("aria-pressed") === "false"), full,
     };
     section.querySelector(".tools")?.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
     speed?.addEventListener("change", () => { video.playbackRate = Number(speed.value); });
@@ -157,12 +162,11 @@ Report.player = (() => {
     held(section).strip = Report.phases(section, data, { seek, timeUnder });
     if (data.scored) {
       Report.choose.start(section, data, () => time);
-      marked = Report.drawing.start(section, canvas, data, { source, time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
+      marked = Report.drawing.start(section, canvas, data, { source, ratio, time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
     }
     const strip = section.querySelector(".steps")?.closest("figure");
     if (strip) Report.saving.offer(strip, () => [["step", "start_s", "end_s", "score", "attention", "phase"], ...data.steps.map((s, i) => [i + 1, data.timed ? s.start : null, data.timed ? s.end : null, s.score, s.interaction, s.phase])]);
-    const trajectory = section.querySelector(".camera-trajectory");
-    if (trajectory && data.camera) Report.charts.trajectory(trajectory, data.camera, data.duration);
+    if (data.skeleton) film(section, data.skeleton);
     show(0);
 
     const keys = {
@@ -177,19 +181,59 @@ Report.player = (() => {
     };
   };
 
-  // Enlarges the picture up to eight times; an enlarged picture can be dragged.
-  const zoom = (stage, out, larger) => {
-    const video = stage.querySelector("video"), most = 8;
-    let scale = 1, x = 0, y = 0;
+  // The key frames, each cropped to the athletes of its moment. A browser without `object-view-box` shows the middle part.
+  const film = (section, skeleton) => {
+    const percent = (share) => `${(100 * share).toFixed(1)}%`;
+    const crop = () => Report.all(".frame", section).forEach((frame) => {
+      const image = frame.querySelector("img"), box = Report.overlay.around(skeleton, Number(frame.dataset.seek));
+      if (!box || !image.clientHeight) return;
+      let [x, y, w, h] = box;
+      const wide = (image.clientWidth / image.clientHeight) * (skeleton.size[1] / skeleton.size[0]); // shares, not pixels
+      const [width, height] = [Math.min(1, Math.max(w, h * wide)), Math.min(1, Math.max(h, w / wide))];
+      x = Report.clamp(x + (w - width) / 2, 0, 1 - width);
+      y = Report.clamp(y + (h - height) / 2, 0, 1 - height);
+      image.style.objectViewBox = `inset(${[y, 1 - x - width, 1 - y - height, x].map(percent).join(" ")})`;
+    });
+    const strip = section.querySelector(".frames");
+    if (strip) new ResizeObserver(crop).observe(strip);
+  };
+
+  // What a stage shows of the picture: [left, top, width, height] in shares of it. It begins with the athletes, where they
+  // are known, is enlarged up to eight times, and can then be dragged.
+  const view = (stage, athletes, control, redraw) => {
+    const parts = [stage.querySelector("video"), stage.querySelector("canvas")], most = 8;
+    const ratio = Number(stage.style.getPropertyValue("--ratio"));
+    let base = [0, 0, 1, 1], scale = 1, x = 0, y = 0, last = null;
     const place = () => {
-      x = Report.clamp(x, stage.clientWidth * (1 - scale), 0);
-      y = Report.clamp(y, stage.clientHeight * (1 - scale), 0);
-      for (const node of [video, stage.querySelector("canvas")]) node.style.transform = scale === 1 ? "" : `translate(${x}px, ${y}px) scale(${scale})`;
+      const [width, height] = [base[2] / scale, base[3] / scale];
+      x = Report.clamp(x, 0, 1 - width);
+      y = Report.clamp(y, 0, 1 - height);
+      const shown = { width: 1 / width, height: 1 / height, left: -x / width, top: -y / height };
+      for (const { style } of parts) for (const [name, share] of Object.entries(shown)) style[name] = `${100 * share}%`;
       stage.classList.toggle("zoomed", scale > 1);
-      out.disabled = scale === 1;
-      larger.disabled = scale === most;
+      control("zoom-out").disabled = scale === 1;
+      control("zoom-in").disabled = scale === most;
+      redraw();
     };
-    let last = null;
+    const whole = (on) => {
+      base = on ? [0, 0, 1, 1] : athletes;
+      [scale, x, y] = [1, base[0], base[1]];
+      const shape = (ratio * base[2]) / base[3];
+      stage.style.setProperty("--ratio", shape);
+      stage.style.aspectRatio = shape;
+      control("whole").setAttribute("aria-pressed", String(on));
+      place();
+    };
+    const zoom = (factor) => {
+      const next = Report.clamp(scale * factor, 1, most);
+      for (const [axis, side] of [[0, base[2]], [1, base[3]]]) {
+        const move = (side / scale - side / next) / 2; // the middle stays
+        if (axis) y += move;
+        else x += move;
+      }
+      scale = next;
+      place();
+    };
     stage.addEventListener("pointerdown", (event) => {
       if (scale === 1) return;
       event.preventDefault();
@@ -197,21 +241,17 @@ Report.player = (() => {
       stage.setPointerCapture(event.pointerId);
     });
     stage.addEventListener("pointermove", (event) => {
-      if (scale === 1 || !last || !stage.hasPointerCapture(event.pointerId)) return;
-      x += event.clientX - last.clientX;
-      y += event.clientY - last.clientY;
+      if (!last || !stage.hasPointerCapture(event.pointerId)) return;
+      x -= ((event.clientX - last.clientX) / stage.clientWidth) * (base[2] / scale);
+      y -= ((event.clientY - last.clientY) / stage.clientHeight) * (base[3] / scale);
       last = event;
       place();
     });
     stage.addEventListener("pointerup", () => { last = null; });
-    return (factor) => {
-      const next = Report.clamp(scale * factor, 1, most), by = next / scale;
-      x = stage.clientWidth / 2 - (stage.clientWidth / 2 - x) * by; // the middle stays
-      y = stage.clientHeight / 2 - (stage.clientHeight / 2 - y) * by;
-      scale = next;
-      place();
-    };
+    if (athletes && control("whole")) whole(false);
+    else control("whole")?.remove();
+    return { zoom, whole };
   };
 
-  return { start, held, zoom };
+  return { start, held, view };
 })();

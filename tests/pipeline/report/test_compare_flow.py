@@ -112,6 +112,7 @@ def test_a_report_opens_two_of_its_videos_side_by_side(browser, data, tmp_path):
     learned = replace(data.videos[2], held_out_score=61.0)
     with shown(browser, tmp_path, replace(data, videos=(*best, learned))) as tab:
         tab.click("#video-0 .step >> nth=6")
+        tab.click("#video-0 .more summary")
         button = tab.get_by_role("button", name="Compare with… (final/dive_01.mp4)")
         button.focus()
         tab.keyboard.press("Enter")
