@@ -35,10 +35,10 @@ Report.overlay = (() => {
     }
   };
 
-  // The part of the picture with all people, at `t` or at any time, as [left, top, width, height] in shares of it, with a
+  // The part of the picture with all people, or with `one`, at `t` or at any time, as [left, top, width, height] in shares of it, with a
   // margin. Null where nobody is detected, or where the people are nearly everywhere.
-  const around = ({ points, t: times, size }, t = null) => {
-    const flat = t === null ? points.flat() : points[nearest(times, t)] ?? [];
+  const around = ({ points, t: times, size }, t = null, one = null) => {
+    const everyone = t === null ? points.flat() : points[nearest(times, t)] ?? [], flat = one === null ? everyone : everyone.slice(51 * one, 51 * one + 51);
     const [x, y] = [0, 1].map((axis) => {
       const places = flat.filter((_, i) => i % 3 === axis && flat[i - axis + 2] >= confident / 2).sort(d3.ascending);
       return (t === null ? [0.01, 0.99] : [0, 1]).map((share) => d3.quantileSorted(places, share) / 10);

@@ -185,8 +185,10 @@ Report.player = (() => {
   const film = (section, skeleton) => {
     const percent = (share) => `${(100 * share).toFixed(1)}%`;
     const crop = () => Report.all(".frame", section).forEach((frame) => {
-      const image = frame.querySelector("img"), box = Report.overlay.around(skeleton, Number(frame.dataset.seek));
+      const image = frame.querySelector("img"), t = Number(frame.dataset.seek), narrow = image.clientWidth < image.clientHeight;
+      const box = (narrow && Report.overlay.around(skeleton, t, 0)) || Report.overlay.around(skeleton, t); // narrow: one of them
       if (!box || !image.clientHeight) return;
+      frame.classList.toggle("narrow", narrow);
       let [x, y, w, h] = box;
       const wide = (image.clientWidth / image.clientHeight) * (skeleton.size[1] / skeleton.size[0]); // shares, not pixels
       const [width, height] = [Math.min(1, Math.max(w, h * wide)), Math.min(1, Math.max(h, w / wide))];
