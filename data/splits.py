@@ -120,7 +120,7 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, unsplit: Iterabl
     Raises UsageError: k below 2; DataError: fewer than k bundles of tied records.
     """
     if k < 2:
-        raise UsageError(f"{k} fold(s) cannot be tested", fix="Type --set split.folds=4, or another number from 2 on")
+        raise UsageError(f"{k} fold(s) cannot be tested", fix="Type --set split.folds=4, or a number of at least 2")
     bundles = tied(records, unsplit)
     if len(bundles) < k:
         fewer = len(bundles) // 2 if len(bundles) > MIN_TRAIN + 1 else len(bundles)  # one performance has no ranks

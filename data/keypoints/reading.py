@@ -34,7 +34,7 @@ SPAN, SPAN_PER_ENTRY = 10_000, 100
 def read_keypoints(
     path: Path, video_stem: str, size: tuple[int, int], frames: int, others: Sequence[Path] = (), layout: str = ""
 ) -> Keypoints:
-    """Read a keypoint file, or a folder with one file a frame; the layout is recognised from the content.
+    """Read a keypoint file, or a folder with one file per frame; the layout is recognised from the content.
 
     Args:
         video_stem: the video's file name without its suffix, as in `<stem>_000000000012_keypoints.json`.
@@ -195,7 +195,7 @@ def _of_layout(path: Path, stem: str, angles: Path | None) -> Keypoints:
             raise DataError(f"more than {MAX_BYTES >> 30} GiB of keypoints", where=path, fix="Split the video")
     if path.is_dir():
         if not files:
-            raise DataError("no .json or .txt file in this folder", where=path, fix="Put one file a frame there")
+            raise DataError("no .json or .txt file in this folder", where=path, fix="Put one file per frame there")
         if files[0].suffix == ".txt":
             return of_texts(path, stem, files)
         return json_layouts.of_folder(path, stem, {file: _json(file) for file in files})

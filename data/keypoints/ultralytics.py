@@ -39,7 +39,7 @@ def of_texts(folder: Path, stem: str, files: Sequence[Path]) -> Keypoints:
         for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
             _add(bodies, frame, Field(line.split(), path, f"line {number}"))
     if not named:
-        raise DataError(f"no file {stem}_<frame>.txt in this folder", where=folder, fix="Put one file a frame there")
+        raise DataError(f"no file {stem}_<frame>.txt in this folder", where=folder, fix="Put one file per frame there")
     return bodies.keypoints()
 
 

@@ -270,7 +270,7 @@ def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, publ
     url = address(place)
     name = url.partition("://")[2]
     if name.count("/") != 1:
-        raise UsageError("this address names no repository of a hub", where=url, fix="Write hf://user/name")
+        raise UsageError("this address does not name a repository of a hub", where=url, fix="Write hf://user/name")
     try:
         from huggingface_hub import CommitOperationAdd, HfApi
     except ImportError:

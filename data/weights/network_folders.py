@@ -88,5 +88,5 @@ def _object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, DataError):
         made = None
     if not isinstance(made, dict):
-        raise WeightsError("missing, or no JSON object", where=path, fix="Save the model and its processor again")
+        raise WeightsError("missing, or not a JSON object", where=path, fix="Save the model and its processor again")
     return made

@@ -51,7 +51,7 @@ def parse_role(text: str) -> Role:
     if match := _GENERIC.fullmatch(name):
         return Role(name, "array", match[1], array=match[2])
     grammar = "pose:0, pose:1, pose:0:left (or right, upper, lower), skeleton:0, camera_flow, kinematics:master, "
-    raise ValueError(f"'{text}' names no role: a role is {grammar}kinematics:slave, stage/array or none")
+    raise ValueError(f"'{text}' is not a role: a role is {grammar}kinematics:slave, stage/array or none")
 
 
 def parse_scene(text: str) -> tuple[str, str]:
@@ -61,7 +61,7 @@ def parse_scene(text: str) -> tuple[str, str]:
         return match[1], match[2]
     if re.fullmatch(_NAME, stage, re.ASCII):
         return stage, "logits"
-    raise ValueError(f"'{text}' names no scene feature: give a stage such as clips, or clips/features")
+    raise ValueError(f"'{text}' is not a scene feature: give a stage such as clips, or clips/features")
 
 
 def check_roles(roles: tuple[Role, ...]) -> None:

@@ -54,20 +54,20 @@ memory, and other processes are conditions of the moment: the next run tries aga
 """
 
 TIPS: dict[FailureKind, str] = {
-    "video": "Play the video, replace it if it is broken, and type the same command again",
-    "input": "Add or correct the file, then type the same command again",
-    "changed": "Type the same command again",
-    "damaged": "Type the same command again",
-    "memory": "Close other programs or give fewer --workers, then type the same command again",
-    "disk": "Make room there, or name a place that can be written, then type the same command again",
-    "store": "See whether the store answers, then type the same command again",
-    "weights": "Check the weights with `weights list`, then type the same command again",
-    "set-up": "See what is missing with `doctor`, then type the same command again",
+    "video": "Play the video, replace it if it is broken, and run the same command again",
+    "input": "Add or correct the file, then run the same command again",
+    "changed": "Run the same command again",
+    "damaged": "Run the same command again",
+    "memory": "Close other programs or give fewer --workers, then run the same command again",
+    "disk": "Make room there, or name a writable place, then run the same command again",
+    "store": "Check that the store answers, then run the same command again",
+    "weights": "Check the weights with `weights list`, then run the same command again",
+    "set-up": "See what is missing with `doctor`, then run the same command again",
     "program": "This is a fault of the program: report the traceback in the `.failed.json` of the cache",
     "crashed": "`extract` tries this video again with --retry-failed, `score` without",
-    "killed": "See whether the machine has enough memory, then type the same command again",
-    "timeout": "Raise work.timeout_s, then type the same command again",
-    "stopped": "Type the same command again",
+    "killed": "Check that the machine has enough memory, then run the same command again",
+    "timeout": "Raise work.timeout_s, then run the same command again",
+    "stopped": "Run the same command again",
 }
 """What to do about a failure that does not say it itself."""
 

@@ -317,7 +317,7 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
         if everything:
             shutil.rmtree(compiled_dir(), ignore_errors=True)
     except OSError as error:
-        what, fix = f"cannot be deleted ({error.strerror})", "See who may write there, then type the same command again"
+        what, fix = f"cannot be deleted ({error.strerror})", "Check its permissions, then run the same command again"
         raise DataError(what, where=Path(error.filename or ""), fix=fix) from None
     return CacheFiles(tuple(files), f"{done} deleted")
 

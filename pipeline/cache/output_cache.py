@@ -286,7 +286,7 @@ class Cache:
             except FileNotFoundError:
                 pass  # nothing is deleted in an unmarked folder; a store has no locks
             except BlockingIOError:
-                fix = f"Wait for its end, then type the same command again; on this machine it is: fuser {marker}"
+                fix = f"Wait until it ends, then run the same command again; on this machine it is: fuser {marker}"
                 raise UsageError("another command works in this cache", where=self.place, fix=fix) from None
             except (ImportError, OSError) as error:
                 self._observer.note(f"note: {marker} cannot be locked ({error}); `cache prune` sees no other command")
@@ -467,7 +467,7 @@ def check_inputs(parts: KeyParts, record: Record) -> None:
             equal = isinstance(content, NoContent) or content == content_hash(sources[kind])
         except OSError as error:
             what = f"the {kind} file cannot be read ({error.strerror or error})"
-            raise VideoError(what, fix="See whether its disk is in order, then type the same command again") from error
+            raise VideoError(what, fix="Check its disk, then run the same command again") from error
         if not equal:
             raise ChangedError(f"the {kind} file changed while it was read", fix=TIPS["changed"])
 
@@ -508,4 +508,4 @@ def content_hashes(records: Iterable[Record], cache: Cache) -> Contents | None:
 def unusable(output: str, error: BaseException) -> CacheError:
     """An error of `UNREADABLE` as one about the output."""
     why = error.what if isinstance(error, AimError) else "it was removed meanwhile"
-    return CacheError(f"the output of {output} cannot be used ({why})", fix="Type the same command again")
+    return CacheError(f"the output of {output} cannot be used ({why})", fix="Run the same command again")

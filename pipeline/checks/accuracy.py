@@ -69,6 +69,6 @@ class Accuracy:
         reach = (
             f"{held_out} are too few to tell how far off new videos are"
             if self.within is None
-            else f"on 8 of 10 new videos this model is right within ±{significant(self.within)} ({held_out})"
+            else f"on 8 of 10 new videos this model is off by at most {significant(self.within)} ({held_out})"
         )
         return f"{reach}; its mean error is {error}, that of guessing the mean {guess}{ceiling}"

@@ -267,17 +267,17 @@ def _length(facts: Facts, duration: float) -> Iterator[Flag]:
     if facts.lengths and max(shortest - duration, duration - longest) < LENGTH_FLOOR_S:
         return
     if duration < shortest * (1 - LENGTH_MARGIN if facts.lengths else 1):
-        than = "the shortest training performance has" if facts.lengths else "expected are at least"
+        than = "the shortest training performance" if facts.lengths else "but should last at least"
         has, expected = apart(duration, shortest)
-        detail = f"The video has {has} s, {than} {expected} s."
+        detail = f"The video lasts {has} s, {than} {expected} s."
         yield Flag("bad" if duration < 0.5 * shortest else "warn", "too short", detail)
     elif duration > longest * (1 + LENGTH_MARGIN):
         has, most = apart(duration, longest)
-        detail = f"The video has {has} s, the longest training performance has {most} s."
+        detail = f"The video lasts {has} s, the longest training performance {most} s."
         yield Flag("bad" if duration > 2 * longest else "warn", "too long", detail)
     elif duration < facts.usual_length / SHORT:
         has, usual = apart(duration, facts.usual_length)
-        yield Flag("warn", "too short", f"The video has {has} s, half of the videos have {usual} s or more.")
+        yield Flag("warn", "too short", f"The video lasts {has} s, half of the videos {usual} s or more.")
 
 
 def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
@@ -294,7 +294,7 @@ def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:
     widest, limit = uncertainty
     if widest > limit:
         here, usual = apart(widest, limit)
-        detail = f"The most similar annotated performances put an edge {here} s apart, for each other {usual} s or less"
+        detail = f"The most similar annotated performances place an edge {here} s apart, usually {usual} s or less"
         mend = "drag the edges on the page, and put phases.csv beside the video"
         yield Flag("warn", "uncertain phases", f"{detail}: {mend}.")
 

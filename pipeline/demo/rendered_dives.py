@@ -33,7 +33,7 @@ def _start_rendering(folder: Path, stop: threading.Event, tell: Tell) -> Callabl
 
 
 def _refuse_lost(dive: Dive, loss: WorkerLost) -> OSError | None:
-    raise DataError(f"could not be rendered: {loss}", where=dive.name, fix="Type the same command again")
+    raise DataError(f"could not be rendered: {loss}", where=dive.name, fix="Run the same command again")
 
 
 def render(folder: Path, count: int, work: WorkConfig, observer: Observer) -> list[Dive]:

@@ -67,7 +67,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
         instead = "" if method.combined else ": add --set combined=true"
         yield Note("caution", f"{few}{f': read the row {COMBINED!r}' if _combined_leads(results) else instead}")
     if (recipe.recipe, kind) == ("tools", "jigsaws"):
-        yield Note("caution", "optimistic: the recipe 'tools' was chosen when 4-fold results on JIGSAWS were known")
+        yield Note("caution", "optimistic: the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS")
 
 
 def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
             where = f"{table.kind}, {table.protocol}"
             yield Note("caution", f"the paper's rows are of {where}, so this table leaves them out")
         if missing := [name for name in table.systems if name not in results.systems]:
-            yield Note("caution", f"these features cannot feed {', '.join(missing)}")
+            yield Note("caution", f"these features are not enough for {', '.join(missing)}")
 
 
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:

@@ -119,7 +119,7 @@ def chosen_systems(names: str, systems: Sequence[Row]) -> list[Row]:
         )
         if not meant:
             unfit = [name for name in PUBLISHED_ROWS if name.lower().startswith(text)]
-            what = f"these features cannot feed {unfit[0]}" if unfit else f"no system is named '{text}'"
+            what = f"these features are not enough for {unfit[0]}" if unfit else f"no system is named '{text}'"
             possible = [PUBLISHED, *(system.name for system in systems)]
             fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, possible)
             raise UsageError(what, where="--systems", fix=fix)

@@ -74,7 +74,7 @@ class TrainingRunner:
 
 def _refuse_lost(numbered: tuple[int, Training], loss: WorkerLost) -> Predictions | None:
     what = f"{numbered[1].system.name}: lost {MOST_LOST} workers, the last: {loss}"
-    raise TrainingError(what, fix="See whether the machines have enough memory; raise work.ray_cpus")
+    raise TrainingError(what, fix="Check that the machines have enough memory, or raise work.ray_cpus")
 
 
 def _start_training(

@@ -84,7 +84,7 @@ class _Cluster:
             if now - self.answered > HEAD_SECONDS:
                 raise UsageError(
                     f"the Ray cluster at {address} has ended ({error})",
-                    fix="Start it again, then type the same command again to resume; what is done stays done",
+                    fix="Restart it, then run the same command again to resume; finished work is kept",
                 ) from None
 
     def room(self) -> int:
@@ -161,7 +161,7 @@ class RayPool(Pool):
         except Exception as error:  # noqa: BLE001 - Ray raises this very class where one of its processes is late
             what = f"no Ray cluster at {address}" if address else "Ray did not start on this machine"
             fix = "Start one with `ray start --head`, or leave --address out"
-            fix = fix if address else "Type the same again, or leave --engine ray out"
+            fix = fix if address else "Retry, or leave out --engine ray"
             raise UsageError(f"{what} ({first_line(error)})", fix=fix) from None
 
     def split_cores(self, items: int) -> tuple[int, int]:

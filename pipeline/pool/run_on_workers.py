@@ -21,7 +21,7 @@ R = TypeVar("R")
 START_SECONDS = 300.0
 """When no worker is there for this long, the run ends."""
 
-NO_START = "See whether the machines of the cluster are there and have room, then type the same command again to resume"
+NO_START = "Check that the cluster has free slots, then run the same command again to resume"
 
 MOST_LOST = 2
 """An item fails when it has lost this many workers. The first loss may not be its fault: the system's memory guard may

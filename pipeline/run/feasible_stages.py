@@ -26,7 +26,7 @@ def feasible_config(records: Sequence[Record], config: Config, observer: Observe
     keypoints that no record has. Where an agent or the network needs a video without features, nothing is left out,
     and its error says what is missing.
 
-    Raises UsageError where the features feed no network.
+    Raises UsageError if no network can use the features.
     """
     parts = [part for part in PARTS if any(kind_of_part(part) in record.sidecars for record in records)]
     if parts:
@@ -68,7 +68,7 @@ def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features
     absent = [part for part, role in (("primary", primary), ("secondary", secondary[0])) if role == NO_AGENT]
     if beside_features and absent and not scene:
         fix = "Name features of the scene (--features FILE), or of both agents (primary=FILE, secondary=FILE)"
-        raise UsageError("without videos, these features feed no network", fix=fix)
+        raise UsageError("without videos, no network can use these features", fix=fix)
     fewer = load_config(config, changes | {"stages": kept})
     if {*fewer.method.with_upstream(kept)} & unusable or (fewer.method.network.variant == "scene" and not scene):
         return config

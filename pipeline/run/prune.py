@@ -44,7 +44,7 @@ def prune(
         more = f", and {len(unread) - 1} more" if len(unread) > 1 else ""
         raise UsageError(
             f"nothing is deleted while inputs cannot be read: {unread[0]}{more}",
-            fix="Mend or remove them, and type the same again; without --yes the outputs are listed",
+            fix="Fix or remove them, then run the same command again; without --yes the outputs are listed",
         )
     observer.notes([f"note: {line}; its outputs are listed, and would not be deleted" for line in unread])
     with cache.locked(alone=yes):

@@ -162,7 +162,7 @@ def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
         raise DataError(what, where=place, fix=ZIP_ONE)
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members.values()):
         raise DataError(
-            "damaged archive, or a compression that is not read", where=place, fix=f"{AGAIN}, or zip it anew"
+            "damaged archive, or a compression that is not read", where=place, fix=f"{AGAIN}, or zip it again"
         )
 
     def blocks(name: str, limit: int) -> Iterator[bytes]:

@@ -310,9 +310,9 @@ def score_videos(
     )
     with load_scorer(model, user, observer) as scorer:
         if kinematics is not None and "kinematics" not in scorer.reads:
-            raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
+            raise UsageError("this model does not read kinematics", where=model, fix="Leave out --kinematics")
         if user.dataset.features and "features" not in scorer.planner.stages:
-            raise UsageError("this model reads no features", where=model, fix="Leave out --features")
+            raise UsageError("this model does not read features", where=model, fix="Leave out --features")
         if difficulty is not None and not scorer.model.times_difficulty:
-            raise UsageError("this model multiplies by no difficulty", where=model, fix="Leave out --difficulty")
+            raise UsageError("this model does not use the difficulty", where=model, fix="Leave out --difficulty")
         return scorer.score_records(records, observer)

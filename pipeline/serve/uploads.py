@@ -81,7 +81,7 @@ class BodyHeaders:
                 400, "this model also reads kinematics: drop the kinematics file (.txt) of this trial too"
             )
         if self.kinematics is not None and "kinematics" not in reads:
-            raise UploadError(415, "this model reads no kinematics: drop videos only")
+            raise UploadError(415, "this model does not read kinematics: drop videos only")
         if self.kinematics_bytes > MOST_KINEMATICS:
             raise _too_large(MOST_KINEMATICS)
         stems = [PurePosixPath(shown_name(name)).stem for name in (self.video, self.kinematics) if name is not None]

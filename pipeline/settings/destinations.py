@@ -13,7 +13,7 @@ from data.errors import AimError, UsageError
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a full disk; they name no file."""
 
-MAKE_ROOM = "Make room on that disk, then type the same command again"
+MAKE_ROOM = "Make room on that disk, then run the same command again"
 
 
 def is_full(error: Exception) -> bool:

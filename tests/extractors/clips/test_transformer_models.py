@@ -176,8 +176,8 @@ def test_a_rate_that_the_processor_does_not_use_is_not_used(tmp_path, values):
         (change("preprocessor_config.json", rescale_factor=1.0), "cannot be followed"),
         (change("preprocessor_config.json", do_sample_frames=True, fps=-1), "cannot be followed"),
         (change("preprocessor_config.json", do_sample_frames=True, num_frames=9), "cannot be followed"),
-        (lambda folder: (folder / "preprocessor_config.json").unlink(), "missing, or no JSON object"),
-        (lambda folder: (folder / "config.json").write_text("{"), "missing, or no JSON object"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "missing, or not a JSON object"),
+        (lambda folder: (folder / "config.json").write_text("{"), "missing, or not a JSON object"),
         (shutil.rmtree, "no such model"),
     ],
 )

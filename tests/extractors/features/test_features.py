@@ -98,13 +98,13 @@ def test_features_for_a_model_that_reads_none_are_refused(tmp_path, monkeypatch)
     monkeypatch.setattr("pipeline.score.scorer.load_scorer", lambda *_, **__: nullcontext(scorer))
     monkeypatch.setattr("pipeline.score.scorer.scoring_config", lambda _, user: user)
     user = load_config("folder", {"dataset.features": [str(own_data(tmp_path, count=1) / "vst")]})
-    with pytest.raises(UsageError, match=r"this model reads no features\. Leave out --features"):
+    with pytest.raises(UsageError, match=r"this model does not read features\. Leave out --features"):
         score_videos([], Path("run"), user, SILENT)
 
 
 def test_features_of_one_agent_alone_feed_no_network():
     record = Record("a", None, sidecars={"primary features": Path("a.npy")})
-    with pytest.raises(UsageError, match=r"feed no network. Name features of the scene"):
+    with pytest.raises(UsageError, match=r"no network can use these features. Name features of the scene"):
         feasible_config([record], load_config("aqa7"), SILENT)
 
 

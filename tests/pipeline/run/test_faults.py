@@ -190,8 +190,8 @@ def test_an_input_that_changes_is_not_believed(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(decode_pass, "decode", change)
     failed = extract(changing, cache).failed
     assert sorted(str(result.failed[STAGE]) for result in failed) == [
-        "the video file changed since the run began. Type the same command again",
-        "the video file changed while it was read. Type the same command again",
+        "the video file changed since the run began. Run the same command again",
+        "the video file changed while it was read. Run the same command again",
     ]
     check_whole(cache)
     extract(changing, tmp_path / "quiet")

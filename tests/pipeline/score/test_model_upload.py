@@ -188,7 +188,7 @@ def test_a_run_on_a_hub(trained_run, monkeypatch):
     assert model_sha256(local_model(Path("hf:/user/dives"))) == model_sha256(trained_run)
     with pytest.raises(DataError, match="no trained model at this address"):
         local_model("hf://user/none")
-    with pytest.raises(UsageError, match="names no repository"):
+    with pytest.raises(UsageError, match="does not name a repository"):
         push_model(trained_run, "hf://user")
 
 

@@ -141,7 +141,7 @@ def test_systems_are_chosen_by_name(judged):
     assert names("usdl, CORE") == {"USDL", "CoRe", f"USDL, {CHOSEN}", f"CoRe, {CHOSEN}"}
     assert "AIM (ours)" in names("aim")
     plain = tuple(replace(record, labels=Labels(score=1.0)) for record in judged.records)
-    with pytest.raises(UsageError, match="cannot feed MUSDL"):
+    with pytest.raises(UsageError, match="are not enough for MUSDL"):
         chosen_systems(
             "musdl",
             [*map(last_epoch, all_systems(replace(judged, records=plain), AimConfig(width=4), TrainConfig()).values())],
