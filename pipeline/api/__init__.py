@@ -21,13 +21,13 @@ Args:
     features: files of features in place of videos: a file, folder or pattern for the scene; primary=PATH or
         secondary=PATH for an agent. May be repeated.
     cache: folder of the stages' outputs.
-    stages: only these, comma separated; those they need are added.
-    workers: processes side by side, in an evaluation trainings; default: one per core, as memory allows; 0: this
-        process. For trainings and on Ray, the default and 0 are as many as fit.
+    stages: only these stages (comma separated) and those that they need.
+    workers: parallel processes, or trainings of an evaluation; default: one per core, as memory allows; 0: this
+        process. For trainings and on Ray, the default and 0 mean as many as fit.
     engine: local (this machine) or ray; the results are the same.
-    address: a running Ray cluster; default: one here.
+    address: a running Ray cluster; default: start Ray here.
     pack: features from a packed file instead of the cache.
-    oracle: also the best epoch on the test part: no result, labelled as an oracle.
+    oracle: also the best epoch on the test part, labelled as an oracle: it is not a result.
     model: folder that `train` wrote.
     observer: receives notes and progress, and holds the event that stops the work (`pipeline.observer`).
 

@@ -41,12 +41,12 @@ def extract(
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration.
 
     Args:
-        force: run again even where fresh.
-        retry_failed: run again what failed before.
+        force: rerun fresh outputs too.
+        retry_failed: retry what failed before.
         shard: this machine's part of the videos: i/n; default: all.
         dry_run: show what would run, why, and at what cost.
         preview: draw skeletons, flow and clips: CACHE/preview/<video>.jpg and .mp4.
-        strict: exit code 2 where a video is flagged, such as one with a cut or without people.
+        strict: exit code 2 if a video is flagged, such as one with a cut or without people.
 
     Returns:
         The outcome of each video; those that failed are listed there.

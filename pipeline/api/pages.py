@@ -66,7 +66,7 @@ def report(
         out: the page; default: MODEL/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
-        difficulty: as of `score`.
+        difficulty: as for `score`.
     """
     from pipeline.report import folder_page, write_report
     from pipeline.score import local_model

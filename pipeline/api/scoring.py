@@ -28,18 +28,18 @@ def score(
     observer: Observer = SILENT,
     **given: Unpack[LocalSettings],
 ) -> list[Score]:
-    """Score raw performances with a trained model: every stage is run or taken from the cache.
+    """Score raw performances with a trained model: each stage is run or read from the cache.
 
     A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
 
     Args:
         model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
-        kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
-        difficulty: announced for the only video, such as 3.2, by which a model of dives multiplies. Those of a folder
-            are the column difficulty of its labels.csv. Without one the result is the execution alone.
+        kinematics: kinematics file of the trial whose videos are given; a model of kinematics alone needs no video.
+        difficulty: announced difficulty of a single video, such as 3.2, by which a model of dives multiplies. For a
+            folder: the column difficulty of its labels.csv. Without it the result is the execution alone.
         config: names the data set where no videos are given, and your own cache, paths, devices and limits, which no
             model sets.
-        out: CSV with one line per video; not written where the work was stopped before all were scored.
+        out: CSV with one line per video; not written if the work stops before all are scored.
         overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
@@ -94,11 +94,11 @@ def serve(
 def push(model: Place, to: Place, *, replace: bool = False, public: bool = False) -> str:
     """Upload a trained model with its model card to an address that `score --model` reads.
 
-    Names and hashes of the training videos go with it; paths of this machine do not.
+    It includes names and hashes of the training videos, but no paths of this machine.
 
     Args:
         to: s3://bucket/model, gs://bucket/model, hf://user/name, or a folder.
-        replace: write over another model.
+        replace: overwrite another model.
         public: make a new repository of a hub public; default: private.
     """
     from pipeline.score import push_model

@@ -51,8 +51,8 @@ def train(
 
     Args:
         out: folder of the trained model.
-        folds: folds that calibrate the intervals and choose what is averaged; 0: no intervals, all is averaged.
-        strict: stop before training, with exit code 2, where a training video is flagged.
+        folds: folds that calibrate the intervals and choose what is averaged; 0: no intervals, all are averaged.
+        strict: stop before training, with exit code 2, if a training video is flagged.
         curve: also show the error by number of training performances; OUT then has it as curve.json.
     """
     from pipeline.cache import open_cache
@@ -93,14 +93,14 @@ def evaluate(
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
-    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. The first row is
+    Values are those of the last epoch; another row takes the epoch that inner validation chooses. The first row is
     the method that `train` fits: AIM combined with regressions, or alone with `combined=false`. Each task trains alone.
 
     Args:
         out: folder of results.json and the page.
-        grids: values of one setting of model or train; repeated: all values with all. One row takes, for each
-            fold, the values that are best by inner validation.
-        systems: further rows: systems of your own, module:name, comma separated.
+        grids: values of one setting of model or train; repeated: all combinations. One row uses, for each fold, the
+            values that inner validation chooses.
+        systems: more rows: your own systems, module:name, comma separated.
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances.
     """
@@ -141,10 +141,10 @@ def leaderboard(
 
     Args:
         out: folder of results.json and the page.
-        systems: only these rows, comma separated: names or their beginnings, "methods", or systems of
-            your own, module:name; default: all.
-        table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On a data set of the
-            table's kind the table's protocol is taken (3: louo) where --set protocol=… names no other.
+        systems: only these rows, comma separated: names or their beginnings, "methods", or your own
+            systems, module:name; default: all.
+        table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On the table's data set
+            its protocol is used (3: louo), unless --set protocol=… names another.
         quick: two networks a fold and no inner validation.
     """
     from pipeline.evaluate import RequestedRows, table_protocol

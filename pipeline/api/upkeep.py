@@ -103,7 +103,7 @@ def weights_rm(
     Args:
         names: names of published files, as `weights list` shows them.
         all: all of them, and the models compiled from them.
-        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+        yes: do not ask; without a terminal nothing is deleted unless this is given.
     """
     from pipeline.cache import remove_weights
 
@@ -127,7 +127,7 @@ def cache_verify(
     observer: Observer = SILENT,
     **given: Unpack[Settings],
 ) -> CacheFiles:
-    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
+    """Read every output whole and check every array; exit code 1 if one is damaged (`extract` recomputes it)."""
     from pipeline.cache import verify_cache
 
     with _cache_of(**given) as opened:
@@ -146,7 +146,7 @@ def cache_prune(
     """Delete outputs that no configuration uses: of other videos, settings, versions or inputs.
 
     Args:
-        keep: a further configuration that uses this cache, a preset or a file.
+        keep: another configuration that uses this cache, a preset or a file.
         yes: really delete; without it the files are only listed.
     """
     from pipeline.run import prune
@@ -187,7 +187,7 @@ def cache_rm(
     """Delete a whole cache after asking: outputs, previews and index; files that this program did not write stay.
 
     Args:
-        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+        yes: do not ask; without a terminal nothing is deleted unless this is given.
     """
     from pipeline.cache import remove_cache
 
@@ -203,7 +203,7 @@ def _cache_of(observer: Observer = SILENT, **given: Unpack[Settings]) -> Cache:
 
 
 def settings(section: str = "") -> list[SettingRow]:
-    """Every key of a configuration: default, whom it belongs to, meaning.
+    """Every key of a configuration: default, owner, meaning.
 
     A setting of the method changes a result: it is in the cache key, and a model stores it. For names of published
     networks the key holds the hash of the content. A setting of the machine is in neither; results name the device of
