@@ -155,10 +155,10 @@ def tied(records: Sequence[Record], unsplit: Iterable[str] = TIED) -> list[tuple
     from scipy.sparse.csgraph import connected_components
 
     names, chosen = sorted({record.id for record in records}), tuple(unsplit)
-    place = {name: row for row, name in enumerate(names)}
+    rows = {name: row for row, name in enumerate(names)}
     first: dict[tuple[str, str], int] = {}
     links = [
-        (place[record.id], first.setdefault((kind, record.groups[kind]), place[record.id]))
+        (rows[record.id], first.setdefault((kind, record.groups[kind]), rows[record.id]))
         for record in records
         for kind in chosen
         if kind in record.groups

@@ -56,12 +56,12 @@ class StageFiles:
         """Download a network of the hub, if it is missing."""
         fetch_network(name, announce)
 
-    def pose_networks(self, package: str, *given: str) -> Mapping[str, PoseNetwork]:
+    def pose_networks(self, package: str, *settings: str) -> Mapping[str, PoseNetwork]:
         """The networks that rtmlib or mmpose runs, by role, from the settings of the backend of this name.
 
         Raises UsageError: the package is not installed, or the settings name no network; DataError.
         """
-        return PACKAGES[package](*given)
+        return PACKAGES[package](*settings)
 
     def keypoints(self, record: Record, folder: str) -> Mapping[str, Path]:
         """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none.

@@ -69,7 +69,7 @@ def pose_distances(poses: Reals, others: Reals) -> Floats:
     First with the sides as they are, then with left and right exchanged. Joints may be NaN.
     """
     sizes = body_sizes(poses.reshape(-1, 17, 3)).reshape(poses.shape[:-2])
-    apart = [np.linalg.norm((poses - one)[..., 5:, :2], axis=-1) for one in (others, others[..., MIRRORED, :])]
+    apart = [np.linalg.norm((poses - other)[..., 5:, :2], axis=-1) for other in (others, others[..., MIRRORED, :])]
     placed = np.isfinite(apart)
     return np.asarray(np.where(placed, apart, 0).sum(axis=-1) / np.maximum(placed.sum(axis=-1), 1) / sizes)
 

@@ -114,8 +114,8 @@ class Shot:
         """(before, now) cost of each jump over `gaps` (before,) seconds; infinite beyond the limits."""
         size = np.sqrt(self.sizes[before][:, None] * self.sizes[now])
         growth = np.abs(np.log(self.sizes[before][:, None] / self.sizes[now]))
-        place = self.centres[before] + velocity * np.minimum(gaps, LEAD_S)[:, None]
-        far = np.linalg.norm(place[:, None] - self.centres[now], axis=-1) / size
+        prediction = self.centres[before] + velocity * np.minimum(gaps, LEAD_S)[:, None]
+        far = np.linalg.norm(prediction[:, None] - self.centres[now], axis=-1) / size
         far /= MAX_JUMP + SPEED * gaps[:, None]
         possible = (far < 1) & (growth < np.log(MAX_GROWTH))
         far = np.where(possible, far, 0.0) ** 2

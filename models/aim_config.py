@@ -75,8 +75,8 @@ class AimConfig:
             raise ValueError(f"exchange needs one secondary agent, and these features have {sizes.agents}")
         plain = self.variant == "aim" and not self.transformation
         if plain and self.difference != "none" and sizes.primary != sizes.secondary:
-            given = f"{sizes.primary} and {sizes.secondary}"
-            raise ValueError(f"a difference without transformation needs equal sizes, these are {given}")
+            shown_sizes = f"{sizes.primary} and {sizes.secondary}"
+            raise ValueError(f"a difference without transformation needs equal sizes, these are {shown_sizes}")
 
     def missing_heads(self, sizes: AimSizes) -> dict[str, str]:
         """Why a score of `multi_task` has no head, by the score: each head reads one stream (equation 7)."""

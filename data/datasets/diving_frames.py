@@ -204,10 +204,10 @@ def list_dives(
     for list_file, side, dives in found.lists:
         for key in dives:
             name = layout.id(*key)
-            place, pictures = folder(layout.folder(*key))
+            frame_folder, pictures = folder(layout.folder(*key))
             dive = _dive(found.annotations, key, layout, path)
             present = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
-            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last) if present else None
+            frames = FrameFolder(frame_folder, frame_rate or FRAME_RATE, dive.first, dive.last) if present else None
             if present not in (0, dive.frames):
                 problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
             judges, beside = found.panels.get(key, ((), dive.difficulty))
@@ -229,7 +229,7 @@ def list_dives(
             labels = Labels(dive.score if score == "final" else dive.score / level, difficulty=level, judges=judges)
             groups = {"competition": str(key[0])}
             phases = _phases(dive, frame_rate or FRAME_RATE)
-            folder_of = place if frames else None
+            folder_of = frame_folder if frames else None
             record = Record(name, folder_of, {}, "diving", labels, groups, side, {}, frames, phases)
             listed.append((list_file, record))
     listing = join_lists(root, listed, {}, layout.frames[0], feature_names)
@@ -252,9 +252,9 @@ def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ..
     """The scores of single judges by dive, and the difficulty beside them; empty where the copy has none."""
     paths = [root / folder / name for name in layout.judges for folder in layout.folders]
     path = next(filter(Path.is_file, paths), None)
-    given = {} if path is None else load_plain(read_bytes(path), path)
+    table = {} if path is None else load_plain(read_bytes(path), path)
     try:
-        rows = {key: row for key, row in given.items() if _key(key, layout.keys)}
+        rows = {key: row for key, row in table.items() if _key(key, layout.keys)}
         panels = {key: (tuple(map(_real, r["judge_scores"])), _real(r["difficulty"])) for key, r in rows.items()}
         if any(award < 0 for panel, _ in panels.values() for award in panel):
             raise ValueError("a judge's score is below 0")
@@ -282,7 +282,7 @@ def _dive(annotations: Mapping[Any, Any], key: Any, layout: DivingLayout, path: 
 
 def _folder(root: Path, places: tuple[str, ...], name: str) -> tuple[Path, list[int]]:
     """The path of a folder of frames, and the numbers of its pictures."""
-    paths = [root / place / name for place in places]
+    paths = [root / parent / name for parent in places]
     path = next(filter(Path.is_dir, paths), paths[0])
     names = os.listdir(path) if path.is_dir() else ()
     return path, [number for number, _ in numbered_pictures(names)[0]]

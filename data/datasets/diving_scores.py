@@ -28,14 +28,14 @@ def counting_sums(awards: Sequence[float]) -> list[float]:
 def difficulty_from_awards(score: float, difficulty: float, awards: Sequence[float]) -> float:
     """The difficulty that makes awards and score agree to the tenth; `difficulty` where it does or none does."""
     sums = counting_sums(awards)
-    agrees = any(abs(difficulty * one - score) <= ROUNDING for one in sums)
+    agrees = any(abs(difficulty * total - score) <= ROUNDING for total in sums)
     return difficulty if agrees else _other_difficulty(score, difficulty, sums) or difficulty
 
 
 def _other_difficulty(score: float, difficulty: float, sums: Sequence[float]) -> float | None:
-    for one in sums:
-        fits = round(score / one, 1) if one else 0.0
-        if fits and fits != round(difficulty, 1) and abs(fits * one - score) <= ROUNDING:
+    for total in sums:
+        fits = round(score / total, 1) if total else 0.0
+        if fits and fits != round(difficulty, 1) and abs(fits * total - score) <= ROUNDING:
             return fits
     return None
 
@@ -61,9 +61,9 @@ def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[st
             continue
         judged += 1
         if all(abs(level * total - labels.score) > ROUNDING for total in sums):
-            given = " ".join(f"{award:g}" for award in labels.judges)
+            awards = " ".join(f"{award:g}" for award in labels.judges)
             odd = _odd_one(labels.score, labels.difficulty, sums, divided=divided)
-            what = f"score {labels.score:g}, but the judges {given} give {level * sums[0]:g}"
+            what = f"score {labels.score:g}, but the judges {awards} give {level * sums[0]:g}"
             doubts.append(f"{record.name}: {what}; {odd}")
     rare = 2 * len(impossible) < len(records) - judged
     return (doubts if 2 * len(doubts) < judged else []) + (impossible if rare else [])

@@ -154,9 +154,9 @@ def _build(record: Record, row: LabelRow) -> Record:
 
 
 def find_labels(
-    root: Path, given: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
+    root: Path, label_file: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
 ) -> LabelFile | None:
-    """The label file `given`, below `root` or as a path, else the one candidate in `root`; None where there is none.
+    """The label file `label_file` below `root` or as a path, else the one candidate in `root`; None if there is none.
 
     `root` may be on a store.
 
@@ -164,22 +164,22 @@ def find_labels(
     not answer or refuses.
     """
     files: dict[str | Path, bytes] = {}
-    if is_remote(root) and (given is None or not Path(given).is_file()):
-        inner = candidates if given is None else [address(given).removeprefix(address(root)).strip("/")]
+    if is_remote(root) and (label_file is None or not Path(label_file).is_file()):
+        inner = candidates if label_file is None else [address(label_file).removeprefix(address(root)).strip("/")]
         for name in inner:
             if ".." not in PurePosixPath(name).parts:
                 with suppress(FileNotFoundError):
                     files[f"{address(root)}/{name}"] = RemoteFolder(root, storage or Storage()).read(name, MAX_BYTES)
-    elif given is None:
+    elif label_file is None:
         files = {root / name: read_bytes(root / name) for name in candidates if (root / name).is_file()}
-    elif path := next(filter(Path.is_file, (root / given, Path(given))), None):
+    elif path := next(filter(Path.is_file, (root / label_file, Path(label_file))), None):
         files = {path: read_bytes(path)}
     if len(files) > 1:
-        names = [PurePosixPath(place).name for place in files]
+        names = [PurePosixPath(file).name for file in files]
         fix = f"Choose one: {quoted('--set', f'dataset.labels={names[0]}')}"
         raise UsageError(f"several label files: {', '.join(names)}", where=address(root), fix=fix)
-    if not files and given is not None:
-        raise UsageError(absence(Path(given), "label file"), where=given, fix="Check dataset.labels")
+    if not files and label_file is not None:
+        raise UsageError(absence(Path(label_file), "label file"), where=label_file, fix="Check dataset.labels")
     return next(iter(files.items()), None)
 
 
@@ -262,10 +262,10 @@ class VideoNames:
         self._trials = {record.id: record.groups.get("trial", record.id) for record in records}
         self._loose: dict[Words, list[str]] = {}
         self._suggested = 0
-        for one in records:
-            names = (one.id, PurePosixPath(one.id).name, one.stem, self._trials[one.id])
+        for video in records:
+            names = (video.id, PurePosixPath(video.id).name, video.stem, self._trials[video.id])
             for form in dict.fromkeys(map(loose_name, names)):
-                self._loose.setdefault(form, []).append(one.id)
+                self._loose.setdefault(form, []).append(video.id)
 
     def find(self, name: str) -> list[str]:
         """The ids that a name fits; one alone where it is its id."""
@@ -276,7 +276,7 @@ class VideoNames:
     def views(self, name: str) -> list[str]:
         """The ids that a name fits if they are views of one trial; else none."""
         ids = self.find(name)
-        return ids if len({self._trials[one] for one in ids}) == 1 else []
+        return ids if len({self._trials[video] for video in ids}) == 1 else []
 
     def suggestion(self, name: str, among: Iterable[str] = ()) -> str:
         """ " (did you mean …?)", one of all ids or `among` them; empty after `SUGGESTED` names that fit none."""

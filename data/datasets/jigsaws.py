@@ -125,8 +125,8 @@ def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
     usable = [p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")]
     for path in sorted(usable, key=lambda p: (p.suffix.lower() != ".avi", p.name)):
         if kept.setdefault(path.stem, path) is not path:
-            place = f"{folder.parent.name}/video/{clip(path.name)}"
-            problems.append(f"{place}: a second file for the same view, left out")
+            name = f"{folder.parent.name}/video/{clip(path.name)}"
+            problems.append(f"{name}: a second file for the same view, left out")
     return kept
 
 

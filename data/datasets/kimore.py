@@ -142,7 +142,7 @@ def _exercises(root: Path) -> list[_Exercise]:
     populations = [root / name for name in ("CG", "GPP") if (root / name).is_dir()]
     if not populations:
         raise UsageError("no folder CG or GPP", where=root, fix="Give the folder that holds them")
-    folders = sorted(path for place in populations for path in place.glob("*/*/Es*") if path.is_dir())
+    folders = sorted(path for population in populations for path in population.glob("*/*/Es*") if path.is_dir())
     return [_Exercise(path, path.parent.relative_to(root).as_posix()) for path in folders]
 
 
@@ -203,7 +203,7 @@ def _fault(joints: Path) -> str:
 def _stamps_of(joints: Path) -> Path | None:
     """The time stamps of a recording: the file of the same ending, for a copy also that of its original."""
     ending = joints.stem.removeprefix(_POSITION)
-    paths = (joints.with_name(f"{_STAMP}{one}{joints.suffix}") for one in (ending, _COPY.sub("", ending)))
+    paths = (joints.with_name(f"{_STAMP}{stem}{joints.suffix}") for stem in (ending, _COPY.sub("", ending)))
     return next(filter(Path.is_file, paths), None)
 
 

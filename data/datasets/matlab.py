@@ -70,22 +70,22 @@ def read_matrices(content: bytes, limit: int = MAX_ARRAYS) -> dict[str, Floats]:
 
 def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
     """The type and content of each data element. Raises ValueError: a length beyond the end."""
-    place = 0
-    while len(data) - place >= 8:
-        kind, size = struct.unpack_from(f"{order}II", data, place)
+    offset = 0
+    while len(data) - offset >= 8:
+        kind, size = struct.unpack_from(f"{order}II", data, offset)
         if kind >> 16:
-            kind, size, start = kind & 0xFFFF, kind >> 16, place + 4
-            end = place + 8
+            kind, size, start = kind & 0xFFFF, kind >> 16, offset + 4
+            end = offset + 8
             if size > 4:
                 raise ValueError("a small element of more than 4 bytes")
         else:
-            start = place + 8
+            start = offset + 8
             end = start + size + (-size % 8 if kind != COMPRESSED else 0)
         if start + size > len(data):
             raise ValueError("an element is longer than the file")
         yield kind, data[start : start + size]
-        place = end
-    if place < len(data) and data[place:].strip(b"\0"):
+        offset = end
+    if offset < len(data) and data[offset:].strip(b"\0"):
         raise ValueError("the file ends inside an element")
 
 

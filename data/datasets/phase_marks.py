@@ -65,13 +65,13 @@ class Mark(NamedTuple):
 
 
 def with_phases(
-    listing: Listing, place: Path | None, beside: Path | None = None, storage: Storage | None = None
+    listing: Listing, phase_path: Path | None, beside: Path | None = None, storage: Storage | None = None
 ) -> Listing:
     """The listing with the phases of its performances, and a line about each that cannot be used.
 
     Args:
-        place: a file, a folder of files, or a folder with transcriptions of JIGSAWS below it; None: `BESIDE` in the
-            folder `beside`, or beside that video, if it exists. Both may be addresses.
+        phase_path: a file, a folder of files, or a folder with transcriptions of JIGSAWS below it; None: `BESIDE` in
+            the folder `beside`, or beside that video, if it exists. Both may be addresses.
         storage: how a store is reached.
 
     Raises UsageError: no such file or folder; StorageError: the store does not answer or refuses.
@@ -79,7 +79,7 @@ def with_phases(
     problems, found, reach = list[str](), dict[str, dict[str, list[Mark]]](), storage or Storage()
     one_video = beside is not None and beside.suffix.lower() in VIDEO_SUFFIXES
     folder = beside.parent if beside and one_video else beside
-    if not (tables := _tables(listing, place, folder, reach)):
+    if not (tables := _tables(listing, phase_path, folder, reach)):
         return listing  # there may be a million records
     names = VideoNames(listing.records)
     for path in tables:
@@ -94,7 +94,7 @@ def with_phases(
             if ids := names.views(video):
                 for video_id in ids:
                     found.setdefault(video_id, {}).setdefault(source, []).extend(marks)
-            elif place is not None or not one_video:  # else the table names its neighbours
+            elif phase_path is not None or not one_video:  # else the table names its neighbours
                 fault = "fits several videos" if names.find(video) else f"is not a video here{names.suggestion(video)}"
                 problems.append(f"{source}: '{clip(video, 200)}' {fault}")
     records = tuple(_marked(record, found.get(record.id, {})) for record in listing.records)
@@ -104,19 +104,19 @@ def with_phases(
 
 def _tables(listing: Listing, named: Path | None, folder: Path | None, storage: Storage) -> list[Path]:
     """Paths and addresses of the files of phases, as `with_phases` says."""
-    place = named or (folder and folder / BESIDE)
-    if place is None:
+    phase_path = named or (folder and folder / BESIDE)
+    if phase_path is None:
         return []
-    if is_remote(place):
-        paths = [Path(place, name) for name in RemoteFolder(place, storage).files() if "/" not in name]
-    elif place.is_dir():
+    if is_remote(phase_path):
+        paths = [Path(phase_path, name) for name in RemoteFolder(phase_path, storage).files() if "/" not in name]
+    elif phase_path.is_dir():
         told = {path.resolve() for record in listing.records if (path := record.sidecars.get("transcription"))}
-        paths = sorted(path for path in told if place.resolve() in path.parents) or files_in(place)
+        paths = sorted(path for path in told if phase_path.resolve() in path.parents) or files_in(phase_path)
     else:
-        paths = [place] if place.exists() else []
-    if named is not None and not paths and not place.is_dir():
-        raise UsageError("no such file or folder of phases", where=address(place), fix="Check dataset.phases")
-    return [path for path in paths if path == place or path.suffix.lower() in SUFFIXES]
+        paths = [phase_path] if phase_path.exists() else []
+    if named is not None and not paths and not phase_path.is_dir():
+        raise UsageError("no such file or folder of phases", where=address(phase_path), fix="Check dataset.phases")
+    return [path for path in paths if path == phase_path or path.suffix.lower() in SUFFIXES]
 
 
 def _marked(record: Record, sources: dict[str, list[Mark]]) -> Record:
@@ -210,9 +210,9 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
         header = next((row for row, line in enumerate(lines) if _is_header(line.lower())), 0)
         content = "".join(lines[header:]).encode()
     marks = dict[tuple[str, str], list[Mark]]()
-    for given in read_table(path, content, COLUMNS, BORIS)[0]:
-        cells = {name: text for name, text in given.cells.items() if text not in ("NA", "Not found")}  # of BORIS
-        row = replace(given, cells=cells)
+    for raw_row in read_table(path, content, COLUMNS, BORIS)[0]:
+        cells = {name: text for name, text in raw_row.cells.items() if text not in ("NA", "Not found")}  # of BORIS
+        row = replace(raw_row, cells=cells)
         video = without_mark(row.text("video") or row.text("observation id")) or path.stem
         name, kind, start, end = without_mark(row.text("phase")), row.text("kind"), *map(row.number, COLUMNS[2:])
         offset = row.number("offset_s") or 0.0  # BORIS adds it to the seconds of the player
@@ -257,13 +257,13 @@ def _elan(path: Path, content: bytes) -> Iterator[Mark]:
         known = {number: int(value) for slot, number in order.items() if (value := slots[slot]) is not None}
         for annotation, pair in zip(annotations, ends, strict=True):
             places = np.interp([order[slot] for slot in pair], [*known], [*known.values()])
-            start, end = ((place + int(about.get("TIME_ORIGIN", 0))) / 1000 for place in places.tolist())
+            start, end = ((time_ms + int(about.get("TIME_ORIGIN", 0))) / 1000 for time_ms in places.tolist())
             yield Mark(video, (annotation.findtext("ANNOTATION_VALUE") or "").strip(), start, end)
 
 
 def _project(path: Path, content: bytes) -> Iterator[Mark]:
-    given = parse_json(read_text(path, content))
-    return _label_studio(given) if isinstance(given, list) else _via(given)
+    project = parse_json(read_text(path, content))
+    return _label_studio(project) if isinstance(project, list) else _via(project)
 
 
 def _via(project: Any) -> Iterator[Mark]:

@@ -38,7 +38,7 @@ def read_raw_dives(root: Path) -> tuple[Dives, list[str]]:
         if not path.is_file():
             continue
         header, *rows = first_sheet(path, read_bytes(path)) or [[]]
-        score = next((place for place, cell in enumerate(header) if cell.lower().startswith("final")), 0)
+        score = next((column for column, cell in enumerate(header) if cell.lower().startswith("final")), 0)
         if score <= DIFFICULTY:
             raise DataError("has no column of final scores", where=path, fix="Get the workbook again")
         for row in rows:

@@ -163,12 +163,12 @@ def list_unlv(root: Path, *, score: str = "", feature_names: Sequence[str] = ())
 
 def _list_unlv_task(root: Path, task: str, score: str, feature_names: Sequence[str]) -> Listing:
     folder, scores, split, videos = UNLV[task]
-    place = root / folder
-    final = _matrix(place / scores, "overall_scores")
-    levels = _matrix(place / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
+    task_folder = root / folder
+    final = _matrix(task_folder / scores, "overall_scores")
+    levels = _matrix(task_folder / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
     listed = []
     for side in ("train", "test"):
-        path = place / split / f"{side}ing_idx.mat"
+        path = task_folder / split / f"{side}ing_idx.mat"
         for index in map(int, _matrix(path, path.stem)):
             if not 1 <= index <= len(final) or (levels is not None and (index > len(levels) or levels[index - 1] <= 0)):
                 raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")

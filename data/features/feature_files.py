@@ -199,13 +199,13 @@ def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], 
     if suffix == ".mat":
         return tuple(read_matrices(content).items())
     if suffix in TENSORS:
-        given = _tensors(content, suffix)
+        arrays = _tensors(content, suffix)
     else:
         stream = io.BytesIO(content)
         if suffix == ".npy":
             _header(stream)
-        given = load_plain(content[stream.tell() :], path)
-    return tuple((_name(key), value) for key, value in given.items()) if isinstance(given, dict) else (("", given),)
+        arrays = load_plain(content[stream.tell() :], path)
+    return tuple((_name(key), value) for key, value in arrays.items()) if isinstance(arrays, dict) else (("", arrays),)
 
 
 def _tensors(content: bytes, suffix: str) -> Any:

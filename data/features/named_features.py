@@ -58,13 +58,13 @@ def kind_of_part(part: str) -> str:
     return f"{part} features"
 
 
-def named_features(given: Sequence[str]) -> tuple[NamedFeatures, ...]:
+def named_features(texts: Sequence[str]) -> tuple[NamedFeatures, ...]:
     """The arrays that texts `[PART=]PATH` name, by part; one part may have several texts.
 
     Raises UsageError: an unknown part, no such file, or no array at all; DataError: one name in two files.
     """
     paths: dict[str, list[str]] = {}
-    for text in given:
+    for text in texts:
         part, equals, path = text.partition("=")
         if not equals:
             part, path = PARTS[0], text
@@ -74,10 +74,10 @@ def named_features(given: Sequence[str]) -> tuple[NamedFeatures, ...]:
     return tuple(_features_at(part, paths[part]) for part in PARTS if part in paths)
 
 
-def _features_at(part: str, given: Sequence[str]) -> NamedFeatures:
+def _features_at(part: str, paths: Sequence[str]) -> NamedFeatures:
     places: dict[str, tuple[Path, str]] = {}
     problems: list[str] = []
-    for text in given:
+    for text in paths:
         start, _, array = text.partition("::")
         for called, path in _one_person(part, _files(expanded(start), problems)):
             try:
@@ -90,14 +90,14 @@ def _features_at(part: str, given: Sequence[str]) -> NamedFeatures:
                 continue
             alone = array or names == ("",) or (len(names) == 1 and path.suffix.lower() not in DICTIONARIES)
             for entry in [array] if array else names:
-                name, place = called if alone else entry, (path, entry)
-                if places.setdefault(name, place) != place:
+                name, source = called if alone else entry, (path, entry)
+                if places.setdefault(name, source) != source:
                     raise DataError(
                         f"'{clip(name)}' is here and in {places[name][0]}", where=path, fix=f"Keep one, or {BY_PATTERN}"
                     )
     if not places:
         fix = f"Expected files that end in {' '.join(READERS)}"
-        raise UsageError(problems[0] if problems else "no features", where=given[0], fix=fix)
+        raise UsageError(problems[0] if problems else "no features", where=paths[0], fix=fix)
     return NamedFeatures(part, places, tuple(problems))
 
 
@@ -130,13 +130,13 @@ def _one_person(part: str, files: Sequence[tuple[str, Path]]) -> list[tuple[str,
     return [(video_of(name), path) for name, path in files if person_of(name) in (None, wanted.get(video_of(name)))]
 
 
-def with_features(listing: Listing, given: Sequence[NamedFeatures]) -> Listing:
+def with_features(listing: Listing, parts: Sequence[NamedFeatures]) -> Listing:
     """The performances with their features; those that lack some of them are left out, each with a line.
 
     Raises DataError: none has features, or two arrays have one name.
     """
     records, problems = listing.records, list(listing.problems)
-    for features in given:
+    for features in parts:
         problems += features.problems
         records = _joined(records, features, problems)
     return Listing(records, tuple(problems), listing.doubts)
@@ -146,13 +146,13 @@ def _joined(records: Sequence[Record], features: NamedFeatures, problems: list[s
     """The records that have features of this part, with them."""
     names, kind, unused = VideoNames(records), kind_of_part(features.part), list[str]()
     places: dict[str, tuple[Path, str]] = {}
-    for name, place in features.files.items():
+    for name, source in features.files.items():
         ids = names.views(name)
         unused += [] if ids else [name]
-        for one in ids:
-            if places.setdefault(one, place) != place:
+        for video in ids:
+            if places.setdefault(video, source) != source:
                 what = f"several {features.part} features are called like '{clip(name)}'"
-                raise DataError(what, where=place[0], fix="Keep one of them")
+                raise DataError(what, where=source[0], fix="Keep one of them")
     if not places:
         there, asked = _shown(features.files), _shown(record.id for record in records)
         what = f"none of the {features.part} features is called like a performance ({there})"
@@ -174,6 +174,6 @@ def _shown(names: Iterable[str]) -> str:
     return clip(", ".join(map(printable, islice(names, MOST_SHOWN))), 200)
 
 
-def names_of(given: Sequence[NamedFeatures]) -> tuple[str, ...]:
+def names_of(parts: Sequence[NamedFeatures]) -> tuple[str, ...]:
     """The names of all arrays, each once: performances that need no video."""
-    return tuple(dict.fromkeys(name for features in given for name in features.files))
+    return tuple(dict.fromkeys(name for features in parts for name in features.files))

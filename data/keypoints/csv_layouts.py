@@ -67,16 +67,16 @@ def _deeplabcut(path: Path, rows: CsvRows) -> Keypoints:
     if names[:count] not in (["scorer", "individuals", "bodyparts", "coords"], ["scorer", "bodyparts", "coords"]):
         raise keypoint_error(path, f"header rows {', '.join(names)}: not scorer, [individuals,] bodyparts, coords")
     lines = list(_lines(path, rows, len(rows[0]), 1))
-    columns = [tuple(row[place] for row in rows[:count]) for place in range(1, len(rows[0]))]
+    columns = [tuple(row[column] for row in rows[:count]) for column in range(1, len(rows[0]))]
     values = [
-        [Field(cell, path, f"{where}, column {place}").cell() for place, cell in enumerate(row[1:], start=2)]
+        [Field(cell, path, f"{where}, column {column}").cell() for column, cell in enumerate(row[1:], start=2)]
         for where, row in lines[count:]
     ]
     table = np.array(values, dtype=np.float64).reshape(len(values), len(columns))
     return of_table(path, columns, [row[0] for row in rows[count:]], table)
 
 
-def _wide(path: Path, given: Sequence[str], head: Sequence[str], rows: CsvRows) -> Keypoints | None:
+def _wide(path: Path, original_head: Sequence[str], head: Sequence[str], rows: CsvRows) -> Keypoints | None:
     """One body a row: columns `<joint>_x`, `_y`, `_z` (if every joint has it) and scores; None without such columns.
 
     The columns `frame`, `time` (seconds) and `person` may be missing. MediaPipe's 33 landmarks may be numbered from 0
@@ -86,23 +86,23 @@ def _wide(path: Path, given: Sequence[str], head: Sequence[str], rows: CsvRows) 
     landmarks = {f"{v}{n}": f"{mark}_{v}" for n, mark in enumerate(MEDIAPIPE, first) for v in ("x", "y", *VISIBILITIES)}
     if {f"x{first}", f"x{first + 32}"} <= {*head}:
         head = [landmarks.get(name, name) for name in head]
-    place = {name: column for column, name in enumerate(head)}
-    joints = [name.removesuffix("_x") for name in place if name.endswith("_x") and f"{name[:-1]}y" in place]
+    positions = {name: column for column, name in enumerate(head)}
+    joints = [name.removesuffix("_x") for name in positions if name.endswith("_x") and f"{name[:-1]}y" in positions]
     if not joints:
         return None
     normalised = {*joints} >= {*MEDIAPIPE}
     joints = [*MEDIAPIPE] if normalised else joints
-    axes = "xyz" if not normalised and all(f"{joint}_z" in place for joint in joints) else "xy"
+    axes = "xyz" if not normalised and all(f"{joint}_z" in positions for joint in joints) else "xy"
     names = (
         MEDIAPIPE
         if normalised
         else tuple(  # capitals separate words, as in ShoulderLeft
-            "nose" if joint == "head" and "nose" not in joints else given[place[f"{joint}_x"]].strip()[:-2]
+            "nose" if joint == "head" and "nose" not in joints else original_head[positions[f"{joint}_x"]].strip()[:-2]
             for joint in joints
         )
     )
     columns = [
-        [*(place[f"{joint}_{axis}"] for axis in axes), _column(head, [f"{joint}_{v}" for v in VISIBILITIES])]
+        [*(positions[f"{joint}_{axis}"] for axis in axes), _column(head, [f"{joint}_{v}" for v in VISIBILITIES])]
         for joint in joints
     ]
     frame, time, who = (_column(head, names) for names in (FRAMES, TIMES, PEOPLE))

@@ -103,8 +103,8 @@ class Keypoints:
 
     def at(self, rows: Rows, **changes: Any) -> Keypoints:
         """These rows alone."""
-        given = {name: getattr(self, name)[rows] for name in ("points", "frames", "scores")}
-        return replace(self, **{**given, "people": [self.people[row] for row in rows], **changes})
+        arrays = {name: getattr(self, name)[rows] for name in ("points", "frames", "scores")}
+        return replace(self, **{**arrays, "people": [self.people[row] for row in rows], **changes})
 
     def in_frame(self, number: int) -> slice:
         """The rows of a frame, where rows are in the order of frames."""

@@ -55,7 +55,7 @@ def of_file(path: Path, value: Any) -> Keypoints:
         _mmpose(bodies, content.get("instance_info"), 1, names)
     elif content.has("images") and content.has("annotations"):
         _annotations(bodies, content)
-    elif isinstance(value, list) and value and all(isinstance(one, list) for one in value):
+    elif isinstance(value, list) and value and all(isinstance(element, list) for element in value):
         bodies.complete = True
         for frame, people in enumerate(content.items()):
             _ultralytics(bodies, people, frame)

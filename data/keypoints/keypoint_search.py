@@ -34,12 +34,12 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     Raises DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
     """
     relative = PurePosixPath(video_id)
-    place, stem = folder.joinpath(*relative.parts[:-1]), relative.stem
+    parent, stem = folder.joinpath(*relative.parts[:-1]), relative.stem
     belongs = re.compile(f"{re.escape(stem)}({'|'.join((*ENDINGS, *OF_TOOLS))})", re.DOTALL).fullmatch
     try:
-        of_sports2d = place / f"{stem}_Sports2D"
-        folders = [place, of_sports2d] if of_sports2d.is_dir() else [place]
-        names = sorted(path for one in folders for path in one.iterdir() if path.name.startswith(stem))
+        of_sports2d = parent / f"{stem}_Sports2D"
+        folders = [parent, of_sports2d] if of_sports2d.is_dir() else [parent]
+        names = sorted(path for directory in folders for path in directory.iterdir() if path.name.startswith(stem))
     except OSError:
         return None
     fitting = [path for path in names if path.suffix in SUFFIXES and path.is_file() and belongs(path.stem)]
@@ -51,7 +51,7 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     if len(fitting) > 1:
         names_shown = ", ".join(printable(path.name) for path in fitting)
         what = f"several keypoint files belong to this video: {names_shown}"
-        raise DataError(what, where=place, fix="Keep one of them in the folder")
+        raise DataError(what, where=parent, fix="Keep one of them in the folder")
     return fitting[0] if fitting else None
 
 
@@ -61,7 +61,7 @@ def further_people(path: Path) -> list[Path]:
     if person is None:
         return []
     others = ((PERSON.fullmatch(other.stem), other) for other in sorted(path.parent.glob(f"*{path.suffix}")))
-    return [other for one, other in others if one and one[1] == person[1] and int(one[2]) > int(person[2])]
+    return [other for match, other in others if match and match[1] == person[1] and int(match[2]) > int(person[2])]
 
 
 def sidecar(record: Record, folder: str) -> dict[str, Path]:

@@ -51,7 +51,7 @@ def read_keypoints(
         DataError, which names file and field: an unknown layout or another one than `layout`, a wrong count of
             numbers, a missing, repeated or impossible frame, a file that is too large.
     """
-    read = _joined([_read(one, video_stem) for one in (path, *others)])
+    read = _joined([_read(file, video_stem) for file in (path, *others)])
     if layout and read.layout:
         if read.layout != f"OpenPose {SAME_NUMBER[layout]}":
             raise keypoint_error(path, f"is {read.layout}, not {layout}", "Leave out pose.import.layout")

@@ -30,9 +30,14 @@ def of_sleap(path: Path) -> Keypoints:
         labels = sleap_io.load_slp(str(path), open_videos=False)
         videos, skeletons = len(labels.videos), [tuple(skeleton.node_names) for skeleton in labels.skeletons]
         rows = [
-            (_points(one), frame.frame_idx, one.track.name if one.track else "", getattr(one, "score", None))
+            (
+                _points(instance),
+                frame.frame_idx,
+                instance.track.name if instance.track else "",
+                getattr(instance, "score", None),
+            )
             for frame in labels.labeled_frames
-            for one in (*frame.user_instances, *frame.unused_predictions)
+            for instance in (*frame.user_instances, *frame.unused_predictions)
         ]
     if videos > 1 or len(set(skeletons)) != 1:
         what = f"has {videos} videos and {len(skeletons)} skeletons"
@@ -65,5 +70,5 @@ def of_analysis(path: Path) -> Keypoints:
             scores = np.transpose(stored_values(file, "point_scores", MAX_BYTES), np.argsort(np.argsort(order[:3])))
             points[..., 2] = np.nan_to_num(scores, nan=1.0)
         joints, people = ([text.decode() for text in stored_values(file, name, MAX_BYTES)] for name in NAMES)
-        tracks = {who: dict(zip(joints, one, strict=True)) for who, one in zip(people or [""], points, strict=True)}
+        tracks = {who: dict(zip(joints, track, strict=True)) for who, track in zip(people or [""], points, strict=True)}
         return Keypoints.of_tracks(path, "SLEAP", tracks, np.arange(points.shape[2]))

@@ -56,9 +56,9 @@ def local_path(path: Path) -> Path:
     match = _ADDRESS.match(str(path))
     if not match or match[1].lower() != "file":
         return path
-    place = unquote(match[2])
-    has_drive = WINDOWS and PureWindowsPath(place).drive
-    return Path(place if has_drive else f"/{place}")
+    path_text = unquote(match[2])
+    has_drive = WINDOWS and PureWindowsPath(path_text).drive
+    return Path(path_text if has_drive else f"/{path_text}")
 
 
 def refuse_unknown(path: Path) -> None:

@@ -152,7 +152,7 @@ class OutputSpec:
     def _lengths(self, arrays: Mapping[str, Array]) -> Iterator[str]:
         """Differences between the lengths of axes of one name, and between the clock and the video."""
         first: dict[str, tuple[str, int]] = {}
-        for name in sorted(arrays, key=lambda one: (one != "time", one)):  # time first: the others are compared with it
+        for name in sorted(arrays, key=lambda key: (key != "time", key)):  # time first: the others are compared with it
             for dim, length in zip(arrays[name].dims, arrays[name].values.shape, strict=True):
                 other, expected = first.setdefault(dim, (name, length))
                 if length != expected:

@@ -176,22 +176,22 @@ class RemoteFolder:
 
         Raises as `read`, FileNotFoundError before the first block.
         """
-        place = f"{self.url}/{name}" if name else self.url
+        object_url = f"{self.url}/{name}" if name else self.url
 
         def start(system: Any, url: str) -> tuple[Any, bytes]:
             stream = system.open(url, "rb", cache_type="none", block_size=BLOCK)
             return stream, stream.read(BLOCK)
 
         if (started := self._ask(name, start)) is None:
-            raise FileNotFoundError(place)
+            raise FileNotFoundError(object_url)
         (stream, block), size = started, 0
         with stream:
             while block:
                 size += len(block)
                 if size > limit:  # a web server need not say how large an object is
-                    raise StorageError(f"larger than {limit} bytes", where=place, fix="Name another object")
+                    raise StorageError(f"larger than {limit} bytes", where=object_url, fix="Name another object")
                 yield block
-                with asking(place):
+                with asking(object_url):
                     block = stream.read(BLOCK)
 
     def write(self, name: str, content: bytes) -> None:
@@ -259,15 +259,15 @@ def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -
         raise not_installed(scheme) from None
 
 
-def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, public: bool = False) -> str:
+def push_to_hub(destination: str, contents: Mapping[str, bytes], message: str, *, public: bool = False) -> str:
     """Upload files by name to `hf://user/name` as one commit; returns its address.
 
     A missing repository is made; with `public`, everybody can read it. An existing one keeps its access.
 
-    Raises UsageError: `huggingface_hub` is not installed, or `place` names no repository; StorageError: the hub does
-    not answer, or refuses.
+    Raises UsageError: `huggingface_hub` is not installed, or `destination` names no repository; StorageError: the hub
+    does not answer, or refuses.
     """
-    url = address(place)
+    url = address(destination)
     name = url.partition("://")[2]
     if name.count("/") != 1:
         raise UsageError("this address does not name a repository of a hub", where=url, fix="Write hf://user/name")

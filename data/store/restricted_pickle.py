@@ -89,7 +89,7 @@ def _check_plain(value: Any, left: int) -> None:
                 raise _RefusedError("a value that is nested too deeply")
             if left >= 0:
                 inner = (*part.keys(), *part.values()) if isinstance(part, dict) else part
-                pending.extend((one, depth + 1) for one in inner)
+                pending.extend((item, depth + 1) for item in inner)
         elif isinstance(part, str | bytes):
             left -= len(part)
         elif isinstance(part, np.ndarray):

@@ -37,9 +37,9 @@ def fetched(
             raise _scratch_error(error, base) from error
         copies: dict[str, tuple[Path, str]] = {}
         for kind, file in sorted(files.items()):
-            place = folder / safe_name(kind) / safe_name(file.name)
-            place.parent.mkdir()
-            copies[kind] = place, _fetch(file, place, stop)
+            target = folder / safe_name(kind) / safe_name(file.name)
+            target.parent.mkdir()
+            copies[kind] = target, _fetch(file, target, stop)
         yield copies
 
 
@@ -73,12 +73,12 @@ def _base(storage: Storage) -> Path:
     return storage.scratch or Path(tempfile.gettempdir())
 
 
-def _fetch(file: RemoteFile, place: Path, stop: threading.Event | None) -> str:
-    """Copy an object to `place`; returns the fingerprint of the copy, as of a local file."""
+def _fetch(file: RemoteFile, target: Path, stop: threading.Event | None) -> str:
+    """Copy an object to `target`; returns the fingerprint of the copy, as of a local file."""
     size, blocks = file.opened()
     digest = begun(size)
     try:
-        with place.open("wb") as stream:
+        with target.open("wb") as stream:
             for block in blocks:
                 digest.update(block)
                 stream.write(block)
@@ -87,7 +87,7 @@ def _fetch(file: RemoteFile, place: Path, stop: threading.Event | None) -> str:
     except StorageError:
         raise
     except OSError as error:
-        raise _scratch_error(error, place.parents[2]) from error
+        raise _scratch_error(error, target.parents[2]) from error
     return digest.hexdigest()
 
 

@@ -41,18 +41,18 @@ class FrameStamps:
             return position if position < len(self.times) else None
         if pts is None:
             return None
-        place = int(np.searchsorted(self.pts, pts))
-        return place if place < len(self.pts) and self.pts[place] == pts else None
+        index = int(np.searchsorted(self.pts, pts))
+        return index if index < len(self.pts) and self.pts[index] == pts else None
 
     def since(self, path: Path, first: int | None) -> FrameStamps:
         """The stamps from `first` on, that of the first decoded frame. Raises VideoError: most stamps are before it."""
-        place = self.index(0, first)
-        if self.pts is None or not place:
+        index = self.index(0, first)
+        if self.pts is None or not index:
             return self
-        if place > len(self.times) / 2:
-            what = f"the first {place} of {len(self.times)} frames cannot be decoded"
+        if index > len(self.times) / 2:
+            what = f"the first {index} of {len(self.times)} frames cannot be decoded"
             raise VideoError(what, where=path, fix=AGAIN)
-        return replace(self, times=self.times[place:] - self.times[place], pts=self.pts[place:])
+        return replace(self, times=self.times[index:] - self.times[index], pts=self.pts[index:])
 
 
 def packet_stamps(path: Path, container: Any, stream: Any) -> FrameStamps:

@@ -47,7 +47,7 @@ def orientation_of(frame: Any) -> Orientation:
     numbers = np.frombuffer(bytes(side_data), dtype=np.int32)
     if len(numbers) != 9:
         return Orientation()
-    a, b, c, d = (int(numbers[place]) for place in (0, 1, 3, 4))
+    a, b, c, d = (int(numbers[index]) for index in (0, 1, 3, 4))
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, flip_rows=b < 0, flip_columns=c < 0)
     return Orientation(False, flip_rows=d < 0, flip_columns=a < 0)

@@ -91,7 +91,7 @@ class Record:
     def recordings(self) -> dict[str, Path | FrameFolder | RemoteFile]:
         """The inputs that no other performance has: `RECORDINGS`, and features in a file of their own."""
         return {
-            kind: place for kind, place in self.inputs().items() if kind in RECORDINGS or self.entries.get(kind) == ""
+            kind: source for kind, source in self.inputs().items() if kind in RECORDINGS or self.entries.get(kind) == ""
         }
 
     @property

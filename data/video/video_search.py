@@ -51,7 +51,9 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, fr
             first = records.setdefault(record.id, record)
             if first == record or (first.path and record.path and os.path.samefile(first.path, record.path)):
                 continue
-            shown = " and ".join(printable(one.path or one.remote["video"].url) for one in (first, record))
+            shown = " and ".join(
+                printable(duplicate.path or duplicate.remote["video"].url) for duplicate in (first, record)
+            )
             fix = "Give their common folder as the one input, so that the ids differ by folder"
             raise UsageError(f"two inputs have the same id '{record.name}': {shown}", fix=fix)
     return Listing(tuple(records[key] for key in sorted(records)), tuple(problems))

@@ -39,36 +39,38 @@ class NetworkFolder:
 
 def network_folder(name: str) -> NetworkFolder:
     """The network in a folder, or of a name on the hub that `fetch_network` has downloaded. Raises WeightsError."""
-    place = _place(name)
-    if not place.is_dir():
+    folder = _place(name)
+    if not folder.is_dir():
         raise WeightsError("no such model", where=name, fix="Give a folder, or a name on the hub such as owner/model")
-    files = next((found for pattern in WEIGHTS if (found := sorted(place.glob(pattern)))), [])
+    files = next((found for pattern in WEIGHTS if (found := sorted(folder.glob(pattern)))), [])
     if not files:
         fix = "Save the model again: model.save_pretrained(FOLDER) writes model.safetensors"
-        raise WeightsError("no model.safetensors in this folder; other weights are not read", where=place, fix=fix)
+        raise WeightsError("no model.safetensors in this folder; other weights are not read", where=folder, fix=fix)
     for file in files:
         safetensors_metadata(file)  # raises where the file is damaged, or is another one
-    processor = next((path for path in (place / one for one in PROCESSORS) if path.is_file()), place / PROCESSORS[0])
-    config, parts = _object(place / CONFIG), [digest(str(path)) for path in (place / CONFIG, *files)]
+    processor = next(
+        (path for path in (folder / file_name for file_name in PROCESSORS) if path.is_file()), folder / PROCESSORS[0]
+    )
+    config, parts = _object(folder / CONFIG), [digest(str(path)) for path in (folder / CONFIG, *files)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return NetworkFolder(name, config, _object(processor), key, partial(map, read_weights, files))
 
 
 def fetch_network(name: str, announce: Announce) -> None:
     """Download a model of the hub, if it is missing. Raises UsageError: no library; WeightsError: it failed."""
-    place = _place(name)
-    if place.exists() or not HUB_NAME.fullmatch(name):
+    folder = _place(name)
+    if folder.exists() or not HUB_NAME.fullmatch(name):
         return
     with of_extra("transformers", "the hub", where=name):
         from huggingface_hub import snapshot_download
-    place.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with working_folder(place.parent, ".weights-") as scratch:
+        with working_folder(folder.parent, ".weights-") as scratch:
             announce(f"downloading {name}")
             made = scratch / "model"
             # Any revision may be loaded: only safetensors are read, no code runs, and the key holds their hash.
             snapshot_download(name, local_dir=made, allow_patterns=[CONFIG, *PROCESSORS, *WEIGHTS])  # nosec B615
-            os.replace(made, place)
+            os.replace(made, folder)
     except Exception as error:  # the library raises whatever its downloader raises
         fix = "Try again with a network connection, or give the folder of a copy"
         raise WeightsError(f"the model cannot be downloaded ({first_line(error)})", where=name, fix=fix) from error

@@ -217,8 +217,8 @@ def _of_index(alias: str) -> PoseNetwork:
 
     loader, root = getattr(yaml, "CSafeLoader", yaml.SafeLoader), _root("mmpose") / ".mim"
     places = yaml.load((root / "model-index.yml").read_bytes(), loader)["Import"]  # noqa: S506 -- a safe one
-    of_people = [root / place for place in places if "body_2d_keypoint" in place]
-    models = [model for place in of_people for model in yaml.load(place.read_bytes(), loader)["Models"]]  # noqa: S506
+    of_people = [root / path for path in places if "body_2d_keypoint" in path]
+    models = [model for path in of_people for model in yaml.load(path.read_bytes(), loader)["Models"]]  # noqa: S506
     names: dict[str, Mapping[str, Any]] = {}
     for dataset in _DATASETS:  # setdefault: earlier data sets win
         for model in models:
@@ -236,6 +236,6 @@ def _of_index(alias: str) -> PoseNetwork:
 
 def _people_detector() -> PoseNetwork:
     """The detector of people that mmpose's inferencer uses by default."""
-    place = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
-    entry = runpy.run_path(str(place))["default_det_models"]["human"]  # mmpose.apis itself takes seconds to load
+    script = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
+    entry = runpy.run_path(str(script))["default_det_models"]["human"]  # mmpose.apis itself takes seconds to load
     return PoseNetwork("mmdet", entry["weights"], Path(entry["model"]))

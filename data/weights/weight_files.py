@@ -33,8 +33,8 @@ def cache_dir() -> Path:
 
 def weights_dir() -> Path:
     """The folder that `fetch` writes to: `AIM_WEIGHTS_DIR`, else the user's cache."""
-    given = os.environ.get("AIM_WEIGHTS_DIR")
-    return Path(given) if given else cache_dir() / "weights"
+    folder = os.environ.get("AIM_WEIGHTS_DIR")
+    return Path(folder) if folder else cache_dir() / "weights"
 
 
 def locate(name_or_path: str) -> Path:
@@ -97,7 +97,7 @@ class ListedWeights:
 
 def list_weights() -> list[ListedWeights]:
     """Every published file."""
-    return [ListedWeights(one, place if (place := _place(one)).is_file() else None) for one in REGISTRY.values()]
+    return [ListedWeights(entry, path if (path := _place(entry)).is_file() else None) for entry in REGISTRY.values()]
 
 
 def _place(entry: Weights) -> Path:

@@ -125,27 +125,27 @@ class _Pyramids:
 
     def search(self, level: int, reach: float, offset: float) -> Motion:
         """The shift by whole pixels of `level` with the least difference."""
-        place, factor = self.ring[level], 1 << level
-        if place.x.size == 0:
+        ring, factor = self.ring[level], 1 << level
+        if ring.x.size == 0:
             return np.array([0.0, 0.0, 0.0, 0.0, 1.0, offset])
         r = max(int(np.ceil(reach / factor)), 1)
-        cost = shift_costs(self.first[level], self.second[level], place.x, place.y, np.float32(offset), r)
+        cost = shift_costs(self.first[level], self.second[level], ring.x, ring.y, np.float32(offset), r)
         down, across = divmod(int(np.argmin(cost)), 2 * r + 1)
         return np.array([(across - r) * factor, (down - r) * factor, 0.0, 0.0, 1.0, offset])
 
     def refine(self, level: int, state: Motion, steps: int) -> Motion:
         """Gauss-Newton steps with Tukey weights on one level."""
-        place, scale = self.ring[level], _SCALES[level]
-        if place.x.size < FEWEST:
+        ring, scale = self.ring[level], _SCALES[level]
+        if ring.x.size < FEWEST:
             return state
         pictures = self.first[level], self.second[level]
-        moved: Motion = gauss_newton(*pictures, place.x, place.y, *place.centre, state / scale, steps) * scale
+        moved: Motion = gauss_newton(*pictures, ring.x, ring.y, *ring.centre, state / scale, steps) * scale
         return moved
 
     def residuals(self, level: int, state: Motion) -> tuple[Image, Image]:
         """Grey differences, and the first picture's values, of the ring's pixels that have a partner."""
-        place, pictures = self.ring[level], (self.first[level], self.second[level])
-        return residuals(*pictures, place.x, place.y, *place.centre, state / _SCALES[level], 1)
+        ring, pictures = self.ring[level], (self.first[level], self.second[level])
+        return residuals(*pictures, ring.x, ring.y, *ring.centre, state / _SCALES[level], 1)
 
     def cost(self, state: Motion) -> float:
         """Mean truncated residual on level 2; infinite when less than half of the ring has a partner."""

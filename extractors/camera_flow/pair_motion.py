@@ -170,8 +170,8 @@ def fit_cells(flow: Floats, weight: Floats, centre: Floats, start: Floats) -> tu
     if use.sum() < 3:
         return start.copy(), 0.0
     w, x, y = weight[use], centre[use, 0], centre[use, 1]
-    one, none = np.ones_like(x), np.zeros_like(x)
-    design = np.stack([np.stack([one, none, x, -y], 1), np.stack([none, one, y, x], 1)], 1).reshape(-1, 4)
+    ones, zeros = np.ones_like(x), np.zeros_like(x)
+    design = np.stack([np.stack([ones, zeros, x, -y], 1), np.stack([zeros, ones, y, x], 1)], 1).reshape(-1, 4)
     span = np.array([1.0, 1.0, np.abs(centre).max(), np.abs(centre).max()])
     design, target = design / span, flow[use].reshape(-1)
     motion = start * span

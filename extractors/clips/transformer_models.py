@@ -84,15 +84,15 @@ def build(folder: NetworkFolder) -> nn.Module:
         raise UsageError(f"'transformers' cannot be imported ({str(error)[:120]})", fix=fix) from None
     from models.clip_network import Headless, Tapped, VideoTransformer
 
-    given, is_v2 = _config(folder), folder.config["model_type"] not in CLASSES
+    settings, is_v2 = _config(folder), folder.config["model_type"] not in CLASSES
     state = _tensors(folder, V2_TENSORS if is_v2 else {})
-    with_head, name = f"{HEAD}.weight" in state, CLASSES[given["model_type"]]
+    with_head, name = f"{HEAD}.weight" in state, CLASSES[settings["model_type"]]
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     kind = getattr(transformers, name + ("ForVideoClassification" if with_head or is_v2 else "Model"))
-    given |= {"dtype": "float32", "num_labels": len(state[f"{HEAD}.weight"]) if with_head else 0}
+    settings |= {"dtype": "float32", "num_labels": len(state[f"{HEAD}.weight"]) if with_head else 0}
     try:
-        config = getattr(transformers, f"{name}Config").from_dict(given)
+        config = getattr(transformers, f"{name}Config").from_dict(settings)
         options = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # both are reported, and refused below
         network, report = kind.from_pretrained(None, config=config, state_dict=state, **options)
     except Exception as error:  # the library raises many kinds for a configuration of another model

@@ -158,7 +158,7 @@ class VideoAgents:
         values: dict[str, NDArray[Any]] = {
             "time": times,
             "keypoints": keypoints,
-            "boxes": np.stack([in_blocks(boxes_of, one) for one in keypoints.swapaxes(0, 1)], axis=1),
+            "boxes": np.stack([in_blocks(boxes_of, track) for track in keypoints.swapaxes(0, 1)], axis=1),
             "agent_score": scores.astype(np.float32),
             "filled": ~detected & np.isfinite(keypoints[..., 0]).any(axis=2),
             "size": np.array(self._size, dtype=np.int32),
@@ -172,7 +172,7 @@ class VideoAgents:
             "found_rate": round(float(detected.mean()), 4),
             "found_rate_all": round(float(detected.all(axis=1).mean()), 4),
             "mean_score": round(float(scores[detected].mean()) if detected.any() else 0.0, 4),
-            "longest_gap_s": round(max(longest_gap(times, one) for one in detected.T), 3),
+            "longest_gap_s": round(max(longest_gap(times, track) for track in detected.T), 3),
             "cuts": len(cuts),
             "rival": round(float(salience[agents_of_rows < 0].max(initial=0.0)), 4),
             "frames_per_s": round(self._config.stride / row_period(times), 3),

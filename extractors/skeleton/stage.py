@@ -123,8 +123,8 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
             places, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
             placed = weight[:, 0] > 0
             if self.config.smoothing_s:
-                given = np.where(placed[:, None], places, 0.0)[:, None]
-                places = smoothed(time, given, weight[:, :1], self.config.smoothing_s)[:, 0]
+                positions = np.where(placed[:, None], places, 0.0)[:, None]
+                places = smoothed(time, positions, weight[:, :1], self.config.smoothing_s)[:, 0]
             points[placed, joint, :-1] = places[placed]
             points[placed & ~detected, joint, -1] = INTERPOLATED_SCORE
 

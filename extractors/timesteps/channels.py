@@ -54,8 +54,8 @@ class Channels:
 
     def columns(self, names: Sequence[str]) -> tuple[Floats, Floats]:
         """Values (row, name) of some channels, and the least of their weights (row,). Raises as `column`."""
-        place = {name: column for column, name in enumerate(self.names)}
-        columns = [place[name] for name in names]
+        positions = {name: column for column, name in enumerate(self.names)}
+        columns = [positions[name] for name in names]
         return self.values[:, columns], self.weight[:, columns].min(axis=1)
 
 
@@ -131,7 +131,7 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     last, shape = output.arrays[array].names, values.shape[1:]
     names = last
     if len(shape) != 1 or not last:  # the last axis' own names, with the place on the axes before it
-        parts = [[str(i) for i in place] for place in np.ndindex(*shape)]
+        parts = [[str(i) for i in index] for index in np.ndindex(*shape)]
         if last:
             parts = [[*part[:-1], last[int(part[-1])]] for part in parts]
         names = tuple(".".join([array, *part]) for part in parts)

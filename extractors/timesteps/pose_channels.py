@@ -153,8 +153,8 @@ def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
     """Place and velocity of the trunk in the shared frame."""
     middle, speed, weight = pose.middle(*TRUNK)
     rated = pose.moving[:, [POINTS.index(name) for name in TRUNK]].min(axis=1)
-    place = _axes("place.", _upright(middle - frame.origin) / frame.unit, weight)
-    return place | _axes("place.v", _upright(speed) / frame.unit, rated)
+    columns = _axes("place.", _upright(middle - frame.origin) / frame.unit, weight)
+    return columns | _axes("place.v", _upright(speed) / frame.unit, rated)
 
 
 def _camera(pose: CleanPose, frame: SharedFrame) -> Columns:

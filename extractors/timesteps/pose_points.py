@@ -75,8 +75,8 @@ class CleanPose:
     def middle(self, *names: str) -> tuple[Floats, Floats, Floats]:
         """Mean point (frame, 2), its velocity (frame, 2) and the lesser weight (frame,) of the named points."""
         columns = [POINTS.index(name) for name in names]
-        place, speed = self.points[:, columns].mean(axis=1), self.velocity[:, columns].mean(axis=1)
-        return place, speed, self.weight[:, columns].min(axis=1)
+        point, speed = self.points[:, columns].mean(axis=1), self.velocity[:, columns].mean(axis=1)
+        return point, speed, self.weight[:, columns].min(axis=1)
 
 
 def clean_pose(

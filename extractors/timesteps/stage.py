@@ -56,8 +56,8 @@ class TimestepsConfig(StageConfig):
 
     @field_validator("primary", "secondary")
     @classmethod
-    def _roles(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        return parse_role(given).text if isinstance(given, str) else tuple(parse_role(text).text for text in given)
+    def _roles(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        return parse_role(value).text if isinstance(value, str) else tuple(parse_role(text).text for text in value)
 
     @property
     def step_phases(self) -> tuple[str, ...]:
@@ -66,12 +66,12 @@ class TimestepsConfig(StageConfig):
 
     @field_validator("bounds", mode="wrap")
     @classmethod
-    def _phases(cls, given: Any, check: ValidatorFunctionWrapHandler, others: ValidationInfo) -> str | tuple[str, ...]:
-        listed = isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
-        names = [name.strip() for name in given] if listed else []
-        if given != "equal" and not 0 < len({*names} - {""}) == len(names) <= others.data.get("steps", 0):
+    def _phases(cls, value: Any, check: ValidatorFunctionWrapHandler, others: ValidationInfo) -> str | tuple[str, ...]:
+        listed = isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
+        names = [name.strip() for name in value] if listed else []
+        if value != "equal" and not 0 < len({*names} - {""}) == len(names) <= others.data.get("steps", 0):
             raise ValueError("should be equal, or different phases, at most one a step, such as [run, entry]")
-        return check(given if given == "equal" else tuple(names))  # type: ignore[no-any-return]
+        return check(value if value == "equal" else tuple(names))  # type: ignore[no-any-return]
 
     @model_validator(mode="after")
     def _fits(self) -> TimestepsConfig:

@@ -88,12 +88,12 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
     if primary.kind == "pose":
         return _two_people(primary, secondary)
     descriptors: dict[str, float] = {}
-    for one, other in zip(tracks_of(primary), tracks_of(secondary), strict=True):
-        (fast, weight), (fast_too, weight_too) = one.speed(), other.speed()
+    for track, other in zip(tracks_of(primary), tracks_of(secondary), strict=True):
+        (fast, weight), (fast_too, weight_too) = track.speed(), other.speed()
         weight_of_pair = np.minimum(weight, weight_too)
-        lag, _ = lag_by_correlation(one.time, fast[:, None], fast_too[:, None], LONGEST_LAG_S)
-        descriptors[f"{one.prefix}speed_correlation"] = correlation(fast, fast_too, weight_of_pair)
-        descriptors[f"{one.prefix}lag_s"] = lag
+        lag, _ = lag_by_correlation(track.time, fast[:, None], fast_too[:, None], LONGEST_LAG_S)
+        descriptors[f"{track.prefix}speed_correlation"] = correlation(fast, fast_too, weight_of_pair)
+        descriptors[f"{track.prefix}lag_s"] = lag
     return descriptors
 
 
@@ -178,8 +178,8 @@ def _apart(a: Channels, b: Channels) -> dict[str, float]:
 def _two_people(a: Channels, b: Channels) -> dict[str, float]:
     """Differences of pose, height, place and phase between two people of one shared frame."""
     descriptors = _apart(a, b)
-    for one, other in zip(tracks_of(a), tracks_of(b), strict=True):
-        gap, weight = one.position - other.position, np.minimum(one.weight, other.weight)
+    for track, other in zip(tracks_of(a), tracks_of(b), strict=True):
+        gap, weight = track.position - other.position, np.minimum(track.weight, other.weight)
         descriptors |= _spread("height_difference", np.abs(gap[:, 1]), weight)
         apart = np.linalg.norm(gap, axis=1)
         descriptors |= _spread("distance", apart, weight)

@@ -43,18 +43,18 @@ def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats) -> tuple[
     for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
         if end - start > 1:
             rows = slice(start, end)
-            one = derivative(time[rows], turned[rows, None], weight[rows, None], MOTION_S, UNSTEADY)
-            rate[rows], known[rows] = (values[:, 0] for values in one)
+            derivatives = derivative(time[rows], turned[rows, None], weight[rows, None], MOTION_S, UNSTEADY)
+            rate[rows], known[rows] = (values[:, 0] for values in derivatives)
     return rate, known
 
 
-def _steps(one: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Rotations (n, 1 or 3) in rad from each vector of `one` to that of `other`, and their sizes (n,)."""
-    dot = (one * other).sum(axis=1)
-    if one.shape[1] == 2:
-        angle = np.arctan2(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0], dot)
+def _steps(before: Floats, after: Floats) -> tuple[Floats, Floats]:
+    """Rotations (n, 1 or 3) in rad from each vector of `before` to that of `after`, and their sizes (n,)."""
+    dot = (before * after).sum(axis=1)
+    if before.shape[1] == 2:
+        angle = np.arctan2(before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0], dot)
         return angle[:, None], np.abs(angle)
-    axis = np.cross(one, other)
+    axis = np.cross(before, after)
     length = np.linalg.norm(axis, axis=1)
     size = np.arctan2(length, dot)
     return axis * np.divide(size, length, out=np.zeros_like(size), where=length > 0)[:, None], size

@@ -76,20 +76,20 @@ def config_of(config: Configuration = None, overrides: Overrides = (), **argumen
 
     if unknown := arguments.keys() - SETTING_OF.keys():
         raise TypeError(f"unexpected argument '{unknown.pop()}'")
-    given = given_settings(overrides)
+    changes = given_settings(overrides)
     named = {name: value for name, value in arguments.items() if value is not None and value != ()}
     for name, key in SETTING_OF.items():
-        if name in named and any(key == override for override, _ in given):
+        if name in named and any(key == override for override, _ in changes):
             raise UsageError(f"--{name} and --set {key} are both given", fix="Give one of them")
     said = [(SETTING_OF[name], value) for name, value in named.items()]
-    return load_config(DEFAULT if config is None else config, [*given, *said])
+    return load_config(DEFAULT if config is None else config, [*changes, *said])
 
 
-def note_settings(given: Mapping[str, Any], settings: Config, observer: Observer) -> None:
+def note_settings(arguments: Mapping[str, Any], settings: Config, observer: Observer) -> None:
     """Tell the observer which preset is taken where the call names no configuration, and which code from outside."""
     from pipeline.settings.stages import outside_stages
 
-    if given.get("config") is None:
+    if arguments.get("config") is None:
         stages = ", ".join(settings.with_upstream())
         observer.note(f"note: no --config, so the preset folder: {stages} in {settings.machine.cache}")
     for name in filter(is_outside, (*outside_stages().values(), settings.dataset.kind)):
@@ -97,15 +97,15 @@ def note_settings(given: Mapping[str, Any], settings: Config, observer: Observer
 
 
 @contextmanager
-def listed(inputs: Places, given: Mapping[str, Any], observer: Observer) -> Iterator[tuple[Listing, Config, Cache]]:
+def listed(inputs: Places, arguments: Mapping[str, Any], observer: Observer) -> Iterator[tuple[Listing, Config, Cache]]:
     """The records of a call, its settings and its cache, which is closed at the end. Raises as `config_of`."""
     from pipeline.cache import open_cache
     from pipeline.run import list_inputs
 
-    settings = config_of(**given)
+    settings = config_of(**arguments)
     with open_cache(settings.machine, observer) as cache:
         listing, settings = list_inputs(many_paths(inputs), settings, observer)
-        note_settings(given, settings, observer)
+        note_settings(arguments, settings, observer)
         yield listing, settings, cache
 
 
@@ -123,20 +123,20 @@ def settings_beside_model(
     from pipeline.settings.settings_table import keys_owned_by
     from pipeline.settings.stages import stage_name
 
-    given, allowed = list[tuple[str, Any]](), list[str]()
+    changes, allowed = list[tuple[str, Any]](), list[str]()
     for key, value in given_settings(overrides):
-        code = key == "stages" and isinstance(value, (list, tuple)) and all(is_outside(str(one)) for one in value)
+        code = key == "stages" and isinstance(value, (list, tuple)) and all(is_outside(str(stage)) for stage in value)
         allowed += value if code else ()
-        given += [] if code else [(key, value)]
+        changes += [] if code else [(key, value)]
     for name in allowed:
         stage_name(name)
-    settings = config_of(load_config() if config is None else config, given, **machine)  # refuses unknown keys first
+    settings = config_of(load_config() if config is None else config, changes, **machine)  # refuses unknown keys first
     free = keys_owned_by(MACHINE, VIDEOS, DATA_SET)
-    for key, _ in given:
+    for key, _ in changes:
         if key not in free:
             fix = f"Leave it out; --set takes {', '.join(keys_owned_by(VIDEOS))}, and keys of dataset and the machine"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
-    named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
+    named = [key for key, _ in changes if key.partition(".")[0] == "dataset"]
     if named and inputs:
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
     if named and config is None:
@@ -144,17 +144,17 @@ def settings_beside_model(
     return settings
 
 
-def on_data_set(given: Mapping[str, Any], root: Place | None, pack: Place | None = None) -> dict[str, Any]:
+def on_data_set(arguments: Mapping[str, Any], root: Place | None, pack: Place | None = None) -> dict[str, Any]:
     """The arguments with the data set's folder. Raises UsageError where an override or a pack names another one."""
     from pipeline.settings.config import given_settings
 
-    overrides = given_settings(given.get("overrides", ()))
+    overrides = given_settings(arguments.get("overrides", ()))
     if root is not None:
         if pack is not None or any(key == "dataset.root" for key, _ in overrides):
             other = "--pack" if pack is not None else "--set dataset.root"
             raise UsageError(f"a folder and {other} are both given", where=root, fix="Give one of them")
         overrides.append(("dataset.root", os.fspath(root)))
-    return {**given, "overrides": overrides}
+    return {**arguments, "overrides": overrides}
 
 
 def one_path(place: Place | None) -> Path | None:
@@ -178,5 +178,5 @@ def stage_names(texts: Names) -> list[str]:
 
 def split_names(texts: Names) -> list[str]:
     """Names without empty ones."""
-    given = texts.split(",") if isinstance(texts, str) else texts
-    return [name.strip() for name in given if name.strip()]
+    names = texts.split(",") if isinstance(texts, str) else texts
+    return [name.strip() for name in names if name.strip()]

@@ -118,7 +118,7 @@ def evaluate(
     more = [*_outside_rows(systems, observer).values()]
     if grids:
         base, overrides = given.get("config"), arguments["overrides"]
-        tried = candidates(parse_grid(grids), lambda one: config_of(base, [*overrides, *one]))
+        tried = candidates(parse_grid(grids), lambda values: config_of(base, [*overrides, *values]))
         more.insert(0, by_inner_validation(tried))
     requested = RequestedRows(oracle=oracle, quick=quick, curve=curve, more=more)
     return _evaluated(settings, pack, Path(out), requested, observer)

@@ -48,18 +48,18 @@ def data_check(
     folder = Path(root)
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Check the name; names are case sensitive")
-    given = config_of(config, overrides, features=features)
-    dataset = given.dataset
+    settings = config_of(config, overrides, features=features)
+    dataset = settings.dataset
     kind = str(dataset.kind)
     if config is None and kind == "folder":
         kind, folder = kind_of(folder)
     given_features = named_features(dataset.features)
     options = {
         "labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty,
-        "frame_rate": given.frames.fps, "feature_names": names_of(given_features),
+        "frame_rate": settings.frames.fps, "feature_names": names_of(given_features),
     }  # fmt: skip
     chosen = {name: value for name, value in options.items() if value}
-    return check_data(kind, folder, chosen, partial(with_features, given=given_features))
+    return check_data(kind, folder, chosen, partial(with_features, parts=given_features))
 
 
 def weights_list() -> list[ListedWeights]:
@@ -154,7 +154,8 @@ def cache_prune(
     names = stage_names(stages)
     with _cache_of(observer, **given) as opened:
         users = [
-            config_of(one, given.get("overrides", ()), cache=given.get("cache")) for one in (given.get("config"), *keep)
+            config_of(config, given.get("overrides", ()), cache=given.get("cache"))
+            for config in (given.get("config"), *keep)
         ]
         return prune(users, opened, names, many_paths(inputs), yes, observer)
 
@@ -195,11 +196,11 @@ def cache_rm(
         return remove_cache(opened, yes, observer)
 
 
-def _cache_of(observer: Observer = SILENT, **given: Unpack[Settings]) -> Cache:
+def _cache_of(observer: Observer = SILENT, **arguments: Unpack[Settings]) -> Cache:
     """The cache that these arguments name; the caller closes it."""
     from pipeline.cache import open_cache
 
-    return open_cache(config_of(**given).machine, observer)
+    return open_cache(config_of(**arguments).machine, observer)
 
 
 def settings(section: str = "") -> list[SettingRow]:

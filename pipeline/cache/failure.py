@@ -105,24 +105,24 @@ class Failure:
         if kind == "memory":
             return cls(kind, stage, f"not enough memory, threads or open files on this machine ({_short(error)})")
         if isinstance(error, AimError):
-            what, place, fix = error.what, error.where, error.fix or ""
+            what, where, fix = error.what, error.where, error.fix or ""
         elif isinstance(error, WorkerLost):
             return cls(kind, stage, str(error))
         elif isinstance(error, OSError) and is_full(error):
             return cls(kind, stage, "no space left on the disk of the cache", MAKE_ROOM)
         else:
-            what, place, fix = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}", _file(error), ""
+            what, where, fix = f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}", _file(error), ""
         beside: set[str] = set()
         if record is not None and kind in KEPT:
             far = record.remote.get("video")
             beside = {record.name, printable(record.path or ""), printable(far.url if far else "")}
-        return cls(kind, stage, f"{place}: {what}" if place and place not in beside else what, fix)
+        return cls(kind, stage, f"{where}: {what}" if where and where not in beside else what, fix)
 
 
 def first_cause(failures: Iterable[Failure]) -> Failure:
     """The first failure (of at least one) that does not follow from another stage's."""
-    given = list(failures)
-    return next((failure for failure in given if failure.kind != "upstream"), given[0])
+    causes = list(failures)
+    return next((failure for failure in causes if failure.kind != "upstream"), causes[0])
 
 
 def failure_kind(error: BaseException) -> FailureKind:

@@ -187,7 +187,7 @@ def _parsed(text: Any) -> Any | None:
 
 def stamps(record: Record) -> dict[str, str | None]:
     """The stamp of every local input by kind."""
-    return {kind: stamp(place) for kind, place in record.inputs().items() if not isinstance(place, RemoteFile)}
+    return {kind: stamp(source) for kind, source in record.inputs().items() if not isinstance(source, RemoteFile)}
 
 
 def stamp(path: Path | str | FrameFolder) -> str | None:

@@ -21,12 +21,12 @@ def as_printed(value: float, digits: int) -> Decimal:
     return Decimal(decimals(value, digits))
 
 
-def estimate_text(given: Estimate, digits: int) -> str:
+def estimate_text(estimate: Estimate, digits: int) -> str:
     """The value, and its ends in brackets."""
-    if given.value is None:
+    if estimate.value is None:
         return "undefined"
-    ends = "" if given.interval is None else f" ({' to '.join(decimals(end, digits) for end in given.interval)})"
-    return f"{decimals(given.value, digits)}{ends}"
+    ends = "" if estimate.interval is None else f" ({' to '.join(decimals(end, digits) for end in estimate.interval)})"
+    return f"{decimals(estimate.value, digits)}{ends}"
 
 
 @dataclass(frozen=True)

@@ -152,9 +152,9 @@ def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...
     return worst_first(flags), tuple(found)
 
 
-def _measures(facts: Facts, *places: tuple[str, str]) -> dict[tuple[str, str], float] | None:
+def _measures(facts: Facts, *measures: tuple[str, str]) -> dict[tuple[str, str], float] | None:
     """The known ones of the measures (stage, name); None where none is known."""
-    return {place: value for place in places if (value := facts.measure(*place)) is not None} or None
+    return {measure: value for measure in measures if (value := facts.measure(*measure)) is not None} or None
 
 
 def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
@@ -249,7 +249,9 @@ def _comparable(facts: Facts) -> list[tuple[ComparedMeasure, float, Sequence[flo
     """Each quality measure that training has too, its value and its range in training; None without any."""
     values = _measures(facts, *COMPARED) or {}
     limits = {(stage, name): facts.training.get(stage, {}).get(name) for stage, name in values}
-    return [(COMPARED[place], values[place], limit) for place, limit in limits.items() if limit is not None] or None
+    return [
+        (COMPARED[measure], values[measure], limit) for measure, limit in limits.items() if limit is not None
+    ] or None
 
 
 def _against_training(_: Facts, measured: Sequence[tuple[ComparedMeasure, float, Sequence[float]]]) -> Iterator[Flag]:
@@ -286,8 +288,8 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
         detail = f"The distance of its features to the training performances is {apart(ratio, 1)[0]} times the limit"
         level: Level = "warn" if ratio <= FAR else "bad"
         agent = AGENT_OF_BLOCK.get(block, "")
-        place = f"the {facts.name_of(agent)}" if agent in facts.names else block
-        yield Flag(level, "unlike the training performances", f"{detail}, most in {place}.", agent)
+        part = f"the {facts.name_of(agent)}" if agent in facts.names else block
+        yield Flag(level, "unlike the training performances", f"{detail}, most in {part}.", agent)
 
 
 def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:

@@ -49,7 +49,7 @@ class HeldOut:
     @cached_property
     def accuracy(self) -> Accuracy:
         """Errors of the predictions beside those of guessing the mean label of the other folds."""
-        means = np.array([self.truth[self.fold != one].mean() for one in self.fold])
+        means = np.array([self.truth[self.fold != fold].mean() for fold in self.fold])
         number, counts = np.unique(self.group, return_inverse=True, return_counts=True)[1:]
         errors, guesses = (
             np.bincount(number, each) / counts for each in (self.residuals, np.abs(self.truth - means))

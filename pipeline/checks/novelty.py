@@ -132,9 +132,9 @@ def _over_steps(values: Singles, mask: Bools) -> Floats:
     """(n, T, A, N) to (n, 2 N): mean and deviation over the observed steps and agents, 0 where there are none."""
     observed = mask[..., None].astype(np.float64)
     count = np.maximum(observed.sum((1, 2)), 1.0)
-    given = np.where(mask[..., None], values, 0.0).astype(np.float64)
-    mean = given.sum((1, 2)) / count
-    square = (((given - mean[:, None, None]) * observed) ** 2).sum((1, 2)) / count
+    filled = np.where(mask[..., None], values, 0.0).astype(np.float64)
+    mean = filled.sum((1, 2)) / count
+    square = (((filled - mean[:, None, None]) * observed) ** 2).sum((1, 2)) / count
     return np.concatenate([mean, np.sqrt(square)], axis=1)
 
 

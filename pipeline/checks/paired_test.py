@@ -149,8 +149,8 @@ def _leads(pairs: Mapping[str, _Pair], count: int) -> dict[str, Lead]:
     # The most exchanges that may reach as far as a difference that the test finds; exact ones come in pairs.
     most = math.ceil(LEVEL * total) - 1 if exact else math.ceil(LEVEL * (total + 1)) - 2
     found = {}
-    for name, value, deviation, one in zip(pairs, values.tolist(), deviations.tolist(), safe.tolist(), strict=True):
-        hits, reach = int((largest >= abs(value) / one - 1e-12).sum()), deviation * float(largest[most])
+    for name, value, deviation, divisor in zip(pairs, values.tolist(), deviations.tolist(), safe.tolist(), strict=True):
+        hits, reach = int((largest >= abs(value) / divisor - 1e-12).sum()), deviation * float(largest[most])
         enough = most >= (2 if exact else 0)
         ends = (value - reach, value + reach) if enough else (None, None)
         found[name] = Lead(Estimate(value, *ends), hits / total if exact else (hits + 1) / (total + 1))

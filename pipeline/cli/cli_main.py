@@ -44,10 +44,10 @@ def main() -> NoReturn:
         _give_up_stdout()
         sys.exit(SOME_FAILED)
     except OSError as error:
-        place = _full_stdout()
-        if place is None and error.filename is None and error.errno not in (*FULL, errno.ENOENT):
+        stream = _full_stdout()
+        if stream is None and error.filename is None and error.errno not in (*FULL, errno.ENOENT):
             raise  # not about a file of the user
-        _complain(file_error(error, place))
+        _complain(file_error(error, stream))
     sys.exit(OK)
 
 

@@ -131,15 +131,15 @@ class Typed:
     def with_option(self, option: str) -> list[str]:
         """The words again, with a flag: before `--`, after which all words are names."""
         words = self.without(option)
-        place = words.index("--") if "--" in words else len(words)
-        return [*words[:place], option, *words[place:]]
+        position = words.index("--") if "--" in words else len(words)
+        return [*words[:position], option, *words[position:]]
 
 
-def as_typed(place: Path) -> str | Path:
+def as_typed(path: Path) -> str | Path:
     """A path, or an address of a store, as it is typed."""
     from data.store import address, is_shared
 
-    return address(place) if is_shared(place) else place
+    return address(path) if is_shared(path) else path
 
 
 @dataclass(frozen=True)
@@ -170,11 +170,15 @@ class Command:
         helps["as_json"] = "one JSON document on standard output, nothing else"
         shown = [*self.flags, *(["as_json"] if self.document else [])]
         further = [Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation="bool") for name in shown]
-        parts = [_typed(one, helps[one.name]) for one in (*parameters(self.call), *further) if one.name != "observer"]
+        parts = [
+            _typed(parameter, helps[parameter.name])
+            for parameter in (*parameters(self.call), *further)
+            if parameter.name != "observer"
+        ]
         context = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
-        def function(ctx: typer.Context, **given: Any) -> None:
-            self._run(Typed(ctx.meta[WORDS], given))
+        def function(ctx: typer.Context, **values: Any) -> None:
+            self._run(Typed(ctx.meta[WORDS], values))
 
         function.__signature__ = Signature([*parts, context])  # type: ignore[attr-defined]
         name = self.call.__name__.rpartition("_")[2]  # `cache_ls` is `ls` of the group `cache`
@@ -182,11 +186,11 @@ class Command:
         app.command(name, cls=PlainCommand, help=description(self.call), epilog=epilog)(function)
 
     def _run(self, words: Typed) -> None:
-        given = {parameter.name: words.given.get(parameter.name) for parameter in parameters(self.call)}
-        if "observer" in given:
-            given["observer"] = Terminal()
+        values = {parameter.name: words.given.get(parameter.name) for parameter in parameters(self.call)}
+        if "observer" in values:
+            values["observer"] = Terminal()
         with redirect_stdout(sys.stderr):  # what libraries print, such as Ray of a dead node, is not a result
-            result = self.call(**{name: value for name, value in given.items() if value is not None})
+            result = self.call(**{name: value for name, value in values.items() if value is not None})
         if self.document and words.as_json:
             print_json(self.document(result, words))
         else:
@@ -202,25 +206,25 @@ def after_features(typed: Typed) -> Line:
     from data.datasets.folder import CANDIDATES
     from pipeline.run.inputs import data_set_at
 
-    place = typed.inputs[0] if typed.inputs else None
+    path = typed.inputs[0] if typed.inputs else None
     config = arguments.config_of(typed.config, typed.overrides or ())
-    if place is None or any((place / name).is_file() for name in CANDIDATES) or data_set_at(typed.inputs, config):
-        return ("train on its labels", "train", *(() if place is None else (as_typed(place),)), *typed.settings)
-    return ("judge these videos", "label", place if place.is_dir() else NEW_VIDEOS, "--pairs")
+    if path is None or any((path / name).is_file() for name in CANDIDATES) or data_set_at(typed.inputs, config):
+        return ("train on its labels", "train", *(() if path is None else (as_typed(path),)), *typed.settings)
+    return ("judge these videos", "label", path if path.is_dir() else NEW_VIDEOS, "--pairs")
 
 
 def plain(result: Any, _: Typed) -> Any:
     """A dataclass, or a list of some, as JSON types."""
-    return [asdict(one) for one in result] if isinstance(result, list) else asdict(result)
+    return [asdict(item) for item in result] if isinstance(result, list) else asdict(result)
 
 
 def parameters(call: Callable[..., Any]) -> list[Parameter]:
     """The arguments of a call; those that it shares with others, its `**given`, one by one."""
     own = dict(signature(call).parameters)
-    given = own.pop("given", None)
-    if given is None:
+    keywords = own.pop("given", None)
+    if keywords is None:
         return [*own.values()]
-    shared = getattr(arguments, given.annotation.removeprefix("Unpack[").removesuffix("]")).__annotations__
+    shared = getattr(arguments, keywords.annotation.removeprefix("Unpack[").removesuffix("]")).__annotations__
     return [
         *own.values(),
         *(Parameter(n, Parameter.KEYWORD_ONLY, default=None, annotation=a.__forward_arg__) for n, a in shared.items()),
@@ -281,11 +285,11 @@ class PlainCommand(PlainFlags, TyperCommand):
         """Read the words. Raises UsageError for an unknown option that has the name of a setting."""
         ctx.meta[WORDS] = [*ctx.command_path.removeprefix(PROGRAM).split(), *args]
         options = {text for option in self.get_params(ctx) for text in option.opts}
-        for place, word in enumerate(args if "--set" in options else ()):
+        for position, word in enumerate(args if "--set" in options else ()):
             if word == "--":
                 break
             if word.startswith("--") and word.partition("=")[0] not in options:
-                _refuse_setting(ctx.meta[WORDS][: place - len(args)], args[place:])
+                _refuse_setting(ctx.meta[WORDS][: position - len(args)], args[position:])
         return super().parse_args(ctx, args)
 
 

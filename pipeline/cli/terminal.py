@@ -177,24 +177,24 @@ BASELINES = "baselines:"
 """Line above the baselines, which are the last rows: a log has no grey."""
 
 
-def systems_table(given: SystemsTable) -> None:
+def systems_table(systems: SystemsTable) -> None:
     """Print a table of systems and its note within 80 columns: AIM marked and bold, baselines grey, names whole."""
     from rich.table import Table
 
-    grid = Table(title=printable(given.title), title_justify="left", header_style="bold", box=None, pad_edge=False)
-    grid.add_column(given.head, overflow="fold")
-    for name in given.columns:
+    grid = Table(title=printable(systems.title), title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid.add_column(systems.head, overflow="fold")
+    for name in systems.columns:
         grid.add_column(printable(name), justify="right", overflow="fold")
-    first_baseline = next((row for row in given.rows if row.kind == "baseline"), None)
-    for row in given.rows:
+    first_baseline = next((row for row in systems.rows if row.kind == "baseline"), None)
+    for row in systems.rows:
         if row is first_baseline:
             grid.add_row(BASELINES, style=KIND_STYLE["baseline"])
         name = f"{MARK} {row.name}" if row.kind == "ours" else row.name
         grid.add_row(printable(name), *map(_system_cell, row.values), style=KIND_STYLE.get(row.kind, ""))
     console("stdout").print(grid)
-    ours = [row.name for row in given.rows if row.kind == "ours"]
+    ours = [row.name for row in systems.rows if row.kind == "ours"]
     marked = "AIM" if any("AIM" in name for name in ours) else "The combination"
-    if lines := [f"{MARK} {marked}", given.note][not ours :]:
+    if lines := [f"{MARK} {marked}", systems.note][not ours :]:
         say(". ".join(filter(None, lines)))
 
 

@@ -131,15 +131,15 @@ def held_out_results(
     ours = SimpleSystem(
         MODEL, lambda _: lambda test, repeat: np.array([predicted[name] for name in test.ids]), kind="ours"
     )
-    baselines = [one for one in trivial_baselines(features) if one.name in BASELINES]
+    baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
     return cross_validate(features, protocol, [ours, *baselines])
 
 
 def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
     """One sentence: what the model is, how far off it is, against what."""
     found = [results.systems[name].average for name in (MODEL, *BASELINES[:2])]
-    ours, difficulty, mean = (significant(one.mae or 0.0) for one in found)
-    ranks = [estimate_text(one.rho, 2).replace(" (", ", ").rstrip(")") for one in found]
+    ours, difficulty, mean = (significant(average.mae or 0.0) for average in found)
+    ranks = [estimate_text(average.rho, 2).replace(" (", ", ").rstrip(")") for average in found]
     times = ", whose score of the execution is multiplied by the announced difficulty," if times_difficulty else ""
     return (
         f"{MODEL}, a network trained on rendered dives{times} errs by {ours} points on average on a dive that it has"

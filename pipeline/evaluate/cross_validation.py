@@ -45,7 +45,7 @@ class Protocol:
     def audited(cls, folds: Sequence[Fold], features: FeatureSet, cache: Cache, name: str, seed: int = 0) -> Protocol:
         """Folds with their leak audit. Raises DataError for a leaking split under a protocol that forbids it."""
         contents, records = content_hashes(features.records, cache), features.records
-        recordings = {one.id: recording_hashes(one, contents[one.id]) for one in records} if contents else None
+        recordings = {video.id: recording_hashes(video, contents[video.id]) for video in records} if contents else None
         audited = audit(folds, records, recordings, unsplit_groups(name))
         if name in MUST_BE_CLEAN:
             audited.require()
@@ -74,8 +74,8 @@ def cross_validate(
     begins with its name), Cancelled after a stop.
     """
     videos, data = len(features), data_digest(features, protocol.contents)
-    features, given = distinct(features, protocol.folds)
-    folds = folds_of(features, given, unsplit_groups(protocol.name) if protocol.name else TIED, protocol.seed)
+    features, outer_folds = distinct(features, protocol.folds)
+    folds = folds_of(features, outer_folds, unsplit_groups(protocol.name) if protocol.name else TIED, protocol.seed)
     if not folds:
         raise DataError(
             f"no fold has labelled performances on both sides, at least {MIN_TRAIN} to train on",
@@ -86,7 +86,7 @@ def cross_validate(
 
     def run(features: FeatureSet, wanted: Sequence[Training]) -> list[Predictions]:
         made = runner(features, wanted)
-        devices.update(one.device for one in made if one.device)
+        devices.update(predictions.device for predictions in made if predictions.device)
         return made
 
     predicted = predict_folds(features, folds, rows, run)
@@ -95,20 +95,20 @@ def cross_validate(
     by_fold = {row.name: [predicted[fold.name, row.name] for fold in folds] for row in rows}
     scores = {row.name: joined_scores(tasks, row, by_fold[row.name]) for row in rows}
     ranked = {
-        name: [task.held_out(one.mean(0)) for task, one in zip(tasks, each, strict=True)]
+        name: [task.held_out(predictions.mean(0)) for task, predictions in zip(tasks, each, strict=True)]
         for name, each in scores.items()
     }
     return EvaluationResults(
         origin=origin(devices, data),
         protocol=ProtocolUsed(
-            protocol.name, tuple(FoldSize(fold.name, len(fold.train), len(fold.test)) for fold in given)
+            protocol.name, tuple(FoldSize(fold.name, len(fold.train), len(fold.test)) for fold in outer_folds)
         ),
         audit=protocol.audit,
         videos=videos,
         performances=len(features),
         left_out=tuple(
             FoldSize(fold, len(train), len(test), task)
-            for task, fold, train, test in rows_by_task(features, given)
+            for task, fold, train, test in rows_by_task(features, outer_folds)
             if len(test) and len(train) < MIN_TRAIN
         ),
         tasks=tuple(task.name for task in tasks),

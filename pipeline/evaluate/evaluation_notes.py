@@ -26,8 +26,9 @@ def evaluation_notes(
     """What a reader of the tables needs to know; `kind` is that of the data set."""
     cautions = [*_higher_baseline(results)]
     cautions += [
-        f"fold {one.fold}{one.task and f' of {one.task}'} is not evaluated: {one.train} to train on, {one.test} to test"
-        for one in results.left_out
+        f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
+        f" {size.test} to test"
+        for size in results.left_out
     ]
     if len(results.protocol.folds) > 1 and (few := results.held_out_per_fold) < FEW:
         cautions.append(f"a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds are "
@@ -92,7 +93,7 @@ def _combined_leads(results: EvaluationResults) -> bool:
 
 def _network(results: EvaluationResults, method: Method) -> str:
     """The network that the recipe trains: the method's, else AIM; "" where the rows have neither."""
-    name = next((one for one in (NETWORK_ROWS[method.network.variant], OURS) if one in results.systems), "")
+    name = next((row for row in (NETWORK_ROWS[method.network.variant], OURS) if row in results.systems), "")
     return "AIM" if name == OURS else name
 
 

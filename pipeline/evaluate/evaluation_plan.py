@@ -88,7 +88,7 @@ def protocol_systems(
     if requested.systems == "all":
         possible = all_systems(features, model, recipe, unsplit, times_difficulty=times)
         names = {system.name for system in chosen}
-        methods = {one.name: one for one in published_systems(features, recipe)}
+        methods = {published.name: published for published in published_systems(features, recipe)}
         for name, system in possible.items():
             if name not in names:
                 chosen += with_epochs(methods[name]) if name in methods else [last_epoch(system)]

@@ -53,8 +53,8 @@ def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]
 
     `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
     """
-    given = [[f"{key}={json.dumps(value)}" for value in values] for key, values in grid.items()]
-    return {", ".join(overrides): configure([*overrides]).method for overrides in itertools.product(*given)}
+    override_lists = [[f"{key}={json.dumps(value)}" for value in values] for key, values in grid.items()]
+    return {", ".join(overrides): configure([*overrides]).method for overrides in itertools.product(*override_lists)}
 
 
 def by_inner_validation(tried: Mapping[str, Method]) -> Row:

@@ -71,7 +71,7 @@ def all_systems(
     systems += [*_compared(features, model, config), *published_systems(features, config)]
     has_scene = features.scene.shape[-1] > 0
     has_agents = min(features.primary.shape[-1], features.secondary.shape[-1]) > 0
-    one = features.secondary.shape[2] == 1
+    one_secondary = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_scene:
@@ -83,7 +83,7 @@ def all_systems(
         if has_scene:
             systems += [aim(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
         for name, changes in ABLATIONS.items():
-            possible = (has_scene or name != "w/o attention fusion") and (one or name != "exchanged roles")
+            possible = (has_scene or name != "w/o attention fusion") and (one_secondary or name != "exchanged roles")
             if possible and (equal or name != "w/o transformation"):
                 systems.append(aim(name, replace(model, **changes), config))
         if has_scene:

@@ -93,14 +93,14 @@ def learning_curve(
     chosen = system or protocol_systems(method.with_networks(NETWORKS), features, RequestedRows(quick=True))[0]
     folds, places, sizes = list[Fold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     held_out_by = np.zeros(len(features), dtype=np.intp)
-    for place, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, unsplit=unsplit)):
+    for number, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, unsplit=unsplit)):
         train, test = fold.indices(features.ids)
-        held_out_by[test] = place
+        held_out_by[test] = number
         for repeat in range(REPEATS):
-            order = np.random.default_rng([seed, place, repeat]).permutation(np.unique(group[train]))
+            order = np.random.default_rng([seed, number, repeat]).permutation(np.unique(group[train]))
             for step, share in enumerate(SHARES):
                 subset = order[: max(2, round(share * len(order)))]
-                sizes[step, repeat, place] = len(subset)
+                sizes[step, repeat, number] = len(subset)
                 if share == 1 and repeat:
                     continue  # all repeats have the same whole training part
                 rows = train[np.isin(group[train], subset)]
@@ -112,7 +112,7 @@ def learning_curve(
         predicted[step, repeat, test] = fold_predicted.score.mean(0)
     predicted[-1, 1:] = predicted[-1, 0]
     errors = np.abs(predicted - truth).mean(-1)  # (sizes, repeats)
-    rhos = np.array([[HeldOut(truth, one, held_out_by, group).rho for one in step] for step in predicted])
+    rhos = np.array([[HeldOut(truth, prediction, held_out_by, group).rho for prediction in step] for step in predicted])
     return tuple(
         CurvePoint(float(size), Estimate.of(mae), Estimate(None) if np.isnan(rho).any() else Estimate.of(rho))
         for size, mae, rho in zip(sizes.mean((1, 2)), errors, rhos, strict=True)
@@ -128,6 +128,6 @@ def curve_lines(points: Sequence[CurvePoint]) -> list[str]:
     return lines
 
 
-def write_curve(points: Sequence[CurvePoint], place: Path) -> None:
+def write_curve(points: Sequence[CurvePoint], path: Path) -> None:
     """Write the points as JSON, atomically."""
-    write_text(place, json.dumps([asdict(point) for point in points], indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps([asdict(point) for point in points], indent=1, allow_nan=False) + "\n")

@@ -38,8 +38,8 @@ def _all() -> dict[str, dict[str, Published]]:
 def published_results(kind: str, score: str, protocol: str) -> Published | None:
     """The published results of a data set and one of its scores; None where there is no official split of them."""
     by_score = _all().get(kind, {})
-    given = by_score.get(score or next(iter(by_score), "")) if protocol == "fixed" else None
-    return given and replace(given, results=(*_of_paper(kind), *given.results))
+    published = by_score.get(score or next(iter(by_score), "")) if protocol == "fixed" else None
+    return published and replace(published, results=(*_of_paper(kind), *published.results))
 
 
 def _of_paper(kind: str) -> tuple[PublishedResult, ...]:
@@ -56,23 +56,23 @@ def _of_paper(kind: str) -> tuple[PublishedResult, ...]:
 
 def published_table(results: EvaluationResults) -> Table | None:
     """Correlation by task, average by Fisher's z, errors and choice of the epoch, of our rows and of published ones."""
-    given, tasks = results.published, results.tasks
-    if given is None:
+    published, tasks = results.published, results.tasks
+    if published is None:
         return None
     ours = [
-        TableRow(name, _ours(results, system, given.range, _epoch(results, name)), row_kind(results, name))
+        TableRow(name, _ours(results, system, published.range, _epoch(results, name)), row_kind(results, name))
         for name, system in results.systems.items()
         if system.kind != "baseline" and all(task in system.tasks for task in tasks)
     ]
-    errors = ["R-l2, %", *(["MSE"] if given.range else [])]
-    printed = [(_row_name(result), _printed(result, given, tasks), result.epoch) for result in given.results]
-    published = [
+    errors = ["R-l2, %", *(["MSE"] if published.range else [])]
+    printed = [(_row_name(result), _printed(result, published, tasks), result.epoch) for result in published.results]
+    published_rows = [
         TableRow(name, (*rho, *(None for _ in errors), epoch), "paper")
         for name, rho, epoch in printed
         if any(value is not None for value in rho)
     ]
-    rows = by_result((*ours, *published), len(tasks) if len(tasks) > 1 else 0)
-    scale = [f"MSE of scores divided by {given.range:g}."] if given.range else []
+    rows = by_result((*ours, *published_rows), len(tasks) if len(tasks) > 1 else 0)
+    scale = [f"MSE of scores divided by {published.range:g}."] if published.range else []
     correlations = (*tasks, "average") if len(tasks) > 1 else ("rho",)
     high: list[Better] = ["high"] * len(correlations)
     low: list[Better] = ["low"] * len(errors)
@@ -80,19 +80,19 @@ def published_table(results: EvaluationResults) -> Table | None:
         "In the form of published tables: Spearman's correlation on the official test part",
         (*correlations, *errors, "epoch"),
         rows,
-        note=_note(given, rows, "R-l2 by the range of the test part's scores.", *scale),
+        note=_note(published, rows, "R-l2 by the range of the test part's scores.", *scale),
         better=(*high, *low, "neither"),
     )
 
 
 def terminal_table(results: EvaluationResults) -> Table | None:
     """`published_table` where it has at most `MOST_COLUMNS`, else the average and the choice of the epoch alone."""
-    table, average, given = published_table(results), len(results.tasks), results.published
-    if table is None or given is None or len(table.columns) <= MOST_COLUMNS:
+    table, average, published = published_table(results), len(results.tasks), results.published
+    if table is None or published is None or len(table.columns) <= MOST_COLUMNS:
         return table
     shown = [row for row in table.rows if row.kind != "paper" or row.values[average] is not None]
     rows = tuple(replace(row, values=(row.values[average], row.values[-1])) for row in shown)
-    note = _note(given, rows, "The page has the tasks and the errors.")
+    note = _note(published, rows, "The page has the tasks and the errors.")
     return replace(table, columns=("average", "epoch"), rows=rows, note=note, better=("high", "neither"))
 
 
@@ -105,11 +105,11 @@ def _ours(results: EvaluationResults, system: SystemResult, top: float | None, e
     return (*_with_average(rho), *errors, epoch)
 
 
-def _printed(one: PublishedResult, given: Published, tasks: Sequence[str]) -> tuple[Cell, ...]:
+def _printed(result: PublishedResult, published: Published, tasks: Sequence[str]) -> tuple[Cell, ...]:
     """Correlations of a published row, None where it has none."""
-    rho = _with_average([one.rho.get(task) for task in tasks])
-    whole = one.average is not None and len(tasks) == given.tasks
-    return (*rho[:-1], one.average) if whole else rho
+    rho = _with_average([result.rho.get(task) for task in tasks])
+    whole = result.average is not None and len(tasks) == published.tasks
+    return (*rho[:-1], result.average) if whole else rho
 
 
 def _with_average(rho: Sequence[float | None]) -> tuple[float | None, ...]:
@@ -126,22 +126,22 @@ def _epoch(results: EvaluationResults, name: str) -> str | None:
     return system.epoch or ("last" if system.losses is not None or name == results.against else None)
 
 
-def _row_name(one: PublishedResult) -> str:
-    return f"{one.method} (published)"
+def _row_name(result: PublishedResult) -> str:
+    return f"{result.method} (published)"
 
 
-def _note(given: Published, rows: Sequence[TableRow], *values: str) -> str:
+def _note(published: Published, rows: Sequence[TableRow], *values: str) -> str:
     """What a reader needs beside the rows; `values` say how the values were computed."""
-    return " ".join(filter(None, (f"{NO_RESULT}.", *values, _sources(given, rows))))
+    return " ".join(filter(None, (f"{NO_RESULT}.", *values, _sources(published, rows))))
 
 
-def _sources(given: Published, rows: Sequence[TableRow]) -> str:
+def _sources(published: Published, rows: Sequence[TableRow]) -> str:
     """The sources of the published rows; empty where the table has none of the published values."""
-    if not given.results:
+    if not published.results:
         return "No published value is known to this program."
     names = {row.name for row in rows}
     by_source: dict[str, dict[str, None]] = {}
-    for result in given.results:
+    for result in published.results:
         if _row_name(result) in names:
             by_source.setdefault(result.source, {})[result.method] = None
     sources = "; ".join(f"{', '.join(methods)}: {source}" for source, methods in by_source.items())

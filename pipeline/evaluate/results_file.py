@@ -26,23 +26,23 @@ def results_as_json(results: EvaluationResults) -> dict[str, Any]:
     return {"format": FORMAT, **_adapter().dump_python(results, mode="json")}
 
 
-def write_results(results: EvaluationResults, place: str | Path) -> None:
+def write_results(results: EvaluationResults, path: str | Path) -> None:
     """Write `results.json`, atomically."""
-    write_text(Path(place), json.dumps(results_as_json(results), indent=1, allow_nan=False) + "\n")
+    write_text(Path(path), json.dumps(results_as_json(results), indent=1, allow_nan=False) + "\n")
 
 
-def read_results(place: str | Path) -> EvaluationResults:
+def read_results(path: str | Path) -> EvaluationResults:
     """Read what `write_results` wrote. Raises DataError where it is absent, damaged or of another format."""
     fix = "Run 'evaluate' again"
     try:
-        values = read_json(Path(place))
+        values = read_json(Path(path))
     except (OSError, ValueError) as error:
-        raise DataError("no readable results", where=place, fix=fix) from error
+        raise DataError("no readable results", where=path, fix=fix) from error
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-        raise DataError("results of another format", where=place, fix=fix)
+        raise DataError("results of another format", where=path, fix=fix)
     try:
         return _adapter().validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the whole file"
-        raise DataError(f"damaged results: {key}: {first['msg'].lower()}", where=place, fix=fix) from error
+        raise DataError(f"damaged results: {key}: {first['msg'].lower()}", where=path, fix=fix) from error

@@ -51,9 +51,9 @@ def paper_table(results: EvaluationResults) -> Table:
     """A column for each task and their average; the best average is bold only where the paired test separates it."""
     tasks = results.tasks if len(results.tasks) > 1 else ()
     rows = [
-        TableRow(name, (*(one.tasks[task].rho.value for task in tasks), one.average.rho.value), one.kind)
-        for name, one in results.systems.items()
-        if one.kind != "oracle"
+        TableRow(name, (*(system.tasks[task].rho.value for task in tasks), system.average.rho.value), system.kind)
+        for name, system in results.systems.items()
+        if system.kind != "oracle"
     ]
     no_task: list[Better] = ["neither"] * len(tasks)
     best = max(rows, key=lambda row: number_of(row.values[-1])).name
@@ -74,7 +74,7 @@ def task_tables(results: EvaluationResults) -> list[Table]:
         _table(
             results,
             f"{task}, n {results.held_out_count(task)}",
-            {name: one.tasks[task] for name, one in results.systems.items() if task in one.tasks},
+            {name: system.tasks[task] for name, system in results.systems.items() if task in system.tasks},
             [task],
             compared=False,
         )
@@ -86,14 +86,14 @@ def task_tables(results: EvaluationResults) -> list[Table]:
 def _table(
     results: EvaluationResults,
     title: str,
-    given: Mapping[str, AverageResult | TaskResult],
+    systems: Mapping[str, AverageResult | TaskResult],
     tasks: Sequence[str],
     *,
     compared: bool,
 ) -> Table:
     one_fold, users = len(results.protocol.folds) == 1, results.users > 0
     per_fold = [] if one_fold else [WITHIN, BETWEEN] if users else ["per fold"]
-    known = [INTERVAL] if any(one.rho.interval for one in given.values()) else []
+    known = [INTERVAL] if any(result.rho.interval for result in systems.values()) else []
 
     def row(
         name: str, rho: Estimate, of_folds: float | None, error: float | None = None, between: float | None = None
@@ -110,7 +110,10 @@ def _table(
 
     columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
     good: dict[str, Better] = {"rho": "high", "per fold": "high", WITHIN: "high", BETWEEN: "high", ERROR: "low"}
-    rows = [row(name, one.rho, _shown(results, one.per_fold), one.mae, one.between) for name, one in given.items()]
+    rows = [
+        row(name, result.rho, _shown(results, result.per_fold), result.mae, result.between)
+        for name, result in systems.items()
+    ]
     if results.paper and OURS in results.systems:
         rows.append(row(SINGLE_NETWORKS, *_single_networks(results, results.systems[OURS], tasks)))
     for name, printed in results.paper.items():
@@ -129,7 +132,7 @@ def _table(
 
 def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> str:
     """How the numbers of a table of these tasks were computed."""
-    scores = [[one.true for one in results.predictions if one.task == task] for task in tasks]
+    scores = [[prediction.true for prediction in results.predictions if prediction.task == task] for task in tasks]
     unit = f"over {counted(results.users, 'user')}" if results.users else "over performances"
     interval = (
         f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"
@@ -189,15 +192,15 @@ def _over_tasks(values: Sequence[float | None], form: Literal["fisher", "arithme
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    given = [value for value in values if value is not None]
-    return float(np.mean(given)) if given else None
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def inner_table(results: EvaluationResults) -> Table | None:
     """In how many folds each system is part of the combination, and its correlation in inner validation."""
     system = results.systems.get(COMBINED)
-    given = () if system is None else system.chosen
-    folds = {choice.fold: choice for choice in given if choice.tests}  # one choice for all tasks
+    choices = () if system is None else system.chosen
+    folds = {choice.fold: choice for choice in choices if choice.tests}  # one choice for all tasks
     if not folds:
         return None
     rows = []
@@ -221,9 +224,9 @@ def curve_table(points: Sequence[CurvePoint]) -> Table:
 def networks_table(results: EvaluationResults) -> Table:
     """The correlation of every network, to download."""
     rows = [
-        (f"{name}, {task}" if task else name, tuple(network.rho for network in given.networks))
+        (f"{name}, {task}" if task else name, tuple(network.rho for network in result.networks))
         for name, system in results.systems.items()
-        for task, given in system.tasks.items()
+        for task, result in system.tasks.items()
     ]
     most = max((len(values) for _, values in rows), default=0)
     columns = tuple(f"network_{number}" for number in range(1, most + 1))

@@ -12,27 +12,27 @@ from pipeline.evaluate.evaluation_results import EvaluationResults, Leads
 
 def separation_line(results: EvaluationResults) -> str:
     """One sentence: which rows rank better or worse than the reference, and how many are ties; or empty."""
-    given = results.comparison
-    if given is None or not given.rows:
+    leads = results.comparison
+    if leads is None or not leads.rows:
         return ""
-    count, by = len(given.rows), {verdict: _named(given, verdict) for verdict in ("better", "worse", "tie")}
+    count, by = len(leads.rows), {verdict: _named(leads, verdict) for verdict in ("better", "worse", "tie")}
     how = f"paired permutation test, p < .05{'' if count == 1 else f' for all {count} rows at once'}"
-    if all(lead.difference.interval is None for lead in given.rows.values()):
-        units = counted(given.units, "user" if results.users else "performance")
-        return f"{units} are too few to separate {counted(count, 'row')} from {given.against}"
+    if all(lead.difference.interval is None for lead in leads.rows.values()):
+        units = counted(leads.units, "user" if results.users else "performance")
+        return f"{units} are too few to separate {counted(count, 'row')} from {leads.against}"
     ties = len(by["tie"])
     if ties == count:
         all_others = "the other one is a tie" if count == 1 else f"all {count} others are ties"
-        return f"no row is separated from {given.against}: {all_others} ({how})"
-    said = [f"{given.against} ranks better than {', '.join(by['worse'])}"] if by["worse"] else []
+        return f"no row is separated from {leads.against}: {all_others} ({how})"
+    said = [f"{leads.against} ranks better than {', '.join(by['worse'])}"] if by["worse"] else []
     if by["better"]:
         said.append(f"{', '.join(by['better'])} {'ranks' if len(by['better']) == 1 else 'rank'} better than "
-                    f"{given.against}")  # fmt: skip
+                    f"{leads.against}")  # fmt: skip
     said.append(
         "none is a tie" if not ties else "the other one is a tie" if ties == 1 else f"the other {ties} are ties"
     )
     return f"{'; '.join(said)} ({how})"
 
 
-def _named(given: Leads, verdict: Verdict) -> list[str]:
-    return [name for name, lead in given.rows.items() if lead.verdict == verdict]
+def _named(leads: Leads, verdict: Verdict) -> list[str]:
+    return [name for name, lead in leads.rows.items() if lead.verdict == verdict]

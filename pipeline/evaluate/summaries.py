@@ -103,8 +103,8 @@ class TaskRows:
     def held_out(self, predicted: Floats, column: int = 0) -> HeldOut:
         """Predictions (m,) of label `column`, without the rows that lack it."""
         truth = self.labels[self.rows, column]
-        given = HeldOut(truth, predicted, self.fold, self.performance)
-        return given.take(np.isfinite(truth))
+        held_out = HeldOut(truth, predicted, self.fold, self.performance)
+        return held_out.take(np.isfinite(truth))
 
     def parts(self, row: Row, by_fold: Sequence[Predictions]) -> list[Predictions]:
         """The predictions of a row for each of `folds`, from those for all folds and tasks."""
@@ -167,7 +167,7 @@ def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> Ta
     return TaskResult(
         rho=rank_agreement([whole], units),
         performances=len(np.unique(whole.group)),
-        per_fold=fold_average([one.spearman for one in folds.values()]),
+        per_fold=fold_average([fold_metrics.spearman for fold_metrics in folds.values()]),
         together=of_all.spearman,
         metrics=of_all,
         folds=folds,
@@ -197,11 +197,11 @@ def average_result(tasks: Mapping[str, TaskResult], ranked: Sequence[HeldOut], u
     """Averages over the tasks."""
     each = [task.per_fold for task in tasks.values()]
     per_fold = FoldAverage(
-        fold_average([one.fisher for one in each]).fisher, fold_average([one.arithmetic for one in each]).arithmetic
+        fold_average([mean.fisher for mean in each]).fisher, fold_average([mean.arithmetic for mean in each]).arithmetic
     )
-    errors, between = [one.metrics.mae for one in tasks.values()], [one.between for one in tasks.values()]
-    means = (float(np.mean(known)) if (known := [v for v in given if v is not None]) else None
-             for given in (errors, between))  # fmt: skip
+    errors, between = [result.metrics.mae for result in tasks.values()], [result.between for result in tasks.values()]
+    means = (float(np.mean(known)) if (known := [v for v in values if v is not None]) else None
+             for values in (errors, between))  # fmt: skip
     return AverageResult(rank_agreement(ranked, units), per_fold, *means)
 
 
@@ -242,10 +242,10 @@ def system_result(tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predict
 
 def _losses(by_fold: Sequence[Predictions]) -> Losses | None:
     """Mean, least and greatest training loss of all networks of all folds, by epoch."""
-    given = [one.losses for one in by_fold if one.losses is not None]
-    if not given:
+    fold_losses = [predictions.losses for predictions in by_fold if predictions.losses is not None]
+    if not fold_losses:
         return None
-    losses = np.concatenate(given, axis=1)
+    losses = np.concatenate(fold_losses, axis=1)
     ends = (losses.mean(1), losses.min(1), losses.max(1))
     return Losses(tuple(by_fold[0].loss_epochs), *(tuple(or_none(value) for value in values) for values in ends))
 
@@ -257,8 +257,8 @@ def held_out_predictions(
     return tuple(
         HeldOutPrediction(
             features.ids[row], task.name, fold.name, performance(features.records[row]), float(task.labels[row, 0]),
-            {name: Estimate.of(values[number][:, place]) for name, values in scores.items()},
+            {name: Estimate.of(values[number][:, column]) for name, values in scores.items()},
         )
         for number, task in enumerate(tasks)
-        for place, (fold, row) in enumerate((fold, row) for fold in task.folds for row in fold.test)
+        for column, (fold, row) in enumerate((fold, row) for fold in task.folds for row in fold.test)
     )  # fmt: skip

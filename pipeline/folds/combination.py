@@ -154,10 +154,10 @@ class Combination:
 
     def predict(self, scores: Sequence[Floats]) -> Floats:
         """(..., m) score of performances, each alone, from the scores (..., m) or (m,) of every system."""
-        given = np.stack(np.broadcast_arrays(*scores)).astype(np.float64)
-        total, *rest = given[[self.names.index(name) for name in self.used]]
-        for one in rest:
-            total = total + one  # the bits of a matrix product would depend on m
+        stacked = np.stack(np.broadcast_arrays(*scores)).astype(np.float64)
+        total, *rest = stacked[[self.names.index(name) for name in self.used]]
+        for system_scores in rest:
+            total = total + system_scores  # the bits of a matrix product would depend on m
         return np.asarray(total / len(self.used))
 
     def description(self) -> dict[str, Any]:
@@ -177,7 +177,9 @@ class Combination:
         Raises ValueError, LookupError or TypeError where they are damaged, hostile or do not fit together.
         """
         names, used = (tuple(map(str, description[name])) for name in ("names", "used"))
-        tests = {str(name): InnerTest(_rho(one["rho"]), float(one["p"])) for name, one in description["tests"].items()}
+        tests = {
+            str(name): InnerTest(_rho(test["rho"]), float(test["p"])) for name, test in description["tests"].items()
+        }
         stored = arrays.get("regressions")
         regressions = () if stored is None else load_regressions(np.asarray(stored, dtype=np.uint8).tobytes())
         if not used or not set(used) <= set(names):

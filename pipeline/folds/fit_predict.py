@@ -98,10 +98,10 @@ def trainings_of(system: System, features: FeatureSet, fold: Fold) -> list[Train
 def predictions_of(system: System, features: FeatureSet, fold: Fold, finished: Finished) -> Predictions:
     """What a system predicts for the test rows of a fold, by its finished trainings."""
     parts, places = [], []
-    for one in trainings_of(system, features, fold):
-        training, predicted = finished[one.key]
+    for request in trainings_of(system, features, fold):
+        training, predicted = finished[request.key]
         columns = {int(row): column for column, row in enumerate(training.to_predict)}
-        mine = np.array([place for place, row in enumerate(fold.test.tolist()) if row in columns], dtype=np.intp)
+        mine = np.array([position for position, row in enumerate(fold.test.tolist()) if row in columns], dtype=np.intp)
         parts.append(predicted.take(np.array([columns[row] for row in fold.test[mine].tolist()], dtype=np.intp)))
         places.append(mine)
     return parts[0] if len(parts) == 1 else _joined(places, parts)
@@ -118,15 +118,15 @@ def fit_predict(features: FeatureSet, training: Training, control: TrainingContr
     """
     system, train, asked = training.system, features.take(training.train), features.take(training.to_predict)
     train = without_difficulty(train) if system.times_difficulty else train
-    asked, identity, key, place = without_scores(asked), system.identity(), "", None
+    asked, identity, key, folder = without_scores(asked), system.identity(), "", None
     device = system.device(control)
     if control.checkpoints is not None and identity is not None:
         key = digest_of([identity, device], [*_content(train), *_content(asked)])
-        place = control.checkpoints / key[:16]
-        if (kept := _read(place, key)) is not None:
+        folder = control.checkpoints / key[:16]
+        if (kept := _read(folder, key)) is not None:
             return replace(kept, device=device)
     try:
-        predicted = system.fit(train, asked, replace(control, checkpoints=place))(asked)
+        predicted = system.fit(train, asked, replace(control, checkpoints=folder))(asked)
     except Cancelled:
         raise
     except AimError as error:
@@ -140,8 +140,8 @@ def fit_predict(features: FeatureSet, training: Training, control: TrainingContr
     if system.times_difficulty:
         scores = {name: values for name in ("score", "by_epoch") if (values := getattr(predicted, name)) is not None}
         predicted = replace(predicted, **{name: values * factors(asked) for name, values in scores.items()})
-    if place is not None:
-        _write(place, key, predicted)
+    if folder is not None:
+        _write(folder, key, predicted)
     return replace(predicted, device=device)
 
 
@@ -165,9 +165,9 @@ def _joined(places: Sequence[Rows], parts: Sequence[Predictions]) -> Predictions
     order = np.argsort(np.concatenate(places))
     arrays: dict[str, Any] = {}
     for name, axis in (*((name, -1) for name in BY_PERFORMANCE), ("losses", 1)):
-        given = [getattr(part, name) for part in parts]
-        if given[0] is not None:
-            whole = np.concatenate(given, axis=axis)
+        values = [getattr(part, name) for part in parts]
+        if values[0] is not None:
+            whole = np.concatenate(values, axis=axis)
             arrays[name] = whole if name == "losses" else whole[..., order]
     return replace(parts[0], **arrays)
 
@@ -180,18 +180,18 @@ def _content(features: FeatureSet) -> list[Any]:
     return [text, *(getattr(features, name) for name in ARRAYS)]
 
 
-def _write(place: Path, key: str, predicted: Predictions) -> None:
+def _write(folder: Path, key: str, predicted: Predictions) -> None:
     """Write the predictions of a finished training, and delete its checkpoints."""
-    given = {name: getattr(predicted, name) for name in (*BY_PERFORMANCE, "losses")}
-    arrays = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in given.items() if v is not None}
+    values = {name: getattr(predicted, name) for name in (*BY_PERFORMANCE, "losses")}
+    arrays = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in values.items() if v is not None}
     arrays["loss_epochs"] = torch.tensor(predicted.loss_epochs, dtype=torch.int64)
-    write_checkpoint(place.with_suffix(".safetensors"), key, 0, arrays)
-    shutil.rmtree(place, ignore_errors=True)
+    write_checkpoint(folder.with_suffix(".safetensors"), key, 0, arrays)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(place: Path, key: str) -> Predictions | None:
+def _read(folder: Path, key: str) -> Predictions | None:
     """The predictions that `_write` wrote; None where they are missing, damaged or of another training."""
-    kept = read_checkpoint(place.with_suffix(".safetensors"), key)
+    kept = read_checkpoint(folder.with_suffix(".safetensors"), key)
     if kept is None:
         return None
     arrays: dict[str, Any] = {name: values.numpy() for name, values in kept[1].items()}

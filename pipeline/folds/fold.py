@@ -36,11 +36,11 @@ class Fold:
     @property
     def inner_test(self) -> Rows:
         """The rows that the inner folds hold out, one fold after the other."""
-        return np.concatenate([one.test for one in self.inner])
+        return np.concatenate([fold.test for fold in self.inner])
 
 
 def folds_of(
-    features: FeatureSet, given: Sequence[splits.Fold], unsplit: Sequence[str] = TIED, seed: int = 0
+    features: FeatureSet, outer_folds: Sequence[splits.Fold], unsplit: Sequence[str] = TIED, seed: int = 0
 ) -> list[Fold]:
     """The folds of a protocol, with inner folds; a fold leaves out tasks without enough labelled performances.
 
@@ -52,21 +52,21 @@ def folds_of(
         seed: of random inner folds.
     """
     parts: dict[str, list[tuple[Rows, Rows]]] = {}
-    for _, name, train, test in rows_by_task(features, given):
+    for _, name, train, test in rows_by_task(features, outer_folds):
         if len(train) >= MIN_TRAIN and len(test):
             parts.setdefault(name, []).append((train, test))
     folds = [
         Fold(name, np.concatenate([train for train, _ in each]), np.concatenate([test for _, test in each]))
         for name, each in parts.items()
     ]
-    held_out = [one.test for one in given] if len(given) <= MOST_FOLDS else []
+    held_out = [outer.test for outer in outer_folds] if len(outer_folds) <= MOST_FOLDS else []
     return [replace(fold, inner=_inner(features, fold.train, held_out, unsplit, seed)) for fold in folds]
 
 
-def rows_by_task(features: FeatureSet, given: Sequence[splits.Fold]) -> list[tuple[str, str, Rows, Rows]]:
+def rows_by_task(features: FeatureSet, folds: Sequence[splits.Fold]) -> list[tuple[str, str, Rows, Rows]]:
     """(task, fold, labelled training rows, labelled test rows), tasks by name."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
-    sides = [(one.name, *one.indices(features.ids)) for one in given]
+    sides = [(fold.name, *fold.indices(features.ids)) for fold in folds]
     made = []
     for task, mine in sorted(task_rows(features).items()):
         here = mine[labelled[mine]]

@@ -103,7 +103,7 @@ def predict_folds(
     finished = dict[object, tuple[Training, Predictions]]()
 
     def finish(wanted: Sequence[tuple[System, Fold]]) -> None:
-        trainings = [one for system, fold in wanted for one in trainings_of(system, features, fold)]
+        trainings = [training for system, fold in wanted for training in trainings_of(system, features, fold)]
         new = {training.key: training for training in trainings if training.key not in finished}
         if new:
             made = run(features, list(new.values()))
@@ -116,8 +116,8 @@ def predict_folds(
             first += [(system, fold) for system in row.systems]
     finish(first)
     read = [FoldPredictions(without_scores(features, fold.train), fold, finished) for fold in folds]
-    finish([(row.pick(one), one.fold) for one in read for row in rows if row.pick])
-    return {(one.fold.name, row.name): row.read(one) for one in read for row in rows}
+    finish([(row.pick(predictions), predictions.fold) for predictions in read for row in rows if row.pick])
+    return {(predictions.fold.name, row.name): row.read(predictions) for predictions in read for row in rows}
 
 
 def last_epoch(system: System) -> Row:
@@ -143,7 +143,7 @@ def chosen_epoch(network: NetworkSystem) -> Row:
 
     def read(fold: FoldPredictions) -> Predictions:
         best = len(network.watch) - 1
-        if inside := [by_epoch_of(one).mean(1) for one in fold.inside(network.inner())]:
+        if inside := [by_epoch_of(predictions).mean(1) for predictions in fold.inside(network.inner())]:
             best = latest_best([fold.inner_rho(by_fold) for by_fold in zip(*inside, strict=True)])
         return Predictions(by_epoch_of(fold.test(network))[best], chosen=(f"epoch {network.watch[best]}",))
 
@@ -159,8 +159,8 @@ def best_on_test(network: NetworkSystem) -> Row:
     names = tuple(f"epoch {epoch}" for epoch in network.watch)
 
     def read(fold: FoldPredictions) -> Predictions:
-        one = fold.test(network)
-        return Predictions(one.score, by_epoch=one.by_epoch, chosen=names)
+        predictions = fold.test(network)
+        return Predictions(predictions.score, by_epoch=predictions.by_epoch, chosen=names)
 
     return replace(_of_network(network, read, f", {ORACLE}", "best on the test part"), kind="oracle")
 
@@ -174,7 +174,10 @@ def best_candidate(name: str, candidates: Sequence[System]) -> Row:
     def pick(fold: FoldPredictions) -> System:
         if not fold.fold.inner:
             return candidates[0]
-        rhos = [fold.inner_rho([one.score.mean(0) for one in fold.inside(each.inner())]) for each in candidates]
+        rhos = [
+            fold.inner_rho([predictions.score.mean(0) for predictions in fold.inside(each.inner())])
+            for each in candidates
+        ]
         return candidates[int(np.argmax(rhos))]
 
     def read(fold: FoldPredictions) -> Predictions:
@@ -206,7 +209,9 @@ def combination(
         if not inner or not fold.fold.inner:
             made = Combination.of_all(names, new_people=new_people)
             return Predictions(made.predict(scores), chosen=made.used)
-        values = [np.concatenate([one.score.mean(0) for one in fold.inside(system)]) for system in inner]
+        values = [
+            np.concatenate([predictions.score.mean(0) for predictions in fold.inside(system)]) for system in inner
+        ]
         tested = InnerPredictions.of(names, np.stack(values), fold.features, fold.fold.inner, unseen_users=unseen_users)
         fitted = Combination.fit(tested, new_people=new_people)
         return Predictions(fitted.predict(scores), chosen=fitted.used, tests=fitted.tests)

@@ -99,17 +99,17 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         videos, answers = session.by_content(), session.answers_of(rater)
         while True:
             earlier = session.earlier(answers, videos)
-            given = earlier[-min(back, len(earlier))] if back and earlier else None
-            if given and len(given.contents) == session.size:
-                asked = given.contents
+            previous = earlier[-min(back, len(earlier))] if back and earlier else None
+            if previous and len(previous.contents) == session.size:
+                asked = previous.contents
             else:  # without a refusal, the pair is asked again as it was
-                without = {question: one for question, one in answers.items() if one is not given}
+                without = {question: answer for question, answer in answers.items() if answer is not previous}
                 asked = session.next_question(rater, without, videos, after) or ()
             with suppress(VideoError):
                 shows = [described(content, videos[content], answers) for content in asked]
                 break
             videos = {content: video for content, video in videos.items() if content not in unreadable}
-        question = [one | {"copying": copying(one["content"], videos)} for one in shows]
+        question = [description | {"copying": copying(description["content"], videos)} for description in shows]
         if question:
             skipped = Answer(asked, "skipped")
             following = session.next_question(rater, {**answers, skipped.question: skipped}, videos, asked[0])
@@ -118,9 +118,9 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         done, whole = session.progress(answers, videos)
         return {
             "question": question or None,
-            "given": given and replace(given, names=()),
+            "given": previous and replace(previous, names=()),
             "earlier": len(earlier) - back,
-            "own": [one.scores for one in earlier],
+            "own": [answer.scores for answer in earlier],
             "unreadable": list(unreadable.values()),
             "done": done,
             "of": whole,
@@ -168,25 +168,25 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
             if len(body) > MOST_BYTES:
                 raise HTTPException(413, "the answer was not saved: it is too large")
         try:
-            given = GivenAnswer.model_validate_json(body)
+            reply = GivenAnswer.model_validate_json(body)
         except ValueError as error:
             raise HTTPException(422, f"the answer was not saved: {error}") from error
-        path = rater_file(session.folder, given.rater)
-        _check(given, session)
+        path = rater_file(session.folder, reply.rater)
+        _check(reply, session)
         videos = session.by_content()
-        if not videos.keys() >= set(given.contents):
+        if not videos.keys() >= set(reply.contents):
             raise HTTPException(409, "the answer was not saved, since this video was replaced or deleted meanwhile")
-        names = tuple(videos[content].id for content in given.contents)
+        names = tuple(videos[content].id for content in reply.contents)
         try:
-            contents, seconds = tuple(given.contents), given.seconds
-            append_answers(path, Answer(contents, given.answer, given.scores, names, seconds, given.phases))
+            contents, seconds = tuple(reply.contents), reply.seconds
+            append_answers(path, Answer(contents, reply.answer, reply.scores, names, seconds, reply.phases))
         except OSError as error:
-            place = f"{path.parent.name}/{path.name}"
-            what = f"Free space on the disk, or make {place} a file to write in"
+            shown_path = f"{path.parent.name}/{path.name}"
+            what = f"Free space on the disk, or make {shown_path} a file to write in"
             raise HTTPException(
                 507, f"the answer was not saved ({_reason(error)}). {what}, then answer again"
             ) from error
-        return next_for(given.rater, given.contents[0])
+        return next_for(reply.rater, reply.contents[0])
 
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
@@ -241,18 +241,18 @@ def kept_token(folder: Path) -> str:
     return token
 
 
-def _check(given: GivenAnswer, session: RatingSession) -> None:
+def _check(reply: GivenAnswer, session: RatingSession) -> None:
     """Raise UsageError for an answer that the page cannot send. One video of a pair may not be a performance."""
-    refusal = session.pairs and given.answer == "no performance"
+    refusal = session.pairs and reply.answer == "no performance"
     contents, kinds = (PAIR, OF_TWO) if session.pairs and not refusal else (1, (MARKED,) if session.phases else OF_ONE)
-    right = len(set(given.contents)) == len(given.contents) == contents and given.answer in kinds
-    names = [phase.name for phase in given.phases]
+    right = len(set(reply.contents)) == len(reply.contents) == contents and reply.answer in kinds
+    names = [phase.name for phase in reply.phases]
     right &= names == [name for name in session.phases if name in names] and bool(names) == bool(session.phases)
-    wanted = set(session.columns) if given.answer == "scored" else set()
-    if not right or set(given.scores) != wanted or not all(map(possible, given.scores.values())):
+    wanted = set(session.columns) if reply.answer == "scored" else set()
+    if not right or set(reply.scores) != wanted or not all(map(possible, reply.scores.values())):
         raise UsageError("this answer does not fit the question", fix="Reload the page")
     least, most = session.limits
-    if not all(least <= score <= most for score in given.scores.values()):
+    if not all(least <= score <= most for score in reply.scores.values()):
         raise UsageError("a score is outside the range", fix=f"Type one from {least:g} to {most:g}")
 
 

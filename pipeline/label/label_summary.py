@@ -121,7 +121,7 @@ def _of_scores(videos: Mapping[str, Record], raters: Mapping[str, Answers], colu
     first = tables[columns[0]]
     rows = []
     for number, (content, record) in enumerate(videos.items()):
-        judged = [float(one) for one in first[number] if math.isfinite(one)]
+        judged = [float(score) for score in first[number] if math.isfinite(score)]
         if any(frozenset((content,)) in answers for answers in raters.values()):
             means = {name: _mean(table[number]) for name, table in tables.items()}
             deviation = float(np.std(judged, ddof=1)) if len(judged) > 1 else None
@@ -150,16 +150,20 @@ def _of_pairs(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> La
 def _of_phases(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
     apart, lone = list[tuple[str, int, int, int]](), 0
     for content, record in videos.items():
-        given = [answers[one].phases for answers in raters.values() if (one := frozenset((content,))) in answers]
+        phase_lists = [
+            answers[question].phases for answers in raters.values() if (question := frozenset((content,))) in answers
+        ]
         with suppress(VideoError):  # it was damaged meanwhile
             times = probe(record.files()["video"])[1]
-            begins = [{phase.name: int(np.abs(times - phase.start).argmin()) for phase in one} for one in given]
+            begins = [
+                {phase.name: int(np.abs(times - phase.start).argmin()) for phase in phases} for phases in phase_lists
+            ]
             for first, second in combinations(begins, 2):
                 lone += len(first.keys() ^ second.keys())
                 for name in filter(second.__contains__, first):
                     low, high = sorted((first[name], second[name]))
                     apart.append((f"{record.id}, frame of {name}", high - low, low, high))
-    disputed = sorted(apart, key=lambda one: -one[1])[:DISPUTED]
+    disputed = sorted(apart, key=lambda row: -row[1])[:DISPUTED]
     return LabelSummary({}, (), phase_lines([frames for _, frames, *_ in apart], lone), disputed=tuple(disputed))
 
 
@@ -169,13 +173,13 @@ def _row(
     """A row of the table of labels; a refused video has no label."""
     if refused:
         return VideoLabel(video, len(judged), dict.fromkeys(scores), None, None)
-    given = {name: None if score is None else float(score) for name, score in scores.items()}
-    return VideoLabel(video, len(judged), given, None if deviation is None else float(deviation), tuple(judged))
+    means = {name: None if score is None else float(score) for name, score in scores.items()}
+    return VideoLabel(video, len(judged), means, None if deviation is None else float(deviation), tuple(judged))
 
 
 def _mean(scores: Floats) -> float | None:
-    given = scores[np.isfinite(scores)]
-    return float(given.mean()) if len(given) else None
+    finite = scores[np.isfinite(scores)]
+    return float(finite.mean()) if len(finite) else None
 
 
 def _refusals(raters: Mapping[str, Answers], content: str) -> int:
@@ -206,7 +210,7 @@ def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAn
     ]
     judged = {content for _, answer in answers for content in answer.contents}
     contents = tuple(content for content in known if content in judged)
-    places = {content: place for place, content in enumerate(contents)}
+    places = {content: position for position, content in enumerate(contents)}
     table = [
         (*(places[content] for content in answer.contents), OUTCOMES[answer.answer], number)
         for number, answer in answers
@@ -257,8 +261,8 @@ def _same_answers(decided: CountedAnswers) -> tuple[int, int]:
 
 def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, float, float, float], ...]:
     rows = []
-    for record, given in zip(records, scores, strict=True):
-        judged = given[np.isfinite(given)]
+    for record, video_scores in zip(records, scores, strict=True):
+        judged = video_scores[np.isfinite(video_scores)]
         if len(judged) > 1 and np.ptp(judged) > 0:
             rows.append((record.id, float(np.ptp(judged)), float(judged.min()), float(judged.max())))
     return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])

@@ -63,9 +63,9 @@ def write_phases(session: RatingSession) -> None:
     videos = session.by_content()
     for rater, answers in all_answers(session.folder, marked=True)[0].items():
         rows = [
-            (spreadsheet_text(videos[content].id), spreadsheet_text(one.name), f"{one.start:.4f}", f"{one.end:.4f}")
+            (spreadsheet_text(videos[content].id), spreadsheet_text(mark.name), f"{mark.start:.4f}", f"{mark.end:.4f}")
             for (content,), answer in answers.items()
-            for one in (answer.phases if content in videos else ())
+            for mark in (answer.phases if content in videos else ())
         ]
         if rows:
             write_text(session.folder / PHASES / f"{rater}.csv", csv_lines([COLUMNS, *rows]))

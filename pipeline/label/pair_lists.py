@@ -35,11 +35,11 @@ def import_pairs(session: RatingSession, path: Path) -> list[str]:
         raise DataError(f"no pair of this list has both its videos in {session.folder}", where=path, fix=fix)
     contradicted = {pair for pair in listed if pair[::-1] in listed}
     rater = rater_file(session.folder, _rater(path))
-    given = read_answers(rater)[0]
+    answers = read_answers(rater)[0]
     new = [
         Answer(pair, "better", names=(videos[pair[0]].id, videos[pair[1]].id))
         for pair in listed
-        if pair not in contradicted and _missing(pair, given)
+        if pair not in contradicted and _missing(pair, answers)
     ]
     if new:
         append_answers(rater, *new)
@@ -71,9 +71,9 @@ def _read_pairs(path: Path, contents: dict[str, str]) -> tuple[dict[tuple[str, s
     return pairs, unknown
 
 
-def _missing(pair: tuple[str, ...], given: Answers) -> bool:
+def _missing(pair: tuple[str, ...], answers: Answers) -> bool:
     """Whether a rater has not answered already that the first video of a pair is better."""
-    earlier = given.get(frozenset(pair))
+    earlier = answers.get(frozenset(pair))
     return earlier is None or (earlier.contents, earlier.answer) != (pair, "better")
 
 

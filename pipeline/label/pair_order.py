@@ -32,11 +32,11 @@ def all_pairs(count: int) -> Rows:
     zigzag = [(j + 1) // 2 * (1 if j % 2 else -1) for j in range(turning)]  # 0, 1, -1, 2, -2, ...
     edges = []
     for turn in range(min(count // 2, MOST_CYCLES)):
-        cycle = [turning, *((turn + place) % turning for place in zigzag)]
+        cycle = [turning, *((turn + position) % turning for position in zigzag)]
         alternate = [*range(0, count, 2), *range(1, count, 2)]
         if turn >= turning // 2:
             alternate = alternate[: count // 2]  # of the last cycle of an even number, only the matching is left
-        edges += [(cycle[place], cycle[(place + 1) % count]) for place in alternate]
+        edges += [(cycle[position], cycle[(position + 1) % count]) for position in alternate]
     return np.array(edges, dtype=np.intp).reshape(-1, 2)
 
 

@@ -86,10 +86,10 @@ class RatingSession:
         if not self.pairs:
             turn = order.index(after) + 1 if self.phases and after in order else 0
             order = order[turn:] + order[:turn]
-            left = [one for one in order if frozenset((one,)) not in answers]
-            return next(((one,) for one in left or (order if self.phases else [])), None)
+            left = [content for content in order if frozenset((content,)) not in answers]
+            return next(((content,) for content in left or (order if self.phases else [])), None)
         order = [content for content in order if not refuses(answers, content)]
-        places = {content: place for place, content in enumerate(order)}
+        places = {content: position for position, content in enumerate(order)}
         asked = [
             [places[content] for content in answer]
             for answer in answers
@@ -100,8 +100,8 @@ class RatingSession:
 
     def earlier(self, answers: Answers, videos: Mapping[str, Record]) -> list[Answer]:
         """A rater's answers in this session, to which the page goes back."""
-        known = [one for one in answers.values() if one.question <= videos.keys()]
-        return [one for one in known if len(one.contents) == self.size or one.answer == "no performance"]
+        known = [answer for answer in answers.values() if answer.question <= videos.keys()]
+        return [answer for answer in known if len(answer.contents) == self.size or answer.answer == "no performance"]
 
     def progress(self, answers: Answers, videos: Mapping[str, Record]) -> tuple[int, int]:
         """Number of answered questions, and the number at which the page thanks the rater."""

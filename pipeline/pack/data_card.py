@@ -31,7 +31,7 @@ def card_place(out: Path, *, per_video: bool) -> Path:
     return out / "card.md" if per_video else out.with_name(f"{out.stem}.card.md")
 
 
-def write_data_card(place: Path, config: Config, records: Sequence[Record], stages: Sequence[str]) -> None:
+def write_data_card(path: Path, config: Config, records: Sequence[Record], stages: Sequence[str]) -> None:
     """Write the card of the packed `records`, with a hub's metadata at its top; equal data gives the same text."""
     name, kind = printable(config.method.name), config.dataset.kind
     facts = {
@@ -43,7 +43,7 @@ def write_data_card(place: Path, config: Config, records: Sequence[Record], stag
     lines = ["---", *yaml.safe_dump(facts, sort_keys=False).splitlines(), "---", f"# Features: {name}", ""]
     lines += [f"- {row}" for row in (*data_lines(kind, records, "performances"), *_stages(config, stages))]
     lines += ["", "## Limits", "", *[f"- {row}" for row in LIMITS], ""]
-    write_text(place, "\n".join(lines))
+    write_text(path, "\n".join(lines))
 
 
 def data_lines(kind: str, records: Sequence[Record], what: str) -> Iterator[str]:
@@ -54,10 +54,10 @@ def data_lines(kind: str, records: Sequence[Record], what: str) -> Iterator[str]
         yield "tasks: " + ", ".join(f"{card_text(task or 'none')} {n}" for task, n in sorted(tasks.items()))
     for name in LABELS:
         values = [getattr(record.labels or Labels(), name) for record in records]
-        given = np.array([value for value in values if value is not None])
-        if len(given):
-            about = f"mean {given.mean():.3f}, standard deviation {given.std():.3f}"
-            yield f"{name}: {len(given)} labels, {given.min():.3f} to {given.max():.3f}, {about}"
+        labels = np.array([value for value in values if value is not None])
+        if len(labels):
+            about = f"mean {labels.mean():.3f}, standard deviation {labels.std():.3f}"
+            yield f"{name}: {len(labels)} labels, {labels.min():.3f} to {labels.max():.3f}, {about}"
 
 
 def card_text(value: Any) -> str:

@@ -111,8 +111,8 @@ def _record_out(record: Record) -> dict[str, Any]:
 
 
 def _record_in(entry: dict[str, Any]) -> Record:
-    given = entry["labels"]
-    labels = Labels(**{**given, "judges": tuple(given.get("judges", ()))}) if given else None
+    fields = entry["labels"]
+    labels = Labels(**{**fields, "judges": tuple(fields.get("judges", ()))}) if fields else None
     return Record(entry["id"], None, {}, entry["task"], labels, entry["groups"], entry["split"])
 
 

@@ -93,12 +93,12 @@ def write_features(
     With `per_video` each video has a file, and one video at a time is in memory. Raises DataError without outputs, or
     where two do not fit in one table.
     """
-    place = {record.id: number for number, record in enumerate(records)}
+    order = {record.id: number for number, record in enumerate(records)}
     dictionary = out / f"{stage}.dictionary.json" if per_video else out.with_name(f"{out.stem}.dictionary.json")
     if per_video:
         groups: Iterator[tuple[Path, Group]] = ((_file_of(out, output[0], form), [output]) for output in outputs)
     else:
-        groups = iter([(out, sorted(outputs, key=lambda one: place[one[0].id]))])
+        groups = iter([(out, sorted(outputs, key=lambda entry: order[entry[0].id]))])
     written, size, files = list[Record](), 0, 0
     for path, group in groups:
         if group:
@@ -111,7 +111,7 @@ def write_features(
     if not written:
         fix = f"Type: {PROGRAM} extract --stages {stage}, with the same --config, --set, --features and --cache"
         raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
-    return Packed(out, sorted(written, key=lambda record: place[record.id]), files, size)
+    return Packed(out, sorted(written, key=lambda record: order[record.id]), files, size)
 
 
 def _file_of(folder: Path, record: Record, ending: str) -> Path:
@@ -207,10 +207,10 @@ def _table(stage: str, group: Group) -> list[Column]:
 def _split(array: Array, values: NDArray[Any]) -> Iterator[tuple[list[str], NDArray[Any]]]:
     """Label and (row,) values of every column of an array whose first axis are the rows."""
     flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
-    for number, place in enumerate(np.ndindex(*values.shape[1:])):
-        label = [str(index) for index in place]
+    for number, indices in enumerate(np.ndindex(*values.shape[1:])):
+        label = [str(index) for index in indices]
         if label and array.names:
-            label[-1] = array.names[place[-1]]
+            label[-1] = array.names[indices[-1]]
         yield label, flat[:, number]
 
 

@@ -121,12 +121,12 @@ class PhaseReferences:
         scale[scale <= 1e-9] = 1.0
         plain, *others = (np.nan_to_num((signal - shift) / scale) for signal in signals)
         marked = zip(map(Signal, others, self.ends[used].tolist()), self.edges[used], strict=True)
-        aligned = [_align(Signal(plain, query.end), *one) for one in marked]
+        aligned = [_align(Signal(plain, query.end), *reference) for reference in marked]
         nearest = np.array([edges for _, edges in sorted(aligned, key=lambda pair: pair[0])[:NEAREST]])
         kept = np.flatnonzero(2 * np.isfinite(nearest).sum(axis=0) >= len(nearest))
         places = np.maximum.accumulate(np.nanmedian(nearest[:, kept], axis=0)).tolist()
         ranges = np.nanmax(nearest[:, kept], axis=0) - np.nanmin(nearest[:, kept], axis=0)
-        named = zip((self.names[place] for place in kept[:-1]), pairwise(places), strict=True)
+        named = zip((self.names[index] for index in kept[:-1]), pairwise(places), strict=True)
         phases = tuple(Phase(name, *ends) for name, ends in named if ends[1] > ends[0])
         return CarriedPhases(phases, tuple(ranges.tolist()), float(self.limit))
 
@@ -137,7 +137,9 @@ def _align(query: Signal, marked: Signal, edges: Floats) -> tuple[float, Floats]
 
     distance, table = dtw_ndim.warping_paths_fast(np.ascontiguousarray(query.rows), np.ascontiguousarray(marked.rows))
     path = np.array(dtw.best_path(table))
-    query_s, marked_s = ((np.arange(len(one.rows)) + 0.5) * one.end / len(one.rows) for one in (query, marked))
+    query_s, marked_s = (
+        (np.arange(len(signal.rows)) + 0.5) * signal.end / len(signal.rows) for signal in (query, marked)
+    )
     count = np.bincount(path[:, 1], minlength=len(marked_s))
     matched = np.bincount(path[:, 1], query_s[path[:, 0]], len(marked_s)) / count
     clocks = np.array([0.0, *marked_s, marked.end]), np.array([0.0, *matched, query.end])

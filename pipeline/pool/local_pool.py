@@ -292,15 +292,15 @@ def usable_cores() -> int:
 
 
 @contextmanager
-def _replaced(place: MutableMapping[str, Any], values: dict[str, Any]) -> Iterator[None]:
+def _replaced(mapping: MutableMapping[str, Any], values: dict[str, Any]) -> Iterator[None]:
     """Put values into a mapping while child processes start, then restore it."""
-    before = {name: place.get(name) for name in values}
-    place.update(values)
+    before = {name: mapping.get(name) for name in values}
+    mapping.update(values)
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                place.pop(name, None)
+                mapping.pop(name, None)
             else:
-                place[name] = value
+                mapping[name] = value

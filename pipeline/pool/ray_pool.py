@@ -178,9 +178,9 @@ def greet(address: str) -> None:
 
     Raises OSError within `GREET_SECONDS`.
     """
-    if (place := HOST.fullmatch(address)) is None:
+    if (match := HOST.fullmatch(address)) is None:
         return
-    with socket.create_connection((place["host"], int(place["port"])), GREET_SECONDS / 2) as connection:
+    with socket.create_connection((match["host"], int(match["port"])), GREET_SECONDS / 2) as connection:
         connection.settimeout(GREET_SECONDS / 2)
         settings = b"\0\0\0\4\0\0\0\0\0"  # an empty frame, after which a server sends its own
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)

@@ -59,12 +59,12 @@ def shade(colour: Colour, share: float) -> Colour:
     return (int(colour[0] * share), int(colour[1] * share), int(colour[2] * share))
 
 
-def draw_text(image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE) -> None:
-    """Write text on a dark plate, with the left end of its baseline at `place` (x, y)."""
+def draw_text(image: Picture, text: str, origin: tuple[int, int], colour: Colour = WHITE) -> None:
+    """Write text on a dark plate, with the left end of its baseline at `origin` (x, y)."""
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)
-    x, y = place
+    x, y = origin
     cv2.rectangle(image, (x - 2, y - height - 2), (x + width + 2, y + below - 1), INK, -1)
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, colour, 1, cv2.LINE_AA)
 
 
 def text_width(text: str) -> int:

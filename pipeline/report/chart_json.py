@@ -70,9 +70,9 @@ def frame_times(video: page.VideoSection) -> Sequence[float]:
     return () if video.skeleton is None else video.skeleton.time.tolist()
 
 
-def _moment(one: page.Observation) -> dict[str, Any]:
-    start, end = map(rounded, one.span)
-    return {"start": start, "end": end, "joints": one.joints}
+def _moment(observation: page.Observation) -> dict[str, Any]:
+    start, end = map(rounded, observation.span)
+    return {"start": start, "end": end, "joints": observation.joints}
 
 
 def is_known(video: page.VideoSection) -> bool:

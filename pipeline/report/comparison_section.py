@@ -31,7 +31,7 @@ def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any
 
 
 def _alike(a: VideoSection, b: VideoSection) -> bool:
-    counts = {(len(one.people), len(one.time_steps)) for one in (a, b)}
+    counts = {(len(video.people), len(video.time_steps)) for video in (a, b)}
     return a.moved is not None and b.moved is not None and len(counts) == 1
 
 
@@ -42,7 +42,7 @@ def _differences(a: VideoSection, b: VideoSection) -> list[dict[str, Any]]:
     aligned = aligned_steps(a.moved, b.moved, bounds_a, bounds_b, a.still and b.still)
     limits = aligned.a.each(lambda values: [(v, v) if np.isfinite(v) else None for v in values])
     found = movement_differences(aligned.b, limits)[:MOST]
-    return [*_timing(aligned), *(_moved(one, a, aligned, bounds_b) for one in found)]
+    return [*_timing(aligned), *(_moved(difference, a, aligned, bounds_b) for difference in found)]
 
 
 def _timing(aligned: AlignedSteps) -> list[dict[str, Any]]:
@@ -56,12 +56,12 @@ def _timing(aligned: AlignedSteps) -> list[dict[str, Any]]:
     return [{"text": text, **shown} for text in said]
 
 
-def _moved(one: Difference, a: VideoSection, aligned: AlignedSteps, bounds_b: Floats) -> dict[str, Any]:
-    variable = one.variable
-    who = "" if one.person is None or len(a.people) < 2 else f"{a.people[one.person]}: "
-    values = " and ".join(to_digits(v, variable.decimals) for v in (one.low, one.value))
-    text = f"{who}{variable.subject} {gap(one)} {variable.unit} {one.direction} in B"
-    step, whole = one.furthest, one.name == "delay"
+def _moved(difference: Difference, a: VideoSection, aligned: AlignedSteps, bounds_b: Floats) -> dict[str, Any]:
+    variable = difference.variable
+    who = "" if difference.person is None or len(a.people) < 2 else f"{a.people[difference.person]}: "
+    values = " and ".join(to_digits(v, variable.decimals) for v in (difference.low, difference.value))
+    text = f"{who}{variable.subject} {gap(difference)} {variable.unit} {difference.direction} in B"
+    step, whole = difference.furthest, difference.name == "delay"
     when = "" if whole else f", {steps_named(a.result.steps, step, step)}"
     edges = [*bounds_b[:, 0], bounds_b[-1, 1]]
     moment = np.interp(aligned.bounds_b[step].mean(), edges, np.arange(len(edges)))
@@ -70,5 +70,5 @@ def _moved(one: Difference, a: VideoSection, aligned: AlignedSteps, bounds_b: Fl
         "numbers": f"A and B: {values} {variable.unit}{when}",
         "phase": step + 0.5,
         "ahead": float(moment - step - 0.5) if not whole else 0.0,
-        "joints": marked(one),
+        "joints": marked(difference),
     }

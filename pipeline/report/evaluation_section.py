@@ -137,7 +137,9 @@ def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
         checks.append(("equal files on both sides", "content" not in kinds, ""))
     else:
         checks.append(("equal files", None, "not compared: some files are absent"))
-    checks += [(f"fold {one.fold}", False, f"{one.kind} '{one.value}' on both sides") for one in audit.leaks[:SHOWN]]
+    checks += [
+        (f"fold {leak.fold}", False, f"{leak.kind} '{leak.value}' on both sides") for leak in audit.leaks[:SHOWN]
+    ]
     if more := len(audit.leaks[SHOWN:]):
         checks.append(("in all folds", False, f"{more} more"))
     return tuple(checks)

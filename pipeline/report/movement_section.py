@@ -90,14 +90,14 @@ def _observation(difference: Difference, steps: Sequence[StepScore], names: Sequ
     variable, name = difference.variable, difference.name
     who = "" if difference.person is None or len(names) < 2 else f"{names[difference.person]}: "
     step = steps[difference.furthest]
-    place = (step.start + step.end) / 2
-    when = "over the whole video" if name == "delay" else f"at {clock(place)}"
+    middle = (step.start + step.end) / 2
+    when = "over the whole video" if name == "delay" else f"at {clock(middle)}"
     amount = f"{gap(difference)} {variable.unit}"
     value, low, high = (to_digits(v, variable.decimals) for v in (difference.value, difference.low, difference.high))
     text = f"{who}{variable.subject} {amount} {difference.direction} {when} than in {than}"
     shown = steps_named(steps, difference.first, difference.last)
     numbers = f"{value} {variable.unit}; better videos {low} to {high}" + ("" if name == "delay" else f"; {shown}")
-    return Observation(text[:1].upper() + text[1:], numbers, place, moment(step), marked(difference))
+    return Observation(text[:1].upper() + text[1:], numbers, middle, moment(step), marked(difference))
 
 
 def gap(difference: Difference) -> str:

@@ -25,8 +25,8 @@ def downloads(data: ReportData) -> dict[str, str]:
     rows = [video.result for video in (data.batch.rows if data.batch else data.videos)]
     made = {SCORES: csv_text(rows)} if rows else {}
     if (evaluation := data.evaluation) is not None:
-        for place, table in enumerate(tables_of(evaluation), start=1):
-            made |= {f"table-{place}.csv": table_csv(table), f"table-{place}.tex": table_latex(table, f"tab:{place}")}
+        for index, table in enumerate(tables_of(evaluation), start=1):
+            made |= {f"table-{index}.csv": table_csv(table), f"table-{index}.tex": table_latex(table, f"tab:{index}")}
         if evaluation.networks is not None:
             made["networks.csv"] = table_csv(evaluation.networks)
     return made

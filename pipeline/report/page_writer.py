@@ -110,7 +110,7 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
     )
     named = (text.plus, text.measure_text, text.clock, text.lines, text.data_uri, text.safe_link)
     made.filters |= {
-        **{one.__name__: one for one in named},
+        **{function.__name__: function for function in named},
         "num": text.to_digits,
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts

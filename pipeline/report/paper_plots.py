@@ -198,7 +198,9 @@ def _name_phases(axes: Axes, steps: Iterable[StepScore]) -> None:
     """Write the names of phases above the axes, and draw a line where each begins."""
     if kept := [phase for phase in phases_of_steps(steps) if phase.end > phase.start]:
         above = axes.secondary_xaxis("top")
-        above.set_xticks([(one.start + one.end) / 2 for one in kept], [_wrapped(one.name, 12) for one in kept])
+        above.set_xticks(
+            [(phase.start + phase.end) / 2 for phase in kept], [_wrapped(phase.name, 12) for phase in kept]
+        )
         above.tick_params(length=0)
         above.spines["top"].set_visible(False)
         for phase in kept[1:]:
@@ -246,7 +248,7 @@ def attention_figure(groups: Mapping[str, Sequence[VideoSection]]) -> Figure:
         axes.set_title(_label(name))
         axes.tick_params(length=0)
         longest = max((video.result.steps for video in videos), key=len)
-        cells = (replace(step, start=place - 0.5, end=place + 0.5) for place, step in enumerate(longest))
+        cells = (replace(step, start=column - 0.5, end=column + 0.5) for column, step in enumerate(longest))
         _name_phases(axes, cells)
         for spine in axes.spines.values():
             spine.set_visible(False)
@@ -310,15 +312,15 @@ def lead_figure(against: str, leads: Sequence[Mapping[str, Any]]) -> Figure:
     names = [_wrapped(lead["name"], 24) for lead in leads]
     figure = _new(0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
     axes = figure.subplots()
-    places = np.arange(len(names))[::-1]
+    positions = np.arange(len(names))[::-1]
     colours = [GREY if lead["baseline"] else COLOURS[4] for lead in leads]
-    axes.barh(places, np.array([lead["value"] for lead in leads], dtype=float), 0.68, color=colours)
-    for place, lead in zip(places, leads, strict=True):
+    axes.barh(positions, np.array([lead["value"] for lead in leads], dtype=float), 0.68, color=colours)
+    for position, lead in zip(positions, leads, strict=True):
         if lead["low"] is not None:
-            axes.hlines(place, lead["low"], lead["high"], color="black", linewidth=0.9)
+            axes.hlines(position, lead["low"], lead["high"], color="black", linewidth=0.9)
         text = to_digits(lead["value"] or 0.0, 3)
-        axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
-    axes.set_yticks(places, names)
+        axes.text(1.01, position, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
+    axes.set_yticks(positions, names)
     axes.tick_params(axis="y", length=0)
     axes.set_title(_wrapped(f"{against} beside each system", 40))
     axes.axvline(0, color="black", linewidth=0.6)
@@ -358,7 +360,7 @@ def curve_figure(losses: Losses) -> Figure:
 def loss_ticks(low: float, high: float) -> list[float]:
     """One, two and five times the powers of ten between two ends, or these where there are fewer than two."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if 0 < low < high else range(0)
-    ticks = [one * 10.0**power for power in powers for one in (1, 2, 5) if low <= one * 10.0**power <= high]
+    ticks = [factor * 10.0**power for power in powers for factor in (1, 2, 5) if low <= factor * 10.0**power <= high]
     return ticks if len(ticks) > 1 else [float(f"{low:.2g}"), float(f"{high:.2g}")]
 
 
@@ -366,7 +368,7 @@ def _plain_ticks() -> FuncFormatter:
     """Numbers of an axis without exponents, with a real minus sign."""
     from matplotlib.ticker import FuncFormatter
 
-    return FuncFormatter(lambda value, place: f"{value:.3g}".replace("-", MINUS))
+    return FuncFormatter(lambda value, position: f"{value:.3g}".replace("-", MINUS))
 
 
 def save(figure: Figure, path: Path) -> Path:

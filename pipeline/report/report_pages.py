@@ -207,7 +207,7 @@ def scores_page(
     ]
     beside = [_held_out(video, scorer) for video in beside]
     name_of = {line.result.id: line.name for line in (*videos, *beside)}
-    lines = [replace(one, beside=name_of.get(one.better.best, "") if one.better else "") for one in lines]
+    lines = [replace(line, beside=name_of.get(line.better.best, "") if line.better else "") for line in lines]
     lines = [_held_out(line, scorer) for line in lines] if held_out else lines
     training = scorer.model.train_labels[:, 0]
     training = training if quantity_of(lines) == "score" else training / scorer.model.difficulty

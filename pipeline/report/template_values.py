@@ -69,7 +69,7 @@ def drawn_steps(video: page.VideoSection) -> list[DrawnStep]:
         return []
     means = [mean for mean, _ in video.training.scores] if video.training else [fmean(scores)] * len(steps)
     drawn = []
-    for place, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
+    for number, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
         finite = math.isfinite(step.score)
         gap = step.score - mean if finite else 0.0
         share, shown = (as_printed(value, SHOWN_DECIMALS) if finite else None for value in (step.score, gap))
@@ -77,7 +77,7 @@ def drawn_steps(video: page.VideoSection) -> list[DrawnStep]:
         unusual = shown_gap < 0 and as_low(video, gap) <= RARE * len(video.training.lowest if video.training else ())
         quality = -1.0 if unusual else PALE * max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
         left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (step.start, step.end))
-        drawn.append(DrawnStep(step, place, left, max(right - left, 0.2), share, gap, shown_gap, unusual, quality))
+        drawn.append(DrawnStep(step, number, left, max(right - left, 0.2), share, gap, shown_gap, unusual, quality))
     return drawn
 
 
@@ -139,7 +139,7 @@ def score_scale(data: page.ReportData) -> Scale:
     values: list[float] = []
     rows = (*data.videos, *(data.batch.rows if data.batch else ()))
     quantity = page.quantity_of(rows)
-    for row in (one for one in rows if one.result.quantity == quantity):
+    for row in (video for video in rows if video.result.quantity == quantity):
         values += [v for v in (row.shown_score, row.truth.get("score")) if v is not None]
         values += [end for interval in (row.result.interval80, row.result.interval95) for end in interval or ()]
     values += data.batch.training_scores if data.batch else ()
@@ -180,7 +180,7 @@ def conclusion(rows: Sequence[page.VideoSection]) -> str:
     said = f"{name} scores highest of {len(ranked)} videos that the model has not seen ({shown})"
     if best.interval80 is None:
         return f"{said}."
-    clear = sum(one.interval80 is not None and one.interval80[1] < best.interval80[0] for *_, one in others)
+    clear = sum(section.interval80 is not None and section.interval80[1] < best.interval80[0] for *_, section in others)
     return f"{said}; 80 % intervals separate it from {clear} of the {len(others)} others."
 
 
@@ -330,7 +330,7 @@ def _named(video: page.VideoSection, run: Sequence[DrawnStep]) -> str:
     numbers = steps_named(video.result.steps, run[0].number - 1, run[-1].number - 1)
     timed = video.result.timed
     times = f", {to_digits(run[0].step.start)}\N{EN DASH}{to_digits(run[-1].step.end)} s" if timed else ""
-    return f"{numbers}{times}, {to_digits(sum((one.shown_gap for one in run), Decimal(0)), sign=True)} points"
+    return f"{numbers}{times}, {to_digits(sum((step.shown_gap for step in run), Decimal(0)), sign=True)} points"
 
 
 def _there(video: page.VideoSection, run: Sequence[DrawnStep]) -> str:

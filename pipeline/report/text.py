@@ -119,7 +119,7 @@ def _finite(value: Any) -> Any:
 
 
 def steps_named(steps: Sequence[StepScore], first: int, last: int) -> str:
-    """Such as "step 3", "steps 3-5", or with phases "step 3 (flight)"; places count from 0."""
+    """Such as "step 3", "steps 3-5", or with phases "step 3 (flight)"; indices count from 0."""
     numbers = f"step {first + 1}" if first == last else f"steps {first + 1}\N{EN DASH}{last + 1}"
-    names = " to ".join(dict.fromkeys(steps[place].phase for place in (first, last) if steps[place].phase))
+    names = " to ".join(dict.fromkeys(steps[index].phase for index in (first, last) if steps[index].phase))
     return f"{numbers} ({names})" if names else numbers

@@ -159,7 +159,9 @@ def is_performance(result: Score) -> bool:
 def named_measures(measures: Measures) -> Measures:
     """Quality measures with the names of people in place of the model's agents: "observed (left athlete)"."""
     people = of_agents(measures, NAME)
-    shown = {stored_name(one, agent): f"{one} ({name})" for agent, name in people.items() for one in MEASURES}
+    shown = {
+        stored_name(measure, agent): f"{measure} ({name})" for agent, name in people.items() for measure in MEASURES
+    }
     names = {stored_name(NAME, agent) for agent in people}
     return {shown.get(key, key): value for key, value in measures.items() if key not in names}
 

@@ -70,15 +70,15 @@ def data_set_at(inputs: Sequence[Path], config: Config, kind: str = "") -> Confi
     return replace(config, dataset=config.dataset.model_copy(update=values))
 
 
-def completed(listing: Listing, config: Config, rate: float, place: Path | None = None) -> Listing:
+def completed(listing: Listing, config: Config, rate: float, path: Path | None = None) -> Listing:
     """The listing with features and phases as configured, and `rate` as in `Listing.at_rate`.
 
-    `place` is the folder or video that was listed.
+    `path` is the folder or video that was listed.
 
     Raises UsageError: no such file of features or phases; StorageError: the store does not answer or refuses.
     """
     listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))
-    return with_phases(listing, config.dataset.phases, place, config.machine.storage.as_storage())
+    return with_phases(listing, config.dataset.phases, path, config.machine.storage.as_storage())
 
 
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
@@ -98,8 +98,8 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
             "no data set given",
             fix="Name its folder after the command, or add --set dataset.root=FOLDER",
         )
-    given = {"labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty}
-    options = {name: value for name, value in given.items() if value}
+    settings = {"labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty}
+    options = {name: value for name, value in settings.items() if value}
     listing = list_records(
         dataset.kind,
         dataset.root,

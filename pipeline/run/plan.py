@@ -184,7 +184,7 @@ class Planner:
                 more[name] = stage_class(name).reads_of(settings, record, StageFiles())
             except DataError as error:
                 more[name], absent[name] = {}, Failure.of(error, name, record)
-            files = {kind: place for kind, place in more[name].items() if isinstance(place, Path)}
+            files = {kind: source for kind, source in more[name].items() if isinstance(source, Path)}
             if files:
                 record = replace(record, sidecars={**record.sidecars, **files})
         for name in self.stages:
@@ -227,6 +227,6 @@ class Planner:
 def _described(name: str, settings: StageConfig) -> StageDescription:
     """Version, settings and identity of a stage, on which its outputs depend."""
     stage = stage_class(name)
-    place = outside_stages().get(name)
-    identity = {**stage.identity(settings, StageFiles()), **({} if place is None else {"stage": place})}
+    class_path = outside_stages().get(name)
+    identity = {**stage.identity(settings, StageFiles()), **({} if class_path is None else {"stage": class_path})}
     return StageDescription(stage.version, settings.result_settings(), identity)

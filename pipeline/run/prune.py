@@ -37,7 +37,7 @@ def prune(
     plans = (planner.plan_all(listing.records) for planner, (listing, _) in zip(planners, listed, strict=True))
     planned = dict.fromkeys(name for planner in planners for name in planner.stages)
     places = {*inputs} or {root for _, config in listed if (root := config.dataset.root)}
-    lines = [line for place in sorted(places) if place.is_dir() for line in unread_below(place)]
+    lines = [line for path in sorted(places) if path.is_dir() for line in unread_below(path)]
     files = unneeded(cache, _noting(chain.from_iterable(plans), lines), [*planned])
     unread = [*dict.fromkeys(lines)]  # several configurations may have the same inputs
     if yes and unread:

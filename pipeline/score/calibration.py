@@ -83,8 +83,8 @@ class Calibration(HeldOut):
     @cached_property
     def accuracy(self) -> Accuracy:
         """See `HeldOut.accuracy`; it includes the agreement of the raters where two gave the labels."""
-        accuracy, given = super().accuracy, self.ranked.rho
-        rho = given if math.isfinite(given) else None
+        accuracy, correlation = super().accuracy, self.ranked.rho
+        rho = correlation if math.isfinite(correlation) else None
         return replace(accuracy, rho=rho, unit=self.unit, ceiling=ceiling_line(self.facts.raters, rho, accuracy.mae))
 
     @cached_property
@@ -124,7 +124,9 @@ class Calibration(HeldOut):
         """
         centres = self.networks.mean(self.networks.output(features).score)
         pairs = zip(self.combinations, centres, strict=True)
-        centres = np.stack([one.predict([own, *one.others(features)]) for one, own in pairs])[self.fold]  # (n, m)
+        centres = np.stack([combination.predict([own, *combination.others(features)]) for combination, own in pairs])[
+            self.fold
+        ]  # (n, m)
         weights = group_weights(self.group)
         by_level = {level: cross_interval(centres, self.execution_alone.residuals, weights, level) for level in LEVELS}
         for ends in by_level.values():
@@ -190,7 +192,7 @@ def read_calibration(
     values: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
     arrays = {"difficulty": difficulty, **{name: values[name] for name in _ARRAYS}}
     number = len(arrays["truth"])
-    if any(np.shape(one)[:1] != (number,) for one in arrays.values()):
+    if any(np.shape(array)[:1] != (number,) for array in arrays.values()):
         raise ValueError("arrays of different lengths")
     if arrays["attention"].shape != arrays["steps"].shape:
         raise ValueError("attention and steps of different shapes")
@@ -203,8 +205,8 @@ def read_calibration(
     )
     novelty = Novelty(training, {**held_out, WHOLE: values["held_out"]}, arrays["group"])
     combinations = tuple(
-        Combination.from_arrays(one, with_prefix(values, f"combination.{number}."))
-        for number, one in enumerate(description["combinations"])
+        Combination.from_arrays(entry, with_prefix(values, f"combination.{number}."))
+        for number, entry in enumerate(description["combinations"])
     )
     networks = read_networks(network, sizes, tensors)
     if len(combinations) != networks.parts:

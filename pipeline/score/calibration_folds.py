@@ -64,21 +64,25 @@ def calibrate(
     )
     learning = without_difficulty(part) if model.times_difficulty else part
     # A new video does not name its task, so every system learns from all tasks as if they were one.
-    networks, _ = TrainedNetworks.fit(learning, [one.train for one in inner], model.networks.model, recipe, control)
+    networks, _ = TrainedNetworks.fit(
+        learning, [inner_fold.train for inner_fold in inner], model.networks.model, recipe, control
+    )
     with one_thread():
-        regressions = [tuple(system.fitted(learning.take(one.train)) for system in systems) for one in inner]
+        regressions = [
+            tuple(system.fitted(learning.take(inner_fold.train)) for system in systems) for inner_fold in inner
+        ]
         heads, values = _held_out(without_scores(part), inner, networks, regressions)
     values *= model.difficulty
-    order, fold = np.concatenate([one.test for one in inner]), np.zeros(len(part), dtype=np.intp)
-    for number, one in enumerate(inner):
-        fold[one.test] = number
+    order, fold = np.concatenate([inner_fold.test for inner_fold in inner]), np.zeros(len(part), dtype=np.intp)
+    for number, inner_fold in enumerate(inner):
+        fold[inner_fold.test] = number
     names, unseen = (NETWORK, *(system.name for system in systems)), "subject" in unsplit
     tested = InnerPredictions.of(names, values[:, order], part, inner, unseen_users=unseen)
     fit = partial(Combination.fit, new_people=new_people)
     rules = tuple(fit(tested.take(fold[order] != number), own) for number, own in enumerate(regressions))
     combined, labels = np.zeros(len(part)), label_table(part.records)
-    for one, rule in zip(inner, rules, strict=True):
-        combined[one.test] = rule.predict([*values[:, one.test]])
+    for inner_fold, rule in zip(inner, rules, strict=True):
+        combined[inner_fold.test] = rule.predict([*values[:, inner_fold.test]])
     combination = fit(tested, model.combination.regressions)
     shown = replace(model, combination=NETWORK_ALONE).predict(part)
     calibration = Calibration(
@@ -90,7 +94,7 @@ def calibrate(
         difficulty=model.difficulty,
         steps=shown.step_scores * combination.share(NETWORK),
         duration=np.asarray(part.duration, dtype=np.float64),
-        novelty=Novelty.measure(part, [(one.train, one.test) for one in inner], group),
+        novelty=Novelty.measure(part, [(inner_fold.train, inner_fold.test) for inner_fold in inner], group),
         facts=TrainingFacts(tuple(unsplit)),
         attention=shown.attention[..., 1],
         head_truth=labels[:, 1:],
@@ -115,11 +119,11 @@ def _held_out(
     output, values = networks.output(features), np.empty((1 + len(regressions[0]), len(features)))
     for column, name in enumerate(SCORES):
         if (scaled := getattr(output, name)) is not None:
-            for one, means in zip(inner, networks.mean(scaled, column), strict=True):
-                by_network[one.test, column] = means[one.test]
-    for one, fitted in zip(inner, regressions, strict=True):
+            for inner_fold, means in zip(inner, networks.mean(scaled, column), strict=True):
+                by_network[inner_fold.test, column] = means[inner_fold.test]
+    for inner_fold, fitted in zip(inner, regressions, strict=True):
         for row, regression in enumerate(fitted, start=1):
-            values[row, one.test] = regression.predict(features.take(one.test)).score[0]
+            values[row, inner_fold.test] = regression.predict(features.take(inner_fold.test)).score[0]
     values[0] = by_network[:, 0]
     return by_network[:, 1:], values
 

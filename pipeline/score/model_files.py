@@ -71,13 +71,13 @@ def check_hashes(folder: Path) -> None:
 
     Raises DataError, which names the file, where one is missing or not as it was written.
     """
-    place = folder / HASHES
+    hash_file = folder / HASHES
     try:
-        hashes = read_hashes(read_regular(place, MAX_BYTES))
+        hashes = read_hashes(read_regular(hash_file, MAX_BYTES))
     except FileNotFoundError:
-        raise DataError("the hashes of this model are missing", where=place, fix=FIX) from None
+        raise DataError("the hashes of this model are missing", where=hash_file, fix=FIX) from None
     except (OSError, ValueError) as error:
-        raise DataError(f"these hashes cannot be read ({str(error)[:80]})", where=place, fix=FIX) from error
+        raise DataError(f"these hashes cannot be read ({str(error)[:80]})", where=hash_file, fix=FIX) from error
     for name, expected in sorted(hashes.items()):
         path = folder / name
         try:
@@ -141,12 +141,12 @@ def require_finite(description: Any, tensors: Mapping[str, Tensor]) -> None:
             raise ValueError(f"a number of '{name}' is not finite, or too large")
 
 
-def _require_finite_json(value: Any, place: str) -> None:
+def _require_finite_json(value: Any, field: str) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
             _require_finite_json(item, str(name))
     elif isinstance(value, list):
         for item in value:
-            _require_finite_json(item, place)
+            _require_finite_json(item, field)
     elif isinstance(value, (int, float)) and not abs(value) <= LARGEST:
-        raise ValueError(f"a number of '{printable(place)}' is not finite, or too large")
+        raise ValueError(f"a number of '{printable(field)}' is not finite, or too large")

@@ -61,15 +61,15 @@ ZIP_ONE = f"Zip one folder that `{PROGRAM} train` wrote"
 ELSEWHERE = "Free space, or set XDG_CACHE_HOME to another folder"
 
 
-def local_model(place: str | Path) -> Path:
-    """The folder of a model: `place` itself, or a local copy of the model at an address or in a ZIP file.
+def local_model(source: str | Path) -> Path:
+    """The folder of a model: `source` itself, or a local copy of the model at an address or in a ZIP file.
 
     Raises DataError if an address or a ZIP file holds no model or a damaged one. Raises UsageError for any other file,
     and StorageError if the address does not answer.
     """
-    path = local_path(Path(place))
-    if is_shared(place):
-        url = address(place)
+    path = local_path(Path(source))
+    if is_shared(source):
+        url = address(source)
         remote = RemoteFolder(url, Storage())
         if not _is_zip(url):
             return _copy(remote.blocks, url)
@@ -89,7 +89,7 @@ def local_model(place: str | Path) -> Path:
     return path
 
 
-def push_model(model: Path, place: str, *, replace: bool = False, public: bool = False) -> str:
+def push_model(model: Path, destination: str, *, replace: bool = False, public: bool = False) -> str:
     """Upload the files that scoring needs, and the model card, to an address or a folder; returns where the model is.
 
     The upload has no paths of this machine. `replace` writes over another model; `public` opens a new repository of a
@@ -97,20 +97,22 @@ def push_model(model: Path, place: str, *, replace: bool = False, public: bool =
     DataError for no trained model or a damaged one, and StorageError if the store does not answer or refuses.
     """
     contents = _contents(model)
-    there = _hashes_at(place)
+    there = _hashes_at(destination)
     if there is not None and there != contents[HASHES] and not replace:
-        raise UsageError("another model is there", where=address(place), fix="Name another address, or add --replace")
-    if address(place).startswith("hf:"):
-        return push_to_hub(place, contents | {README: contents[CARD]}, "A model of action quality", public=public)
-    if address(place).startswith("http"):
+        raise UsageError(
+            "another model is there", where=address(destination), fix="Name another address, or add --replace"
+        )
+    if address(destination).startswith("hf:"):
+        return push_to_hub(destination, contents | {README: contents[CARD]}, "A model of action quality", public=public)
+    if address(destination).startswith("http"):
         fix = "Name a folder, or an address that starts with s3://, gs:// or hf://"
-        raise UsageError("a model cannot be pushed to a web server", where=address(place), fix=fix)
+        raise UsageError("a model cannot be pushed to a web server", where=address(destination), fix=fix)
     for name, content in contents.items():
-        if is_shared(place):
-            RemoteFolder(place, Storage()).write(name, content)
+        if is_shared(destination):
+            RemoteFolder(destination, Storage()).write(name, content)
         else:
-            write_bytes(local_path(Path(place)) / name, content)
-    return address(place)
+            write_bytes(local_path(Path(destination)) / name, content)
+    return address(destination)
 
 
 def _contents(model: Path) -> dict[str, bytes]:
@@ -124,68 +126,68 @@ def _contents(model: Path) -> dict[str, bytes]:
     return contents | {HASHES: hash_table(hashes).encode()}
 
 
-def _hashes_at(place: str) -> bytes | None:
+def _hashes_at(destination: str) -> bytes | None:
     """The table of hashes of the model at an address, None where there is no model."""
     with suppress(FileNotFoundError):
-        if is_shared(place):
-            return RemoteFolder(place, Storage()).read(HASHES, MAX_BYTES)
-        return read_regular(local_path(Path(place)) / HASHES, MAX_BYTES)
+        if is_shared(destination):
+            return RemoteFolder(destination, Storage()).read(HASHES, MAX_BYTES)
+        return read_regular(local_path(Path(destination)) / HASHES, MAX_BYTES)
     return None
 
 
-def _is_zip(place: str) -> bool:
-    return place.partition("?")[0].lower().endswith(".zip")
+def _is_zip(source: str) -> bool:
+    return source.partition("?")[0].lower().endswith(".zip")
 
 
 @contextmanager
-def _damage(place: str | Path) -> Iterator[None]:
+def _damage(source: str | Path) -> Iterator[None]:
     """Raise DataError for any exception that `zipfile` raises for a damaged archive."""
     try:
         yield
     except Exception as error:
         cause = f"{type(error).__name__}: {str(error)[:80]}"
-        raise DataError(f"damaged archive ({cause})", where=place, fix=AGAIN) from error
+        raise DataError(f"damaged archive ({cause})", where=source, fix=AGAIN) from error
 
 
-def _unzip(stream: BinaryIO, size: int, place: str | Path) -> Path:
+def _unzip(stream: BinaryIO, size: int, source: str | Path) -> Path:
     """The local copy of the one model in a ZIP file of `size` bytes; the model may be in any folder of it."""
-    with _damage(place):
+    with _damage(source):
         archive = zipfile.ZipFile(stream)
         entries = {info.filename: info for info in archive.infolist()}
     tables = [name for name in entries if name.rpartition("/")[2] == HASHES]
     if len(tables) != 1:
-        raise DataError(f"{len(tables)} models in this ZIP file", where=place, fix=ZIP_ONE)
+        raise DataError(f"{len(tables)} models in this ZIP file", where=source, fix=ZIP_ONE)
     folder = tables[0].removesuffix(HASHES)
     members = {name: entries[folder + name] for name in (*MOST_BYTES, HASHES) if folder + name in entries}
     if (unpacked := sum(info.file_size for info in members.values())) > MOST_RATIO * size + FREE_BYTES:
         what = f"{size / 1e6:.3g} MB that unpack to {unpacked / 1e6:.3g} MB are not a trained model"
-        raise DataError(what, where=place, fix=ZIP_ONE)
+        raise DataError(what, where=source, fix=ZIP_ONE)
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in members.values()):
         raise DataError(
-            "damaged archive, or a compression that is not read", where=place, fix=f"{AGAIN}, or zip it again"
+            "damaged archive, or a compression that is not read", where=source, fix=f"{AGAIN}, or zip it again"
         )
 
     def blocks(name: str, limit: int) -> Iterator[bytes]:
         if name not in members:
             raise FileNotFoundError(name)
         left = limit
-        with _damage(place):
+        with _damage(source):
             member = archive.open(members[name])
         with member:
             while True:
-                with _damage(place):
+                with _damage(source):
                     block = member.read(BLOCK)
                 if not block:
                     return
                 if (left := left - len(block)) < 0:
-                    raise DataError(f"{printable(name)} is larger than {limit} bytes", where=place, fix=AGAIN)
+                    raise DataError(f"{printable(name)} is larger than {limit} bytes", where=source, fix=AGAIN)
                 yield block
 
-    return _copy(blocks, place)
+    return _copy(blocks, source)
 
 
-def _copy(blocks: Blocks, place: str | Path) -> Path:
-    """The folder in the user's cache that holds the model at `place`; it is made if it is missing or damaged.
+def _copy(blocks: Blocks, source: str | Path) -> Path:
+    """The folder in the user's cache that holds the model at `source`; it is made if it is missing or damaged.
 
     Every file is hashed while it is written; the first one that differs from its hash ends the copy.
     """
@@ -195,11 +197,11 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
     except FileNotFoundError:
         raise DataError(
             f"no trained model at this address (no {HASHES})",
-            where=place,
+            where=source,
             fix=f"Write one: {PROGRAM} push MODEL ADDRESS",
         ) from None
     except ValueError as error:
-        raise DataError(f"damaged: its hashes cannot be read ({str(error)[:80]})", where=place, fix=AGAIN) from error
+        raise DataError(f"damaged: its hashes cannot be read ({str(error)[:80]})", where=source, fix=AGAIN) from error
     target = _models() / hashlib.sha256(table).hexdigest()[:KEY_LETTERS]
     with suppress(DataError):
         if target.exists():
@@ -221,9 +223,9 @@ def _copy(blocks: Blocks, place: str | Path) -> Path:
             except FileNotFoundError:
                 (folder / name).unlink()
                 if name != CARD:
-                    raise DataError(f"damaged: {name} is missing", where=place, fix=AGAIN) from None
+                    raise DataError(f"damaged: {name} is missing", where=source, fix=AGAIN) from None
             if name != CARD and digest.hexdigest() != hashes[name]:
-                raise DataError(f"damaged: {name} differs from its hash", where=place, fix=AGAIN)
+                raise DataError(f"damaged: {name} differs from its hash", where=source, fix=AGAIN)
         with suppress(OSError):  # another process was first
             os.rename(folder, target)
     if not target.exists():

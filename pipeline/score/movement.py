@@ -252,7 +252,7 @@ def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
         if len(better) < LEAST_BETTER or len(better) > len(group) / 2:
             continue
         rows = [video.variables for video in better]
-        others = [[*rows[:place], *rows[place + 1 :]] for place in range(len(rows))]
+        others = [[*rows[:index], *rows[index + 1 :]] for index in range(len(rows))]
         typical = median(len(movement_differences(row, _limits(rest))) for row, rest in zip(rows, others, strict=True))
         typical *= _outside_chance(len(rows)) / _outside_chance(len(rows) - 1)
         made[task] = BetterRanges(len(group), len(better), group[0].id, group[0].label, typical, _limits(rows))
@@ -323,14 +323,14 @@ def movement_differences(variables: StepVariables, limits: StepLimits) -> list[D
     for person, name, values in variables.items():
         previous: Difference | None = None
         for step, (value, limit) in enumerate(zip(values, limits.value(person, name) or (), strict=False)):
-            one = Difference(person, name, step, step, step, value, *limit) if limit and np.isfinite(value) else None
-            if one is None or one.low <= value <= one.high or abs(one.beyond) < one.variable.least:
+            latest = Difference(person, name, step, step, step, value, *limit) if limit and np.isfinite(value) else None
+            if latest is None or latest.low <= value <= latest.high or abs(latest.beyond) < latest.variable.least:
                 previous = None
                 continue
-            if previous is not None and previous.beyond * one.beyond > 0:
+            if previous is not None and previous.beyond * latest.beyond > 0:
                 outside.pop()
-                larger = max(previous, one, key=lambda d: abs(d.beyond))
-                one = replace(larger, first=previous.first, last=step)
-            outside.append(one)
-            previous = one
+                larger = max(previous, latest, key=lambda d: abs(d.beyond))
+                latest = replace(larger, first=previous.first, last=step)
+            outside.append(latest)
+            previous = latest
     return sorted(outside, key=lambda d: abs(d.beyond) / d.variable.least, reverse=True)

@@ -182,12 +182,12 @@ class _Ensemble(nn.Module):
         self.outputs = ["score", "members", "step_scores", "attention", *(name for _, name in self.heads)]
         self.eval()
 
-    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """The outputs, in the order of `outputs`, for the inputs, in the order of `inputs`."""
-        x, lead = dict(zip(self.inputs, given, strict=True)), given[0].shape[:2]
+        x, lead = dict(zip(self.inputs, tensors, strict=True)), tensors[0].shape[:2]
         for name, shape in self.shapes.items():
             if name not in x:
-                x[name] = given[0].new_zeros((*lead, *shape))
+                x[name] = tensors[0].new_zeros((*lead, *shape))
         inputs = AimInputs(
             primary=self.primary(x["primary"], x["primary_mask"]),
             primary_mask=x["primary_mask"],
@@ -197,19 +197,19 @@ class _Ensemble(nn.Module):
         )
         made = [member(inputs) for member in self.members]
         slope, low = self.scales[0]
-        members = torch.stack([one.score for one in made]) * slope + low  # (networks, B)
-        score, steps = members.mean(0), torch.stack([one.step_scores for one in made]).mean(0) * slope
-        rest = [torch.stack([one.attention for one in made]).mean(0)]
+        members = torch.stack([output.score for output in made]) * slope + low  # (networks, B)
+        score, steps = members.mean(0), torch.stack([output.step_scores for output in made]).mean(0) * slope
+        rest = [torch.stack([output.attention for output in made]).mean(0)]
         for column, name in self.heads:
             slope, shift = self.scales[column]
-            rest.append(torch.stack([getattr(one, name) for one in made]).mean(0) * slope + shift)
+            rest.append(torch.stack([getattr(output, name) for output in made]).mean(0) * slope + shift)
         return (score, members, steps, *rest)
 
 
 def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
     """Slope and shift from the training scale to the units of label `column`; NaN where it has no labels."""
-    low, one = (float(normaliser.unscale(np.array(v), column)) for v in (0.0, 1.0))
-    return one - low, low
+    low, high = (float(normaliser.unscale(np.array(v), column)) for v in (0.0, 1.0))
+    return high - low, low
 
 
 def _steps(model: TrainedModel) -> int:
@@ -241,7 +241,7 @@ def _arrays(net: _Ensemble, features: FeatureSet) -> list[Singles]:
     return [np.ascontiguousarray(getattr(features, name), dtype=np.float32) for name in net.inputs]
 
 
-def _write(net: _Ensemble, arrays: Sequence[Singles], place: Path) -> None:
+def _write(net: _Ensemble, arrays: Sequence[Singles], path: Path) -> None:
     batch = torch.export.Dim("B", min=1, max=1 << 20)
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -251,7 +251,7 @@ def _write(net: _Ensemble, arrays: Sequence[Singles], place: Path) -> None:
             torch.onnx.export(
                 net,
                 tuple(torch.from_numpy(values) for values in arrays),
-                str(place),
+                str(path),
                 input_names=net.inputs,
                 output_names=net.outputs,
                 opset_version=OPSET,
@@ -264,24 +264,24 @@ def _write(net: _Ensemble, arrays: Sequence[Singles], place: Path) -> None:
         logging.disable(before)
 
 
-def _describe(place: Path, share: float) -> None:
+def _describe(path: Path, share: float) -> None:
     """Add the share of the score to the file's metadata."""
     import onnx
 
-    model = onnx.load(place)
+    model = onnx.load(path)
     entry = model.metadata_props.add()
     entry.key, entry.value = SHARE, f"{share:.6g}"
-    onnx.save(model, place)
+    onnx.save(model, path)
 
 
-def _compare(place: Path, net: _Ensemble, model: TrainedModel, probe: FeatureSet) -> tuple[Any, float]:
+def _compare(path: Path, net: _Ensemble, model: TrainedModel, probe: FeatureSet) -> tuple[Any, float]:
     """The shapes of inputs and outputs by name, and the greatest difference over all probes together and one alone.
 
     Raises DataError if it is above `TOLERANCE`.
     """
     from data.weights.quiet_openvino import openvino as ov
 
-    compiled = compile_for_cpu(ov.Core().read_model(str(place)))
+    compiled = compile_for_cpu(ov.Core().read_model(str(path)))
     worst = 0.0
     for features in (probe, probe.take([0])):
         outputs = compiled(dict(zip(net.inputs, _arrays(net, features), strict=True)))

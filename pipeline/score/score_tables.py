@@ -51,8 +51,8 @@ def csv_text(rows: Sequence[Score]) -> str:
         of = {row.quantity: row.score}
         numbers: list[float | Decimal | None] = [of.get("score"), row.spread, *ends, row.percentile]
         numbers += [row.execution, row.synchronisation, row.difficulty, of.get(EXECUTION_ALONE)]
-        constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
-        numbers += [constant, *given, *[None] * (steps - len(given)), other]
+        constant, step_scores, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
+        numbers += [constant, *step_scores, *[None] * (steps - len(step_scores)), other]
         numbers += [parts.phases.get(name) if parts else None for name in phases]
         *cells, raw = [
             "" if n is None else f"{as_printed(float(n), CSV_DECIMALS):f}" for n in (*numbers, row.raw_score)
@@ -75,12 +75,12 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
     cells = []
     for row in rows:
         parts = (row.execution, row.synchronisation) if heads else ()
-        place = None if row.percentile is None else f"{row.percentile:.0f}"
+        percentile = None if row.percentile is None else f"{row.percentile:.0f}"
         note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
         shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
         ends = [_interval(ends, row.decimals) for ends in (row.interval80, row.interval95)]
-        values = [shown if row.quantity == one else None for one in quantities]
-        cells.append((printable(row.id), *values, *ends, place, *parts, printable(note)))
+        values = [shown if row.quantity == quantity else None for quantity in quantities]
+        cells.append((printable(row.id), *values, *ends, percentile, *parts, printable(note)))
     return columns, cells
 
 

@@ -61,9 +61,12 @@ class Scorer:
         if differing := without_videos(stage_differences(model.stages, self.planner.descriptions)):
             self.cache.close()
             raise UsageError(
-                "this model was trained on features of other settings: " + "; ".join(one.text() for one in differing),
+                "this model was trained on features of other settings: "
+                + "; ".join(setting.text() for setting in differing),
                 where=folder,
-                fix=next((OWN_WEIGHTS.format(one.stage) for one in differing if one.of_weights), TRAIN_AGAIN),
+                fix=next(
+                    (OWN_WEIGHTS.format(setting.stage) for setting in differing if setting.of_weights), TRAIN_AGAIN
+                ),
             )
 
     def __enter__(self) -> Scorer:
@@ -84,9 +87,9 @@ class Scorer:
         difficulty: float | None = None,
     ) -> Score:
         """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
-        given, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
+        videos, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
         records = find_performances(
-            given, Observer(), self.config, kinematics=trial, file_rate=self.file_rate, difficulty=difficulty
+            videos, Observer(), self.config, kinematics=trial, file_rate=self.file_rate, difficulty=difficulty
         )
         return self.score_records(records)[0]
 
@@ -104,24 +107,31 @@ class Scorer:
                 failures[record.id] = found
             else:
                 carried[record.id] = found
-        marked = (replace(one, phases=carried[one.id].phases) if one.id in carried else one for one in ready)
-        plans, machine = self.planner.plan_all([one for one in marked if one.id not in failures]), self.config.machine
+        marked = (
+            replace(record, phases=carried[record.id].phases) if record.id in carried else record
+            for record in ready
+            if record.id not in failures
+        )
+        plans, machine = self.planner.plan_all([*marked]), self.config.machine
         for result, outputs in run(plans, machine, self.cache, observer, read=("timesteps",), measured=True):
             record = result.record
             if isinstance(outputs, Failure):
                 failures[record.id] = outputs
             else:
                 rows[record.id] = self._scored(record, outputs["timesteps"], result.keys, carried.get(record.id))
-        made = [rows.get(one.id) or Score(one.id, one.path, failure=failures.get(one.id, STOPPED)) for one in records]
+        made = [
+            rows.get(record.id) or Score(record.id, record.path, failure=failures.get(record.id, STOPPED))
+            for record in records
+        ]
         return [replace(row, model=self.model_sha256) for row in made]
 
     def lacking(self, record: Record) -> Failure | None:
         """The failure of a performance that lacks inputs of the model, and how to give them; None where it has all."""
         if lacking := record.lacking(self.reads):
             reads = " and ".join(sorted(self.reads, reverse=True))
-            one = "the video of this trial" if "kinematics" in record.files() else "it with --kinematics FILE"
+            missing_input = "the video of this trial" if "kinematics" in record.files() else "it with --kinematics FILE"
             cause = f"no {' and no '.join(lacking)} file; this model reads {reads}"
-            return Failure("input", "timesteps", cause, f"Name {one}, or give the folder of the data set")
+            return Failure("input", "timesteps", cause, f"Name {missing_input}, or give the folder of the data set")
         return None
 
     def outputs(self, row: Score, record: Record) -> Outputs:
@@ -302,7 +312,7 @@ def score_videos(
     Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
     training; DataError if there is no trained model, or a damaged one.
     """
-    files = bool(inputs or kinematics) and not any(is_remote(place) or place.is_dir() for place in inputs)
+    files = bool(inputs or kinematics) and not any(is_remote(path) or path.is_dir() for path in inputs)
     # Only folders of frames and data sets take the rate of training, so a wrong file is named before the model is read.
     config, file_rate = user if files else scoring_config(model, user), user.frames.fps
     records = find_performances(

@@ -57,7 +57,7 @@ def _flat(name: str, stage: StageDescription) -> dict[str, Any]:
 
 def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> list[SettingDifference]:
     """Where settings by stage differ. Tuples equal lists, which they become in JSON."""
-    stored, here = (json.loads(json.dumps(one)) for one in (stored, here))
+    stored, here = (json.loads(json.dumps(settings)) for settings in (stored, here))
     return [
         SettingDifference(stage, *difference)
         for stage in sorted({*stored, *here})
@@ -68,13 +68,13 @@ def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> l
 def without_videos(differing: Sequence[SettingDifference]) -> list[SettingDifference]:
     """The differences but for what describes the videos of a call, which may differ from those of training."""
     of_videos = keys_owned_by(VIDEOS)
-    return [one for one in differing if one.name not in of_videos]
+    return [difference for difference in differing if difference.name not in of_videos]
 
 
 def differences_text(differing: Sequence[SettingDifference], owner: str) -> str:
     """The first differences, and the number of the others."""
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
-    return "; ".join(one.text(owner) for one in differing[:MOST_SHOWN]) + more
+    return "; ".join(difference.text(owner) for difference in differing[:MOST_SHOWN]) + more
 
 
 def _shown(value: Any) -> str:

@@ -57,7 +57,7 @@ def scoring_config(folder: Path, user: Config) -> Config:
 
 def unused_settings(model: Method, user: Method) -> list[str]:
     """A line that names what a user gave of a method and the model has otherwise, since the model's counts."""
-    own, given = model.dump(), of_owners(user.given(), METHOD, HASHED) | {"name": model.name}
-    if not (differing := setting_differences(own, merged_settings(own, given))):
+    own, user_settings = model.dump(), of_owners(user.given(), METHOD, HASHED) | {"name": model.name}
+    if not (differing := setting_differences(own, merged_settings(own, user_settings))):
         return []
     return [f"note: the model keeps its settings: {differences_text(differing, 'the model')}"]

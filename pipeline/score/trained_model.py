@@ -169,8 +169,8 @@ class TrainedModel:
         Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
         not fit the features, Cancelled after `control.stop`.
         """
-        given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
-        chosen = given[np.isfinite(label_table(features.records)[given, 0])]
+        indices = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
+        chosen = indices[np.isfinite(label_table(features.records)[indices, 0])]
         if len(chosen) < 2:
             what = f"training needs at least 2 labelled performances and has {len(chosen)}"
             raise DataError(what, fix=NO_LABELS_FIX)
@@ -232,7 +232,7 @@ class TrainedModel:
 
         (score,), (steps,) = networks.mean(output.score), networks.mean(output.step_scores, shift=False)
         members, others = normaliser.unscale(output.score.numpy(), 0), self.combination.others(features)
-        score, members = (self.combination.predict([one, *others]) for one in (score, members))
+        score, members = (self.combination.predict([network_scores, *others]) for network_scores in (score, members))
         steps, other_share = self.network_share * steps, None
         if others:
             other_share = score - normaliser.score_range[0, 0] - steps.sum(1)

@@ -169,8 +169,8 @@ def chosen(
         part = (before + start, before + end)
     if region is not None:
         try:
-            given = tuple(float(corner) for corner in region.split(","))
-            corners = PoseConfig.model_validate({"region": given}).region
+            numbers = tuple(float(corner) for corner in region.split(","))
+            corners = PoseConfig.model_validate({"region": numbers}).region
         except ValueError:
             raise HTTPException(422, "the region is x1,y1,x2,y2 relative to the picture") from None
     if phases is None:
@@ -189,8 +189,8 @@ def scores_csv(submissions: Sequence[Submission]) -> str:
             uploaded = datetime.fromtimestamp(submission.created, timezone.utc).isoformat(timespec="seconds")
             of = {result.quantity: result.score}
             ends = result.interval80 or (None, None)
-            given = (of.get("score"), *ends, result.difficulty, of.get(EXECUTION_ALONE))
-            numbers = ("" if value is None else value for value in given)
+            values = (of.get("score"), *ends, result.difficulty, of.get(EXECUTION_ALONE))
+            numbers = ("" if value is None else value for value in values)
             rows.append((submission.title, uploaded, *numbers, str(result.valid).lower(), submission.remark))
     return csv_of(rows)
 
@@ -315,15 +315,15 @@ def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
 
 def _submit(queue: Queue, submission: Submission, most: int, copied: Submission | None = None) -> Submission:
     """Queue a submission, with the files of `copied`; delete its files where that fails."""
-    place = queue.submissions.place / submission.id
+    folder = queue.submissions.place / submission.id
     try:
         if copied is not None:
             unwanted = shutil.ignore_patterns(RECORD, REPORT, "*.trimmed.mp4")
-            shutil.copytree(place.with_name(copied.id), place, ignore=unwanted)
+            shutil.copytree(folder.with_name(copied.id), folder, ignore=unwanted)
         _refuse_when_full(queue, 0, most)
         return queue.submit(submission)
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

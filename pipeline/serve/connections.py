@@ -48,7 +48,7 @@ class BoundedConnection(H11Protocol):
                 for connection in self.connections
                 if isinstance(connection, BoundedConnection) and connection._deadline
             ]
-            min(waiting, key=lambda one: one._deadline.when() if one._deadline else 0.0)._drop()
+            min(waiting, key=lambda connection: connection._deadline.when() if connection._deadline else 0.0)._drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""

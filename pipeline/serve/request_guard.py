@@ -103,8 +103,8 @@ class Guard:
             return JSONResponse({"detail": NOT_ADMITTED}, 403, CLOSE)
         return PlainTextResponse(f"{NOT_ADMITTED}.\n", 403, CLOSE)
 
-    def _admits(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
+    def _admits(self, token: str) -> bool:
+        return hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode())
 
 
 def cookie_name(host: str) -> str:

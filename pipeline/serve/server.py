@@ -141,17 +141,19 @@ def score_upload(
     from pipeline.report import ReportData, ScoredVideos, write_comparison_page, write_scores_page
 
     submissions = submission.pair or (submission,)
-    if any(one.choice.part for one in submissions):
+    if any(upload.choice.part for upload in submissions):
         running.progress("cutting the video")
-    records = [_record(_trimmed(one, folder.parent / one.id), folder.parent / one.id) for one in submissions]
+    records = [
+        _record(_trimmed(upload, folder.parent / upload.id), folder.parent / upload.id) for upload in submissions
+    ]
     if len({record.id for record in records}) < len(records):
         raise DataError("both uploads are the same video", fix="Choose two different ones")
-    names = {record.id: one.title for record, one in zip(records, submissions, strict=True)}
+    names = {record.id: upload.title for record, upload in zip(records, submissions, strict=True)}
     with ExitStack() as open_scorers:
         following = {
-            record.id: open_scorers.enter_context(scorer.following(one.choice.region))
-            for record, one in zip(records, submissions, strict=True)
-            if one.choice.region is not None
+            record.id: open_scorers.enter_context(scorer.following(upload.choice.region))
+            for record, upload in zip(records, submissions, strict=True)
+            if upload.choice.region is not None
         }
         running.progress("opening the video")
         watching = UploadObserver(observer, running)

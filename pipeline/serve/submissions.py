@@ -115,7 +115,7 @@ class Submissions:
         except (OSError, NotImplementedError) as error:
             fix = "Name a folder that can be written and locked with --folder"
             raise CacheError(f"the folder cannot be used ({error})", where=folder, fix=fix) from error
-        self._submissions = {one.id: one for one in sorted(self._stored(), key=lambda one: one.created)}
+        self._submissions = {stored.id: stored for stored in sorted(self._stored(), key=lambda stored: stored.created)}
         self._sweep()
         for submission in self._all():
             self.update(submission.id, only_from=("running",), state="failed", failure=INTERRUPTED)
@@ -134,7 +134,11 @@ class Submissions:
 
     def phases_of(self, content: str) -> tuple[Phase, ...]:
         """The phases that a visitor set last in a whole video of this content, whatever its name."""
-        chosen = (one.choice.phases for one in self.latest() if one.content == content and one.choice.part is None)
+        chosen = (
+            submission.choice.phases
+            for submission in self.latest()
+            if submission.content == content and submission.choice.part is None
+        )
         return next(filter(None, chosen), ())
 
     def latest(self, most: int = 200) -> list[Submission]:
@@ -194,9 +198,9 @@ class Submissions:
 
     def _sweep(self) -> None:
         """Delete folders with nothing but this program's files and no record: uploads or deletions that were killed."""
-        for place in self.place.glob("[0-9a-f]" * 32):
-            if all(path.name.startswith(FILES) for path in place.glob("*")):
-                shutil.rmtree(place, ignore_errors=True)
+        for folder in self.place.glob("[0-9a-f]" * 32):
+            if all(path.name.startswith(FILES) for path in folder.glob("*")):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _write(self, submission_id: str, record: bytes) -> None:
         write_bytes(self.place / submission_id / RECORD, record)

@@ -120,14 +120,14 @@ async def receive(
     if announced is not None and announced > most_bytes:
         raise _too_large(most_bytes)
     submission = secrets.token_hex(16)
-    place = folder / submission
+    upload_folder = folder / submission
     try:
-        place.mkdir(parents=True)
-        paths = (place / KINEMATICS, place / f"video{suffix}")
+        upload_folder.mkdir(parents=True)
+        paths = (upload_folder / KINEMATICS, upload_folder / f"video{suffix}")
         size, digest = await _write(body, paths, headers, most_bytes)
         return Submission(submission, " + ".join(names), suffix, size, digest)
     except BaseException as error:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(upload_folder, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UploadError(507, DISK_FULL) from error
         raise

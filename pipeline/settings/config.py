@@ -114,7 +114,11 @@ class Config:
     def given(self) -> dict[str, Any]:
         """What a file or an override gave, as JSON types; the other values are defaults."""
         data = {"frames": self.frames.given(), "dataset": self.dataset.given()}
-        return {**self.method.given(), **self.machine.given(), **{key: given for key, given in data.items() if given}}
+        return {
+            **self.method.given(),
+            **self.machine.given(),
+            **{key: values for key, values in data.items() if values},
+        }
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to worker processes as plain values: the classes of the sections are made anew there."""
@@ -160,17 +164,17 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
 
     Raises UsageError for an unknown preset or key (the nearest one is named), an unreadable file, or a wrong value.
     """
-    given = given_settings(overrides)
+    changes = given_settings(overrides)
     if isinstance(config, Config):
-        if not given:
+        if not changes:
             return config
         values, where = config.given(), None
     else:
         where = None if config is None else config_path(config)
         values = {} if where is None else {"name": where.stem, **read_yaml(where)}
-    for name, value in given:
+    for name, value in changes:
         put(values, name, value)
-    return validate(values, where=where, overrides=dict(given))
+    return validate(values, where=where, overrides=dict(changes))
 
 
 def validate(values: dict[str, Any], where: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -231,8 +235,8 @@ _SECTIONS = {name for kind in (Method, Machine, Data) for name in kind.model_fie
 
 def _stages_of(values: Mapping[str, Any]) -> list[str]:
     """The texts of the list `stages`, which is not checked yet."""
-    given = values.get("stages")
-    return [name for name in given if isinstance(name, str)] if isinstance(given, (list, tuple)) else []
+    stages = values.get("stages")
+    return [name for name in stages if isinstance(name, str)] if isinstance(stages, (list, tuple)) else []
 
 
 def _with_null(values: Any, key: str = "") -> Iterator[str]:

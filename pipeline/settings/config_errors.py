@@ -25,19 +25,19 @@ def usage_error(
     `errors` are pydantic's, of these classes.
     """
     problems = [(_blamed(e["loc"], where, overrides), explain(classes, e)) for e in errors[:MOST_ERRORS]]
-    blamed = list(dict.fromkeys(one for one, _ in problems))
+    blamed = list(dict.fromkeys(source for source, _ in problems))
     fix = next((ADD_WEIGHTS.format(e["loc"][0]) for e in errors if e["type"] == NEEDS_WEIGHTS), LOOK_UP)
     if len(blamed) == 1:
         return UsageError("; ".join(text for _, text in problems), where=blamed[0], fix=fix)
-    return UsageError("; ".join(f"{one}: {text}" if one else text for one, text in problems), fix=fix)
+    return UsageError("; ".join(f"{source}: {text}" if source else text for source, text in problems), fix=fix)
 
 
-def _blamed(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
+def _blamed(location: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
     """The override that set this key or a part of it, else the file."""
-    parts = [str(part) for part in place]
+    parts = [str(part) for part in location]
     for name in reversed(list(overrides)):
-        given = name.split(".")
-        if parts[: len(given)] == given or given[: len(parts)] == parts:
+        key_parts = name.split(".")
+        if parts[: len(key_parts)] == key_parts or key_parts[: len(parts)] == parts:
             return f"--set {name}={str(overrides[name])[:80]}"
     return None if where is None else str(where)
 
@@ -55,26 +55,26 @@ def explain(classes: Sequence[type[BaseModel]], error: Any) -> str:
     *above, key = [str(part) for part in error["loc"]]
     name = ".".join([*above, key])
     if error["type"] != "extra_forbidden":
-        given = repr(error["input"])[:100]
+        value = repr(error["input"])[:100]
         if error["type"] in ("tuple_type", "list_type"):
             example = f", such as [{error['input']}]" if isinstance(error["input"], (str, int, float)) else ""
-            return f"'{name}': a list is needed{example}, not {given}"
+            return f"'{name}': a list is needed{example}, not {value}"
         if needed := NEEDED.get(error["type"], NEEDED.get(error["type"].partition("_")[0])):
-            return f"'{name}': {needed} is needed, not {given}"
+            return f"'{name}': {needed} is needed, not {value}"
         fault = error["msg"].removeprefix("Value error, ")
         whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them
-        return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {given}")
-    keys = [one for kind in classes for one in all_keys(kind)]
-    known = sorted({one for kind in classes for one in keys_of(section_class(kind, above))})
-    same = [one for one in keys if one.rpartition(".")[2] == key]  # the key of another section
+        return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {value}")
+    keys = [candidate for kind in classes for candidate in all_keys(kind)]
+    known = sorted({candidate for kind in classes for candidate in keys_of(section_class(kind, above))})
+    same = [candidate for candidate in keys if candidate.rpartition(".")[2] == key]  # the key of another section
     close = closest(key, known if above else [*keys, *known])
     options = same or ([".".join([*above, close])] if close else known)
     return f"unknown key '{name}', {nearest(name if same or close else key, options)}"
 
 
-def section_class(section: Any, place: Sequence[Any]) -> Any:
-    """The class of the section at `place` below a section."""
-    for part in place:
+def section_class(section: Any, location: Sequence[Any]) -> Any:
+    """The class of the section at `location` below a section."""
+    for part in location:
         fields = keys_of(section)
         section = fields[part].annotation if part in fields else object
     return section

@@ -39,7 +39,7 @@ def check_folder(folder: Path, out: Path | None = None) -> None:
     out = out or folder
     if is_remote(out):
         raise UsageError("cannot be written (only a cache can be on a store)", where=out, fix="Name a local place")
-    there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     try:
         with TemporaryFile(dir=there):  # modes prove nothing: by them root may write in /proc too
             pass
@@ -65,16 +65,16 @@ def writing(out: Path) -> Iterator[None]:
         raise file_error(error, out) from None
 
 
-def file_error(error: Exception, place: str | Path | None = None) -> UsageError:
-    """An OSError or failed write as a UsageError: `place` cannot be written, or the named file cannot be used."""
+def file_error(error: Exception, path: str | Path | None = None) -> UsageError:
+    """An OSError or failed write as a UsageError: `path` cannot be written, or the named file cannot be used."""
     what = getattr(error, "strerror", None) or str(error)
     if is_full(error) or not isinstance(error, OSError):
         fix = MAKE_ROOM
-    elif place is None and error.errno == errno.ENOENT and error.filename is None:  # `tempfile` found no folder
+    elif path is None and error.errno == errno.ENOENT and error.filename is None:  # `tempfile` found no folder
         fix = "Make room there, or name another folder for temporary files: TMPDIR=FOLDER"
     else:
         fix = "Name another place, or check that this one is there and that you may use it"
-    if place is not None:
-        return UsageError(f"cannot be written ({what})", where=place, fix=fix)
+    if path is not None:
+        return UsageError(f"cannot be written ({what})", where=path, fix=fix)
     named = getattr(error, "filename", None)
     return UsageError(what, where=os.fsdecode(named) if isinstance(named, (str, bytes, Path)) else None, fix=fix)

@@ -69,8 +69,8 @@ class Method(Section):
     @field_validator("stages")
     @classmethod
     def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        names = {place: name for name, place in outside_stages().items()}
-        return tuple(names.get(one, one) for one in value)
+        names = {class_path: name for name, class_path in outside_stages().items()}
+        return tuple(names.get(stage, stage) for stage in value)
 
     @field_serializer("stages")
     def _placed(self, value: tuple[str, ...]) -> tuple[str, ...]:

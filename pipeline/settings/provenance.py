@@ -71,10 +71,10 @@ def without_folders(text: str) -> str:
     from data.store import expanded
 
     home = expanded("~")
-    for place in (Path.cwd(), home):  # their names may hold spaces, which end a path for the expression
-        if place != Path(place.anchor):
-            text = re.sub(rf"{re.escape(str(place))}[/\\]", "", text)
-            text = re.sub(rf"{re.escape(str(place))}\b", "~" if place == home else place.name, text)
+    for folder in (Path.cwd(), home):  # their names may hold spaces, which end a path for the expression
+        if folder != Path(folder.anchor):
+            text = re.sub(rf"{re.escape(str(folder))}[/\\]", "", text)
+            text = re.sub(rf"{re.escape(str(folder))}\b", "~" if folder == home else folder.name, text)
     return _FOLDERS.sub("", text)
 
 
@@ -93,12 +93,12 @@ def recorded(call: Call) -> Call:
     """The same call; `command_line` names it while it runs, where no command started the process."""
 
     @wraps(call)
-    def run(*args: Any, **given: Any) -> Any:
+    def run(*args: Any, **keywords: Any) -> Any:
         words = [*map(_shown, args)]
-        words += [f"{name}={_shown(value)}" for name, value in given.items() if name != "observer"]
+        words += [f"{name}={_shown(value)}" for name, value in keywords.items() if name != "observer"]
         context = copy_context()
         context.run(_CALL.set, _CALL.get() or f"{call.__name__}({', '.join(words)})")
-        return context.run(call, *args, **given)
+        return context.run(call, *args, **keywords)
 
     return cast(Call, run)
 

@@ -75,13 +75,13 @@ class TrainConfig(Section):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _fill(cls, given: Any, validate: ModelWrapValidatorHandler[TrainConfig]) -> TrainConfig:
+    def _fill(cls, values: Any, validate: ModelWrapValidatorHandler[TrainConfig]) -> TrainConfig:
         """Fill in the recipe's values, which do not count as given: another recipe replaces them."""
-        if not isinstance(given, dict):
-            return validate(given)
-        recipe = RECIPES.get(str(given.get("recipe", DEFAULT_RECIPE)), RECIPES[DEFAULT_RECIPE])
-        made = validate({**recipe, **given})
-        made.model_fields_set.intersection_update(given)
+        if not isinstance(values, dict):
+            return validate(values)
+        recipe = RECIPES.get(str(values.get("recipe", DEFAULT_RECIPE)), RECIPES[DEFAULT_RECIPE])
+        made = validate({**recipe, **values})
+        made.model_fields_set.intersection_update(values)
         return made
 
     @model_validator(mode="after")

@@ -28,26 +28,26 @@ OWN = frozenset(STAGES)
 """The stages of this program; `stage_name` adds those of a user."""
 
 
-def stage_name(given: str) -> str:
+def stage_name(reference: str) -> str:
     """The name of a stage that is given by it, or by `module:class`, which is imported and joins `STAGES`.
 
     Raises UsageError where the import fails, gives no stage, or gives one with the name of another.
     """
-    if not is_outside(given) or given in STAGES.values():
-        return next((name for name, place in STAGES.items() if place == given), given)
-    stage, shown = imported(given), printable(given)
+    if not is_outside(reference) or reference in STAGES.values():
+        return next((name for name, class_path in STAGES.items() if class_path == reference), reference)
+    stage, shown = imported(reference), printable(reference)
     if not (isinstance(stage, type) and issubclass(stage, Extractor)):
         raise UsageError(f"'{shown}' is not a stage", fix="Name a subclass of Extractor in extractors.base")
     if stage.name in STAGES:
         fix = f"Change the name of the class {stage.__name__}"
         raise UsageError(f"'{shown}' has the name of the stage '{stage.name}'", fix=fix)
-    STAGES[stage.name] = given
+    STAGES[stage.name] = reference
     return stage.name
 
 
 def outside_stages() -> dict[str, str]:
     """The stages that a user added: "module:class" by name."""
-    return {name: place for name, place in STAGES.items() if name not in OWN}
+    return {name: class_path for name, class_path in STAGES.items() if name not in OWN}
 
 
 def stage_class(name: str) -> type[Extractor[Any]]:
@@ -58,9 +58,9 @@ def stage_class(name: str) -> type[Extractor[Any]]:
 
 
 @cache
-def _loaded(place: str) -> type[Extractor[Any]]:
+def _loaded(class_path: str) -> type[Extractor[Any]]:
     """The class at "module:class"; plans of ten thousand videos ask for it a hundred thousand times."""
-    extractor: type[Extractor[Any]] = resolve_name(place)
+    extractor: type[Extractor[Any]] = resolve_name(class_path)
     return extractor
 
 
@@ -75,8 +75,8 @@ def with_defaults(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def merged_settings(*values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings as one; a later value replaces an earlier one."""
     together: dict[str, Any] = {}
-    for one in values:
-        for key, value in one.items():
+    for settings in values:
+        for key, value in settings.items():
             inner = together.get(key)
             nested = isinstance(inner, Mapping) and isinstance(value, Mapping)
             together[key] = merged_settings(inner or {}, value) if nested else value
@@ -96,8 +96,10 @@ def fetch_registered(settings: Iterable[StageConfig], announce: Announce) -> Non
     """
     from data.weights import REGISTRY, fetch
 
-    loading = [one for one in settings if getattr(one, "backend", "movenet") == "movenet"]  # others name their own
-    for name in {getattr(one, "used_weights", "") for one in loading} & REGISTRY.keys():
+    loading = [
+        stage for stage in settings if getattr(stage, "backend", "movenet") == "movenet"
+    ]  # others name their own
+    for name in {getattr(stage, "used_weights", "") for stage in loading} & REGISTRY.keys():
         fetch(name, announce)
 
 

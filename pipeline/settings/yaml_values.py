@@ -123,7 +123,7 @@ def parse_values(text: str) -> list[Any]:
 def _number(value: Any) -> Any:
     """The value, with texts such as 1e-3 as numbers: YAML reads only 1.0e-3 as one."""
     if isinstance(value, list):
-        return [_number(one) for one in value]
+        return [_number(item) for item in value]
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:

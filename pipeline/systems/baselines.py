@@ -88,11 +88,11 @@ def _line(train: FeatureSet, value: Callable[[FeatureSet], Floats]) -> Score:
 
     It is the mean score where the value is NaN, and everywhere if all values of the training part are equal or NaN.
     """
-    scores, given = _scores(train), value(train)
-    finite, mean = np.isfinite(given), scores.mean()
-    if not finite.any() or np.ptp(given[finite]) == 0:
+    scores, values = _scores(train), value(train)
+    finite, mean = np.isfinite(values), scores.mean()
+    if not finite.any() or np.ptp(values[finite]) == 0:
         return lambda test, repeat: np.full(len(test), mean)
-    slope, offset = np.polyfit(given[finite], scores[finite], 1)
+    slope, offset = np.polyfit(values[finite], scores[finite], 1)
 
     def on_line(test: FeatureSet, repeat: int) -> Floats:
         asked = value(test)

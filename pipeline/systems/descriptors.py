@@ -75,9 +75,9 @@ def approximate_entropy(series: Floats) -> Floats:
 
 def _lowest(coefficients: Floats) -> Floats:
     """(n, any, channels) to (n, COEFFICIENTS x channels), filled up with zeros where there are fewer."""
-    count, given, channels = coefficients.shape
+    count, length, channels = coefficients.shape
     out = np.zeros((count, COEFFICIENTS, channels))
-    out[:, :given] = coefficients[:, :COEFFICIENTS]
+    out[:, :length] = coefficients[:, :COEFFICIENTS]
     return out.reshape(count, -1)
 
 
@@ -90,8 +90,8 @@ def _series(features: FeatureSet) -> Floats:
 
 def _over_steps(values: Singles, mask: Bools) -> Floats:
     """(n, T, A, N) to (n, N): mean over the observed steps and agents, 0 where there are none."""
-    given = np.where(mask[..., None], np.nan_to_num(values), 0.0).astype(np.float64)
-    return np.asarray(given.sum((1, 2)) / np.maximum(mask.sum((1, 2)), 1)[:, None])
+    filled = np.where(mask[..., None], np.nan_to_num(values), 0.0).astype(np.float64)
+    return np.asarray(filled.sum((1, 2)) / np.maximum(mask.sum((1, 2)), 1)[:, None])
 
 
 def _phi(series: Floats, m: int, tolerance: Floats) -> Floats:

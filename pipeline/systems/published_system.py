@@ -103,12 +103,12 @@ def judges_of(features: FeatureSet) -> Floats:
 
     If panels differ in size, the larger ones keep as many middle judges, sorted, as the smallest has.
     """
-    given = [record.labels.judges if record.labels else () for record in features.records]
-    sizes = {len(one) for one in given if one}
+    panels = [record.labels.judges if record.labels else () for record in features.records]
+    sizes = {len(panel) for panel in panels if panel}
     count = min(sizes, default=0)
     if len(sizes) > 1:
-        given = [tuple(sorted(one))[(len(one) - count) // 2 :][:count] for one in given]
-    return np.array([one or [np.nan] * count for one in given]).reshape(len(given), count)
+        panels = [tuple(sorted(panel))[(len(panel) - count) // 2 :][:count] for panel in panels]
+    return np.array([panel or [np.nan] * count for panel in panels]).reshape(len(panels), count)
 
 
 def has_judges(features: FeatureSet) -> bool:
@@ -144,7 +144,7 @@ class PublishedSystem(NetworkSystem):
                 control.progress(epoch, self.config.epochs)
 
         losses = learner.train(done, control.stop)
-        scores = np.stack([one.score for one in by_epoch]) if by_epoch else None
+        scores = np.stack([predictions.score for predictions in by_epoch]) if by_epoch else None
         kept = loss_epochs(self.config.epochs)
         return lambda features: replace(learner.predict(features), losses=losses, loss_epochs=kept, by_epoch=scores)
 

@@ -88,8 +88,8 @@ class FittedRegression:
         out = np.zeros((1, len(table)))
         for row, record in enumerate(features.records):
             # One at a time: the bits of a matrix product depend on the number of rows, and on their order in memory.
-            task, given = record.task if record.task in self.scores else "", np.ascontiguousarray(table[row : row + 1])
-            x = self.inputs[task].transform(given) if self.inputs else np.zeros((1, 1))
+            task, cells = record.task if record.task in self.scores else "", np.ascontiguousarray(table[row : row + 1])
+            x = self.inputs[task].transform(cells) if self.inputs else np.zeros((1, 1))
             out[0, row] = self.scores[task].inverse_transform(self.model.predict(x).reshape(1, 1))[0, 0]
         return Predictions(out)
 
@@ -227,7 +227,7 @@ def _economy_and_ridge(x: Floats, y: Floats, known: Known) -> Any:
     """The mean of economy of motion and a ridge regression, both with the deviation of the ridge's predictions."""
     ridge = _ridge(x, y, known)
     weights = np.asarray(ridge.coef_, dtype=np.float64).ravel()
-    deviations = [float((x @ one).std()) for one in (weights, known.directions)]
+    deviations = [float((x @ direction).std()) for direction in (weights, known.directions)]
     economy = known.directions * (deviations[0] / max(deviations[1], TINY))
     return _line((weights + economy) / 2, float(ridge.intercept_))
 
@@ -299,7 +299,7 @@ def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> l
         systems.append(of_paper("Pose+DCT", "cosines", "svr linear"))
         systems.append(of_paper("DCT+DFT+ApEn", "frequencies", "nearest"))
     ours = (*FOR_KNOWN_PEOPLE, *unseen_systems(features))
-    return [*systems, *(replace(one, unsplit=tuple(unsplit)) for one in ours)]
+    return [*systems, *(replace(system, unsplit=tuple(unsplit)) for system in ours)]
 
 
 def unseen_systems(features: FeatureSet) -> tuple[RegressionSystem, ...]:

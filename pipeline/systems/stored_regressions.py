@@ -45,27 +45,27 @@ def load_regressions(content: bytes) -> tuple[FittedRegression, ...]:
                 raise ValueError("larger than any regression")
         if foreign := set(get_untrusted_types(data=content)) - set(KERNELS):
             raise ValueError(f"other classes than those of a regression, such as {min(foreign)[:80]}")
-        return tuple(_checked(one) for one in loads(content, trusted=list(KERNELS)))
+        return tuple(_checked(fields) for fields in loads(content, trusted=list(KERNELS)))
     except Exception as error:  # skops names no class of error for damage
         raise ValueError(f"the regressions cannot be read ({type(error).__name__}: {str(error)[:120]})") from error
 
 
-def _checked(given: Any) -> FittedRegression:
+def _checked(fields: Any) -> FittedRegression:
     """One regression of known classes. Raises ValueError or TypeError for others."""
-    one = FittedRegression(**given)
-    pipelines, steps = [*one.inputs.values()], [step for each in one.inputs.values() for _, step in each.steps]
+    fit = FittedRegression(**fields)
+    pipelines, steps = [*fit.inputs.values()], [step for each in fit.inputs.values() for _, step in each.steps]
     if (
-        one.describe not in DESCRIPTORS
-        or not (isinstance(one.columns, np.ndarray) and one.columns.dtype.kind == "i" and one.scores)
-        or set(one.inputs) != (set(one.scores) if len(one.columns) else set())
+        fit.describe not in DESCRIPTORS
+        or not (isinstance(fit.columns, np.ndarray) and fit.columns.dtype.kind == "i" and fit.scores)
+        or set(fit.inputs) != (set(fit.scores) if len(fit.columns) else set())
         or not _are(pipelines, "Pipeline")
-        or not _are([*steps, *one.scores.values()], *SCALERS)
-        or not _are([one.model], *REGRESSORS)
+        or not _are([*steps, *fit.scores.values()], *SCALERS)
+        or not _are([fit.model], *REGRESSORS)
     ):
         raise ValueError("a regression of another form")
-    return one
+    return fit
 
 
 def _are(objects: Iterable[Any], *names: str) -> bool:
     """Whether all objects are of these classes of scikit-learn."""
-    return all(type(one).__module__.startswith("sklearn.") and type(one).__name__ in names for one in objects)
+    return all(type(item).__module__.startswith("sklearn.") and type(item).__name__ in names for item in objects)

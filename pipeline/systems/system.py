@@ -50,8 +50,8 @@ class Predictions:
 
     def take(self, columns: Rows) -> Predictions:
         """The predictions for the performances at `columns`."""
-        given = {name: getattr(self, name) for name in BY_PERFORMANCE}
-        chosen = {name: values[..., columns] for name, values in given.items() if values is not None}
+        arrays = {name: getattr(self, name) for name in BY_PERFORMANCE}
+        chosen = {name: values[..., columns] for name, values in arrays.items() if values is not None}
         return replace(self, **chosen)
 
 

@@ -46,27 +46,27 @@ LIBRARIES = ("torch", "scikit-learn", "numpy", "scipy")
 """Libraries whose code a training runs."""
 
 
-def write_checkpoint(place: Path, identity: str, epoch: int, tensors: Tensors) -> None:
+def write_checkpoint(path: Path, identity: str, epoch: int, tensors: Tensors) -> None:
     """Write the state after `epoch` epochs atomically. Raises UsageError if that fails; the previous state remains."""
     metadata = {"identity": identity, "epoch": str(epoch), "content": _content(identity, epoch, tensors)}
     metadata["code"] = code_digest()
     try:
-        with atomic_path(place) as temporary:
+        with atomic_path(path) as temporary:
             save_file(tensors, temporary, metadata)
     except (SafetensorError, OSError) as error:
         raise UsageError(
             f"the checkpoint cannot be written ({error})",
-            where=place,
+            where=path,
             fix="Free space on that disk and run the same command again: it resumes from the last checkpoint",
         ) from None
 
 
-def read_checkpoint(place: Path | None, identity: str) -> tuple[int, Tensors] | None:
-    """Epoch and tensors of the checkpoint at `place`; None if it is missing, damaged, of another training or code."""
-    if place is None or not place.is_file():
+def read_checkpoint(path: Path | None, identity: str) -> tuple[int, Tensors] | None:
+    """Epoch and tensors of the checkpoint at `path`; None if it is missing, damaged, of another training or code."""
+    if path is None or not path.is_file():
         return None
     try:
-        with safe_open(place, framework="pt") as stored:
+        with safe_open(path, framework="pt") as stored:
             metadata = stored.metadata() or {}
             if (metadata.get("identity"), metadata.get("code")) != (identity, code_digest()):
                 return None

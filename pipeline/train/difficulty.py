@@ -16,8 +16,8 @@ from pipeline.train.normalise import label_table
 
 def difficulties(features: FeatureSet) -> Floats:
     """(n,) degree of difficulty, NaN where unknown."""
-    given = [record.labels.difficulty if record.labels else None for record in features.records]
-    return np.array(given, dtype=np.float64)
+    levels = [record.labels.difficulty if record.labels else None for record in features.records]
+    return np.array(levels, dtype=np.float64)
 
 
 def factors(features: FeatureSet) -> Floats:
@@ -39,10 +39,10 @@ def check_difficulties(features: FeatureSet, method: Method, observer: Observer)
 
     Raises DataError where a scored performance has none that is above 0, and others of its task have one.
     """
-    given, scored = difficulties(features), np.isfinite(label_table(features.records)[:, 0])
+    levels, scored = difficulties(features), np.isfinite(label_table(features.records)[:, 0])
     for task, rows in task_rows(features).items() if method.times_difficulty else ():
-        wrong = rows[scored[rows] & ~(given[rows] > 0)]
-        if np.isnan(given[rows]).all():
+        wrong = rows[scored[rows] & ~(levels[rows] > 0)]
+        if np.isnan(levels[rows]).all():
             observer.note(
                 f"note: no difficulties{printable(f' of {task}' if task else '')}: scores are learned as they are"
             )

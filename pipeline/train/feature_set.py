@@ -105,7 +105,10 @@ def data_digest(features: FeatureSet, contents: Contents | None) -> str:
     Where the files are unknown (None), the features count in place of their hashes.
     """
     ordered = features.take(np.argsort(features.ids))
-    rows = [(one.id, contents and contents[one.id], one.labels and asdict(one.labels)) for one in ordered.records]
+    rows = [
+        (record.id, contents and contents[record.id], record.labels and asdict(record.labels))
+        for record in ordered.records
+    ]
     return digest_of(rows, [] if contents else [getattr(ordered, name) for name in ARRAYS])
 
 

@@ -73,9 +73,9 @@ def fit_members(
     the model.
     """
     control = control or TrainingControl()
-    device, place = control.torch_device(), control.checkpoints
+    device, folder = control.torch_device(), control.checkpoints
     parts = split_members(members, input_sizes(data.inputs), model, config.batch, device)
-    inputs = [] if place is None else [*vars(data.inputs).values(), data.targets, data.weights]
+    inputs = [] if folder is None else [*vars(data.inputs).values(), data.targets, data.weights]
     digest = digest_of("", inputs)
     cores, workers = control.cores or torch.get_num_threads(), 1
     if device.type == "cpu":
@@ -90,7 +90,7 @@ def fit_members(
     def train(number: int, tell: Tell, stop: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
         stack = StackTraining(data, [members[i] for i in parts[number]], model, config, device, digest, watch)
-        stack.run(place and place / f"stack-{number:03d}.safetensors", tell, stop)
+        stack.run(folder and folder / f"stack-{number:03d}.safetensors", tell, stop)
         state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
         return Fitted(state, np.array(stack.losses), stack.watched_scores())
 
@@ -119,12 +119,12 @@ def _train_stacks(
 
 def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitted:
     """The results of the stacks as one, members in their original order."""
-    places = np.argsort(np.concatenate([np.array(part) for part in parts]))
-    order = torch.from_numpy(places)
+    positions = np.argsort(np.concatenate([np.array(part) for part in parts]))
+    order = torch.from_numpy(positions)
     state = {name: torch.cat([fitted.state[name] for fitted in trained])[order] for name in trained[0].state}
-    losses = np.concatenate([fitted.losses for fitted in trained], axis=1)[:, places]
+    losses = np.concatenate([fitted.losses for fitted in trained], axis=1)[:, positions]
     watched = [scores for fitted in trained for scores in fitted.watched]
-    return Fitted(state, np.ascontiguousarray(losses), tuple(watched[place] for place in places))
+    return Fitted(state, np.ascontiguousarray(losses), tuple(watched[position] for position in positions))
 
 
 def split_members(
@@ -140,7 +140,7 @@ def split_members(
     by_batches: dict[int, list[int]] = {}
     for index, member in enumerate(members):
         by_batches.setdefault(batch_count(member, batch), []).append(index)
-    groups = [sorted(one, key=lambda i: len(members[i].rows)) for _, one in sorted(by_batches.items())]
+    groups = [sorted(indices, key=lambda i: len(members[i].rows)) for _, indices in sorted(by_batches.items())]
     if device.type != "cpu":
         return groups
     with torch.device("meta"):

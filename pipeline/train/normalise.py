@@ -30,10 +30,10 @@ CONSTANT = 1e-6
 
 def label_table(records: tuple[Record, ...]) -> Floats:
     """(n, 3) final, execution and synchronisation score, NaN where missing. Raises DataError above `MAX_LABEL`."""
-    given = [[getattr(record.labels, name, None) for name in SCORES] for record in records]
-    table = np.array(given, dtype=np.float64).reshape(len(records), len(SCORES))
+    labels = [[getattr(record.labels, name, None) for name in SCORES] for record in records]
+    table = np.array(labels, dtype=np.float64).reshape(len(records), len(SCORES))
     for row, column in np.argwhere(np.abs(table) > MAX_LABEL):
-        what = f"the label {SCORES[column]} is {given[row][column]}, too large for a score"
+        what = f"the label {SCORES[column]} is {labels[row][column]}, too large for a score"
         raise DataError(what, where=records[row].id, fix="Correct the label")
     return table
 
@@ -125,11 +125,11 @@ def same_channels(features: FeatureSet) -> bool:
 
 def _statistics(values: NDArray[np.floating[Any]]) -> Floats:
     """(2, channels) mean and deviation over rows, NaN left out; an infinite deviation marks a constant channel."""
-    given = values.astype(np.float64)
-    finite = np.isfinite(given)
+    numbers = values.astype(np.float64)
+    finite = np.isfinite(numbers)
     count = np.maximum(finite.sum(0), 1)
-    mean = np.where(finite, given, 0.0).sum(0) / count
-    deviation = np.sqrt((np.where(finite, given - mean, 0.0) ** 2).sum(0) / count)
+    mean = np.where(finite, numbers, 0.0).sum(0) / count
+    deviation = np.sqrt((np.where(finite, numbers - mean, 0.0) ** 2).sum(0) / count)
     constant = deviation <= CONSTANT * np.maximum(np.abs(mean), 1e-6)
     return np.stack([mean, np.where(constant, np.inf, deviation)])
 

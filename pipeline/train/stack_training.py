@@ -134,12 +134,12 @@ class StackTraining:
             [rows for member in members for rows in (member.rows, member.test)],
         )
 
-    def run(self, place: Path | None, tell: EpochsDone, stop: Stop) -> None:
-        """Train to the end, from the checkpoint at `place` if it is of the same training.
+    def run(self, path: Path | None, tell: EpochsDone, stop: Stop) -> None:
+        """Train to the end, from the checkpoint at `path` if it is of the same training.
 
-        Raises Cancelled if `stop` returns true before the end; the checkpoint at `place` then holds the state.
+        Raises Cancelled if `stop` returns true before the end; the checkpoint at `path` then holds the state.
         """
-        first, written = self._resume(place), float("-inf")
+        first, written = self._resume(path), float("-inf")
         tell(first)
         for epoch in range(first, self.config.epochs):
             loss, done = self.epoch(epoch), epoch + 1
@@ -149,8 +149,8 @@ class StackTraining:
             if done in self.watch:
                 self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
             stopping = not last and stop()
-            if place is not None and (last or stopping or monotonic() - written >= CHECKPOINT_S):
-                write_checkpoint(place, self.identity, done, self._snapshot())
+            if path is not None and (last or stopping or monotonic() - written >= CHECKPOINT_S):
+                write_checkpoint(path, self.identity, done, self._snapshot())
                 written = monotonic()
             tell(done)
             if stopping:
@@ -194,8 +194,8 @@ class StackTraining:
         return {name: values.cpu().contiguous() for name, values in tensors.items()}
 
     @torch.no_grad()
-    def _resume(self, place: Path | None) -> int:
-        epoch, tensors = read_checkpoint(place, self.identity) or (0, {})
+    def _resume(self, path: Path | None) -> int:
+        epoch, tensors = read_checkpoint(path, self.identity) or (0, {})
         if not tensors:
             return 0
         for name, parameter in self.net.named_parameters():

@@ -106,13 +106,13 @@ class TrainedNetworks(Generic[N]):
         `scaled` (parts * networks, m, ...) is a score of `output`.
         """
         means = scaled.reshape(self.parts, self.count, *scaled.shape[1:]).mean(1).numpy()
-        given = zip(self.normalisers, means, strict=True)
-        return np.stack([normaliser.unscale(one, column, shift=shift) for normaliser, one in given])
+        pairs = zip(self.normalisers, means, strict=True)
+        return np.stack([normaliser.unscale(mean, column, shift=shift) for normaliser, mean in pairs])
 
     def tensors(self) -> dict[str, Tensor]:
         """`state.<parameter>` (parts * networks, ...) and `normaliser.<field>` (parts, ...)."""
         each = [normaliser.arrays() for normaliser in self.normalisers]
-        stacked = {name: np.stack([one[name] for one in each]).astype(np.float64) for name in each[0]}
+        stacked = {name: np.stack([arrays[name] for arrays in each]).astype(np.float64) for name in each[0]}
         made = {f"normaliser.{name}": torch.from_numpy(values) for name, values in stacked.items()}
         return made | {f"state.{name}": values.contiguous() for name, values in self.state.items()}
 
@@ -162,7 +162,9 @@ def fold_data(features: FeatureSet, normalisers: Sequence[Normaliser]) -> FoldDa
     inputs = [normaliser.apply(features) for normaliser in normalisers]
     labelled = np.isfinite(scaled)
     return FoldData(
-        AimInputs(**{name: torch.from_numpy(np.stack([one[name] for one in inputs])) for name in inputs[0]}),
+        AimInputs(
+            **{name: torch.from_numpy(np.stack([fold_inputs[name] for fold_inputs in inputs])) for name in inputs[0]}
+        ),
         torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32)),
         torch.from_numpy(labelled.astype(np.float32)),
     )

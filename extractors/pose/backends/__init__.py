@@ -35,9 +35,9 @@ def networks(config: PoseConfig, files: StageFiles) -> Mapping[str, PoseNetwork]
     Raises as `load_backend`.
     """
     if config.backend == "mmpose":
-        given = config.mmpose
-        alias = "" if given.config or given.checkpoint else given.alias
-        return files.pose_networks("mmpose", alias, given.config, given.checkpoint)
+        settings = config.mmpose
+        alias = "" if settings.config or settings.checkpoint else settings.alias
+        return files.pose_networks("mmpose", alias, settings.config, settings.checkpoint)
     if config.backend != "rtmlib":
         return {}
     named = config.rtmlib

