@@ -63,7 +63,7 @@ def test_the_execution_alone_is_called_so_everywhere(world, model, tmp_path):
     assert ["info: execution alone" in cell[-1] for cell in cells] == [False, True, True]
     for difficulty, label in ((None, "execution alone"), (3.1, "score")):
         page = api.report(model, videos / "b.mp4", out=tmp_path / "p.html", difficulty=difficulty, **given).read_text()
-        assert f'<span class="label">{label}</span>' in page
+        assert f"</b> <small>{label}</small></span>" in page
         assert ("Announced difficulty" in page) == (label == "score")
     assert "times the announced difficulty" in (model / "card.md").read_text()
 

@@ -73,8 +73,8 @@ def accuracy(within):
 def test_the_digits_of_the_headline_follow_its_accuracy(within, expected):
     row = Score("v", score=34.261, interval80=(10.111, 50.222), accuracy=accuracy(within))
     page = render_report(ReportData("t", videos=(VideoSection("v", row),)))
-    assert f'<span class="big">{expected}</span>' in page
-    assert f"<dd>{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}</dd>" in page
+    assert f'<span class="summary-score"><b>{expected}</b>' in page
+    assert f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f} <small>80 %</small>" in page
     assert score_rows([row])[1][0][1:3] == (expected, f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}")
 
 
