@@ -215,15 +215,9 @@ V2 |= {"mlp_ratio": 2.5, "qkv_bias": True, "layer_norm_eps": 1e-6, "tubelet_size
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"frames_per_clip": 16}, r"clips\.frames_per_clip=4"),
-    ],
-)
-def test_settings_that_do_not_fit_the_model_are_refused(tmp_path, given, message):
-    with pytest.raises(UsageError, match=message):
-        Clips.identity(config(saved(tmp_path / "m"), **given), FILES)
+def test_another_number_of_frames_than_the_model_has_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"clips\.frames_per_clip=4"):
+        Clips.identity(config(saved(tmp_path / "m"), frames_per_clip=16), FILES)
 
 
 V2_NAMES = {

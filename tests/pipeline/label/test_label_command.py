@@ -104,6 +104,7 @@ def test_wrong_use(folder):
         ({"score_range": "0,ten"}, "the least and the greatest score"),
         ({"phases": "run", "pairs": True}, "in one video at a time"),
         ({"phases": ["run", "run"]}, "once each"),
+        ({"columns": "scroe"}, "no score is called"),
     ):
         with pytest.raises(AimError, match=said):
             api.label(folder, **arguments)  # type: ignore[arg-type]

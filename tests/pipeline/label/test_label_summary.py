@@ -7,7 +7,6 @@ import pytest
 
 from data.datasets.folder import list_folder
 from data.datasets.rater_answers import Answer, append_answers, rater_file, read_answers
-from data.errors import UsageError
 from data.store.fingerprint import fingerprint_file
 from data.video import Phase
 from pipeline.label import find_session, label_summary, summary_as_json, write_labels
@@ -164,8 +163,3 @@ def test_agreement_on_phases_is_counted_in_frames(tmp_path, make_video):
         ("a.mp4, frame of flight", 0, 10, 10),
     )
     assert made.counts == "videos judged: anna 3, ben 2"
-
-
-def test_a_wrong_name_of_a_score_is_refused(folder):
-    with pytest.raises(UsageError, match="no score is called"):
-        report(folder, columns=["scroe"])

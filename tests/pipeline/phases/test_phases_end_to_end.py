@@ -115,31 +115,3 @@ def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path):
         "beyond.csv": "'flight' is marked until 9.00 s, and the video ends at 3.00 s",
     }
     assert f"note: gap.csv: {unused}" in notes.lines
-
-
-def test_features_without_agents_and_without_a_data_set_have_phases(tmp_path):
-    """Nine of ten performances of one scene feature are marked; two parts of uneven length, which differ in a value."""
-    rng, marks, scores = np.random.default_rng(0), ["video,phase,start_s,end_s"], ["video,score"]
-    (tmp_path / "features").mkdir()
-    for number in range(10):
-        cut, quality = int(rng.integers(8, 24)), rng.uniform(0.5, 1)
-        rows = 0.05 * rng.normal(size=(32, 3)) + quality * np.where(np.arange(32)[:, None] < cut, 1, -1)
-        np.save(tmp_path / f"features/{number}.npy", rows.astype(np.float32))
-        scores.append(f"{number},{quality:.2f}")
-        marks += [f"{number},run,0,{cut}", f"{number},entry,{cut},32"] if number < 9 else []
-    (tmp_path / "scores.csv").write_text("\n".join(scores))
-    (tmp_path / "phases.csv").write_text("\n".join(marks))
-    settings = {
-        "dataset.labels": tmp_path / "scores.csv", "dataset.phases": tmp_path / "phases.csv", "work.workers": 0,
-        "cache": tmp_path / "cache", "timesteps.bounds": ["run", "entry"], "timesteps.steps": 4, "features.fps": 1,
-        "train.epochs": 2, "train.networks": 1, "combined": False,
-    }  # fmt: skip
-    given = {"config": "folder", "overrides": settings, "features": [str(tmp_path / "features")]}
-    done = api.extract(**given)
-    assert [result.record.name for result in done.summary.failed] == ["9"]
-    api.train(**given, out=tmp_path / "run", folds=0)
-    ours = {"cache": tmp_path / "cache", "work.workers": 0}
-    row = api.score(model=tmp_path / "run", overrides=ours, features=given["features"])[-1]
-    assert row.carried is not None
-    assert [phase.name for phase in row.phases] == ["run", "entry"]
-    assert row.phases[0].end == pytest.approx(cut, abs=1)
