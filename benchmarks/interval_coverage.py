@@ -32,7 +32,7 @@ from data.video import Phase
 from pipeline.checks.held_out import HeldOut
 from pipeline.checks.paired_test import paired_test
 from pipeline.evaluate.rank_intervals import Units, rank_agreement
-from pipeline.phases.alignment import PhaseReferences, Signal
+from pipeline.phases.carried_phases import PhaseReferences, Signal
 
 Values = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from models.aim_config import AimConfig
 from pipeline.evaluate import Protocol, cross_validate
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.folds import Row, best_on_test, chosen_epoch, last_epoch, watching
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems import AimSystem, published_systems
 from pipeline.train.feature_set import FeatureSet
 

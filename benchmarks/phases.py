@@ -31,7 +31,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from pipeline.phases.alignment import PhaseReferences, Signal
+from pipeline.phases.carried_phases import PhaseReferences, Signal
 
 CUT = 3  # frames at the end of the measurements that the videos lack
 TOUCHING = 2  # frames; a contact continues over a shorter pause

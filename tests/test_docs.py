@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from pipeline.settings.config import load_config
-from pipeline.settings.recipes import RECIPES
+from pipeline.settings.train_config import RECIPES
 from pipeline.settings.yaml_values import config_path
 from run_pipeline import app
 

@@ -59,7 +59,7 @@ ctypes.CDLL = lambda *args, **named: (
 """Imported by every Python process as `sitecustomize`."""
 
 MEMORY = """
-from pipeline.pool.local_pool import ProcessPool, WorkConfig
+from pipeline.pool.process_pool import ProcessPool, WorkConfig
 assert ProcessPool(WorkConfig()).split_cores(100)[0] >= 1
 import fcntl
 """

@@ -15,7 +15,7 @@ from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.folds import Row
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems import (
     PUBLISHED_ROWS,
     AimSystem,

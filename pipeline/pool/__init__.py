@@ -1,6 +1,6 @@
 """Workers: threads, processes or actors of Ray that videos, trainings and stacks of networks are given to."""
 
-from pipeline.pool.local_pool import ProcessPool, ThreadPool
+from pipeline.pool.process_pool import ProcessPool, ThreadPool
 from pipeline.pool.ray_pool import RayPool, pool_of
 from pipeline.pool.run_on_workers import MOST_LOST, run_items
 from pipeline.pool.worker_pool import Pool, Start, Tell

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from data.errors import UsageError, WorkerLost, first_line, of_extra
-from pipeline.pool.local_pool import ProcessPool, ThreadPool
+from pipeline.pool.process_pool import ProcessPool, ThreadPool
 from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Answer, Done, Pool, Start, Worker
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import WorkConfig

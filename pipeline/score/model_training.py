@@ -16,9 +16,9 @@ from pipeline.cache import Cache, content_hashes
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag_checks import quality_ranges
 from pipeline.checks.rater_ceiling import rater_agreement
-from pipeline.checks.video_flags import announce_flags, still_camera_advice
+from pipeline.checks.training_video_flags import announce_flags, still_camera_advice
 from pipeline.observer import SILENT, Observer, Progress
-from pipeline.phases.alignment import phases_of_model
+from pipeline.phases.carried_phases import phases_of_model
 from pipeline.run import Plan, Planner, run
 from pipeline.score.calibration import TrainingFacts
 from pipeline.score.calibration_folds import calibrate

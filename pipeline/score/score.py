@@ -15,7 +15,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval, as_printed
 from pipeline.checks.flag import Flag
 from pipeline.checks.flag_checks import EXECUTION_ALONE
-from pipeline.phases.alignment import CarriedPhases
+from pipeline.phases.carried_phases import CarriedPhases
 
 NO_JUDGEMENT = (
     "The network divides its score among the time steps. It was not trained on labels of steps, so a step score does "

@@ -27,7 +27,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag_checks import Facts, find_flags
 from pipeline.observer import SILENT, Observer
-from pipeline.phases.alignment import CarriedPhases, carried_phases
+from pipeline.phases.carried_phases import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS, Calibration
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256

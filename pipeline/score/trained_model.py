@@ -40,7 +40,7 @@ from data.video import Record
 from models.aim_config import AimConfig, AimSizes
 from pipeline.cache import Contents, StageDescription, read_stages, recording_hashes, stages_as_json
 from pipeline.folds.combination import NETWORK, NETWORK_ALONE, Combination
-from pipeline.phases.alignment import PhaseReferences
+from pipeline.phases.carried_phases import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
 from pipeline.score.model_files import (
     DESCRIPTION,
@@ -56,7 +56,7 @@ from pipeline.score.setting_differences import stage_differences
 from pipeline.score.stored_method import save_settings
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import Origin, origin
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import (
     NO_LABELS_FIX,

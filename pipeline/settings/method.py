@@ -15,9 +15,9 @@ from extractors.base import StageConfig, one_of, setting
 from extractors.timesteps import NO_AGENT, TimestepsConfig
 from models.aim_config import AimConfig
 from pipeline.settings.config_errors import keys_of
-from pipeline.settings.recipes import TrainConfig
 from pipeline.settings.section import Section
 from pipeline.settings.stages import STAGES, outside_stages, stage_class
+from pipeline.settings.train_config import TrainConfig
 
 
 class SplitConfig(Section):

@@ -12,7 +12,7 @@ from data.errors import UsageError, nearest
 from extractors.base import DATA_SET, HASHED, MACHINE, METHOD, VIDEOS, owner
 from pipeline.settings.config import setting_classes
 from pipeline.settings.config_errors import is_section, keys_of
-from pipeline.settings.recipes import DEFAULT_RECIPE, RECIPES
+from pipeline.settings.train_config import DEFAULT_RECIPE, RECIPES
 
 OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", VIDEOS: "videos", DATA_SET: "data set"}
 """In words, whom a setting belongs to."""

@@ -32,7 +32,7 @@ from models.published_methods import (
     take_rows,
 )
 from models.stacked import MemberDropout
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.system import NetworkSystem, Predict, Predictions
 from pipeline.train import (
     Normaliser,

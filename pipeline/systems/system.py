@@ -18,7 +18,7 @@ from data.store.arrays import Floats, Rows
 from models.chance_test import InnerTest
 from models.comparisons import NetworkConfig
 from models.published_methods import PublishedConfig
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.train import TrainingControl
 from pipeline.train.feature_set import FeatureSet
 

@@ -16,7 +16,7 @@ from data.errors import UsageError
 from data.store.arrays import Rows, Singles
 from extractors.timesteps import exchange_map, mirror_map
 from extractors.timesteps.mirror import ChannelMap
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.train.feature_set import FeatureSet, one_per_trial
 from pipeline.train.normalise import same_channels
 

@@ -22,7 +22,7 @@ from models.stacked import FoldData
 from pipeline.observer import CountDone
 from pipeline.pool import Pool, Start, Tell, ThreadPool, run_items
 from pipeline.settings.machine import Device
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.train.checkpoint import digest_of
 from pipeline.train.stack_training import Member, StackTraining, Stop, batch_count, input_sizes
 

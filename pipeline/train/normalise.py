@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.store.arrays import Bools, Floats, Rows, Singles
 from data.video import Record
 from data.video.records import MAX_LABEL
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.train.feature_set import FeatureSet
 
 SCORES = ("score", "execution", "synchronisation")

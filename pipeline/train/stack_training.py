@@ -19,7 +19,7 @@ from models.comparisons import NetworkConfig, build_network
 from models.layers import Layers
 from models.losses import aim_loss
 from models.stacked import FoldData, MemberDropout, predict_members
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from pipeline.train.feature_set import FeatureSet
 

@@ -18,7 +18,7 @@ from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig
 from models.layers import Layers
 from models.stacked import FoldData, double_network, predict_members
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.checkpoint import with_prefix
 from pipeline.train.feature_set import FeatureSet

@@ -24,7 +24,7 @@ from pipeline.pack.pack_file import read_pack, write_pack
 from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_files import MAY_LACK, cover
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
 from pipeline.train.feature_set import ARRAYS, feature_set
 from tests.helpers.made_features import made_features

@@ -50,7 +50,7 @@ def test_raw_data_to_an_evaluation(tmp_path, capfd):
 
 def test_without_a_configuration_the_preset_of_plain_folders_holds(make_video, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 2)
+    monkeypatch.setattr("pipeline.pool.process_pool.usable_cores", lambda: 2)
     for name in "ab":
         make_video(Path(f"films/{name}.mp4"), size=(128, 96))
     notes = Watching()

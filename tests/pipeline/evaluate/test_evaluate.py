@@ -14,7 +14,7 @@ from models.estimate import Estimate
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import FoldAverage
 from pipeline.folds import folds_of
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.train.normalise import label_table

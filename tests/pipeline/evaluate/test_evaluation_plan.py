@@ -24,7 +24,7 @@ from pipeline.pack.labelled_features import gather_features
 from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.run import Planner, run_extract
 from pipeline.settings.config import load_config, validate
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.made_features import with_records

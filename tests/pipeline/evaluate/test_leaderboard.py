@@ -15,7 +15,7 @@ from pipeline.evaluate.paper_tables import TABLES
 from pipeline.folds import COMBINED
 from pipeline.folds.rows import CHOSEN, ORACLE
 from pipeline.pack.pack_file import write_pack
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws

@@ -28,7 +28,7 @@ from pipeline.folds.fit_predict import trainings_of
 from pipeline.folds.fold import MOST_FOLDS
 from pipeline.folds.rows import CHOSEN, ORACLE, watched_epochs
 from pipeline.settings.machine import WorkConfig
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems import AimSystem, SimpleSystem, trivial_baselines
 from pipeline.systems.baselines import training_mean
 from pipeline.systems.regressors import regressions_for

@@ -24,7 +24,7 @@ from pipeline.observer import Progress
 from pipeline.pack.pack_file import write_pack
 from pipeline.settings.config import load_config
 from pipeline.settings.machine import WorkConfig
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems import PUBLISHED_ROWS, AimSystem, PublishedSystem, SimpleSystem, System, trivial_baselines
 from pipeline.systems.regressors import regression_systems
 from pipeline.train import TrainingControl, label_table

@@ -19,8 +19,8 @@ import pytest
 
 from data.errors import UsageError
 from data.video.video_search import find_videos
-from pipeline.pool import local_pool, run_items
-from pipeline.pool.local_pool import ProcessPool, kind_of_end
+from pipeline.pool import process_pool, run_items
+from pipeline.pool.process_pool import ProcessPool, kind_of_end
 from pipeline.settings.machine import WorkConfig
 from tests.helpers.extracting import assert_equal_outputs, extract, extract_flow, flow_config, moving_films
 from tests.helpers.local_ray import local_ray
@@ -106,8 +106,8 @@ def test_workers_do_not_run_the_users_script_again(videos, tmp_path):
 
 def test_by_default_there_is_a_process_for_each_core(monkeypatch):
     free = Mock(return_value=Mock(available=64e9))
-    monkeypatch.setattr("pipeline.pool.local_pool.psutil.virtual_memory", free)
-    monkeypatch.setattr("pipeline.pool.local_pool.usable_cores", lambda: 6)
+    monkeypatch.setattr("pipeline.pool.process_pool.psutil.virtual_memory", free)
+    monkeypatch.setattr("pipeline.pool.process_pool.usable_cores", lambda: 6)
     assert ProcessPool(WorkConfig()).split_cores(100) == (6, 1)
     assert ProcessPool(WorkConfig()).split_cores(2) == (2, 3), "two videos"
     assert ProcessPool(WorkConfig()).where(100) == "6 processes with 1 thread each"
@@ -205,10 +205,10 @@ def test_a_batch_that_loses_every_worker_raises(tmp_path):
 
 
 def test_only_a_crash_is_the_videos(monkeypatch):
-    monkeypatch.setattr(local_pool, "_memory_is_limited", lambda: False)
+    monkeypatch.setattr(process_pool, "_memory_is_limited", lambda: False)
     assert kind_of_end("SIGSEGV") == "crashed"
     assert [kind_of_end(name) for name in ("SIGKILL", "SIGTERM", "")] == ["killed"] * 3
-    monkeypatch.setattr(local_pool, "_memory_is_limited", lambda: True)
+    monkeypatch.setattr(process_pool, "_memory_is_limited", lambda: True)
     assert kind_of_end("SIGABRT") == "killed", "`ulimit -v` makes libraries end so"
 
 

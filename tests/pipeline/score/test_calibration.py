@@ -16,7 +16,7 @@ from pipeline.report.evaluation_section import section_of_training_folds
 from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import model_card
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems import AimSystem
 from pipeline.systems.regressors import FOR_KNOWN_PEOPLE
 from pipeline.train import TrainingControl

@@ -11,7 +11,7 @@ from data.weights.quiet_openvino import openvino as ov
 from models.aim_config import AimConfig
 from pipeline.score import TrainedModel, onnx_export
 from pipeline.score.onnx_export import TOLERANCE, export_onnx
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from tests.helpers.made_features import made_features, with_records
 
 pytest.importorskip("onnxscript")

@@ -13,7 +13,7 @@ from pipeline.evaluate import RequestedRows
 from pipeline.evaluate.evaluation_plan import protocol_systems
 from pipeline.evaluate.leaderboard import OURS, UNDIVIDED, all_systems
 from pipeline.settings.config import load_config
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.settings.yaml_values import presets
 from pipeline.systems import PUBLISHED_ROWS, AimSystem
 from pipeline.systems.baselines import difficulty_alone

@@ -11,7 +11,7 @@ from models.comparisons import ComparisonConfig, build_network
 from models.layers import Layers
 from models.metrics import spearman
 from pipeline.evaluate.leaderboard import ABLATIONS, OURS, all_systems
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.descriptors import approximate_entropy
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import ECONOMY_AND_RIDGE, regression_systems

@@ -14,7 +14,7 @@ from models.metrics import spearman
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
 from pipeline.folds import Training, TrainingRunner, chosen_epoch, fit_predict, last_epoch, watching
 from pipeline.folds.rows import CHOSEN
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems import PUBLISHED_ROWS, PublishedSystem, published_systems
 from pipeline.systems.published_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.train.normalise import label_table

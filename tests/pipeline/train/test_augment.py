@@ -13,7 +13,7 @@ from data.video import Labels, Record
 from models.aim_config import AimConfig
 from pipeline.folds import folds_of
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import training_set, with_exchanged, with_mirrored
 from pipeline.train.feature_set import ARRAYS, feature_set, one_per_trial

@@ -16,7 +16,7 @@ from models.losses import aim_loss
 from models.metrics import spearman
 from models.stacked import MemberDropout, member_state
 from pipeline.score.trained_model import TrainedModel
-from pipeline.settings.recipes import TrainConfig
+from pipeline.settings.train_config import TrainConfig
 from pipeline.train import Normaliser, checkpoint, fold_data, label_table, stack_training
 from pipeline.train.fit import TrainingControl, torch_threads
 from pipeline.train.stack_training import Member, StackTraining, draw_batches, input_sizes

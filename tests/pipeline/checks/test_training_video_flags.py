@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import DataError
 from pipeline import api
-from pipeline.checks.video_flags import announce_flags, flag_videos, still_camera_advice
+from pipeline.checks.training_video_flags import announce_flags, flag_videos, still_camera_advice
 from pipeline.settings.config import load_config
 from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.watching import Watching

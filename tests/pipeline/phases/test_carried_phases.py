@@ -6,7 +6,7 @@ import pytest
 from data.errors import DataError
 from data.video import Phase
 from extractors.timesteps.channels import make_channels
-from pipeline.phases.alignment import PhaseReferences, Signal
+from pipeline.phases.carried_phases import PhaseReferences, Signal
 
 NAMES = ("run", "flight", "entry")
 
