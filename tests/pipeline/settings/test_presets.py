@@ -44,7 +44,7 @@ MADE = {
     "TASD-2": partial(make_tasd2, count=16),
     "AQA-7": make_aqa7,
 }
-LINES = re.findall(r"`aqa (leaderboard \S+ .*)` \| not measured", (CHECKOUT / "docs/evaluation.md").read_text())
+LINES = re.findall(r"\| `aqa (leaderboard \S+ .* --table \d .*)` \|", (CHECKOUT / "docs/evaluation.md").read_text())
 UNFED = {"DCT+DFT+ApEn", "Pose+DCT", "w/o transformation", "TSN ranking"}
 """Rows that brightness alone cannot feed."""
 
