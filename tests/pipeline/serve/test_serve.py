@@ -234,7 +234,7 @@ def test_phases_set_on_the_page_are_those_of_the_next_score_and_of_the_video_und
         (("video", "kinematics"), ("a.mp4", "b.txt"), 201, "a.mp4 + b.txt"),
         (("kinematics",), (None, "T_B001.txt"), 201, "T_B001.txt"),
         (("video", "kinematics"), ("a.mp4", None), 400, "drop the kinematics file (.txt) of this trial too"),
-        (("video",), ("a.mp4", "b.txt"), 415, "reads no kinematics"),
+        (("video",), ("a.mp4", "b.txt"), 415, "does not read kinematics"),
         (("video", "kinematics"), ("T_B001_capture1.mp4", "T_C002.txt"), 400, "the kinematics of T_C002"),
         (("video", "kinematics"), ("a.mp4", "empty.txt"), 400, "empty or incomplete"),
     ],
