@@ -177,7 +177,10 @@ def test_an_address_without_an_answer_is_named_soon(silent, tmp_path, videos, mo
 def test_a_ray_that_does_not_start_here_is_one_sentence(tmp_path, videos, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "file"))
-    with pytest.raises(UsageError, match=r"^Ray did not start on this machine \(.*Not a directory.*leave --engine ray"):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # Ray would set it for all later processes where ~/.ray has a token
+    with pytest.raises(
+        UsageError, match=r"^Ray did not start on this machine \(.*Not a directory.*leave out --engine ray"
+    ):
         extract_flow(videos, flow_config(tmp_path / "cache", 2), "ray")
 
 
