@@ -36,6 +36,7 @@ class Backbone:
     features: int  # channels of the pooled feature
     size: int = 224  # side of its square input in pixels
     short_side: int = 256  # the picture's short side before the centre of `size` is cut out
+    resized_first: bool = False  # whether the whole picture is resized before the cut, not the cut alone
     least_frames: int = 1  # fewest frames it accepts
     mean: Rgb = (0.45, 0.45, 0.45)  # of RGB in 0..1, subtracted
     std: Rgb = (0.225, 0.225, 0.225)  # divided by

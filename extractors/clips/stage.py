@@ -33,6 +33,7 @@ from extractors.clips.backbones import (
 )
 from extractors.clips.layouts import ClipPlan, Layout, frames_at_rate, plan_clips
 from extractors.clips.runtimes import LogitsAndFeatures, Network, Precision, StartInference, resolve, running
+from extractors.clips.transformer_models import resized
 from extractors.signals import row_period
 
 
@@ -177,7 +178,9 @@ class Clips(Extractor[ClipsConfig]):
             device=device,
             threads=config.threads or (int(threads) if threads.isdigit() else 0),
         )
-        clips = decode_clips(source, plan, lambda image: prepare(image, entry.short_side, entry.size))
+        clips = decode_clips(
+            source, plan, lambda image: prepare(image, entry.short_side, entry.size, entry.resized_first)
+        )
         batch = config.batch if network.device != "cpu" else 1
         logits, features = _averaged(clips, plan, running(network, self.files), batch)
         repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
@@ -205,16 +208,19 @@ def _plan(config: ClipsConfig, count: int) -> ClipPlan:
     return plan_clips(count, layout=config.layout, steps=config.steps, **windows)
 
 
-def prepare(image: Picture, short_side: int, size: int) -> Picture:
+def prepare(image: Picture, short_side: int, size: int, resized_first: bool = False) -> Picture:
     """(size, size, 3) centre of a picture (height, width, 3) whose short side counts as `short_side` pixels.
 
-    The centre is cut first and then resized: averaged over areas when it shrinks, bilinearly when it grows.
+    The centre is cut first and then resized: averaged over areas when it shrinks, bilinearly when it grows. With
+    `resized_first`, the whole picture is resized first, as processors of `transformers` do.
 
     >>> prepare(np.zeros((256, 340, 3), np.uint8), 256, 224).shape
     (224, 224, 3)
     """
     import cv2
 
+    if resized_first:
+        image = resized(image, short_side)
     height, width = image.shape[:2]
     side = max(round(min(height, width) * size / short_side), 1)
     top, left = (height - side) // 2, (width - side) // 2

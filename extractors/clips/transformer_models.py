@@ -1,10 +1,11 @@
 """Video networks of the library `transformers` as clip networks: V-JEPA 2, VideoMAE and VideoMAE V2.
 
-The model's own configurations decide: frames of a clip, size and normalisation of its pictures. Where its processor
-samples frames (`do_sample_frames`) at a rate (`fps`), clips are made of the frames that are shown at that rate, as the
-processor thins a video. Its `num_frames` is the length of a clip. A model with a class layer gives its logits and that
-layer's input. One without gives no logits, and the mean of its tokens as features, which VideoMAE V2 normalises.
-Published VideoMAE V2 folders name code of their own (`auto_map`), which is never run: the network is VideoMAE's.
+The model's own configurations decide: frames of a clip, size and normalisation of its pictures. As its processor does,
+the whole picture is resized before its centre is cut. Where its processor samples frames (`do_sample_frames`) at a rate
+(`fps`), clips are made of the frames that are shown at that rate, as the processor thins a video. Its `num_frames` is
+the length of a clip. A model with a class layer gives its logits and that layer's input. One without gives no logits,
+and the mean of its tokens as features, which VideoMAE V2 normalises. Published VideoMAE V2 folders name code of their
+own (`auto_map`), which is never run: the network is VideoMAE's.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from extractors.state_dicts import read_tensors
 if TYPE_CHECKING:
     from torch import nn
 
+    from data.video import Picture
     from data.weights.network_folders import NetworkFolder
 
 CLASSES = {"videomae": "VideoMAE", "vjepa2": "VJEPA2"}  # beginning of the library's classes, by the model's type
+BILINEAR = 2  # Pillow's number of the only filter that published processors name
 FRAMES = ("num_frames", "frames_per_clip")
 HEAD = "classifier"  # the class layer, in all types
 V2_TENSORS = {  # parts of the names of VideoMAE V2's tensors to those of VideoMAE, in this order
@@ -43,6 +46,7 @@ def input_of(folder: NetworkFolder) -> dict[str, Any]:
         sampling = processor if processor.get("do_sample_frames") else {}
         fps = float(sampling.get("fps") or 0) if sampling.get("num_frames") is None else 0.0
         sound = 0 <= fps <= 1000 and sampling.get("num_frames") in (None, frames)
+        sound &= processor.get("resample", BILINEAR) == BILINEAR
         sound &= abs(float(processor.get("rescale_factor", 1 / 255)) * 255 - 1) < 1e-6 and len(mean) == len(std) == 3
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         what = f"the configurations of its input lack a value ({str(error) or 'frames'})"
@@ -50,7 +54,7 @@ def input_of(folder: NetworkFolder) -> dict[str, Any]:
     if not (sound and 1 <= size <= short_side <= 4096 and 1 <= frames <= 1024 and min(std) > 0):
         raise WeightsError("the configurations of its input cannot be followed", where=folder.name, fix=FIX)
     made = {"least_frames": frames, "size": size, "short_side": short_side, "mean": mean, "std": std}
-    return made | ({"fps": fps} if fps else {})
+    return made | {"resized_first": True} | ({"fps": fps} if fps else {})
 
 
 def _config(folder: NetworkFolder) -> dict[str, Any]:
@@ -73,6 +77,17 @@ def _side(size: Any) -> int:
     """Pixels of a square, or of the short side."""
     edges = size if isinstance(size, dict) else {"shortest_edge": size}
     return int(edges["shortest_edge"] if "shortest_edge" in edges else min(edges["height"], edges["width"]))
+
+
+def resized(image: Picture, short_side: int) -> Picture:
+    """The whole picture (height, width, 3) with this short side, by the arithmetic of the library's processors."""
+    import torch
+
+    shortest = min(image.shape[:2])
+    size = [int(short_side * edge / shortest) for edge in image.shape[:2]]
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
+    made = torch.nn.functional.interpolate(pixels, size, mode="bilinear", antialias=True)
+    return made[0].permute(1, 2, 0).numpy()
 
 
 def build(folder: NetworkFolder) -> nn.Module:

@@ -60,8 +60,8 @@ def config(folder, **more):
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_numbers_are_those_of_the_library(tmp_path, kind):
-    """Its own processor makes the input; pictures have its short side, so that only the cut and the scale matter."""
-    pictures = noise(2 * FRAMES)[:, :36, :50]
+    """Its own processor makes the input of pictures of another size."""
+    pictures = noise(2 * FRAMES)[:, :45, :62]
     output = Clips(config(saved(tmp_path / "m", kind), layout="uniform"), FILES).extract(MadeSource(pictures))
     made = processor(kind)(list(pictures[:FRAMES]), return_tensors="pt")
     pixels = next(iter(made.values())).reshape(1, FRAMES, 3, 32, 32)
@@ -125,7 +125,7 @@ def test_the_key_has_the_weights_and_the_input(tmp_path):
     assert first == moved
     assert first["library"] == f"transformers {transformers.__version__}"
     assert json.loads(first["input"]) == {
-        "least_frames": 4, "size": 32, "short_side": 36, "mean": [0.5] * 3, "std": [0.5] * 3
+        "least_frames": 4, "size": 32, "short_side": 36, "mean": [0.5] * 3, "std": [0.5] * 3, "resized_first": True
     }  # fmt: skip
     assert {name for name in first if other_input[name] != first[name]} == {"input"}
     assert {name for name in first if other_weights[name] != other_input[name]} == {"weights"}
@@ -174,6 +174,7 @@ def test_a_rate_that_the_processor_does_not_use_is_not_used(tmp_path, values):
         (change("config.json", model_type="v3", auto_map={"AutoModel": "m.M"}), "code of a folder is never run"),
         (change("preprocessor_config.json", image_mean=None), "lack a value"),
         (change("preprocessor_config.json", rescale_factor=1.0), "cannot be followed"),
+        (change("preprocessor_config.json", resample=1), "cannot be followed"),
         (change("preprocessor_config.json", do_sample_frames=True, fps=-1), "cannot be followed"),
         (change("preprocessor_config.json", do_sample_frames=True, num_frames=9), "cannot be followed"),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "missing, or not a JSON object"),
