@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from benchmarks.measuring import options, show, write
 from benchmarks.pose import Clip
 from data.stage_files import StageFiles
 from data.weights import weight_files as weights
+from extractors.clips.backbones import BACKBONES
 from extractors.clips.runtimes import Network, running
 from extractors.clips.stage import Clips, ClipsConfig
 from extractors.state_dicts import read_tensors
@@ -149,7 +151,7 @@ def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
     for path in paths:
         source = Clip(path)
         plan = plan_clips(len(source.times), layout="windows", steps=3, frames=16)
-        pictures += list(decode_clips(source, plan, lambda image: prepare(image, 256, 224)))
+        pictures += list(decode_clips(source, plan, partial(prepare, entry=BACKBONES["i3d_inception"])))
     return np.stack(pictures)
 
 

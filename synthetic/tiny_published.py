@@ -6,6 +6,7 @@ The pictures of the videos show one spot and a camera that follows it, the bette
 from __future__ import annotations
 
 import io
+import json
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.score_lists import LAYOUTS, UNLV
+from data.datasets.score_lists import LASANA, UNLV
 from data.keypoints.kinect_tables import PARENTS
 from data.keypoints.skeletons import SKELETONS
 from data.store import write_bytes
@@ -93,8 +94,78 @@ def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int 
     return root
 
 
+def make_logo(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
+    """LOGO: two events, a folder of frames a routine, numbered from 0; the last routine has no frames."""
+    annotations: dict[tuple[str, int], list[Any]] = {}
+    sides: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
+    for number in range(count):
+        key, quality = (
+            (f"MadeChampionship2019_{('free', 'tech')[number % 2]}_final", number // 2),
+            _quality(seed, number),
+        )
+        labels = [7] * (frames // 2) + [12] * (frames - frames // 2)
+        score = round(70 + 25 * quality, 4)
+        annotations[key] = [("free", "tech")[number % 2], score, 0.0, [frames // 2 - 1, frames - 1], labels]
+        sides["test" if number % 4 == 3 else "train"].append(key)
+        if number < count - 1:
+            _write_frames(root / f"Video_result/{key[0]}/{key[1]}", _filmed(quality, frames, seed, number), 0)
+    folder = root / "LOGO_Anno&Split"
+    _write_pickle(folder / "anno_dict.pkl", annotations)
+    for side, keys in sides.items():
+        _write_pickle(folder / f"{side}_split3.pkl", keys)
+    return root
+
+
+def make_finefs(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
+    """FineFS: half of the performances are short programmes, from number 0, half free skating, from number 729."""
+    for index in range(count):
+        number, quality = index // 2 + 729 * (index % 2), _quality(seed, index)
+        element = {"element": "3A", "time": "0-22,0-25", "coarse_class": "jump", "bv": 8.0, "goe": 1.6}
+        annotation = {
+            "total_element_score": round(20 + 20 * quality, 2),
+            "total_program_component_score(factored)": round(25 + 10 * quality, 2),
+            "factor": 0.8,
+            "executed_element": {"element1": {**element, "score_of_pannel": 9.6}},
+        }
+        write_bytes(root / f"data/annotation/{number}.json", json.dumps(annotation).encode())
+        write_video(root / f"data/video/{number}.mp4", _filmed(quality, frames, seed, index), RATE)
+    return root
+
+
+def make_lasana(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
+    """LASANA: `count` trials of each task and the left camera's videos, of the first two tasks alone, to save time.
+
+    Of the first task, the last trial has no video, and the trial before failed: raters gave it no scores. Names repeat
+    in another task.
+    """
+    aspects = ("bimanual_dexterity", "depth_perception", "efficiency", "tissue_handling")
+    for place, task in enumerate(LASANA):
+        rows, sides, raters = (
+            ["id;duration;frame_count;GRS;" + ";".join(aspects) + ";cutting_imprecise"],
+            ["id;split"],
+            [["id;" + ";".join(aspects) + ";GRS"] for _ in range(4)],
+        )
+        for number in range(count):
+            quality, name = _quality(seed, 10 * number + place), f"bokali{number}"
+            failed = place == 0 and number == count - 2
+            normal = ["", "", "", ""] if failed else [f"{2 * quality - 1:.4f}"] * 4
+            grs = "-2.5" if failed else f"{2 * quality - 1:.4f}"
+            rows.append(";".join([name, "0:00:01", str(frames), grs, *normal, str(quality < 0.5)]))
+            sides.append(f"{name};{('train', 'train', 'val', 'test')[number % 4]}")
+            for rater in (0, 1, 2 + number % 2) if not failed else ():
+                likert = min(5, 1 + int(5 * quality) + rater % 2)
+                raters[rater].append(";".join([name, *[str(likert)] * 4, str(4 * likert)]))
+            if place < 2 and (place, number) != (0, count - 1):
+                video = _filmed(quality, frames, seed, number + 100 * place)
+                write_video(root / f"{task}_left/{name}.mkv", video, 20.0)
+        tables = {"": rows, "_split": sides, **{f"_rater{n}": lines for n, lines in enumerate(raters)}}
+        for end, lines in tables.items():
+            write_bytes(root / f"Annotation/{task}{end}.csv", "".join(f"{line}\n" for line in lines).encode())
+    return root
+
+
 def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """One of `score_lists.LAYOUTS`: videos and a text list a side; the last listed performance has no video."""
+    """Fis-V, FS1000 or rhythmic gymnastics: videos and a text a side; the last listed performance has no video."""
     lines: dict[str, list[str]] = {"train": [], "test": []}
     apparatus = kind == "rhythmic-gymnastics"
     if apparatus:
@@ -240,7 +311,10 @@ def write_book(path: Path, row: Mapping[str, Any]) -> None:
 PUBLISHED: Mapping[str, Callable[..., Path]] = {
     "mtl-aqa": make_mtl_aqa,
     "finediving": make_finediving,
-    **{kind: partial(make_lists, kind) for kind in LAYOUTS},
+    "logo": make_logo,
+    **{kind: partial(make_lists, kind) for kind in ("fis-v", "fs1000", "rhythmic-gymnastics")},
+    "finefs": make_finefs,
+    "lasana": make_lasana,
     "unlv": make_unlv,
     "ui-prmd": make_ui_prmd,
     "kimore": make_kimore,

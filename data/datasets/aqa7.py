@@ -15,20 +15,17 @@ The largest score shows the unit: none is above 105 points, and none in hundredt
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from data.datasets.matlab import read_matrix
-from data.datasets.score_lists import FRAME_RATE, join_lists
+from data.datasets.score_lists import ListLayout, Row
 from data.datasets.tables import first_file
 from data.errors import DataError
 from data.store.arrays import Floats
-from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
-from data.video.frame_folder import numbered_pictures
+from data.video import Record
 
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
 """Folder and task of action 1, 2, ... 6."""
@@ -36,23 +33,14 @@ ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_divi
 MAX_POINTS = 150.0  # a list with a larger score is in hundredths; the largest score in points is 104.88
 
 
-def list_aqa7(root: Path, *, frame_rate: float = 0.0, feature_names: Sequence[str] = ()) -> Listing:
-    """The samples of an AQA-7 copy below `root`, each with its fixed split and the score in points.
-
-    Ids are paths such as "Actions/diving/001.avi" or "diving-out/001"; the task is the action. `frame_rate` is that of
-    folders of frames (0: `FRAME_RATE`), `feature_names` as for `join_lists`.
-
-    Raises:
-        UsageError: no lists in `root`.
-        DataError: a damaged list, a sample with contradicting scores or on both sides, or no video at all.
-    """
+def _rows(root: Path) -> Iterator[Row]:
+    """The samples, named such as "diving/001", with the score in points; rows that repeat a sample are left out."""
     tables = {}
     for side in ("train", "test"):
         names = (f"split_4_{side}_list.mat", f"consolidated_{side}_list.mat")
         path = first_file(root, ["Split_4", ""], names, "Give the folder that holds Actions and Split_4")
         tables[side] = path, read_list(path, f"consolidated_{side}_list")
     divisor = 100.0 if max(rows[:, 2].max() for _, rows in tables.values()) > MAX_POINTS else 1.0
-    listed, problems = [], []
     for side, (path, rows) in tables.items():
         scores: dict[str, float] = {}
         for action, index, score in rows.tolist():
@@ -60,14 +48,8 @@ def list_aqa7(root: Path, *, frame_rate: float = 0.0, feature_names: Sequence[st
             if (first := scores.setdefault(name, score)) != score:
                 what = f"'{name}' has the scores {first:g} and {score:g}"
                 raise DataError(what, where=path, fix="Get the list again")
-        if repeats := len(rows) - len(scores):
-            problems.append(f"{path.name}: {repeats} duplicate row(s) dropped")
         for name, score in scores.items():
-            labels = Labels(score / divisor)
-            listed.append((path, Record(name, None, task=name.partition("/")[0], labels=labels, split=side)))
-    videos = _videos(root, frame_rate or FRAME_RATE)
-    listing = join_lists(root, listed, videos, "Actions, one folder an action", feature_names)
-    return Listing(listing.records, (*problems, *listing.problems))
+            yield path, Record(name, None, task=name.partition("/")[0], split=side), {"final": score / divisor}
 
 
 def read_list(path: Path, variable: str) -> Floats:
@@ -84,17 +66,6 @@ def read_list(path: Path, variable: str) -> Floats:
     return rows
 
 
-def _videos(root: Path, frame_rate: float) -> dict[str, Record]:
-    """The video or folder of frames of each sample: the first in Actions/ACTION, ACTION and ACTION-out."""
-    videos: dict[str, Record] = {}
-    for action in ACTIONS:
-        for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
-            for path in sorted(folder.iterdir(), key=lambda p: (p.is_dir(), p)) if folder.is_dir() else ():
-                if not re.fullmatch(r"\d{1,6}", path.stem, re.ASCII):
-                    continue
-                is_folder = path.is_dir() and bool(numbered_pictures(os.listdir(path))[0])
-                if is_folder or (path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()):
-                    frames = FrameFolder(path, frame_rate) if is_folder else None
-                    record = Record(path.relative_to(root).as_posix(), path, frames=frames)
-                    videos.setdefault(f"{action}/{int(path.stem):03d}", record)
-    return videos
+AQA7 = ListLayout(
+    _rows, ("final",), {f"{action}/": (f"Actions/{action}", action, f"{action}-out") for action in ACTIONS}
+)

@@ -1,4 +1,4 @@
-"""MTL-AQA and FineDiving: annotations in pickles, dives as folders of frames, official splits.
+"""MTL-AQA, FineDiving and LOGO: annotations in pickles, performances as folders of frames, official splits.
 
 MTL-AQA (Parmar and Morris, CVPR 2019): one folder of frames a competition; a dive is a range of their numbers.
 
@@ -18,7 +18,13 @@ FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-acti
     ROOT/Annotations/FineDiving_coarse_annotation.pkl          may be absent: single judges' scores
     ROOT/FineDiving/FINADivingWorldCup2021_Men3m_final_r1/0/00489.jpg ...
 
-Neither states a frame rate: it is 25 per second, or `frames.fps`. Score "final" is the judges' final score,
+LOGO (Zhang et al., CVPR 2023): artistic swimming, one folder of frames a routine; its actions and formations are not
+read.
+
+    ROOT/LOGO_Anno&Split/{anno_dict,train_split3,test_split3}.pkl
+    ROOT/Video_result/WorldChampionship2019_free_final/0/00000.jpg ...
+
+No set states a frame rate: it is 25 per second, or `frames.fps`. Score "final" is the judges' final score,
 "execution" is final / difficulty.
 """
 
@@ -57,7 +63,7 @@ class AnnotatedDive:
     """One annotated dive."""
 
     score: float
-    difficulty: float
+    difficulty: float | None
     first: int | None  # first and last number in the folder of frames; None: the whole folder
     last: int | None
     parts: tuple[int, ...]  # first frame of every annotated part but the first
@@ -70,7 +76,7 @@ class AnnotatedSet:
 
     path: Path  # of the annotations, for messages
     annotations: Mapping[Any, Any]  # by the two keys of a dive
-    panels: Mapping[Any, tuple[tuple[float, ...], float]]  # judges' scores, and the difficulty beside them
+    panels: Mapping[Any, tuple[float, ...]]  # judges' scores
     lists: Sequence[tuple[Path, str | None, Sequence[tuple[Any, Any]]]]  # file, side and dives
     doubts: Sequence[str] = ()
 
@@ -87,8 +93,72 @@ class DivingLayout:
     id: Callable[[Any, Any], str]  # the id of a dive from its two keys
     folder: Callable[[Any, Any], str]  # its folder of frames below one of `frames`
     dive: Callable[[Any], AnnotatedDive]  # from its annotation; raises LookupError, TypeError or ValueError
+    task: str = "diving"
     judges: tuple[str, ...] = ()  # names of the file with the scores of single judges
     further: Callable[[Path], AnnotatedSet | None] = lambda _: None  # dives below a root that are in no list
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Paths below the root, of which one shows that a folder is this set."""
+        return tuple(f"{folder}/{name}".lstrip("/") for folder in self.folders for name in self.annotations)
+
+    def list(
+        self,
+        root: Path,
+        *,
+        score: str = "",
+        difficulty: Difficulty = "",
+        frame_rate: float = 0.0,
+        feature_names: Sequence[str] = (),
+    ) -> Listing:
+        """The performances with their official split; a listed one without frames is a problem line.
+
+        Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
+        `score` is "final" (default) or "execution", `difficulty` "published" (default) or "from_awards": where awards
+        and score agree on another one, that, with a doubt for each such dive. `frame_rate` is in frames per second (0:
+        `FRAME_RATE`). `feature_names`: as `join_lists`.
+
+        Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting
+        file, or none of the performances has frames.
+        """
+        score = checked_score(score or "final", ["final", "execution"])
+        found = self.further(root) or _listed(root, self)
+        path = found.path
+        folder = cache(partial(_folder, root, self.frames))  # MTL-AQA has many dives in one
+        listed, problems, doubts = [], list[str](), list(found.doubts)
+        for list_file, side, dives in found.lists:
+            for key in dives:
+                name = self.id(*key)
+                frame_folder, pictures = folder(self.folder(*key))
+                dive = _dive(found.annotations, key, self, path)
+                present = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
+                frames = FrameFolder(frame_folder, frame_rate or FRAME_RATE, dive.first, dive.last) if present else None
+                if present not in (0, dive.frames):
+                    problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
+                judges = found.panels.get(key, ())
+                if judges and max(judges) > MAX_AWARD:
+                    doubts.append(f"{name}: a judge gave {max(judges):g}, so the judges' scores are left out")
+                    judges = ()
+                level, value = dive.difficulty, dive.score
+                if level is not None and difficulty == "from_awards":
+                    level = difficulty_from_awards(value, level, judges)
+                if level != dive.difficulty:
+                    doubts.append(
+                        f"{name}: difficulty {level:g} from the judges' scores, {dive.difficulty:g} published"
+                    )
+                if score == "execution":
+                    if level is None or level <= 0:
+                        fix = "Use dataset.score=final"
+                        raise DataError(f"'{clip(name)}' has no difficulty above 0", where=path, fix=fix)
+                    value /= level
+                labels = Labels(value, difficulty=level, judges=judges)
+                groups = {"competition": str(key[0])}
+                phases = _phases(dive, frame_rate or FRAME_RATE)
+                folder_of = frame_folder if frames else None
+                record = Record(name, folder_of, {}, self.task, labels, groups, side, {}, frames, phases)
+                listed.append((list_file, record))
+        listing = join_lists(root, listed, {}, self.frames[0], feature_names)
+        return replace(listing, problems=(*problems, *listing.problems), doubts=tuple(doubts))
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
@@ -100,10 +170,8 @@ def _mtl_dive(row: Any) -> AnnotatedDive:
 def _fine_dive(row: Any) -> AnnotatedDive:
     if isinstance(row, dict):
         row = [None, row["dive_score"], row["difficulty"], None, row["frames_labels"]]
-    labels = row[4]
-    if isinstance(labels, list) and all(type(label) is int for label in labels):
-        labels = np.asarray(labels)
-    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
+    labels = np.asarray(row[4])
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
         raise ValueError("frames_labels is not a list of numbers")
     parts = tuple((np.flatnonzero(np.diff(labels)) + 1).tolist())
     return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, parts, len(labels))
@@ -140,7 +208,7 @@ def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
 
 def _further_mtl(root: Path) -> AnnotatedSet | None:
     dives, doubts = read_raw_dives(root)
-    panels = {key: (row["judge_scores"], row["difficulty"]) for key, row in dives.items()}
+    panels = {key: row["judge_scores"] for key, row in dives.items()}
     path = root / FOLDER
     return AnnotatedSet(path, dives, panels, [(path, None, list(dives))], doubts) if dives else None
 
@@ -176,64 +244,16 @@ FINEDIVING = DivingLayout(
     judges=("FineDiving_coarse_annotation.pkl",),
 )
 
-
-def list_dives(
-    layout: DivingLayout,
-    root: Path,
-    *,
-    score: str = "",
-    difficulty: Difficulty = "",
-    frame_rate: float = 0.0,
-    feature_names: Sequence[str] = (),
-) -> Listing:
-    """The dives of one layout with their official split; a listed dive without frames is a problem line.
-
-    Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
-    `score` is "final" (default) or "execution", `difficulty` "published" (default) or "from_awards": where awards and
-    score agree on another one, that, with a doubt for each such dive. `frame_rate` is in frames per second (0:
-    `FRAME_RATE`). `feature_names`: as `join_lists`.
-
-    Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting file,
-    or none of the dives has frames.
-    """
-    score = checked_score(score or "final", ["final", "execution"])
-    found = layout.further(root) or _listed(root, layout)
-    path = found.path
-    folder = cache(partial(_folder, root, layout.frames))  # MTL-AQA has many dives in one
-    listed, problems, doubts = [], list[str](), list(found.doubts)
-    for list_file, side, dives in found.lists:
-        for key in dives:
-            name = layout.id(*key)
-            frame_folder, pictures = folder(layout.folder(*key))
-            dive = _dive(found.annotations, key, layout, path)
-            present = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
-            frames = FrameFolder(frame_folder, frame_rate or FRAME_RATE, dive.first, dive.last) if present else None
-            if present not in (0, dive.frames):
-                problems.append(f"{name}: {present} frames where the annotation has {dive.frames}")
-            judges, beside = found.panels.get(key, ((), dive.difficulty))
-            if beside != dive.difficulty:
-                doubts.append(
-                    f"{name}: the difficulty is {dive.difficulty:g}, and {beside:g} beside the judges' scores"
-                )
-            if judges and max(judges) > MAX_AWARD:
-                doubts.append(f"{name}: a judge gave {max(judges):g}, so the judges' scores are left out")
-                judges = ()
-            level = dive.difficulty
-            if difficulty == "from_awards":
-                level = difficulty_from_awards(dive.score, dive.difficulty, judges)
-            if level != dive.difficulty:
-                doubts.append(f"{name}: difficulty {level:g} from the judges' scores, {dive.difficulty:g} published")
-            if score == "execution" and level <= 0:
-                fix = "Use dataset.score=final"
-                raise DataError(f"the difficulty of '{clip(name)}' is {level:g}", where=path, fix=fix)
-            labels = Labels(dive.score if score == "final" else dive.score / level, difficulty=level, judges=judges)
-            groups = {"competition": str(key[0])}
-            phases = _phases(dive, frame_rate or FRAME_RATE)
-            folder_of = frame_folder if frames else None
-            record = Record(name, folder_of, {}, "diving", labels, groups, side, {}, frames, phases)
-            listed.append((list_file, record))
-    listing = join_lists(root, listed, {}, layout.frames[0], feature_names)
-    return replace(listing, problems=(*problems, *listing.problems), doubts=tuple(doubts))
+LOGO = replace(
+    FINEDIVING,
+    annotations=("anno_dict.pkl",),
+    folders=("LOGO_Anno&Split", "LOGO Anno&Split", ""),
+    lists={"train": ("train_split3.pkl",), "test": ("test_split3.pkl",)},
+    frames=("Video_result", "LOGO", ""),
+    dive=lambda row: AnnotatedDive(_real(row[1]), None, None, None, (), len(row[4])),
+    task="swimming",
+    judges=(),
+)
 
 
 def _listed(root: Path, layout: DivingLayout) -> AnnotatedSet:
@@ -242,21 +262,21 @@ def _listed(root: Path, layout: DivingLayout) -> AnnotatedSet:
     path = find(layout.annotations)
     annotations = load_plain(read_bytes(path), path)
     if not isinstance(annotations, dict):
-        raise DataError("is not a dictionary of dives", where=path, fix=AGAIN)
+        raise DataError("is not a dictionary of performances", where=path, fix=AGAIN)
     files = {side: find(names) for side, names in layout.lists.items()}
     lists = [(file, side, _dives(file, layout.keys)) for side, file in files.items()]
     return AnnotatedSet(path, annotations, _panels(root, layout), lists)
 
 
-def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[tuple[float, ...], float]]:
-    """The scores of single judges by dive, and the difficulty beside them; empty where the copy has none."""
+def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[float, ...]]:
+    """The scores of single judges by dive; empty where the copy has none."""
     paths = [root / folder / name for name in layout.judges for folder in layout.folders]
     path = next(filter(Path.is_file, paths), None)
     table = {} if path is None else load_plain(read_bytes(path), path)
     try:
-        rows = {key: row for key, row in table.items() if _key(key, layout.keys)}
-        panels = {key: (tuple(map(_real, r["judge_scores"])), _real(r["difficulty"])) for key, r in rows.items()}
-        if any(award < 0 for panel, _ in panels.values() for award in panel):
+        rows = table.items()
+        panels = {key: tuple(map(_real, row["judge_scores"])) for key, row in rows if _key(key, layout.keys)}
+        if any(award < 0 for panel in panels.values() for award in panel):
             raise ValueError("a judge's score is below 0")
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         what = f"the judges' scores cannot be used ({clip(str(error))})"
@@ -268,7 +288,7 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     listed = load_plain(read_bytes(path), path)
     keys = [_key(key, kinds) for key in listed] if isinstance(listed, list) else [None]
     if None in keys or not keys:
-        raise DataError("is not a list of dives, each (competition, number)", where=path, fix=AGAIN)
+        raise DataError("is not a list of performances, each (competition, number)", where=path, fix=AGAIN)
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 

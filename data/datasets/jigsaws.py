@@ -96,7 +96,7 @@ def _list_task(
     if not meta.is_file() and not unscored:
         problems.append(f"{task}: no {meta.name}, so none of its trials has a score")
         return
-    scores: dict[str, Labels | None] = {**(read_scores(meta, task, problems) if meta.is_file() else {})}
+    scores: dict[str, Labels | None] = {**(read_scores(meta, task) if meta.is_file() else {})}
     videos = _by_stem(folder / "video", problems)
     files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
     unlisted = {  # the meta file gives them no score
@@ -179,19 +179,18 @@ def length_doubts(records: Sequence[Record]) -> list[str]:
     return [*doubts.values()]
 
 
-def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]:
+def read_scores(meta: Path, task: str) -> dict[str, Labels]:
     """The GRS of each trial in the meta file of a task, and its items as judges' scores.
 
     A line has the trial, the self-proclaimed level (E, I or N), the GRS, and the six items that sum to it: respect for
     tissue, suture and needle handling, time and motion, flow of operation, overall performance, quality of final
-    product. Empty columns and CRLF are ignored. Lines that repeat a trial become `problems`.
+    product. Empty columns, CRLF and lines that repeat a trial are ignored.
 
     Raises DataError, which names the file and the line: another number of columns, no trial of this task, a score that
     is not a whole number, another sum, or a trial with two scores.
     """
     fix = "Expected: trial, level, GRS and six items that sum to it"
     labels: dict[str, Labels] = {}
-    first: dict[str, tuple[str, list[str]]] = {}
     for index, line in enumerate(read_text(meta).split("\n"), start=1):
         where, cells = at_line(meta, index), line.split()
         if not cells:
@@ -206,12 +205,9 @@ def read_scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]
         grs, *items = map(float, scores)
         if sum(items) != grs:
             raise DataError(f"the items sum to {sum(items):g}, but the GRS is {grs:g}", where=where, fix=fix)
-        line_before, cells_before = first.setdefault(trial, (where, cells))
-        if cells_before != cells:
-            raise DataError(f"'{trial}' has other scores than in {line_before}", where=where, fix="Keep one")
-        if line_before != where:
-            problems.append(f"{where}: '{trial}' is listed again with the same scores")
-        labels[trial] = Labels(score=grs, judges=tuple(items))
+        made = Labels(score=grs, judges=tuple(items))
+        if labels.setdefault(trial, made) != made:
+            raise DataError(f"'{trial}' has other scores in an earlier line", where=where, fix="Keep one line")
     if not labels:
         raise DataError("empty meta file", where=meta, fix="Get the file again")
     return labels

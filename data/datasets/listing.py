@@ -7,17 +7,16 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.datasets.aqa7 import list_aqa7
-from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
+from data.datasets.aqa7 import AQA7
+from data.datasets.diving_frames import FINEDIVING, LOGO, MTL_AQA
 from data.datasets.diving_scores import award_doubts
 from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.jigsaws import TASKS, length_doubts, list_jigsaws
 from data.datasets.kimore import clock_doubts, list_kimore
-from data.datasets.score_lists import LAYOUTS, list_scores, list_unlv
+from data.datasets.score_lists import FOLDERS, LAYOUTS
 from data.datasets.tables import clip, read_bytes
 from data.datasets.tasd2 import list_tasd2
 from data.datasets.ui_prmd import list_ui_prmd
@@ -60,7 +59,7 @@ KINDS: Mapping[str, DataSetKind] = {
         doubts=length_doubts,
     ),
     "aqa7": DataSetKind(
-        list_aqa7,
+        AQA7.list,
         "download AQA-7 from rtis.oit.unlv.edu/datasets.html",
         {"all": 1106, "train": 803, "test": 303, "diving": 370, "gym_vault": 176, "ski_big_air": 175}
         | {"snowboard_big_air": 206, "sync_diving_3m": 88, "sync_diving_10m": 91},
@@ -74,12 +73,11 @@ KINDS: Mapping[str, DataSetKind] = {
     ),
     "rendered": DataSetKind(list_tasd2, "the demo renders them, in the layout of TASD-2: aqa demo"),
     "mtl-aqa": DataSetKind(
-        partial(list_dives, MTL_AQA),
+        MTL_AQA.list,
         "annotations and Video_List.xlsx: github.com/ParitoshParmar/MTL-AQA; the videos are on YouTube, and"
         " frame_extractor.sh there writes the frames",
         {"all": 1412, "train": 1059, "test": 353},
-        tuple(f"{folder}/{name}" for folder in MTL_AQA.folders if folder for name in MTL_AQA.annotations)
-        + MTL_AQA.annotations,
+        MTL_AQA.marks,
         {
             "final_annotations_dict.pkl": ("8fda2f55be4f7e8031923c796d5599c357582df759dbd476de6cc40c2b3c81f3",),
             # as CoRe and MUSDL hand it on, with seven judges a dive
@@ -96,10 +94,10 @@ KINDS: Mapping[str, DataSetKind] = {
         MTL_AQA.annotations,
     ),
     "finediving": DataSetKind(
-        partial(list_dives, FINEDIVING),
+        FINEDIVING.list,
         "sign the release agreement in github.com/xujinglin/FineDiving and send it to the address there",
         {"all": 3000, "train": 2251, "test": 749},
-        tuple(f"{folder}/{name}".lstrip("/") for folder in FINEDIVING.folders for name in FINEDIVING.annotations),
+        FINEDIVING.marks,
         {
             "fine-grained_annotation_aqa.pkl": FINE_GRAINED,
             "FineDiving_fine-grained_annotation.pkl": FINE_GRAINED,
@@ -110,8 +108,14 @@ KINDS: Mapping[str, DataSetKind] = {
         FINEDIVING.folders,
         FINEDIVING.annotations,
     ),
+    "logo": DataSetKind(
+        LOGO.list,
+        "github.com/shiyi-zh0408/LOGO links to frames, annotations and lists",
+        {"all": 200},
+        LOGO.marks,
+    ),
     "fis-v": DataSetKind(
-        partial(list_scores, LAYOUTS["fis-v"]),
+        LAYOUTS["fis-v"].list,
         "lists and the link to the videos: github.com/chmxu/MS_LSTM",
         {"all": 500, "train": 400, "test": 100},
         (),  # other sets have lists of the same names: the hashes decide
@@ -119,15 +123,21 @@ KINDS: Mapping[str, DataSetKind] = {
             "train_dataset.txt": ("b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",),
             "test_dataset.txt": ("7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",),
         },
-        ("", "data", "annotations"),
+        FOLDERS,
     ),
     "fs1000": DataSetKind(
-        partial(list_scores, LAYOUTS["fs1000"]),
+        LAYOUTS["fs1000"].list,
         "github.com/AndyFrancesco29/Audio-Visual-Figure-Skating: ask for the videos at the address there",
         marks=tuple(f"{f}train_{n}.txt" for f in ("", "data/", "annotations/") for n in ("fs1000_new", "fs800")),
     ),
+    "finefs": DataSetKind(
+        LAYOUTS["finefs"].list,
+        "github.com/yanliji/FineFS-dataset links to the download",
+        {"all": 1167, "short": 729, "free": 438},
+        ("data/annotation/0.json", "annotation/0.json"),
+    ),
     "rhythmic-gymnastics": DataSetKind(
-        partial(list_scores, LAYOUTS["rhythmic-gymnastics"]),
+        LAYOUTS["rhythmic-gymnastics"].list,
         "lists and the link to the videos: github.com/qinghuannn/ACTION-NET",
         {"all": 1000, "train": 800, "test": 200, "Ball": 250, "Clubs": 250, "Hoop": 250, "Ribbon": 250},
         ("RG_public", "videos/Ball_*", "video/Ball_*"),
@@ -135,10 +145,17 @@ KINDS: Mapping[str, DataSetKind] = {
             "train.txt": ("1f54d40d6a3caaaaa86ea085d7f5d53498b86cda3222a8f3dc6887ee5bef17e7",),
             "test.txt": ("f56a103c365a1ab2f5f5d7f19e1cf1ffbf2f220f01b27c46ef39ed9dbb0d0bbb",),
         },
-        ("", "data", "annotations"),
+        FOLDERS,
+    ),
+    "lasana": DataSetKind(
+        LAYOUTS["lasana"].list,
+        "download it from opara.zih.tu-dresden.de/handle/123456789/1907 (CC BY 4.0)",
+        {"all": 1270, "train": 1065, "test": 205, "PegTransfer": 329, "CircleCutting": 311}
+        | {"BalloonResection": 316, "SutureAndKnot": 314},
+        ("Annotation/PegTransfer_split.csv", "PegTransfer_split.csv"),
     ),
     "unlv": DataSetKind(
-        list_unlv,
+        LAYOUTS["unlv"].list,
         "download diving.tar.gz and gymnastic_vault.tar.gz from rtis.oit.unlv.edu/datasets.html",
         {"diving": 370, "vault": 176},
         ("diving/diving_overall_scores.mat", "gymnastic_vault"),
@@ -271,11 +288,16 @@ def data_set_in(kind: str, folder: Path) -> tuple[Path, tuple[str, ...]] | None:
     """
     entry, above = data_set_kind(kind), folder.resolve().parent
     marks = entry.marks or [f"{inner}/{name}".lstrip("/") for inner in entry.folders for name in entry.hashes]
-    if any(next(folder.glob(mark), None) for mark in marks) or not (marks or _has_videos(folder)):
+    if _any_of(marks, folder) or not (marks or _has_videos(folder)):
         return folder, ()
     task = folder.resolve().name
-    of_task = task in entry.counts and any(next(above.glob(mark), None) for mark in marks)
+    of_task = task in entry.counts and _any_of(marks, above)
     return (above, (task,)) if of_task else None
+
+
+def _any_of(marks: Sequence[str], folder: Path) -> bool:
+    """Whether a folder has one of these marks."""
+    return any(next(folder.glob(mark), None) for mark in marks)
 
 
 def _has_videos(folder: Path) -> bool:
@@ -287,7 +309,7 @@ def _has_videos(folder: Path) -> bool:
 
 def _shown(root: Path) -> list[str]:
     """The kinds whose layout a folder has. If that is not one kind, those of which it has a published file, if any."""
-    kinds = [kind for kind, entry in KINDS.items() if any(next(root.glob(m), None) for m in entry.marks)]
+    kinds = [kind for kind, entry in KINDS.items() if _any_of(entry.marks, root)]
     if len(kinds) == 1:
         return kinds
     as_published = [k for k, e in KINDS.items() if any(_state(root, e, name) == "agrees" for name in e.hashes)]

@@ -1,23 +1,28 @@
-"""Data sets whose labels are one list a side: Fis-V, FS1000, rhythmic gymnastics, and UNLV-Dive and Vault.
+"""Data sets of named videos and a list of scores: Fis-V, FS1000, FineFS, rhythmic gymnastics, LASANA, UNLV.
 
-A `ListLayout` says where lists and videos are and what the columns mean; one reader serves all. Lists are text whose
-cells are separated by blanks or tabs; those of UNLV are MATLAB matrices.
+A `ListLayout` says how the lists are read and where the videos are; one lister serves all. Fis-V, FS1000 and rhythmic
+gymnastics have one text a side, whose cells are separated by blanks or tabs. FineFS has a JSON file for each
+performance, LASANA semicolon-separated tables, and UNLV MATLAB matrices.
 """
 
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from data.datasets.matlab import read_matrix
-from data.datasets.tables import NUMBER, at_line, clip, first_file, number, read_text
+from data.datasets.tables import NUMBER, LabelRow, at_line, clip, first_file, number, read_bytes, read_table, read_text
 from data.errors import DataError, UsageError
-from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+from data.store import parse_json
+from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
+from data.video.frame_folder import numbered_pictures
 
 ROUNDING = 0.015
 """Totals that differ by less are equal: they are published with two decimals."""
@@ -26,72 +31,52 @@ FRAME_RATE = 25.0
 """Frames per second of published folders of frames, which state none."""
 
 
+Row = tuple[Path, Record, Mapping[str, float]]
+"""A list, one of its performances as it names it, and the scores of that performance by name."""
+
+
 @dataclass(frozen=True)
 class ListLayout:
-    """One set, or one part of a set that has several."""
+    """One data set."""
 
-    lists: Mapping[str, tuple[str, ...]]  # by side; the first that exists in the root, "data" or "annotations"
-    columns: tuple[str, ...]  # what the cells after the name mean; "" is not read, and may be missing at the end
-    videos: tuple[str, ...]  # below the root, folders that may hold the videos, named as in the list
-    task: Callable[[str], str]  # the task of a name
-    score: str = ""  # the label where `dataset.score` is empty, if it is not the first column
-    divided: str = ""  # the score that is divided by the column "factor"
-    people: str = ""  # a table with number, total, TES, PCS, deduction and name of the performer, which may be absent
+    rows: Callable[[Path], Iterable[Row]]  # below a root
+    scores: tuple[str, ...]  # what `dataset.score` may be; the first is the default
+    videos: Mapping[str, tuple[str, ...]]  # by the beginning of a name: folders below the root that may hold the videos
 
+    def list(
+        self, root: Path, *, score: str = "", frame_rate: float = 0.0, feature_names: Sequence[str] = ()
+    ) -> Listing:
+        """The performances that have this score, each with its official side, if any.
 
-_SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
+        `frame_rate` is that of folders of frames (0: `FRAME_RATE`). `feature_names`: as `join_lists`.
 
-LAYOUTS: Mapping[str, ListLayout] = {
-    "fis-v": ListLayout(
-        _SIDES, ("tes", "pcs", ""), ("videos", "video", ""), lambda _: "skating", people="fs_dataset.csv"
-    ),
-    "fs1000": ListLayout(
-        {"train": ("train_fs1000_new.txt", "train_fs800.txt"), "test": ("val_fs1000_new.txt", "val_fs800.txt")},
-        ("tes", "pcs", "ss", "tr", "pe", "co", "in", "factor"),
-        ("videos", "video", ""),
-        lambda _: "skating",
-        divided="pcs",
-    ),
-    "rhythmic-gymnastics": ListLayout(
-        {side: (f"{side}.txt",) for side in ("train", "test")},
-        ("difficulty", "execution", "total", "", ""),
-        ("videos", "video", "RG_public", ""),
-        lambda name: name.partition("_")[0],
-        score="total",
-    ),
-}
+        Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
+        performances has a video.
+        """
+        score = checked_score(score or self.scores[0], self.scores)
+        people, doubts = _people(root)
+        listed, videos = [], _videos(root, self.videos, frame_rate or FRAME_RATE)
+        for path, record, values in self.rows(root):
+            if score in values:
+                labels = replace(record.labels or Labels(), score=values[score])
+                listed.append((path, replace(record, labels=labels, groups=people.get(record.id, {}))))
+            else:
+                videos.pop(_plain(record.id), None)
+        (expected, *_), *_ = self.videos.values()
+        listing = join_lists(root, listed, videos, expected, feature_names)
+        return replace(listing, doubts=tuple(doubts))
 
 
-def list_scores(layout: ListLayout, root: Path, *, score: str = "", feature_names: Sequence[str] = ()) -> Listing:
-    """The performances of a layout, each with its official side; `score` is the column that is the label.
-
-    `feature_names`: as `join_lists`.
-
-    Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
-    performances has a video.
-    """
-    names = [name for name in layout.columns if name not in ("", "factor")]
-    score = checked_score(score or layout.score or names[0], names)
-    fix = "Put the publisher's list beside the folder of the videos"
-    paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
-    listed = [
-        (path, Record(name, None, task=layout.task(name), labels=Labels(values[score]), split=side))
-        for side, path in paths.items()
-        for name, values in _text_rows(path, layout)
-    ]
-    people, doubts = _people(root, layout)
-    listed = [(path, replace(record, groups=people.get(record.id, {}))) for path, record in listed]
-    listing = join_lists(root, listed, _videos(root, layout.videos), layout.videos[0], feature_names)
-    return replace(listing, doubts=tuple(doubts))
+FOLDERS = ("", "data", "annotations")
+"""Below the root, where lists may be."""
 
 
-def _people(root: Path, layout: ListLayout) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Groups by the name of a performance, from the publisher's table of performers; doubts about its rows.
+def _people(root: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Groups by the name of a performance, and doubts about rows, from the table of performers that Fis-V may have.
 
     Equal rows of numbers of one performer show one performance twice: such rows share the group "original".
     """
-    paths = [root / folder / layout.people for folder in ("", "data", "annotations")] if layout.people else []
-    path = next(filter(Path.is_file, paths), None)
+    path = next(filter(Path.is_file, (root / folder / "fs_dataset.csv" for folder in FOLDERS)), None)
     groups: dict[str, dict[str, str]] = {}
     doubts: list[str] = []
     same: dict[tuple[str, ...], list[str]] = {}
@@ -114,26 +99,75 @@ def _people(root: Path, layout: ListLayout) -> tuple[dict[str, dict[str, str]], 
     return groups, doubts
 
 
-def _text_rows(path: Path, layout: ListLayout) -> Iterator[tuple[str, dict[str, float]]]:
-    """The name of each performance, and its numbers by column."""
-    most = len(layout.columns)
-    least = most if layout.columns[-1] else max(n for n, name in enumerate(layout.columns, start=1) if name)
-    lines = read_text(path).split("\n")
-    for line, text in enumerate(lines, start=1):
-        cells = text.split()
-        if not cells or (line == 1 and not any(map(NUMBER.fullmatch, cells[1:]))):  # a line that names the columns
-            continue
-        where = at_line(path, line)
-        if not least <= len(cells) - 1 <= most:
-            fix = f"Expected the name and {most} numbers"
-            raise DataError(f"{len(cells)} cells", where=where, fix=fix)
-        named = zip(layout.columns, cells[1:], strict=False)
-        values = {name: number(cell, where=where, what=name) for name, cell in named if name}
-        if layout.divided:
-            if values["factor"] <= 0:
-                raise DataError(f"the factor is {values['factor']:g}", where=where, fix="Get the list again")
-            values[layout.divided] /= values["factor"]
-        yield cells[0], values
+def _text_rows(
+    lists: Mapping[str, tuple[str, ...]],
+    columns: tuple[str, ...],
+    task: Callable[[str], str],
+    root: Path,
+) -> Iterator[Row]:
+    """The rows of one text a side, which is the first of `lists` that exists.
+
+    `columns` are what the cells after the name mean; "" is not read, and may be missing at the end. With the column
+    "factor", pcs is divided by it.
+    """
+    for side, names in lists.items():
+        fix = "Put the publisher's list beside the folder of the videos"
+        path = first_file(root, FOLDERS, names, fix)
+        for line, text in enumerate(read_text(path).split("\n"), start=1):
+            cells = text.split()
+            if not cells or (line == 1 and not any(map(NUMBER.fullmatch, cells[1:]))):  # a line that names the columns
+                continue
+            where = at_line(path, line)
+            if not sum(map(bool, columns)) < len(cells) <= 1 + len(columns):
+                fix = f"Expected the name and {len(columns)} numbers"
+                raise DataError(f"{len(cells)} cells", where=where, fix=fix)
+            named = zip(columns, cells[1:], strict=False)
+            values = {name: number(cell, where=where, what=name) for name, cell in named if name}
+            if "factor" in values:
+                if values["factor"] <= 0:
+                    raise DataError(f"the factor is {values['factor']:g}", where=where, fix="Get the list again")
+                values["pcs"] /= values["factor"]
+            yield path, Record(cells[0], None, task=task(cells[0]), split=side), values
+
+
+FINEFS = {"tes": "total_element_score", "pcs": "total_program_component_score(factored)"}
+"""Scores by the name in an annotation."""
+
+SHORT_PROGRAMS = 729
+"""Performances from this number on are free skating."""
+
+
+def _finefs_rows(root: Path) -> Iterator[Row]:
+    folder = first_file(root, ("data/annotation", "annotation"), ["0.json"], "Give the folder that holds data").parent
+    for path in folder.glob("*.json"):
+        try:
+            is_short, annotation = int(path.stem) < SHORT_PROGRAMS, parse_json(read_text(path))
+            values = {name: number(str(annotation[key]), where=str(path), what=key) for name, key in FINEFS.items()}
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError("not an annotation of FineFS", where=path, fix="Get the file again") from error
+        yield path, Record(path.stem, None, task="short" if is_short else "free"), values
+
+
+LASANA = ("PegTransfer", "CircleCutting", "BalloonResection", "SutureAndKnot")
+LASANA_SCORES = ("grs", "bimanual_dexterity", "depth_perception", "efficiency", "tissue_handling")
+
+
+def _lasana_rows(root: Path) -> Iterator[Row]:
+    """The judges' scores are the raters' own GRS, before normalisation; a failed trial has the normalised GRS alone."""
+
+    def table(name: str) -> list[LabelRow]:
+        path = first_file(root, ("Annotation", ""), [f"{name}.csv"], "Unpack the publisher's Annotation.zip here")
+        return read_table(path, read_bytes(path), ("id",), {})[0]
+
+    for task in LASANA:
+        sides = {row.text("id"): row.text("split").replace("val", "train") for row in table(f"{task}_split")}
+        raters = [{row.text("id"): row.number("grs") for row in table(f"{task}_rater{n}")} for n in range(4)]
+        for row in table(task):
+            name = row.text("id")
+            labels = Labels(judges=tuple(grs for rater in raters if (grs := rater.get(name)) is not None))
+            values = {score: value for score in LASANA_SCORES if (value := row.number(score)) is not None}
+            record = Record(f"{task}/{name}", None, task=task, labels=labels, split=sides.get(name))
+            yield Path(row.file), record, values
 
 
 UNLV = {
@@ -142,65 +176,49 @@ UNLV = {
 }  # by task: folder, scores, folder of the split, folder of the videos
 
 
-def list_unlv(root: Path, *, score: str = "", feature_names: Sequence[str] = ()) -> Listing:
-    """UNLV-Dive and UNLV-Vault (Parmar and Morris, CVPRW 2017); either may be missing. Raises as `list_scores`.
-
-    `score` is "final" (default), or "execution", final / difficulty, which only the dives have.
-    `feature_names`: as `join_lists`.
-    """
-    score = checked_score(score or "final", ["final", "execution"])
-    records: list[Record] = []
-    problems: list[str] = []
-    for task, (folder, *_) in UNLV.items():
-        if (root / folder).is_dir() and not (task == "vault" and score == "execution"):
-            listing = _list_unlv_task(root, task, score, feature_names)
-            records += listing.records
-            problems += listing.problems
-    if not records:
-        raise UsageError("no folder diving or gymnastic_vault", where=root, fix="Give the folder that holds them")
-    return Listing(tuple(records), tuple(problems))
-
-
-def _list_unlv_task(root: Path, task: str, score: str, feature_names: Sequence[str]) -> Listing:
-    folder, scores, split, videos = UNLV[task]
-    task_folder = root / folder
-    final = _matrix(task_folder / scores, "overall_scores")
-    levels = _matrix(task_folder / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
-    listed = []
-    for side in ("train", "test"):
-        path = task_folder / split / f"{side}ing_idx.mat"
-        for index in map(int, _matrix(path, path.stem)):
-            if not 1 <= index <= len(final) or (levels is not None and (index > len(levels) or levels[index - 1] <= 0)):
-                raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
-            value, level = float(final[index - 1]), None if levels is None else float(levels[index - 1])
-            labels = Labels(value / level if level and score == "execution" else value, difficulty=level)
-            listed.append((path, Record(f"{index:03d}", None, task=task, labels=labels, split=side)))
-    inside = f"{folder}/{videos}"
-    return join_lists(root, listed, _videos(root, [inside]), inside, feature_names)
+def _unlv_rows(root: Path) -> Iterator[Row]:
+    """Dives and vaults; either may be missing. Only the dives have "execution", final / difficulty."""
+    folders = {task: root / folder for task, (folder, *_) in UNLV.items() if (root / folder).is_dir()}
+    for task, folder in folders.items():
+        _, scores, split, _ = UNLV[task]
+        final = _matrix(folder / scores, "overall_scores")
+        is_dive = task == "diving"
+        levels = _matrix(folder / "diving_difficulty_level.mat", "difficulty_level") if is_dive else np.ones(len(final))
+        for side in ("train", "test"):
+            path = folder / split / f"{side}ing_idx.mat"
+            for index in map(int, _matrix(path, path.stem)):
+                if not 1 <= index <= min(len(final), len(levels)) or levels[index - 1] <= 0:
+                    raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
+                value, level = float(final[index - 1]), float(levels[index - 1])
+                labels = Labels(difficulty=level if is_dive else None)
+                values = {"final": value} | ({"execution": value / level} if is_dive else {})
+                yield path, Record(f"{task}/{index:03d}", None, task=task, labels=labels, split=side), values
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
-    first_file(path.parent, [""], [path.name], "Unpack the publisher's archive again")
     values = read_matrix(path, variable).ravel()
     if not np.isfinite(values).all():
         raise DataError(f"{variable} has values that are not numbers", where=path, fix="Get the file again")
     return values
 
 
-def checked_score(score: str, names: list[str]) -> str:
+def checked_score(score: str, names: Sequence[str]) -> str:
     """`score`, which must be among the `names`. Raises UsageError: it is not."""
     if score not in names:
         raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(names)}")
     return score
 
 
-def _videos(root: Path, folders: Iterable[str]) -> dict[str, Record]:
-    """Videos by plain name."""
+def _videos(root: Path, places: Mapping[str, tuple[str, ...]], frame_rate: float) -> dict[str, Record]:
+    """Videos and folders of frames by plain name."""
     videos: dict[str, Record] = {}
-    for folder in (root / name for name in folders):
-        for path in sorted(folder.rglob("*")) if folder.is_dir() and folder != root else sorted(folder.glob("*")):
-            if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-                videos.setdefault(_plain(path.stem), Record(path.relative_to(root).as_posix(), path))
+    for start, folder in ((start, root / name) for start, names in places.items() for name in names):
+        for path in sorted(folder.glob("*") if folder == root else folder.rglob("*")):
+            is_folder = path.is_dir() and bool(numbered_pictures(os.listdir(path))[0])
+            if is_folder or (path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()):
+                frames = FrameFolder(path, frame_rate) if is_folder else None
+                record = Record(path.relative_to(root).as_posix(), path, frames=frames)
+                videos.setdefault(_plain(start + path.stem), record)
     return videos
 
 
@@ -247,4 +265,35 @@ def join_lists(
 
 def _plain(name: str) -> str:
     """A name in lower case without leading zeros: videos 1.mp4 and 001.mp4 are both sample 1."""
-    return re.sub(r"^0+(?=\d)", "", name.lower())
+    return re.sub(r"(?<![^/])0+(?=\d)", "", name.lower())
+
+
+_SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
+_VIDEOS = {"": ("videos", "video", "")}
+_FS1000 = {"train": ("train_fs1000_new.txt", "train_fs800.txt"), "test": ("val_fs1000_new.txt", "val_fs800.txt")}
+_COMPONENTS = ("tes", "pcs", "ss", "tr", "pe", "co", "in")
+
+LAYOUTS: Mapping[str, ListLayout] = {
+    "fis-v": ListLayout(partial(_text_rows, _SIDES, ("tes", "pcs", ""), lambda _: "skating"), ("tes", "pcs"), _VIDEOS),
+    "fs1000": ListLayout(
+        partial(_text_rows, _FS1000, (*_COMPONENTS, "factor"), lambda _: "skating"), _COMPONENTS, _VIDEOS
+    ),
+    "finefs": ListLayout(_finefs_rows, (*FINEFS,), {"": ("data/video", "video")}),
+    "rhythmic-gymnastics": ListLayout(
+        partial(
+            _text_rows,
+            _SIDES,
+            ("difficulty", "execution", "total", "", ""),
+            lambda name: name.partition("_")[0],
+        ),
+        ("total", "difficulty", "execution"),
+        {"": ("videos", "video", "RG_public", "")},
+    ),
+    "lasana": ListLayout(_lasana_rows, LASANA_SCORES, {f"{task}/": (f"{task}_left", task) for task in LASANA}),
+    "unlv": ListLayout(
+        _unlv_rows,
+        ("final", "execution"),
+        {f"{task}/": (f"{folder}/{videos}",) for task, (folder, *_, videos) in UNLV.items()},
+    ),
+}
+"""By kind of data set."""

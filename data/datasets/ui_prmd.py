@@ -33,21 +33,17 @@ def list_ui_prmd(root: Path, *, score: str = "", feature_names: Sequence[str] = 
     records, problems = [], []
     for folder, value in (("Segmented Movements", 1.0), ("Incorrect Segmented Movements", 0.0)):
         places = root / folder / "Kinect"
-        for path in sorted((places / "Positions").glob("*.txt")):
+        for path in sorted(places.glob("*/*.txt")):
+            kinds = ("Positions", "Angles") if path.parent.name == "Positions" else ("Angles", "Positions")
+            beside = places / kinds[1] / path.name.replace(kinds[0].lower(), kinds[1].lower())
             name = _SEGMENT.fullmatch(path.name)
-            if name is None or bool(name[3]) != (value == 0):
+            if not beside.is_file():
+                problems.append(f"{clip(path.name)}: has no file {clip(beside.name)}")
+            elif name and bool(name[3]) == (value == 0):
+                files = {"keypoints": path, "angles": beside}
+                records.append(_record(path.relative_to(root).as_posix(), files, name))
+            elif kinds[0] == "Positions":
                 problems.append(f"{folder}: '{clip(path.name)}' is not the name of a segmented movement")
-                continue
-            angles = places / "Angles" / path.name.replace("_positions", "_angles")
-            if not angles.is_file():
-                problems.append(f"{clip(path.name)}: has no file {angles.name}")
-                continue
-            files = {"keypoints": path, "angles": angles}
-            records.append(_record(path.relative_to(root).as_posix(), files, name))
-        for angles in sorted((places / "Angles").glob("*.txt")):
-            positions = angles.name.replace("_angles", "_positions")
-            if not (places / "Positions" / positions).is_file():
-                problems.append(f"{clip(angles.name)}: has no file {clip(positions)}")
     for called in () if records else feature_names:
         if name := _SEGMENT_OF_FEATURES.fullmatch(PurePosixPath(called).name):
             records.append(_record(called, {}, name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -178,9 +179,7 @@ class Clips(Extractor[ClipsConfig]):
             device=device,
             threads=config.threads or (int(threads) if threads.isdigit() else 0),
         )
-        clips = decode_clips(
-            source, plan, lambda image: prepare(image, entry.short_side, entry.size, entry.resized_first)
-        )
+        clips = decode_clips(source, plan, partial(prepare, entry=entry))
         batch = config.batch if network.device != "cpu" else 1
         logits, features = _averaged(clips, plan, running(network, self.files), batch)
         repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
@@ -208,21 +207,22 @@ def _plan(config: ClipsConfig, count: int) -> ClipPlan:
     return plan_clips(count, layout=config.layout, steps=config.steps, **windows)
 
 
-def prepare(image: Picture, short_side: int, size: int, resized_first: bool = False) -> Picture:
+def prepare(image: Picture, entry: Backbone) -> Picture:
     """(size, size, 3) centre of a picture (height, width, 3) whose short side counts as `short_side` pixels.
 
     The centre is cut first and then resized: averaged over areas when it shrinks, bilinearly when it grows. With
     `resized_first`, the whole picture is resized first, as processors of `transformers` do.
 
-    >>> prepare(np.zeros((256, 340, 3), np.uint8), 256, 224).shape
+    >>> prepare(np.zeros((256, 340, 3), np.uint8), BACKBONES["i3d_inception"]).shape
     (224, 224, 3)
     """
     import cv2
 
-    if resized_first:
-        image = resized(image, short_side)
+    if entry.resized_first:
+        image = resized(image, entry.short_side)
     height, width = image.shape[:2]
-    side = max(round(min(height, width) * size / short_side), 1)
+    size = entry.size
+    side = max(round(min(height, width) * size / entry.short_side), 1)
     top, left = (height - side) // 2, (width - side) // 2
     square: Picture = image[top : top + side, left : left + side]
     if side == size:

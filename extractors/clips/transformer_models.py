@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from data.weights.network_folders import NetworkFolder
 
 CLASSES = {"videomae": "VideoMAE", "vjepa2": "VJEPA2"}  # beginning of the library's classes, by the model's type
-BILINEAR = 2  # Pillow's number of the only filter that published processors name
 FRAMES = ("num_frames", "frames_per_clip")
 HEAD = "classifier"  # the class layer, in all types
 V2_TENSORS = {  # parts of the names of VideoMAE V2's tensors to those of VideoMAE, in this order
@@ -46,15 +45,22 @@ def input_of(folder: NetworkFolder) -> dict[str, Any]:
         sampling = processor if processor.get("do_sample_frames") else {}
         fps = float(sampling.get("fps") or 0) if sampling.get("num_frames") is None else 0.0
         sound = 0 <= fps <= 1000 and sampling.get("num_frames") in (None, frames)
-        sound &= processor.get("resample", BILINEAR) == BILINEAR
+        sound &= processor.get("resample", 2) == 2  # Pillow's number of bilinear, which all published processors name
         sound &= abs(float(processor.get("rescale_factor", 1 / 255)) * 255 - 1) < 1e-6 and len(mean) == len(std) == 3
     except (KeyError, TypeError, ValueError, StopIteration) as error:
         what = f"the configurations of its input lack a value ({str(error) or 'frames'})"
         raise WeightsError(what, where=folder.name, fix=FIX) from None
     if not (sound and 1 <= size <= short_side <= 4096 and 1 <= frames <= 1024 and min(std) > 0):
         raise WeightsError("the configurations of its input cannot be followed", where=folder.name, fix=FIX)
-    made = {"least_frames": frames, "size": size, "short_side": short_side, "mean": mean, "std": std}
-    return made | {"resized_first": True} | ({"fps": fps} if fps else {})
+    made = {
+        "least_frames": frames,
+        "size": size,
+        "short_side": short_side,
+        "mean": mean,
+        "std": std,
+        "resized_first": True,
+    }
+    return made | ({"fps": fps} if fps else {})
 
 
 def _config(folder: NetworkFolder) -> dict[str, Any]:
@@ -86,8 +92,7 @@ def resized(image: Picture, short_side: int) -> Picture:
     shortest = min(image.shape[:2])
     size = [int(short_side * edge / shortest) for edge in image.shape[:2]]
     pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None]
-    made = torch.nn.functional.interpolate(pixels, size, mode="bilinear", antialias=True)
-    return made[0].permute(1, 2, 0).numpy()
+    return torch.nn.functional.interpolate(pixels, size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
 def build(folder: NetworkFolder) -> nn.Module:

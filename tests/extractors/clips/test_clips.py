@@ -94,7 +94,7 @@ def test_a_gpu_would_get_batches(means, monkeypatch):
 
 def test_prepare_of_a_picture_of_the_right_size_is_exact():
     image = np.random.default_rng(1).integers(0, 256, (256, 340, 3), np.uint8)
-    assert np.array_equal(clips.prepare(image, 256, 224), image[16:240, 58:282])
+    assert np.array_equal(clips.prepare(image, backbones.BACKBONES["i3d_inception"]), image[16:240, 58:282])
 
 
 def test_half_precision_is_kept_apart_by_where_it_runs():

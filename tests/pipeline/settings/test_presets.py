@@ -26,6 +26,9 @@ TASKS = {
     "fs1000": ["skating"],
     "rhythmic-gymnastics": ["Ball", "Hoop"],
     "unlv": ["diving", "vault"],
+    "logo": ["swimming"],
+    "finefs": ["free", "short"],
+    "lasana": ["CircleCutting", "PegTransfer"],
     "ui-prmd": ["m01"],
     "kimore": ["Es1", "Es2"],
 }
