@@ -28,7 +28,6 @@ REFRESH = 4  # pairs between two updates of the mask of graphics
 class Border:
     """The border of one video, in pixels of the working size."""
 
-    area: Box  # y0, x0, y1, x1 of the picture without its bars
     strips: tuple[Box, ...]  # top, bottom, left and right rectangles
     cells: Integers  # (cell, 4) y0, x0, y1, x1
     strip_of: Integers  # (cell,) index of each cell's strip
@@ -59,7 +58,7 @@ def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
         for a, b in pairwise(cuts):
             cells.append((top, a, bottom, b) if horizontal else (a, left, b, right))
             strip_of.append(k)
-    return Border(area, strips, np.array(cells, np.int64), np.array(strip_of, np.int64))
+    return Border(strips, np.array(cells, np.int64), np.array(strip_of, np.int64))
 
 
 def picture_area(frames: Sequence[NDArray[np.uint8]]) -> Box:

@@ -56,36 +56,26 @@ def to_rates(motion: Floats, size: PictureSize, seconds: Floats) -> Floats:
     return np.asarray(rates / seconds[:, None])
 
 
-def motion_quality(
-    arrays: Mapping[str, NDArray[Any]], moved: Bools, allowed: Bools, stride: int
-) -> dict[str, float | str]:
+def motion_quality(arrays: Mapping[str, NDArray[Any]], moved: Bools, stride: int) -> dict[str, float]:
     """Quality values of one video, from the arrays of the stage `camera_flow`.
 
-    They are: inliers_mean over usable pairs; static_share of the usable pairs; moving, true when more than a tenth of
-    the usable pairs move; masked_cells, cells never usable, and graphic_cells among them; cuts; unusable_share of the
-    pairs; pan_range in picture widths; shake, the pan's and tilt's root mean square difference from their half-second
-    running mean, in widths and heights per second; pairs and stride.
+    They are: inliers_mean over usable pairs; moving, true when more than a tenth of the usable pairs move; cuts;
+    unusable_share of the pairs; shake, the pan's and tilt's root mean square difference from their half-second running
+    mean, in widths and heights per second; pairs and stride.
 
     Args:
         moved: (pair,) true where the camera moves.
-        allowed: (cell,) false where graphics cover a cell.
         stride: frames between two sampled pairs.
     """
     inliers, motion, time = (np.asarray(arrays[name], np.float64) for name in ("inliers", "motion", "time"))
     usable = inliers > 0
-    moved = moved[usable]
-    travelled = np.cumsum(motion[:, 0] * (time[:, 1] - time[:, 0])) * stride
     return {
         "pairs": int(np.sum(time[:, 1] > time[:, 0])),
         "stride": stride,
         "inliers_mean": _rounded(inliers[usable].mean()) if usable.any() else 0.0,
-        "static_share": _rounded(1 - moved.mean()) if usable.any() else 0.0,
-        "moving": bool(usable.any() and moved.mean() > 0.1),
-        "masked_cells": int((~arrays["cell_mask"].any(axis=0)).sum()),
-        "graphic_cells": int((~allowed).sum()),
+        "moving": bool(usable.any() and moved[usable].mean() > 0.1),
         "cuts": int(arrays["cut"].sum()),
         "unusable_share": _rounded(1 - usable.mean()),
-        "pan_range": _rounded(np.ptp(travelled)),
         "shake": _rounded(_shake(motion[:, :2], time, usable)),
     }
 

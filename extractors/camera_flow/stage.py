@@ -128,9 +128,8 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
     def _output(self, engine: PairFlow, pairs: NDArray[np.void], first_frames: Integers, times: Floats) -> StageOutput:
         """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
-        size = width, height = engine.width, engine.height
-        allowed = pairs["covered"].mean(axis=0) < OFTEN
-        engine.leave_out(~allowed, pairs)
+        size = engine.width, engine.height
+        engine.leave_out(pairs["covered"].mean(axis=0) >= OFTEN, pairs)
         when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
         if not len(first_frames):
             when = np.full((1, 2), times[0])
@@ -153,10 +152,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             "cut": pairs["cut"].copy(),  # not a view, which would keep the whole table
             "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / np.tile(size, 2)).astype(np.float32),
         }
-        measured = motion_quality(values, moved, allowed, stride)
-        bars = engine.border.area
-        measured["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
-        return StageOutput.of(self.arrays, values, measured)
+        return StageOutput.of(self.arrays, values, motion_quality(values, moved, stride))
 
 
 def _look_ahead(

@@ -4,13 +4,14 @@ Pairing: the data set's readme calls columns 39-57 the left slave. But in 102 of
 with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare opposite hands,
 so `pairing` is "motion" by default; "column" is the readme's order.
 
-The result depends on the kinematics file alone. Where a video can be opened, the quality values report how many more
-frames than rows it has. Frames and rows start together and have the same rate.
+The result depends on the kinematics file alone. Where a video can be opened, the quality values say whether its length
+fits. Frames and rows start together and have the same rate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -31,7 +32,6 @@ SLAVES = {
 }
 """Columns of the slaves that belong to the left and the right master, by pairing."""
 
-VELOCITY = slice(12, 15)  # the translational velocity within a block
 MAX_EXTRA_FRAMES = 20  # videos of the official copy have 2 to 20 more frames than there are rows
 
 
@@ -106,42 +106,7 @@ class Kinematics(Extractor[KinematicsConfig]):
 
     def _quality(self, source: Source, rows: Floats) -> Measures:
         quality: dict[str, float] = {"rows": len(rows), "duration_s": len(rows) / RATE_HZ}
-        quality |= _recording(rows, self.config.pairing)
-        try:
-            times = source.times if source.record.path is not None else np.zeros(0)
-        except VideoError:
-            times = np.zeros(0)
-        quality["video_compared"] = len(times) > 0
-        if len(times):
-            period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-            extra = len(times) - len(rows)
-            quality["frames_more_than_rows"] = extra
-            quality["video_longer_by_s"] = float(times[-1] + period - len(rows) / RATE_HZ)
-            quality["video_mismatch"] = not 0 <= extra <= MAX_EXTRA_FRAMES
+        with suppress(VideoError):
+            if source.record.path is not None:
+                quality["video_mismatch"] = not 0 <= len(source.times) - len(rows) <= MAX_EXTRA_FRAMES
         return quality
-
-
-def _recording(rows: Floats, pairing: str) -> dict[str, float | bool]:
-    """Quality values of the recording: frozen rows, deviation from a rotation matrix, correlation of the pairing."""
-    matrices = rows.reshape(-1, BLOCK)[:, 3:12].reshape(-1, 3, 3)
-    products = np.einsum("nij,nkj->nik", matrices, matrices)
-    agreement = {name: _agreement(rows, blocks) for name, blocks in SLAVES.items()}
-    other = "column" if pairing == "motion" else "motion"
-    return {
-        "frozen_share": float((np.diff(rows, axis=0) == 0).all(axis=1).mean()) if len(rows) > 1 else 0.0,
-        "rotation_error": float(np.abs(products - np.eye(3)).max()),
-        "pairing_correlation": agreement[pairing],
-        "other_pairing_correlation": agreement[other],
-        "pairing_doubtful": agreement[other] > agreement[pairing],
-    }
-
-
-def _agreement(rows: Floats, slaves: tuple[slice, slice]) -> float:
-    """Mean correlation between the speeds of the two masters and their slaves; 0 where nothing moves."""
-    correlations = []
-    for master, slave in zip(MASTERS, slaves, strict=True):
-        fast, follows = (np.linalg.norm(rows[:, part][:, VELOCITY], axis=1) for part in (master, slave))
-        fast, follows = fast - fast.mean(), follows - follows.mean()
-        size = float(np.sqrt(np.square(fast).sum() * np.square(follows).sum()))
-        correlations.append(float((fast * follows).sum()) / size if size > 0 and np.isfinite(size) else 0.0)
-    return float(np.mean(correlations))

@@ -27,11 +27,10 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
     kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS work_rates (kind TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
-OBJECT_INPUT, OUTPUT_HEADER = "object input", "output"
+OBJECT_INPUT, OUTPUT_HEADER = "object input", "output header"
 """Kinds of facts: about inputs on a store, and about outputs, by their names in the cache."""
 
 ADD_COST = """
@@ -58,7 +57,6 @@ class Index:
         self._broken = False
         self._pending: dict[tuple[str, bytes], tuple[str, str]] = {}
         self._costs: dict[str, tuple[float, float]] = {}
-        self._common: dict[str, str] = {}
 
     def get(self, kind: str, path: Path | str, version: str | None) -> Any | None:
         """The fact kept for `path` with the stamp `version`, None where there is none."""
@@ -88,26 +86,6 @@ class Index:
             fact = compute()
             self.put(kind, path, fact, version)
         return cast(T, fact)
-
-    def keep_common(self, value: Any) -> str:
-        """Keep a value that many facts have in common once; returns the name to get it back by."""
-        text = json.dumps(value, sort_keys=True)
-        name = hashlib.sha256(text.encode()).hexdigest()[:32]
-        with self._lock:
-            if name not in self._common:
-                self._common[name] = text
-                self._run("INSERT OR IGNORE INTO shared VALUES (?, ?)", (name, text))
-        return name
-
-    def common(self, name: str) -> Any | None:
-        """The value that `keep_common` kept under `name`, None where it is lost."""
-        with self._lock:
-            if name not in self._common:
-                rows = self._run("SELECT value FROM shared WHERE name = ?", (name,))
-                if not rows:
-                    return None
-                self._common[name] = str(rows[0][0])
-            return _parsed(self._common[name])
 
     def add_cost(self, kind: str, seconds: float, work: int) -> None:
         """Add the seconds of `work` units of a kind; written by `flush`, which halves the weight of the past."""

@@ -82,6 +82,9 @@ KEYED = rf"(?P<key>[0-9a-f]{{{KEY_DIGITS}}})\.(?P<ending>h5|failed\.json)"
 NAME, REST = re.compile(rf"(?P<video>.+?)\.{KEYED}", re.DOTALL), re.compile(KEYED)
 """A file name in the folder of a stage, and what follows the video in it."""
 
+KEPT_OF_HEADER = ("stage_version", "settings", "identity", "inputs", "upstream", "quality")
+"""Parts of the header of an output that the index keeps."""
+
 USED_SECONDS = 3600
 """In the file system, the time of the last reading may lag behind by this much."""
 
@@ -193,11 +196,10 @@ class Cache:
         """Quality values of the output with this key; raises as `read`."""
         path = self.path(stage, video_id, key)
         try:
-            fact = self._fact(path) or self.remember(path, self.load_header(path))
+            return dict(self.header(path).get("quality", {}))
         except CacheError as error:
             self.discard(path, error)
             raise
-        return dict(fact.get("quality", {}))
 
     def qualities(self, video_id: str, keys: Mapping[str, str]) -> Quality:
         """Quality values by stage of a video's outputs with these keys; unreadable outputs are left out."""
@@ -339,13 +341,7 @@ class Cache:
 
         The name of an output holds its key, so the index is never out of date.
         """
-        fact = self._fact(path)
-        common = None if fact is None else self.index.common(str(fact.get("common")))
-        if fact is None or common is None:
-            header = self.load_header(path)
-            self.remember(path, header)
-            return header
-        return {**fact, **common}
+        return self._fact(path) or self.remember(path, self.load_header(path))
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """The header of an output; raises as `load`."""
@@ -376,16 +372,14 @@ class Cache:
         self.index.close()
 
     def remember(self, path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep a part of a header in the index, and return it; what many outputs have in common is kept once.
+        """Keep a part of a header in the index, and return it.
 
         A file without a key in its name is not kept, since its content may change.
         """
-        fact = {name: header[name] for name in ("inputs", "upstream", "quality") if name in header}
-        common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
-        fact["common"] = self.index.keep_common(common)
-        if has_key(path):
-            self.index.put(OUTPUT_HEADER, self._name(path), fact, "")
-        return fact
+        kept = {name: header[name] for name in KEPT_OF_HEADER if name in header}
+        if NAME.fullmatch(path.name):
+            self.index.put(OUTPUT_HEADER, self._name(path), kept, "")
+        return kept
 
     def _fact(self, path: Path) -> dict[str, Any] | None:
         """An output's entry in the index."""
@@ -419,11 +413,6 @@ def open_cache(machine: Machine, observer: Observer = SILENT) -> Cache:
     """
     refuse_unknown(machine.cache)
     return Cache(local_path(machine.cache), machine.storage.as_storage(), observer)
-
-
-def has_key(path: Path) -> bool:
-    """Whether a name holds a key, as those of outputs and failures do."""
-    return NAME.fullmatch(path.name) is not None
 
 
 @lru_cache(maxsize=256)

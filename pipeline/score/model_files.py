@@ -36,7 +36,6 @@ MAY_LACK = (
     "combination.",
     "phases.",
     "train_labels",
-    "losses",
     "duration",
     "head_truth",
     "head_predicted",

@@ -164,9 +164,12 @@ class Scorer:
                 intervals = {level: None if ends is None else ends * difficulty for level, ends in intervals.items()}
             _require_finite(made, intervals)
             facts = self._facts(record, features, quality, intervals, calibration)
-            facts = replace(facts, has_difficulty=difficulty is not None if times else None)
             flags, checked = find_flags(
-                replace(facts, phases=None if carried is None else (max(carried.range_s), carried.limit))
+                replace(
+                    facts,
+                    has_difficulty=difficulty is not None if times else None,
+                    phases=None if carried is None else (max(carried.range_s), carried.limit),
+                )
             )
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, failure=Failure.of(error, record=record))

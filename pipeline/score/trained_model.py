@@ -4,7 +4,7 @@ MODEL/model.json           origin (`pipeline.settings.provenance`), network, siz
                          channel names, training ids,
                          `calibration` (`pipeline.score.calibration.calibration_description`) or null, why not,
                          `contents`, SHA-256 of the recordings that training read; null for packed features
-MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `difficulty` (k,), `losses`,
+MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k, 3), `difficulty` (k,),
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (the arrays of `PhaseReferences`)
@@ -33,7 +33,7 @@ from torch import Tensor
 
 from data.errors import DataError, UsageError, first_line
 from data.store import atomic_path, read_json, write_text
-from data.store.arrays import Floats, Rows
+from data.store.arrays import Floats
 from data.store.atomic_writes import TEMPORARY, sync_folder
 from data.store.scratch import working_folder
 from data.video import Record
@@ -66,7 +66,6 @@ from pipeline.train import (
     factors,
     input_sizes,
     label_table,
-    loss_epochs,
     without_difficulty,
 )
 from pipeline.train.checkpoint import with_prefix
@@ -93,7 +92,6 @@ class ModelScores:
         other_share: (n,) share of the score that belongs to no step: that of the regressions; None without any.
     """
 
-    ids: tuple[str, ...]
     score: Floats
     members: Floats
     step_scores: Floats
@@ -119,7 +117,6 @@ class TrainedModel:
         train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
         difficulty: (k,) by which the score was divided before it was learned; 1 without `times_difficulty`.
         times_difficulty: whether a score is what the model predicts times the announced difficulty.
-        losses: (epochs kept, networks) training loss after each of `loss_epochs`.
         calibration: gives scores their intervals; None where there is none.
         not_calibrated: why there is no calibration.
         contents: hashes of the recordings of training; None where unknown, as for packed features.
@@ -133,8 +130,6 @@ class TrainedModel:
     train_ids: tuple[str, ...]
     train_labels: Floats
     difficulty: Floats
-    losses: Floats
-    loss_epochs: tuple[int, ...]
     origin: Origin
     combination: Combination = NETWORK_ALONE
     calibration: Calibration | None = None
@@ -150,7 +145,6 @@ class TrainedModel:
         recipe: TrainConfig,
         network: AimConfig,
         *,
-        rows: Sequence[int] | Rows | None = None,
         systems: Sequence[RegressionSystem] = (),
         new_people: bool = False,
         times_difficulty: bool = False,
@@ -160,7 +154,6 @@ class TrainedModel:
         """Train `recipe.networks` networks on the labelled performances of `features`, without calibration.
 
         Args:
-            rows: the training part, of which only labelled performances are used; None: all performances.
             systems: regressions that the score is averaged with, without inner validation all alike.
             new_people: whether they are for new people, where the score is theirs alone.
             times_difficulty: learn score / difficulty.
@@ -169,16 +162,14 @@ class TrainedModel:
         Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
         not fit the features, Cancelled after `control.stop`.
         """
-        indices = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
-        chosen = indices[np.isfinite(label_table(features.records)[indices, 0])]
-        if len(chosen) < 2:
-            what = f"training needs at least 2 labelled performances and has {len(chosen)}"
+        part = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
+        if len(part) < 2:
+            what = f"training needs at least 2 labelled performances and has {len(part)}"
             raise DataError(what, fix=NO_LABELS_FIX)
-        learning = without_difficulty(features) if times_difficulty else features
-        networks, fitted = TrainedNetworks.fit(learning, [chosen], network, recipe, control)
-        part = features.take(chosen)
+        learning = without_difficulty(part) if times_difficulty else part
+        networks, _ = TrainedNetworks.fit(learning, [np.arange(len(part))], network, recipe, control)
         with one_thread():
-            regressions = [system.fitted(learning.take(chosen)) for system in systems]
+            regressions = [system.fitted(learning) for system in systems]
         names = (NETWORK, *(system.name for system in systems))
         device = (control or TrainingControl()).torch_device().type
         return cls(
@@ -189,8 +180,6 @@ class TrainedModel:
             train_ids=part.ids,
             train_labels=label_table(part.records),
             difficulty=factors(part) if times_difficulty else np.ones(len(part)),
-            losses=fitted.losses,
-            loss_epochs=loss_epochs(recipe.epochs),
             origin=origin([device], data_digest(part, contents)),
             combination=Combination.of_all(names, regressions, new_people=new_people),
             contents=None
@@ -237,7 +226,6 @@ class TrainedModel:
         if others:
             other_share = score - normaliser.score_range[0, 0] - steps.sum(1)
         return ModelScores(
-            ids=features.ids,
             score=score,
             members=members,
             step_scores=steps,
@@ -298,7 +286,7 @@ class TrainedModel:
         sync_folder(folder)
 
     def _tensors(self) -> dict[str, Tensor]:
-        arrays = {"train_labels": self.train_labels, "difficulty": self.difficulty, "losses": self.losses}
+        arrays = {"train_labels": self.train_labels, "difficulty": self.difficulty}
         tensors = self.networks.tensors()
         tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
         fitted = self.combination.arrays()
@@ -323,7 +311,6 @@ class TrainedModel:
             "settings": stages_as_json(self.stages),
             "names": {name: list(values) for name, values in self.names.items()},
             "train_ids": list(self.train_ids),
-            "loss_epochs": list(self.loss_epochs),
             "combination": self.combination.description(),
             "calibration": None if calibration is None else calibration_description(calibration),
             "not_calibrated": self.not_calibrated,
@@ -363,8 +350,6 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         train_ids=tuple(description["train_ids"]),
         train_labels=tensors["train_labels"].numpy(),
         difficulty=tensors["difficulty"].numpy(),
-        losses=tensors["losses"].numpy(),
-        loss_epochs=tuple(description["loss_epochs"]),
         origin=TypeAdapter(Origin).validate_python(description["origin"]),
         combination=Combination.from_arrays(description["combination"], fitted),
         not_calibrated=str(description["not_calibrated"]),

@@ -1,12 +1,12 @@
 """Finds the outputs of a video in a cache whose keys a test does not know, and damages them."""
 
-from pipeline.cache.output_cache import FAILURE, OUTPUT, has_key, stem_of
+from pipeline.cache.output_cache import FAILURE, OUTPUT, stem_of
 
 
 def outputs_of(cache, stage, video_id, ending=OUTPUT):
     """All outputs of a stage for a video, of every setting and content; or all failures."""
     stem = cache / stage / video_id
-    return sorted(path for path in stem.parent.glob(f"*.{ending}") if has_key(path) and stem_of(path) == stem)
+    return sorted(path for path in stem.parent.glob(f"*.{ending}") if stem_of(path) == stem)
 
 
 def output_of(cache, stage, video_id):

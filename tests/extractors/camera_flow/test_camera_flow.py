@@ -64,7 +64,6 @@ def test_planted_motion_is_recovered_beside_moving_people():
 def test_a_still_camera_gives_zeros_with_people_moving():
     output = run(video([CameraMotion()] * 12, 2))
     assert np.abs(output.arrays["motion"].values).max() == 0
-    assert output.quality["static_share"] == 1.0
     assert output.quality["moving"] is False
     assert np.median(np.abs(output.arrays["cells"].values)) * WIDTH / RATE < 0.05
 
@@ -98,7 +97,6 @@ def test_graphics_are_masked():
     assert inside.sum() >= 2
     assert not mask[:, inside].any()
     assert mask[:, ~inside].mean() > 0.85
-    assert output.quality["graphic_cells"] == 4
     assert max(CameraMotion(3.0, 0.5).errors(measured)[1] for measured in pixels(output)) < 0.3
 
 
@@ -125,7 +123,7 @@ def test_black_frames_are_usable_nowhere():
     assert not output.arrays["cell_mask"].values.any()
     assert output.quality["unusable_share"] == 1.0
     assert output.quality["cuts"] == 0
-    assert [output.quality[name] for name in ("inliers_mean", "static_share", "moving", "shake")] == [0, 0, False, 0]
+    assert [output.quality[name] for name in ("inliers_mean", "moving", "shake")] == [0, False, 0]
 
 
 @given(st.integers(0, 3 * MAX_PAIRS), st.integers(1, 7))
@@ -168,7 +166,6 @@ def test_bars_are_left_out_of_the_border_after_a_black_start_too(lead):
     for frame in frames:
         frame[:34], frame[-30:] = 16, 16
     output = run([np.zeros((HEIGHT, WIDTH), np.uint8)] * lead + frames)
-    assert str(output.quality["bars_px"]).startswith("top 36, bottom 32")
     box = output.arrays["cell_box"].values
     assert box[:, 1].min() >= 34 / HEIGHT
     assert box[:, 3].max() <= 1 - 30 / HEIGHT

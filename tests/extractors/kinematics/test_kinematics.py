@@ -46,11 +46,10 @@ def wander(rows, seed):
     return np.asarray(0.02 * np.sin(2 * np.pi * rng.uniform(0.2, 1, 3) * t + rng.uniform(0, 6, 3)))
 
 
-def robot(rows=120, follow="motion"):
-    """(rows, 76) in file order; the slaves follow the masters crosswise ("motion") or in file order."""
+def robot(rows=120):
+    """(rows, 76) in file order; the slaves follow the masters crosswise."""
     left, right = wander(rows, 1), wander(rows, 2)
-    slaves = (right, left) if follow == "motion" else (left, right)
-    return np.concatenate([block(p) for p in (left, right, *(0.3 * s for s in slaves))], axis=1)
+    return np.concatenate([block(p) for p in (left, right, 0.3 * right, 0.3 * left)], axis=1)
 
 
 def run(tmp_path, rows, times=None, video=False, **config):
@@ -82,13 +81,6 @@ def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path):
     first = output.arrays["master"].names.index("left_x_m")
     master, slave = (output.arrays[name].values[:, first : first + 3] for name in ("master", "slave"))
     np.testing.assert_allclose(slave, 0.3 * master, atol=1e-6)
-    assert output.quality["pairing_correlation"] > 0.99
-    assert output.quality["pairing_doubtful"] is False
-
-
-def test_a_copy_in_the_other_order_is_reported(tmp_path):
-    assert run(tmp_path, robot(follow="column")).quality["pairing_doubtful"] is True
-    assert run(tmp_path, robot(follow="column"), pairing="column").quality["pairing_doubtful"] is False
 
 
 def test_derivatives_are_those_of_a_known_motion(tmp_path):
@@ -115,18 +107,13 @@ def test_derivatives_are_those_of_a_known_motion(tmp_path):
 
 
 def test_the_mismatch_with_the_video_is_reported(tmp_path):
-    usual = run(tmp_path, robot(), np.arange(130) / 30, video=True).quality
-    assert (usual["frames_more_than_rows"], usual["video_mismatch"]) == (10, False)
-    assert usual["video_longer_by_s"] == pytest.approx(1 / 3)
-    assert run(tmp_path, robot(), np.arange(90) / 30, video=True).quality["video_mismatch"] is True
-    assert run(tmp_path, robot(), None, video=True).quality["video_compared"] is False
+    for frames, mismatch in ((130, False), (90, True)):
+        assert run(tmp_path, robot(), np.arange(frames) / 30, video=True).quality["video_mismatch"] is mismatch
+    assert "video_mismatch" not in run(tmp_path, robot(), None, video=True).quality
 
 
-def test_rotations_are_checked_and_impossible_numbers_refused(tmp_path):
+def test_impossible_numbers_are_refused(tmp_path):
     rows = robot(4)
-    assert run(tmp_path, rows).quality["rotation_error"] < 1e-9
-    rows[2, 3] += 0.5
-    assert run(tmp_path, rows).quality["rotation_error"] > 0.1
     rows[1, 12] = 1e300
     with pytest.raises(DataError, match="too large"):
         run(tmp_path, rows)
