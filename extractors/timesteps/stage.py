@@ -86,9 +86,14 @@ class TimestepsConfig(StageConfig):
         return self.roles()[0].stage or self.scene_stage
 
     @property
+    def scene_array(self) -> tuple[str, str]:
+        """Stage and array of the whole-scene feature, "" for none."""
+        return parse_scene(self.scene) if self.scene else ("", "")
+
+    @property
     def scene_stage(self) -> str:
         """The stage of the whole-scene feature, "" for none."""
-        return parse_scene(self.scene)[0] if self.scene else ""
+        return self.scene_array[0]
 
     def roles(self) -> tuple[Role, ...]:
         """The primary role and the secondary ones."""
@@ -191,8 +196,8 @@ class Timesteps(Extractor[TimestepsConfig]):
     def _span(self, agents: Sequence[Channels], upstream: Mapping[str, StageOutput]) -> tuple[float, float] | None:
         """Begin and end in seconds of the performance: those of its agents, else those of its scene, if known."""
         spans = [agent.span for agent in agents if len(agent.time) and agent.timed]
-        if not spans and self.config.scene:
-            stage, array = parse_scene(self.config.scene)
+        stage, array = self.config.scene_array
+        if not spans and stage:
             bounds = _scene_bounds(_stage(upstream, stage), array)
             spans = [(bounds.min(), bounds.max())] if bounds.size and np.isfinite(bounds).all() else []
         return (float(min(start for start, _ in spans)), float(max(end for _, end in spans))) if spans else None
@@ -200,8 +205,8 @@ class Timesteps(Extractor[TimestepsConfig]):
     def primary(self, upstream: Mapping[str, StageOutput]) -> Channels:
         """The channels of the primary agent, or of the scene without one. Raises DataError: a stage lacks an array."""
         roles = self.config.roles()[:1]
-        if roles[0].kind == NO_AGENT and self.config.scene:
-            stage, array = parse_scene(self.config.scene)
+        stage, array = self.config.scene_array
+        if roles[0].kind == NO_AGENT and stage:
             return array_channels(_stage(upstream, stage), stage, array)
         return self._channels(roles, upstream)[0][0]
 
@@ -233,9 +238,9 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     def _scene(self, upstream: Mapping[str, StageOutput], bounds: Floats) -> tuple[Singles, tuple[str, ...]]:
         """Scene (step, class) and the classes' names. One clip per step stays, other numbers are averaged by time."""
-        if not self.config.scene:
+        stage, array = self.config.scene_array
+        if not stage:
             return np.zeros((len(bounds), 0), np.float32), ()
-        stage, array = parse_scene(self.config.scene)
         output = _stage(upstream, stage)
         values = stored(output, stage, array)
         if values.ndim != 2 or not values.size:  # a clip network without a class layer has no logits

@@ -43,23 +43,17 @@ def data_check(
         root: the data set's folder, or the one above it.
     """
     from data.datasets import check_data, kind_of
-    from data.features import named_features, names_of, with_features
+    from data.features import named_features, with_features
 
     folder = Path(root)
     if not folder.is_dir():
         raise UsageError("no such folder", where=folder, fix="Check the name; names are case sensitive")
     settings = config_of(config, overrides, features=features)
-    dataset = settings.dataset
-    kind = str(dataset.kind)
+    kind = str(settings.dataset.kind)
     if config is None and kind == "folder":
         kind, folder = kind_of(folder)
-    given_features = named_features(dataset.features)
-    options = {
-        "labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty,
-        "frame_rate": settings.frames.fps, "feature_names": names_of(given_features),
-    }  # fmt: skip
-    chosen = {name: value for name, value in options.items() if value}
-    return check_data(kind, folder, chosen, partial(with_features, parts=given_features))
+    joined = partial(with_features, parts=named_features(settings.dataset.features))
+    return check_data(kind, folder, settings.lister_options, joined)
 
 
 def weights_list() -> list[ListedWeights]:

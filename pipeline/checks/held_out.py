@@ -15,7 +15,7 @@ from pipeline.checks.accuracy import Accuracy, Interval
 from pipeline.checks.prediction_intervals import reach
 
 SHARE = 0.8
-"""Share of new performances whose errors are at most `Accuracy.within`, by the rank that intervals use (`reach`)."""
+"""Share of new performances whose errors are at most `Accuracy.within`, and that `HeldOut.own_intervals` hold."""
 
 CERTAIN = 0.95
 """Certainty that the model's error is smaller than that of guessing the mean: one side of Student's t."""
@@ -66,8 +66,8 @@ class HeldOut:
             better=float(gains.mean()) > float(stdtrit(max(1, len(gains) - 1), CERTAIN)) * noise,
         )
 
-    def own_intervals(self, level: float) -> list[Interval | None]:
-        """Intervals around the predictions, each from the residuals of the other folds; None where these are too few.
+    def own_intervals(self) -> list[Interval | None]:
+        """80 % intervals around the predictions, each from the residuals of the other folds; None for too few of them.
 
         Where no label is negative, both ends are at least zero.
         """
@@ -75,7 +75,7 @@ class HeldOut:
         intervals: list[Interval | None] = [None] * len(self.truth)
         for name in np.unique(self.fold):
             others = (self.fold != name) & np.isfinite(self.residuals)
-            extent = reach(self.residuals[others], self.group[others], level) if others.any() else math.inf
+            extent = reach(self.residuals[others], self.group[others], SHARE) if others.any() else math.inf
             for row in np.flatnonzero(self.fold == name) if math.isfinite(extent) else ():
                 centre = float(self.predicted[row])
                 intervals[row] = (max(centre - extent, floor), max(centre + extent, floor))

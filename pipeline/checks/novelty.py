@@ -11,13 +11,13 @@ held-out folds, whose distances are measured to their own training parts.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.store.arrays import Bools, Floats, Rows, Singles
+from data.store.arrays import Floats, Rows
 from pipeline.checks.prediction_intervals import reach
 
 if TYPE_CHECKING:  # torch, which its package imports, would make `extract` slower
@@ -43,8 +43,7 @@ WHOLE = "whole"
 
 def trial_level(features: FeatureSet) -> dict[str, Floats]:
     """Blocks of trial-level features, (n, columns) each; blocks without columns are left out."""
-    primary = _over_steps(features.primary[:, :, None], features.primary_mask[:, :, None])
-    secondary = _over_steps(features.secondary, features.secondary_mask)
+    primary, secondary = (np.concatenate(each, axis=1) for each in agents_over_steps(features))
     observed = (features.primary_mask.mean(1), features.secondary_mask.mean((1, 2)))
     length = np.log(np.maximum(features.duration, 1e-3))
     blocks = (
@@ -128,14 +127,18 @@ class Novelty:
         return out
 
 
-def _over_steps(values: Singles, mask: Bools) -> Floats:
-    """(n, T, A, N) to (n, 2 N): mean and deviation over the observed steps and agents, 0 where there are none."""
-    observed = mask[..., None].astype(np.float64)
-    count = np.maximum(observed.sum((1, 2)), 1.0)
-    filled = np.where(mask[..., None], values, 0.0).astype(np.float64)
-    mean = filled.sum((1, 2)) / count
-    square = (((filled - mean[:, None, None]) * observed) ** 2).sum((1, 2)) / count
-    return np.concatenate([mean, np.sqrt(square)], axis=1)
+def agents_over_steps(features: FeatureSet) -> Iterator[tuple[Floats, Floats]]:
+    """Of the primary, then of the secondary agents: means and deviations (n, N) over the observed steps and agents.
+
+    Both are 0 where there are none.
+    """
+    primary = features.primary[:, :, None], features.primary_mask[:, :, None]
+    for values, mask in (primary, (features.secondary, features.secondary_mask)):
+        observed = mask[..., None].astype(np.float64)
+        count = np.maximum(observed.sum((1, 2)), 1.0)
+        filled = np.where(mask[..., None], np.nan_to_num(values), 0.0).astype(np.float64)
+        mean = filled.sum((1, 2)) / count
+        yield mean, np.sqrt((((filled - mean[:, None, None]) * observed) ** 2).sum((1, 2)) / count)
 
 
 def _squares(reference: Floats, new: Floats, least: Floats | float) -> Floats:

@@ -167,8 +167,7 @@ class Combination:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """`regressions` as bytes (`pipeline.systems.stored_regressions`), where there are any."""
-        stored = {"regressions": dump_regressions(self.regressions)} if self.regressions else {}
-        return {name: np.frombuffer(content, dtype=np.uint8) for name, content in stored.items()}
+        return {"regressions": np.frombuffer(dump_regressions(self.regressions), np.uint8)} if self.regressions else {}
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combination:

@@ -27,9 +27,6 @@ TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS, LOSS_AXIS = "judges' score", "predicted s
 LEAD_AXIS = "difference of rank correlations"
 """Titles of the axes on the page and in the figures of `plot`."""
 
-LEAST_PAN = 0.1
-"""Smallest height of the chart of the camera's pan, in picture widths or heights."""
-
 MAX_POSES = 3000
 """Most frames of one skeleton overlay; longer videos are drawn at a lower rate."""
 
@@ -82,20 +79,7 @@ def is_known(video: page.VideoSection) -> bool:
 
 def charts(video: page.VideoSection) -> tuple[page.Traces, ...]:
     """The charts of the time axis without the angles, in the order of the page."""
-    camera = video.camera
-    pan = (
-        []
-        if camera is None or is_static(camera)
-        else [
-            page.Traces(
-                "Camera pan",
-                "picture widths / heights",
-                camera.time,
-                {"right": camera.x, "down": camera.y},
-                least=LEAST_PAN,
-            )
-        ]
-    )
+    pan = () if video.camera is None or is_static(video.camera) else (video.camera,)
     return (*video.difference, *pan, *video.kinematics)
 
 
@@ -163,10 +147,10 @@ def _curve(losses: Losses) -> list[dict[str, Any]]:
     ]
 
 
-def is_static(camera: page.CameraTrajectory) -> bool:
+def is_static(pan: page.Traces) -> bool:
     """Whether the camera's pan stays within a fiftieth of the picture."""
-    ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in (camera.x, camera.y)]
-    return max(ranges) < LEAST_PAN / 5
+    ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in pan.series.values()]
+    return max(ranges) < pan.least / 5
 
 
 def _traces(traces: page.Traces) -> dict[str, Any]:

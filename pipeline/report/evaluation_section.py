@@ -77,7 +77,7 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
     """The section on the training videos `ids`, each predicted by networks that were trained without its fold."""
     truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
     folds = [str(fold) for fold in calibration.fold]
-    rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(0.8), folds, strict=True)
+    rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(), folds, strict=True)
     predictions = [
         page.ScatterPoint(name, true, Estimate(guess, *ends or ()), "", fold) for name, true, guess, ends, fold in rows
     ]
@@ -118,7 +118,7 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
         entries = [entry for entry in results.predictions if entry.task == task]
         true, mean = np.array([(e.true, e.systems[system].value) for e in entries], dtype=np.float64).T
         fold, group = np.array([(e.fold, e.performance) for e in entries]).T
-        intervals = HeldOut(true, mean, fold, group).own_intervals(0.8)
+        intervals = HeldOut(true, mean, fold, group).own_intervals()
         predictions += [
             page.ScatterPoint(e.id, e.true, Estimate(e.systems[system].value, *ends or ()), task, e.fold)
             for e, ends in zip(entries, intervals, strict=True)

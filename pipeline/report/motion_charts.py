@@ -16,7 +16,7 @@ from data.store.arrays import Floats
 from extractors.smoothing import MOTION_S, derivative
 from extractors.timesteps.people_names import people_names
 from extractors.timesteps.pose_points import JITTER
-from pipeline.report.page_data import CameraTrajectory, Skeleton, Traces
+from pipeline.report.page_data import Skeleton, Traces
 from pipeline.score.movement import known_mean
 
 BODY_PARTS = {"head": (0, 1, 2, 3, 4), "trunk": (5, 6, 11, 12), "arms": (7, 8, 9, 10), "legs": (13, 14, 15, 16)}
@@ -24,6 +24,9 @@ BODY_PARTS = {"head": (0, 1, 2, 3, 4), "trunk": (5, 6, 11, 12), "arms": (7, 8, 9
 
 LEAST_SCORE = 0.05
 """Curves of bodies ignore joints below this score."""
+
+LEAST_PAN = 0.1
+"""Smallest height of the chart of the camera's pan, in picture widths or heights."""
 
 SMOOTHING = 5
 """Frames of the moving average of joint curves, which removes jitter of the pose estimator."""
@@ -111,7 +114,7 @@ def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
     return tuple(charts)
 
 
-def camera_trajectory(flow: StageOutput) -> CameraTrajectory | None:
+def camera_pan(flow: StageOutput) -> Traces | None:
     """Direction of the camera relative to the first frame, from the motion of the content in `camera_flow`.
 
     The content moves opposite to the camera, so its motion is summed with inverted sign. The time between
@@ -124,7 +127,8 @@ def camera_trajectory(flow: StageOutput) -> CameraTrajectory | None:
     ends = np.concatenate([times[:1, 0], times[:, 1]])
     moved = motion * np.diff(ends)[:, None]
     total = np.concatenate([np.zeros((1, 2)), np.cumsum(moved, axis=0)])
-    return CameraTrajectory(ends, -total[:, 0], -total[:, 1])
+    pan = {"right": -total[:, 0], "down": -total[:, 1]}
+    return Traces("Camera pan", "picture widths / heights", ends, pan, least=LEAST_PAN)
 
 
 def smooth(values: NDArray[np.floating[Any]]) -> Floats:

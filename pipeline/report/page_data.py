@@ -84,15 +84,6 @@ class Traces:
 
 
 @dataclass(frozen=True)
-class CameraTrajectory:
-    """Direction of the camera relative to the first frame, (row,) each."""
-
-    time: Curve  # seconds
-    x: Curve  # pan in picture widths, positive to the right
-    y: Curve  # pan in picture heights, positive down
-
-
-@dataclass(frozen=True)
 class TrainingSteps:
     """The T time steps of the training videos, scored by the same model."""
 
@@ -145,7 +136,7 @@ class VideoSection:
     key_frames: tuple[KeyFrame, ...] = ()
     skeleton: Skeleton | None = None
     difference: tuple[Traces, ...] = ()  # primary minus secondary over time, by body part or tool
-    camera: CameraTrajectory | None = None
+    camera: Traces | None = None  # its pan, which the page shows where the camera moves
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
     angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
     better: BetterVideos | None = None

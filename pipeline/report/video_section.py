@@ -23,7 +23,7 @@ from pipeline.checks.flag_checks import GUESSING
 from pipeline.report.chart_json import is_static
 from pipeline.report.motion_charts import (
     body_speed,
-    camera_trajectory,
+    camera_pan,
     pose_difference,
     skeleton,
     tool_difference,
@@ -122,7 +122,7 @@ def section_of_video(
     quality = {stage: named_measures(measures) for stage, measures in result.quality.items()}
     row = batch_row(replace(result, quality=quality), record, name=name)
     performed = is_performance(result)
-    camera = camera_trajectory(flow) if flow else None
+    camera = camera_pan(flow) if flow else None
     charts = [pose_difference(pose) or body_speed(pose)] if pose else []
     charts += [tool_difference(tools)] if tools else []
     return replace(

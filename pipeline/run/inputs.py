@@ -89,26 +89,18 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
 
     Raises UsageError without `dataset.root` and features, DataError where the data set's own files cannot be used.
     """
-    dataset, features = config.dataset, named_features(config.dataset.features)
+    dataset = config.dataset
     labels = dataset.labels if dataset.kind == "folder" else None
-    if dataset.root is None and features:
-        return completed(list_unfilmed(names_of(features), labels), config, config.frames.fps)
+    if dataset.root is None and dataset.features:
+        names = names_of(named_features(dataset.features))
+        return completed(list_unfilmed(names, labels), config, config.frames.fps)
     if dataset.root is None:
         raise UsageError(
             "no data set given",
             fix="Name its folder after the command, or add --set dataset.root=FOLDER",
         )
-    settings = {"labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty}
-    options = {name: value for name, value in settings.items() if value}
-    listing = list_records(
-        dataset.kind,
-        dataset.root,
-        config.machine.storage.as_storage(),
-        unscored=unscored,
-        frame_rate=config.frames.fps,
-        feature_names=names_of(features),
-        **options,
-    )
+    storage = config.machine.storage.as_storage()
+    listing = list_records(dataset.kind, dataset.root, storage, unscored=unscored, **config.lister_options)
     listing = completed(listing, config, config.frames.fps, dataset.root)
     if not dataset.tasks:
         return listing

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from data.datasets import KINDS
 from data.datasets.diving_frames import Difficulty
 from data.errors import UsageError, printable, quoted
+from data.features import named_features, names_of
 from data.outside import is_outside
 from extractors.base import DATA_SET, HASHED, MACHINE, METHOD, VIDEOS, StageConfig, one_of, owned, setting
 from pipeline.settings.config_errors import all_keys, keys_of, section_class, usage_error
@@ -96,6 +97,14 @@ class Config:
         for name, settings in stages.items():
             stage_class(name).check_upstream(settings, stages)
         return stages
+
+    @property
+    def lister_options(self) -> dict[str, Any]:
+        """The options of `data.datasets.list_records`."""
+        dataset = self.dataset
+        options: dict[str, Any] = {"labels": dataset.labels, "score": dataset.score, "difficulty": dataset.difficulty}
+        options |= {"frame_rate": self.frames.fps, "feature_names": names_of(named_features(dataset.features))}
+        return {name: value for name, value in options.items() if value}
 
     def dump(self) -> dict[str, Any]:
         """All values as JSON types, as a file holds them."""

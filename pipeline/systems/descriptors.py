@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from data.store.arrays import Bools, Floats, Singles
+from data.store.arrays import Floats
+from pipeline.checks.novelty import agents_over_steps
 from pipeline.train.feature_set import FeatureSet
 
 COEFFICIENTS = 5
@@ -20,8 +21,7 @@ def trial_descriptors(features: FeatureSet) -> Floats:
 
 def whole_descriptors(features: FeatureSet) -> Floats:
     """(n, K) trial-level descriptors, then agents' channels and the scene as means over the (observed) steps."""
-    primary = _over_steps(features.primary[:, :, None], features.primary_mask[:, :, None])
-    secondary = _over_steps(features.secondary, features.secondary_mask)
+    primary, secondary = (means for means, _ in agents_over_steps(features))
     return np.concatenate([trial_descriptors(features), primary, secondary, scene_mean(features)], axis=1)
 
 
@@ -86,12 +86,6 @@ def _series(features: FeatureSet) -> Floats:
     count, steps = features.primary.shape[:2]
     agents = [features.primary, features.secondary.reshape(count, steps, -1)]
     return np.nan_to_num(np.concatenate(agents, axis=-1).astype(np.float64))
-
-
-def _over_steps(values: Singles, mask: Bools) -> Floats:
-    """(n, T, A, N) to (n, N): mean over the observed steps and agents, 0 where there are none."""
-    filled = np.where(mask[..., None], np.nan_to_num(values), 0.0).astype(np.float64)
-    return np.asarray(filled.sum((1, 2)) / np.maximum(mask.sum((1, 2)), 1)[:, None])
 
 
 def _phi(series: Floats, m: int, tolerance: Floats) -> Floats:

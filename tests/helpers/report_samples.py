@@ -138,7 +138,13 @@ def video(clip, index, rng, name):
         moved=moved(index),
         people=NAMES,
         difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, about),),
-        camera=d.CameraTrajectory(time, 0.02 * np.sin(time), 0.25 * time**1.5),
+        camera=d.Traces(
+            "Camera pan",
+            "picture widths / heights",
+            time,
+            {"right": 0.02 * np.sin(time), "down": 0.25 * time**1.5},
+            least=0.1,
+        ),
         kinematics=(d.Traces("Speed of the tools", "m/s", time, tools),) if tools else (),
     )
 

@@ -40,7 +40,7 @@ def test_cross_intervals_hold_the_quantiles_of_both_ends(seed, count, level):
 
 def own(truth, predicted, fold):
     """The 80 % intervals of held-out predictions."""
-    return HeldOut(truth, predicted, fold, np.arange(len(truth))).own_intervals(0.8)
+    return HeldOut(truth, predicted, fold, np.arange(len(truth))).own_intervals()
 
 
 @given(st.integers(0, 999), st.integers(2, 5))
@@ -53,7 +53,7 @@ def test_a_held_out_interval_comes_from_the_other_folds_alone(seed, folds):
         reach = others[math.ceil(round(0.8 * (len(others) + 1), 9)) - 1]
         assert interval == pytest.approx((predicted[row] - reach, predicted[row] + reach))
     assert own(truth, predicted, 0 * fold) == [None] * 30
-    pairs = HeldOut(truth[:8], np.zeros(8), np.array([*"aabb"] * 2), np.array([*"xxyy"] * 2)).own_intervals(0.8)
+    pairs = HeldOut(truth[:8], np.zeros(8), np.array([*"aabb"] * 2), np.array([*"xxyy"] * 2)).own_intervals()
     assert pairs == [None] * 8, "one independent performance in the other fold is too few"
 
 

@@ -66,7 +66,8 @@ def test_the_camera_is_shown_where_it_moves():
     time = np.arange(50) / 25
 
     def titles(*moved):
-        return [chart.title for chart in chart_json.charts(video(camera=d.CameraTrajectory(time, *moved)))]
+        pan = d.Traces("Camera pan", "", time, dict(enumerate(moved)), least=0.1)
+        return [chart.title for chart in chart_json.charts(video(camera=pan))]
 
     assert titles(0.3 * time, 0 * time) == ["Camera pan"]
     assert titles(0.001 * time, 0 * time) == titles(*2 * (time * np.nan,)) == []

@@ -67,7 +67,7 @@ def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluate
         entries = [entry for entry in evaluated.predictions if entry.task == task]
         predicted = [entry.systems[SYSTEM].value for entry in entries]
         columns = ([e.true for e in entries], predicted, [e.fold for e in entries], [e.performance for e in entries])
-        intervals = HeldOut(*map(np.array, columns)).own_intervals(0.8)
+        intervals = HeldOut(*map(np.array, columns)).own_intervals()
         expected |= {e.id: (p, *(i or (None, None))) for e, p, i in zip(entries, predicted, intervals, strict=True)}
     assert shown == expected
     low, high = data["range"]

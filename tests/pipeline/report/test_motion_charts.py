@@ -64,10 +64,11 @@ def test_the_path_of_the_camera_is_the_negative_sum_of_the_motion(snapshot):
     ends = np.cumsum(rng.uniform(0.02, 0.06, 31))
     motion = rng.normal(size=(30, 4))
     motion[7] = np.nan
-    made = motion_charts.camera_trajectory(motion_of_camera(motion, np.stack([ends[:-1], ends[1:]], axis=1)))
-    numbers = {name: summary(values) for name, values in vars(made).items()}
+    made = motion_charts.camera_pan(motion_of_camera(motion, np.stack([ends[:-1], ends[1:]], axis=1)))
+    curves = {"time": made.time, "x": made.series["right"], "y": made.series["down"]}
+    numbers = {name: summary(values) for name, values in curves.items()}
     assert numbers == snapshot.use_extension(ApprovedNumbers)
-    assert motion_charts.camera_trajectory(motion_of_camera(np.zeros((0, 4)), np.zeros((0, 2)))) is None
+    assert motion_charts.camera_pan(motion_of_camera(np.zeros((0, 4)), np.zeros((0, 2)))) is None
 
 
 def test_charts_of_tools_are_the_channels_that_were_stored(snapshot):
