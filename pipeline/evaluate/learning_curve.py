@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError, counted, quoted
+from data.errors import counted, quoted
 from data.splits import bundle_numbers, kfold, unsplit_groups
 from data.store import write_text
 from models.estimate import Estimate
@@ -78,14 +78,12 @@ def learning_curve(
     """Train on nested subsets and predict the rest: the errors by size, the smallest first.
 
     Args:
-        features: labelled performances of one task.
+        features: labelled performances of one task, for which `no_curve` is empty.
         method: names the system, and the protocol whose groups stay together.
         system: another system than that of the method.
 
-    Raises DataError where `no_curve` says why there is none, and as `TrainingRunner`.
+    Raises as `TrainingRunner`.
     """
-    if why := no_curve(features, method):
-        raise DataError(why, fix="Leave out --curve")
     features, _ = distinct(features, ())
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
     unsplit, seed = unsplit_groups(method.protocol), method.split.seed

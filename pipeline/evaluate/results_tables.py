@@ -117,7 +117,7 @@ def _table(
     if results.paper and OURS in results.systems:
         rows.append(row(SINGLE_NETWORKS, *_single_networks(results, results.systems[OURS], tasks)))
     for name, printed in results.paper.items():
-        value = _over_tasks(
+        value = _average(
             [None if (rho := printed.get(task)) is None else rho / 100 for task in tasks], results.fold_form
         )
         rows.append(row(name, Estimate(value if one_fold else None), value))  # correlations of a paper are per fold
@@ -179,21 +179,16 @@ def _single_networks(
 ) -> tuple[Estimate, float | None]:
     """The means of single networks in place of the networks' mean prediction: of all folds together, and per fold."""
     networks = [system.tasks[task].networks for task in tasks if task in system.tasks]
-    rho = _over_tasks([_mean(network.rho for network in each) for each in networks])
-    folds = [_mean(_shown(results, network.per_fold) for network in each) for each in networks]
-    return Estimate(rho), _over_tasks(folds, results.fold_form)
+    rho = _average([_average((network.rho for network in each), "arithmetic") for each in networks])
+    folds = [_average((_shown(results, network.per_fold) for network in each), "arithmetic") for each in networks]
+    return Estimate(rho), _average(folds, results.fold_form)
 
 
-def _over_tasks(values: Sequence[float | None], form: Literal["fisher", "arithmetic"] = "fisher") -> float | None:
+def _average(values: Iterable[float | None], form: Literal["fisher", "arithmetic"] = "fisher") -> float | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
     return fisher_average(known) if form == "fisher" else float(np.mean(known))
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    numbers = [value for value in values if value is not None]
-    return float(np.mean(numbers)) if numbers else None
 
 
 def inner_table(results: EvaluationResults) -> Table | None:
@@ -205,7 +200,7 @@ def inner_table(results: EvaluationResults) -> Table | None:
         return None
     rows = []
     for name in next(iter(folds.values())).tests:
-        rho = _mean(choice.tests[name].rho for choice in folds.values())
+        rho = _average((choice.tests[name].rho for choice in folds.values()), "arithmetic")
         used = sum(name in choice.chosen for choice in folds.values())
         rows.append(TableRow(name, (rho, f"{used} of {len(folds)}")))
     title = "Inner validation of the combination, mean over the training parts"
@@ -219,16 +214,3 @@ def curve_table(points: Sequence[CurvePoint]) -> Table:
         for point in points
     ]
     return Table("Learning curve", (ERROR, "range", "rho", "range of rho"), tuple(rows), head="trained on")
-
-
-def networks_table(results: EvaluationResults) -> Table:
-    """The correlation of every network, to download."""
-    rows = [
-        (f"{name}, {task}" if task else name, tuple(network.rho for network in result.networks))
-        for name, system in results.systems.items()
-        for task, result in system.tasks.items()
-    ]
-    most = max((len(values) for _, values in rows), default=0)
-    columns = tuple(f"network_{number}" for number in range(1, most + 1))
-    filled = ((name, (*values, *(None,) * (most - len(values)))) for name, values in rows)
-    return Table("Networks", columns, tuple(TableRow(name, values) for name, values in filled))

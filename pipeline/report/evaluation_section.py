@@ -18,7 +18,6 @@ from pipeline.evaluate.results_tables import (
     curve_table,
     inner_table,
     main_table,
-    networks_table,
     paper_table,
     task_tables,
 )
@@ -66,7 +65,6 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
         comparison=results.comparison,
         notes=tuple(note.text for note in results.notes),
         losses=results.systems.get(OURS, results.systems[name]).losses,
-        networks=networks_table(results),
         leaks=leak_checks(results.audit),
         methods_text=results.methods_text,
         paper_table=paper_table(results),

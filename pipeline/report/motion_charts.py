@@ -59,10 +59,7 @@ def pose_difference(pose: StageOutput) -> Traces | None:
     apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
     series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
     about = "Bodies are aligned at the hips. The curve of the hips shows how far these moved relative to each other."
-    phrases = {part: f"the {part} of the two differ by" for part in BODY_PARTS}
-    phrases["hips"] = "the hips of the two have moved against each other by"
-    time = pose.floats("time")
-    return Traces("Difference between the two", "torso lengths", time, series, about, phrases=phrases)
+    return Traces("Difference between the two", "torso lengths", pose.floats("time"), series, about)
 
 
 def body_speed(pose: StageOutput) -> Traces | None:

@@ -79,7 +79,6 @@ class Traces:
     series: Mapping[str, Curve]  # (row,) values by name
     about: str = ""  # one sentence on how to read the chart
     least: float = 0.0  # smallest height of the axis in the unit, so that noise is not drawn as large as motion
-    phrases: Mapping[str, str] = field(default_factory=dict)  # by series: words before its value in a sentence
     arcs: Mapping[str, Arc] = field(default_factory=dict)  # by series: the angle to draw over the video
 
 
@@ -201,7 +200,6 @@ class EvaluationSection:
     comparison: Leads | None = None  # leads over the other systems
     losses: Losses | None = None
     notes: tuple[str, ...] = ()  # shown before the numbers
-    networks: Table | None = None  # correlations of every network, to download
     leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
     methods_text: str = ""  # a paragraph for a paper
     paper_table: Table | None = None  # tasks as columns

@@ -27,8 +27,6 @@ def downloads(data: ReportData) -> dict[str, str]:
     if (evaluation := data.evaluation) is not None:
         for index, table in enumerate(tables_of(evaluation), start=1):
             made |= {f"table-{index}.csv": table_csv(table), f"table-{index}.tex": table_latex(table, f"tab:{index}")}
-        if evaluation.networks is not None:
-            made["networks.csv"] = table_csv(evaluation.networks)
     return made
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean, pstdev
 
-import numpy as np
-
 from data.errors import significant
 from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.checks.flag import Flag
@@ -38,13 +36,6 @@ NEIGHBOUR = 0.5
 
 WHOLE = 0.5
 """Where more than this share of the steps would be named, the sentence names the whole performance instead."""
-
-STANDS_OUT = 1.0
-"""A curve stands out in steps where its mean exceeds that of the other steps, by at least this many of their standard
-deviations."""
-
-LEAST_VALUES = 3
-"""Fewest values of a curve that give a mean."""
 
 
 @dataclass(frozen=True)
@@ -291,7 +282,7 @@ def why(video: page.VideoSection) -> str:
     if video.training is None:
         if steps[lowest].shown_gap == 0:
             return "All steps have the same score."
-        return f"Lowest in this video, without training videos to compare with: {named}{_there(video, run)}."
+        return f"Lowest in this video, without training videos to compare with: {named}."
     if steps[lowest].shown_gap >= 0:
         return "No step is below the mean of the training videos."
     count, of = as_low(video, steps[lowest].gap), len(video.training.lowest)
@@ -301,7 +292,7 @@ def why(video: page.VideoSection) -> str:
     if len(run) > WHOLE * len(steps):
         return _whole(video, sum((step.shown_gap for step in steps), Decimal(0)))
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
-    return f"Lowest against training: {named} ({rank}{than}){_there(video, run)}."
+    return f"Lowest against training: {named} ({rank}{than})."
 
 
 def _whole(video: page.VideoSection, points: Decimal) -> str:
@@ -331,28 +322,3 @@ def _named(video: page.VideoSection, run: Sequence[DrawnStep]) -> str:
     timed = video.result.timed
     times = f", {to_digits(run[0].step.start)}\N{EN DASH}{to_digits(run[-1].step.end)} s" if timed else ""
     return f"{numbers}{times}, {to_digits(sum((step.shown_gap for step in run), Decimal(0)), sign=True)} points"
-
-
-def _there(video: page.VideoSection, run: Sequence[DrawnStep]) -> str:
-    """Words on the curve that stands out most in these steps: its mean there and in the other steps."""
-    curves = (*video.difference, *video.kinematics)
-    if not curves or len(run) == len(video.result.steps):
-        return ""
-    start, end = run[0].step.start, run[-1].step.end
-    first, last = video.result.steps[0].start, video.result.steps[-1].end
-    best, said = STANDS_OUT, "; no curve of this page stands out there"
-    for traces in curves:
-        for name, values in traces.series.items():
-            size, time = np.abs(np.asarray(values, dtype=float)), np.asarray(traces.time, dtype=float)
-            finite, inside = np.isfinite(size), (time >= start) & (time < end)
-            there = size[finite & inside]
-            rest = size[finite & ~inside & (time >= first) & (time <= last)]
-            if min(len(there), len(rest)) < LEAST_VALUES or rest.std() == 0:
-                continue
-            effect = float((there.mean() - rest.mean()) / rest.std())
-            here, elsewhere = (f"{float(f'{values.mean():.2g}'):g}" for values in (there, rest))
-            if effect >= best and here != elsewhere:
-                best, title = effect, traces.title[:1].lower() + traces.title[1:]
-                phrase = traces.phrases.get(name) or f"the {title} ({name}) is"
-                said = f"; {phrase} {here} {traces.unit} there on average, {elsewhere} in the other steps"
-    return said

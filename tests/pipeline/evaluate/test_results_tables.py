@@ -19,7 +19,6 @@ from pipeline.evaluate.results_tables import (
     curve_table,
     inner_table,
     main_table,
-    networks_table,
     paper_table,
     task_tables,
 )
@@ -69,7 +68,6 @@ def test_tables(snapshot):
         "the paper's rows under a fixed split": main_table(
             made_results(SYSTEMS, folds=1, protocol="fixed", paper={"AIM (paper)": {"": 63.0}})
         ),
-        "networks": networks_table(made_results(SINGLE)),
         "three performances a fold": main_table(made_results(PER_FOLD, rows=12, folds=4)),
         "twenty performances a fold": main_table(made_results(PER_FOLD)),
         "users": main_table(made_results(SYSTEMS, rows=40, folds=8, protocol="louo")),

@@ -116,9 +116,7 @@ def test_downloads(sample, snapshot):
         TableRow("=random", (None, None)),
     )
     table = Table("Results & more", ("rho", "95 % interval"), rows, 2, "Last epoch.", ("high", "neither"))
-    networks = Table("Networks", ("network_1", "network_2"), (TableRow("AIM", (0.8, 0.9)),))
-    section = EvaluationSection(table=table, further=(table,), networks=networks)
-    files = downloads(ReportData("t", evaluation=section))
+    files = downloads(ReportData("t", evaluation=EvaluationSection(table=table, further=(table,))))
     assert files == snapshot
     assert files["table-1.tex"].isascii()
     assert steady("\n".join(downloads(sample)["scores.csv"].splitlines()[:4])) == snapshot
