@@ -71,7 +71,7 @@ class Faint(ColourReader):
 class TestPose(StageContract):
     stage, settings = Pose, {"agents": 2, "views": 2}
     changes: ClassVar[dict[str, Any]] = {
-        "agents": 1, "stride": 2, "work_side": 256, "views": 1, "min_score": 0.99,
+        "agents": 1, "stride": 2, "work_side": 160, "views": 1, "min_score": 0.99,
         "tracks": (1,),
         "region": (0.0, 0.0, 0.4, 1.0), "cleaning.fix_sides": False, "cleaning.max_gap_s": 0.0,
         "cleaning.smoothing_s": 0.0,
