@@ -39,6 +39,13 @@ def _write_frames(folder: Path, pictures: Iterator[Picture], first: int) -> None
         write_bytes(folder / f"{number:06d}.jpg", bytes(cv2.imencode(".jpg", picture[..., ::-1])[1]))
 
 
+def _write_dives(path: Path, annotations: Any, sides: Mapping[str, Any], split: str) -> None:
+    """A pickle of annotations, and beside it the list of each side."""
+    _write_pickle(path, annotations)
+    for side, keys in sides.items():
+        _write_pickle(path.with_name(f"{side}_{split}.pkl"), keys)
+
+
 def _write_pickle(path: Path, value: Any) -> None:
     write_bytes(path, pickle.dumps(value, protocol=3))
 
@@ -62,10 +69,7 @@ def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0
         sides["test" if number % 4 == 3 else "train"].append(key)
         if number < count - 1:
             _write_frames(root / f"whole_videos_frames/{key[0]:02d}", _filmed(quality, frames, seed, number), first)
-    folder = root / "MTL-AQA_split_0_data"
-    _write_pickle(folder / "final_annotations_dict.pkl", annotations)
-    for side, keys in sides.items():
-        _write_pickle(folder / f"{side}_split_0.pkl", keys)
+    _write_dives(root / "MTL-AQA_split_0_data/final_annotations_dict.pkl", annotations, sides, "split_0")
     return root
 
 
@@ -87,10 +91,8 @@ def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int 
         missing = 2 * (number == count - 1)
         pictures = _filmed(quality, frames - missing, seed, number)
         _write_frames(root / f"FineDiving/{key[0]}/{key[1]}", pictures, 400 + number)
-    _write_pickle(root / "Annotations/fine-grained_annotation_aqa.pkl", annotations)
     _write_pickle(root / "Annotations/FineDiving_coarse_annotation.pkl", coarse)
-    for side, keys in sides.items():
-        _write_pickle(root / f"Annotations/{side}_split.pkl", keys)
+    _write_dives(root / "Annotations/fine-grained_annotation_aqa.pkl", annotations, sides, "split")
     return root
 
 
@@ -109,10 +111,7 @@ def make_logo(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -
         sides["test" if number % 4 == 3 else "train"].append(key)
         if number < count - 1:
             _write_frames(root / f"Video_result/{key[0]}/{key[1]}", _filmed(quality, frames, seed, number), 0)
-    folder = root / "LOGO_Anno&Split"
-    _write_pickle(folder / "anno_dict.pkl", annotations)
-    for side, keys in sides.items():
-        _write_pickle(folder / f"{side}_split3.pkl", keys)
+    _write_dives(root / "LOGO_Anno&Split/anno_dict.pkl", annotations, sides, "split3")
     return root
 
 

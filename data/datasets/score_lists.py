@@ -22,7 +22,7 @@ from data.datasets.tables import NUMBER, LabelRow, at_line, clip, first_file, nu
 from data.errors import DataError, UsageError
 from data.store import parse_json
 from data.video import VIDEO_SUFFIXES, FrameFolder, Labels, Listing, Record
-from data.video.frame_folder import numbered_pictures
+from data.video.frame_folder import IMAGE_SUFFIXES, numbered_pictures
 
 ROUNDING = 0.015
 """Totals that differ by less are equal: they are published with two decimals."""
@@ -213,7 +213,9 @@ def _videos(root: Path, places: Mapping[str, tuple[str, ...]], frame_rate: float
     """Videos and folders of frames by plain name."""
     videos: dict[str, Record] = {}
     for start, folder in ((start, root / name) for start, names in places.items() for name in names):
-        for path in sorted(folder.glob("*") if folder == root else folder.rglob("*")):
+        entries = folder.glob("*") if folder == root else folder.rglob("*")
+        # A set may have a hundred thousand frames, whose kinds need not be asked for.
+        for path in sorted(entry for entry in entries if entry.suffix.lower() not in IMAGE_SUFFIXES):
             is_folder = path.is_dir() and bool(numbered_pictures(os.listdir(path))[0])
             if is_folder or (path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()):
                 frames = FrameFolder(path, frame_rate) if is_folder else None
