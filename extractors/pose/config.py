@@ -68,7 +68,7 @@ class PoseConfig(StageConfig):
     agents: int = setting(1, "People to keep at most.", ge=1, le=6)
     stride: int = setting(1, "Every how many-th frame is processed.", ge=1)
     work_side: int = setting(
-        640, "Frames are reduced by a whole factor before detection; their longer side keeps so many pixels.", ge=96
+        640, "Frames are reduced by a whole factor before detection; the longer side keeps at least this.", ge=96
     )
     long_side: int = setting(320, "Longer side of MoveNet's input in pixels; best at 320 to 384.", ge=96)
     views: Literal[1, 2, 3, 4] = setting(

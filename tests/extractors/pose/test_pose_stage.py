@@ -55,6 +55,7 @@ def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video():
     assert output.arrays["size"].values.tolist() == [1280, 960]
     assert np.abs(output.arrays["keypoints"].values[:, 0, 5:, :2] - pose[5:, :2]).max() < 8
     assert output.arrays["boxes"].values[0, 0] == pytest.approx([*pose[:, :2].min(0), *pose[:, :2].max(0)], abs=12)
+    assert extract([np.zeros((8, 8000, 3), np.uint8)]).quality["found_rate"] == 0
 
 
 def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not():
