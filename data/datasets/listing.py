@@ -25,6 +25,9 @@ from data.outside import imported, is_outside
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
 from data.video import Listing, Record, find_videos
 
+ANY = ("",)
+"""As `feature_names`, lists performances without files too."""
+
 FINE_GRAINED = (
     "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
     "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd",
@@ -252,7 +255,8 @@ class DataCheck:
     kind: str
     root: str
     access: str  # where to get the set
-    counts: tuple[tuple[str, int, int | None], ...]  # name, number here, and published number (None: not known)
+    counts: tuple[tuple[str, int, int, int | None], ...]
+    """Name, and numbers of performances: listed, with their files here, and published (None: not known)."""
     files: tuple[tuple[str, str], ...]  # files with a known hash, each "agrees", "differs" or "missing"
     problems: tuple[str, ...]  # lines about listed performances that the copy lacks, or why it cannot be read
     doubts: tuple[str, ...] = ()  # lines about labels that contradict each other, even in published copies
@@ -260,7 +264,7 @@ class DataCheck:
     @property
     def ok(self) -> bool:
         """True when nothing is missing and everything known agrees."""
-        agree = all(published in (None, here) for _, here, published in self.counts)
+        agree = all(published in (None, here) for *_, here, published in self.counts)
         return agree and not self.problems and all(state != "differs" for _, state in self.files)
 
 
@@ -326,23 +330,28 @@ def check_data(
         joined: gives the performances what is not in the set's own files, such as features.
     """
     entry, here, problems, doubts = data_set_kind(kind), Counter[str](), list[str](), list[str]()
+    listed = here
     try:
+        listed = _counted(list_records(kind, root, **{"feature_names": ANY, **options}).records)
         listing = joined(list_records(kind, root, **options))
         problems += listing.problems
         doubts += [*listing.doubts, *entry.doubts(listing.records)]
         doubts += award_doubts(listing.records, divided=options.get("score") == "execution")
-        for record in listing.records:
-            here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])
+        here = _counted(listing.records)
     except (DataError, UsageError) as error:
         problems.append(str(error))
     expected = [name for name in entry.counts if here[name] or not entry.may_lack_tasks]
-    names = list(dict.fromkeys(["all", *expected, *sorted(here)]))
-    counts = tuple((name, here[name], entry.counts.get(name)) for name in names)
+    names = list(dict.fromkeys(["all", *expected, *sorted(listed)]))
+    counts = tuple((name, listed[name], here[name], entry.counts.get(name)) for name in names)
     files = [(name, _state(root, entry, name)) for name in entry.hashes]
     if any(state != "missing" for name, state in files if name in entry.one_of):
         files = [(name, state) for name, state in files if name not in entry.one_of or state != "missing"]
     lines = (tuple(clip(line, 300) for line in each) for each in (problems, doubts))
     return DataCheck(kind, printable(root), entry.access, counts, tuple(files), *lines)
+
+
+def _counted(records: Sequence[Record]) -> Counter[str]:
+    return Counter(name for record in records if record.id for name in ("all", record.split, record.task) if name)
 
 
 def _state(root: Path, entry: DataSetKind, name: str) -> str:

@@ -5,8 +5,7 @@
 | `.npy` | one; or a dictionary of arrays, as `numpy.save` writes it |
 | `.npz` | one for each member |
 | `.h5`, `.hdf5` | one for each dataset; a last name that all paths share is left out |
-| `.pkl`, `.pickle` | one, or a dictionary of arrays, read without running the pickle (`data.store.restricted_pickle`) |
-| `.pt`, `.pth` | one tensor, or a dictionary of them, read with `weights_only` |
+| `.pkl`, `.pickle`, `.pt`, `.pth` | one, or a dictionary of arrays or tensors; no pickle is run (`data.store.restricted_pickle`) |
 | `.safetensors` | one for each tensor |
 | `.mat` | one for each numeric matrix, MATLAB 5 to 7.3 |
 | `.mot`, `.sto` | one, such as the joint angles of OpenSim, OpenCap and Sports2D without their times |
@@ -36,7 +35,7 @@ from data.features.motion_tables import motion_table
 from data.store.arrays import Singles
 from data.store.files import open_regular, read_regular
 from data.store.hdf5 import dataset_paths, read_dataset
-from data.store.restricted_pickle import load_plain
+from data.store.restricted_pickle import TORCH_MAGIC, load_plain
 
 MAX_FILE_BYTES = 1 << 34
 """Larger files of features are refused."""
@@ -50,8 +49,8 @@ Arrays = Mapping[str, Callable[[], NDArray[Any]]]
 NUMBERS = "fiub"
 """Kinds of NumPy types that are numbers."""
 
-TENSORS = (".pt", ".pth", ".safetensors")
-"""Endings of files that torch reads."""
+OF_TORCH = (b"PK", TORCH_MAGIC)
+"""First bytes of the files that `torch.save` writes, now and once; other pickles are plain."""
 
 MATLAB_HDF5 = b"MATLAB 7.3 MAT-file"
 
@@ -196,25 +195,22 @@ def _whole(path: Path) -> Arrays:
 def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], ...]:
     """Names and values; kept while the file is the same, since every performance of a data set asks for one."""
     content, suffix = read_regular(path, MAX_FILE_BYTES), path.suffix.lower()
+    stream, arrays = io.BytesIO(content), dict[str, Any]()
     if suffix == ".mat":
-        return tuple(read_matrices(content).items())
-    if suffix in TENSORS:
-        arrays = _tensors(content, suffix)
+        arrays = read_matrices(content)
+    elif suffix == ".safetensors":
+        from safetensors.torch import load
+
+        arrays = dict(sorted(load(content).items()))
+    elif content.startswith(OF_TORCH):
+        import torch
+
+        arrays = torch.load(stream, map_location="cpu", weights_only=True)
     else:
-        stream = io.BytesIO(content)
         if suffix == ".npy":
             _header(stream)
         arrays = load_plain(content[stream.tell() :], path)
     return tuple((_name(key), value) for key, value in arrays.items()) if isinstance(arrays, dict) else (("", arrays),)
-
-
-def _tensors(content: bytes, suffix: str) -> Any:
-    import torch
-    from safetensors.torch import load
-
-    if suffix == ".safetensors":
-        return dict(sorted(load(content).items()))
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def _numbers(values: Any) -> NDArray[Any]:
@@ -232,9 +228,7 @@ READERS: Mapping[str, Callable[[Path], Arrays]] = {
     ".npz": _members,
     ".h5": _datasets,
     ".hdf5": _datasets,
-    ".pkl": _whole,
-    ".pickle": _whole,
-    **dict.fromkeys(TENSORS, _whole),
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth", ".safetensors"), _whole),
     ".mat": _matlab,
     ".mot": _motion,
     ".sto": _motion,

@@ -1,7 +1,7 @@
-"""Reads pickles without running them: plain values and numpy arrays of numbers, nothing else.
+"""Reads pickles without running them: plain values and numpy arrays or tensors of numbers, nothing else.
 
 A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
-bytes. It also knows a short table of names for numpy arrays and scalars, which it builds itself. Every other name or
+bytes. It also knows a short table of names for arrays, tensors and scalars, which it builds itself. Every other name or
 instruction is an error that says what was refused.
 
 A few bytes of a pickle can ask for much memory: one text for thousands of arrays, or lists that hold themselves twice.
@@ -47,6 +47,9 @@ MOST_DEPTH = 64
 
 KEY_LIMIT = 1 << 31
 """Larger whole numbers are refused as keys of a dict: somebody can choose them so that all have one hash."""
+
+TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9"
+"""First bytes of the older form of `torch.save`, which pickled tensors hold."""
 
 CONTAINERS = ("EMPTY_LIST", "LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT")
 _CODES = {opcode.name: ord(opcode.code) for opcode in pickletools.opcodes}
@@ -170,6 +173,25 @@ def _from_buffer(raw: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
     return kind.values(shape, raw, fortran=order == "F")
 
 
+def _storage(content: Any) -> Any:
+    """The values of a tensor, as `torch.save` writes them without its shape."""
+    if not content.startswith(TORCH_MAGIC):  # the later form may be compressed
+        raise _RefusedError("a tensor of another form")
+    import torch
+
+    stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return torch.tensor([], dtype=stored.dtype).set_(stored)
+
+
+def _tensor(stored: Any, offset: Any, size: Any, stride: Any, *_: Any) -> NDArray[Any]:
+    import torch
+
+    if math.prod(size) > len(stored):
+        raise _RefusedError("a tensor of more values than it holds")
+    values = torch.as_strided(stored, size, stride, offset)  # refuses places outside the values
+    return (values.float() if values.is_floating_point() else values).numpy()  # type: ignore[no-any-return]
+
+
 _TABLE = {
     "numpy dtype": lambda code, *_: _Type(code),
     "numpy ndarray": None,
@@ -178,6 +200,9 @@ _TABLE = {
     **{f"numpy.{core}.numeric _frombuffer": _from_buffer for core in ("core", "_core")},
     "_codecs encode": _bytes,
     "__builtin__ bytes": lambda: b"",
+    "collections OrderedDict": lambda: {},
+    "torch.storage _load_from_bytes": _storage,
+    "torch._utils _rebuild_tensor_v2": _tensor,
 }
 
 

@@ -43,6 +43,10 @@ def gather_features(records: Sequence[Record], config: Config, cache: Cache, obs
             outputs[result.record.id] = made["timesteps"]
     if "features" in planner.stages:
         left_out += _of_other_sizes(outputs)
+        for part in PARTS:
+            steps = [made.floats(part) for made in outputs.values()]
+            if steps and all(len(rows) > 1 and rows.size and (rows == rows[0]).all() for rows in steps):
+                observer.note(f"note: the {part} features of every performance are a single row, so its steps are equal")
     kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(

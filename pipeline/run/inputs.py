@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from data.datasets import data_set_in, list_records, list_unfilmed, with_phases
+from data.datasets import ANY, data_set_in, list_records, list_unfilmed, with_phases
 from data.errors import UsageError, nearest
 from data.features import named_features, names_of, with_features
 from data.store import is_remote
@@ -99,13 +100,20 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
             "no data set given",
             fix="Name its folder after the command, or add --set dataset.root=FOLDER",
         )
-    storage = config.machine.storage.as_storage()
-    listing = list_records(dataset.kind, dataset.root, storage, unscored=unscored, **config.lister_options)
-    listing = completed(listing, config, config.frames.fps, dataset.root)
+    listed = partial(list_records, dataset.kind, dataset.root, config.machine.storage.as_storage(), unscored=unscored)
+    listing = completed(listed(**config.lister_options), config, config.frames.fps, dataset.root)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}
     for task in dataset.tasks:
         if task not in tasks:
             raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, tasks))
-    return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))
+    others = set[str]()
+    if listing.problems:  # performances without files have no record, and so no task, in the listing
+        whole = listed(**{**config.lister_options, "feature_names": ANY}).records
+        others = {record.name for record in whole if record.task not in dataset.tasks}
+    return replace(
+        listing,
+        records=tuple(record for record in listing.records if record.task in dataset.tasks),
+        problems=tuple(line for line in listing.problems if line.partition(": ")[0] not in others),
+    )

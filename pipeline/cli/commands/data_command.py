@@ -16,10 +16,10 @@ SHOWN_PROBLEMS = 10
 def show(checked: api.DataCheck, _: Typed) -> None:
     """Print counts, hashes and what is missing."""
     rows = [
-        (name, here, *(("", "") if published is None else (published, "agrees" if here == published else "differs")))
-        for name, here, published in checked.counts
+        (name, listed, here, "" if known is None else known, {None: "", here: "agrees"}.get(known, "differs"))
+        for name, listed, here, known in checked.counts
     ]
-    table(f"{checked.kind}: {checked.root}", ("performances", "here", "published", ""), rows)
+    table(f"{checked.kind}: {checked.root}", ("performances", "listed", "with files", "published", ""), rows)
     if checked.files:
         table("published files", ("file", "SHA-256"), checked.files)
     for line in checked.problems[:SHOWN_PROBLEMS]:

@@ -31,7 +31,7 @@ def test_a_synthetic_set_is_recognised_and_compared_with_the_published_one(kind,
     done = CliRunner().invoke(app, ["data", "check", str(tmp_path), "--json"])
     assert (done.exit_code, done.stdout.replace(str(tmp_path), "HERE")) == snapshot
     report = json.loads(done.stdout)
-    assert {name: published for name, _, published in report["counts"] if published} == KINDS[kind].counts
+    assert {name: published for name, *_, published in report["counts"] if published} == KINDS[kind].counts
 
 
 def test_hashes_decide_where_names_do_not(tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_a_published_copy_is_complete(tmp_path, monkeypatch):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     publish(monkeypatch, "fis-v", counts={"all": 3, "train": 3}, hashes={"train_dataset.txt": ("0", digest[:8])})
     report = check_data("fis-v", tmp_path, {})
-    assert report.counts == (("all", 3, 3), ("train", 3, 3), ("skating", 3, None))
+    assert report.counts == (("all", 3, 3, 3), ("train", 3, 3, 3), ("skating", 3, 3, None))
     assert report.files == (("train_dataset.txt", "agrees"),)
     assert report.ok
     path.write_text(path.read_text() + "\n")
@@ -114,7 +114,7 @@ def test_unlv_is_complete_with_one_of_its_folders(tmp_path, monkeypatch):
     shutil.rmtree(tmp_path / "gymnastic_vault")
     report = check_data("unlv", tmp_path, {})
     assert report.ok
-    assert report.counts == (("all", 4, None), ("diving", 4, 4), ("test", 1, None), ("train", 3, None))
+    assert report.counts == (("all", 4, 4, None), ("diving", 4, 4, 4), ("test", 1, 1, None), ("train", 3, 3, None))
     next(tmp_path.rglob("*.avi")).unlink()
     assert not check_data("unlv", tmp_path, {}).ok
     shutil.rmtree(tmp_path / "diving")

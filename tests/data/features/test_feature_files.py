@@ -119,11 +119,15 @@ def test_a_pickle_runs_no_code_and_holds_no_objects(tmp_path):
 
 
 def test_one_array_a_file_has_no_name(tmp_path):
-    """As FineFS pickles it, and as torch saves a tensor of any precision."""
+    """As FineFS pickles it, and as torch saves, or Python pickles, a tensor of any precision."""
     torch = pytest.importorskip("torch", reason="reads tensors")
     write_pickle(tmp_path / "a.pkl", [np.ones(3), np.zeros(3)])  # type: ignore[arg-type]
     torch.save(torch.tensor([[1.0] * 3, [0.0] * 3], dtype=torch.bfloat16), tmp_path / "a.pt")
-    for name in ("a.pkl", "a.pt"):
+    write_pickle(tmp_path / "b.pt", torch.tensor([[1.0] * 3, [0.0] * 3]))
+    torch.save(
+        torch.ones(1, 2, 3) * torch.tensor([[1.0], [0.0]]), tmp_path / "c.pkl", _use_new_zipfile_serialization=False
+    )
+    for name in ("a.pkl", "a.pt", "b.pt", "c.pkl"):
         assert read_features(tmp_path / name).tolist() == [[1.0] * 3, [0.0] * 3]
     torch.save(print, tmp_path / "code.pt")
     with pytest.raises(DataError, match=r"code\.pt: the features cannot be read"):
