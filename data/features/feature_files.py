@@ -5,7 +5,7 @@
 | `.npy` | one; or a dictionary of arrays, as `numpy.save` writes it |
 | `.npz` | one for each member |
 | `.h5`, `.hdf5` | one for each dataset; a last name that all paths share is left out |
-| `.pkl`, `.pickle`, `.pt`, `.pth` | one, or a dictionary of arrays or tensors; no pickle is run (`data.store.restricted_pickle`) |
+| `.pkl`, `.pickle`, `.pt`, `.pth` | one, or a dictionary of them, as arrays or tensors; no pickle is run |
 | `.safetensors` | one for each tensor |
 | `.mat` | one for each numeric matrix, MATLAB 5 to 7.3 |
 | `.mot`, `.sto` | one, such as the joint angles of OpenSim, OpenCap and Sports2D without their times |

@@ -180,7 +180,8 @@ def _storage(content: Any) -> Any:
     import torch
 
     stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return torch.tensor([], dtype=stored.dtype).set_(stored)
+    values = torch.tensor([], dtype=stored.dtype).set_(stored)
+    return values.float() if stored.dtype == torch.bfloat16 else values  # numpy has no bfloat16
 
 
 def _tensor(stored: Any, offset: Any, size: Any, stride: Any, *_: Any) -> NDArray[Any]:
@@ -188,11 +189,10 @@ def _tensor(stored: Any, offset: Any, size: Any, stride: Any, *_: Any) -> NDArra
 
     if math.prod(size) > len(stored):
         raise _RefusedError("a tensor of more values than it holds")
-    values = torch.as_strided(stored, size, stride, offset)  # refuses places outside the values
-    return (values.float() if values.is_floating_point() else values).numpy()  # type: ignore[no-any-return]
+    return torch.as_strided(stored, size, stride, offset).numpy()  # refuses places outside the values
 
 
-_TABLE = {
+_TABLE: dict[str, Any] = {
     "numpy dtype": lambda code, *_: _Type(code),
     "numpy ndarray": None,
     **{f"numpy.{core}.multiarray _reconstruct": lambda *_: np.empty(0, np.uint8) for core in ("core", "_core")},

@@ -46,7 +46,9 @@ def gather_features(records: Sequence[Record], config: Config, cache: Cache, obs
         for part in PARTS:
             steps = [made.floats(part) for made in outputs.values()]
             if steps and all(len(rows) > 1 and rows.size and (rows == rows[0]).all() for rows in steps):
-                observer.note(f"note: the {part} features of every performance are a single row, so its steps are equal")
+                observer.note(
+                    f"note: the {part} features of each performance are a single row, so all its steps are equal"
+                )
     kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(

@@ -62,7 +62,13 @@ def write_tensors(path, arrays):
         of_numpy.save_file(arrays, path)
 
 
+def write_pickled_tensors(path, arrays):
+    torch = pytest.importorskip("torch", reason="reads tensors")
+    path.write_bytes(pickle.dumps({name: torch.tensor(values) for name, values in arrays.items()}))
+
+
 WRITERS = [
+    ("tensors.pkl", write_pickled_tensors),
     ("FISV_rgb_VST.npy", write_dictionary),
     ("all.pkl", write_pickle),
     ("all.npz", write_npz),

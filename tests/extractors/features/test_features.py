@@ -102,7 +102,7 @@ def test_a_single_row_for_every_performance_is_noted(tmp_path):
         words = {"config": "folder", "features": [str(root / "vst")], "cache": tmp_path / "cache"}
         api.extract(overrides=given, **words)  # type: ignore[arg-type]
         api.pack(overrides=given, out=tmp_path / "a.h5", observer=observer, **words)  # type: ignore[arg-type]
-        assert sum("features of every performance are a single row" in line for line in observer.lines) == 2 - rows
+        assert sum("features of each performance are a single row" in line for line in observer.lines) == 2 - rows
 
 
 def test_features_for_a_model_that_reads_none_are_refused(tmp_path, monkeypatch):
