@@ -39,6 +39,9 @@ from data.video.frame_times import frame_length
 TOUCH_S = 0.1
 """Neighbouring phases whose ends are no further apart meet where the later one begins."""
 
+PAUSE = "pause"
+"""Name of the phases between events of BORIS."""
+
 COLUMNS = ("video", "phase", "start_s", "end_s")
 BORIS = {"behavior": "phase", "behavior type": "kind", "status": "kind", "time": "start_s", "start (s)": "start_s",
          "stop (s)": "end_s", "time offset (s)": "offset_s", "media duration (s)": "length_s",
@@ -205,7 +208,7 @@ def _read(path: Path, content: bytes) -> list[Mark]:
 
 def _events(path: Path, content: bytes) -> Iterator[Mark]:
     """The rows of a table, also one of BORIS below other lines: a STOP ends what the START before it began."""
-    if b"behavior" in content[: 1 << 14].lower():
+    if of_boris := b"behavior" in content[: 1 << 14].lower():
         lines = read_text(path, content).splitlines(keepends=True)
         header = next((row for row, line in enumerate(lines) if _is_header(line.lower())), 0)
         content = "".join(lines[header:]).encode()
@@ -229,7 +232,16 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
             same[-1] = same[-1]._replace(end=start - offset)
         else:
             raise DataError(f"'{clip(name)}' has a STOP too many", where=row.where, fix="Correct it")
-    return chain.from_iterable(marks.values())
+    events = list(chain.from_iterable(marks.values()))
+    return iter([*events, *(_pauses(events) if of_boris else ())])
+
+
+def _pauses(events: Sequence[Mark]) -> Iterator[Mark]:
+    """What lies between events of a video: BORIS codes what is of interest, not all that happens."""
+    ordered = sorted(events, key=lambda event: (event.video, event.start))
+    for event, following in pairwise(ordered):
+        if event.video == following.video and following.start - event.end > TOUCH_S:
+            yield event._replace(name=PAUSE, start=event.end, end=following.start)
 
 
 def _is_header(line: str) -> bool:

@@ -13,7 +13,7 @@ from data.keypoints.entries import MAX_BYTES, Field, Keypoints, frame_numbers, k
 from data.store.arrays import Floats
 from data.store.restricted_pickle import load_plain
 
-AXES = ("x", "y", "likelihood")
+AXES = ("x", "y", "z", "likelihood")
 
 CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
 
@@ -25,17 +25,18 @@ def of_table(path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any
     """
     tracks: dict[str, dict[str, Floats]] = {}
     names = set[tuple[str, ...]]()
+    axes = [axis for axis in AXES if axis != "z" or any(column[-1] == "z" for column in columns)]
     for number, column in enumerate(columns):
         if len(column) not in (3, 4) or column[-1] not in AXES:
-            what = f"column {number + 1} ({'/'.join(column)}): not x, y or likelihood"
+            what = f"column {number + 1} ({'/'.join(column)}): not {', '.join(AXES)}"
             raise keypoint_error(path, what, CSV_INSTEAD)
         if column[1:] in names:
             raise keypoint_error(path, f"column {number + 1} ({'/'.join(column)}): appears twice")
         names.add(column[1:])
         # Without a likelihood every joint counts fully.
         joints = tracks.setdefault(column[1] if len(column) == 4 else "", {})
-        points = joints.setdefault(column[-2], np.full((len(values), 3), [np.nan, np.nan, 1.0]))
-        points[:, AXES.index(column[-1])] = values[:, number]
+        points = joints.setdefault(column[-2], np.full((len(values), len(axes)), [np.nan] * (len(axes) - 1) + [1.0]))
+        points[:, axes.index(column[-1])] = values[:, number]
     frames = [Field(frame, path, f"row {row}").frame() for row, frame in enumerate(index, start=1)]
     return Keypoints.of_tracks(path, "DeepLabCut", tracks, frame_numbers(path, frames, once=True), complete=True)
 

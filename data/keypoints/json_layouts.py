@@ -1,4 +1,4 @@
-"""Layouts in JSON: OpenPose, COCO results and annotations, MMPose, AlphaPose, MediaPipe, Ultralytics."""
+"""Layouts in JSON: OpenPose, COCO results and annotations, MMPose, AlphaPose, MediaPipe, MPII, Ultralytics."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ def of_file(path: Path, value: Any) -> Keypoints:
     first = items[0] if items else {}
     if content.has("people"):
         _openpose(bodies, content, _frame_of(path))
+    elif isinstance(value, dict) and value and all(Field(each, path).has("people") for each in value.values()):
+        for name in value:  # AlphaPose with --format open
+            _openpose(bodies, content.get(name), Field(name, path, name).frame())
     elif content.has("instance_info"):  # mmpose's demo scripts count frames from 1
         meta = value.get("meta_info")
         names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
@@ -61,6 +64,8 @@ def of_file(path: Path, value: Any) -> Keypoints:
             _ultralytics(bodies, people, frame)
     elif content.has("frames") and isinstance(value["frames"], list):
         _mediapipe(bodies, content.get("frames"))
+    elif "joints" in first and "image" in first:
+        _mpii(bodies, content)
     elif items is not None and (not items or "image_id" in first):
         _results(bodies, content)
     elif "instances" in first:
@@ -80,7 +85,7 @@ def _frame_of(path: Path) -> int:
 def _unknown(content: Field) -> DataError:
     value = content.value
     keys = ", ".join(str(key) for key in list(value)[:6]) if isinstance(value, dict) else type(value).__name__
-    fix = "Known: OpenPose, COCO results, MMPose, AlphaPose, MediaPipe and Ultralytics JSON"
+    fix = "Known: OpenPose, COCO results, MMPose, AlphaPose, MediaPipe, MPII and Ultralytics JSON"
     return keypoint_error(content.path, f"unknown layout of keypoints (at the top: {keys})", fix)
 
 
@@ -126,6 +131,17 @@ def _results(bodies: Bodies, content: Field) -> None:
         frame = item.get("image_id")
         named = item.has("box") or item.has("idx") or isinstance(frame.value, str)
         _add_flat(bodies, frame.frame(), item, "AlphaPose" if named else "COCO results")
+
+
+def _mpii(bodies: Bodies, content: Field) -> None:
+    """As FineDiving-Pose has them: `image`, 16 `joints`, and `joints_vis` 0 or 1."""
+    for item in content.items():
+        pairs = [pair.numbers() for pair in item.get("joints").items()]
+        scores = item.get("joints_vis").numbers()
+        if {len(pairs), len(scores)} != {16} or {len(pair) for pair in pairs} != {2}:
+            raise item.error(f"{len(pairs)} joints and {len(scores)} joints_vis, not 16 pairs and 16 numbers")
+        points = np.column_stack([np.stack(pairs), scores])
+        bodies.add(item.get("image").frame(), ("MPII", SKELETONS["MPII"]), points, item)
 
 
 def _annotations(bodies: Bodies, content: Field) -> None:

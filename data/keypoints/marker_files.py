@@ -1,4 +1,4 @@
-"""Reads markers over time: TRC of OpenSim, Pose2Sim and Sports2D, and C3D of motion capture.
+"""Reads markers over time: TRC of OpenSim, Pose2Sim and Sports2D, TSV of Qualisys, and C3D of motion capture.
 
 The files name their unit, so three-dimensional coordinates come in metres. Where z is 0 everywhere, the motion is
 two-dimensional, and y then points down as in a picture. Sports2D's `_px_` files are pixels of the video, whatever
@@ -8,6 +8,7 @@ their header says.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from itertools import islice
@@ -43,6 +44,28 @@ def of_trc(path: Path) -> Keypoints:
     unit = "px" if "_px_" in path.stem else values.get("Units", "")
     frames = [first + round(number) for number in table[:, 0] - table[0, 0]]
     return _of_markers(path, "TRC", unit, names, table[:, 2:].reshape(-1, len(names), 3), frames, table[:, 1])
+
+
+def of_qualisys(path: Path) -> Keypoints:
+    """The bodies of a TSV file of 3-D markers in mm, as Qualisys Track Manager exports it.
+
+    Rows may begin with frame and time. Raises DataError: another form, or fewer rows than the header says.
+    """
+    lines = [line.rstrip("\r").split("\t") for line in text_of(path, "text").split("\n") if line.strip()]
+    head = {cells[0]: cells[1:] for cells in lines if cells[0].isupper()}
+    names = [name.strip() for name in head.get("MARKER_NAMES", ()) if name.strip()]
+    count, rate = (Field("".join(head.get(key, ())[:1]), path, key).cell() for key in ("NO_OF_FRAMES", "FREQUENCY"))
+    rows = [(number, cells) for number, cells in enumerate(lines, 1) if re.match(r"-?[0-9.]+$", cells[0])]
+    if not names or not rate > 0 or len(rows) != count or not rows:
+        raise keypoint_error(path, f"{len(rows)} rows of {count:g} frames and {len(names)} MARKER_NAMES at {rate:g} Hz")
+    places = []
+    for number, cells in rows:
+        field, values = Field(cells, path, f"line {number}"), cells[:-1] if len(cells) % 3 and not cells[-1] else cells
+        if len(values) not in (3 * len(names), 3 * len(names) + 2):
+            raise field.error(f"{len(values)} cells, not {3 * len(names)} for {len(names)} markers")
+        places.append([Field(cell, path, field.where).cell() for cell in values[-3 * len(names) :]])
+    table = np.array(places).reshape(len(rows), len(names), 3)
+    return _of_markers(path, "Qualisys", "mm", names, table, range(len(rows)), np.arange(len(rows)) / rate)
 
 
 def of_c3d(path: Path) -> Keypoints:

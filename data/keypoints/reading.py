@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import DataError, printable
+from data.errors import DataError, nearest, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
+from data.keypoints.array_files import of_annotations, of_numpy
 from data.keypoints.entries import MAX_BYTES, METRES, Keypoints, keypoint_error, readable
 from data.keypoints.kinect_tables import ui_prmd_keypoints
-from data.keypoints.marker_files import of_c3d, of_trc
+from data.keypoints.marker_files import of_c3d, of_qualisys, of_trc
 from data.keypoints.nwb_files import of_nwb
-from data.keypoints.skeletons import COCO17, SAME_NUMBER, SKELETONS, coco_joint
+from data.keypoints.skeletons import COCO17, SAME_NUMBER, SKELETONS, coco_joint, of_table
 from data.keypoints.sleap_files import of_analysis, of_sleap
 from data.keypoints.time_stamps import on_clock, read_stamps
 from data.keypoints.ultralytics import of_texts
@@ -53,9 +54,11 @@ def read_keypoints(
     """
     read = _joined([_read(file, video_stem) for file in (path, *others)])
     if layout and read.layout:
-        if read.layout != f"OpenPose {SAME_NUMBER[layout]}":
+        if not read.layout.endswith(SAME_NUMBER[layout]):
             raise keypoint_error(path, f"is {read.layout}, not {layout}", "Leave out pose.import.layout")
-        read = replace(read, layout=f"OpenPose {layout}", joints=SKELETONS[layout])
+        read = replace(
+            read, layout=f"{read.layout.removesuffix(SAME_NUMBER[layout])}{layout}", joints=SKELETONS[layout]
+        )
     read = _in_coco(read)
     if len(read.entries) and read.entries.min() == 1 and read.entries.max() == frames:  # counted from 1
         read = replace(read, frames=read.frames - 1, entries=read.entries - 1)
@@ -80,11 +83,13 @@ def read_motion(
     time_stamps: Path | None = None,
     others: Sequence[Path] = (),
     unit: str = "m",
+    joints: Mapping[str, str] | None = None,
 ) -> Keypoints:
     """Read a keypoint file that has no video; the layout is recognised from the content.
 
     `angles` is the second file of UI-PRMD, `time_stamps` that of KIMORE, and `others` are files of further people.
-    `unit` is that of three coordinates, a key of `METRES`, unless the file names its own.
+    `unit` is that of three coordinates, a key of `METRES`, unless the file names its own. `joints` has the
+    file's names of COCO-17 joints that differ from those that are known.
 
     Returns the bodies in COCO-17 joints, (row, 17, axes + 1): pixels in two axes, or metres in three, and score 0..1;
     NaN and 0 for a missing joint. Every frame from the first to the last is an entry. `times` ascend.
@@ -113,7 +118,7 @@ def read_motion(
         if not np.isfinite(read.times).all() or (np.diff(read.times) <= 0).any():
             raise keypoint_error(path, "the times do not ascend", "Give seconds in the column time")
         times = np.interp(entries, read.entries, read.times)
-    read = _in_coco(read)
+    read = _in_coco(read, joints)
     if read.points.shape[-1] == 4 and not read.in_metres:
         read.points[..., :3] *= METRES[unit]
     return replace(read, entries=entries, times=times)
@@ -144,12 +149,12 @@ def _joined(files: Sequence[Keypoints]) -> Keypoints:
     )
 
 
-def _in_coco(read: Keypoints) -> Keypoints:
+def _in_coco(read: Keypoints, joints: Mapping[str, str] | None = None) -> Keypoints:
     """The same bodies in COCO-17 joints: scores 0..1, NaN and 0 where one is missing; the layout says what became what.
 
     Raises DataError: too few COCO-17 joints, or two joints that mean the same.
     """
-    joint_map, columns = _joint_columns(read)
+    joint_map, columns = _joint_columns(read, joints or {})
     points = np.pad(read.points, ((0, 0), (0, 1), (0, 0)), constant_values=np.nan)[:, columns]
     usable = np.isfinite(points).all(axis=-1) & (points[..., -1] > 0)
     points[..., -1] = points[..., -1].clip(0, 1)
@@ -204,6 +209,8 @@ def _of_layout(path: Path, stem: str, angles: Path | None) -> Keypoints:
         return reader(path)
     if path.suffix.lower() == ".txt":
         return ui_prmd_keypoints(path, angles)
+    if path.suffix.lower() == ".pkl":
+        return of_annotations(path, stem)
     return json_layouts.of_file(path, _json(path))
 
 
@@ -218,18 +225,22 @@ READERS: Mapping[str, Callable[[Path], Keypoints]] = {
     ".h5": _hdf5,
     ".hdf5": _hdf5,
     ".trc": of_trc,
+    ".tsv": of_qualisys,
+    ".npy": of_numpy,
+    ".npz": of_numpy,
     ".c3d": of_c3d,
     ".slp": of_sleap,
     ".nwb": of_nwb,
 }
-"""Readers of one file by its ending; all others are JSON, or UI-PRMD's text."""
+"""Readers of one file by its ending; all others are JSON, PySKL's pickles, or UI-PRMD's text."""
 
 
 def _json(path: Path) -> Any:
     try:
         return read_json(path, MAX_BYTES)
     except ValueError as error:
-        raise keypoint_error(path, f"is not JSON ({str(error)[:100]})") from None
+        fix = f"Export JSON, or a file that ends in {' '.join(READERS)} .pkl"
+        raise keypoint_error(path, f"is not JSON ({str(error)[:100]})", fix) from None
 
 
 def _check_frames(read: Keypoints, frames: int) -> None:
@@ -244,14 +255,19 @@ def _check_frames(read: Keypoints, frames: int) -> None:
         raise keypoint_error(read.path, what, "Export every frame; a frame without people has an empty entry")
 
 
-def _joint_columns(read: Keypoints) -> tuple[dict[str, str], list[int]]:
+def _joint_columns(read: Keypoints, joints: Mapping[str, str]) -> tuple[dict[str, str], list[int]]:
     """The file's joint by COCO-17 joint, and its row among the file's joints for each of the 17, -1 where it has none.
 
     Raises DataError: too few COCO-17 joints, or two joints that mean the same.
     """
     by_joint: dict[str, str] = {}
+    if read.joints and (absent := [name for name in joints.values() if name not in read.joints]):
+        raise keypoint_error(read.path, f"has no joint '{absent[0]}'", nearest(absent[0], read.joints))
+    known = {**of_table(read.joints), **{name: joint for joint, name in joints.items()}}
     for name in read.joints:
-        joint = coco_joint(name)
+        joint = known.get(name) or coco_joint(name)
+        if joints.get(joint or "", name) != name:  # the settings name another one
+            continue
         if joint in by_joint:
             what = f"the joints '{by_joint[joint]}' and '{name}' both mean {joint}"
             raise keypoint_error(read.path, what, "Rename one of them")

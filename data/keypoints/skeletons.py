@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _COCO17 = """
     nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist
@@ -22,6 +23,13 @@ _NAMES = {
         left_eye right_eye nose neck tail left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist
         left_hip left_knee left_ankle right_hip right_knee right_ankle
     """,  # animals, whose paws are wrists and ankles
+    "h36m": """
+        Pelvis RHip RKnee RAnkle LHip LKnee LAnkle Spine Thorax Nose Head LShoulder LElbow LWrist RShoulder RElbow
+        RWrist
+    """,  # Human3.6M
+    "MPII": """
+        RAnkle RKnee RHip LHip LKnee LAnkle Pelvis Thorax Neck HeadTop RWrist RElbow RShoulder LShoulder LElbow LWrist
+    """,
     "MediaPipe": """
         nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear
         mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky
@@ -48,8 +56,19 @@ COCO17 = SKELETONS["COCO-17"]
 BY_NUMBER = {25: "BODY_25", 18: "COCO-18", 17: "COCO-17", 26: "Halpe-26", 133: "COCO-WholeBody-133", 136: "Halpe-136"}
 """The skeleton that a number of joints stands for where a file does not name it."""
 
-SAME_NUMBER = {"body_25b": "BODY_25", "ap10k": "COCO-17"}
-"""Further skeletons of OpenPose's files, and the one that their number of joints stands for."""
+SAME_NUMBER = {"body_25b": "BODY_25", "ap10k": "COCO-17", "h36m": "COCO-17"}
+"""Further skeletons of files without names, and the one that their number of joints stands for."""
+
+_PARTS_OF_A_SIDE = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+_TABLES = [
+    {f"{prefix}{side}{part}": f"{name}_{joint}"
+     for side, name in sides.items() for part, joint in zip(parts.split(), _PARTS_OF_A_SIDE, strict=True)}
+    for prefix, sides, parts in (
+        ("", {"L": "left", "R": "right"}, "SHO ELB WRA ASI KNE ANK"),  # markers of Vicon's Plug-in Gait
+        *((prefix, {"Left": "left", "Right": "right"}, "Arm ForeArm Hand UpLeg Leg Foot")  # bones of Mixamo
+          for prefix in ("", "mixamorig", "mixamorig_")),
+    )
+]  # fmt: skip
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _PARTS = frozenset(name.removeprefix("left_") for name in COCO17 if name.startswith("left_"))
@@ -70,3 +89,8 @@ def coco_joint(name: str) -> str | None:
         return "nose"
     sides, parts = [_SIDES[w] for w in words if w in _SIDES], [w for w in words if w not in _SIDES]
     return f"{sides[0]}_{parts[0]}" if len(sides) == len(parts) == 1 and parts[0] in _PARTS else None
+
+
+def of_table(names: Collection[str]) -> dict[str, str]:
+    """The COCO-17 joints of names of Plug-in Gait or Mixamo, if all twelve are there: alone, a foot is not an ankle."""
+    return next((table for table in _TABLES if table.keys() <= {*names}), {})

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.keypoints.skeletons import COCO17
 from data.stage_files import StageFiles
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
-from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.base import Extractor, Source, StageConfig, one_of, setting
 from extractors.keypoint_geometry import INTERPOLATED_SCORE
 from extractors.signals import fill_gaps
 from extractors.smoothing import smoothed
@@ -35,6 +36,9 @@ class SkeletonConfig(StageConfig):
     rate_hz: float = setting(30.0, "frames per second of files without times", gt=0, le=10_000)
     unit: Literal["m", "cm", "mm"] = setting(
         "m", "unit of 3-D coordinates in files that do not name it; 2-D ones are pixels"
+    )
+    joints: dict[Annotated[str, one_of(COCO17)], str] = setting(
+        {}, "the file's names of joints, such as {left_knee: LKNE}, where they are not recognised"
     )
     up: Literal["y", "-y", "z"] = setting("y", "3-D axis that points up; in 2-D, y points down as in a picture")
     max_gap_s: float = setting(0.6, "gaps of a joint up to this many seconds are interpolated; 0: none", ge=0)
@@ -84,7 +88,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         record = source.record
         angles, time_stamps = (record.sidecars.get(kind) for kind in BESIDE)
         reader = partial(read_motion, angles=angles, time_stamps=time_stamps)
-        reader = partial(reader, others=record.further("keypoints"), unit=self.config.unit)
+        reader = partial(reader, others=record.further("keypoints"), unit=self.config.unit, joints=self.config.joints)
         motion = source.opened("keypoints", reader)
         count = len(motion.entries)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]

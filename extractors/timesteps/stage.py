@@ -26,7 +26,7 @@ from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import NO_AGENT, Role, check_roles, parse_role, parse_scene
 from extractors.timesteps.step_bounds import equal_bounds, phase_bounds, steps_of_phases
 from extractors.timesteps.step_features import Statistics, average_steps, step_features
-from extractors.timesteps.trial_descriptors import describe_trial
+from extractors.timesteps.trial_descriptors import describe_trial, gestures
 
 SHARES = (0.0, 1.0)
 """Begin and end of a performance of which only shares are known."""
@@ -51,6 +51,9 @@ class TimestepsConfig(StageConfig):
         "mean_std_absdiff", "What is kept of a channel in a step: mean, mean_std_absdiff, samples or dct."
     )
     k: int = setting(4, "Number of samples or of cosine coefficients per step.", ge=1, le=64)
+    gestures: tuple[str, ...] = setting(
+        (), "Phases whose number and seconds describe the performance, such as [G1, G2]; G2 counts G2 1 and G2 2."
+    )
     min_observed: float = setting(0.1, "A step in which the agent is seen for a smaller share is masked.", ge=0, le=1)
     pose: PoseSettings = setting(PoseSettings(), "How keypoints become channels.")
 
@@ -144,7 +147,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     @classmethod
     def reads_of(cls, config: TimestepsConfig, record: Record, files: StageFiles) -> Mapping[str, str]:
         """The phases, where they are used. Raises DataError: there are none."""
-        if config.bounds == "equal":
+        if config.bounds == "equal" and not config.gestures:
             return {}
         if not record.phases:
             fix = "Correct them" if record.phase_fault else "Mark them in phases.csv, or --set dataset.phases=FILE"
@@ -174,7 +177,8 @@ class Timesteps(Extractor[TimestepsConfig]):
             bounds = phase_bounds(start, end, source.record.phases, config.bounds, config.steps)
         statistics = config.statistics, config.k, config.min_observed
         columns, steps, masks = zip(*(step_features(agent, bounds, *statistics) for agent in agents), strict=True)
-        descriptors, trial = describe_trial(primary, secondary, end - start)
+        more = gestures(source.record.phases, config.gestures, end) if config.gestures else {}
+        descriptors, trial = describe_trial(primary, secondary, end - start, more)
         scene, classes = self._scene(source.upstream, bounds)
         values: dict[str, NDArray[Any]] = {
             "primary": steps[0],

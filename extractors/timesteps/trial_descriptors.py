@@ -8,11 +8,12 @@ as that of an agent that is never detected.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from data.store.arrays import Floats, Singles
+from data.video import Phase
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.motion_descriptors import (
@@ -43,19 +44,30 @@ def direction(name: str) -> int:
 
 
 def describe_trial(
-    primary: Channels, secondary: Sequence[Channels], duration: float
+    primary: Channels, secondary: Sequence[Channels], duration: float, more: Mapping[str, float]
 ) -> tuple[tuple[str, ...], Singles]:
     """Names and values (descriptor,) for a performance of `duration` seconds.
 
     Each agent's descriptors come first, then those of the primary agent with each secondary one. Several secondary
-    agents are averaged.
+    agents are averaged. `more` follows.
     """
     descriptors = {"log_duration_s": floored_log(duration)}
     descriptors |= {f"primary.{name}": value for name, value in _agent_descriptors(primary).items()}
     descriptors |= {f"secondary.{name}": v for name, v in _mean([_agent_descriptors(s) for s in secondary]).items()}
     descriptors |= {f"pair.{name}": v for name, v in _mean([pair_descriptors(primary, s) for s in secondary]).items()}
+    descriptors |= more
     values = np.nan_to_num(np.array(list(descriptors.values()), dtype=np.float64), posinf=0.0, neginf=0.0)
     return tuple(descriptors), values.astype(np.float32)
+
+
+def gestures(phases: Sequence[Phase], names: Sequence[str], end: float) -> dict[str, float]:
+    """How often each of the named phases occurs until `end`, and log(1 + its seconds in all)."""
+    descriptors = dict[str, float]()
+    for name in names:
+        found = [p for p in phases if p.name == name or re.fullmatch(rf"{re.escape(name)} \d+", p.name)]
+        seconds = sum(max(min(phase.end, end) - phase.start, 0.0) for phase in found)
+        descriptors |= {f"gesture.{name}.count": float(len(found)), f"gesture.{name}.log_s": float(np.log1p(seconds))}
+    return descriptors
 
 
 def _agent_descriptors(channels: Channels) -> dict[str, float]:

@@ -28,7 +28,19 @@ from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import PUBLISHED, make_finediving, make_kimore, make_ui_prmd
 from tests.data.datasets.test_phase_marks import OF_TOOLS, text
 from tests.data.features.test_feature_files import WRITERS, named
-from tests.helpers.keypoint_files import FRAMES, LAYOUTS, MARKERS, SIZE, c3d_from_0, nwb, placed, trc
+from tests.helpers.keypoint_files import (
+    FRAMES,
+    LAYOUTS,
+    MARKERS,
+    SIZE,
+    c3d_from_0,
+    nwb,
+    placed,
+    put_csv,
+    qualisys,
+    table,
+    trc,
+)
 from tests.helpers.reader_contract import Sample, damaged, facts
 
 
@@ -97,6 +109,10 @@ IN_DEPTH = np.add(MARKERS, [0, 0, 3])
 SAMPLES = {
     **{layout: in_video(layout) for layout in LAYOUTS},
     "TRC in 3-D": in_time(written("a.trc", lambda path: trc(path, IN_DEPTH, unit="mm"))),
+    "Qualisys": in_time(written("a.tsv", lambda path: qualisys(path, IN_DEPTH))),
+    "DeepLabCut in 3-D": in_time(
+        written("a.csv", lambda path: put_csv(path, [[c.replace("likelihood", "z") for c in row] for row in table()]))
+    ),
     "C3D in 3-D": in_time(written("a.c3d", lambda path: c3d_from_0(path, IN_DEPTH))),
     "NWB over time": in_time(written("a.nwb", lambda path: nwb(path, rate=25.0))),
     "UI-PRMD, positions": in_time(

@@ -127,6 +127,7 @@ class TestSkeleton(TestKinematics):
     stage = SkeletonJoints
     changes: ClassVar[dict[str, Any]] = {
         "agents": 2, "rate_hz": 25.0, "unit": "mm", "up": "z", "max_gap_s": 0.0, "smoothing_s": 0.0,
+        "joints": {"left_eye": JOINTS[0]},
     }  # fmt: skip
 
     def source(self, frames):
@@ -153,7 +154,7 @@ class TestTimesteps(StageContract):
     settings: ClassVar[dict[str, Any]] = {"secondary": ("pose:1",), "scene": "", "statistics": "dct", "steps": 4}
     changes: ClassVar[dict[str, Any]] = {
         "steps": 3, "bounds": ("run", "entry"), "primary": "pose:2", "secondary": ("camera_flow",),
-        "scene": "camera_flow/motion", "statistics": "mean", "k": 2, "min_observed": 1.0,
+        "scene": "camera_flow/motion", "statistics": "mean", "k": 2, "min_observed": 1.0, "gestures": ("run",),
         "pose.forms": ("body",), "pose.min_score": 0.75,
     }  # fmt: skip
     bytes_per_frame, long = 6000, 1000

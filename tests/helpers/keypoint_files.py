@@ -162,6 +162,38 @@ def c3d_from_0(path, *args, **kwargs):
     return path
 
 
+def qualisys(path, points):
+    """(frame, marker, 3) mm, as the manual of Qualisys Track Manager describes its export, with frames and times."""
+    head = {
+        "NO_OF_FRAMES": len(points),
+        "NO_OF_MARKERS": 17,
+        "FREQUENCY": FPS,
+        "TIME_STAMP": "2026-01-01",
+        "DATA_INCLUDED": "3D",
+    }
+    lines = [
+        "\t".join(map(str, line)) for line in (*head.items(), ("MARKER_NAMES", *COCO17), ("Frame", "Time", "nose X"))
+    ]
+    for row, values in enumerate(points.reshape(len(points), -1)):
+        lines.append("\t".join(map(str, (row + 1, row / FPS, *values))))
+    return put(path, "\r\n".join(lines))
+
+
+def arrays(path):
+    """The person in every frame: by NumPy, or as an annotation of MMAction2."""
+    people = np.tile(POSE, (FRAMES, 1, 1))
+    if path.suffix == ".pkl":
+        made = {"keypoint": people[None, ..., :2], "keypoint_score": people[None, ..., 2].astype(np.float16)}
+        made |= {"total_frames": FRAMES, "img_shape": SIZE[::-1]}
+        annotations = [{**made, "frame_dir": name, "label": 3} for name in ("dive", "other")]
+        path.write_bytes(pickle.dumps({"split": {"train": ["dive"]}, "annotations": annotations}))
+    elif path.suffix == ".npz":
+        np.savez(path, keypoints=people[:, None, ::-1], joints=COCO17[::-1])
+    else:
+        np.save(path, people)
+    return path
+
+
 def sleap(path, *, frames=(0, 2), videos=1):
     """Anna and Ben, 20 pixels beside her; in the last frame a user has corrected Ben by one pixel."""
     sio = pytest.importorskip("sleap_io", reason="needs the extra sleap")
@@ -296,6 +328,19 @@ LAYOUTS = {
     ),
     "TRC": ("trc", MARKERS),
     "C3D": ("c3d", MARKERS),
+    "AlphaPose, open": (
+        "json",
+        {f"{frame}.jpg": {"version": "v0.3", "people": openpose(18).popitem()[1]["people"]} for frame in range(FRAMES)},
+    ),
+    "MPII": (
+        "json",
+        [
+            {"image": f"01/{frame:05d}.jpg", "joints": of_mpii[:, :2].tolist(), "joints_vis": of_mpii[:, 2].tolist()}
+            for frame in range(FRAMES)
+            for of_mpii in [np.array(of_joints(SKELETONS["MPII"]))]
+        ],
+    ),
+    **{f"arrays, {form}": (form, None) for form in ("npy", "npz", "pkl")},
     "SLEAP, labels": ("slp", None),
     "SLEAP, analysis": ("analysis.h5", None),
     "SLEAP, analysis without scores": ("old.h5", None),
@@ -321,4 +366,6 @@ def placed(folder, layout):
         return trc(folder / "dive_Sports2D_px_person00.trc", content)
     if form == "c3d":
         return c3d(path, content, unit="px")
+    if form in ("npy", "npz", "pkl"):
+        return arrays(path)
     return put_h5(path, content) if form == "h5" else nwb(path) if form == "nwb" else sleap(path)

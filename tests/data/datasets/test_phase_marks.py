@@ -47,6 +47,9 @@ AGGREGATED = "boris_windows_aggregated.csv"
 RATER = '}], "predictions"', '}, {"result": [{"value": {"start": 0, "end": 1, "labels": ["run"]}}]}], "predictions"'
 CASES = {
     "a gap": {"p.csv": f"{HEAD}a.mp4,run,0,1\na.mp4,flight,1.5,2\n"},
+    "a gap between events of BORIS": {
+        "p.csv": BORIS + "".join(f"a.mp4,run,{kind},{at},\n" for at, kind in enumerate(("START", "STOP") * 3))
+    },
     "an overlap": {"p.csv": f"{HEAD}a.mp4,run,0,1.5\na.mp4,flight,1,2\n"},
     "a phase twice, and a good one": {"p.csv": f"{HEAD}a.mp4,run,0,1\na.mp4,run,1,2\nb.mp4,x,0,1\nb.mp4,y,1.05,\n"},
     "an empty phase": {"p.csv": f"{HEAD}a.mp4,run,1,1\n"},

@@ -142,7 +142,7 @@ FAULTS = {
     "columns a, b": [["a", "b"], ["1", "2"]],
     "header rows scorer": [["scorer", "s"], ["coords", "x"]],
     "row 3: 3 cells": [*SHORT, ["coords", "x", "y"]],
-    "not x, y or likelihood": [*SHORT, ["coords", "z"]],
+    "not x, y, z, likelihood": [*SHORT, ["coords", "w"]],
     "row 4, column 2: 'one'": [*SHORT, ["coords", "x"], ["0", "one"]],
     "only 1 of its joints": [*SHORT, ["coords", "x"], *[[f"{frame}", "1"] for frame in range(FRAMES)]],
     "both mean left_hip": [["scorer", "s", "s"], ["bodyparts", "lhip", "left_hip"], ["coords", "x", "x"]],

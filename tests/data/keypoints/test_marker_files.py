@@ -14,7 +14,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose
 from pipeline import api
 from tests.helpers.cached_outputs import output_of
-from tests.helpers.keypoint_files import FPS, c3d, c3d_from_0, trc
+from tests.helpers.keypoint_files import FPS, MARKERS, POSE, c3d, c3d_from_0, put_csv, qualisys, table, trc
 
 NAMES = [
     *("Hip", "RHip", "RKnee", "RAnkle", "RBigToe", "LHip", "LKnee", "LAnkle"),
@@ -149,3 +149,28 @@ def test_without_the_extra_the_error_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "c3d", None)
     with pytest.raises(UsageError, match=r"needs the package 'c3d'.*\[c3d\]"):
         read_motion(trc(tmp_path / "a.c3d", places()))
+
+
+def test_markers_of_qualisys_and_deeplabcut_in_3d_are_metres(tmp_path):
+    of_qualisys = read_motion(qualisys(tmp_path / "a.tsv", MARKERS + 1000.0))
+    np.testing.assert_allclose(of_qualisys.points[0, :, :3], np.pad(POSE[:, :2], ((0, 0), (0, 1))) / 1000 + 1)
+    assert of_qualisys.times.tolist() == [0, 1 / FPS, 2 / FPS]
+    rows = [[cell.replace("likelihood", "z") for cell in row] for row in table()]
+    triangulated = read_motion(put_csv(tmp_path / "b.csv", rows), unit="cm")
+    np.testing.assert_allclose(triangulated.points[0, KNEE], [*POSE[KNEE, :2] / 100, 0.008, 1])
+
+
+SIDES = [f"{side}{part}" for side in "LR" for part in ("SHO", "ELB", "WRA", "ASI", "KNE", "ANK")]
+
+
+def test_names_of_plug_in_gait_are_known_and_settings_name_others(tmp_path):
+    points = places(depth=1.0)
+    path = trc(tmp_path / "a.trc", points, SIDES)
+    given = [read_motion(path), read_motion(path, joints={"right_knee": "RANK"})]
+    of_right_knee = [motion.points[0, KNEE, 0] for motion in given]
+    assert of_right_knee == [points[0, SIDES.index(name), 0] for name in ("RKNE", "RANK")]
+    other = trc(tmp_path / "b.trc", points, [f"M{number}" for number in range(12)])
+    with pytest.raises(DataError, match="only 0 of its joints"):
+        read_motion(other)
+    with pytest.raises(DataError, match="has no joint 'M99'"):
+        read_motion(other, joints={"nose": "M99"})

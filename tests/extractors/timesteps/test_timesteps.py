@@ -85,6 +85,14 @@ def test_phases_that_do_not_fit_the_video_are_refused(marks, message):
         run({"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}, [Phase(*m) for m in marks], bounds=NAMES)
 
 
+def test_gestures_are_counted_and_timed_until_the_end_of_the_video():
+    marks = [Phase("G2 1", 0, 1), Phase("G22", 1, 2), Phase("G2 2", 2, np.inf)]
+    out = run({"pose": pose(np.arange(100) / 25)}, marks, gestures=["G2", "G3"], scene="").arrays["trial"]
+    given = dict(zip(out.names, out.values.tolist(), strict=True))
+    assert [given[f"gesture.{name}.count"] for name in ("G2", "G3")] == [2, 0]
+    assert [given[f"gesture.{name}.log_s"] for name in ("G2", "G3")] == pytest.approx([np.log(4), 0])
+
+
 def test_upstream_outputs_that_do_not_fit_are_refused():
     people, whole = {"pose": pose(np.arange(100) / 25)}, clips(10, 4.0)
     headless = replace(whole.arrays["logits"], values=np.zeros((10, 0), np.float32), names=())
