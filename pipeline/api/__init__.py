@@ -28,6 +28,8 @@ Args:
     address: a running Ray cluster; default: start Ray here.
     pack: features from a packed file instead of the cache.
     oracle: also the best epoch on the test part, labelled as an oracle: it is not a result.
+    host: address of this machine in a network, whose other machines may then open the page with its link; default:
+        this machine only.
     model: folder that `train` wrote.
     observer: receives notes and progress, and holds the event that stops the work (`pipeline.observer`).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import DataError
+from data.errors import DataError, UsageError
 from pipeline.api.arguments import (
     LocalSettings,
     Names,
@@ -131,20 +131,19 @@ def plot(
         formats: pdf, svg, png; tex for a table of an evaluation; comma separated.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
     """
-    from pipeline.report import folder_page, plot_report
+    from pipeline.report import check_figures, folder_page, plot_report
     from pipeline.score import local_model
 
-    out = Path(out)
+    out, kinds = Path(out), split_names(formats)
     check_folder(out)
     places = many_paths(inputs)
-    user = settings_beside_model(places, **given)
-    data = folder_page(local_model(model), places, out / "report.html", 12, user, observer)
+    user, folder = settings_beside_model(places, **given), local_model(model)
+    check_figures(folder, kinds)
+    data = folder_page(folder, places, out / "report.html", 12, user, observer)
     with writing(out):
-        written = plot_report(data, out, split_names(formats), observer)
+        written = plot_report(data, out, kinds, observer)
     if not written:
-        failed = next(iter(data.batch.failures.values()), None) if data.batch else None
-        what = "there is nothing to draw" if failed is None else f"there is nothing to draw ({failed.cause})"
-        raise DataError(what, where=model, fix=failed.fix if failed else "See the scores: `score`")
+        raise DataError("no video has a score to draw", where=model, fix="See why: `score`")
     return written
 
 
@@ -160,6 +159,8 @@ def label(
     summary: bool = False,
     out: Place | None = None,
     port: int = 8766,
+    host: str = "",
+    raters: Names = (),
     observer: Observer = SILENT,
 ) -> LabelSummary:
     """Judge the videos of a folder on a local web page, alone or with others, and write the table of labels.
@@ -178,6 +179,7 @@ def label(
         summary: no page: write the labels, and show the agreement of the raters.
         out: the table of labels; default: ROOT/labels.csv.
         port: 0: any free port.
+        raters: names of people who each get a link of their own, comma separated; default: one link asks for the name.
     """
     from pipeline.label import find_session, import_pairs, label_summary, write_labels, write_phases
 
@@ -187,6 +189,9 @@ def label(
     judged, problems = find_session(folder, pairs=pairs or imported is not None, **asked)
     observer.notes([f"note: {problem}" for problem in problems])
     check_file(table)
+    if host and not split_names(raters):
+        fix = "Add --raters anna,ben: each gets a link of their own"
+        raise UsageError("in a network raters need links of their own", fix=fix)
     if imported is not None:
         observer.notes(import_pairs(judged, Path(imported)))
     elif not summary:
@@ -196,7 +201,7 @@ def label(
 
         text = "" if rubric is None else read_text(rubric)
         judged.check_folders()
-        app = create_label_app(judged, text, kept_token(folder))
+        app = create_label_app(judged, text, kept_token(folder), host, split_names(raters))
         run_app(app, port, observer)
         observer.notes([*app.state.unreadable.values()])
     labels = label_summary(judged)

@@ -66,10 +66,11 @@ def serve(
     model: Place,
     folder: Place = "runs/serve",
     port: int = 8765,
+    host: str = "",
     observer: Observer = SILENT,
     **given: Unpack[Settings],
 ) -> None:
-    """A local web page on this machine only: drop a video, watch the stages, read the report.
+    """A local web page: drop a video, watch the stages, read the report.
 
     A model that reads kinematics asks for both files of a trial.
 
@@ -88,7 +89,7 @@ def serve(
     if "cache" not in user.machine.given():
         user = settings_beside_model(config=user, cache=folder / "cache")
     with load_scorer(model, user, observer) as scorer:
-        run_server(folder, scorer, port, observer)
+        run_server(folder, scorer, port, observer, host)
 
 
 def push(model: Place, to: Place, *, replace: bool = False, public: bool = False) -> str:

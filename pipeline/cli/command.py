@@ -74,6 +74,8 @@ METAVARS = {
     "columns": "NAME,NAME",
     "phases": "NAME,NAME",
     "score_range": "LEAST,MOST",
+    "host": "ADDRESS",
+    "raters": "NAME,NAME",
 }
 """What the help shows for a value, where its type says too little."""
 

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -68,8 +68,10 @@ class GivenAnswer(BaseModel):
     seconds: float | None = Field(None, ge=0, le=1e6)
 
 
-def create_label_app(session: RatingSession, rubric: str = "", token: str | None = None) -> FastAPI:
-    """The application; `rubric` is Markdown that raters read; for `token` see `guarded_app`.
+def create_label_app(
+    session: RatingSession, rubric: str = "", token: str | None = None, host: str = "", raters: Collection[str] = ()
+) -> FastAPI:
+    """The application; `rubric` is Markdown that raters read; for the rest see `guarded_app`.
 
     `app.state.unreadable` has the names of videos that were left out, and why.
     """
@@ -81,15 +83,23 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         with closing(copies):
             yield
 
-    app = guarded_app(lifespan, token)
+    names = dict.fromkeys(rater_file(session.folder, name).stem for name in raters)
+    app = guarded_app(lifespan, token, host, names)
     unreadable = app.state.unreadable = dict[str, str]()  # by content, name and reason of the videos that are left out
     app.add_exception_handler(AimError, _refused)
     app.add_exception_handler(OSError, _unreadable)
-    page, policy = render_page(session, rubric)
 
     @app.get("/")
-    async def home() -> HTMLResponse:
+    async def home(request: Request) -> HTMLResponse:
+        page, policy = render_page(session, rubric, request.state.rater)
         return HTMLResponse(page, headers={"content-security-policy": policy})
+
+    def file_of(rater: str, request: Request) -> Path:
+        """A rater's file. Raises HTTPException 403 where the visitor has the link of another rater."""
+        path = rater_file(session.folder, rater)
+        if request.state.rater not in ("", path.stem):
+            raise HTTPException(403, f"this browser has the link of {request.state.rater}. Open your own link again")
+        return path
 
     def next_for(rater: str, after: str = "", back: int = 0) -> dict[str, Any]:
         """A rater's next question as the page shows it, or that of the answer `back` answers ago, with that answer.
@@ -156,7 +166,10 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
         return False
 
     @app.get("/api/question")
-    async def question(rater: Text, after: Text = "", back: Annotated[int, Field(ge=0)] = 0) -> dict[str, Any]:
+    async def question(
+        request: Request, rater: Text, after: Text = "", back: Annotated[int, Field(ge=0)] = 0
+    ) -> dict[str, Any]:
+        file_of(rater, request)
         return next_for(rater, after, back)
 
     @app.post("/api/answers")
@@ -171,7 +184,7 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
             reply = GivenAnswer.model_validate_json(body)
         except ValueError as error:
             raise HTTPException(422, f"the answer was not saved: {error}") from error
-        path = rater_file(session.folder, reply.rater)
+        path = file_of(reply.rater, request)
         _check(reply, session)
         videos = session.by_content()
         if not videos.keys() >= set(reply.contents):
@@ -209,13 +222,13 @@ def create_label_app(session: RatingSession, rubric: str = "", token: str | None
     return app
 
 
-def render_page(session: RatingSession, rubric: str) -> tuple[str, str]:
-    """The page of a rating session, and its content security policy."""
+def render_page(session: RatingSession, rubric: str, rater: str) -> tuple[str, str]:
+    """The page of a rating session, and its content security policy; it asks for the name where `rater` is ""."""
     scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "phases.js", "player.js"))]
     scripts += [asset(name, PACKAGE) for name in (("marking.js", "label.js") if session.phases else ("label.js",))]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
-    values = {"styles": styles, "session": session, "rubric": read}
+    values = {"styles": styles, "session": session, "rubric": read, "rater": rater}
     return sealed_page(PACKAGE, "label.html.j2", scripts, **values)
 
 

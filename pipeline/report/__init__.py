@@ -7,7 +7,7 @@ write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
 from pipeline.report.evaluation_section import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
-from pipeline.report.paper_plots import plot_report
+from pipeline.report.paper_plots import check_figures, plot_report
 from pipeline.report.report_pages import (
     ScoredVideos,
     compare_videos,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import UsageError, decimals, printable
+from data.errors import DataError, UsageError, decimals, printable
 from data.store import write_bytes
 from models.estimate import Estimate
 from pipeline.checks.accuracy import Interval
@@ -41,8 +41,11 @@ from pipeline.report.chart_json import (
 )
 from pipeline.report.page_data import ReportData, ScatterPoint, VideoSection
 from pipeline.report.page_downloads import table_latex
+from pipeline.report.report_pages import RESULTS
 from pipeline.report.template_values import drawn_steps, plotted_tasks
 from pipeline.report.text import MINUS, to_digits
+from pipeline.score import TrainedModel
+from pipeline.score.model_files import DESCRIPTION
 from pipeline.score.score import StepScore, phases_of_steps
 from pipeline.settings.destinations import file_error
 
@@ -97,20 +100,30 @@ STYLE: dict[str, Any] = {
 }
 
 
+def check_figures(folder: Path, formats: Sequence[str]) -> None:
+    """Check before minutes of work that there can be figures of a folder that `train` or `evaluate` wrote.
+
+    Raises UsageError for a format that is not in `FORMATS`, DataError for a model that gives no scores.
+    """
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
+    if (folder / DESCRIPTION).exists() and not (folder / RESULTS).exists():
+        calibration = TrainedModel.load(folder).calibration
+        if calibration is not None and not calibration.accuracy.better:
+            what = "this model is no better than guessing: without scores there is nothing to draw"
+            raise DataError(what, where=folder, fix="See the movement: `report`")
+
+
 def plot_report(
     data: ReportData, folder: Path, formats: Sequence[str] = FORMATS, observer: Observer = SILENT
 ) -> list[Path]:
     """Write every figure of a report's data and return the files: `steps-NAME`, `attention`,
     `predictions`, `leads`, `curve`; in LaTeX the table `results`.
 
-    Raises UsageError for a format that is not in `FORMATS` or a folder that cannot be written, Cancelled where the
-    observer stops between two figures.
+    Raises UsageError for a folder that cannot be written, Cancelled where the observer stops between two figures.
     """
     import matplotlib as mpl
 
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
     written: list[Path] = []
     with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
         for name, figure in drawn_figures(data):

@@ -42,7 +42,7 @@ def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, 
         ("Data", _data(model, features, kind)),
         ("Model and training", _training(model)),
         ("Origin", [f"{name}: {card_text(value)}" for name, value in origin.items()]),
-        ("Results on held-out folds of the training part", _results(model)),
+        ("Results on held-out folds of the training part", result_lines(model)),
         ("Limits", LIMITS),
     ]
     lines = [
@@ -119,10 +119,11 @@ def _training(model: TrainedModel) -> Iterable[str]:
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
 
-def _results(model: TrainedModel) -> Iterable[str]:
+def result_lines(model: TrainedModel) -> Iterable[str]:
+    """Accuracy on held-out performances of the training part, systems and intervals, as the terminal shows them too."""
     calibration = model.calibration
     if calibration is None:
-        yield f"none: {model.not_calibrated}"
+        yield f"no intervals: {model.not_calibrated}"
         return
     networks = calibration.networks
     yield (
@@ -137,7 +138,8 @@ def _results(model: TrainedModel) -> Iterable[str]:
     yield str(accuracy)
     for name, test in (model.combination.tests if model.combination.regressions else {}).items():
         rho = "undefined" if test.rho is None else f"Spearman's rho {decimals(test.rho, 3)}, p {test.shown_p}"
-        yield f"{card_text(name)}: {rho} within folds"
+        averaged = "averaged" if name in model.combination.used else "not averaged"
+        yield f"{card_text(name)}: {rho} within folds, {averaged}"
     times = ", times the difficulty" if model.times_difficulty else ""
     for level in LEVELS:
         width = reach(calibration.execution_alone.residuals, calibration.group, level)

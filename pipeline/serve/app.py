@@ -89,8 +89,10 @@ class Service:
     times_difficulty: bool = False
 
 
-def create_app(folder: Path, service: Service, limits: ServerLimits | None = None, token: str | None = None) -> FastAPI:
-    """The application; `folder` holds the submissions; for `token` see `guarded_app`.
+def create_app(
+    folder: Path, service: Service, limits: ServerLimits | None = None, token: str | None = None, host: str = ""
+) -> FastAPI:
+    """The application; `folder` holds the submissions; for `token` and `host` see `guarded_app`.
 
     Raises as `Submissions`.
     """
@@ -105,7 +107,7 @@ def create_app(folder: Path, service: Service, limits: ServerLimits | None = Non
         queue.close()
         kept.close()
 
-    app = guarded_app(lifespan, token)
+    app = guarded_app(lifespan, token, host)
     app.state.queue = queue
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)

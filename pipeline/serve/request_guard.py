@@ -4,8 +4,9 @@ Any web page can send requests to a server on the visitor's machine. This server
 It accepts changes only from its own pages: by `Origin`, and by a header that a foreign page cannot send without a
 preflight request.
 
-Any account of the machine can reach the loopback interface. So the link that `serve` prints holds a random token. The
-first visit turns it into a cookie, and the server refuses every request without the cookie.
+Any account of the machine can reach the loopback interface, and with `--host` any machine of the network that address.
+So each link that the server prints holds a random token. The first visit turns it into a cookie, and the server refuses
+every request without the cookie.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from markupsafe import Markup
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from pipeline.report.page_writer import environment, script_sources
+from pipeline.report.page_writer import asset, environment, script_sources
 
 HEADER = "x-aim-serve"
 """Header of every request that changes something."""
@@ -33,7 +34,7 @@ TOKEN_BYTES = 32
 CLOSE = {"connection": "close"}
 """Headers of a refusal: the server does not read the rest of the body."""
 
-NOT_ADMITTED = "Open the link that the server printed when it started: it holds the token that admits you"
+NOT_ADMITTED = "This address admits nobody without a link. Ask the person who started the page for yours"
 
 SECURITY_HEADERS = {
     b"x-content-type-options": b"nosniff",
@@ -45,12 +46,31 @@ SECURITY_HEADERS = {
 }
 
 
-def guarded_app(lifespan: Lifespan[FastAPI], token: str | None) -> FastAPI:
-    """An application behind a `Guard`, which admits visitors with the token (default: random), `app.state.token`."""
+def guarded_app(
+    lifespan: Lifespan[FastAPI], token: str | None, host: str = "", raters: Collection[str] = ()
+) -> FastAPI:
+    """An application behind a `Guard`.
+
+    Args:
+        token: admits visitors, as `app.state.token`; default: random.
+        host: the only address or name at which the application answers; "": this machine.
+        raters: people who each have a token in place of that one, so that nobody can answer as another.
+    """
     app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
-    app.add_middleware(Guard, token=app.state.token)
+    app.state.host, app.state.token = host, token or secrets.token_urlsafe(TOKEN_BYTES)
+    app.state.tokens = {name: rater_token(app.state.token, name) for name in raters} or {"": app.state.token}
+    app.add_middleware(Guard, tokens=app.state.tokens, hosts=(url_host(host).lower(),) if host else LOOPBACK)
     return app
+
+
+def rater_token(token: str, rater: str) -> str:
+    """The token of one rater: 128 bits, from which neither `token` nor that of another rater can be computed."""
+    return hmac.new(token.encode(), rater.encode(), "sha256").hexdigest()[:32]
+
+
+def url_host(host: str) -> str:
+    """A host as a URL and the header `Host` have it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def sealed_page(package: str, name: str, scripts: Sequence[Markup], **values: Any) -> tuple[str, str]:
@@ -63,11 +83,16 @@ def sealed_page(package: str, name: str, scripts: Sequence[Markup], **values: An
 
 
 class Guard:
-    """Refuses foreign hosts, foreign origins and visitors without the token; adds the security headers."""
+    """Refuses foreign hosts, foreign origins and visitors without a token; adds the security headers.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    `request.state.rater` is the rater whose token the visitor has, "" for the token of all.
+    """
+
+    def __init__(self, app: ASGIApp, tokens: Mapping[str, str], hosts: Sequence[str]) -> None:
         self.app = app
-        self.token = token
+        self.tokens = tokens
+        self.hosts = hosts
+        self.no_link, self.policy = sealed_page("pipeline.serve", "no_link.html.j2", [], styles=[asset("base.css")])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 303, 403 or 421."""
@@ -87,24 +112,28 @@ class Guard:
 
     def _answer(self, request: Request) -> Response | None:
         """The response to a request that is not passed on; None for one that is."""
-        problem = refusal(request.method, request.headers)
+        problem = refusal(request.method, request.headers, self.hosts)
         if problem is not None:
             return JSONResponse({"detail": problem[1]}, problem[0], CLOSE)
         cookie = cookie_name(request.headers.get("host", ""))
         path = request.scope["path"]
-        if path == "/" and request.method == "GET" and self._admits(request.query_params.get("token", "")):
+        token = request.query_params.get("token", "")
+        if path == "/" and request.method == "GET" and self._rater(token) is not None:
             # An address without the token keeps it out of histories, bookmarks and screenshots.
             welcome = RedirectResponse("/", 303)
-            welcome.set_cookie(cookie, self.token, path="/", httponly=True, samesite="lax")
+            welcome.set_cookie(cookie, token, path="/", httponly=True, samesite="lax")
             return welcome
-        if self._admits(request.cookies.get(cookie, "")):
+        request.state.rater = self._rater(request.cookies.get(cookie, ""))
+        if request.state.rater is not None:
             return None
         if path.startswith("/api/"):
             return JSONResponse({"detail": NOT_ADMITTED}, 403, CLOSE)
-        return PlainTextResponse(f"{NOT_ADMITTED}.\n", 403, CLOSE)
+        return HTMLResponse(self.no_link, 403, {**CLOSE, "content-security-policy": self.policy})
 
-    def _admits(self, token: str) -> bool:
-        return hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode())
+    def _rater(self, token: str) -> str | None:
+        """The rater who has this token; None: nobody has it."""
+        given = token.encode("utf-8", "replace")
+        return next((name for name, own in self.tokens.items() if hmac.compare_digest(given, own.encode())), None)
 
 
 def cookie_name(host: str) -> str:
@@ -113,11 +142,11 @@ def cookie_name(host: str) -> str:
     return f"aim-serve-{port[1] if port else 80}"
 
 
-def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+def refusal(method: str, headers: Mapping[str, str], hosts: Sequence[str]) -> tuple[int, str] | None:
     """Status and reason of refusing a request that is not from a page of this server; None for its own."""
     host = headers.get("host", "")
-    if re.sub(r":\d+$", "", host) not in LOOPBACK:
-        return 421, "this server answers on this machine only"
+    if re.sub(r":\d+$", "", host) not in hosts:
+        return 421, f"this server answers at {hosts[0]} only: open the link that you were given"
     if method in ("GET", "HEAD"):
         return None
     if headers.get("origin", f"http://{host}") != f"http://{host}":

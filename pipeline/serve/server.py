@@ -1,8 +1,9 @@
-"""Starts the server on one port of the loopback interface, and scores uploads."""
+"""Starts the server on one port, of the loopback interface unless a host is named, and scores uploads."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import socket
 from collections.abc import Hashable, Sequence
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from pipeline.score import Scorer
 
 
-def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
-    """Serve on 127.0.0.1 until interrupted; `folder` as in `create_app`, port 0 for any free one.
+def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer, host: str = "") -> None:
+    """Serve until interrupted; `folder` and `host` as in `create_app`, port 0 for any free one.
 
     The observer gets the link with the token when the port is open, and notes on videos that are extracted again.
     Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
@@ -47,7 +48,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer) -> N
     over_time = partial(progress_page, model=scorer.model_sha256)
     # The folder comes before the port: where both are in use, another port would not help.
     work, times = partial(score_upload, scorer, observer), scorer.model.times_difficulty
-    app = create_app(folder, Service(work, reads, facts, judged(scorer), over_time, times))
+    app = create_app(folder, Service(work, reads, facts, judged(scorer), over_time, times), host=host)
     with closing(app.state.queue.submissions):
         run_app(app, port, observer)
 
@@ -70,30 +71,43 @@ def judged(scorer: Scorer) -> str:
 
 
 def run_app(app: FastAPI, port: int, observer: Observer) -> None:
-    """Serve an application with `app.state.token` on 127.0.0.1 until interrupted; the observer gets the link.
+    """Serve an application of `guarded_app` until interrupted; the observer gets a link for each of its tokens.
 
-    Raises UsageError where the port is taken.
+    For a host in a network each link has a QR code. Raises UsageError where the port or the host cannot be used.
     """
     from pipeline.serve.connections import BACKLOG, log_rarely, make_server
+    from pipeline.serve.request_guard import url_host
 
-    listener = _listen(port, BACKLOG)
+    host = app.state.host
+    listener = _listen(port, BACKLOG, host)
+    place = f"http://{url_host(host or '127.0.0.1')}:{listener.getsockname()[1]}"
     with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
-        observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
+        for rater, token in app.state.tokens.items():
+            link = f"{place}/?token={token}"
+            observer.note(f"serving {rater and f'{rater} at '}{link}")
+            for line in qr_code(link) if host else ():
+                observer.note(line)
+        if host:
+            observer.note("note: HTTP is not encrypted: others in this network can read the links and the pages")
         make_server(app).run(sockets=[listener])
+
+
+def qr_code(text: str) -> list[str]:
+    """The lines of a QR code, for a terminal with a dark background."""
+    import segno
+
+    lines = io.StringIO()
+    segno.make_qr(text).terminal(lines, border=2, compact=True)
+    return lines.getvalue().splitlines()
 
 
 def refuse_keypoint_models(scorer: Scorer) -> None:
     """Raise UsageError for a model that reads keypoints or features of another program, which the page refuses."""
-    if "features" in scorer.planner.stages:
-        fix = f"Type: {PROGRAM} score --features FOLDER --model MODEL"
-        what = "this model reads files of features, which the page does not accept"
+    stages = scorer.planner.stages
+    if "features" in stages or getattr(stages.get("pose"), "backend", "") == "import":
+        what = "this model reads keypoints or features of another program, which the page does not accept"
+        fix = f"Type: {PROGRAM} score VIDEOS --model MODEL, or with --features FOLDER in place of videos"
         raise UsageError(what, where=scorer.folder, fix=fix)
-    if getattr(scorer.planner.stages.get("pose"), "backend", "") == "import":
-        raise UsageError(
-            "this model reads keypoint files of another program (pose.backend: import), which the page does not accept",
-            where=scorer.folder,
-            fix=f"Use: {PROGRAM} score VIDEOS --model MODEL, or train a model whose poses the program detects itself",
-        )
 
 
 class UploadObserver(Observer):
@@ -228,6 +242,8 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
 TRIMMED = ".trimmed.mp4"
 """Ending of the file that holds the chosen part of an upload."""
 
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - refused
+
 ACTIVITIES = {
     "clips": "watching the whole scene",
     "pose": "finding the athlete",
@@ -240,14 +256,14 @@ ACTIVITIES = {
 """Activity by stage, in words for people who upload videos."""
 
 
-def _listen(port: int, backlog: int = 64) -> socket.socket:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listen(port: int, backlog: int = 64, host: str = "") -> socket.socket:
     try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(backlog)
+        family, *_, address = socket.getaddrinfo(host or "127.0.0.1", port, type=socket.SOCK_STREAM)[0]
+        if address[0] in EVERY_ADDRESS:  # the guard admits one name, and links need it
+            raise UsageError(f"{host} is every address", fix="Give --host one address of this machine")
+        return socket.create_server(address, family=family, backlog=backlog)
     except OSError as error:
-        listener.close()
-        fix = "Choose another one with --port, 0 for any"
-        raise UsageError(f"port {port} cannot be used ({error.strerror})", fix=fix) from error
-    return listener
+        what, fix = f"port {port} cannot be used ({error.strerror})", "Choose another one with --port, 0 for any"
+        if host:
+            fix += "; --host is an address of this machine"
+        raise UsageError(what, where=host, fix=fix) from error

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import NEW_FEATURES, NEW_VIDEOS, Command, Line, Typed
-from pipeline.cli.terminal import alarm, say, table
+from pipeline.cli.terminal import alarm, say
 
-EXPECTED, MOST_EXPECTED = {12: (0.58, 0.50), 24: (0.71, 0.48), 48: (0.79, 0.43)}, 96
-"""Rank correlation for known and new people by number of trials (docs/benchmarks.md, "Few videos"); where it ends."""
+if TYPE_CHECKING:
+    from pipeline.checks.accuracy import Accuracy
 
 
 def show(done: api.TrainedModel, typed: Typed) -> None:
-    """Print what was trained and how it is calibrated."""
+    """Print what was trained and how it is calibrated, in the words of its card."""
+    from pipeline.score.model_card import result_lines
+
     networks = counted(done.networks.count, "network")
     say(f"{networks} trained on {counted(len(done.train_ids), 'performance')}: {typed.out}")
-    say(_intervals(done))
-    new_people = done.calibration is not None and done.calibration.unit == "user"
-    for line in _expected(len(done.train_ids), new_people=new_people):
-        say(line)
-    if done.calibration is not None:
-        accuracy = done.calibration.accuracy
-        whole, *by_system = held_out_tables(done)
-        table(*whole)
-        (say if accuracy.better else alarm)(str(accuracy))
-        for system_table in by_system:
-            table(*system_table)
+    if (guess := _guess(done)) is None:
+        for line in result_lines(done):
+            say(line)
+    else:
+        alarm(f"{guess}. This model gives no scores")
+        say("what may help: more labelled videos, more raters of each, or pairs in place of numbers (label --pairs)")
 
 
 def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:
@@ -47,51 +43,20 @@ def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:
     }
 
 
-def held_out_tables(done: api.TrainedModel) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """Title, columns and rows of the tables on held-out performances of the training part."""
-    if done.calibration is None:
-        return
-    accuracy = done.calibration.accuracy
-    rows = [
-        ("this model", accuracy.rho, accuracy.mae, accuracy.within),
-        ("guessing the mean", None, accuracy.mean_mae, None),
-    ]
-    columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
-    yield accuracy.held_out, columns, rows
-    if done.combination.regressions:
-        inner_tests, used = done.combination.tests, done.combination.used
-        tests = [(name, t.rho, t.shown_p, "yes" if name in used else "no") for name, t in inner_tests.items()]
-        yield "Systems on the held-out performances", ("system", "rho", "p", "averaged"), tests
-
-
-def _expected(videos: int, *, new_people: bool) -> Iterator[str]:
-    """What to expect of so many judged videos, where that was measured."""
-    sizes = [size for size in EXPECTED if size <= videos < MOST_EXPECTED]
-    if sizes:
-        people = "new" if new_people else "known"
-        yield (
-            f"for comparison: with {sizes[-1]} drawn surgical trials the rank correlation was"
-            f" {EXPECTED[sizes[-1]][new_people]:.2f} for {people} people (made data, benchmarks.few_videos)"
-        )
-
-
-def _intervals(done: api.TrainedModel) -> str:
-    """One line on the intervals that the held-out performances allow, or on why there are none."""
-    if done.calibration is None:
-        return f"no intervals: {done.not_calibrated}"
-    from pipeline.checks.prediction_intervals import LEVELS, needed
-
-    independent = done.calibration.groups
-    levels = [level for level in LEVELS if independent >= needed(level)]
-    if not levels:
-        return f"no intervals: {needed(LEVELS[0])} independent performances are needed, {independent} are there"
-    shown = " and ".join(f"{100 * level:.0f} %" for level in levels)
-    return f"{shown} intervals from {counted(independent, f'held-out {done.calibration.unit}')}"
+def _guess(done: api.TrainedModel) -> Accuracy | None:
+    """The accuracy of a model that is no better than guessing, so that no other number about it counts."""
+    accuracy = done.calibration and done.calibration.accuracy
+    return accuracy if accuracy and not accuracy.better else None
 
 
 def following(done: api.TrainedModel, typed: Typed) -> Line:
-    """Score others with the model."""
+    """Score others with the model, if it gives scores."""
+    guesses = _guess(done) is not None
+    if guesses and not typed.curve:
+        return ("see whether more labels would help", *typed.with_option("--curve"))
     others = ("--features", NEW_FEATURES) if "features" in done.stages else (NEW_VIDEOS,)
+    if guesses:
+        return ("see the movement in other videos", "report", typed.out, *others, *typed.same_cache)
     what_for = "score others" if others[1:] else "score other videos"
     return (what_for, "score", *others, "--model", typed.out, *typed.same_cache)
 

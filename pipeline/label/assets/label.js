@@ -6,7 +6,8 @@
   const headers = { "x-aim-serve": "1", "content-type": "application/json" };
   const fields = Report.all("input", form), back = form.querySelector("[data-do=back]"), speed = form.querySelector("[data-do=speed]");
   const SPEEDS = ["1×", "½×", "¼×", "⅛×"];
-  let rater = localStorage.getItem("aim-rater") || "", last = {}, players = [], slowness = 0, loop = true, marking = null; // `last`: what the server gave last
+  const linked = document.body.dataset.rater; // whose link this browser has; "": the page asks for the name
+  let rater = linked || localStorage.getItem("aim-rater") || "", last = {}, players = [], slowness = 0, loop = true, marking = null; // `last`: what the server gave last
   let behind = 0; // answers between the end and the question that is shown
   let more = false; // whether the rater goes on after the end
   let doubted = ""; // scores that the page has asked back
@@ -46,7 +47,7 @@
   const next = async (after = "", steps = 0) => {
     const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}&after=${after}&back=${steps}`);
     if (content) show(content, steps);
-    else if (!last.question) nameAsked();
+    else if (!last.question && !linked) nameAsked();
   };
   const show = (content, steps = 0) => {
     const { question, given } = content, ended = !question || content.done >= content.of && !more && !given;
@@ -56,6 +57,7 @@
     byId("rater").textContent = rater;
     localStorage.setItem("aim-rater", rater); // the server has accepted it
     byId("rater").hidden = false;
+    byId("rater").disabled = Boolean(linked);
     byId("name-form").hidden = true;
     form.hidden = ended;
     ends.hidden = !ended;

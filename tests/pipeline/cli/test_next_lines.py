@@ -25,6 +25,8 @@ SHORT = {
 MADE = """
 extract SET FAST                                => train SET FAST
 train SET FAST --folds 0 --out MODEL            => score NEW_VIDEOS --model MODEL
+train SET FAST --folds 2 --out runs/guess       => train SET FAST --folds 2 --out runs/guess --curve
+train SET FAST --folds 2 --out runs/guess --curve => report runs/guess NEW_VIDEOS
 evaluate SET FAST --quick --out runs/evaluation => plot runs/evaluation
 """
 FOLLOWING = """

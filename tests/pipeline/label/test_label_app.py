@@ -53,6 +53,19 @@ def test_the_page_needs_its_token_and_escapes_the_rubric(folder):
     assert [one.status_code for one in answers] == [403, 403, 303]
 
 
+def test_a_rater_with_a_link_cannot_read_or_answer_as_another(folder):
+    app = create_label_app(find_session(folder)[0], token="t", host="lab.example", raters=("Anna", "ben", "anna "))
+    assert [*app.state.tokens] == ["anna", "ben"]
+    page = testclient.TestClient(app, base_url="http://lab.example:1")
+    assert page.get("/?token=t").status_code == 403, "the link without a rater admits nobody"
+    page.get("/", params={"token": app.state.tokens["anna"]})
+    given = ask(page)
+    for refused in (page.get("/api/question", params={"rater": "ben"}), answer(page, given, rater="Ben")):
+        assert (refused.status_code, "the link of anna" in refused.json()["detail"]) == (403, True)
+    assert answer(page, given, rater="ANNA").status_code == 200
+    assert [path.name for path in (folder / "ratings").iterdir()] == ["anna.csv"]
+
+
 def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(folder, monkeypatch):
     scratch = folder / "tmp"
     scratch.mkdir()
@@ -166,26 +179,6 @@ ENTRY = {"name": "entry", "start": 0.2, "end": 0.5}
 
 def mark(page, given, phases):
     return answer(page, given, answer="marked", scores={}, phases=json.dumps(phases), seconds=7.31)
-
-
-def test_phases_are_saved_shown_again_and_mended(folder):
-    page = client(folder, phases=("run", "flight", "entry"))
-    seen, given = [], ask(page)
-    for done in range(3):
-        (first,) = given["question"]
-        assert (given["done"], first["phases"]) == (done, [])
-        seen.append(first["content"])
-        given = mark(page, given, [RUN, ENTRY]).json()
-    assert len(set(seen)) == 3
-    assert (given["done"], given["of"]) == (3, 3), "the file that is not a video does not count"
-    (first,) = given["question"]
-    assert (first["content"], first["phases"]) == (seen[0], [RUN, ENTRY]), "to mend"
-    assert ask(page, after=seen[0])["question"][0]["content"] == seen[1]
-    mark(page, given, [{**ENTRY, "end": 0.4}])
-    marked = all_answers(folder, marked=True)[0]["anna"]
-    assert sorted((len(one.phases), one.seconds) for one in marked.values()) == [(1, 7.3), (2, 7.3), (2, 7.3)]
-    assert all_answers(folder)[0] == {"anna": {}}, "phases are not scores"
-    assert page.get("/api/agreement").json()["lines"][0].startswith("The agreement is unknown")
 
 
 def test_phases_that_do_not_fit_are_refused_and_nothing_is_written(folder):

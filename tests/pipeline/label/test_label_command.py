@@ -70,20 +70,6 @@ def test_a_table_of_phases_is_named_to_train_on(folder):
     assert not (folder / "labels.csv").exists()
 
 
-def test_a_page_that_ends_writes_the_labels_too(folder, monkeypatch):
-    served = []
-    monkeypatch.setattr("pipeline.serve.run_app", lambda app, port, observer: served.append((app, port)))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent / "user"))
-    (folder / "rubric.md").write_text("# Entry")
-    result = api.label(folder, rubric=folder / "rubric.md", port=0)
-    assert served[0][1] == 0
-    assert result.rows
-    assert (folder / "labels.csv").is_file()
-    api.label(folder, port=0)
-    (first, _), (again, _) = served
-    assert again.state.token == first.state.token, "the link is the same after a restart"
-
-
 @pytest.mark.parametrize("kind", ["link", "file"])
 def test_ratings_that_cannot_be_written_are_an_error_before_the_page_opens(folder, kind, monkeypatch):
     ratings = folder / "ratings"
@@ -105,6 +91,8 @@ def test_wrong_use(folder):
         ({"phases": "run", "pairs": True}, "in one video at a time"),
         ({"phases": ["run", "run"]}, "once each"),
         ({"columns": "scroe"}, "no score is called"),
+        ({"host": "127.0.0.2"}, "in a network raters need links of their own.*--raters"),
+        ({"raters": "anna,../ben", "port": 0}, "cannot be the name of a rater"),
     ):
         with pytest.raises(AimError, match=said):
             api.label(folder, **arguments)  # type: ignore[arg-type]

@@ -1,6 +1,12 @@
 """Raters in a real browser: scores, pairs and phases of videos; by keys, and by thumbs on a phone."""
 
+import re
+import signal
+import subprocess
+import sys
 from contextlib import ExitStack, contextmanager
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -11,6 +17,7 @@ from pipeline.label import find_session, write_phases
 from pipeline.label.label_app import create_label_app
 from tests.helpers import browsing, report_samples
 from tests.helpers.browsing import IN_BROWSER, IN_VIEWS, box, drag, fits, served, wait_for
+from tests.helpers.program_server import ROOT
 
 pytest.importorskip("uvicorn")
 
@@ -144,6 +151,34 @@ def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, vie
     assert [tuple(one.scores.values()) for one in given if one.scores] == scores
 
 
+def test_two_raters_with_their_own_links_judge_at_the_address_of_a_network(opened, tmp_path):
+    """The files of both are merged as the command ends; who opens the address without a link reads whom to ask."""
+    pytest.importorskip("segno")
+    videos, address = videos_in(tmp_path, 2), "127.0.0.2"
+    words = ["label", videos, "--host", address, "--raters", "Anna,ben", "--port", "0"]
+    with subprocess.Popen([sys.executable, ROOT / "run_pipeline.py", *words], stderr=subprocess.PIPE, text=True) as run:
+        warning = "note: HTTP is not encrypted: others in this network can read the links and the pages"
+        lines = [*iter(lambda: run.stderr.readline().rstrip(), warning)]
+        links = dict(re.findall(r"serving (\w+) at (http://127\.0\.0\.2:\d+/\?token=\w{32})$", "\n".join(lines), re.M))
+        assert [*links] == ["anna", "ben"]
+        assert sum(set(line) <= set("█▀▄ ") for line in lines) > 30, "a QR code each"
+        with pytest.raises(HTTPError, match="403") as refused:
+            urlopen(links["ben"].partition("?")[0])
+        assert "send you your link" in refused.value.read().decode()
+        tabs = {name: opened(link) for name, link in links.items()}
+        for done in (0, 1):
+            for name, score in (("anna", "4"), ("ben", "6")):
+                ready(tabs[name], f"{done} of ")
+                assert tabs[name].locator("#name-form").is_hidden()
+                tabs[name].keyboard.type(f"{score}\n")
+        for tab in tabs.values():
+            ended(tab)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 0, run.stderr.read()
+    table = [line.split(",")[1:4] for line in (videos / "labels.csv").read_text().splitlines()[1:]]
+    assert table == [["5", "1.41421", "2"]] * 2
+
+
 def stopped(tab, counts):
     """Wait for a video after these counts, and stop it when it plays."""
     wait_for(tab, f"document.getElementById('counts').textContent === '{counts}'")
@@ -205,6 +240,7 @@ def test_phases_are_marked_taken_back_left_out_dragged_and_corrected(opened, tmp
             mark(tab, frame, key)
         tab.keyboard.press("Enter")
         ended(tab)
+    assert all_answers(videos)[0] == {"anna": {}}, "phases are not scores"
     write_phases(find_session(videos, phases=PHASES)[0])
     listing = with_phases(find_videos([videos]), videos / "phases")
     assert listing.problems == ()

@@ -167,12 +167,12 @@ def test_a_score_and_its_page(tmp_path, pages):
 def test_a_model_that_the_page_cannot_feed_is_refused():
     planner = SimpleNamespace(stages={"pose": SimpleNamespace(backend="import")})
     scorer = SimpleNamespace(folder=Path("runs/x"), planner=planner)
-    with pytest.raises(UsageError, match="keypoint files of another program"):
+    with pytest.raises(UsageError, match="keypoints or features of another program"):
         work.refuse_keypoint_models(scorer)
     planner.stages["pose"].backend = "movenet"
     work.refuse_keypoint_models(scorer)
     planner.stages["features"] = SimpleNamespace()
-    with pytest.raises(UsageError, match="this model reads files of features"):
+    with pytest.raises(UsageError, match="keypoints or features of another program"):
         work.refuse_keypoint_models(scorer)
 
 
