@@ -49,17 +49,6 @@ def kendall(predicted: ArrayLike, true: ArrayLike) -> float:
     return float(kendalltau(x, y).statistic) if len(x) > 1 else float("nan")
 
 
-def relative_l2(predicted: ArrayLike, true: ArrayLike, low: float, high: float) -> float:
-    """R-l2 x 100 (Yu et al., CoRe, 2021): mean of (|error| / (high - low)) squared, in per cent.
-
-    `low` and `high` are the range of the training part's scores or of the scale, never of the test part.
-    """
-    x, y = _pair(predicted, true)
-    if len(x) == 0 or high <= low:
-        return float("nan")
-    return float(np.mean(((x - y) / (high - low)) ** 2) * 100)
-
-
 def mse(predicted: ArrayLike, true: ArrayLike) -> float:
     """Mean squared error in the units of the scores, squared; NaN without samples."""
     x, y = _pair(predicted, true)

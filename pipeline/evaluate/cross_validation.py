@@ -10,7 +10,7 @@ from data.leaks import LeakAudit, audit
 from data.splits import MIN_TRAIN, MORE, TIED, Fold, unsplit_groups
 from pipeline.cache import Cache, Contents, content_hashes, recording_hashes
 from pipeline.checks.paired_test import paired_test
-from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, Leads, ProtocolUsed
+from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, Leads
 from pipeline.evaluate.rank_intervals import Units
 from pipeline.evaluate.summaries import TaskRows, held_out_predictions, joined_scores, system_result
 from pipeline.folds import Row, Training, TrainingRunner, folds_of, last_epoch, predict_folds
@@ -100,9 +100,8 @@ def cross_validate(
     }
     return EvaluationResults(
         origin=origin(devices, data),
-        protocol=ProtocolUsed(
-            protocol.name, tuple(FoldSize(fold.name, len(fold.train), len(fold.test)) for fold in outer_folds)
-        ),
+        protocol=protocol.name,
+        folds=tuple(FoldSize(fold.name, len(fold.train), len(fold.test)) for fold in outer_folds),
         audit=protocol.audit,
         videos=videos,
         performances=len(features),

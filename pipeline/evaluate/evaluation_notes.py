@@ -30,7 +30,7 @@ def evaluation_notes(
         f" {size.test} to test"
         for size in results.left_out
     ]
-    if len(results.protocol.folds) > 1 and (few := results.held_out_per_fold) < FEW:
+    if len(results.folds) > 1 and (few := results.held_out_per_fold) < FEW:
         cautions.append(f"a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds are "
                         "mostly noise")  # fmt: skip
     if results.videos > results.performances:
@@ -117,7 +117,7 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
 
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
-    users, folds, origin = results.users, len(results.protocol.folds), results.origin
+    users, folds, origin = results.users, len(results.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     apart = ", ".join(results.audit.forbid) if results.audit and results.audit.forbid else "nothing"
     leaks = "the audit was not run" if results.audit is None else "an audit found no leak" if results.audit.ok else (
@@ -129,7 +129,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
     return " ".join(
         [
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
-            f"the protocol {results.protocol.name} with {counted(folds, 'fold')}.",
+            f"the protocol {results.protocol} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
             *_system_sentences(results, method, kind, origins),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"

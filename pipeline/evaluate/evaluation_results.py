@@ -38,10 +38,8 @@ class MetricValues(StrictFields):
     """Metrics of a set of held-out predictions, views of one performance apart (`models.metrics`)."""
 
     count: int
-    range: tuple[float, float]  # least and greatest training score: the range of `relative_l2`
     spearman: float | None
     kendall: float | None
-    relative_l2: float | None  # per cent
     mse: float | None
     mae: float | None
 
@@ -52,8 +50,6 @@ class FoldAverage(StrictFields):
 
     fisher: float | None
     arithmetic: float | None
-    undefined: int = 0  # folds without a correlation, which both leave out
-    clipped: int = 0  # folds whose correlation is clipped before Fisher's z (`models.metrics.FISHER_CLIP`)
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,7 @@ class TaskResult(StrictFields):
     rho: Estimate  # the result: held-out predictions ranked together, fold means removed
     performances: int  # held out; views and copies count once
     per_fold: FoldAverage
-    together: float | None  # ranked together with the fold means left in
-    metrics: MetricValues  # of all held-out predictions
+    metrics: MetricValues  # of all held-out predictions, with the fold means left in
     folds: Mapping[str, MetricValues]
     networks: tuple[NetworkCorrelations, ...]
     between: float | None = None  # where each fold is a user: of the users' means, predictions less the training mean
@@ -147,14 +142,6 @@ class FoldSize(StrictFields):
 
 
 @dataclass(frozen=True)
-class ProtocolUsed(StrictFields):
-    """The split."""
-
-    name: str
-    folds: tuple[FoldSize, ...]
-
-
-@dataclass(frozen=True)
 class HeldOutPrediction(StrictFields):
     """One held-out video, and what each system predicts."""
 
@@ -217,7 +204,8 @@ class EvaluationResults(StrictFields):
     """
 
     origin: Origin
-    protocol: ProtocolUsed
+    protocol: str
+    folds: tuple[FoldSize, ...]
     audit: LeakAudit | None
     videos: int
     performances: int
@@ -239,7 +227,7 @@ class EvaluationResults(StrictFields):
     @property
     def users(self) -> int:
         """Users, where each is held out in turn; 0 under other protocols."""
-        return len({entry.fold for entry in self.predictions}) if self.protocol.name == "louo" else 0
+        return len({entry.fold for entry in self.predictions}) if self.protocol == "louo" else 0
 
     def held_out_count(self, task: str | None = None) -> int:
         """Held-out performances of a task, or of all; views and copies count once."""

@@ -76,7 +76,7 @@ def _of_method(settings: StageConfig) -> dict[str, Any]:
 def left_open(results: EvaluationResults, method: Method) -> list[str]:
     """Those of `OPEN` that apply to an evaluation."""
     kinds = {"kinematics": "kinematics" in method.with_upstream(method.stages)}
-    kinds |= {"views": results.videos > results.performances, "folds": len(results.protocol.folds) > 1}
+    kinds |= {"views": results.videos > results.performances, "folds": len(results.folds) > 1}
     return [text for text, kind in OPEN.items() if kinds.get(kind, True)]
 
 

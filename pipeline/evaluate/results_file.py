@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.store import read_json, write_text
 from pipeline.evaluate.evaluation_results import EvaluationResults
 
-FORMAT = 8
+FORMAT = 9
 
 
 @cache

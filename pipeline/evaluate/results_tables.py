@@ -91,7 +91,7 @@ def _table(
     *,
     compared: bool,
 ) -> Table:
-    one_fold, users = len(results.protocol.folds) == 1, results.users > 0
+    one_fold, users = len(results.folds) == 1, results.users > 0
     per_fold = [] if one_fold else [WITHIN, BETWEEN] if users else ["per fold"]
     known = [INTERVAL] if any(result.rho.interval for result in systems.values()) else []
 
@@ -139,7 +139,7 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     )
     if all(len({*each}) == 1 for each in scores):
         interval = "all scores are equal, so there is no correlation"
-    many = len(results.protocol.folds) > 1
+    many = len(results.folds) > 1
     removed = ", fold means removed" if many else ""
     if many and any(map(_are_skewed, scores)):
         removed += ", which lowers it for scores as skewed as these"

@@ -132,24 +132,16 @@ def _best_epoch(predicted: Predictions, true: Floats) -> Predictions:
     return Predictions(by_epoch[best], chosen=(predicted.chosen[best],))
 
 
-def metric_values(predicted: Floats, true: Floats, low: float, high: float) -> MetricValues:
-    """Every metric of predictions (m,); `low` and `high` are the least and greatest training score."""
-    values = {
-        "spearman": metrics.spearman(predicted, true),
-        "kendall": metrics.kendall(predicted, true),
-        "relative_l2": metrics.relative_l2(predicted, true, low, high),
-        "mse": metrics.mse(predicted, true),
-        "mae": metrics.mae(predicted, true),
-    }
-    return MetricValues(len(true), (low, high), **{name: or_none(value) for name, value in values.items()})
+def metric_values(part: HeldOut) -> MetricValues:
+    """Every metric of these predictions."""
+    each = (metrics.spearman, metrics.kendall, metrics.mse, metrics.mae)
+    return MetricValues(len(part.truth), *(or_none(metric(part.predicted, part.truth)) for metric in each))
 
 
 def fold_average(correlations: Sequence[float | None]) -> FoldAverage:
     """Both averages of the defined correlations."""
     defined = [value for value in correlations if value is not None and not math.isnan(value)]
-    averages = or_none(metrics.fisher_average(defined)), or_none(metrics.arithmetic_average(defined))
-    clipped = sum(abs(value) > metrics.FISHER_CLIP for value in defined)
-    return FoldAverage(*averages, undefined=len(correlations) - len(defined), clipped=clipped)
+    return FoldAverage(or_none(metrics.fisher_average(defined)), or_none(metrics.arithmetic_average(defined)))
 
 
 def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> TaskResult:
@@ -157,19 +149,12 @@ def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> Ta
     whole, labels = task.held_out(scores.mean(0), column), task.labels[:, column]
     learnt = {number: labels[fold.train] for number, fold in zip(task.numbers, task.folds, strict=True)}
     names = {number: fold.name for number, fold in zip(task.numbers, task.folds, strict=True)}
-    folds = {}
-    for number in dict.fromkeys(whole.fold.tolist()):
-        part = whole.take(whole.fold == number)
-        folds[names[number]] = metric_values(part.predicted, part.truth, *_range(learnt[number]))
-    of_all = metric_values(
-        whole.predicted, whole.truth, *_range(np.concatenate([learnt[number] for number in set(whole.fold.tolist())]))
-    )
+    folds = {names[number]: metric_values(part) for number, part in _by_fold(whole).items()}
     return TaskResult(
         rho=rank_agreement([whole], units),
         performances=len(np.unique(whole.group)),
         per_fold=fold_average([fold_metrics.spearman for fold_metrics in folds.values()]),
-        together=of_all.spearman,
-        metrics=of_all,
+        metrics=metric_values(whole),
         folds=folds,
         networks=tuple(_of_network(task.held_out(score, column)) for score in scores),
         between=_between_users(whole, learnt) if units == "folds" else None,
@@ -178,18 +163,18 @@ def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> Ta
 
 def _between_users(whole: HeldOut, learnt: Mapping[int, Floats]) -> float | None:
     """Spearman's rho over users: the mean prediction less the mean training score, against the mean label."""
-    parts = {number: whole.take(whole.fold == number) for number in dict.fromkeys(whole.fold.tolist())}
+    parts = _by_fold(whole)
     predicted = [part.predicted.mean() - np.nanmean(learnt[number]) for number, part in parts.items()]
     return or_none(metrics.spearman(np.round(predicted, 9), np.array([part.truth.mean() for part in parts.values()])))
 
 
-def _range(labels: Floats) -> tuple[float, float]:
-    return float(np.nanmin(labels)), float(np.nanmax(labels))
+def _by_fold(whole: HeldOut) -> dict[int, HeldOut]:
+    """The held-out predictions of each fold, by its number."""
+    return {number: whole.take(whole.fold == number) for number in dict.fromkeys(whole.fold.tolist())}
 
 
 def _of_network(network: HeldOut) -> NetworkCorrelations:
-    parts = [network.take(network.fold == number) for number in dict.fromkeys(network.fold.tolist())]
-    each = [metrics.spearman(part.predicted, part.truth) for part in parts]
+    each = [metrics.spearman(part.predicted, part.truth) for part in _by_fold(network).values()]
     return NetworkCorrelations(or_none(network.once().rho), fold_average(each))
 
 

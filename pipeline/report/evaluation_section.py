@@ -105,8 +105,8 @@ def _about(results: EvaluationResults) -> str:
     """How many performances and folds the result is of."""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
-    held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.protocol.folds)
-    return f"{held_out}{tasks}, protocol {results.protocol.name}, {counted(folds, 'fold')}{unit}"
+    held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.folds)
+    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(folds, 'fold')}{unit}"
 
 
 def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:

@@ -9,7 +9,6 @@ from pipeline.evaluate.evaluation_results import (
     FoldSize,
     HeldOutPrediction,
     MetricValues,
-    ProtocolUsed,
     SystemResult,
     TaskResult,
 )
@@ -22,8 +21,8 @@ ORIGIN = Origin("aqa evaluate", "2026-01-02T03:04:05+00:00", "abc", {"aqa": "1",
 def system(rho, *, kind="other", per_fold=0.5, mae=1.0):
     """A system with one task, named ""."""
     average = FoldAverage(per_fold, per_fold)
-    metrics = MetricValues(60, (0.0, 1.0), rho.value, rho.value, 1.0, 1.0, mae)
-    task = TaskResult(rho, 60, average, rho.value, metrics, {}, ())
+    metrics = MetricValues(60, rho.value, rho.value, 1.0, mae)
+    task = TaskResult(rho, 60, average, metrics, {}, ())
     return SystemResult(kind, {"": task}, AverageResult(rho, average, mae))
 
 
@@ -46,5 +45,5 @@ def made_results(systems, *, rows=60, folds=3, protocol="kfold", **more):
         "comparison": None,
     }
     return EvaluationResults(
-        origin=ORIGIN, protocol=ProtocolUsed(protocol, sizes), systems=systems, predictions=predictions, **given | more
+        origin=ORIGIN, protocol=protocol, folds=sizes, systems=systems, predictions=predictions, **given | more
     )

@@ -68,7 +68,7 @@ def test_every_protocol_gives_a_table_with_baselines(made, protocol):
     table, louo = main_table(results), protocol == "louo"
     folds = ("within users", "between users") if louo else ("per fold",)
     assert table.columns == ("rho", "95 % interval", *folds, "MAE", f"beside {OURS}")
-    assert (f"interval over {len(results.protocol.folds)} users" in table.note) == louo
+    assert (f"interval over {len(results.folds)} users" in table.note) == louo
     names = {row.name for row in table.rows if row.kind != "paper"}
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= names
     assert not {COMBINED, f"{OURS}, {ORACLE}"} & names
@@ -123,9 +123,9 @@ def test_new_users_have_their_correlations_and_the_papers_row(made):
     assert rows[OURS][0] == suturing.rho.value
     assert rows[OURS][2] == suturing.per_fold.arithmetic, "three a user are too few for Fisher's z"
     assert rows["AIM (paper, table 3)"][2] == pytest.approx(0.45)
-    assert results.users == len(results.protocol.folds)
+    assert results.users == len(results.folds)
     folds = [choice.fold for choice in results.systems[COMBINED].chosen if choice.task == "Suturing"]
-    assert folds == [size.fold for size in results.protocol.folds]
+    assert folds == [size.fold for size in results.folds]
     table = inner_table(results)
     assert OURS in [row.name for row in table.rows]
     assert section_of_evaluation(results).further[-1].title == table.title

@@ -132,7 +132,7 @@ def test_two_commands_of_the_page_give_the_tables_of_a_set_without_videos(tmp_pa
         assert done.exit_code == 0, done.output
         assert "In the form of published tables" in done.stdout
         results = read_results(f"runs/{words[0]}/results.json")
-        assert (results.protocol.name, results.performances) == ("fixed", len(listed)), "the official split"
+        assert (results.protocol, results.performances) == ("fixed", len(listed)), "the official split"
         table = published_table(results)
         rows = {row.name: dict(zip(table.columns, row.values, strict=True)) for row in reversed(table.rows)}
         assert rows[network]["epoch"] == "last"

@@ -62,7 +62,7 @@ def test_the_command_for_a_table_of_the_paper_runs(table, tmp_path, monkeypatch)
     small = [*SMALL, "stages=[timesteps]", f"cache={tmp_path / 'cache'}"]
     command(name, MADE[data](tmp_path / "set"), *options, *(x for one in small for x in ("--set", one)))
     results = read_results(options[-1] + "/results.json")
-    assert (results.protocol.name, results.tasks) == (table.protocol, tuple(sorted(table.tasks)))
+    assert (results.protocol, results.tasks) == (table.protocol, tuple(sorted(table.tasks)))
     assert len(results.paper) == len(table.rows)
     assert set(table.systems) - results.systems.keys() <= UNFED
 
