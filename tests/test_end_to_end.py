@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 from data.errors import AimError
-from data.store import hdf5 as store
 from data.weights import REGISTRY
 from data.weights import weight_files as weights
 from synthetic.dives import render_dives
-from tests.helpers.cached_outputs import output_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (
@@ -59,16 +57,6 @@ def trained(aqa, dives, options):
     return dives / "run"
 
 
-def test_features_have_the_promised_shapes(dives, trained):
-    made = {stage: store.read(output_of(dives / "cache", stage, "videos/dive_000.mp4")).output.arrays
-            for stage in ("timesteps", "pose")}  # fmt: skip
-    shapes = {name: made["timesteps"][name].values.shape for name in ("scene", "primary", "secondary")}
-    channels = shapes["primary"][1]
-    assert shapes == {"scene": (4, 400), "primary": (4, channels), "secondary": (4, 1, channels)}
-    assert made["pose"]["keypoints"].values.shape == (8, 2, 17, 3)
-    assert made["pose"]["keypoints"].dims == ("frame", "agent", "joint", "xyc")
-
-
 def test_unseen_videos_get_the_same_scores_twice_and_a_page(aqa, dives, trained, tmp_path):
     video, files = dives / "set/videos/dive_001.mp4", [tmp_path / "first.csv", tmp_path / "again.csv"]
     for out in files:
@@ -87,13 +75,3 @@ def test_unseen_videos_get_the_same_scores_twice_and_a_page(aqa, dives, trained,
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "page.html").read_text("utf-8")
     assert all(text in page for text in ("dive_001.mp4", "data:video/mp4;base64,", "Trunk against the vertical"))
-
-
-def test_another_person_may_be_chosen_without_another_model(aqa, dives, trained, tmp_path):
-    words = ("--model", trained, "--cache", tmp_path / "cache", "--set", "pose.region=[0,0,0.5,1]", "--json", *HERE)
-    done = aqa("score", dives / "set/videos/dive_001.mp4", *words)
-    assert done.returncode == 0, done.stderr
-    flags = [flag["title"] for flag in json.loads(done.stdout)["videos"][0]["flags"]]
-    assert "right athlete missing" in flags, "and no secondary agent"
-    written = store.read(output_of(tmp_path / "cache", "pose", "dive_001.mp4"))
-    assert list(written.header["settings"]["region"]) == [0, 0, 0.5, 1]

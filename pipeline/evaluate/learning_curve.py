@@ -24,7 +24,7 @@ from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate.cross_validation import distinct
 from pipeline.evaluate.evaluation_plan import RequestedRows, protocol_systems
 from pipeline.evaluate.evaluation_results import CurvePoint
-from pipeline.folds import Fold, Row, TrainingRunner, predict_folds
+from pipeline.folds import Fold, TrainingRunner, predict_folds
 from pipeline.observer import Observer
 from pipeline.settings.machine import WorkConfig
 from pipeline.settings.method import Method
@@ -65,14 +65,12 @@ def noted_curve(
         return ()
     with observer.progress("trainings of the learning curve") as progress:
         runner = TrainingRunner(where, progress, observer.stop_event().is_set, checkpoints)
-        return learning_curve(features, method, runner=runner)
+        return learning_curve(features, method, runner)
 
 
 def learning_curve(
     features: FeatureSet,
     method: Method,
-    *,
-    system: Row | None = None,
     runner: TrainingRunner | None = None,
 ) -> tuple[CurvePoint, ...]:
     """Train on nested subsets and predict the rest: the errors by size, the smallest first.
@@ -80,7 +78,6 @@ def learning_curve(
     Args:
         features: labelled performances of one task, for which `no_curve` is empty.
         method: names the system, and the protocol whose groups stay together.
-        system: another system than that of the method.
 
     Raises as `TrainingRunner`.
     """
@@ -88,7 +85,7 @@ def learning_curve(
     features = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
     unsplit, seed = unsplit_groups(method.protocol), method.split.seed
     group, truth = bundle_numbers(features.records, unsplit), label_table(features.records)[:, 0]
-    chosen = system or protocol_systems(method.with_networks(NETWORKS), features, RequestedRows(quick=True))[0]
+    system = protocol_systems(method.with_networks(NETWORKS), features, RequestedRows(quick=True))[0]
     folds, places, sizes = list[Fold](), [], np.zeros((len(SHARES), REPEATS, FOLDS))
     held_out_by = np.zeros(len(features), dtype=np.intp)
     for number, fold in enumerate(kfold(features.records, k=FOLDS, seed=seed, unsplit=unsplit)):
@@ -105,7 +102,7 @@ def learning_curve(
                 folds.append(Fold(str(len(folds)), rows, test))
                 places.append((step, repeat, test))
     predicted = np.full((len(SHARES), REPEATS, len(features)), math.nan)
-    made = predict_folds(features, folds, [chosen], runner or TrainingRunner())
+    made = predict_folds(features, folds, [system], runner or TrainingRunner())
     for fold_predicted, (step, repeat, test) in zip(made.values(), places, strict=True):
         predicted[step, repeat, test] = fold_predicted.score.mean(0)
     predicted[-1, 1:] = predicted[-1, 0]

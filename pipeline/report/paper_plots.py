@@ -10,7 +10,6 @@ differ too, for grey print. Text stays text in both formats. The same data gives
 from __future__ import annotations
 
 import io
-import math
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -353,7 +352,7 @@ def lead_figure(against: str, leads: Sequence[Mapping[str, Any]]) -> Figure:
 
 def curve_figure(losses: Losses) -> Figure:
     """The training loss with its spread over the networks."""
-    from matplotlib.ticker import MaxNLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     figure = _new(2.1)
     axes = figure.subplots()
@@ -361,20 +360,13 @@ def curve_figure(losses: Losses) -> Figure:
     axes.plot(losses.epochs, mean, color=BLUE, label="mean of the networks")
     axes.fill_between(losses.epochs, low, high, label="least to greatest", color=BLUE, alpha=0.18, linewidth=0)
     axes.set(xlabel=EPOCH_AXIS, ylabel=LOSS_AXIS, yscale="log")
-    axes.set_yticks(loss_ticks(float(np.nanmin(low)), float(np.nanmax(high))))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(_plain_ticks())
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(x=0)
     return figure
-
-
-def loss_ticks(low: float, high: float) -> list[float]:
-    """One, two and five times the powers of ten between two ends, or these where there are fewer than two."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if 0 < low < high else range(0)
-    ticks = [factor * 10.0**power for power in powers for factor in (1, 2, 5) if low <= factor * 10.0**power <= high]
-    return ticks if len(ticks) > 1 else [float(f"{low:.2g}"), float(f"{high:.2g}")]
 
 
 def _plain_ticks() -> FuncFormatter:

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
-from data.errors import PROGRAM, DataError, UsageError, counted, printable
+from data.errors import PROGRAM, DataError, UsageError, closest, counted, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import stages_as_json
@@ -290,8 +289,7 @@ def _record(folder: Path, name: str, user: Config, observer: Observer) -> Record
         raise UsageError("no such file", where=name, fix=f"{VIDEOS}, or two ids and {DATA_SET}")
     records = {record.id: record for record in dataset_records(config, unscored=True).records}
     if name not in records:
-        alike = get_close_matches(name, records, n=1, cutoff=0)
-        fix = f"{VIDEOS}, or an id such as '{''.join(alike)}'"
+        fix = f"{VIDEOS}, or an id such as '{closest(name, records, 0)}'"
         listed = printable(config.dataset.root or ", ".join(config.dataset.features))
         what = f"no such file, and no such id in the data set {listed}"
         raise UsageError(what, where=name, fix=fix)

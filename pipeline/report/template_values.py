@@ -250,19 +250,6 @@ def cell_text(value: Cell, digits: int) -> str:
     return to_digits(value, digits)
 
 
-def bold_note(table: Table) -> str:
-    """The meaning of bold in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
-    if not best_of(table):
-        return ""
-    ends: dict[str, list[str]] = {"high": [], "low": []}
-    for name, better in zip(table.columns, table.better, strict=False):
-        ends.get(better, []).append(name)
-    if not ends["low"]:
-        return "Bold: the highest of a column."
-    lowest = f"of {', '.join(dict.fromkeys(ends['low']))}, the lowest."
-    return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
-
-
 def plotted_tasks(predictions: Sequence[page.ScatterPoint]) -> list[str]:
     """Tasks in the order in which they appear, which is that of their colours."""
     return list(dict.fromkeys(prediction.task for prediction in predictions))

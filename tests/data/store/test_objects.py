@@ -1,6 +1,5 @@
 """Inputs and caches on an object store, against an S3 server that the tests start (`conftest.py`)."""
 
-import json
 import os
 import re
 import shutil
@@ -14,15 +13,14 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from typer.testing import CliRunner
 
-import run_pipeline
 from data.errors import AimError, StorageError, UsageError
 from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path
 from data.store import hdf5 as store
 from data.store.fingerprint import fingerprint_file, fingerprint_remote
 from data.store.scratch import PREFIX, fetched
 from data.video import Record, find_videos
+from pipeline import api
 from pipeline.cache.housekeeping import beyond, delete, list_cache, verify_cache
 from pipeline.cache.output_cache import Cache, content_hashes, open_cache
 from pipeline.observer import Observer
@@ -161,6 +159,8 @@ def test_a_cache_on_a_store_is_listed_verified_and_pruned(filled):
     assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
     assert unused[0].size == len(output)
     delete(cache, unused, yes=True)
+    with pytest.raises(UsageError, match="previews need the videos and the cache on this machine"):
+        api.extract(f"s3://{filled.name}/in", config=config, preview=True)
     assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
@@ -319,20 +319,3 @@ def test_a_kill_in_an_upload_leaves_the_old_object_or_none(aqa, bucket, make_vid
     again = aqa(*command, "--set", server)
     assert "1 extracted, 0 fresh, 0 failed" in again.stderr
     store.read(Path("a"), bucket.get(_only(bucket, "cache/camera_flow/")))
-
-
-def test_the_commands_take_addresses(program, bucket, make_video):
-    bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4", frames=6).read_bytes())
-    environment = {"AWS_ENDPOINT_URL": bucket.server, "TMPDIR": str(bucket.home)}
-    videos, cache = f"s3://{bucket.name}/in", f"s3://{bucket.name}/cache"
-    options = ("--cache", cache, "--set", "stages=[camera_flow]", "--json")
-    done = program.run(("extract", videos, *options), bucket.home, variables=environment)
-    assert done.returncode == 0, done.stderr
-    printed = json.loads(done.stdout)
-    assert (printed["cache"], printed["results"][0]["done"].keys()) == (cache, {"camera_flow"})
-    near = (*options, "--set", f"storage.endpoint_url={bucket.server}")
-    status = json.loads(CliRunner().invoke(run_pipeline.app, ["status", videos, *near]).stdout)
-    assert [(row["video"], row["state"]) for row in status["rows"]] == [("a.mp4", "fresh")]
-    preview = CliRunner().invoke(run_pipeline.app, ["extract", videos, *near, "--preview"])
-    assert "previews need the videos and the cache on this machine" in str(preview.exception)
-    assert sorted(path.name for path in bucket.home.iterdir()) == ["a.mp4", "home"], "nothing else was written here"

@@ -1,13 +1,8 @@
 """`pipeline.api`: raw data to an evaluation from Python alone."""
 
-import threading
 from pathlib import Path
 
-import pytest
-
-from data.errors import Cancelled
 from pipeline.api import evaluate, extract, pack, status, train
-from pipeline.observer import Observer
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.helpers.watching import Watching
@@ -60,14 +55,3 @@ def test_without_a_configuration_the_preset_of_plain_folders_holds(make_video, t
     assert any(text.endswith("; on 2 processes with 1 thread each") for text in notes.lines)
     rows = status("films", config="folder", stages="camera_flow").rows
     assert [row.state for row in rows] == ["fresh", "fresh"]
-
-
-def test_a_stop_event_ends_the_work(tmp_path):
-    root = make_jigsaws(tmp_path / "set", trials=4, tasks=["Suturing"], rows=45, videos=False)
-    stop = threading.Event()
-    stop.set()
-    sets = [f"dataset.root={root}", "stages=[kinematics,timesteps]", 'timesteps.scene=""', "work.workers=0"]
-    options = {"config": "jigsaws", "overrides": sets, "cache": str(tmp_path / "cache"), "observer": Observer(stop)}
-    assert extract(**options).summary.cancelled  # type: ignore[arg-type]
-    with pytest.raises(Cancelled):
-        evaluate(**options, out=tmp_path / "out")  # type: ignore[arg-type]

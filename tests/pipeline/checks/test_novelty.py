@@ -7,7 +7,6 @@ import numpy as np
 from pipeline.checks.novelty import (
     STILL,
     STILL_CHANGE,
-    WHOLE,
     Novelty,
     floors,
     neighbour_distances,
@@ -60,13 +59,3 @@ def test_noise_of_a_tripod_is_no_distance_and_a_moving_camera_is():
     assert min(ratio for ratio, _ in moving) > 1
     assert {block for _, block in moving} == {"the secondary agents"}
     assert max(ratio for ratio, _ in novelty.ratios(replace(calm, names={}))) > 1
-
-
-def test_a_strange_performance_is_beyond_the_limit_and_names_its_block():
-    features = made_features(40, channels=4, scene=5, trial=3)
-    novelty = Novelty.measure(features, FOLDS, np.arange(40))
-    assert novelty.limit == novelty.held_out_distances[WHOLE].max()
-    assert max(ratio for ratio, _ in novelty.ratios(features)) <= 1
-    ((ratio, block),) = novelty.ratios(replace(features, scene=features.scene + 50).take([0]))
-    assert ratio > 1.5
-    assert block == "the scene"

@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from data.errors import DataError
-from pipeline import api
 from pipeline.checks.training_video_flags import announce_flags, flag_videos, still_camera_advice
 from pipeline.settings.config import load_config
-from tests.extractors.skeleton.test_skeleton import moving, write
 from tests.helpers.watching import Watching
 
 
@@ -27,19 +23,6 @@ def test_each_fault_is_named_and_good_videos_are_not(snapshot):
     }  # fmt: skip
     flagged = flag_videos(videos.items())
     assert {name: [f"{flag.title}: {flag.detail}" for flag in flags] for name, flags in flagged.items()} == snapshot
-
-
-def test_a_pause_is_flagged_by_extract_and_refused_by_a_strict_training(tmp_path):
-    """The tables are 3 s long; the clock of one jumps by five days."""
-    for number in range(4):
-        time = np.arange(60) / 20 + np.repeat([0, 5 * 86_400 * (number == 2)], 30)
-        write(tmp_path / f"in/v{number}.csv", moving(60, number), time_s=time)
-    lines = ["video,score", *(f"v{number}.csv,{number + 1}" for number in range(4))]
-    (tmp_path / "in/labels.csv").write_text("\n".join(lines) + "\n")
-    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "work.workers": "0"}
-    assert api.extract(config="skeletons", overrides=settings).flags == {"v2.csv": ["pause in the recording"]}
-    with pytest.raises(DataError, match="1 of 4 videos are flagged"):
-        api.train(config="skeletons", overrides=settings, out=tmp_path / "run", strict=True)
 
 
 @pytest.mark.parametrize(("sheets", "advice"), [("", "with --preview draws"), ("c", "is c/preview/<video>.jpg")])

@@ -14,42 +14,45 @@ from pipeline.systems import SimpleSystem
 from tests.helpers.made_features import made_features, with_records
 from tests.helpers.watching import Watching
 
-SEEN = []
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The ids of each training and test part; the errors of the method fall with the root of the training rows."""
+    seen = []
+
+    def noted(train):
+        def scores(test, _):
+            seen.append((train.ids, test.ids))
+            assert all(record.labels is None for record in test.records)
+            return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
+
+        return scores
+
+    rows = [last_epoch(SimpleSystem("noted", noted))]
+    monkeypatch.setattr("pipeline.evaluate.learning_curve.protocol_systems", lambda *_, **__: rows)
+    return seen
 
 
-def noted(train):
-    """A system that notes its rows, and whose predictions fall with the root of the number of training rows."""
-
-    def scores(test, _):
-        SEEN.append((train.ids, test.ids))
-        assert all(record.labels is None for record in test.records)
-        return np.arange(len(test)) / 1e3 + 10 / np.sqrt(len(train))
-
-    return scores
-
-
-def test_subsets_are_nested_and_apart_from_the_held_out_part():
+def test_subsets_are_nested_and_apart_from_the_held_out_part(seen):
     features = made_features(30)
-    SEEN.clear()
-    made = learning_curve(features, load_config("folder").method, system=last_epoch(SimpleSystem("noted", noted)))
+    made = learning_curve(features, load_config("folder").method)
     assert [point.trained_on for point in made] == pytest.approx([10, 14, 19, 24], abs=1)
     errors = [point.mae for point in made]
     assert all(error.low <= error.value <= error.high for error in errors)
     assert errors[-1].low == errors[-1].high, "all repeats have the same whole training part"
-    assert len(set(SEEN)) == FOLDS * (3 * 2 + 1), "the whole training part is trained on once"
-    for train, test in SEEN:
+    assert len(set(seen)) == FOLDS * (3 * 2 + 1), "the whole training part is trained on once"
+    for train, test in seen:
         assert not set(train) & set(test)
-        larger = [other for other, same in SEEN if same == test and len(other) > len(train)]
+        larger = [other for other, same in seen if same == test and len(other) > len(train)]
         assert len(train) == 24 or sum(set(train) < set(other) for other in larger) >= 1
 
 
-def test_views_of_one_performance_are_never_divided():
+def test_views_of_one_performance_are_never_divided(seen):
     features = made_features(40)
     views = with_records(features, lambda _, i: {"groups": {"original": str(i // 2)}})
-    SEEN.clear()
-    made = learning_curve(views, load_config("folder").method, system=last_epoch(SimpleSystem("noted", noted)))
+    made = learning_curve(views, load_config("folder").method)
     assert made[-1].trained_on == 16
-    for train, test in SEEN:
+    for train, test in seen:
         originals = [{int(name[5:8]) // 2 for name in part} for part in (train, test)]
         assert not originals[0] & originals[1]
         assert len(train) == 2 * len(originals[0]), "both views of each"

@@ -174,12 +174,6 @@ def test_the_last_epoch_counts_and_others_are_beside_it(features):
     assert chosen <= {f"epoch {epoch}" for epoch in watched_epochs(40)}
 
 
-def test_watched_epochs_end_with_the_last():
-    assert watched_epochs(40) == tuple(range(2, 41, 2))
-    assert [watched_epochs(count) for count in (1, 3)] == [(1,), (1, 2, 3)]
-    assert watched_epochs(3000)[-1] == 3000
-
-
 def test_epochs_by_epoch_end_as_trained(features, tmp_path):
     """The scores watched at the last epoch are the result; watching changes nothing and survives an interruption."""
     rows = np.arange(0, 32, 2)

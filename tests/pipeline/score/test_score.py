@@ -5,7 +5,6 @@ import getpass
 import io
 import json
 import math
-import os
 import platform
 import shutil
 import threading
@@ -17,15 +16,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
 from data.errors import CacheError, DataError, UsageError, WorkerLost
 from data.video.video_search import find_videos
 from extractors.base import setting
 from extractors.timesteps.stage import TimestepsConfig
 from pipeline.cache.failure import TIPS, Failure
-from pipeline.checks.flag import Flag
-from pipeline.cli import app
 from pipeline.folds.combination import NETWORK
 from pipeline.observer import Observer
 from pipeline.pack.labelled_features import gather_features
@@ -293,16 +289,6 @@ def test_a_scorer_of_a_chosen_person_is_of_the_loaded_model(world, tmp_path, mon
             assert chosen.model_sha256 == scorer.model_sha256
 
 
-@pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
-def test_hostile_names_are_text(name):
-    row = Score(name, path=Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
-    (line,) = csv.DictReader(io.StringIO(csv_text([row])))
-    assert line["video"][:1] not in ("=", "@", "+", "-")
-    assert "\n" not in line["video"]
-    assert "\x1b" not in csv_text([row]) + json.dumps(scores_as_json([row])) + repr(score_rows([row]))
-    json.dumps(scores_as_json([row])).encode("utf-8")
-
-
 @pytest.mark.parametrize(("score", "expected"), [(0.5, 0), (2, 37.5), (3, 75), (9, 100)])
 def test_percentile(score, expected):
     assert percentile(np.array([1.0, 2, 3, 3, np.nan]), score) == pytest.approx(expected)
@@ -321,15 +307,3 @@ def test_a_stopped_scoring_keeps_what_is_there(world, tmp_path):
     assert [row.score for row in rows] == [before[0].score, None, None]
     assert [row.failure for row in rows[1:]] == [STOPPED] * 2
     assert [row.score for row in scorer.score_records(records, Watching(stop=stop))] == [None] * 3
-
-
-def test_the_command_fails_where_a_video_has_no_score(world, tmp_path, monkeypatch):
-    handler = "pipeline.cli.terminal.stop_on_interrupt"
-    monkeypatch.setattr(handler, lambda *_: threading.Event())  # leave pytest's Ctrl-C alone
-    (tmp_path / "bad.mp4").write_text("no video")
-    words = ["score", tmp_path / "bad.mp4", world.new / "a.mp4", "--model", world.model, "--workers", 0]
-    done = CliRunner().invoke(app, [*map(str, words), "--out", "s.csv"])
-    assert done.exit_code == 1
-    rows = {row["video"]: row for row in csv.DictReader(io.StringIO(Path("s.csv").read_text()))}
-    assert "not a readable video" in rows["bad.mp4"]["error"]
-    assert float(rows["a.mp4"]["low80"]) < float(rows["a.mp4"]["score"]) < float(rows["a.mp4"]["high80"])

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from data.errors import UsageError
-from models.chance_test import InnerTest
 from pipeline.folds.combination import NETWORK, NETWORK_ALONE
 from pipeline.score import TrainedModel, train_model
 from pipeline.score.onnx_export import SHARE, export_onnx
@@ -51,15 +50,6 @@ def test_the_score_is_the_mean_and_its_shares_sum_to_it(world, new):
     assert alone.other_share is None
     fitted = [combination.arrays()["regressions"].tobytes() for combination in model.calibration.combinations]
     assert len(set(fitted)) == len(fitted) > 1
-
-
-def test_steps_say_something_where_the_network_is_better_than_chance(world):
-    model = world.planted_bundle
-    alone = replace(model.combination, used=(NETWORK,))
-    for p, explains in ((0.01, True), (0.3, False)):
-        tested = replace(alone, tests={**alone.tests, NETWORK: InnerTest(0.1, p)})
-        assert replace(model, combination=tested).explains is explains
-    assert not replace(model, combination=replace(alone, used=alone.names[1:])).explains
 
 
 def test_bits_survive_storage_and_depend_on_neither_company_nor_threads(world, new, tmp_path):
