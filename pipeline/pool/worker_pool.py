@@ -1,6 +1,6 @@
 """What pools of workers have in common: threads, processes, and actors of Ray, which each load their models once.
 
-`process_pool` has the workers of this machine, `ray_pool` those of a cluster. `run_on_workers` gives them their items.
+`process_pool` has the workers of this machine, `ray_pool` those of a cluster. `run_with_retries` gives them items.
 """
 
 from __future__ import annotations

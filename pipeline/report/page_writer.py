@@ -20,9 +20,9 @@ from data.errors import UsageError
 from data.store import write_text
 from pipeline.checks.flag import worst_first
 from pipeline.report import chart_json, template_values, text
-from pipeline.report.comparison_section import pair_payload
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import downloads, tables_of
+from pipeline.report.pair_differences import pair_payload
 from pipeline.report.performers import performer_scores, progress_of
 from pipeline.score.score import NO_JUDGEMENT, ScoreParts
 from pipeline.settings.destinations import file_error

@@ -22,7 +22,7 @@ from data.errors import UsageError
 from pipeline.pack.pack_file import write_pack
 from pipeline.pool import ray_pool
 from pipeline.pool.ray_pool import RayPool
-from pipeline.pool.run_on_workers import run_items
+from pipeline.pool.run_with_retries import run_items
 from pipeline.settings.machine import WorkConfig
 from run_pipeline import app
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
