@@ -1,1 +1,1 @@
-"""Files in, arrays and records out: the only package that opens a video, a label file or an HDF5 file."""
+"""Reads files into arrays and records; the only package that opens videos, label files and HDF5 files."""

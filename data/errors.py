@@ -1,4 +1,4 @@
-"""The errors that a user reads: what is wrong, in which file, what to type next."""
+"""Errors for users: what is wrong, in which file, and how to fix it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PROGRAM = "python run_pipeline.py" if Path(*sys.argv[:1]).name == "run_pipeline.
 class AimError(Exception):
     """An error that the user can fix.
 
-    Its texts are made printable, because they quote names and contents of foreign files.
+    Its texts are made printable, because they quote names and contents of untrusted files.
 
     Args:
         what: what is wrong, one sentence without a full stop.
-        where: the file (or `file:line`) it is wrong in.
+        where: the file, or `file:line`.
         fix: what to do or type next.
     """
 
@@ -41,7 +41,7 @@ class AimError(Exception):
         return f"{text}{'' if text.endswith('?') else '.'} {self.fix}" if self.fix else text
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep the keyword parts when the error crosses a process border."""
+        """Pickle the keyword arguments too."""
         return partial(type(self), where=self.where, fix=self.fix), (self.what,)
 
 
@@ -54,7 +54,7 @@ class VideoError(AimError):
 
 
 class ChangedError(VideoError):
-    """An input or an output changed while it was used."""
+    """An input or output changed during use."""
 
 
 class DataError(AimError):
@@ -62,7 +62,7 @@ class DataError(AimError):
 
 
 class WeightsError(DataError):
-    """A file of weights that is missing, damaged, or of another network; no video is at fault."""
+    """A file of weights that is missing, damaged, or of another network; videos are not at fault."""
 
 
 class CacheError(AimError):
@@ -70,7 +70,7 @@ class CacheError(AimError):
 
 
 class StorageError(AimError, OSError):
-    """An object store does not answer or refuses; this is never recorded as a video's failure.
+    """An object store does not answer or refuses; never recorded as a video's failure.
 
     It is an OSError too, so callers treat it like a failing disk.
     """
@@ -81,16 +81,16 @@ class StorageError(AimError, OSError):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first, at most 200 characters; the name of its class where it says nothing."""
+    """The first line of an error's message, at most 200 characters; the name of its class if the message is empty."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(error).__name__
 
 
 @contextmanager
 def out_of_memory() -> Iterator[None]:
-    """Raise MemoryError for an error by which torch, OpenVINO or ONNX says in words alone that memory is short.
+    """Turn errors of torch, OpenVINO or ONNX into MemoryError if their message says that memory is short.
 
-    It is for calls that get numbers and no file: a file may have the name "out of memory.mp4".
+    Use it only for calls without file names: a file may be called "out of memory.mp4".
     """
     try:
         yield
@@ -112,8 +112,8 @@ LossKind = Literal["crashed", "killed", "timeout"]
 """How a worker was lost: by a crash of its own, by another process, or by its limit of time."""
 
 
-class WorkerLost(Exception):  # noqa: N818 -- it is an event, often no error
-    """A worker ended by itself, or was ended for its time; the message says how."""
+class WorkerLost(Exception):  # noqa: N818 -- it is an event, often not an error
+    """A worker died, or was killed at its time limit; the message says which."""
 
     def __init__(self, what: str, kind: LossKind = "killed") -> None:
         super().__init__(what)
@@ -127,7 +127,7 @@ def printable(text: str | Path) -> str:
 
 
 def quoted(*words: str | Path) -> str:
-    """Words as they are typed in a shell: in quotes where one needs them, and a path is never read as an option.
+    """Words quoted for a shell if necessary; a path never looks like an option.
 
     >>> quoted("--set", "dataset.root=my videos", Path("-clips"))
     "--set 'dataset.root=my videos' ./-clips"
@@ -142,10 +142,10 @@ def typed(*words: str | Path) -> str:
 
 
 def install_line(extra: str = "") -> str:
-    """The line that installs the program with an extra; it works in every folder, and after a plain installation.
+    """The command that installs the program with an extra, from any folder.
 
-    A checkout is installed in place. An installed program has its name, which pip finds in the environment. The mmpose
-    extra wants an environment of its own and the stand-ins; CHECKOUT stands for a checkout where there is none.
+    A checkout is installed in place; otherwise pip finds the installed program by its name. The mmpose extra needs a
+    separate environment and the stand-ins; CHECKOUT is a placeholder for the path of a checkout.
     """
     root = Path(__file__).resolve().parent.parent
     mmpose = extra == "mmpose"
@@ -158,7 +158,7 @@ def install_line(extra: str = "") -> str:
 
 @contextmanager
 def of_extra(extra: str, what: str, *, where: str | Path | None = None, instead: str = "") -> Iterator[None]:
-    """Raise UsageError where an import fails: `what` needs a package that comes with an extra of this program."""
+    """Turn a failed import into UsageError: `what` needs a package of an extra."""
     try:
         yield
     except ImportError as error:
@@ -167,7 +167,7 @@ def of_extra(extra: str, what: str, *, where: str | Path | None = None, instead:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun, in the plural unless the number is 1.
+    """A number with its noun, plural unless it is 1.
 
     >>> counted(1, "video"), counted(0, "video")
     ('1 video', '0 videos')
@@ -185,7 +185,7 @@ def significant(value: float) -> str:
 
 
 def decimals(value: float, digits: int) -> str:
-    """The number with `digits` decimals; one that is shown as zero has no minus sign.
+    """The number with `digits` decimals; zero has no minus sign.
 
     >>> decimals(-0.0001, 2), decimals(-0.3, 2)
     ('0.00', '-0.30')
@@ -194,9 +194,9 @@ def decimals(value: float, digits: int) -> str:
 
 
 def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
-    """Numbers as texts, with the fewest decimals that keep unequal ones unequal, and nonzero ones nonzero.
+    """Numbers as texts, with the fewest decimals that keep unequal numbers unequal and nonzero numbers nonzero.
 
-    There are at least `digits` decimals, and at most `MOST_DIGITS`.
+    The number of decimals is from `digits` to `MOST_DIGITS`.
 
     >>> apart(0.97, 1.02), apart(0.04, 0.06), apart(2.0, 2.0)
     (('0.97', '1.02'), ('0.04', '0.06'), ('2.0', '2.0'))
@@ -207,7 +207,7 @@ def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
 
 
 def closest(name: str, names: Iterable[str], likeness: float = 0.5) -> str:
-    """The known name closest to `name`; empty where none is like it (difflib's ratio from `likeness` on)."""
+    """The known name closest to `name`; empty if difflib's ratio is below `likeness`."""
     return next(iter(difflib.get_close_matches(name, sorted(names), n=1, cutoff=likeness)), "")
 
 

@@ -1,7 +1,7 @@
-"""The leak audit: does anything appear on both the training and the test side of a fold?
+"""The leak audit: finds data on both the training and the test side of a fold.
 
-Examples are two views of one trial, a mirrored copy and its original, the same surgeon, or two files of equal content.
-Each makes a result look better than it is. The audit does not know how the folds were made; it compares the two sides.
+Examples are two views of one trial, a mirrored copy and its original, the same surgeon, or two identical files.
+Each inflates results. The audit ignores how the folds were made; it compares the two sides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from data.splits import TIED, Fold
 from data.video import Record
 
 HARMLESS = frozenset({"view", "event", "level"})  # groups that identify neither a performance nor a person
-SHOWN = 20  # leaks that are listed; the rest is only counted
+SHOWN = 20  # leaks that are listed; further ones are only counted
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,20 @@ class Leak:
 class LeakAudit:
     """The result of an audit."""
 
-    forbid: tuple[str, ...]  # group kinds that were not allowed on both sides
+    forbid: tuple[str, ...]  # group kinds not allowed on both sides
     leaks: tuple[Leak, ...]  # forbidden groups, repeated records and equal file contents on both sides
-    shared: Mapping[str, int]  # how many values of each allowed group kind are on both sides, summed over the folds
+    shared: Mapping[str, int]  # number of values of each allowed group kind on both sides, summed over the folds
     content_checked: bool  # whether file contents were compared
     untested: tuple[str, ...]  # ids that no fold tests
 
     @property
     def ok(self) -> bool:
-        """True when nothing forbidden is on both sides."""
+        """True without leaks."""
         return not self.leaks
 
     @property
     def lines(self) -> list[str]:
-        """The result in one line, and a line for each of the first leaks."""
+        """The result in one line, then a line for each of the first `SHOWN` leaks."""
         found, content = "no leak" if self.ok else f"{len(self.leaks)} leak(s)", "contents compared"
         if not self.content_checked:
             content = "contents not compared, because some files are absent"
@@ -76,7 +76,7 @@ class LeakAudit:
         }
 
     def require(self) -> None:
-        """Refuse to continue when there is a leak. Raises DataError, which lists the leaks."""
+        """Raise DataError, which lists the leaks, if there are any."""
         if self.ok:
             return
         shown = [str(leak) for leak in self.leaks[:SHOWN]]
@@ -91,12 +91,12 @@ def audit(
     fingerprints: Mapping[str, Collection[str]] | None = None,
     forbid: Collection[str] = TIED,
 ) -> LeakAudit:
-    """List every group, copy and file content that is on both sides of a fold.
+    """Find every group, record and file content on both sides of a fold.
 
     Args:
         records: the performances that the folds name.
-        fingerprints: content fingerprints of each record's input files by id; None skips this comparison. It counts
-            as made only where every record in a fold has fingerprints.
+        fingerprints: content fingerprints of each record's input files by id; None skips this comparison.
+            `content_checked` requires fingerprints of every record in a fold.
         forbid: group kinds that must not be on both sides. Repeated records and equal contents are always leaks. Two
             views of one trial share a kinematics file, so they are a leak of content too.
 

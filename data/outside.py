@@ -1,4 +1,4 @@
-"""Names of the form `module:name`, by which a user adds a stage, a data set or a system from outside this program."""
+"""Names of the form `module:name`, by which users add stages, data sets or systems of their own."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def is_outside(name: str) -> bool:
 
 
 def imported(name: str) -> Any:
-    """What `module:name` names. Its module is imported and so runs; the working folder is searched last.
+    """The object `module:name`. Importing the module runs its code; the working folder is searched last.
 
-    Raises UsageError where the import fails.
+    Raises UsageError: the import fails.
     """
     if (folder := os.getcwd()) not in sys.path:
         sys.path.append(folder)
     try:
         return resolve_name(name)
-    except Exception as error:  # somebody else's module may raise anything
+    except Exception as error:  # foreign modules may raise anything
         top = printable(name.partition(":")[0].partition(".")[0])
         raise UsageError(
             f"'{printable(name)}' cannot be imported ({type(error).__name__}: {error})",
@@ -33,6 +33,6 @@ def imported(name: str) -> Any:
 
 
 def code_file(name: str) -> str:
-    """The file of the module of `module:name`, printable; "" where it has none. Raises as `imported`."""
+    """The source file of `module:name`, printable, or "". Raises as `imported`."""
     imported(name)
     return printable(getattr(sys.modules[name.partition(":")[0]], "__file__", None) or "")

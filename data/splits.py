@@ -1,12 +1,11 @@
-"""Protocols: which performances train and which test, as folds of ids, never of positions in a list.
+"""Protocols: divide performances into training and test sets, as folds of ids.
 
     folds = make_folds("louo", records)
     audited = audit(folds, records, forbid=unsplit_groups("louo"))
     audited.require()
 
-Every protocol keeps together what `unsplit_groups` names; the audit (`data.leaks`) checks that independently.
-Records of several tasks may be split at once: a surgeon held out is held out of every task, so that tasks can
-be pooled.
+Every protocol keeps the groups of `unsplit_groups` together; the audit (`data.leaks`) checks it independently.
+Records of several tasks may be split at once: a held-out surgeon is held out of every task, so tasks can be pooled.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Fold:
     test: tuple[str, ...]
 
     def indices(self, ids: Sequence[str]) -> tuple[Rows, Rows]:
-        """Positions in `ids` of training and test part. Raises DataError: an id of the fold is not in `ids`."""
+        """Positions of the training and test part in `ids`. Raises DataError: an id of the fold is not in `ids`."""
         where = {name: index for index, name in enumerate(ids)}
         missing = [name for name in (*self.train, *self.test) if name not in where]
         if missing:
@@ -72,9 +71,10 @@ def leave_one_out(records: Sequence[Record], kind: str) -> list[Fold]:
 
 
 def jigsaws_4fold(records: Sequence[Record], folds_file: Path = JIGSAWS_4FOLD) -> list[Fold]:
-    """The four shared folds of JIGSAWS; trials of the list that are not in `records` are left out.
+    """The four common folds of JIGSAWS; listed trials that are not in `records` are skipped.
 
-    Raises DataError: a trial that the list does not have or has twice, a damaged list, or a fold without training part.
+    Raises DataError: a trial that is missing from the list or repeated in it, a damaged list, or a fold without
+    training data.
     """
     fold_of = _read_list(folds_file)
     trials = _values(records, "trial")
@@ -104,7 +104,7 @@ def _read_list(path: Path) -> dict[str, int]:
 
 
 def fixed(records: Sequence[Record]) -> list[Fold]:
-    """The data set's own "train" and "test". Raises DataError: a record without a split, or a side without records."""
+    """The data set's official split. Raises DataError: a record without a split, or an empty side."""
     unassigned = [record for record in records if record.split not in ("train", "test")]
     if unassigned:
         what = f"{len(unassigned)} record(s) belong to neither 'train' nor 'test', such as {unassigned[0].name}"
@@ -113,9 +113,9 @@ def fixed(records: Sequence[Record]) -> list[Fold]:
 
 
 def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, unsplit: Iterable[str] = TIED) -> list[Fold]:
-    """`k` folds of about equal size, drawn by `seed`; records that share a group of any of `unsplit` stay together.
+    """`k` random folds of about equal size; records that share a group of any kind in `unsplit` stay together.
 
-    The same records in another order give the same folds.
+    The order of records does not matter.
 
     Raises UsageError: k below 2; DataError: fewer than k bundles of tied records.
     """
@@ -123,7 +123,7 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, unsplit: Iterabl
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Type --set split.folds=4, or a number of at least 2")
     bundles = tied(records, unsplit)
     if len(bundles) < k:
-        fewer = len(bundles) // 2 if len(bundles) > MIN_TRAIN + 1 else len(bundles)  # one performance has no ranks
+        fewer = len(bundles) // 2 if len(bundles) > MIN_TRAIN + 1 else len(bundles)  # ranks need two performances
         fix = f"Make fewer: --set split.folds={fewer}" if len(bundles) > MIN_TRAIN else MORE
         raise DataError(f"{len(bundles)} independent group(s) cannot make {k} folds", fix=fix)
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
@@ -134,7 +134,7 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, unsplit: Iterabl
 
 
 def holdout(records: Sequence[Record], seed: int = 0) -> list[Fold]:
-    """One fold that tests about a quarter of the records, grouped as in `kfold`.
+    """One fold with about a quarter of the records as test part, grouped as in `kfold`.
 
     Raises DataError: fewer than two bundles of tied records.
     """
@@ -150,7 +150,7 @@ def holdout(records: Sequence[Record], seed: int = 0) -> list[Fold]:
 
 
 def tied(records: Sequence[Record], unsplit: Iterable[str] = TIED) -> list[tuple[str, ...]]:
-    """Bundles of ids that share, directly or through others, a group of any of `unsplit`; in a stable order."""
+    """Bundles of ids that share a group of any kind in `unsplit`, directly or through others; in a stable order."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -172,7 +172,7 @@ def tied(records: Sequence[Record], unsplit: Iterable[str] = TIED) -> list[tuple
 
 
 def bundle_numbers(records: Sequence[Record], unsplit: Iterable[str] = TIED) -> Rows:
-    """(n,) number of the bundle that each record is in, in the order of `tied`."""
+    """(n,) index of each record's bundle, in the order of `tied`."""
     number = {name: index for index, bundle in enumerate(tied(records, unsplit)) for name in bundle}
     return np.array([number[record.id] for record in records], dtype=np.intp)
 
@@ -184,7 +184,7 @@ PROTOCOLS: Mapping[str, tuple[Callable[..., list[Fold]], tuple[str, ...]]] = {
     "fixed": (fixed, TIED),
     "kfold": (kfold, TIED),
     "holdout": (holdout, TIED),
-}  # by name in the configuration: the function that makes the folds, and the groups that no fold has on both sides
+}  # by name in the configuration: the function that makes the folds, and the groups kept on one side
 
 
 def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list[Fold]:

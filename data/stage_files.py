@@ -1,4 +1,4 @@
-"""Opens the files that settings of stages name, so that extractors open none."""
+"""Opens the files named in settings of stages, so that extractors need not open files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ PACKAGES: Mapping[str, Callable[..., Mapping[str, PoseNetwork]]] = {
 
 
 class StageFiles:
-    """What a stage gets from the pipeline to read its files with.
+    """Gives stages access to their files.
 
-    `name` is a registered name of weights or a path. Methods that take one raise DataError: no such file, or a damaged
-    one.
+    `name` is a registered name of weights or a path. Methods with a `name` raise DataError: a missing or damaged file.
     """
 
     def digest(self, name: str) -> str:
-        """SHA-256 of the content; of a registered name, without its file."""
+        """SHA-256 of the content; for a registered name the file may be missing."""
         return digest(name)
 
     def content(self, name: str) -> bytes:
@@ -41,7 +40,7 @@ class StageFiles:
         return read_network(whole(name))
 
     def compiled(self, identity: Mapping[str, Any], make: Callable[[], Any]) -> Any:
-        """The `openvino.Model` that `make` returns, kept in the user's cache by all on which it depends."""
+        """The `openvino.Model` that `make` returns, cached for the user under `identity`, all it depends on."""
         return kept_model(identity, make)
 
     def fetch_published(self, library: str, network: str, announce: Announce) -> None:
@@ -49,7 +48,7 @@ class StageFiles:
         keep_published(library, network, announce)
 
     def network_folder(self, name: str) -> NetworkFolder:
-        """The network of `transformers` in a folder, or of a name on the Hugging Face Hub."""
+        """The network of `transformers` in a folder or on the Hugging Face Hub."""
         return network_folder(name)
 
     def fetch_network(self, name: str, announce: Announce) -> None:
@@ -57,23 +56,23 @@ class StageFiles:
         fetch_network(name, announce)
 
     def pose_networks(self, package: str, *settings: str) -> Mapping[str, PoseNetwork]:
-        """The networks that rtmlib or mmpose runs, by role, from the settings of the backend of this name.
+        """The networks of rtmlib or mmpose, by role, from the settings of the backend.
 
-        Raises UsageError: the package is not installed, or the settings name no network; DataError.
+        Raises UsageError: the package is not installed, or the settings do not name a network; DataError.
         """
         return PACKAGES[package](*settings)
 
     def keypoints(self, record: Record, folder: str) -> Mapping[str, Path]:
-        """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none.
+        """{"keypoints": path} of a video's keypoint file, in `folder` or beside the video; empty if it has none.
 
-        Raises DataError: several files fit.
+        Raises DataError: several files match.
         """
         return sidecar(record, folder)
 
     def further_people(self, path: Path | None, agents: int) -> Mapping[str, Path]:
-        """The files beside a keypoint file of one person, for the second to the last of `agents` people.
+        """The files of the second to the last of `agents` people, beside the first person's keypoint file.
 
-        They are called `keypoints 2` and so on; empty where the tool writes one file for all people.
+        Keys are `keypoints 2` and so on; empty if the tool writes one file for all people.
         """
         others = further_people(path)[: agents - 1] if path else []
         return {f"keypoints {number}": other for number, other in enumerate(others, start=2)}

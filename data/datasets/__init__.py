@@ -1,4 +1,4 @@
-"""Data sets: each official layout of labels and files becomes a list of records."""
+"""Data sets: turns each official layout of labels and files into a list of records."""
 
 from data.datasets.folder import DIFFICULTIES, list_unfilmed, with_difficulties
 from data.datasets.jigsaws import kinematics_of, trial_of

@@ -4,13 +4,13 @@
     ROOT/Split_4/split_4_train_list.mat    variable consolidated_train_list
     ROOT/Split_4/split_4_test_list.mat     variable consolidated_test_list
 
-The author's lists are also called consolidated_train_list.mat and consolidated_test_list.mat. CoRe and its followers
-hand the samples on as folders of frames:
+The author's lists are also called consolidated_train_list.mat and consolidated_test_list.mat. CoRe and its successors
+distribute the samples as folders of frames:
 
     ROOT/diving-out/001/img_00001.jpg ...
 
 A list has rows [action 1..6, sample index, score]. Some copies give scores in points, others in hundredths of a point.
-The largest score shows the unit: none is above 105 points, and none in hundredths is below 500.
+The largest score shows the unit: it is below 105 in points, and above 500 in hundredths.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_POINTS = 150.0  # a list with a larger score is in hundredths; the largest s
 
 
 def _rows(root: Path) -> Iterator[Row]:
-    """The samples, named such as "diving/001", with the score in points; rows that repeat a sample are left out."""
+    """The samples, with ids such as "diving/001" and scores in points; repeated samples are dropped."""
     tables = {}
     for side in ("train", "test"):
         names = (f"split_4_{side}_list.mat", f"consolidated_{side}_list.mat")

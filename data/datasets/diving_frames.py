@@ -1,11 +1,11 @@
-"""MTL-AQA, FineDiving and LOGO: annotations in pickles, performances as folders of frames, official splits.
+"""MTL-AQA, FineDiving and LOGO: annotations in pickles, performances as folders of frames, and official splits.
 
 MTL-AQA (Parmar and Morris, CVPR 2019): one folder of frames a competition; a dive is a range of their numbers.
 
     ROOT/MTL-AQA_split_0_data/{final_annotations_dict,train_split_0,test_split_0}.pkl
     ROOT/whole_videos_frames/01/000001.jpg ...     as the publisher's frame_extractor.sh writes them
 
-CoRe and T2CR hand it on with the scores of seven judges a dive, MUSDL likewise as augmented_final_annotations_dict.pkl:
+CoRe and T2CR distribute it with seven judges' scores a dive, MUSDL also as augmented_final_annotations_dict.pkl:
 
     ROOT/info/final_annotations_dict_with_dive_number.pkl
     ROOT/new/new_total_frames_256s/01/00001.jpg ...
@@ -15,7 +15,7 @@ Its three further competitions are a set of their own, without a split (`raw_div
 FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-action of every frame.
 
     ROOT/Annotations/{fine-grained_annotation_aqa,train_split,test_split}.pkl
-    ROOT/Annotations/FineDiving_coarse_annotation.pkl          may be absent: single judges' scores
+    ROOT/Annotations/FineDiving_coarse_annotation.pkl          optional: single judges' scores
     ROOT/FineDiving/FINADivingWorldCup2021_Men3m_final_r1/0/00489.jpg ...
 
 LOGO (Zhang et al., CVPR 2023): artistic swimming, one folder of frames a routine; its actions and formations are not
@@ -72,7 +72,7 @@ class AnnotatedDive:
 
 @dataclass(frozen=True)
 class AnnotatedSet:
-    """The annotations of a set, and which dives are in it."""
+    """The annotations of a set, and its lists of dives."""
 
     path: Path  # of the annotations, for messages
     annotations: Mapping[Any, Any]  # by the two keys of a dive
@@ -83,7 +83,7 @@ class AnnotatedSet:
 
 @dataclass(frozen=True)
 class DivingLayout:
-    """The files of one set, and how its annotation is read."""
+    """The files of one set, and how to read its annotations."""
 
     annotations: tuple[str, ...]  # names of the annotation file; the first that exists is read
     folders: tuple[str, ...]  # below the root, where annotations and lists may be
@@ -99,7 +99,7 @@ class DivingLayout:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """Paths below the root, of which one shows that a folder is this set."""
+        """Paths below the root; any of them identifies the set."""
         return tuple(f"{folder}/{name}".lstrip("/") for folder in self.folders for name in self.annotations)
 
     def list(
@@ -111,15 +111,15 @@ class DivingLayout:
         frame_rate: float = 0.0,
         feature_names: Sequence[str] = (),
     ) -> Listing:
-        """The performances with their official split; a listed one without frames is a problem line.
+        """The performances with their official split; each listed performance without frames becomes a problem line.
 
-        Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
-        `score` is "final" (default) or "execution", `difficulty` "published" (default) or "from_awards": where awards
-        and score agree on another one, that, with a doubt for each such dive. `frame_rate` is in frames per second (0:
-        `FRAME_RATE`). `feature_names`: as `join_lists`.
+        Groups: "competition", the source video of a dive (the official splits have most of them on both sides).
+        `score` is "final" (default) or "execution". `difficulty` is "published" (default) or "from_awards". The latter
+        replaces a published difficulty that contradicts awards and score, with a doubt for each such dive.
+        `frame_rate` is in frames per second (0: `FRAME_RATE`). `feature_names`: as `join_lists`.
 
-        Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting
-        file, or none of the performances has frames.
+        Raises UsageError: an annotation or a list is missing, or the score is unknown; DataError: a damaged or
+        contradictory file, or no performance has frames.
         """
         score = checked_score(score or "final", ["final", "execution"])
         found = self.further(root) or _listed(root, self)
@@ -162,7 +162,7 @@ class DivingLayout:
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
-    # The publisher's loader counts the pictures from 0 and ends before `end_frame`; their names count from 1.
+    # The publisher's loader counts pictures from 0 and excludes `end_frame`; file names count from 1.
     first, last = _whole(row["start_frame"]) + 1, _whole(row["end_frame"])
     return AnnotatedDive(_real(row["final_score"]), _real(row["difficulty"]), first, last, (), last + 1 - first)
 
@@ -178,7 +178,7 @@ def _fine_dive(row: Any) -> AnnotatedDive:
 
 
 def _phases(dive: AnnotatedDive, rate: float) -> tuple[Phase, ...]:
-    """Take-off (the first sub-action), flight (all between) and entry (the last); a dive may lack a flight."""
+    """Take-off (the first sub-action), entry (the last), and flight (all between, if any)."""
     if not dive.parts:
         return ()
     edges = [0.0, *(frame / rate for frame in sorted({dive.parts[0], dive.parts[-1]})), math.inf]
@@ -199,7 +199,7 @@ def _whole(value: Any) -> int:
 
 
 def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
-    """The key of a dive; None where it is of another type, or names a folder outside the set."""
+    """The key of a dive; None if its type is wrong, or if it names a folder outside the set."""
     good = isinstance(key, tuple) and len(key) == 2 and all(map(isinstance, key, kinds))
     name = str(key[0]) if good and isinstance(key[0], str) else ""
     safe = not (set(name) & set("/\\\0")) and name not in (".", "..")
@@ -269,7 +269,7 @@ def _listed(root: Path, layout: DivingLayout) -> AnnotatedSet:
 
 
 def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[float, ...]]:
-    """The scores of single judges by dive; empty where the copy has none."""
+    """The scores of single judges by dive; empty if the copy lacks them."""
     paths = [root / folder / name for name in layout.judges for folder in layout.folders]
     path = next(filter(Path.is_file, paths), None)
     table = {} if path is None else load_plain(read_bytes(path), path)

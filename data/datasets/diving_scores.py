@@ -15,9 +15,9 @@ DEDUCTION = 6.0
 
 
 def counting_sums(awards: Sequence[float]) -> list[float]:
-    """What the difficulty is multiplied with: the middle three; of five also .6 of all, as for two divers together.
+    """Sums of awards that may be multiplied by the difficulty: the middle three; of five also .6 of the sum.
 
-    Empty for other panels than of 3, 5 or 7 judges.
+    The factor .6 is that of synchronised diving. Empty unless the panel has 3, 5 or 7 judges.
     """
     if len(awards) not in (3, 5, 7):
         return []
@@ -26,7 +26,7 @@ def counting_sums(awards: Sequence[float]) -> list[float]:
 
 
 def difficulty_from_awards(score: float, difficulty: float, awards: Sequence[float]) -> float:
-    """The difficulty that makes awards and score agree to the tenth; `difficulty` where it does or none does."""
+    """The difficulty, to one decimal, that reconciles awards and score; `difficulty` if it does so or none does."""
     sums = counting_sums(awards)
     agrees = any(abs(difficulty * total - score) <= ROUNDING for total in sums)
     return difficulty if agrees else _other_difficulty(score, difficulty, sums) or difficulty
@@ -41,11 +41,11 @@ def _other_difficulty(score: float, difficulty: float, sums: Sequence[float]) ->
 
 
 def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[str]:
-    """One line for each dive whose judges' scores do not give its score, or whose score no judges can give.
+    """One line for each dive whose score contradicts its judges' scores, or which no judges' scores can give.
 
-    A dive's score is its difficulty times the sum of the middle three judges. For two divers together, it is the
-    difficulty times .6 of the sum of five. `divided`: scores are without the difficulty. Where most performances break
-    this rule, the set follows another one, and there are no lines.
+    A dive's score is its difficulty times the sum of the middle three judges. In synchronised diving, it is the
+    difficulty times .6 of the sum of five. `divided`: scores exclude the difficulty. If most performances break this
+    rule, the set follows a different rule, and the result is empty.
     """
     judged, doubts, impossible = 0, [], []
     for record in records:
@@ -70,12 +70,12 @@ def award_doubts(records: Sequence[Record], *, divided: bool = False) -> list[st
 
 
 def _in_halves(total: float, margin: float) -> bool:
-    """Whether judges' scores in halves can sum to a total: three of them, or .6 of the sum of five."""
+    """Whether scores in steps of .5 can give a total, as the sum of three or .6 of the sum of five."""
     return any(abs(total / step - round(total / step)) * step <= margin for step in (0.5, 0.3))
 
 
 def _odd_one(score: float, difficulty: float, sums: Sequence[float], *, divided: bool) -> str:
-    """Which of score, difficulty and judges' scores is the odd one, where the numbers say so."""
+    """Which of score, difficulty and judges' scores is inconsistent, if the numbers show it."""
     level, total = 1.0 if divided else difficulty, sums[0]
     if not divided and (fits := _other_difficulty(score, difficulty, sums)):
         return f"they fit a difficulty of {fits:g} in place of {difficulty:g}"

@@ -3,12 +3,12 @@
     video,score,execution,synchronisation,difficulty,judges,group,subject,date,split,task
     day1/jump_01.mp4,7.5,,,,7 7.5 8,athlete 3,,2026-05-31,train,
 
-The first line names the columns, in any order; only `video` is needed. The text is UTF-8; the delimiter is a comma,
+The first line names the columns, in any order; only `video` is required. The text is UTF-8; the delimiter is a comma,
 semicolon, tab or bar. Unless it is a comma, "7,5" is a number too. `judges` are the scores of single judges, separated
-by blanks. Performances of one `group` stay on one side of every split; `subject` is who performs. A row without a score
-has execution x difficulty, where it gives both.
+by blanks. Performances of one `group` stay on one side of every split; `subject` is the performer. A missing score is
+execution x difficulty, if the row has both.
 
-Rows without a video are reported and left out. Rows that repeat a video are dropped if they agree; if they contradict
+Rows without a video are skipped and reported. Repeated rows of a video are dropped if they agree; if they contradict
 each other, the video has no label. In a folder of keypoint files, the column `video` names the keypoint file.
 """
 
@@ -30,7 +30,7 @@ from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_vid
 from data.video.video_search import walk
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
-CANDIDATES = ("scores.csv", "labels.csv", "scores.xlsx", "labels.xlsx")  # label files that need not be given
+CANDIDATES = ("scores.csv", "labels.csv", "scores.xlsx", "labels.xlsx")  # label files that are found by name
 DIFFICULTIES = "labels.csv"
 """The table of a folder of new videos in which their difficulties are."""
 
@@ -46,7 +46,7 @@ Words = tuple[str, ...]
 _WORDS = re.compile(r"\d+|[^\W\d_]+")
 _DAY = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 
-SUGGESTED = 20  # unknown videos for which a similar name is suggested: this takes time in a large data set
+SUGGESTED = 20  # unknown videos for which a similar name is suggested: the search is slow in large data sets
 
 LabelFile = tuple[str | Path, bytes]  # path or address of a label file, and its content
 
@@ -59,17 +59,17 @@ def list_folder(
     frame_rate: float = 0.0,
     feature_names: Sequence[str] = (),
 ) -> Listing:
-    """The videos below `root` with the labels of its CSV; without a CSV, plain records.
+    """The videos below `root`, with labels if a CSV exists.
 
     Args:
         root: the folder; its videos' ids are their paths below it.
-        labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" where there is one.
-        storage: how a store is reached where `root` is an address.
-        frame_rate: frames per second of folders of frames; 0: unknown, and they are left out.
-        feature_names: names of features; where the folder has no video, they are the performances.
+        labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" if it exists.
+        storage: how to reach a store, if `root` is an address.
+        frame_rate: frames per second of folders of frames; 0: unknown, and they are skipped.
+        feature_names: names of features; they are the performances if the folder has no videos.
 
     Raises:
-        UsageError: no video, no such label file, or two of them and none named.
+        UsageError: no video, no such label file, or several candidates.
         DataError: a damaged table or an impossible cell; names the file and the line.
     """
     table = find_labels(root, labels, CANDIDATES, storage)
@@ -82,7 +82,7 @@ def list_folder(
 def videos_or(
     feature_names: Sequence[str], root: Path, storage: Storage | None = None, frame_rate: float = 0.0
 ) -> Listing:
-    """The videos below a folder; without one, performances of these names. Raises UsageError: neither."""
+    """The videos below a folder, or performances of these names if it has none. Raises UsageError: neither."""
     try:
         return find_videos([root], storage, frame_rate)
     except UsageError:
@@ -92,7 +92,7 @@ def videos_or(
 
 
 def list_unfilmed(names: Iterable[str], labels: str | Path | None = None) -> Listing:
-    """Performances of these names without a video, with the labels of a CSV if there is one.
+    """Performances of these names without videos, with labels if a CSV is given.
 
     Raises as `list_folder`.
     """
@@ -102,7 +102,7 @@ def list_unfilmed(names: Iterable[str], labels: str | Path | None = None) -> Lis
 
 
 def with_difficulties(listing: Listing, root: Path, storage: Storage) -> Listing:
-    """The videos below `root` with what its `DIFFICULTIES` says of them. Raises as `list_folder`."""
+    """The videos below `root` with the labels in its file `DIFFICULTIES`. Raises as `list_folder`."""
     table = find_labels(root, None, (DIFFICULTIES,), storage)
     return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
@@ -119,7 +119,7 @@ def _spreadsheets(root: Path) -> list[str]:
 def list_skeletons(root: Path, *, labels: str | Path | None = None, feature_names: Sequence[str] = ()) -> Listing:
     """The keypoint files below `root` with the labels of its CSV. Arguments and errors are those of `list_folder`.
 
-    `feature_names`: names of features; where the folder has no keypoint file, they are the performances.
+    `feature_names`: names of features; they are the performances if the folder has no keypoint files.
     """
     table, problems = find_labels(root, labels, CANDIDATES), list[str]()
     tables = {root / name for name in (*CANDIDATES, BESIDE)} | ({table[0]} if table else set())
@@ -156,12 +156,12 @@ def _build(record: Record, row: LabelRow) -> Record:
 def find_labels(
     root: Path, label_file: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
 ) -> LabelFile | None:
-    """The label file `label_file` below `root` or as a path, else the one candidate in `root`; None if there is none.
+    """The label file `label_file` below `root` or as a path, else the only candidate in `root`, else None.
 
     `root` may be on a store.
 
-    Raises UsageError: missing, or several; DataError: it cannot be read, or is too large; StorageError: the store does
-    not answer or refuses.
+    Raises UsageError: missing, or several; DataError: unreadable or too large; StorageError: the store does not answer
+    or refuses.
     """
     files: dict[str | Path, bytes] = {}
     if is_remote(root) and (label_file is None or not Path(label_file).is_file()):
@@ -184,7 +184,7 @@ def find_labels(
 
 
 def split_of(row: LabelRow) -> str | None:
-    """The row's fixed split, None where the cell is empty. Raises DataError: neither "train" nor "test"."""
+    """The row's fixed split; None if the cell is empty. Raises DataError: neither "train" nor "test"."""
     text = row.text("split").lower()
     if text not in ("", "train", "test"):
         raise DataError(f"the split is '{clip(text)}'", where=row.where, fix="Write train or test, or leave it empty")
@@ -230,7 +230,7 @@ def join_listing(
 
 
 def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[str, list[LabelRow]], list[str]]:
-    """The rows of every video, and a line for each row without one and for names that match only loosely."""
+    """The rows of every video, and a line for each row without a video and each loosely matched name."""
     names = VideoNames([*videos.values()])
     rows: dict[str, list[LabelRow]] = {}
     problems: list[str] = []
@@ -256,7 +256,7 @@ def _match(table: Sequence[LabelRow], videos: dict[str, Record]) -> tuple[dict[s
 
 
 class VideoNames:
-    """Finds performances by names as people write them: of another case, separator or ending, or without the folder."""
+    """Finds performances by approximate names: case, separators and suffix may differ, folders may be missing."""
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._trials = {record.id: record.groups.get("trial", record.id) for record in records}
@@ -268,25 +268,25 @@ class VideoNames:
                 self._loose.setdefault(form, []).append(video.id)
 
     def find(self, name: str) -> list[str]:
-        """The ids that a name fits; one alone where it is its id."""
+        """The ids that match a name; an exact id matches alone."""
         if name in self._trials:
             return [name]
         return self._loose.get(loose_name(name)) or self._loose.get(loose_name(PurePosixPath(name).name), [])
 
     def views(self, name: str) -> list[str]:
-        """The ids that a name fits if they are views of one trial; else none."""
+        """The ids that match a name if they are views of one trial; else empty."""
         ids = self.find(name)
         return ids if len({self._trials[video] for video in ids}) == 1 else []
 
     def suggestion(self, name: str, among: Iterable[str] = ()) -> str:
-        """ " (did you mean …?)", one of all ids or `among` them; empty after `SUGGESTED` names that fit none."""
+        """ " (did you mean …?)" with the closest of all ids or of `among`; empty after `SUGGESTED` unmatched names."""
         self._suggested += 1
         close = get_close_matches(name, among or self._trials, n=1, cutoff=0.5) if self._suggested <= SUGGESTED else []
         return f" (did you mean '{clip(close[0], 120)}'?)" if close else ""
 
 
 def loose_name(name: str) -> Words:
-    """The letters and the numbers of a name, without case, leading zeros and a video's ending.
+    """The words and numbers in a name, ignoring case, leading zeros and a video suffix.
 
     >>> loose_name("01/FINA_007.mp4")
     ('1', 'fina', '7')

@@ -1,4 +1,4 @@
-"""JIGSAWS (Gao et al., M2CAI 2014) in its official layout: one record per video view, a trial's views tied together.
+"""JIGSAWS (Gao et al., M2CAI 2014) in its official layout: one record per view; views of a trial are grouped.
 
     ROOT/TASK/video/TASK_X00n_capture{1,2}.avi
     ROOT/TASK/kinematics/AllGestures/TASK_X00n.txt
@@ -6,9 +6,9 @@
     ROOT/TASK/meta_file_TASK.txt
 
 TASK is Suturing, Needle_Passing or Knot_Tying, X the surgeon, n the trial. The meta file lists the scored trials
-(39 + 28 + 36); each one that the copy lacks becomes a problem line. A trial without video, as in a copy of kinematics
-alone, is one record with `path` None, named after its kinematics file. New trials have no score yet and need no meta
-file: `list_jigsaws(root, unscored=True)` lists every trial that has a file.
+(39 + 28 + 36); each missing trial becomes a problem line. A trial without videos, as in a copy of kinematics only, is
+one record with `path` None, named after its kinematics file. For new trials without scores or a meta file,
+`list_jigsaws(root, unscored=True)` lists every trial that has a file.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def list_jigsaws(
 
     Args:
         root: the folder that holds the task folders.
-        unscored: also list the trials without a score, and expect neither a meta file nor both views.
-        feature_names: names of features that take the place of files; with any, a scored trial without files is one
-            record, "Suturing/Suturing_B001".
+        unscored: also list trials without a score; the meta file and second views are optional.
+        feature_names: names of features that replace files; with any, a scored trial without files is one record,
+            "Suturing/Suturing_B001".
 
     Raises:
         UsageError: an unknown task, or no task folder in `root`.
-        DataError: a damaged or contradicting meta file, or nothing at all to use.
+        DataError: a damaged or contradictory meta file, or no usable trial.
     """
     if unknown := [task for task in tasks if task not in TASKS]:
         raise UsageError(f"unknown task '{clip(unknown[0])}'", fix=nearest(unknown[0], TASKS).capitalize())
@@ -78,7 +78,7 @@ def list_jigsaws(
 
 
 def kinematics_of(video: Path) -> Path | None:
-    """The kinematics file of a view in the official layout, None where there is none."""
+    """The kinematics file of a view in the official layout, or None."""
     path = video.parent.parent / "kinematics" / "AllGestures" / f"{trial_of(video.stem)}.txt"
     return path if path.is_file() and path.stat().st_size > 0 else None
 
@@ -119,7 +119,7 @@ def _list_task(
 
 
 def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
-    """Videos by file name without suffix (.avi first, as in the official copy); others of a view are reported."""
+    """Videos by file name without suffix; .avi, the official format, wins, and further files are reported."""
     kept: dict[str, Path] = {}
     paths = folder.iterdir() if folder.is_dir() else ()
     usable = [p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")]
@@ -131,7 +131,7 @@ def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
 
 
 def _sidecars(folder: Path, trial: str, problems: list[str]) -> dict[str, Path]:
-    """Kinematics and transcription of a trial, empty files left out; missing kinematics are reported."""
+    """Kinematics and transcription of a trial, unless empty; missing kinematics are reported."""
     kinematics = folder / "kinematics" / "AllGestures" / f"{trial}.txt"
     places = {"kinematics": kinematics, "transcription": folder / "transcriptions" / f"{trial}.txt"}
     kept = {kind: path for kind, path in places.items() if path.is_file() and path.stat().st_size > 0}
@@ -164,7 +164,7 @@ def _trial_records(
 def length_doubts(records: Sequence[Record]) -> list[str]:
     """One line for each trial whose kinematics have far more or fewer rows than its video has frames.
 
-    Videos that cannot be opened are left out here; they fail by name when they are extracted.
+    Unreadable videos are skipped; extraction reports them.
     """
     doubts = {}
     for record in records:
@@ -186,8 +186,8 @@ def read_scores(meta: Path, task: str) -> dict[str, Labels]:
     tissue, suture and needle handling, time and motion, flow of operation, overall performance, quality of final
     product. Empty columns, CRLF and lines that repeat a trial are ignored.
 
-    Raises DataError, which names the file and the line: another number of columns, no trial of this task, a score that
-    is not a whole number, another sum, or a trial with two scores.
+    Raises DataError, which names the file and the line: a wrong number of columns, no trial of this task, a score that
+    is not a whole number, a wrong sum, or a trial with two scores.
     """
     fix = "Expected: trial, level, GRS and six items that sum to it"
     labels: dict[str, Labels] = {}

@@ -1,7 +1,7 @@
 """The numbers of JIGSAWS kinematics files (Gao et al., M2CAI 2014).
 
-The files have no header, 30 rows a second, and 76 numbers a row, separated by blanks. They are four blocks of 19:
-master left, master right, and the two slaves. Each block is the tooltip's position (3, m), rotation matrix (9, row by
+The files have no header, 30 rows a second, and 76 numbers a row, separated by blanks: four blocks of 19 for the left
+master, the right master and the two slaves. Each block is the tooltip's position (3, m), rotation matrix (9, row by
 row), translational velocity (3, m/s), rotational velocity (3, rad/s) and gripper angle (1, rad).
 """
 
@@ -21,14 +21,14 @@ BLOCK = 19
 RATE_HZ = 30.0  # kinematics rows (and nominal video frames) a second
 
 EXPECTED = "Get the file again; expected 76 numbers a line"
-_ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` would take these for spaces
+_ODD = bytes.maketrans(b"\x0b\x0c", b"??")  # `split` treats these as spaces
 
 
 def parse_kinematics(path: Path) -> Floats:
     """The (rows, 76) float64 numbers of a kinematics file, in file order.
 
     Raises DataError, which names the file and the line: no row, a row without 76 columns, a cell that is not a finite
-    number. A file that is cut inside its very last number looks whole and is read.
+    number. A file truncated inside its last number cannot be recognised and is read.
     """
     lines = read_bytes(path).translate(_ODD).rstrip().split(b"\n")
     if lines == [b""]:

@@ -6,8 +6,8 @@
 Healthy people are in CG, patients in GPP. The task is the exercise. The group "group" keeps all recordings of a person
 on one side of every split.
 
-A folder may hold several copies, of recordings or workbooks. The original is read where it is sound, else the first
-sound copy. Every choice is a doubt.
+A folder may hold several copies of a recording or workbook. The original is read if it is intact, else the first
+intact copy. Every choice is reported as a doubt.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _POSITION, _STAMP = "JointPosition", "TimeStamp"
 
 
 class _LeftOutError(Exception):
-    """Why a recording is not listed."""
+    """A recording is not listed; the message says why."""
 
 
 @dataclass
@@ -74,15 +74,15 @@ class _Workbook:
     """A clinical assessment."""
 
     path: Path
-    subject: str  # the person whom it names; empty where it names nobody
+    subject: str  # the name of the person, may be empty
     numbers: dict[str, float]  # by the name of the column
 
     def score(self, name: str, task: str) -> float | None:
-        """One of `SCORES` of an exercise; None where the workbook has none."""
+        """One of `SCORES` of an exercise; None if the workbook lacks it."""
         return self.numbers.get(f"clinical {name.upper()} Ex#{task[2:]}")
 
     def off(self, task: str) -> str:
-        """How the total of an exercise contradicts its parts; empty where it does not, or one of them is missing."""
+        """How the total of an exercise contradicts its parts; empty if they agree or one of them is missing."""
         total, outcomes, factors = (self.score(name, task) for name in SCORES)
         if total is None or outcomes is None or factors is None or abs(outcomes + factors - total) <= ROUNDING:
             return ""
@@ -93,8 +93,8 @@ def list_kimore(root: Path, *, score: str = "", feature_names: Sequence[str] = (
     """The recordings of a KIMORE copy that have joints and a clinical score.
 
     Groups: "subject" and "group", the person, and "population", such as "GPP/Stroke". `score` is one of `SCORES`
-    (default: the total). `feature_names`: names of features; with any, a scored exercise without joints is a record,
-    such as "CG/Expert/E_ID1/Es1".
+    (default: the total). `feature_names`: names of features; with any, a scored exercise without joints is listed too,
+    with an id such as "CG/Expert/E_ID1/Es1".
 
     Raises UsageError: neither CG nor GPP, or an unknown score; DataError: a damaged assessment, or no recording with
     joints and score.
@@ -119,7 +119,7 @@ def list_kimore(root: Path, *, score: str = "", feature_names: Sequence[str] = (
 
 
 def clock_doubts(records: Sequence[Record]) -> list[str]:
-    """A line on the gaps in the time stamps, and one for each file of stamps that cannot be read."""
+    """A line on gaps in the time stamps, and one for each unreadable file of time stamps."""
     doubts, gaps = list[str](), list[tuple[float, str]]()
     stamped = [(record.name, record.sidecars["time_stamps"]) for record in records if "time_stamps" in record.sidecars]
     for name, path in stamped:
@@ -138,7 +138,7 @@ def clock_doubts(records: Sequence[Record]) -> list[str]:
 
 
 def _exercises(root: Path) -> list[_Exercise]:
-    """All folders of exercises, also of those without a score. Raises UsageError: neither CG nor GPP."""
+    """All folders of exercises, with or without a score. Raises UsageError: neither CG nor GPP."""
     populations = [root / name for name in ("CG", "GPP") if (root / name).is_dir()]
     if not populations:
         raise UsageError("no folder CG or GPP", where=root, fix="Give the folder that holds them")
@@ -147,7 +147,7 @@ def _exercises(root: Path) -> list[_Exercise]:
 
 
 def _record(root: Path, exercise: _Exercise, score: str, *, from_features: bool) -> Record:
-    """The recording of an exercise. Raises _LeftOutError: the score is missing, or joints that no features replace."""
+    """The recording of an exercise. Raises _LeftOutError: no score, or no joints unless `from_features`."""
     has_joints = not from_features or any((exercise.folder / "Raw").glob(f"{_POSITION}*.csv"))
     path, files = _recording(exercise) if has_joints else (exercise.folder, {})
     books = _files(exercise, "Label", "ClinicalAssessment*.xlsx")
@@ -167,7 +167,7 @@ def _recording(exercise: _Exercise) -> tuple[Path, dict[str, Path]]:
 
 
 def _files(exercise: _Exercise, folder: str, pattern: str) -> list[Path]:
-    """The files of an exercise that fit, in the order of their names; copies, such as "a (1).csv", come last."""
+    """The matching files of an exercise by name; copies, such as "a (1).csv", come last."""
     paths = (exercise.folder / folder).glob(pattern)
     found = sorted(paths, key=lambda path: (_COPY.search(path.stem) is not None, path.name))
     if not found:
@@ -176,7 +176,7 @@ def _files(exercise: _Exercise, folder: str, pattern: str) -> list[Path]:
 
 
 def _sound_recording(exercise: _Exercise, joints: Sequence[Path]) -> Path:
-    """The first sound recording, or the first of all where none is sound; the others are doubts."""
+    """The first intact recording, else the first one; the others become doubts."""
     if len(joints) == 1:
         return joints[0]
     faults = {path: _fault(path) for path in joints}
@@ -188,7 +188,7 @@ def _sound_recording(exercise: _Exercise, joints: Sequence[Path]) -> Path:
 
 
 def _fault(joints: Path) -> str:
-    """Why a recording is not sound: it cannot be read, or has another number of frames than of stamps; else empty."""
+    """Why a recording is damaged: unreadable, or its frames and time stamps differ in number; else empty."""
     stamps = _stamps_of(joints)
     try:
         frames = len(of_file(joints).frames)
@@ -201,14 +201,14 @@ def _fault(joints: Path) -> str:
 
 
 def _stamps_of(joints: Path) -> Path | None:
-    """The time stamps of a recording: the file of the same ending, for a copy also that of its original."""
+    """The time stamps of a recording: the file of the same suffix; a copy may use those of its original."""
     ending = joints.stem.removeprefix(_POSITION)
     paths = (joints.with_name(f"{_STAMP}{stem}{joints.suffix}") for stem in (ending, _COPY.sub("", ending)))
     return next(filter(Path.is_file, paths), None)
 
 
 def _workbooks(exercise: _Exercise, paths: Sequence[Path]) -> list[_Workbook]:
-    """The person's workbooks; a folder may hold another person's beside them. Raises _LeftOutError: only others'."""
+    """The person's workbooks; other people's are left out. Raises _LeftOutError: no other remains."""
     books = _readable(exercise, paths)
     own = [book for book in books if not book.subject or _plain(book.subject) == _plain(exercise.folder.parent.name)]
     if not own:
@@ -218,7 +218,7 @@ def _workbooks(exercise: _Exercise, paths: Sequence[Path]) -> list[_Workbook]:
 
 
 def _readable(exercise: _Exercise, paths: Sequence[Path]) -> list[_Workbook]:
-    """The workbooks that can be read; the others are doubts. Raises DataError: none can."""
+    """The readable workbooks; the others become doubts. Raises DataError: none is readable."""
     books, errors = list[_Workbook](), dict[Path, DataError]()
     for path in paths:
         try:
@@ -233,7 +233,7 @@ def _readable(exercise: _Exercise, paths: Sequence[Path]) -> list[_Workbook]:
 
 
 def _score(exercise: _Exercise, books: Sequence[_Workbook], score: str) -> float:
-    """The score of the workbooks, of which one whose total fits its parts goes before others.
+    """The score in the workbooks; those whose total equals the sum of its parts take precedence.
 
     Raises _LeftOutError: no score, or scores that differ.
     """
@@ -253,12 +253,12 @@ def _score(exercise: _Exercise, books: Sequence[_Workbook], score: str) -> float
 
 
 def _plain(person: str) -> str:
-    """A person's name for comparison: "E_ID01" and "e id1" are the same."""
+    """A person's normalised name: "E_ID01" and "e id1" are equal."""
     return "".join(part.lstrip("0") for part in re.findall(r"[a-z]+|[0-9]+", person.lower()))
 
 
 def _workbook(path: Path) -> _Workbook:
-    """An assessment: names are in row 1 and numbers in row 2; empty cells are left out."""
+    """An assessment, whose row 1 has names and row 2 numbers; empty cells are left out."""
     rows = first_sheet(path, read_bytes(path))
     if len(rows) < 2:
         fix = "Expected a sheet with names in row 1 and numbers in row 2"

@@ -1,4 +1,4 @@
-"""Every kind of data set: how it is listed, where to request it, and how a copy compares with what is published."""
+"""Kinds of data sets: listing them, where to request them, and comparing a copy with the published set."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FINE_GRAINED = (
 
 @dataclass(frozen=True)
 class DataSetKind:
-    """One kind of data set; a new one is a function (root, **options) -> Listing and an entry of `KINDS`."""
+    """One kind of data set. To add one, write a function (root, **options) -> Listing and an entry of `KINDS`."""
 
     lister: Callable[..., Listing]
     access: str = "its author"  # where to get the set
@@ -48,7 +48,7 @@ class DataSetKind:
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Beginnings of the SHA-256 of every usable version of a file, by its path below one of `folders`."""
     folders: tuple[str, ...] = ("",)
-    one_of: tuple[str, ...] = ()  # names of the annotation among these files; a copy has one of them
+    one_of: tuple[str, ...] = ()  # alternative names of the annotation file; a copy has one of them
     may_lack_tasks: bool = False  # whether a copy may lack all performances of a task
     doubts: Callable[[Sequence[Record]], list[str]] = lambda _: []  # further doubts, from files that no listing opens
 
@@ -83,7 +83,7 @@ KINDS: Mapping[str, DataSetKind] = {
         MTL_AQA.marks,
         {
             "final_annotations_dict.pkl": ("8fda2f55be4f7e8031923c796d5599c357582df759dbd476de6cc40c2b3c81f3",),
-            # as CoRe and MUSDL hand it on, with seven judges a dive
+            # as CoRe and MUSDL distribute it, with seven judges a dive
             "final_annotations_dict_with_dive_number.pkl": (
                 "2e1e06b33ce3570036cd193912a68ffee0da08cc74cee8397309c5ab302ab8c4",
             ),
@@ -121,7 +121,7 @@ KINDS: Mapping[str, DataSetKind] = {
         LAYOUTS["fis-v"].list,
         "lists and the link to the videos: github.com/chmxu/MS_LSTM",
         {"all": 500, "train": 400, "test": 100},
-        (),  # other sets have lists of the same names: the hashes decide
+        (),  # other sets use the same file names, so hashes decide
         {
             "train_dataset.txt": ("b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",),
             "test_dataset.txt": ("7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",),
@@ -207,16 +207,17 @@ def list_records(
     feature_names: Sequence[str] = (),
     **options: Any,
 ) -> Listing:
-    """The records of a data set, and one line about each problem.
+    """The records of a data set, with one line for each problem.
 
     Args:
         kind: a key of `KINDS`, or `module:name`.
         root: the data set's folder; for kind "folder" also an address on a store.
         storage: how stores are reached.
-        unscored: also list performances without a score, where the kind can.
-        frame_rate: frames per second of folders of frames, where the kind does not state it; 0: unknown.
+        unscored: also list performances without a score, if the kind supports it.
+        frame_rate: frames per second of folders of frames, unless the kind states it; 0: unknown.
         feature_names: names of features (`data.features`), so that performances without a video are listed too.
-        options: those of the kind, such as labels="scores.csv" for a folder, or score="execution" for several scores.
+        options: those of the kind, such as labels="scores.csv" for a folder, or score="execution" for one score of
+            several.
 
     Raises:
         UsageError: unknown kind or option, no such folder, or nothing of that kind in it.
@@ -242,7 +243,7 @@ def list_records(
 
 
 def options_of(kind: str) -> list[str]:
-    """The options of `list_records` that a kind of data set has."""
+    """The options of `list_records` that a kind of data set accepts."""
     return [
         name for name in inspect.signature(data_set_kind(kind).lister).parameters if name not in ("root", "storage")
     ]
@@ -258,18 +259,18 @@ class DataCheck:
     counts: tuple[tuple[str, int, int, int | None], ...]
     """Name, and numbers of performances: listed, with their files here, and published (None: not known)."""
     files: tuple[tuple[str, str], ...]  # files with a known hash, each "agrees", "differs" or "missing"
-    problems: tuple[str, ...]  # lines about listed performances that the copy lacks, or why it cannot be read
-    doubts: tuple[str, ...] = ()  # lines about labels that contradict each other, even in published copies
+    problems: tuple[str, ...]  # lines about performances missing from the copy, or why it cannot be read
+    doubts: tuple[str, ...] = ()  # lines about contradictory labels, which published copies have too
 
     @property
     def ok(self) -> bool:
-        """True when nothing is missing and everything known agrees."""
+        """True if nothing is missing and all known facts agree."""
         agree = all(published in (None, here) for *_, here, published in self.counts)
         return agree and not self.problems and all(state != "differs" for _, state in self.files)
 
 
 def kind_of(folder: Path) -> tuple[str, Path]:
-    """(kind, folder) of the data set in `folder`, or else in one of its subfolders, by its layout.
+    """(kind, folder) of the data set in `folder` or one of its subfolders, by its layout.
 
     Raises UsageError: none or several.
     """
@@ -286,9 +287,9 @@ def kind_of(folder: Path) -> tuple[str, Path]:
 
 
 def data_set_in(kind: str, folder: Path) -> tuple[Path, tuple[str, ...]] | None:
-    """(root, tasks) where a folder has the layout of a kind of data set, or is its folder of one task; else None.
+    """(root, tasks) if a folder has the layout of a kind of data set or is its folder of one task; else None.
 
-    Of kinds whose layout is not known, it is the folder itself where no video is in it.
+    For kinds without a known layout: the folder itself if it has no videos.
     """
     entry, above = data_set_kind(kind), folder.resolve().parent
     marks = entry.marks or [f"{inner}/{name}".lstrip("/") for inner in entry.folders for name in entry.hashes]
@@ -300,7 +301,7 @@ def data_set_in(kind: str, folder: Path) -> tuple[Path, tuple[str, ...]] | None:
 
 
 def _any_of(marks: Sequence[str], folder: Path) -> bool:
-    """Whether a folder has one of these marks."""
+    """Whether any of these patterns matches in a folder."""
     return any(next(folder.glob(mark), None) for mark in marks)
 
 
@@ -312,7 +313,7 @@ def _has_videos(folder: Path) -> bool:
 
 
 def _shown(root: Path) -> list[str]:
-    """The kinds whose layout a folder has. If that is not one kind, those of which it has a published file, if any."""
+    """The kinds whose layout a folder has; several are narrowed to those with a published file in it, if any."""
     kinds = [kind for kind, entry in KINDS.items() if _any_of(entry.marks, root)]
     if len(kinds) == 1:
         return kinds
@@ -323,11 +324,11 @@ def _shown(root: Path) -> list[str]:
 def check_data(
     kind: str, root: Path, options: Mapping[str, Any], joined: Callable[[Listing], Listing] = lambda listing: listing
 ) -> DataCheck:
-    """Compare a copy with the published set; every label file is read, and no video is decoded.
+    """Compare a copy with the published set, reading every label file without decoding videos.
 
     Args:
         options: as in `list_records`.
-        joined: gives the performances what is not in the set's own files, such as features.
+        joined: adds inputs from outside the set to the performances, such as features.
     """
     entry, here, problems, doubts = data_set_kind(kind), Counter[str](), list[str](), list[str]()
     listed = here

@@ -1,8 +1,8 @@
 """Reads numeric arrays of a MATLAB 5 file (versions 5 to 7), and checks every length.
 
-`scipy.io.loadmat` reads more, but a damaged file can end the whole process inside its compiled reader: two changed
-bytes gave a segmentation fault (scipy 1.17). In a process for each file it would read 4 of them a second. This reader
-takes plain real arrays only.
+`scipy.io.loadmat` reads more, but a damaged file can crash the process in its compiled reader: two changed bytes gave
+a segmentation fault (scipy 1.17). With one process per file, it reads 4 files a second. This reader takes plain real
+arrays only.
 
 Format: "MAT-File Format", The MathWorks, chapter 1: a 128-byte header, then data elements, each a tag (type,
 number of bytes) and its data; a matrix element holds flags, dimensions, name and real part as sub-elements.
@@ -25,17 +25,17 @@ from data.store.arrays import Floats
 HEADER = 128
 MATRIX, COMPRESSED = 14, 15
 INT8, INT32, UINT32 = 1, 5, 6
-MAX_LIST = 16 << 20  # bytes that the compressed variables of a list may grow to
+MAX_LIST = 16 << 20  # uncompressed bytes of the variables of a list
 MAX_ARRAYS = 1 << 30  # likewise of a file of features
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-_NUMERIC_CLASSES = range(6, 16)  # double, single and the integers; cells, structs, objects and text are below
+_NUMERIC_CLASSES = range(6, 16)  # double, single and the integers; smaller: cells, structs, objects and text
 _COMPLEX = 0x0800
 
 
 def read_matrix(path: Path, name: str) -> Floats:
     """The (row, column) real matrix `name` of a MATLAB 5 file as float64.
 
-    Raises DataError: the file cannot be read, is damaged or of another format, or has no such matrix, or an empty one.
+    Raises DataError: the file is unreadable, damaged or not MATLAB 5, or the matrix is missing or empty.
     """
     try:
         arrays = read_matrices(read_bytes(path), MAX_LIST)
@@ -50,7 +50,7 @@ def read_matrix(path: Path, name: str) -> Floats:
 
 
 def read_matrices(content: bytes, limit: int = MAX_ARRAYS) -> dict[str, Floats]:
-    """The real numeric arrays in the bytes of a MATLAB 5 file by name; what is compressed may grow to `limit` bytes.
+    """The real numeric arrays in the bytes of a MATLAB 5 file by name; at most `limit` bytes uncompressed.
 
     Raises ValueError: damaged, another format, or larger.
     """
@@ -103,7 +103,7 @@ def _inflate(data: bytes, limit: int) -> bytes:
 def _numeric(data: bytes, order: str) -> dict[str, Floats]:
     """The array of a matrix element by its name; empty for cells, structs, objects, text and complex numbers.
 
-    Raises ValueError: data of an unknown type, or of another length than its shape says.
+    Raises ValueError: an unknown type, or a length that contradicts the shape.
     """
     parts = _elements(data, order)
     (flags_kind, flags), (dims_kind, dims), (name_kind, text), (kind, values) = (

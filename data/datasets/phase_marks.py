@@ -1,14 +1,14 @@
-"""Reads phases, the parts of a performance by name, from the files in which people mark them.
+"""Reads phases, the named parts of a performance, from files of annotation tools.
 
     video,phase,start_s,end_s
-    dives/01.mp4,take-off,0.4,0.9        without end_s, a phase lasts until the next one begins, or the video ends
+    dives/01.mp4,take-off,0.4,0.9        without end_s, a phase lasts until the next phase or the end of the video
 
 Also tabular and aggregated events of BORIS (a point begins a phase), ELAN (.eaf), projects of VIA 3 and exports of
 Label Studio (.json), and transcriptions of JIGSAWS (.txt, frames at 30 Hz). A folder may hold a file for each video.
 
-Seconds are those that a player shows. A name that occurs twice is numbered (`G2 1`, `G2 2`). A phase begins where
-another ends. A video whose marks
-break this, or were made in a file of another length or frame rate, has no phases, and a line says why.
+Seconds are those that a player shows. Repeated names are numbered (`G2 1`, `G2 2`). Each phase begins where the
+previous one ends. If the marks of a video break this rule, or were made in a file of another length or frame rate, the
+video has no phases, and a line says why.
 """
 
 from __future__ import annotations
@@ -56,26 +56,26 @@ _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
 
 class Mark(NamedTuple):
-    """One phase of one video as a file states it."""
+    """One phase of one video, as in the file."""
 
-    video: str  # name or path, perhaps of another machine
+    video: str  # name or path, perhaps on another machine
     name: str
     start: float  # s
-    end: float = math.inf  # s; infinite where the next phase ends it
-    frames: bool = False  # start and end count frames from 0 in place of seconds
-    length: float | None = None  # s, of the file that was marked, where the tool states it
+    end: float = math.inf  # s; infinite if the next phase ends it
+    frames: bool = False  # start and end are frame indices from 0, not seconds
+    length: float | None = None  # s, of the annotated file, if the tool states it
     rate: float | None = None  # frames per second of that file
 
 
 def with_phases(
     listing: Listing, phase_path: Path | None, beside: Path | None = None, storage: Storage | None = None
 ) -> Listing:
-    """The listing with the phases of its performances, and a line about each that cannot be used.
+    """The listing with the phases of its performances, and a line for each unusable file or mark.
 
     Args:
-        phase_path: a file, a folder of files, or a folder with transcriptions of JIGSAWS below it; None: `BESIDE` in
+        phase_path: a file, a folder of files, or a folder with JIGSAWS transcriptions below it; None: `BESIDE` in
             the folder `beside`, or beside that video, if it exists. Both may be addresses.
-        storage: how a store is reached.
+        storage: how to reach a store.
 
     Raises UsageError: no such file or folder; StorageError: the store does not answer or refuses.
     """
@@ -83,7 +83,7 @@ def with_phases(
     one_video = beside is not None and beside.suffix.lower() in VIDEO_SUFFIXES
     folder = beside.parent if beside and one_video else beside
     if not (tables := _tables(listing, phase_path, folder, reach)):
-        return listing  # there may be a million records
+        return listing  # saves a copy of up to a million records
     names = VideoNames(listing.records)
     for path in tables:
         source, marked = printable(address(path)), dict[str, list[Mark]]()
@@ -123,7 +123,7 @@ def _tables(listing: Listing, named: Path | None, folder: Path | None, storage: 
 
 
 def _marked(record: Record, sources: dict[str, list[Mark]]) -> Record:
-    """The record with its phases; with a fault where files disagree or marks cannot be phases."""
+    """The record with its phases, or with a fault if files disagree or marks cannot be phases."""
     try:
         read = {source: phases_of(_in_seconds(record, marks)) for source, marks in sources.items()}
         if len({*read.values()}) > 1:
@@ -134,7 +134,7 @@ def _marked(record: Record, sources: dict[str, list[Mark]]) -> Record:
 
 
 def _in_seconds(record: Record, marks: Sequence[Mark]) -> list[Phase]:
-    """Marks in seconds of life: frames by their times, and a player's seconds by the frames that it shows."""
+    """Marks in real time (s): frame indices and a player's seconds are converted through the times of frames."""
     places, first = np.array([[mark.start, mark.end] for mark in marks]), marks[0]
     if record.video is not None and (first.frames or record.rate or first.length or first.rate):
         life = probe(record.video)[1]
@@ -149,7 +149,7 @@ def _in_seconds(record: Record, marks: Sequence[Mark]) -> list[Phase]:
 
 
 def _require_equal_clock(mark: Mark, times: Floats) -> None:
-    """Raise ValueError where a tool states that it showed another file than a player that shows frames at `times`."""
+    """Raise ValueError if the tool's stated length or frame rate contradicts the `times` of the frames."""
     length = times[-1] + frame_length(times)
     rate = len(times) / length
     if mark.length is not None and abs(mark.length - length) > max(3 * TOUCH_S, 0.02 * length):
@@ -159,9 +159,9 @@ def _require_equal_clock(mark: Mark, times: Floats) -> None:
 
 
 def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
-    """The phases in the order of time, each ending where the next begins. Raises ValueError, which says what is wrong.
+    """The phases in temporal order, each ending where the next begins. Raises ValueError, which names the fault.
 
-    Phases of one name are numbered: `G2 1`, `G2 2`.
+    Repeated names are numbered: `G2 1`, `G2 2`.
 
     >>> phases_of([Phase("entry", 2.0, math.inf), Phase("flight", 1.0, 1.95)])
     (Phase(name='flight', start=1.0, end=2.0), Phase(name='entry', start=2.0, end=inf))
@@ -184,7 +184,7 @@ def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
 
 
 def phases_of_text(text: str) -> tuple[Phase, ...]:
-    """The phases of a JSON text: at least one, each ends where the next begins. Raises ValueError: others."""
+    """The phases of a JSON text. Raises ValueError: not JSON, no phase, or a phase not ending where the next begins."""
     try:
         phases = tuple(
             Phase(str(phase["name"]), float(phase["start"]), float(phase["end"])) for phase in parse_json(text)
@@ -197,7 +197,7 @@ def phases_of_text(text: str) -> tuple[Phase, ...]:
 
 
 def _read(path: Path, content: bytes) -> list[Mark]:
-    """The marks of one file. Raises DataError: of no known form."""
+    """The marks of one file. Raises DataError: an unknown format."""
     readers = {".eaf": _elan, ".json": _project, ".txt": _transcription}
     try:
         return list(readers.get(path.suffix.lower(), _events)(path, content))
@@ -207,7 +207,7 @@ def _read(path: Path, content: bytes) -> list[Mark]:
 
 
 def _events(path: Path, content: bytes) -> Iterator[Mark]:
-    """The rows of a table, also one of BORIS below other lines: a STOP ends what the START before it began."""
+    """The rows of a table, also of BORIS below its preamble; START and STOP rows are paired."""
     if of_boris := b"behavior" in content[: 1 << 14].lower():
         lines = read_text(path, content).splitlines(keepends=True)
         header = next((row for row, line in enumerate(lines) if _is_header(line.lower())), 0)
@@ -237,7 +237,7 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
 
 
 def _pauses(events: Sequence[Mark]) -> Iterator[Mark]:
-    """What lies between events of a video: BORIS codes what is of interest, not all that happens."""
+    """The gaps between events of a video, as BORIS users code only events of interest."""
     ordered = sorted(events, key=lambda event: (event.video, event.start))
     for event, following in pairwise(ordered):
         if event.video == following.video and following.start - event.end > TOUCH_S:
@@ -245,14 +245,14 @@ def _pauses(events: Sequence[Mark]) -> Iterator[Mark]:
 
 
 def _is_header(line: str) -> bool:
-    """Whether a line has the columns of events of BORIS."""
+    """Whether a line is the header of BORIS events."""
     return "behavior" in line and ("time" in line or "start" in line[line.index("behavior") :])
 
 
 def _elan(path: Path, content: bytes) -> Iterator[Mark]:
-    """Annotations of ELAN: those of the tiers whose names hold "phase", or else of all tiers.
+    """Annotations of ELAN in the tiers whose names contain "phase", or else in all tiers.
 
-    Time slots without a value are evenly between their neighbours in the tier, as ELAN shows them.
+    Time slots without a value are interpolated linearly within the tier, as in ELAN.
     """
     if b"<!DOCTYPE" in content:
         raise ValueError("a document type")
@@ -279,7 +279,7 @@ def _project(path: Path, content: bytes) -> Iterator[Mark]:
 
 
 def _via(project: Any) -> Iterator[Mark]:
-    """Temporal segments of a project of VIA 3, without regions of a frame; a name may be the key of an option."""
+    """Temporal segments of a project of VIA 3, without regions of frames; a name may be the key of an option."""
     for mark in (mark for mark in project["metadata"].values() if mark["z"] and mark["av"] and not mark["xy"]):
         (attribute, value), *_ = mark["av"].items()
         name = project["attribute"].get(attribute, {}).get("options", {}).get(value, value)
@@ -289,7 +289,7 @@ def _via(project: Any) -> Iterator[Mark]:
 
 
 def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
-    """Labels of an export of Label Studio; frames of `timelinelabels` count from 1, the last one included."""
+    """Labels of an export of Label Studio; frames of `timelinelabels` count from 1, with the last one included."""
     for task in tasks:
         names = [PurePosixPath(unquote(text)) for text in task["data"].values() if isinstance(text, str)]
         video = next((name for name in names if name.suffix.lower() in VIDEO_SUFFIXES), None) or names[0]
@@ -311,7 +311,7 @@ def _label_studio(tasks: list[Any]) -> Iterator[Mark]:
 
 
 def _transcription(path: Path, content: bytes) -> Iterator[Mark]:
-    """Lines of JIGSAWS such as `80 334 G1`, first and last frame from 1; a table where a line has another form."""
+    """Lines of JIGSAWS such as `80 334 G1`, first and last frame from 1; any other line makes it a table."""
     rows = [_TRANSCRIBED.fullmatch(line.strip()) for line in read_text(path, content).split("\n") if line.strip()]
     if not rows or not all(rows):
         return _events(path, content)

@@ -1,17 +1,16 @@
-"""Answers of raters on videos. FOLDER/ratings/<rater>.csv is the only state of `label`: one line an answer, appended.
+"""Raters' answers on videos. FOLDER/ratings/<rater>.csv is the only state of `label`; each answer appends one line.
 
     video,content,against,against_content,answer,score,execution,synchronisation,difficulty,phases,seconds,when
     monday/anna_1.mp4,5f3a…,,,scored,7.5,,,,,14.2,2026-11-27T18:04:05+00:00
     monday/anna_1.mp4,5f3a…,monday/ben_1.mp4,09c1…,better,,,,,,9.8,2026-11-27T18:05:12+00:00
 
-`content` is the fingerprint of the file (`data.store.fingerprint`). It identifies the video; the name is for people. So
-a renamed video keeps its answers, and a replaced one has none. `seconds` is the time that the answer took. `when` is
-the last cell, so that a line that was cut off is recognised and does not count. The last answer of a rater to a
-question counts; scores and phases of a video are two questions. A pair with a video that is "no performance" for the
-rater does not count; an answer on such a pair that comes later takes "no performance" back.
+`content` is the fingerprint of the file (`data.store.fingerprint`). It identifies the video; the name is for readers.
+So a renamed video keeps its answers, and a replaced video has none. `seconds` is the time that the answer took. `when`
+is the last cell, so truncated lines are recognised and ignored. A rater's last answer to a question counts; scores and
+phases of a video are two questions. A pair does not count if the rater marked one of its videos as "no performance"; a
+later answer on such a pair revokes that mark.
 
-The files come from people who share a folder, so they are opened without following links, and only if they are regular
-files.
+Several people may write to the folder, so only regular files are opened, and links are not followed.
 """
 
 from __future__ import annotations
@@ -64,16 +63,16 @@ NAME_MARKS = frozenset(" .-_'’‘\u200c\u200d")
 class Answer:
     """A rater's answer about one video, or about one against another."""
 
-    contents: tuple[str, ...]  # fingerprint of the video, and of the one that it is compared with
+    contents: tuple[str, ...]  # fingerprint of the video, and of the other video of a pair
     answer: str  # one of `OF_ONE` or `OF_TWO`, or `MARKED`
     scores: Mapping[str, float] = field(default_factory=dict)  # by names of `data.video.LABELS`
-    names: tuple[str, ...] = ()  # of the videos, for people
+    names: tuple[str, ...] = ()  # of the videos, for readers
     seconds: float | None = None  # from the question to the answer
     phases: tuple[Phase, ...] = ()
 
     @property
     def question(self) -> frozenset[str]:
-        """The question: two videos are one question, whichever is on the left."""
+        """The question; the order of two videos does not matter."""
         return frozenset(self.contents)
 
 
@@ -82,7 +81,7 @@ Answers = dict[frozenset[str], Answer]
 
 
 def rater_file(folder: Path, rater: str) -> Path:
-    """The file of a rater; upper and lower case are one rater. Raises UsageError: the name is not a file name."""
+    """The file of a rater, whose name ignores case. Raises UsageError: the name is not a file name."""
     name = unicodedata.normalize("NFC", " ".join(rater.split()).casefold())
     if wrong := next((c for c in name if unicodedata.category(c)[0] not in "LMN" and c not in NAME_MARKS), None):
         raise _no_name(rater, f"it has '{wrong}'", "Take letters, digits, spaces, dots, hyphens and apostrophes only")
@@ -98,7 +97,7 @@ def _no_name(rater: str, why: str, fix: str) -> UsageError:
 
 
 def append_answers(path: Path, *answers: Answer) -> None:
-    """Add answers to a rater's file; they are on the disk when this returns. Raises OSError: it cannot be written."""
+    """Append answers to a rater's file and flush it to the disk. Raises OSError: it cannot be written."""
     make_folder(path.parent)
     lines = b"".join(map(_answer_line, answers))
     handle = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -107,7 +106,7 @@ def append_answers(path: Path, *answers: Answer) -> None:
         os.lseek(handle, max(0, size - 1), os.SEEK_SET)
         if not size:
             lines = _line(COLUMNS) + lines
-        elif os.read(handle, 1) != b"\n":  # the end of a line that was cut off
+        elif os.read(handle, 1) != b"\n":  # ends a truncated line
             lines = b"\n" + lines
         if os.write(handle, lines) < len(lines):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -128,14 +127,14 @@ def _answer_line(answer: Answer) -> bytes:
 
 
 def open_plain(path: Path, flags: int) -> int:
-    """The descriptor of a regular file in the folder of ratings. Raises OSError: a link, a pipe, a device, a folder."""
+    """The descriptor of a regular file in the folder of ratings. Raises OSError: a link, pipe, device or folder."""
     if path.is_symlink() or path.parent.is_symlink():  # where the system has no O_NOFOLLOW, and for the folder
         raise OSError(errno.ELOOP, "a link, which is not followed", str(path))
     return open_handle(path, flags, "O_NOFOLLOW")
 
 
 def read_plain(path: Path) -> bytes:
-    """The content of a regular file in the folder of ratings; another process may append to it meanwhile.
+    """The content of a regular file in the folder of ratings; other processes may append to it meanwhile.
 
     Raises OSError: as `open_plain`, larger than `MAX_BYTES`, or it cannot be read.
     """
@@ -147,9 +146,9 @@ def read_plain(path: Path) -> bytes:
 
 
 def read_answers(path: Path, marked: bool = False) -> tuple[Answers, int]:
-    """The answers of a rater's file, and the number of lines that are none; no answers where there is no file.
+    """The answers in a rater's file, and the number of invalid lines; a missing file has no answers.
 
-    `marked` chooses phases in place of the other answers. Raises OSError: the file cannot be read.
+    `marked` selects phases instead of the other answers. Raises OSError: the file cannot be read.
     """
     try:
         text = read_plain(path).decode("utf-8-sig", errors="replace")
@@ -179,9 +178,9 @@ def refuses(answers: Answers, content: str) -> bool:
 
 
 def all_answers(folder: Path, marked: bool = False) -> tuple[dict[str, Answers], list[str]]:
-    """The answers of every rater by name, and a line about each file left out or with lines that are not answers.
+    """The answers of every rater by name, and a line for each file that is skipped or has invalid lines.
 
-    `marked` as in `read_answers`. Raises OSError where the folder cannot be listed.
+    `marked` as in `read_answers`. Raises OSError: the folder cannot be listed.
     """
     raters, problems = {}, []
     for path in sorted((folder / RATINGS).glob("*.csv")):
@@ -197,7 +196,7 @@ def all_answers(folder: Path, marked: bool = False) -> tuple[dict[str, Answers],
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of a line; none where it is not CSV, such as one with a huge cell or, on Python 3.10, a NUL."""
+    """The cells of a line; empty if it is not CSV, such as one with a huge cell or, on Python 3.10, a NUL."""
     try:
         return next(csv.reader([line]), [])
     except csv.Error:
@@ -205,7 +204,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _answer(cells: list[str]) -> Answer | None:
-    """The answer of a line; None where it is cut off or no answer."""
+    """The answer in a line; None if it is truncated or not an answer."""
     if len(cells) != len(COLUMNS) or not _WHEN.fullmatch(cells[-1]):
         return None
     row = dict(zip(COLUMNS, cells, strict=True))

@@ -1,4 +1,4 @@
-"""MTL-AQA's raw annotations of three further competitions, which are in none of its lists.
+"""MTL-AQA's raw annotations of three competitions that its lists do not include.
 
     ROOT/Raw_Annotations/15.xlsx, 19.xlsx, 30.xlsx       ROOT is the publisher's folder More_Annotations
     ROOT/whole_videos_frames/15/000001.jpg ...
@@ -21,14 +21,14 @@ from data.errors import DataError
 COMPETITIONS = (15, 19, 30)
 FOLDER = "Raw_Annotations"
 NUMBER, VIEW, FIRST, LAST, DIFFICULTY = 0, 1, 2, 3, 5  # columns
-JUDGES = 7  # other panels, such as that of two divers together, are not read
+JUDGES = 7  # other panels, such as those of synchronised diving, are not read
 
 Dives = dict[tuple[int, int], dict[str, Any]]
 """Annotations by competition and number, with the names that MTL-AQA's pickle has."""
 
 
 def read_raw_dives(root: Path) -> tuple[Dives, list[str]]:
-    """The dives, and a line for each that cannot be used; none where ROOT has none of the workbooks.
+    """The dives, and a line for each unusable dive; both empty if ROOT has no workbooks.
 
     Raises UsageError: no openpyxl; DataError: a damaged workbook, or one without the final score.
     """

@@ -1,7 +1,7 @@
-"""Data sets of named videos and a list of scores: Fis-V, FS1000, FineFS, rhythmic gymnastics, LASANA, UNLV.
+"""Data sets with a list of videos and scores: Fis-V, FS1000, FineFS, rhythmic gymnastics, LASANA, UNLV.
 
 A `ListLayout` says how the lists are read and where the videos are; one lister serves all. Fis-V, FS1000 and rhythmic
-gymnastics have one text a side, whose cells are separated by blanks or tabs. FineFS has a JSON file for each
+gymnastics have one text for each side of the split, with blanks or tabs between cells. FineFS has a JSON file for each
 performance, LASANA semicolon-separated tables, and UNLV MATLAB matrices.
 """
 
@@ -41,17 +41,17 @@ class ListLayout:
 
     rows: Callable[[Path], Iterable[Row]]  # below a root
     scores: tuple[str, ...]  # what `dataset.score` may be; the first is the default
-    videos: Mapping[str, tuple[str, ...]]  # by the beginning of a name: folders below the root that may hold the videos
+    videos: Mapping[str, tuple[str, ...]]  # by prefix of a name: folders below the root that may hold the videos
 
     def list(
         self, root: Path, *, score: str = "", frame_rate: float = 0.0, feature_names: Sequence[str] = ()
     ) -> Listing:
-        """The performances that have this score, each with its official side, if any.
+        """The performances that have this score, each with its official split, if any.
 
         `frame_rate` is that of folders of frames (0: `FRAME_RATE`). `feature_names`: as `join_lists`.
 
-        Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
-        performances has a video.
+        Raises UsageError: no list, or an unknown score; DataError: a damaged or contradictory list, or no listed
+        performance has a video.
         """
         score = checked_score(score or self.scores[0], self.scores)
         people, doubts = _people(root)
@@ -72,9 +72,9 @@ FOLDERS = ("", "data", "annotations")
 
 
 def _people(root: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Groups by the name of a performance, and doubts about rows, from the table of performers that Fis-V may have.
+    """Groups by name of performance, and doubts about rows, from the optional table of performers of Fis-V.
 
-    Equal rows of numbers of one performer show one performance twice: such rows share the group "original".
+    Rows of one performer with equal numbers are one performance, so they share the group "original".
     """
     path = next(filter(Path.is_file, (root / folder / "fs_dataset.csv" for folder in FOLDERS)), None)
     groups: dict[str, dict[str, str]] = {}
@@ -105,9 +105,9 @@ def _text_rows(
     task: Callable[[str], str],
     root: Path,
 ) -> Iterator[Row]:
-    """The rows of one text a side, which is the first of `lists` that exists.
+    """The rows of one text for each side: the first of its `lists` that exists.
 
-    `columns` are what the cells after the name mean; "" is not read, and may be missing at the end. With the column
+    `columns` name the cells after the performance; "" skips a cell, and trailing ones may be missing. If a column is
     "factor", pcs is divided by it.
     """
     for side, names in lists.items():
@@ -115,7 +115,7 @@ def _text_rows(
         path = first_file(root, FOLDERS, names, fix)
         for line, text in enumerate(read_text(path).split("\n"), start=1):
             cells = text.split()
-            if not cells or (line == 1 and not any(map(NUMBER.fullmatch, cells[1:]))):  # a line that names the columns
+            if not cells or (line == 1 and not any(map(NUMBER.fullmatch, cells[1:]))):  # the header
                 continue
             where = at_line(path, line)
             if not sum(map(bool, columns)) < len(cells) <= 1 + len(columns):
@@ -153,7 +153,7 @@ LASANA_SCORES = ("grs", "bimanual_dexterity", "depth_perception", "efficiency", 
 
 
 def _lasana_rows(root: Path) -> Iterator[Row]:
-    """The judges' scores are the raters' own GRS, before normalisation; a failed trial has the normalised GRS alone."""
+    """Judges' scores are the raters' GRS before normalisation; failed trials have only the normalised GRS."""
 
     def table(name: str) -> list[LabelRow]:
         path = first_file(root, ("Annotation", ""), [f"{name}.csv"], "Unpack the publisher's Annotation.zip here")
@@ -214,7 +214,7 @@ def _videos(root: Path, places: Mapping[str, tuple[str, ...]], frame_rate: float
     videos: dict[str, Record] = {}
     for start, folder in ((start, root / name) for start, names in places.items() for name in names):
         entries = folder.glob("*") if folder == root else folder.rglob("*")
-        # A set may have a hundred thousand frames, whose kinds need not be asked for.
+        # Asking for the kind of each of a hundred thousand frames would be slow.
         for path in sorted(entry for entry in entries if entry.suffix.lower() not in IMAGE_SUFFIXES):
             is_folder = path.is_dir() and bool(numbered_pictures(os.listdir(path))[0])
             if is_folder or (path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()):
@@ -235,15 +235,15 @@ def join_lists(
 
     Args:
         root: the folder of the set.
-        listed: each list with one of its performances. One without a path is named as in the list, and gets id, path
-            and frames of its video.
+        listed: each list with one of its performances. A performance without a path has its listed name as id; it gets
+            id, path and frames of its video.
         videos: by plain name, with id, path and frames.
         expected: where the videos should be.
-        feature_names: names of features that take the place of videos; with any, performances without a video stay.
+        feature_names: names of features that replace videos; with any, performances without a video stay.
 
-    A listed performance without video, and a video that no list names, become problem lines.
+    Listed performances without a video and unlisted videos become problem lines.
 
-    Raises DataError: a performance is listed twice, or none has a video.
+    Raises DataError: a performance is listed twice, or no performance has a video.
     """
     sides, problems, records = dict[str, str | None](), list[str](), dict[str, Record]()
     for file, record in listed:

@@ -1,7 +1,7 @@
-"""Reads label files as text of bounded size, decoded strictly; every error names the file and the line.
+"""Reads label files as text of limited size, decoded strictly; every error names the file and the line.
 
-Label files are written by hand, so nothing in them is trusted. A number must look like one. A video name must
-stay inside the data set's folder. A row with another number of cells than the header is an error.
+Label files are written by hand, so every cell is checked. A video name must stay inside the data set's folder. Rows
+with more or fewer cells than the header are errors.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def first_file(root: Path, folders: Sequence[str], names: Sequence[str], fix: str) -> Path:
-    """The first of the `names` that is a file in one of the `folders` below `root`. Raises UsageError: none is."""
+    """The first of the `names` that is a file in one of the `folders` below `root`. Raises UsageError: no match."""
     for path in (root / folder / name for name in names for folder in folders):
         if path.is_file():
             return path
@@ -44,10 +44,10 @@ def first_file(root: Path, folders: Sequence[str], names: Sequence[str], fix: st
 
 
 def read_text(path: str | Path, content: bytes | None = None) -> str:
-    """A UTF-8 text (with or without byte order mark; UTF-16 with one), line ends as `\\n`.
+    """The text of a file in UTF-8 (byte order mark optional) or UTF-16 (mark required), with `\\n` as line end.
 
-    `content` is that of the file, if it was read before. Raises DataError, which names the line: unreadable, too large,
-    or not such a text.
+    `content` is the file's, if already read. Raises DataError, which names the line: unreadable, too large, or not such
+    a text.
     """
     content = read_bytes(Path(path)) if content is None else content
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
@@ -65,7 +65,7 @@ def read_text(path: str | Path, content: bytes | None = None) -> str:
 
 
 def at_line(path: str | Path, line: int) -> str:
-    """`file:line`, the place that an error names."""
+    """`file:line`, for errors."""
     return f"{printable(path)}:{line}"
 
 
@@ -89,19 +89,19 @@ def clip(text: str, limit: int = 60) -> str:
 
 
 def spreadsheet_text(text: str) -> str:
-    """`text` with an apostrophe before it if a spreadsheet could read it as a formula."""
+    """`text`, with an apostrophe in front if a spreadsheet might read it as a formula."""
     return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV, a line each; `spreadsheet_text` is for its caller."""
+    """Rows as lines of CSV; callers apply `spreadsheet_text`."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
 def without_mark(cell: str) -> str:
-    """The text that `spreadsheet_text` made this cell of."""
+    """The text of a cell, without the apostrophe of `spreadsheet_text`."""
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS) else cell
 
 
@@ -136,11 +136,11 @@ class LabelRow:
         return at_line(self.file, self.line)
 
     def text(self, column: str) -> str:
-        """The cell's text, empty where it is missing."""
+        """The cell's text, empty if missing."""
         return self.cells.get(column, "")
 
     def number(self, column: str) -> float | None:
-        """The cell's number, None where it is empty. Raises DataError: not a finite number."""
+        """The cell's number, None if empty. Raises DataError: not a finite number."""
         cell = self.text(column)
         if not cell:
             return None
@@ -150,12 +150,12 @@ class LabelRow:
 def read_table(
     path: str | Path, content: bytes, columns: tuple[str, ...], aliases: Mapping[str, str]
 ) -> tuple[list[LabelRow], list[str]]:
-    """The rows of a table, and a line for each column that is not read.
+    """The rows of a table, and a line for each unused column.
 
-    The header must have the first of `columns`, which shows the delimiter: comma, semicolon, tab or bar. Names are
-    compared without case and surrounding blanks; `aliases` are other names of known columns.
+    The header must have the first of `columns`, by which the delimiter is found: comma, semicolon, tab or bar. Names
+    ignore case and surrounding blanks; `aliases` are other names of known columns.
 
-    Raises DataError: no such header, a column twice, a row of another length than the header, broken quoting.
+    Raises DataError: no such header, a repeated column, a row longer or shorter than the header, broken quoting.
     """
     if is_workbook(path, content):
         return _sheet(path, first_sheet(path, content), columns, aliases)
@@ -187,7 +187,7 @@ def _sheet(
 
 
 def _unread(path: str | Path, header: list[str], rows: Sequence[LabelRow], columns: tuple[str, ...]) -> list[str]:
-    """A line for each column that is not read."""
+    """A line for each unused column."""
     return [
         f"{PurePosixPath(path).name}: column '{clip(name)}' is not read ({_meant(name, header, rows, columns)})"
         for name in header
@@ -224,7 +224,7 @@ def _header(path: str | Path, line: str, columns: tuple[str, ...], aliases: Mapp
 def _names(
     path: str | Path, cells: Sequence[str], columns: tuple[str, ...], aliases: Mapping[str, str]
 ) -> list[str] | None:
-    """The columns' names of a header; None where the first of `columns` is not among them."""
+    """The names of columns in a header; None without the first of `columns`."""
     raw = [cell.strip(" \t\"'").lower() for cell in cells]
     names = [aliases.get(name, name) for name in raw]
     if columns[0] not in names:

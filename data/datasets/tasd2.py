@@ -1,14 +1,14 @@
 """TASD-2 (Gao et al., ECCV 2020): synchronised diving from 3 m and 10 m, 102 frames a sample.
 
-We know of no public layout of the data set. This one is ours: one folder with the videos and `labels.csv`.
+We do not know a public layout of the data set, so we use our own: one folder with the videos and `labels.csv`.
 
     video,final,execution,synchronisation,difficulty,split,original,event
     3m/001.mp4,71.1,38.5,40.2,2.8,train,,3m
     3m/001_mirrored.mp4,71.1,38.5,40.2,2.8,train,3m/001.mp4,3m
 
-`final` is the score. `original` names the source video of an augmented copy (with or without suffix), and keeps both
-on one side of every split. `event` is 3m or 10m. Execution, synchronisation, difficulty, split and original may be
-empty. Encoding and delimiters are those of `data.datasets.folder`.
+`final` is the score. `original` names the source video of an augmented copy (with or without suffix); both stay on one
+side of every split. `event` is 3m or 10m. Execution, synchronisation, difficulty, split and original may be empty.
+Encoding and delimiters are those of `data.datasets.folder`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None, feature_names: S
 
     Args:
         labels: the CSV, below `root` or anywhere; None takes "labels.csv" or "tasd2.csv".
-        feature_names: names of features; where the folder has no video, they are the performances.
+        feature_names: names of features; they are the performances if the folder has no videos.
 
     Raises:
         UsageError: no video or no label file.
@@ -56,7 +56,7 @@ def _build(record: Record, row: LabelRow) -> Record:
     execution, synchronisation, difficulty = map(row.number, ("execution", "synchronisation", "difficulty"))
     if score is None:
         raise DataError("no final score", where=row.where, fix="Fill in the column 'final', or remove the row")
-    height = row.text("event") or record.id.partition("/")[0]  # the video's folder where the cell is empty
+    height = row.text("event") or record.id.partition("/")[0]  # an empty cell means the video's folder
     if not (match := _EVENT.fullmatch(height)):
         raise DataError(f"the event is '{clip(height)}'", where=row.where, fix="Write 3m or 10m")
     event = f"{match[1]}m"
@@ -66,7 +66,7 @@ def _build(record: Record, row: LabelRow) -> Record:
 
 
 def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
-    """Every record with its first original as group "original"; a line for each original that is not here."""
+    """Every record with its first original as group "original", and a line for each missing original."""
     keys = {key_of(record.id) for record in records}
     origin = {key_of(r.id): _resolve(r.groups.get("original", ""), key_of(r.id), keys) for r in records}
     done = [replace(r, groups={**r.groups, "original": _first(key_of(r.id), origin)}) for r in records]
@@ -76,13 +76,13 @@ def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
 
 
 def _resolve(named: str, name: str, keys: Collection[str]) -> str:
-    """The key for the text of an `original` cell: a video, a video of the same folder, or only a label."""
+    """The key that an `original` cell names: a video, a video of the same folder, or only a label."""
     beside = str(PurePosixPath(name).parent / named)
     return name if not named else beside if named not in keys and beside in keys else named
 
 
 def _first(name: str, origin: Mapping[str, str]) -> str:
-    """The end of the chain of originals; for a cycle, its least name."""
+    """The last name in the chain of originals; in a cycle, its first in alphabetical order."""
     passed = [name]
     while (following := origin.get(passed[-1], passed[-1])) not in passed:
         passed.append(following)

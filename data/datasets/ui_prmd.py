@@ -25,7 +25,7 @@ _SEGMENT_OF_FEATURES = re.compile(r"(m\d\d)_(s\d\d)_e\d\d(?:_positions|_angles)?
 def list_ui_prmd(root: Path, *, score: str = "", feature_names: Sequence[str] = ()) -> Listing:
     """The segmented movements of the Kinect, correct and incorrect; the only `score` is "correct".
 
-    `feature_names`: names of features; where the folder has no movement, they are the movements.
+    `feature_names`: names of features; they are the movements if the folder has none.
 
     Raises UsageError: an unknown score; DataError: no movement with both files.
     """

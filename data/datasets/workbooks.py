@@ -17,14 +17,14 @@ SIGNATURE = b"PK\x03\x04"
 
 
 def is_workbook(path: str | Path, content: bytes) -> bool:
-    """Whether a file is a workbook: by its content, also under another ending; or by an ending that promises one."""
+    """Whether a file's content or suffix is that of a workbook."""
     return content.startswith(SIGNATURE) or Path(path).suffix.lower() == ".xlsx"
 
 
 def first_sheet(path: str | Path, content: bytes) -> list[list[str]]:
     """The cells of the first sheet by row, as text; empty cells are empty texts, rows have one length.
 
-    Raises UsageError: openpyxl is not installed; DataError: no readable workbook, or one that is too large.
+    Raises UsageError: openpyxl is not installed; DataError: an unreadable workbook, or a too large one.
     """
     with of_extra("excel", "an Excel workbook", where=path, instead="; or save it as CSV (UTF-8)"):
         from openpyxl import load_workbook
@@ -43,7 +43,7 @@ def first_sheet(path: str | Path, content: bytes) -> list[list[str]]:
 
 
 def _text(cell: Any) -> str:
-    """A cell as it would be in a CSV file: days as 2026-05-31, whole numbers without a point."""
+    """A cell as CSV text: dates as 2026-05-31, whole numbers without a point."""
     if cell is None:
         return ""
     if isinstance(cell, datetime) and cell.time() == datetime.min.time():

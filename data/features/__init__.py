@@ -1,4 +1,4 @@
-"""Features that somebody else computed: arrays by performance, which take the place of stages and of videos."""
+"""Features computed elsewhere: arrays for each performance, which replace stages and videos."""
 
 from data.features.feature_files import read_features
 from data.features.named_features import PARTS, kind_of_part, named_features, names_of, with_features

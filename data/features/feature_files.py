@@ -4,14 +4,14 @@
 |---|---|
 | `.npy` | one; or a dictionary of arrays, as `numpy.save` writes it |
 | `.npz` | one for each member |
-| `.h5`, `.hdf5` | one for each dataset; a last name that all paths share is left out |
+| `.h5`, `.hdf5` | one for each dataset; a last component shared by all paths is left out |
 | `.pkl`, `.pickle`, `.pt`, `.pth` | one, or a dictionary of them, as arrays or tensors; no pickle is run |
 | `.safetensors` | one for each tensor |
 | `.mat` | one for each numeric matrix, MATLAB 5 to 7.3 |
 | `.mot`, `.sto` | one, such as the joint angles of OpenSim, OpenCap and Sports2D without their times |
 
-An array has the axes (row, dims), a row being a frame or a clip; (dims) is one row. Leading axes of 1 are dropped. Axes
-in between, such as the tokens of a transformer, are averaged.
+An array has the axes (row, dims), where a row is a frame or a clip; (dims) is one row. Leading axes of length 1 are
+dropped. Axes in between, such as the tokens of a transformer, are averaged.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ FIX = "Expected numbers with the axes (frames or clips, dims) or (dims)"
 
 
 def array_names(path: Path) -> tuple[str, ...]:
-    """The names of the arrays of a file, in its order; "" is the only array of a file that does not name it.
+    """The names of the arrays in a file, in its order; "" for the only array of a file without names.
 
-    Raises DataError: the file cannot be read, is damaged, or holds no array.
+    Raises DataError: the file is unreadable or damaged, or has no arrays.
     """
     with _damage(path):
         names = tuple(_arrays(path))
@@ -109,7 +109,7 @@ def _damage(path: Path) -> Iterator[None]:
 
 
 def _arrays(path: Path) -> Arrays:
-    """The arrays of a file by name. Raises DataError: an ending that no reader has."""
+    """The arrays of a file by name. Raises DataError: an unknown suffix."""
     suffix = path.suffix.lower()
     if suffix not in READERS:
         raise DataError("no file of features", where=path, fix=f"Expected {' '.join(READERS)}")
@@ -117,7 +117,7 @@ def _arrays(path: Path) -> Arrays:
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, order and type of a `.npy`; its values begin where the stream then is."""
+    """Shape, order and type of a `.npy`; leaves the stream at the values."""
     version = np.lib.format.read_magic(stream)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
@@ -127,7 +127,7 @@ def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _npy(content: bytes) -> NDArray[Any]:
-    """The array in the bytes of a `.npy`. Raises ValueError: other values than numbers, or not as long as it says."""
+    """The array in the bytes of a `.npy`. Raises ValueError: not numbers, or not of the stated length."""
     stream = io.BytesIO(content)
     shape, fortran, dtype = _header(stream)
     if dtype.kind not in NUMBERS or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
@@ -137,7 +137,7 @@ def _npy(content: bytes) -> NDArray[Any]:
 
 
 def _npy_file(path: Path) -> Arrays:
-    """The array of a `.npy`, or those of the dictionary in it."""
+    """The array in a `.npy`, or the arrays of its dictionary."""
     with open_regular(path) as stream:
         if _header(stream)[2].hasobject:
             return _whole(path)
@@ -186,14 +186,14 @@ def _motion(path: Path) -> Arrays:
 
 
 def _whole(path: Path) -> Arrays:
-    """The arrays of a file that is only read as a whole."""
+    """The arrays of a file that cannot be read in parts."""
     state = path.stat()
     return {name: partial(_numbers, values) for name, values in _read_whole(path, state.st_mtime_ns, state.st_size)}
 
 
 @lru_cache(maxsize=2)
 def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], ...]:
-    """Names and values; kept while the file is the same, since every performance of a data set asks for one."""
+    """Names and values, cached while the file is unchanged: every performance of a data set reads one of them."""
     content, suffix = read_regular(path, MAX_FILE_BYTES), path.suffix.lower()
     stream, arrays = io.BytesIO(content), dict[str, Any]()
     if suffix == ".mat":
@@ -214,12 +214,12 @@ def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], 
 
 
 def _numbers(values: Any) -> NDArray[Any]:
-    """An array of an array, of a list of rows, or of a tensor of any precision."""
+    """An array, a list of rows or a tensor of any precision as an array."""
     return np.asarray(values.detach().float() if hasattr(values, "detach") else values)
 
 
 def _name(key: Any) -> str:
-    """A key of a dictionary as a name: a text, a number, or a tuple of them such as (1, 20)."""
+    """The name for a key of a dictionary: a text, a number, or a tuple of them such as (1, 20)."""
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 

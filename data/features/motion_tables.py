@@ -1,4 +1,4 @@
-"""Reads motion files of OpenSim and Sports2D (`.mot`, `.sto`): joint angles or other series, one row a frame."""
+"""Reads motion files of OpenSim and Sports2D (`.mot`, `.sto`): joint angles or other series, one row per frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPORTS2D = re.compile(r"(?:[^/]+_Sports2D/)?([^/]+)_Sports2D_angles_person([0-9]
 
 
 def motion_table(path: Path) -> Floats:
-    """The (row, series) of a file, without its times. Raises ValueError: damaged, or rows of different lengths."""
+    """The (row, series) values of a file, without times. Raises ValueError: damaged, or rows of different lengths."""
     lines = [line.rstrip() for line in read_regular(path, MAX_BYTES).decode("utf-8-sig").split("\n")]
     end = next((number for number, line in enumerate(lines) if line.lower() == "endheader"), None)
     if end is None or len(lines) <= end + 1:
@@ -32,7 +32,7 @@ def motion_table(path: Path) -> Floats:
 
 
 def video_of(name: str) -> str:
-    """The name of a file without what Sports2D adds to that of its video.
+    """The name of a file without the suffixes that Sports2D adds to the video's name.
 
     >>> video_of("a/dive_Sports2D/dive_Sports2D_angles_person00"), video_of("a/dive")
     ('a/dive', 'a/dive')
@@ -41,7 +41,7 @@ def video_of(name: str) -> str:
 
 
 def person_of(name: str) -> int | None:
-    """The number of the person whose angles Sports2D wrote to a file of this name; None for another file.
+    """The number of the person in the name of a file of angles by Sports2D; None for other files.
 
     >>> person_of("dive_Sports2D_angles_person01"), person_of("dive")
     (1, None)

@@ -1,11 +1,11 @@
-"""Feature files as inputs of performances: what `--features` names, and which array belongs to which performance.
+"""Feature files as inputs of performances: reads `--features`, and matches arrays with performances.
 
-A text is `[PART=]PATH`. The part is what the features stand for: the scene (default), the primary or the secondary
-agent. The path is a file, a pattern such as `RG/*_rgb_VST.npy`, or a folder, which is searched with its subfolders. An
-array is called as in its file, or like the file where it is the only one.
+A text is `[PART=]PATH`. The part says what the features describe: the scene (default), the primary or the secondary
+agent. The path is a file, a pattern such as `RG/*_rgb_VST.npy`, or a folder, which is searched recursively. An array
+has its name in the file; the only array of a file has the name of the file.
 
-Names match ids by their letters and numbers alone: "1/007.npy" and the key (1, 7) belong to "01/007", and a name
-without folders to the one performance whose last part it is. Features of a trial belong to all of its views.
+Names match ids by their letters and numbers: "1/007.npy" and the key (1, 7) belong to "01/007". A name without folders
+matches the last component of an id, if only one id has it. Features of a trial belong to all of its views.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class NamedFeatures:
 
 
 def kind_of_part(part: str) -> str:
-    """The kind of input of `Record.sidecars` that holds the features of a part."""
+    """The key of `Record.sidecars` for the features of a part."""
     return f"{part} features"
 
 
 def named_features(texts: Sequence[str]) -> tuple[NamedFeatures, ...]:
-    """The arrays that texts `[PART=]PATH` name, by part; one part may have several texts.
+    """The arrays that texts `[PART=]PATH` name, by part; a part may have several texts.
 
-    Raises UsageError: an unknown part, no such file, or no array at all; DataError: one name in two files.
+    Raises UsageError: an unknown part, no such file, or no arrays; DataError: one name in two files.
     """
     paths: dict[str, list[str]] = {}
     for text in texts:
@@ -102,7 +102,7 @@ def _features_at(part: str, paths: Sequence[str]) -> NamedFeatures:
 
 
 def _files(start: Path, problems: list[str]) -> list[tuple[str, Path]]:
-    """The files of features at a path, each with its name below it, without the end of a pattern."""
+    """The files of features at a path, by name relative to it, without the common end of a pattern."""
     root, end = start.parent, ""
     if start.is_file():
         files = [start]
@@ -121,7 +121,7 @@ def _files(start: Path, problems: list[str]) -> list[tuple[str, Path]]:
 
 
 def _one_person(part: str, files: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
-    """The files, of a video's several people by Sports2D only the first; for `secondary` the second."""
+    """The files; of several people's files by Sports2D, only the first person's, or the second's for `secondary`."""
     numbers: dict[str, list[int]] = {}
     for name, _ in files:
         if (number := person_of(name)) is not None:
@@ -131,9 +131,9 @@ def _one_person(part: str, files: Sequence[tuple[str, Path]]) -> list[tuple[str,
 
 
 def with_features(listing: Listing, parts: Sequence[NamedFeatures]) -> Listing:
-    """The performances with their features; those that lack some of them are left out, each with a line.
+    """The performances with their features; those with missing features are skipped, with a line for each.
 
-    Raises DataError: none has features, or two arrays have one name.
+    Raises DataError: no performance has features, or two arrays have one name.
     """
     records, problems = listing.records, list(listing.problems)
     for features in parts:
@@ -143,7 +143,7 @@ def with_features(listing: Listing, parts: Sequence[NamedFeatures]) -> Listing:
 
 
 def _joined(records: Sequence[Record], features: NamedFeatures, problems: list[str]) -> tuple[Record, ...]:
-    """The records that have features of this part, with them."""
+    """The records with their features of this part; others are left out."""
     names, kind, unused = VideoNames(records), kind_of_part(features.part), list[str]()
     places: dict[str, tuple[Path, str]] = {}
     for name, source in features.files.items():
@@ -175,5 +175,5 @@ def _shown(names: Iterable[str]) -> str:
 
 
 def names_of(parts: Sequence[NamedFeatures]) -> tuple[str, ...]:
-    """The names of all arrays, each once: performances that need no video."""
+    """The distinct names of all arrays."""
     return tuple(dict.fromkeys(name for features in parts for name in features.files))

@@ -17,9 +17,9 @@ AXES = "Save (frame, joint, 3) or (frame, person, joint, 3): x, y in pixels and 
 
 
 def of_numpy(path: Path) -> Keypoints:
-    """The bodies of one array, in an archive the one called `keypoints`; `joints` in it names their joints.
+    """The bodies in one array, in an archive the array `keypoints`; the array `joints` has the names of joints.
 
-    Axes are as in `AXES`. Without names the number of joints decides. Raises DataError: other arrays.
+    Axes are as in `AXES`. Without names, the number of joints decides. Raises DataError: other arrays.
     """
     with readable(path, "NumPy file", AXES):
         stored = np.load(io.BytesIO(read_regular(path, MAX_BYTES)), allow_pickle=False)
@@ -30,9 +30,9 @@ def of_numpy(path: Path) -> Keypoints:
 
 
 def of_annotations(path: Path, stem: str) -> Keypoints:
-    """The bodies of an annotation with `keypoint` (person, frame, joint, 2) and `keypoint_score`; without frames, none.
+    """The bodies in an annotation with `keypoint` (person, frame, joint, 2) and `keypoint_score`, may be empty.
 
-    Of a file of several, the one whose `frame_dir` is the video's name. Raises DataError: none, or another form.
+    Of several annotations, the one whose `frame_dir` is the video's name. Raises DataError: missing, or another form.
     """
     with readable(path, "pickle of annotations"):
         found: Any = load_plain(read_regular(path, MAX_BYTES), path)
@@ -48,7 +48,7 @@ def of_annotations(path: Path, stem: str) -> Keypoints:
 
 
 def _of_array(path: Path, layout: str, values: Any, names: tuple[str, ...]) -> Keypoints:
-    """The bodies of (frame, person, joint, axes + 1) coordinates and score; a person without a score is absent."""
+    """The bodies in (frame, person, joint, axes + 1) coordinates and scores, without people whose scores are all 0."""
     joints = names or SKELETONS.get(BY_NUMBER.get(values.shape[2] if values.ndim == 4 else 0, ""), ())
     if values.ndim != 4 or values.shape[-1] not in (3, 4) or not joints or len(names) not in (0, values.shape[2]):
         raise keypoint_error(path, f"its array has the shape {values.shape}, and {len(names)} joints are named", AXES)

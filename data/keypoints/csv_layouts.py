@@ -1,4 +1,4 @@
-"""Layouts in CSV: DeepLabCut's, and MediaPipe landmarks as people write them, one row a frame or one a landmark.
+"""Layouts in CSV: DeepLabCut's, and MediaPipe landmarks as scripts write them, one row per frame or per landmark.
 
 Cells are separated by commas, semicolons or tabs.
 """
@@ -32,7 +32,7 @@ VISIBILITIES = ("visibility", "v", "score", "confidence")
 
 
 def of_file(path: Path) -> Keypoints:
-    """The bodies of a CSV file, whose header shows the layout. Raises DataError: no CSV, or an unknown layout."""
+    """The bodies in a CSV file, whose header shows the layout. Raises DataError: not CSV, or an unknown layout."""
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
         delimiter = max(",;\t", key=text.partition("\n")[0].count)
@@ -77,10 +77,10 @@ def _deeplabcut(path: Path, rows: CsvRows) -> Keypoints:
 
 
 def _wide(path: Path, original_head: Sequence[str], head: Sequence[str], rows: CsvRows) -> Keypoints | None:
-    """One body a row: columns `<joint>_x`, `_y`, `_z` (if every joint has it) and scores; None without such columns.
+    """One body per row: columns `<joint>_x`, `_y`, `_z` (if every joint has it) and scores; None without such columns.
 
-    The columns `frame`, `time` (seconds) and `person` may be missing. MediaPipe's 33 landmarks may be numbered from 0
-    or 1, as in `x25`; they are parts of the picture, and their z counts for nothing.
+    The columns `frame`, `time` (seconds) and `person` are optional. MediaPipe's 33 landmarks may be numbered from 0 or
+    1, as in `x25`; their x and y are fractions of the picture size, and z is ignored.
     """
     first = 0 if "x0" in head else 1
     landmarks = {f"{v}{n}": f"{mark}_{v}" for n, mark in enumerate(MEDIAPIPE, first) for v in ("x", "y", *VISIBILITIES)}
@@ -126,12 +126,12 @@ def _wide(path: Path, original_head: Sequence[str], head: Sequence[str], rows: C
 
 
 def _column(head: Sequence[str], names: Sequence[str]) -> int:
-    """The column that has one of these names; -1: none."""
+    """The index of the column with one of these names, else -1."""
     return next((head.index(name) for name in names if name in head), -1)
 
 
 def _widened(path: Path, head: Sequence[str], rows: CsvRows) -> CsvRows:
-    """A table with one row a joint as one with a row a body; joints may be MediaPipe's numbers."""
+    """A table of one row per joint, converted to one row per body; joints may be MediaPipe's numbers."""
     frame, mark, who = (_column(head, names) for names in (FRAMES, MARKS, PEOPLE))
     if frame < 0:
         raise keypoint_error(path, "no column of frames", "Name it frame, and count from 0")

@@ -19,7 +19,7 @@ CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
 
 
 def of_table(path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any], values: Floats) -> Keypoints:
-    """The bodies of a (row, column) table, NaN where nothing was detected; `index` has the frame of each row.
+    """The bodies in a (row, column) table, NaN for missing detections; `index` has the frame of each row.
 
     Columns are named (scorer, joint, coordinate) or (scorer, individual, joint, coordinate).
     """
@@ -33,7 +33,7 @@ def of_table(path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any
         if column[1:] in names:
             raise keypoint_error(path, f"column {number + 1} ({'/'.join(column)}): appears twice")
         names.add(column[1:])
-        # Without a likelihood every joint counts fully.
+        # Without a likelihood, every score is 1.
         joints = tracks.setdefault(column[1] if len(column) == 4 else "", {})
         points = joints.setdefault(column[-2], np.full((len(values), len(axes)), [np.nan] * (len(axes) - 1) + [1.0]))
         points[:, axes.index(column[-1])] = values[:, number]
@@ -42,7 +42,7 @@ def of_table(path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any
 
 
 def of_h5(path: Path) -> Keypoints:
-    """The bodies of a table that pandas wrote. Raises DataError: no such table, or column names that are not text."""
+    """The bodies in a table of pandas. Raises DataError: no such table, or column names that are not text."""
     import h5py
 
     with readable(path, "HDF5 file", CSV_INSTEAD), h5py.File(path, "r") as file:

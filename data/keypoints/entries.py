@@ -34,23 +34,23 @@ Skeleton = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Keypoints:
-    """The bodies of a file as one array: a row for each person in each frame, in named joints.
+    """The bodies in a file as one array: a row for each person in each frame, with named joints.
 
-    People who are not in a frame take no memory there, however many people and frames a file names.
+    Memory grows with the number of bodies, not with people times frames.
     """
 
     path: Path  # file or folder, for messages
-    layout: str  # name of the layout, empty where the file shows none; after reading also which joints became which
+    layout: str  # name of the layout, empty if unknown; after reading also how joints were mapped
     joints: tuple[str, ...]  # (joint,) names
     points: Points  # (row, joint, axes + 1) coordinates and score
     frames: Frames  # (row,) frame number
-    people: Sequence[str]  # (row,) name or number of the person, empty where the file has none
-    scores: Points  # (row,) of the person, NaN where the file has none
-    entries: Frames  # (entry,) numbers of the frames that the file has, also of those without people
-    times: Floats | None = None  # (entry,) seconds, where the file has them
-    complete: bool = False  # whether the layout has an entry for every frame, also for those without people
-    normalised: bool = False  # whether x and y are parts of the picture's width and height
-    in_metres: bool = False  # whether three coordinates are in metres, since the file names its unit
+    people: Sequence[str]  # (row,) name or number of the person, empty if the file has none
+    scores: Points  # (row,) of the person, NaN if the file has none
+    entries: Frames  # (entry,) numbers of the frames in the file, with or without people
+    times: Floats | None = None  # (entry,) seconds, if the file has them
+    complete: bool = False  # whether the layout has an entry for every frame, even without people
+    normalised: bool = False  # whether x and y are fractions of the picture's width and height
+    in_metres: bool = False  # whether three coordinates are in metres, converted from the file's unit
 
     @classmethod
     def of_bodies(
@@ -64,9 +64,9 @@ class Keypoints:
         entries: Any = None,
         **form: Any,
     ) -> Keypoints:
-        """The rows of bodies that a reader has in any order; entries are their frames, unless they are given.
+        """Keypoints from bodies in any order; entries are the frames of these bodies, unless given.
 
-        Raises DataError: a frame number that no video has.
+        Raises DataError: an impossible frame number.
         """
         numbers, count = frame_numbers(path, frames), len(frames)
         return cls(
@@ -84,9 +84,9 @@ class Keypoints:
     def of_tracks(
         cls, path: Path, layout: str, tracks: Mapping[str, Mapping[str, Floats]], entries: Frames, **form: Any
     ) -> Keypoints:
-        """The rows of joints over time: (entry, axes + 1) coordinates and score, by person and joint.
+        """Keypoints from joints over time: (entry, axes + 1) coordinates and score, by person and joint.
 
-        A person is in the frames that have one of its joints. Raises DataError: no joints, or most are of one person.
+        A frame has a person if it has any of its joints. Raises DataError: no joints, or a joint of only some people.
         """
         series = {(who, joint): values for who, joints in tracks.items() for joint, values in joints.items()}
         if not series:
@@ -102,16 +102,16 @@ class Keypoints:
         return cls.of_bodies(path, (layout, joints), points, entries[entry], people, entries=entries, **form)
 
     def at(self, rows: Rows, **changes: Any) -> Keypoints:
-        """These rows alone."""
+        """The keypoints with only these rows."""
         arrays = {name: getattr(self, name)[rows] for name in ("points", "frames", "scores")}
         return replace(self, **{**arrays, "people": [self.people[row] for row in rows], **changes})
 
     def in_frame(self, number: int) -> slice:
-        """The rows of a frame, where rows are in the order of frames."""
+        """The rows of a frame; rows must be in the order of frames."""
         return slice(*np.searchsorted(self.frames, [number, number + 1]).tolist())
 
     def over_time(self, count: int) -> Floats:
-        """(entry, person, joint, axes + 1) the first `count` people; NaN and score 0 where one is missing."""
+        """(entry, person, joint, axes + 1) the first `count` people; NaN and score 0 for missing ones."""
         order = {name: number for number, name in enumerate(dict.fromkeys(self.people))}
         person = np.array([order[name] for name in self.people], dtype=np.intp)
         points = np.full((len(self.entries), count, *self.points.shape[1:]), np.nan)
@@ -122,7 +122,7 @@ class Keypoints:
 
 
 class Bodies:
-    """Collects the bodies of a file one after another; `complete` and `normalised` as in `Keypoints`."""
+    """Collects the bodies of a file one by one; `complete` and `normalised` as in `Keypoints`."""
 
     def __init__(self, path: Path) -> None:
         self._path, self.complete, self.normalised = path, False, False
@@ -131,7 +131,7 @@ class Bodies:
         self._rows: list[tuple[Floats, int, str, float]] = []
 
     def begin(self, frame: int, field: Field) -> None:
-        """Begin a frame. Raises DataError, which names `field`: it has been read before."""
+        """Begin a frame. Raises DataError, which names `field`: a repeated frame."""
         if frame in self._entries:
             raise keypoint_error(field.path, f"{field.where}: frame {frame} appears twice", "Keep one entry a frame")
         self._entries[frame] = None
@@ -139,7 +139,7 @@ class Bodies:
     def add(
         self, frame: int, skeleton: Skeleton, points: Floats, field: Field, person: str = "", score: float = math.nan
     ) -> None:
-        """Add a body. Raises DataError, which names `field`: others of the file have another skeleton."""
+        """Add a body. Raises DataError, which names `field`: its skeleton differs from earlier ones."""
         if self._rows and self._skeleton != skeleton:
             raise field.error(f"is {skeleton[0]}, other people of the file are {self._skeleton[0]}")
         self._skeleton = skeleton
@@ -160,9 +160,9 @@ def keypoint_error(path: Path, what: str, fix: str = AGAIN) -> DataError:
 
 @contextmanager
 def readable(path: Path, kind: str, fix: str = AGAIN) -> Iterator[None]:
-    """Raise DataError, which says that a file is not a `kind`, for any error of a library that reads a damaged file.
+    """Turn any error of a library on a damaged file into DataError, which says that the file is not a `kind`.
 
-    Raises OSError for a pipe, which would never end.
+    Raises OSError for a pipe, which would block.
     """
     open_regular(path).close()
     try:
@@ -174,7 +174,7 @@ def readable(path: Path, kind: str, fix: str = AGAIN) -> Iterator[None]:
 
 
 def text_of(path: Path, kind: str) -> str:
-    """The text of a file in UTF-8. Raises DataError, which says that it is not `kind`, for other bytes."""
+    """The UTF-8 text of a file. Raises DataError, which says that the file is not `kind`, for other bytes."""
     try:
         return read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -182,7 +182,7 @@ def text_of(path: Path, kind: str) -> str:
 
 
 def frame_numbers(path: Path, numbers: Sequence[int], *, once: bool = False) -> Frames:
-    """Frame numbers as an array. Raises DataError: one that no video has; `once`: one appears twice."""
+    """Frame numbers as an array. Raises DataError: an impossible number, or with `once` a repeated one."""
     if once and (twice := [number for number, count in Counter(numbers).items() if count > 1]):
         raise keypoint_error(path, f"frame {twice[0]} appears twice", "Keep one entry a frame")
     beyond = next((number for number in numbers if abs(number) > MAX_FRAME), None)
@@ -192,7 +192,7 @@ def frame_numbers(path: Path, numbers: Sequence[int], *, once: bool = False) -> 
 
 
 class Field(NamedTuple):
-    """A value of a file. Methods raise DataError, which names the file and the field, if it is of another kind."""
+    """A value in a file. Methods raise DataError, which names the file and the field, if its type is wrong."""
 
     value: Any
     path: Path
@@ -203,7 +203,7 @@ class Field(NamedTuple):
         return keypoint_error(self.path, f"{self.where}: {what}")
 
     def object(self) -> dict[str, Any]:
-        """The value, a JSON object."""
+        """The value as a JSON object."""
         if not isinstance(self.value, dict):
             raise self.error("is not an object")
         return self.value
@@ -213,7 +213,7 @@ class Field(NamedTuple):
         return isinstance(self.value, dict) and name in self.value
 
     def get(self, *names: str) -> Field:
-        """The field with the first of these names that the object has; null where it has none."""
+        """The field with the first of these names in the object; null if it has none of them."""
         inner = self.object()
         name = next((name for name in names if name in inner), names[0])
         return Field(inner.get(name), self.path, f"{self.where}.{name}".removeprefix("."))
@@ -225,7 +225,7 @@ class Field(NamedTuple):
         return [Field(value, self.path, f"{self.where}[{row}]") for row, value in enumerate(self.value)]
 
     def number(self) -> float:
-        """A number; NaN for null and for numbers that no float can hold."""
+        """The number; NaN for null and for numbers beyond floats."""
         return self._number(self.value)
 
     def numbers(self) -> Floats:
@@ -245,7 +245,7 @@ class Field(NamedTuple):
             return math.nan
 
     def cell(self) -> float:
-        """The number in a cell of a table; NaN where it is empty."""
+        """The number in a cell of a table; NaN if empty."""
         try:
             return float(self.value) if self.value.strip() else math.nan
         except ValueError:

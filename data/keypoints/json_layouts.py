@@ -23,9 +23,10 @@ FRAMES = ("frame", "frame_id", "frame_index", "frame_number")
 
 
 def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Keypoints:
-    """The bodies in files of one frame: OpenPose's `<video>_000000000012_keypoints.json`, MMPose's, Ultralytics'.
+    """The bodies in a folder with one file per frame, by OpenPose, MMPose or Ultralytics.
 
-    Pose2Sim writes `<video>.0012.json`. If files begin with the video's name, the others are left out.
+    OpenPose writes `<video>_000000000012_keypoints.json`, Pose2Sim `<video>.0012.json`. If some files begin with the
+    video's name, others are skipped.
     """
     of_video = re.compile(re.escape(stem) + r"[_.][0-9]{1,15}(_keypoints)?")
     bodies = Bodies(folder)
@@ -78,7 +79,7 @@ def of_file(path: Path, value: Any) -> Keypoints:
 
 
 def _frame_of(path: Path) -> int:
-    # `Field.frame` removes one suffix: without `.json`, it would remove the number of `cam01.0012`.
+    # `Field.frame` removes one suffix; without `.json` it would remove the number in `cam01.0012`.
     return Field(f"{path.stem.removesuffix('_keypoints')}{path.suffix}", path, "file name").frame()
 
 
@@ -98,7 +99,7 @@ def _id(value: Any) -> str:
 
 
 def _triples(field: Field, layout: str, skeletons: Collection[str]) -> tuple[Skeleton, Floats]:
-    """Skeleton and points of a flat list of x, y, score of one of these skeletons; the number of joints decides."""
+    """Skeleton and points of a flat list of x, y, score; its length selects one of these skeletons."""
     values = field.numbers()
     name = BY_NUMBER.get(len(values) // 3, "")
     if len(values) % 3 or name not in skeletons:
@@ -119,7 +120,7 @@ def _openpose(bodies: Bodies, content: Field, frame: int) -> None:
 
 
 def _add_flat(bodies: Bodies, frame: int, item: Field, layout: str, *, flags: bool = False) -> None:
-    """Add a person whose score is with the keypoints; `flags`: that of a joint is COCO's visibility 0, 1, 2."""
+    """Add a person with its score; `flags`: scores of joints are COCO's visibility 0, 1, 2."""
     field = item.get("keypoints")
     skeleton, points = _triples(field, f"{layout}, ", BEGIN_WITH_COCO17)
     person, score = _id(item.get("idx", "track_id", "person_id").value), item.get("score").number()
@@ -134,7 +135,7 @@ def _results(bodies: Bodies, content: Field) -> None:
 
 
 def _mpii(bodies: Bodies, content: Field) -> None:
-    """As FineDiving-Pose has them: `image`, 16 `joints`, and `joints_vis` 0 or 1."""
+    """Add the bodies of FineDiving-Pose: `image`, 16 `joints`, and `joints_vis` 0 or 1."""
     for item in content.items():
         pairs = [pair.numbers() for pair in item.get("joints").items()]
         scores = item.get("joints_vis").numbers()
@@ -183,12 +184,12 @@ def _instances(bodies: Bodies, content: Field, frame: int, joints: tuple[str, ..
 
 
 def _is_ultralytics(people: Field) -> bool:
-    """Whether a list of people has the joints of each as an object of lists."""
+    """Whether each person's joints are an object of lists."""
     return any(person.has("keypoints") and person.get("keypoints").has("x") for person in people.items())
 
 
 def _ultralytics(bodies: Bodies, people: Field, frame: int) -> None:
-    """The people of a frame as `Results.to_json` writes them, in pixels or in parts of the picture."""
+    """Add the people of a frame from `Results.to_json`, in pixels or as fractions of the picture size."""
     bodies.normalised = True  # reading decides by the size of the numbers
     bodies.begin(frame, people)
     for item in people.items():
@@ -220,7 +221,7 @@ def _mediapipe(bodies: Bodies, content: Field) -> None:
 
 
 def _landmark(mark: Field) -> Floats:
-    """x, y and visibility, which is 1 where the file has none."""
+    """x, y and visibility, which is 1 if missing."""
     inner = mark.object()
     if "x" not in inner or "y" not in inner:
         raise mark.error("a landmark without x and y")

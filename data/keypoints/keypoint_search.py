@@ -25,13 +25,13 @@ LABELS = "labels"
 
 
 def find_keypoints(folder: Path, video_id: str) -> Path | None:
-    """The keypoint file, or folder of files, of a video; None where there is none.
+    """The keypoint file, or folder of files, of a video, or None.
 
-    In `folder`, below the same subfolders as in the video's id: `<name><ending>` with one of `SUFFIXES`, or as a tool
-    names it (`OF_TOOLS`; Sports2D's are in `<name>_Sports2D`, and the first person's is taken), else the folder
-    `<name><ending>`, or its subfolder `labels` that Ultralytics makes.
+    It is in `folder`, in the same subfolder as in the video's id: `<name><ending>` with one of `SUFFIXES`, or a name
+    that a tool writes (`OF_TOOLS`). Sports2D's files are in `<name>_Sports2D`, of which the first person's is taken.
+    Else it is the folder `<name><ending>`, or its subfolder `labels` by Ultralytics.
 
-    Raises DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
+    Raises DataError: several files match. Of DeepLabCut's CSV and H5 of one name, the CSV is taken.
     """
     relative = PurePosixPath(video_id)
     parent, stem = folder.joinpath(*relative.parts[:-1]), relative.stem
@@ -56,7 +56,7 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
 
 
 def further_people(path: Path) -> list[Path]:
-    """The files of people after the one of a file of Sports2D, in their order; empty for other files."""
+    """The files of later people beside a file of Sports2D, in order; empty for other files."""
     person = PERSON.fullmatch(path.stem)
     if person is None:
         return []
@@ -65,8 +65,8 @@ def further_people(path: Path) -> list[Path]:
 
 
 def sidecar(record: Record, folder: str) -> dict[str, Path]:
-    """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none."""
-    path, ending = None, "" if record.frames is None else ".frames"  # dots in a folder's name are not a suffix
+    """{"keypoints": path} of a video's keypoint file, in `folder` or beside the video; empty if it has none."""
+    path, ending = None, "" if record.frames is None else ".frames"  # a folder's name has no suffix
     if folder:
         path = find_keypoints(expanded(folder), f"{record.id}{ending}")
     elif record.path is not None:

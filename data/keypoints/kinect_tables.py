@@ -1,8 +1,8 @@
-"""Reads UI-PRMD's and KIMORE's tables of Kinect joints, which have no header: one row a frame.
+"""Reads UI-PRMD's and KIMORE's tables of Kinect joints, which have no header: one row per frame.
 
 - KIMORE, 100 columns: x, y, z in metres and a tracking state (0 none, 1 inferred, 2 tracked) of 25 joints.
-- UI-PRMD, 66 columns: x, y, z in centimetres of 22 joints. Only the waist is in the room. Every other joint is
-  relative to its parent, in the parent's own axes, so the file of angles (degrees, the same columns) is needed too.
+- UI-PRMD, 66 columns: x, y, z in centimetres of 22 joints. Only the waist is in room coordinates. Every other joint is
+  relative to its parent, in the parent's axes, so the file of angles (degrees, the same columns) is required too.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def kimore_keypoints(path: Path, rows: Sequence[Sequence[str]]) -> Keypoints:
     """The bodies in the rows of a JointPosition file of KIMORE.
 
     An empty cell is a missing joint. A row may hold several frames, one after another. A row with any other number of
-    cells counts as missing frames: one for each 100 cells, rounded, and at least one. So later rows keep their time.
+    cells counts as missing frames, so that later rows keep their time: one per 100 cells, rounded, at least one.
     """
     blocks: list[Floats] = []
     for line, row in enumerate(rows):
@@ -53,7 +53,7 @@ def kimore_keypoints(path: Path, rows: Sequence[Sequence[str]]) -> Keypoints:
 
 
 def ui_prmd_keypoints(path: Path, angles: Path | None) -> Keypoints:
-    """The bodies in UI-PRMD's positions and angles, in metres. Raises DataError: no angles, or fewer or more rows."""
+    """The bodies in UI-PRMD's positions and angles, in metres. Raises DataError: no angles, or unequal rows."""
     if angles is None:
         raise keypoint_error(path, "has relative positions, but no file of angles", "Add the folder Angles")
     places, degrees = (_table(name) for name in (path, angles))
@@ -66,15 +66,15 @@ def ui_prmd_keypoints(path: Path, angles: Path | None) -> Keypoints:
 
 
 def _alone(path: Path, skeleton: str, points: Floats) -> Keypoints:
-    """One person without a name in every frame."""
+    """One unnamed person in every frame."""
     return Keypoints.of_bodies(path, (skeleton, SKELETONS[skeleton]), points, range(len(points)), complete=True)
 
 
 def absolute_positions(places: Floats, degrees: Floats) -> Floats:
-    """(frame, 22, 3) positions in the room from positions relative to each parent.
+    """(frame, 22, 3) positions in the room from positions relative to the parents.
 
-    The rotation of a joint is Rz Ry Rx of its three angles. Along a chain, rotations multiply. The chains of the arms
-    and legs begin with the rotation of the chest or waist alone (`CHAINS`).
+    The rotation of a joint is Rz Ry Rx of its three angles. Rotations multiply along a chain. The chains of the arms
+    and legs begin with the rotation of the chest or waist (`CHAINS`).
     """
     from scipy.spatial.transform import Rotation
 

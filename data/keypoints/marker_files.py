@@ -1,8 +1,8 @@
 """Reads markers over time: TRC of OpenSim, Pose2Sim and Sports2D, TSV of Qualisys, and C3D of motion capture.
 
-The files name their unit, so three-dimensional coordinates come in metres. Where z is 0 everywhere, the motion is
-two-dimensional, and y then points down as in a picture. Sports2D's `_px_` files are pixels of the video, whatever
-their header says.
+The files name their unit, so three-dimensional coordinates are converted to metres. If z is 0 everywhere, the motion
+is two-dimensional, with y pointing down as in a picture. Sports2D's `_px_` files are in pixels of the video, even if
+their header says otherwise.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from data.store.arrays import Floats
 
 
 def of_trc(path: Path) -> Keypoints:
-    """The bodies of a TRC file. Raises DataError: another form, or a line of another length than the header says."""
+    """The bodies in a TRC file. Raises DataError: another format, or a line too short or long for the header."""
     text = text_of(path, "text").split("\n")
     lines = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text, 1) if line.strip()]
-    if len(lines) < 5 or not lines[0][1][0].startswith("PathFileType"):  # OpenCap writes blanks after it
+    if len(lines) < 5 or not lines[0][1][0].startswith("PathFileType"):  # OpenCap adds blanks
         raise keypoint_error(path, "is not a TRC file: it has no PathFileType and five lines of header")
     values = dict(zip(lines[1][1], lines[2][1], strict=False))
     names = [name.strip() for name in lines[3][1][2::3] if name.strip()]
@@ -47,9 +47,9 @@ def of_trc(path: Path) -> Keypoints:
 
 
 def of_qualisys(path: Path) -> Keypoints:
-    """The bodies of a TSV file of 3-D markers in mm, as Qualisys Track Manager exports it.
+    """The bodies in a TSV file of 3-D markers in mm, as Qualisys Track Manager exports it.
 
-    Rows may begin with frame and time. Raises DataError: another form, or fewer rows than the header says.
+    Rows may begin with frame and time. Raises DataError: another format, or fewer rows than in the header.
     """
     lines = [line.rstrip("\r").split("\t") for line in text_of(path, "text").split("\n") if line.strip()]
     head = {cells[0]: cells[1:] for cells in lines if cells[0].isupper()}
@@ -74,7 +74,7 @@ def of_c3d(path: Path) -> Keypoints:
         import c3d
 
     class Points(c3d.Reader):
-        """Asks nothing of analog channels, and not that a header repeats what the parameters say."""
+        """Ignores analog channels, and headers that contradict the parameters."""
 
         def _check_metadata(self) -> None:
             pass
@@ -105,7 +105,7 @@ def of_c3d(path: Path) -> Keypoints:
 def _of_markers(
     path: Path, layout: str, unit: str, names: Sequence[str], places: Floats, frames: Sequence[int], times: Floats
 ) -> Keypoints:
-    """The bodies of (frame, marker, 3) places. A marker at 0, 0, 0 is missing; `Anna:LKnee` is a marker of Anna."""
+    """The bodies in (frame, marker, 3) positions. A marker at 0, 0, 0 is missing; `Anna:LKnee` is a marker of Anna."""
     places = np.where((places == 0).all(axis=2, keepdims=True), np.nan, places)
     flat = not np.nan_to_num(places[..., 2]).any()
     if not flat and unit.lower() not in METRES:

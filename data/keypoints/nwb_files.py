@@ -1,4 +1,4 @@
-"""Reads the pose estimation of NWB files (ndx-pose), whose HDF5 layout is that of its schema."""
+"""Reads pose estimates in NWB files (ndx-pose), whose schema defines the HDF5 layout."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ AGAIN = "Write the file again, by pynwb and ndx-pose"
 
 
 def of_nwb(path: Path) -> Keypoints:
-    """The bodies of every `PoseEstimation` of an NWB file, each one person. Time 0 is frame 0.
+    """The bodies in an NWB file, with one person for each `PoseEstimation`. Time 0 is frame 0.
 
-    Raises DataError: damaged, without poses, or with times that give two rows to one frame.
+    Raises DataError: damaged, without poses, or two times in one frame.
     """
     import h5py
 
@@ -49,7 +49,7 @@ def of_nwb(path: Path) -> Keypoints:
 
 
 def _series(group: Any) -> tuple[Floats, Floats]:
-    """Times (row,) and points (row, axes + 1) with the confidence, which is 1 where the file has none."""
+    """Times (row,) and points (row, axes + 1) with the confidence, which is 1 if missing."""
     import h5py
 
     values: dict[str, Floats] = {}

@@ -26,7 +26,7 @@ from data.store.arrays import Floats
 from data.store.hdf5 import dataset_paths
 
 MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are not a joint
-MAX_SHARE = 2.0  # coordinates with a larger median are pixels, not shares of the picture
+MAX_SHARE = 2.0  # coordinates with a larger median are pixels, not fractions of the picture size
 MIN_JOINTS = 4  # files with fewer COCO-17 joints are refused
 SPAN, SPAN_PER_ENTRY = 10_000, 100
 """Frames from the first to the last of a file without a video: at most so many, and so many for each that it has."""
@@ -46,11 +46,11 @@ def read_keypoints(
 
     Returns:
         The bodies in COCO-17 joints and the order of frames: (row, 17, 3) x, y in pixels and score 0..1; NaN, NaN, 0
-        for a missing joint. Each has a joint, and a score 0..1 of the person.
+        for a missing joint. Each body has at least one joint, and a score 0..1 of the person.
 
     Raises:
-        DataError, which names file and field: an unknown layout or another one than `layout`, a wrong count of
-            numbers, a missing, repeated or impossible frame, a file that is too large.
+        DataError, which names file and field: an unknown layout or not `layout`; a wrong count of numbers; a missing,
+            repeated or impossible frame; a too large file.
     """
     read = _joined([_read(file, video_stem) for file in (path, *others)])
     if layout and read.layout:
@@ -88,14 +88,14 @@ def read_motion(
     """Read a keypoint file that has no video; the layout is recognised from the content.
 
     `angles` is the second file of UI-PRMD, `time_stamps` that of KIMORE, and `others` are files of further people.
-    `unit` is that of three coordinates, a key of `METRES`, unless the file names its own. `joints` has the
-    file's names of COCO-17 joints that differ from those that are known.
+    `unit`, a key of `METRES`, applies to three coordinates, unless the file names its own. `joints` maps COCO-17 joints
+    to unusual names in the file.
 
     Returns the bodies in COCO-17 joints, (row, 17, axes + 1): pixels in two axes, or metres in three, and score 0..1;
     NaN and 0 for a missing joint. Every frame from the first to the last is an entry. `times` ascend.
 
-    Raises DataError: an unknown or damaged layout, several people without names, frames that are far apart, or times
-    that do not ascend.
+    Raises DataError: an unknown or damaged layout, several unnamed people, frames that are far apart, or times that do
+    not ascend.
     """
     read = _joined([_read(path, path.stem, angles), *(_read(other, other.stem) for other in others)])
     if time_stamps is not None:
@@ -125,7 +125,7 @@ def read_motion(
 
 
 def _joined(files: Sequence[Keypoints]) -> Keypoints:
-    """The people of files of one layout together, in the order of the files.
+    """The people in several files of one layout, in the order of the files.
 
     Raises DataError: a file has other joints.
     """
@@ -150,7 +150,7 @@ def _joined(files: Sequence[Keypoints]) -> Keypoints:
 
 
 def _in_coco(read: Keypoints, joints: Mapping[str, str] | None = None) -> Keypoints:
-    """The same bodies in COCO-17 joints: scores 0..1, NaN and 0 where one is missing; the layout says what became what.
+    """The same bodies in COCO-17 joints: scores 0..1, NaN and 0 for missing joints; the layout names the mapping.
 
     Raises DataError: too few COCO-17 joints, or two joints that mean the same.
     """
@@ -172,7 +172,7 @@ def _summary(layout: str, joint_map: Mapping[str, str]) -> str:
 
 
 def _read(path: Path, stem: str, angles: Path | None = None) -> Keypoints:
-    """The bodies of a file or folder in its own joints and the order of frames; `stem` begins the names in a folder."""
+    """The bodies in a file or folder with its original joints, in the order of frames; `stem` as `video_stem`."""
     try:
         read = _of_layout(path, stem, angles)
     except OSError as error:
@@ -256,7 +256,7 @@ def _check_frames(read: Keypoints, frames: int) -> None:
 
 
 def _joint_columns(read: Keypoints, joints: Mapping[str, str]) -> tuple[dict[str, str], list[int]]:
-    """The file's joint by COCO-17 joint, and its row among the file's joints for each of the 17, -1 where it has none.
+    """The file's joint by COCO-17 joint, and for each of the 17 its index among the file's joints, or -1.
 
     Raises DataError: too few COCO-17 joints, or two joints that mean the same.
     """
@@ -281,7 +281,7 @@ def _joint_columns(read: Keypoints, joints: Mapping[str, str]) -> tuple[dict[str
 
 
 def _check_picture(path: Path, points: Floats, size: tuple[int, int]) -> None:
-    """Refuse coordinates of another picture size: most joints outside, or all of them in the first pixel."""
+    """Refuse coordinates for another picture size: most joints outside the picture, or all in its first pixel."""
     joints = points.astype(np.float32)[points[..., 2] > 0][:, :2]
     outside = ((joints < 0) | (joints > np.array(size))).any(axis=1)
     if len(joints) and (outside.mean() > 0.5 or (joints.max() <= 1 and min(size) > 8)):

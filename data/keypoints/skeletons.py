@@ -1,4 +1,4 @@
-"""Joint names of the known skeletons, and their COCO-17 joints."""
+"""Joint names of known skeletons, and their COCO-17 joints."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
 def coco_joint(name: str) -> str | None:
-    """The COCO-17 joint of a name in any spelling; None for other joints.
+    """The COCO-17 joint for a name in any spelling; None for other joints.
 
     >>> [coco_joint(name) for name in ("RShoulder", "knee_left", "lefthip", "Nose", "left_eye_inner", "neck")]
     ['right_shoulder', 'left_knee', 'left_hip', 'nose', None, None]
@@ -92,5 +92,5 @@ def coco_joint(name: str) -> str | None:
 
 
 def of_table(names: Collection[str]) -> dict[str, str]:
-    """The COCO-17 joints of names of Plug-in Gait or Mixamo, if all twelve are there: alone, a foot is not an ankle."""
+    """The COCO-17 joints for names of Plug-in Gait or Mixamo, if all twelve exist; a foot alone is not an ankle."""
     return next((table for table in _TABLES if table.keys() <= {*names}), {})

@@ -20,7 +20,7 @@ NAMES = ("node_names", "track_names")
 
 
 def of_sleap(path: Path) -> Keypoints:
-    """The bodies of SLEAP's labels: a user's, and the predictions that none replaces.
+    """The bodies in SLEAP's labels: the user's, and predictions that the user has not replaced.
 
     Raises UsageError: the extra is missing; DataError: damaged, or of several videos.
     """
@@ -46,7 +46,7 @@ def of_sleap(path: Path) -> Keypoints:
 
 
 def _points(instance: Any) -> Floats:
-    """(joint, 3) of a person; joints that a user placed have no score, or NaN, and count fully."""
+    """(joint, 3) of a person; joints that a user placed lack a score and get 1."""
     points = np.asarray(instance.numpy(), dtype=np.float64)
     scores = np.ones(len(points))
     if "score" in (instance.points.dtype.names or ()):
@@ -55,7 +55,7 @@ def _points(instance: Any) -> Floats:
 
 
 def of_analysis(path: Path) -> Keypoints:
-    """The bodies of an analysis file; without scores, as SLEAP once wrote it, joints count fully.
+    """The bodies in an analysis file; scores, which old versions of SLEAP lack, default to 1.
 
     Raises DataError: damaged.
     """

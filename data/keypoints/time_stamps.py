@@ -1,6 +1,6 @@
 """Puts the frames of a recording on the clock of its time stamps, as in KIMORE's TimeStamp files.
 
-A row has the stamp of a frame in units of 100 ns, as the Kinect counts; a row may hold several, one after another.
+A row has the time stamp of a frame in units of 100 ns, as the Kinect counts; a row may hold several stamps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_BYTES = 64 << 20  # larger files are refused: a day at 30 frames a second ta
 def read_stamps(path: Path) -> Floats:
     """(frame,) seconds from the first stamp of a file.
 
-    Raises DataError: no such file, fewer than two stamps, a stamp that is not a number or goes back, or another unit.
+    Raises DataError: no such file, fewer than two stamps, a stamp that is not a number or decreases, or another unit.
     """
     try:
         cells = read_regular(path, MAX_BYTES).decode("ascii").replace("\n", ",").split(",")
@@ -49,7 +49,7 @@ def read_stamps(path: Path) -> Floats:
 
 
 def median_step(seconds: Floats) -> float:
-    """Median of the steps above 0; 0 where there is none."""
+    """Median of the positive steps; 0 without any."""
     steps = np.diff(seconds)
     return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
 
@@ -57,8 +57,8 @@ def median_step(seconds: Floats) -> float:
 def on_clock(keypoints: Keypoints, seconds: Floats) -> Keypoints:
     """The frames of a complete layout at their stamps, in order: the k-th frame has the k-th stamp.
 
-    Frames beyond the last stamp, and those that repeat a stamp, are left out. A gap (`GAP_PERIODS`), however long, gets
-    two frames without people: one period after its begin and one before its end. So nobody is observed there.
+    Frames after the last stamp, and those with a repeated stamp, are dropped. A gap (`GAP_PERIODS`), however long, gets
+    two frames without people, one period after its start and before its end, so it counts as unobserved.
     """
     count = len(keypoints.entries)
     kept = np.flatnonzero(np.diff(seconds[:count], prepend=-1.0) > 0)

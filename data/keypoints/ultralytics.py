@@ -2,8 +2,8 @@
 
     class x y width height  x1 y1 score1 … x17 y17 score17  [confidence] [track]
 
-Read: `Results.save_txt` of `ultralytics/engine/results.py`. All coordinates are parts of the picture. `save_conf` adds
-the confidence, and tracking a whole number. Frames count from 1; one without people has no file.
+Source: `Results.save_txt` of `ultralytics/engine/results.py`. All coordinates are fractions of the picture size.
+`save_conf` adds the confidence, and tracking an integer. Frames count from 1; a frame without people has no file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Named arrays with dimensions and units: what every stage promises and returns, and every cache file holds."""
+"""Named arrays with dimensions and units, as declared and returned by stages and stored in cache files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNITS: Mapping[str, str] = {
 
 
 class ContractError(ValueError):
-    """A stage returned other arrays than it declares: a fault of the stage, not of the video."""
+    """A stage's output contradicts its declaration: a bug in the stage, not a fault of the video."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Array:
     values: NDArray[np.generic]  # numbers or booleans, C-contiguous
     dims: tuple[str, ...]  # one name per axis, such as ("frame", "agent", "joint", "xyc")
     unit: str  # physical unit, "1" for pure numbers, "px" for pixels, "s" for seconds
-    about: str = ""  # one sentence for readers of the file who do not have this code
-    names: tuple[str, ...] = ()  # of the entries of the last axis where those differ in meaning, else empty
+    about: str = ""  # one sentence for readers of the file without this code
+    names: tuple[str, ...] = ()  # of the entries of the last axis if they differ in meaning, else empty
 
     def __post_init__(self) -> None:
         if self.values.ndim != len(self.dims):
@@ -66,8 +66,8 @@ class ArraySpec:
 
     dims: tuple[str, ...]  # one name per axis; axes of one name have one length in all arrays of the stage
     unit: str  # one of `UNITS`
-    about: str  # one sentence for people who open the file without this code
-    names: tuple[str, ...] = ()  # of the entries of the last axis, where they are the same for all videos and settings
+    about: str  # one sentence for readers of the file without this code
+    names: tuple[str, ...] = ()  # of the entries of the last axis, if equal for all videos and settings
     optional: bool = False  # whether the array may be missing
 
     def __post_init__(self) -> None:
@@ -91,11 +91,11 @@ class StageOutput:
         quality: Measures | None = None,
         names: Mapping[str, tuple[str, ...]] | None = None,
     ) -> StageOutput:
-        """An output whose dims, units and texts come from the stage's table `specs`.
+        """An output with dims, units and texts from the stage's table `specs`.
 
-        `names` are those of the entries of the last axis, for arrays whose names depend on the settings.
+        `names` label the entries of the last axis, for arrays whose names depend on the settings.
 
-        Raises ContractError: an array that the table does not declare, or one with another number of axes.
+        Raises ContractError: an undeclared array, or a wrong number of axes.
         """
         arrays = {}
         for name, numbers in values.items():
@@ -119,14 +119,14 @@ class OutputSpec:
 
     stage: str
     arrays: Mapping[str, ArraySpec]
-    clock: str  # the dim along time, such as "frame"; empty for a stage without one
-    ticks: int | None = None  # length of the clock for this video; None where it depends on an input file's content
+    clock: str  # the dim along time, such as "frame"; empty for a stage without it
+    ticks: int | None = None  # length of the clock for this video; None if it depends on an input file's content
 
     def check(self, output: StageOutput) -> None:
-        """Refuse an output that is not as declared.
+        """Check an output against its declaration.
 
-        Raises ContractError: an array is missing, undeclared, or has other dims, unit or names; axes of one name
-        differ in length; or the clock is not as long as the video and the settings require.
+        Raises ContractError: an array is missing, undeclared, or has wrong dims, unit or names; axes of one name differ
+        in length; or the clock has a wrong length for this video and these settings.
         """
         faults = [*self._faults(output.arrays)] or [*self._lengths(output.arrays)]
         if faults:

@@ -1,4 +1,4 @@
-"""Atomic writes of local files, and the removal of temporaries that a killed process left."""
+"""Atomic writes of local files, and removal of temporary files of killed processes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from data.store.addresses import address, is_remote
 
 TEMPORARY = ".writing-"  # prefix of every temporary name; such files are never read
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
-ABANDONED_SECONDS = 24 * 3600.0  # older temporaries are removed, whoever made them: no write takes so long
+ABANDONED_SECONDS = 24 * 3600.0  # older temporary files of any process are removed: writes are much shorter
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside `target`; renamed to `target` when the block succeeds, removed when it fails.
 
-    The content is flushed to the disk before the rename. So a killed process or a power cut leaves the old file or the
-    new file, never a part. Raises UsageError: `target` is an address of a store.
+    The content is flushed to the disk before the rename, so a crash or power cut leaves either the old file or the new
+    one. Raises UsageError: `target` is an address of a store.
     """
     if is_remote(target):
         raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
@@ -32,9 +32,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = target.parent / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
     temporary.touch(exist_ok=False)
     try:
-        default_mode = temporary.stat().st_mode  # some libraries write files that only their owner can read
+        default_mode = temporary.stat().st_mode  # some libraries make files readable only for their owner
         yield temporary
-        with temporary.open("r+b") as stream:  # Windows flushes only what may be written
+        with temporary.open("r+b") as stream:  # Windows flushes only writable files
             os.fsync(stream.fileno())
         temporary.chmod(default_mode)
         os.replace(temporary, target)
@@ -45,7 +45,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, if they are missing; a power cut does not undo it."""
+    """Make a folder and its parents, if missing, and flush them to the disk."""
     if not folder.exists():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names of a folder's files to the disk; some file systems cannot, and their own time decides."""
+    """Flush a folder's list of files to the disk, if the file system supports it."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -74,7 +74,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def sweep(folder: Path, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
-    """Remove (or only count) temporaries below `folder` that are older than `seconds`; returns their number."""
+    """Remove (or only count) temporary files below `folder` that are older than `seconds`; returns their number."""
     count = 0
     for inner, _, names in os.walk(folder):
         for name in names:

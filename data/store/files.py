@@ -26,7 +26,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def open_handle(path: Path, flags: int, *more: str) -> int:
-    """The descriptor of a regular file, opened with `flags` and `more` of `os` by name. Raises as `open_regular`."""
+    """The descriptor of a regular file; `more` are names of further flags in `os`. Raises as `open_regular`."""
     safe = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY", *more))
     handle = os.open(path, flags | sum(safe), 0o644)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -36,17 +36,17 @@ def open_handle(path: Path, flags: int, *more: str) -> int:
 
 
 def expanded(path: str) -> Path:
-    """The path in which `~` is the home folder, as in a shell; `~name` without such a user stays as it is."""
+    """The path with `~` expanded, as in a shell; `~name` of an unknown user stays unchanged."""
     return Path(os.path.expanduser(path))  # Path.expanduser raises a RuntimeError there
 
 
 def absence(path: Path, what: str = "file") -> str:
-    """The reason why a path is not a regular file: there is none, or it is a folder, a pipe, a socket or a device."""
+    """Why a path is not a regular file: it is missing, or a folder, pipe, socket or device."""
     return "not a regular file" if path.exists() else f"no such {what}"
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """The content of a regular file of at most `limit` bytes. Raises OSError: larger, growing, or it cannot be read."""
+    """The content of a regular file of at most `limit` bytes. Raises OSError: larger, growing, or unreadable."""
     with open_regular(path) as stream:
         expected = min(limit, os.fstat(stream.fileno()).st_size)
         content = stream.read(expected + 1)
@@ -70,7 +70,7 @@ def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> Any:
 
 
 def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Regular files below `folder` in order, links left out; none where there is no such folder."""
+    """Regular files below `folder` in order, without links; empty if the folder is missing."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
@@ -84,7 +84,7 @@ def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The files directly in a folder, in the order of their names; hidden ones are left out."""
+    """The files directly in a folder, sorted by name, without hidden ones."""
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
@@ -102,7 +102,7 @@ def remove_empty_parents(path: Path, root: Path) -> None:
 def safe_name(part: str) -> str:
     """A path component that common file systems accept: long names are shortened and get a hash.
 
-    Names that look like a shortened one or like a temporary get a hash too, so that different names stay different.
+    Names that look like shortened or temporary ones get a hash too, so distinct names stay distinct.
     """
     encoded = os.fsencode(part)
     if len(encoded) <= MAX_NAME_BYTES and not _SHORTENED_NAME.search(part) and not part.startswith(TEMPORARY):
@@ -113,7 +113,7 @@ def safe_name(part: str) -> str:
 
 
 def sha256_file(path: Path, start: int = 0) -> str:
-    """SHA-256 of a file, or of its bytes from `start` on, in flat memory."""
+    """SHA-256 of a file, or of its bytes from `start` on, in constant memory."""
     total = hashlib.sha256()
     with open_regular(path) as stream:
         stream.seek(start)

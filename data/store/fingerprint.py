@@ -1,4 +1,4 @@
-"""Fingerprints of input files: SHA-256 over the size and the content, in flat memory."""
+"""Fingerprints of input files: SHA-256 over the size and the content, in constant memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from data.store.remote import RemoteFile
 
-FINGERPRINT_BLOCK = 1 << 20  # bytes read at a time, so that a file of any size is hashed in flat memory
+FINGERPRINT_BLOCK = 1 << 20  # bytes read at a time
 
 
 def begun(size: int) -> _Hash:
@@ -33,7 +33,7 @@ def fingerprint(size: int, blocks: Iterable[bytes]) -> str:
 
 
 def fingerprint_file(path: Path) -> str:
-    """The fingerprint of a file; files of equal content have equal ones.
+    """The fingerprint of a file; files of equal content have equal fingerprints.
 
     A folder's fingerprint covers the names and fingerprints of the files directly in it.
     """
@@ -45,5 +45,5 @@ def fingerprint_file(path: Path) -> str:
 
 
 def fingerprint_remote(file: RemoteFile) -> str:
-    """The fingerprint of an object, which is read once. Raises StorageError: it is gone, unavailable, or replaced."""
+    """The fingerprint of an object, which is read once. Raises StorageError: gone, unavailable, or replaced."""
     return fingerprint(*file.opened())
