@@ -10,7 +10,7 @@ validation chooses, and, as an oracle, the best epoch on the test part. Writes J
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -99,12 +99,6 @@ def planted_cue(cue: Cue, count: int) -> PlantedCue:
 CHOICE: Cue = "nothing"
 """Set of the second table."""
 
-ORDERED: Cue = "time"
-"""Set in which the methods of `LOCATED` are shown with positions too."""
-
-LOCATED, POSITIONS = ("GDLT", "TPT", "RICA2"), ", with positions"
-"""Methods that the setting `positions` changes, and the ending of their rows with it."""
-
 
 def cue_features(cue: Cue, count: int) -> FeatureSet:
     """`count` performances of a planted cue as a feature set."""
@@ -137,13 +131,7 @@ def cue_features(cue: Cue, count: int) -> FeatureSet:
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     """Rank correlation of every system on `count` performances after training on as many; for `CHOICE`, over folds."""
     features, config = cue_features(cue, 2 * count), TrainConfig(networks=runs, scene_gain=1.0)
-    methods = published_systems(features, config)
-    if cue == ORDERED:
-        located = [method for method in methods if method.name in LOCATED]
-        methods += [
-            replace(one, name=one.name + POSITIONS, model=replace(one.model, positions=True)) for one in located
-        ]
-    networks = [AimSystem(OURS, AimConfig(), config), *methods]
+    networks = [AimSystem(OURS, AimConfig(), config), *published_systems(features, config)]
     systems: list[Row] = []
     for one in map(watching, networks):
         systems.append(last_epoch(one))

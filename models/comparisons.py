@@ -30,7 +30,6 @@ class ComparisonConfig:
     width: int = 64  # of the hidden layers
     regression_width: int = 64
     dropout: float = 0.2  # inside the regression module
-    reach: int = 1  # "st_gcn": steps before and after a step that its temporal convolution spans
     snippet_share: float = 0.3  # "snippets": share of the time steps that a training step sees
 
     def check(self, sizes: AimSizes) -> None:
@@ -134,7 +133,7 @@ class StGcn(_Graph):
     block but the first, then ReLU; mean over nodes and steps, then a score. Departures: two blocks instead of nine, one
     neighbour partition, no batch normalisation (sets are small). Nodes have our per-step statistics of each joint or
     tool instead of the coordinates of every frame. The convolution spans three steps: their nine would be nearly all of
-    our ten, at three times the cost (`reach=4`).
+    our ten, at three times the cost.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -143,8 +142,7 @@ class StGcn(_Graph):
         self.own = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
         self.near = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
         self.importance = torch.nn.ModuleList(layers.mixing(len(self.edges)) for _ in inputs)
-        spanned = (2 * config.reach + 1) * config.width
-        self.temporal = torch.nn.ModuleList(layers.linear(spanned, config.width) for _ in inputs)
+        self.temporal = torch.nn.ModuleList(layers.linear(3 * config.width, config.width) for _ in inputs)
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
@@ -156,7 +154,7 @@ class StGcn(_Graph):
             assert isinstance(importance, Mixing)
             neighbours = (importance.weight * mean).unsqueeze(-3).unsqueeze(-3) @ h
             inside = torch.relu(own_layer(h) + near(neighbours))  # (..., B, T, V, d)
-            out = temporal(_with_neighbouring_steps(inside, self.config.reach))
+            out = temporal(_with_neighbouring_steps(inside))
             h = torch.relu(out + h if block else out)
         pooled = h.mean((-3, -2))  # (..., B, d)
         score = self.regression(pooled, drop)  # (..., B)
@@ -198,11 +196,10 @@ class JrGcn(_Graph):
         return _of_steps(self.regression(joined, drop), on_agents=True)
 
 
-def _with_neighbouring_steps(h: Tensor, reach: int) -> Tensor:
-    """(..., T, V, d) beside the `reach` steps before and after, zero beyond the ends: (..., T, V, (2 reach + 1) d)."""
-    steps = h.shape[-3]
-    padded = torch.nn.functional.pad(h, (0, 0, 0, 0, reach, reach))
-    return torch.cat([padded[..., first : first + steps, :, :] for first in range(2 * reach + 1)], dim=-1)
+def _with_neighbouring_steps(h: Tensor) -> Tensor:
+    """(..., T, V, d) beside the steps before and after, zero beyond the ends: (..., T, V, 3 d)."""
+    padded = torch.nn.functional.pad(h, (0, 0, 0, 0, 1, 1))
+    return torch.cat([padded[..., :-2, :, :], h, padded[..., 2:, :, :]], dim=-1)
 
 
 NetworkConfig = AimConfig | ComparisonConfig

@@ -34,6 +34,9 @@ MARGIN = 1.0  # of GDLT's triplet loss, and of RICA2's ranking loss in steps
 BOTTLENECK = 1e-5  # weight of RICA2's divergence
 SAMPLES = 20  # drawn by RICA2 for a prediction
 
+VOTERS = 10
+"""Exemplars of a prediction of CoRe and TPT."""
+
 
 @dataclass(frozen=True)
 class PublishedConfig:
@@ -42,8 +45,6 @@ class PublishedConfig:
     kind: str  # key of `PUBLISHED_METHODS`
     width: int = 64  # of the hidden layers
     dropout: float = 0.2  # of the encoded steps
-    positions: bool = False  # whether GDLT, TPT and RICA2 add sines of the positions to the steps; no paper does
-    voters: int = 10  # exemplars of a prediction of CoRe and TPT
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,6 @@ class PublishedNetwork(nn.Module):
         """(M, B, T, d) one layer on each step, with dropout in training."""
         hidden: Tensor = relu(self.embed(steps))
         return hidden if drop is None else drop(hidden, self.config.dropout)
-
-    def located(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
-        """As `encode`, with the sines of the positions where the settings ask for them."""
-        encoded = self.encode(steps, drop)
-        return with_positions(encoded) if self.config.positions else encoded
 
 
 class Attention(nn.Module):
@@ -361,7 +357,7 @@ class Tpt(Core):
 
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
         """As `Core.parts`, with one part for each query."""
-        parts, weights = self.queries(self.located(steps, drop))
+        parts, weights = self.queries(self.encode(steps, drop))
         late, width = order_terms(weights, SPACING)
         return norm(parts), (late.sum(-1) + SPARSITY * width).mean((-1, -2))
 
@@ -416,7 +412,7 @@ class Gdlt(PublishedNetwork):
         return likert(torch.diagonal(self.response(grades), dim1=-2, dim2=-1).sigmoid())
 
     def _grades(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
-        memory, _ = self.block(self.located(steps, drop))
+        memory, _ = self.block(self.encode(steps, drop))
         return norm(self.queries(memory)[0])
 
 
@@ -474,7 +470,7 @@ class Rica2(PublishedNetwork):
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of their order."""
-        features, weights = self.queries(self.located(steps, drop))
+        features, weights = self.queries(self.encode(steps, drop))
         mean, log_variance = self.embedding(norm(features)).chunk(2, dim=-1)
         late, width = order_terms(weights, MARGIN)
         ranking = late[..., 1:-1].mean(-1) + late[..., 0] + late[..., -1]
@@ -485,7 +481,7 @@ class Rica2(PublishedNetwork):
         """Mean and deviation (M, B) of the scores of `count` draws; the deviation is at least `FLOOR`."""
         deviation, scores = (log_variance / 2).exp(), []
         for _ in range(count):
-            drawn = mean + deviation * drop.noise(torch.zeros_like(mean), 1.0)
+            drawn = mean + deviation * drop.noise(mean)
             scores.append(self.out(relu(self.graph(drawn.mean(-2)))).squeeze(-1))
         drawn_scores = torch.stack(scores)
         return self.mean + drawn_scores.mean(0), (drawn_scores.var(0) + FLOOR**2).sqrt()

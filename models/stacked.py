@@ -67,12 +67,12 @@ class MemberDropout:
         scaled = torch.from_numpy(kept).to(values.device).to(values.dtype).mul_(1 / (1 - rate))
         return values * scaled
 
-    def noise(self, values: Tensor, deviation: float) -> Tensor:
-        """(M, B, ...) plus Gaussian noise."""
+    def noise(self, values: Tensor) -> Tensor:
+        """Gaussian noise of the shape (M, B, ...) of `values`."""
         drawn = np.zeros(tuple(values.shape), dtype=np.float32)
         for member, (generator, rows) in enumerate(zip(self.generators, self.rows, strict=True)):
             generator.standard_normal(dtype=np.float32, out=drawn[member, :rows])
-        return values + deviation * torch.from_numpy(drawn).to(values.device, values.dtype)
+        return torch.from_numpy(drawn).to(values.device, values.dtype)
 
     def _bits(self, shape: torch.Size) -> NDArray[np.int16]:
         bits = np.zeros((shape[0], shape[1], int(np.prod(shape[2:]))), dtype=np.int16)

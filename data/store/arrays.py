@@ -68,7 +68,6 @@ class ArraySpec:
     unit: str  # one of `UNITS`
     about: str  # one sentence for readers of the file without this code
     names: tuple[str, ...] = ()  # of the entries of the last axis, if equal for all videos and settings
-    optional: bool = False  # whether the array may be missing
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -135,9 +134,7 @@ class OutputSpec:
     def _faults(self, arrays: Mapping[str, Array]) -> Iterator[str]:
         """Differences between the arrays and their declarations."""
         yield from (f"{name} is not declared" for name in arrays if name not in self.arrays)
-        yield from (
-            f"{name} is missing" for name, spec in self.arrays.items() if name not in arrays and not spec.optional
-        )
+        yield from (f"{name} is missing" for name in self.arrays if name not in arrays)
         for name in set(arrays) & set(self.arrays):
             array, spec = arrays[name], self.arrays[name]
             if array.dims != spec.dims:

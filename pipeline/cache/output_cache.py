@@ -123,7 +123,7 @@ class Cache:
 
     def stem(self, stage: str, video_id: str) -> Path:
         """The path of a video's outputs without key and ending. Folders in the id are kept, `..` is dropped."""
-        return self.root / stage / _safe_id(video_id)
+        return self.root / stage / safe_id(video_id)
 
     def path(self, stage: str, video_id: str, key: str, ending: str = OUTPUT) -> Path:
         """The path of an output, or of another `ending`."""
@@ -153,7 +153,7 @@ class Cache:
     ) -> tuple[State, Failure | None]:
         """Whether the output of this key is there, else why not; no output is read. `siblings`: of many lookups."""
         stage, digits = parts.stage, parts.key[:KEY_DIGITS]
-        endings = (siblings or self.siblings())(self._escaped(f"{stage}/{_safe_id(video_id)}"))
+        endings = (siblings or self.siblings())(self._escaped(f"{stage}/{safe_id(video_id)}"))
         if f"{digits}.{OUTPUT}" in endings:
             return "fresh", None
         endings = [ending for ending in endings if REST.fullmatch(ending)]  # others are of videos with longer names
@@ -416,7 +416,7 @@ def open_cache(machine: Machine, observer: Observer = SILENT) -> Cache:
 
 
 @lru_cache(maxsize=256)
-def _safe_id(video_id: str) -> str:
+def safe_id(video_id: str) -> str:
     """A video's id as a path below the folder of a stage; cached, since each stage asks for it."""
     return "/".join(safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", "."))
 

@@ -21,12 +21,17 @@ def as_printed(value: float, digits: int) -> Decimal:
     return Decimal(decimals(value, digits))
 
 
+def interval_text(interval: Interval | None, digits: int = 2) -> str | None:
+    """Both ends of an interval, None where there is none."""
+    return None if interval is None else " to ".join(decimals(end, digits) for end in interval)
+
+
 def estimate_text(estimate: Estimate, digits: int) -> str:
     """The value, and its ends in brackets."""
     if estimate.value is None:
         return "undefined"
-    ends = "" if estimate.interval is None else f" ({' to '.join(decimals(end, digits) for end in estimate.interval)})"
-    return f"{decimals(estimate.value, digits)}{ends}"
+    ends = interval_text(estimate.interval, digits)
+    return decimals(estimate.value, digits) + (f" ({ends})" if ends else "")
 
 
 @dataclass(frozen=True)

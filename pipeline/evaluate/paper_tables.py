@@ -15,9 +15,8 @@ AQA7 = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_
 
 @dataclass(frozen=True)
 class PaperTable:
-    """One table."""
+    """One table of results."""
 
-    number: str  # as in the paper
     kind: str  # of data set
     protocol: str  # ours that corresponds to it
     tasks: tuple[str, ...]  # columns
@@ -27,15 +26,15 @@ class PaperTable:
 
 
 # fmt: off
-TABLES: dict[str, PaperTable] = {table.number: table for table in (
-    PaperTable("2", "jigsaws", "4fold", JIGSAWS, {
+TABLES: dict[str, PaperTable] = {
+    "2": PaperTable("jigsaws", "4fold", JIGSAWS, {
         "ST-GCN": (31, 39, 58), "TSN": (34, 23, 72), "JR-GCN": (36, 51, 75), "Baseline": (5, 9, 11),
         "Baseline+Kinetic": (17, 37, 73), "AIM": (63, 65, 82),
     }, "AIM", ("ST-GCN", "TSN ranking", "JR-GCN", "whole scene (baseline)", "scene + agents", "AIM (ours)")),
-    PaperTable("3", "jigsaws", "louo", JIGSAWS, {
+    "3": PaperTable("jigsaws", "louo", JIGSAWS, {
         "DTC+DFT+ApEn": (37, 25, 60), "JR-GCN": (35, 67, 19), "AIM": (45, 34, 61),
     }, "AIM", ("DCT+DFT+ApEn", "JR-GCN", "AIM (ours)")),
-    PaperTable("4", "tasd2", "fixed", TASD2, {
+    "4": PaperTable("tasd2", "fixed", TASD2, {
         "RANDOM": (-3, 3), "C3D-LSTM": (-14, 1), "I3D-SVR-L": (77, 73), "I3D-SVR-P": (84, 83), "I3D-SVR-RBF": (71, 77),
         "JR-GCN": (89, 81), "Baseline": (84, 79), "Baseline+Pose": (88, 80), "AIM, single-task": (89, 85),
         "AIM, multi-task": (92, 85),
@@ -43,7 +42,7 @@ TABLES: dict[str, PaperTable] = {table.number: table for table in (
         "random", "C3D-LSTM", "I3D-SVR-L", "I3D-SVR-P", "I3D-SVR-RBF", "JR-GCN", "whole scene (baseline)",
         "scene + agents", "single-task", "multi-task",
     )),
-    PaperTable("5", "jigsaws", "4fold", JIGSAWS, {
+    "5": PaperTable("jigsaws", "4fold", JIGSAWS, {
         "Full model": (63, 65, 82), "w/o AIM": (7, 41, 64), "w/o attention fusion": (61, 55, 80),
         "exchanged roles": (55, 62, 80), "w/o transformation": (61, 62, 79), "w/o difference": (60, 61, 80),
         "Whole-scene (baseline)": (5, 9, 11),
@@ -51,10 +50,10 @@ TABLES: dict[str, PaperTable] = {table.number: table for table in (
         "AIM (ours)", "w/o AIM", "w/o attention fusion", "exchanged roles", "w/o transformation", "w/o difference",
         "whole scene (baseline)",
     )),
-    PaperTable("6", "tasd2", "fixed", TASD2, {
+    "6": PaperTable("tasd2", "fixed", TASD2, {
         "before exchanging": (91.50, 85.13), "after exchanging": (91.75, 85.10),
     }, "before exchanging", ("AIM (ours)", "exchanged roles")),
-    PaperTable("7", "aqa7", "fixed", AQA7, {
+    "7": PaperTable("aqa7", "fixed", AQA7, {
         "Pose+DCT": (53.00, None, None, None, None, None),
         "ST-GCN": (32.86, 57.70, 16.81, 12.34, 66.00, 64.83),
         "C3D-LSTM": (60.47, 56.36, 45.93, 50.29, 79.12, 69.27),
@@ -62,7 +61,7 @@ TABLES: dict[str, PaperTable] = {table.number: table for table in (
         "JR-GCN": (76.30, 73.58, 60.06, 54.05, 90.13, 92.54),
         "AIM": (74.19, 72.96, 58.90, 49.60, 92.98, 90.43),
     }, "AIM", ("Pose+DCT", "ST-GCN", "C3D-LSTM", "C3D-SVR (on our clips)", "JR-GCN", "AIM (ours)")),
-)}
+}
 # fmt: on
 
 
@@ -71,9 +70,10 @@ def paper_rows(kind: str, protocol: str, number: str = "") -> dict[str, dict[str
 
     All rows of table `number`, or the full model's alone of the first table that fits.
     """
-    for table in [TABLES[n] for n in ([number] if number else ("2", "3", "6", "7"))]:
+    for name in [number] if number else ("2", "3", "6", "7"):
+        table = TABLES[name]
         if (table.kind, table.protocol) == (kind, protocol):  # 6 has table 4's row with more digits, 5 repeats 2's
             rows = table.rows if number else {table.ours: table.rows[table.ours]}
-            ending = f"(paper, table {table.number})"
-            return {f"{name} {ending}": dict(zip(table.tasks, row, strict=True)) for name, row in rows.items()}
+            ending = f"(paper, table {name})"
+            return {f"{system} {ending}": dict(zip(table.tasks, row, strict=True)) for system, row in rows.items()}
     return {}

@@ -44,8 +44,7 @@ def published_results(kind: str, score: str, protocol: str) -> Published | None:
 
 def _of_paper(kind: str) -> tuple[PublishedResult, ...]:
     """The rows of the paper's table 7, which is of AQA-7, in the order of their table from the last row on."""
-    table = TABLES["7"]
-    source = f"Gao et al., ECCV 2020, table {table.number}"
+    table, source = TABLES["7"], "Gao et al., ECCV 2020, table 7"
     per_cent = ((name, zip(table.tasks, row, strict=True)) for name, row in reversed(table.rows.items()))
     return tuple(
         PublishedResult(name, "not stated", source, {task: round(rho / 100, 6) for task, rho in row if rho is not None})

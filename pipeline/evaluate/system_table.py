@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from data.errors import decimals
 from pipeline.checks.accuracy import Interval
 from pipeline.systems.system import RowKind
 
@@ -37,7 +36,6 @@ class Table:
     title: str
     columns: tuple[str, ...]  # names of the value columns
     rows: tuple[TableRow, ...]
-    digits: int = 3  # decimals shown
     note: str = ""  # how the values were computed
     better: tuple[Better, ...] = ()  # by column
     head: str = "system"  # name of the first column
@@ -54,8 +52,3 @@ def by_result(rows: Iterable[TableRow], column: int = 0) -> tuple[TableRow, ...]
 def number_of(value: Cell) -> float:
     """The number of a cell; less than all numbers where it has none."""
     return value if isinstance(value, (int, float)) else -math.inf
-
-
-def interval_text(interval: Interval | None) -> str | None:
-    """Both ends of an interval of a correlation, None where it has none."""
-    return None if interval is None else " to ".join(decimals(end, 2) for end in interval)

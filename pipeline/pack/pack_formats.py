@@ -22,10 +22,10 @@ from data.errors import PROGRAM, DataError, UsageError, nearest, of_extra, print
 from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
 from data.store.atomic_writes import atomic_path
-from data.store.files import safe_name
 from data.video import LABELS, Labels, Record
 from pipeline.cache import Cache
 from pipeline.cache.failure import Failure
+from pipeline.cache.output_cache import safe_id
 from pipeline.observer import NotesAlone, Observer
 from pipeline.run import Planner, run
 from pipeline.settings.config import Config
@@ -96,7 +96,9 @@ def write_features(
     order = {record.id: number for number, record in enumerate(records)}
     dictionary = out / f"{stage}.dictionary.json" if per_video else out.with_name(f"{out.stem}.dictionary.json")
     if per_video:
-        groups: Iterator[tuple[Path, Group]] = ((_file_of(out, output[0], form), [output]) for output in outputs)
+        groups: Iterator[tuple[Path, Group]] = (
+            (out / f"{safe_id(output[0].id)}.{form}", [output]) for output in outputs
+        )
     else:
         groups = iter([(out, sorted(outputs, key=lambda entry: order[entry[0].id]))])
     written, size, files = list[Record](), 0, 0
@@ -112,12 +114,6 @@ def write_features(
         fix = f"Type: {PROGRAM} extract --stages {stage}, with the same --config, --set, --features and --cache"
         raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
     return Packed(out, sorted(written, key=lambda record: order[record.id]), files, size)
-
-
-def _file_of(folder: Path, record: Record, ending: str) -> Path:
-    """The file of a video in a folder of one file a video."""
-    parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
-    return folder.joinpath(*parts[:-1], f"{parts[-1]}.{ending}")
 
 
 def _write_hdf5(path: Path, stage: str, group: Group) -> list[str]:

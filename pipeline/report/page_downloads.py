@@ -58,7 +58,7 @@ def table_latex(table: Table, label: str) -> str:
     lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
     lines += [" & ".join(map(_latex, (table.head.capitalize(), *table.columns))) + r" \\", r"\midrule"]
     for i, row in enumerate(table.rows):
-        cells = [_latex(cell_text(value, table.digits)) for value in row.values]
+        cells = [_latex(cell_text(value)) for value in row.values]
         cells = [rf"\textbf{{{cell}}}" if (i, k) in best else cell for k, cell in enumerate(cells)]
         lines.append(" & ".join((_latex(row.name), *cells)) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_latex(f'{table.title}. {table.note}'.strip())}}}"]

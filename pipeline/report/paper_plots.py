@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from data.errors import DataError, UsageError, decimals, printable
 from data.store import write_bytes
 from models.estimate import Estimate
-from pipeline.checks.accuracy import Interval
+from pipeline.checks.accuracy import Interval, interval_text
 from pipeline.evaluate.evaluation_results import Losses
-from pipeline.evaluate.system_table import interval_text
 from pipeline.observer import SILENT, Observer
 from pipeline.report.chart_json import (
     EPOCH_AXIS,

@@ -241,13 +241,13 @@ def sort_key(value: Cell) -> float | str:
     return "" if value is None or (isinstance(value, float) and not math.isfinite(value)) else value
 
 
-def cell_text(value: Cell, digits: int) -> str:
+def cell_text(value: Cell) -> str:
     """A cell of a table of systems as text."""
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):
         return " to ".join(to_digits(end, 2) for end in value)
-    return to_digits(value, digits)
+    return to_digits(value, 3)
 
 
 def plotted_tasks(predictions: Sequence[page.ScatterPoint]) -> list[str]:

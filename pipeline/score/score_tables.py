@@ -14,7 +14,7 @@ from typing import Any
 from data.datasets.tables import csv_lines, spreadsheet_text
 from data.errors import printable
 from data.store import write_text
-from pipeline.checks.accuracy import as_printed
+from pipeline.checks.accuracy import as_printed, interval_text
 from pipeline.checks.flag_checks import EXECUTION_ALONE
 from pipeline.score.path_redaction import redact_score
 from pipeline.score.score import Score, ScoreParts
@@ -78,7 +78,7 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
         percentile = None if row.percentile is None else f"{row.percentile:.0f}"
         note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
         shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
-        ends = [_interval(ends, row.decimals) for ends in (row.interval80, row.interval95)]
+        ends = [interval_text(ends, row.decimals) for ends in (row.interval80, row.interval95)]
         values = [shown if row.quantity == quantity else None for quantity in quantities]
         cells.append((printable(row.id), *values, *ends, percentile, *parts, printable(note)))
     return columns, cells
@@ -111,10 +111,6 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         del content["keys"], content["carried"], content["duration"]
         shown.append(content)
     return shown
-
-
-def _interval(ends: tuple[float, float] | None, decimals: int) -> str | None:
-    return None if ends is None else " to ".join(f"{as_printed(end, decimals):f}" for end in ends)
 
 
 def cell(text: str) -> str:

@@ -25,6 +25,7 @@ from models.aim import AimInputs
 from models.layers import Layers
 from models.published_methods import (
     PUBLISHED_METHODS,
+    VOTERS,
     LabelledSteps,
     PublishedConfig,
     PublishedNetwork,
@@ -231,7 +232,7 @@ class _Learner:
         """The scores by the networks as trained so far."""
         difficulty, size = difficulties(features), len(self.members)
         steps = _steps(fold_data(features, [self.normaliser]).inputs)[..., self.used]
-        voters = _voters(self.difficulty, difficulty, self.members, self.system.model.voters)
+        voters = _voters(self.difficulty, difficulty, self.members, VOTERS)
         with torch.no_grad():
             drop = MemberDropout(_fresh(self.members), [len(difficulty)] * size)
             judges = self.net.predict(steps.expand(size, -1, -1, -1), self.bank, voters, drop)

@@ -32,12 +32,11 @@ def learnt(network, **results):
 def test_published_methods(snapshot):
     numbers, x, voters = dict[str, Any](), batch(), torch.tensor([0, 3, 5]).expand(2, 7, 3)
     for kind in PUBLISHED_METHODS:
-        for positions in (False, True):
-            net = started(kind, positions=positions)
-            loss = net.loss(x, torch.arange(6, -1, -1).expand(2, -1), dropout(2, 7))
-            judges = net.predict(x.steps, x, voters, dropout(2, 7))
-            made = {"score": judges.mean(-1), "judges": judges if kind == "musdl" else None}
-            numbers |= {f"{kind} {positions}: {name}": n for name, n in learnt(net, loss=loss, **made).items()}
+        net = started(kind)
+        loss = net.loss(x, torch.arange(6, -1, -1).expand(2, -1), dropout(2, 7))
+        judges = net.predict(x.steps, x, voters, dropout(2, 7))
+        made = {"score": judges.mean(-1), "judges": judges if kind == "musdl" else None}
+        numbers |= {f"{kind} False: {name}": n for name, n in learnt(net, loss=loss, **made).items()}
     # Many differences of whole scores equal a bound; rounding must not move them to another group.
     generator, net = torch.Generator().manual_seed(3), started("core", 1)
     scaled = torch.randint(1, 15, (24,), generator=generator) / 1.5
@@ -50,9 +49,8 @@ def test_published_methods(snapshot):
 def test_aim_and_comparisons(snapshot):
     numbers, nets = dict[str, Any](), dict[str, Any]()
     for kind in COMPARISONS:
-        for reach in (1, 2):
-            config = ComparisonConfig(kind, **GRAPH, width=16, regression_width=8, reach=reach)
-            nets[f"{kind} {reach}"] = build_network(config, SIZES, Layers(2))
+        config = ComparisonConfig(kind, **GRAPH, width=16, regression_width=8)
+        nets[f"{kind} 1"] = build_network(config, SIZES, Layers(2))
     nets |= {str(changes): Aim(replace(SMALL, **changes), SIZES, Layers(2)) for changes in (*SWITCHES, *MORE_SWITCHES)}
     for name, net in nets.items():
         net.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.tensor([1.0, 2.0]))

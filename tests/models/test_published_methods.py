@@ -6,7 +6,6 @@ import torch
 
 from models.layers import Layers
 from models.published_methods import (
-    PUBLISHED_METHODS,
     Core,
     LabelledSteps,
     PublishedConfig,
@@ -14,7 +13,6 @@ from models.published_methods import (
 )
 from models.stacked import MemberDropout
 
-KINDS = list(PUBLISHED_METHODS)
 STEPS, FEATURES = 6, 5
 
 
@@ -29,8 +27,8 @@ def batch(members=2, rows=7, judges=3):
     return LabelledSteps(steps, score, score.unsqueeze(-1).expand(-1, -1, judges).clone())
 
 
-def started(kind, members=2, **settings):
-    net = build_published(PublishedConfig(kind, width=16, **settings), FEATURES, 3, Layers(members))  # type: ignore[arg-type]
+def started(kind, members=2):
+    net = build_published(PublishedConfig(kind, width=16), FEATURES, 3, Layers(members))  # type: ignore[arg-type]
     net.start([torch.Generator().manual_seed(i) for i in range(members)], batch().score[0])
     return net
 

@@ -11,7 +11,6 @@ SPECS = {
     "time": ArraySpec(("frame",), "s", "presentation time"),
     "keypoints": ArraySpec(("frame", "agent", "xy"), "px", "joints", ("x", "y")),
     "score": ArraySpec(("frame", "agent"), "1", "score of the person"),
-    "cuts": ArraySpec(("cut",), "s", "cuts", optional=True),
 }
 
 
@@ -25,8 +24,8 @@ def spec(ticks=5):
 
 
 def test_dims_units_texts_and_fixed_names_come_from_the_table():
-    """Names that depend on the settings are given with the values; an optional array may be there or not."""
-    output = StageOutput.of(SPECS, values(cuts=np.zeros(3)), {"found": 1.0}, names={"score": ("first", "second")})
+    """Names that depend on the settings are given with the values."""
+    output = StageOutput.of(SPECS, values(), {"found": 1.0}, names={"score": ("first", "second")})
     assert output.quality == {"found": 1.0}
     keypoints = output.arrays["keypoints"]
     assert (keypoints.dims, keypoints.unit, keypoints.about) == (("frame", "agent", "xy"), "px", "joints")

@@ -115,7 +115,7 @@ def test_downloads(sample, snapshot):
         TableRow("worse", (-0.5, (-0.71, -0.2))),
         TableRow("=random", (None, None)),
     )
-    table = Table("Results & more", ("rho", "95 % interval"), rows, 2, "Last epoch.", ("high", "neither"))
+    table = Table("Results & more", ("rho", "95 % interval"), rows, "Last epoch.", ("high", "neither"))
     files = downloads(ReportData("t", evaluation=EvaluationSection(table=table, further=(table,))))
     assert files == snapshot
     assert files["table-1.tex"].isascii()

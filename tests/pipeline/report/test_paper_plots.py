@@ -59,7 +59,7 @@ def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample):
 
 
 def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample, tmp_path):
-    table = Table("R", ("dive", "average"), (TableRow("AIM", (0.7, 0.8)),), 1, better=("neither", "high"))
+    table = Table("R", ("dive", "average"), (TableRow("AIM", (0.7, 0.8)),), better=("neither", "high"))
     data = replace(sample, videos=sample.videos[:1], evaluation=replace(sample.evaluation, paper_table=table))
     first, second = (paper_plots.plot_report(data, tmp_path / name, paper_plots.FORMATS) for name in ("a", "b"))
     names = ("steps-final_dive_01.mp4", "attention", "predictions", "leads", "curve")
@@ -73,7 +73,7 @@ def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample, tmp_pat
         assert b"date" not in content.lower() or a.suffix == ".png", a.name
         assert b"/Type3" not in content, "text stays text"
         assert a.suffix != ".svg" or b"<text" in content
-        assert a.suffix != ".tex" or rb"AIM & 0.7 & \textbf{0.8}" in content
+        assert a.suffix != ".tex" or rb"AIM & 0.700 & \textbf{0.800}" in content
 
 
 @pytest.mark.parametrize("tasks", ["a", "ab", "abcdef"])
