@@ -1,4 +1,4 @@
-"""Every command as one Python call, with the same name and words: raw data to an evaluation without the command line.
+"""Every command as one Python call with the same name and arguments.
 
     from pipeline.api import extract, report, score, train
 
@@ -8,10 +8,10 @@
         print(scored.id, scored.score, scored.interval80, [flag.title for flag in scored.flags])
     report("runs/mine", "new/", out="page.html")
 
-Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
-`UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a model
-that cannot be used, `StorageError` for a store that does not answer or refuses. `Cancelled` is raised where the
-observer's stop event ends the work before there is a result; the same call resumes.
+Nothing is printed: notes and progress go to the observer. Errors that a user can fix are `data.errors.AimError`:
+`UsageError` for a wrong argument, setting or path, or a missing package; `DataError` for an unusable data set, features
+or model; `StorageError` for a store that does not answer or refuses. `Cancelled` is raised when the observer's stop
+event ends the work before a result exists; the same call resumes.
 
 Args:
     inputs: videos or folders (searched recursively).

@@ -1,4 +1,4 @@
-"""What the calls have in common: the types of their arguments, and the settings that these arguments give."""
+"""Types of the arguments that calls share, and the settings that these arguments set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 from data.errors import UsageError, printable
 from data.outside import code_file, is_outside
 
-if TYPE_CHECKING:  # what is here is imported when it is used, so that every command starts quickly
+if TYPE_CHECKING:  # imported when used, so that every command starts quickly
     from data.video import Listing
     from pipeline.cache import Cache
     from pipeline.observer import Observer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # what is here is imported when it is used, so that every com
 Place = str | Path
 Places = Place | Iterable[Place]
 Names = str | Sequence[str]
-"""A list, or a text separated by commas."""
+"""A list, or comma-separated text."""
 
 Configuration: TypeAlias = "Place | Config | None"
 Overrides: TypeAlias = "yaml_values.Overrides"
@@ -36,19 +36,19 @@ class Settings(TypedDict, total=False):
 
 
 class DataSettings(Settings, total=False):
-    """Those of calls that also read a data set."""
+    """Arguments of calls that also read a data set."""
 
     features: Sequence[str]
 
 
 class LocalSettings(DataSettings, total=False):
-    """Those of calls that also run stages."""
+    """Arguments of calls that also run stages."""
 
     workers: int | None
 
 
 class WorkSettings(LocalSettings, total=False):
-    """Those of calls that also run on several machines."""
+    """Arguments of calls that also run on several machines."""
 
     engine: str | None
     address: str | None
@@ -62,14 +62,14 @@ SETTING_OF = {
     "features": "dataset.features",
     "folds": "split.calibration_folds",
 }
-"""The setting that an argument of a call names."""
+"""The setting that an argument of a call sets."""
 
 
 def config_of(config: Configuration = None, overrides: Overrides = (), **arguments: Any) -> Config:
-    """The settings of a call; without `config` those of the preset of plain folders.
+    """The settings of a call; default: the preset `folder`.
 
-    `arguments` are those of `SETTING_OF`; None and () leave a setting as it is. Raises as `load_config`, and
-    UsageError for a setting that an argument and an override give.
+    `arguments` are those of `SETTING_OF`; None and () leave a setting unchanged. Raises as `load_config`, and
+    UsageError if an argument and an override set the same setting.
     """
     from pipeline.settings.config import given_settings, load_config
     from pipeline.settings.yaml_values import DEFAULT
@@ -86,7 +86,7 @@ def config_of(config: Configuration = None, overrides: Overrides = (), **argumen
 
 
 def note_settings(arguments: Mapping[str, Any], settings: Config, observer: Observer) -> None:
-    """Tell the observer which preset is taken where the call names no configuration, and which code from outside."""
+    """Tell the observer which default preset and which external code a call uses."""
     from pipeline.settings.stages import outside_stages
 
     if arguments.get("config") is None:
@@ -112,11 +112,11 @@ def listed(inputs: Places, arguments: Mapping[str, Any], observer: Observer) -> 
 def settings_beside_model(
     inputs: Sequence[Path] = (), *, config: Configuration = None, overrides: Overrides = (), **machine: Any
 ) -> Config:
-    """The user's data set, cache, paths, devices and limits beside a model, which fixes the rest.
+    """The user's data set, cache, paths, devices and limits; the model fixes all other settings.
 
-    An override `stages=[module:class]` allows a model that uses these stages from outside this program.
+    An override `stages=[module:class]` allows a model that uses these external stages.
 
-    Raises UsageError where overrides name more than the data set and what describes videos; else as `config_of`.
+    Raises UsageError if overrides set more than the data set and the description of videos; else as `config_of`.
     """
     from extractors.base import DATA_SET, MACHINE, VIDEOS
     from pipeline.settings.config import given_settings, load_config
@@ -145,7 +145,7 @@ def settings_beside_model(
 
 
 def on_data_set(arguments: Mapping[str, Any], root: Place | None, pack: Place | None = None) -> dict[str, Any]:
-    """The arguments with the data set's folder. Raises UsageError where an override or a pack names another one."""
+    """The arguments with the data set's folder. Raises UsageError if an override or a pack names another folder."""
     from pipeline.settings.config import given_settings
 
     overrides = given_settings(arguments.get("overrides", ()))
@@ -158,7 +158,7 @@ def on_data_set(arguments: Mapping[str, Any], root: Place | None, pack: Place | 
 
 
 def one_path(place: Place | None) -> Path | None:
-    """The place as a path, or None. Raises UsageError for an empty name."""
+    """The path, or None. Raises UsageError for an empty name."""
     if place == "":
         raise UsageError("an empty name is not a file or folder", fix="'.' is the working directory")
     return None if place is None else Path(place)

@@ -63,7 +63,7 @@ def extract(
 
             refuse_remote(records, opened)
         if not dry_run:
-            pool_of(settings.machine.work)  # refuses Ray that is not installed before weights are downloaded
+            pool_of(settings.machine.work)  # refuses a missing Ray before weights are downloaded
             fetch_weights(settings.with_upstream(names), observer.note)
         planner = Planner(settings, opened, stages=names, force=force, retry_failed=retry_failed)
         if dry_run:

@@ -167,7 +167,7 @@ def leaderboard(
 
 
 def _outside_rows(systems: Names, observer: Observer) -> dict[str, Row]:
-    """The rows, by the last epoch, of the systems of the form `module:name`, by that name."""
+    """The last-epoch row of each system of the form `module:name`, by that name."""
     from pipeline.folds import last_epoch
     from pipeline.systems import outside_system
 
@@ -179,7 +179,7 @@ def _outside_rows(systems: Names, observer: Observer) -> dict[str, Row]:
 def _evaluated(
     settings: Config, pack: Place | None, out: Path, requested: RequestedRows, observer: Observer
 ) -> Evaluation:
-    """The requested rows, with their page in `out`; features that are missing are extracted."""
+    """The requested rows, with their page in `out`; missing features are extracted."""
     from pipeline.cache import open_cache
     from pipeline.evaluate import evaluate_features
     from pipeline.pack.labelled_features import all_features

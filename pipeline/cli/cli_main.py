@@ -17,16 +17,16 @@ from pipeline.settings.destinations import FULL, file_error
 
 
 def main() -> NoReturn:
-    """Run one command. An error that a user can mend gives one message and an exit code of docs/commands.md."""
+    """Run one command. An error that a user can fix gives one message and an exit code of docs/commands.md."""
     _mend_streams()
-    if os.environ.get("COLUMNS") == "0":  # a terminal of unknown width, on which nothing would be printed
+    if os.environ.get("COLUMNS") == "0":  # a terminal of unknown width; nothing would be printed
         del os.environ["COLUMNS"]
     try:
         refuse_single_hyphens(sys.argv[1:])
         try:
             app(prog_name=PROGRAM)
         except SystemExit as ended:
-            if ended.code == INTERRUPTED and not STOPPED.is_set():  # no stop event took this Ctrl-C
+            if ended.code == INTERRUPTED and not STOPPED.is_set():  # no stop event handled this Ctrl-C
                 raise Cancelled from None
             if ended.code == WRONG_USAGE:
                 _print_error(what="the command line cannot be read; standard error says why")
@@ -46,7 +46,7 @@ def main() -> NoReturn:
     except OSError as error:
         stream = _full_stdout()
         if stream is None and error.filename is None and error.errno not in (*FULL, errno.ENOENT):
-            raise  # not about a file of the user
+            raise  # not about a user's file
         _complain(file_error(error, stream))
     sys.exit(OK)
 
@@ -67,7 +67,7 @@ def _give_up_stdout() -> None:
 
 
 def _full_stdout() -> str | None:
-    """The name of standard output if it takes no more, else None. Writes once more: the first error names no file."""
+    """The name of standard output if it is full, else None. Writes again, since the first error names no file."""
     try:
         print(flush=True)
     except OSError:
@@ -77,7 +77,7 @@ def _full_stdout() -> str | None:
 
 
 def _print_error(**error: str | None) -> None:
-    """Print the document of a command that ends with an error, where one is asked for."""
+    """Print the JSON document of a command that failed, if requested."""
     if "--json" in sys.argv:
         print_json({"error": error})
 

@@ -1,4 +1,4 @@
-"""Makes a command of a `pipeline.api` function: its arguments become options, its docstring becomes the help."""
+"""Makes a command from a `pipeline.api` function: its arguments become options, its docstring becomes the help."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pipeline.cli.interrupts import INTERRUPTED, STOPPED
 from pipeline.cli.terminal import SOME_FAILED, Terminal, print_json, say
 
 Line = tuple[str | Path, ...]
-"""What the next command is for, and its words; a name that no option precedes is a path, see `data.errors.quoted`."""
+"""The purpose of the next command, then its words; a name not after an option is a path (`data.errors.quoted`)."""
 
 NEW_VIDEOS, NEW_FEATURES = "NEW_VIDEOS", "NEW_FEATURES"
-"""Stand for the user's videos, whose folder no command knows."""
+"""Placeholders for the user's videos, whose folder is unknown."""
 
 KINDS: Mapping[str, Any] = {
     "Place": Path,
@@ -41,7 +41,7 @@ KINDS: Mapping[str, Any] = {
     "int | None": int | None,
     "float | None": float | None,
 }
-"""What the command line reads for an argument of a call, by the argument's type."""
+"""The type that the command line reads, by the type of a call's argument."""
 
 SPELLED = {
     "config": ("--config", "-c"),
@@ -52,7 +52,7 @@ SPELLED = {
     "score_range": ("--range",),
     "as_json": ("--json",),
 }
-"""Options that are not named as their argument."""
+"""Options whose name differs from their argument's."""
 
 METAVARS = {
     "inputs": "INPUT…",
@@ -77,7 +77,7 @@ METAVARS = {
     "host": "ADDRESS",
     "raters": "NAME,NAME",
 }
-"""What the help shows for a value, where its type says too little."""
+"""Placeholders of values in the help, where the type says too little."""
 
 
 def _cache_folder(text: str) -> Path:
@@ -93,17 +93,17 @@ LIMITS: Mapping[str, Mapping[str, Any]] = {
     "port": {"min": 0, "max": 65535},
     "cache": {"parser": _cache_folder},
 }
-"""What the command line refuses by itself."""
+"""Limits and parsers of options."""
 
 WORDS = "aqa.words"
-"""Key of a context: the command and its words, as they were typed."""
+"""Context key of the command and its words, as typed."""
 
 SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes):$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Typed:
-    """A command as it was typed: its words, and the values of its options by name."""
+    """A command as typed: its words, and its options' values by name."""
 
     words: list[str]
     given: Mapping[str, Any]
@@ -113,7 +113,7 @@ class Typed:
 
     @property
     def settings(self) -> Iterator[str | Path]:
-        """The words that give another command the same settings."""
+        """Words for another command with the same settings."""
         for name, option in (("config", "--config"), ("overrides", "--set"), ("features", "--features")):
             values = self.given.get(name) or ()
             for value in (values,) if isinstance(values, (str, Path)) else values:
@@ -122,23 +122,23 @@ class Typed:
 
     @property
     def same_cache(self) -> Line:
-        """The words that give another command the same cache."""
+        """Words for another command with the same cache."""
         cache = self.given.get("cache")
         return () if cache is None else ("--cache", as_typed(cache))
 
     def without(self, option: str) -> list[str]:
-        """The words again, without a flag."""
+        """The words without a flag."""
         return [word for word in self.words if word != option]
 
     def with_option(self, option: str) -> list[str]:
-        """The words again, with a flag: before `--`, after which all words are names."""
+        """The words with a flag, placed before `--`, after which all words are names."""
         words = self.without(option)
         position = words.index("--") if "--" in words else len(words)
         return [*words[:position], option, *words[position:]]
 
 
 def as_typed(path: Path) -> str | Path:
-    """A path, or an address of a store, as it is typed."""
+    """A path, or an address of a store, as typed."""
     from data.store import address, is_shared
 
     return address(path) if is_shared(path) else path
@@ -146,16 +146,16 @@ def as_typed(path: Path) -> str | Path:
 
 @dataclass(frozen=True)
 class Command:
-    """Words in, one call, what to print, what to type next.
+    """Parses words, makes one call, prints its result and the next command.
 
     Attributes:
         call: the function of `pipeline.api`.
         example: the words after the program's name.
-        following: the line to type next, from the result and what was typed; printed last, except after JSON.
+        following: makes the next command from the result and the typed words; printed last, except after JSON.
         show: prints the result.
         document: the result as JSON types; None: the command has no `--json`.
         ok: whether the exit code is 0.
-        flags: further flags, which only decide how the result is shown, with their help.
+        flags: further flags that only change how the result is shown, with their help.
     """
 
     call: Callable[..., Any]
@@ -191,7 +191,7 @@ class Command:
         values = {parameter.name: words.given.get(parameter.name) for parameter in parameters(self.call)}
         if "observer" in values:
             values["observer"] = Terminal()
-        with redirect_stdout(sys.stderr):  # what libraries print, such as Ray of a dead node, is not a result
+        with redirect_stdout(sys.stderr):  # keeps prints of libraries, such as Ray's about a dead node, out of results
             result = self.call(**{name: value for name, value in values.items() if value is not None})
         if self.document and words.as_json:
             print_json(self.document(result, words))
@@ -204,7 +204,7 @@ class Command:
 
 
 def after_features(typed: Typed) -> Line:
-    """Videos without a table of labels are judged; a data set is trained on."""
+    """Label videos without a table of labels; train on a data set."""
     from data.datasets.folder import CANDIDATES
     from pipeline.run.inputs import data_set_at
 
@@ -216,12 +216,12 @@ def after_features(typed: Typed) -> Line:
 
 
 def plain(result: Any, _: Typed) -> Any:
-    """A dataclass, or a list of some, as JSON types."""
+    """A dataclass, or a list of them, as JSON types."""
     return [asdict(item) for item in result] if isinstance(result, list) else asdict(result)
 
 
 def parameters(call: Callable[..., Any]) -> list[Parameter]:
-    """The arguments of a call; those that it shares with others, its `**given`, one by one."""
+    """The arguments of a call, with those of `**given` one by one."""
     own = dict(signature(call).parameters)
     keywords = own.pop("given", None)
     if keywords is None:
@@ -247,7 +247,7 @@ def _typed(parameter: Parameter, help_text: str) -> Parameter:
 
 
 def description(thing: Any) -> str:
-    """The docstring up to its first section such as `Args:`; each paragraph is one line, which a terminal wraps."""
+    """The docstring up to its first section, such as `Args:`; a paragraph is one line, for the terminal to wrap."""
     text = SECTION.split(getdoc(thing) or "", maxsplit=1)[0].strip()
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
@@ -265,7 +265,7 @@ def entries(thing: Any, section: str) -> dict[str, str]:
 
 
 class PlainFlags:
-    """A command or group whose help shows no `<bool>` after a flag: it would invite `--preview true`."""
+    """A command or group whose help omits `<bool>` after a flag, which would invite `--preview true`."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The options, among them `--help`."""
@@ -281,10 +281,10 @@ class PlainGroup(PlainFlags, TyperGroup):
 
 
 class PlainCommand(PlainFlags, TyperCommand):
-    """See `PlainFlags`. Where a setting is typed as an option, the error names the line with `--set`."""
+    """See `PlainFlags`. If a setting is typed as an option, the error gives the line with `--set`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words. Raises UsageError for an unknown option that has the name of a setting."""
+        """Read the words. Raises UsageError for an unknown option with the name of a setting."""
         ctx.meta[WORDS] = [*ctx.command_path.removeprefix(PROGRAM).split(), *args]
         options = {text for option in self.get_params(ctx) for text in option.opts}
         for position, word in enumerate(args if "--set" in options else ()):

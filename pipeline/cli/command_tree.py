@@ -46,7 +46,7 @@ NO_COMMANDS = {
     "help": f"{PROGRAM} --help, or {PROGRAM} COMMAND --help",
     "preview": f"{PROGRAM} extract VIDEOS --preview",
 }
-"""Names that people try, and what to type instead."""
+"""Command names that people try, and what to type instead."""
 
 app = typer.Typer(
     name="aqa",
@@ -74,7 +74,7 @@ def _options(
 
 
 def _answer(name: str, fix: str) -> None:
-    """Add a hidden command `name`, which takes any options and raises UsageError with `fix`."""
+    """Add a hidden command `name` that takes any options and raises UsageError with `fix`."""
 
     def answer() -> None:
         raise UsageError(f"'{name}' is not a command", fix=fix)

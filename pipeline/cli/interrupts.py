@@ -1,6 +1,6 @@
-"""Ctrl-C: while modules load it ends the process; then the first asks the work to stop, and the second ends it.
+"""Ctrl-C: during imports it ends the process; later the first one asks the work to stop and the second ends it.
 
-The package imports this module first, so it imports little itself.
+The package imports this module first, so it imports little.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STOPPED = threading.Event()
 
 
 def handle_while_importing() -> None:
-    """Handle Ctrl-C by `_interrupted` where nobody handles it yet."""
+    """Handle Ctrl-C by `_interrupted` if it has no handler yet."""
     main_thread = threading.current_thread() is threading.main_thread()
     if main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
@@ -32,7 +32,7 @@ def handle_while_importing() -> None:
 def _interrupted(number: int, frame: FrameType | None) -> None:
     """Raise `KeyboardInterrupt` at Ctrl-C, but end the process at once during an import.
 
-    There, libraries swallow the exception, replace it by another one, or abort.
+    During imports, libraries swallow or replace the exception, or abort.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith(IMPORTING):
@@ -49,7 +49,7 @@ def stop_on_interrupt(say: Callable[[str], object], show_cursor: Callable[[], ob
     stop = threading.Event()
 
     def interrupted(number: int, frame: object) -> None:
-        if stop.is_set():  # an exception would wait for threads, or abort in those of libraries
+        if stop.is_set():  # an exception would wait for threads, or abort in a library's thread
             with suppress(OSError, RuntimeError, ValueError):
                 show_cursor()  # a bar hides it
                 sys.stdout.flush()

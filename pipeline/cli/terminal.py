@@ -1,7 +1,7 @@
 """Output of a command: notes and progress on standard error, tables or one JSON document on standard output.
 
-`rich` takes long to import, so the first output imports it. No text is read as markup: names of videos and folders may
-hold `[red]` or `:on:`.
+`rich` is slow to import, so the first output imports it. No text is parsed as markup: names of videos and folders may
+contain `[red]` or `:on:`.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 """Exit codes beside `INTERRUPTED`; docs/commands.md explains them."""
 
 WIDE = 160
-"""Width in characters of tables in a file or a pipe, which has no width of its own."""
+"""Width in characters of tables in a file or a pipe."""
 
 LINE_SECONDS = 30.0
 """Seconds between lines of progress where standard error is not a terminal, such as a log."""
 
 SHOWN_FLAGGED, SHOWN_FIXES = 40, 5
-"""Most rows of the table of flagged videos, and most fixes below that of failures."""
+"""Most rows of the table of flagged videos, and most fixes below the table of failures."""
 
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
@@ -62,7 +62,7 @@ class Terminal(Observer):
     _interrupted: threading.Event | None = None
 
     def stop_event(self) -> threading.Event:
-        """The event that Ctrl-C sets, from the first call on."""
+        """The event that Ctrl-C sets from the first call on."""
         self._interrupted = self._interrupted or stop_on_interrupt(say, console("stderr").show_cursor)
         return self._interrupted
 
@@ -123,7 +123,7 @@ class ShownProgress(Progress):
             self._bar.stop()
 
     def __rich__(self) -> Text:
-        """The numbers of done, failed and left, and the time left."""
+        """Numbers of done, failed and remaining items, and the time left."""
         from rich.text import Text
 
         return Text(self.counts if self.total else "")
@@ -157,7 +157,7 @@ def alarm(text: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Stream = "stdout") -> None:
-    """Print a table. Nothing in it is read as markup; floats have three decimals."""
+    """Print a table without parsing markup; floats have three decimals."""
     from rich.table import Table
 
     grid = Table(title=printable(title), title_justify="left", header_style="bold")
@@ -171,10 +171,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
 KIND_STYLE = {"ours": "bold", "baseline": "bright_black", "paper": "italic"}
 
 MARK = "*"
-"""Before the name of a row that is AIM or its combination."""
+"""Marks the names of AIM's rows and its combination."""
 
 BASELINES = "baselines:"
-"""Line above the baselines, which are the last rows: a log has no grey."""
+"""Line above the baselines, the last rows; logs cannot show them in grey."""
 
 
 def systems_table(systems: SystemsTable) -> None:
@@ -203,7 +203,7 @@ def _system_cell(value: Cell) -> str:
 
 
 def say_fixes(failures: Iterable[Failure]) -> None:
-    """Say what to do about failures, each thing once."""
+    """Print each distinct fix of the failures once."""
     fixes = dict.fromkeys(failure.fix for failure in failures if failure.fix and failure.kind != "upstream")
     for fix in [*fixes][:SHOWN_FIXES]:
         say(f"  -> {fix}")

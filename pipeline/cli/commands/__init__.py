@@ -1,1 +1,1 @@
-"""One short file a command, or a few that belong together: what is printed, and the line to type next."""
+"""One short file for one or more related commands: what they print, and the next command."""

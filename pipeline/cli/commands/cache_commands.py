@@ -48,7 +48,7 @@ def after_verify(damaged: api.CacheFiles, typed: Typed) -> Line:
 
 
 def deleting(call: Callable[..., api.CacheFiles], example: str, *then: str) -> Command:
-    """A command that deletes; the line after it is with --yes where nobody said so, else `then`."""
+    """A command that deletes; the next command repeats it with --yes if that was missing, else is `then`."""
 
     def following(files: api.CacheFiles, typed: Typed) -> Line:
         return ("delete them", *typed.with_option("--yes")) if files.unconfirmed else (*then, *typed.settings)

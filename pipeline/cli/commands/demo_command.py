@@ -8,7 +8,7 @@ from pipeline.cli.terminal import say, systems_table, table
 
 
 def show(result: api.DemoResult, _: Typed) -> None:
-    """Print what the model is and how far off it is, its results, and the times."""
+    """Print the model and its error, its results, and the times."""
     from pipeline.evaluate.results_tables import main_table
 
     say(result.summary)

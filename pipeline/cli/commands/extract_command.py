@@ -12,7 +12,7 @@ from pipeline.cli.terminal import Terminal, say, table
 
 
 def show(done: api.ExtractRun, _: Typed) -> None:
-    """Print what was extracted, or what would be."""
+    """Print what was or would be extracted."""
     summary, videos = done.summary, counted(done.summary.videos, "video")
     if done.costs is not None:
         from pipeline.run.costs import dry_run_tables
@@ -58,7 +58,7 @@ def document(done: api.ExtractRun, _: Typed) -> dict[str, Any]:
 
 
 def following(done: api.ExtractRun, typed: Typed) -> Line:
-    """Run it, go on, or use the features."""
+    """Run it, continue, or use the features."""
     if done.costs is not None:
         return ("run it", *typed.without("--dry-run"))
     if done.summary.cancelled:

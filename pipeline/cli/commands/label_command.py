@@ -31,7 +31,7 @@ def document(summary: api.LabelSummary, _: Typed) -> Any:
 
 
 def following(summary: api.LabelSummary, typed: Typed) -> Line:
-    """Train on what the raters gave, if it says something."""
+    """Train on the labels, if they are informative."""
     from data.datasets.folder import CANDIDATES
     from pipeline.label.verdicts import NO_BETTER
 

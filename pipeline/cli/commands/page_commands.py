@@ -10,7 +10,7 @@ from pipeline.cli.terminal import say
 
 
 def after_report(_: Path, typed: Typed) -> Line:
-    """What else shows the same videos."""
+    """Other pages of the same videos."""
     model = ("--model", as_typed(typed.model))
     if typed.features:
         return ("write the scores as a table", "score", *typed.settings, *model, "--out", "scores.csv")
@@ -26,7 +26,7 @@ def show_figures(figures: list[Path], _: Typed) -> None:
 
 
 def after_compare(_: Path, typed: Typed) -> Line:
-    """Each of the two by itself."""
+    """The page of each of the two videos."""
     videos = (Path(typed.a), Path(typed.b))
     files = all(video.exists() for video in videos)
     shown = (*videos, *typed.same_cache) if files else typed.settings

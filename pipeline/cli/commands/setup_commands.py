@@ -10,7 +10,7 @@ from pipeline.cli.terminal import say, table
 
 
 def show_checks(checks: Sequence[api.SetupCheck], _: Typed) -> None:
-    """Print one row per finding, and below each command that mends one, whole, since people copy it."""
+    """Print one row per finding, then each command that fixes one, unwrapped, since people copy it."""
     table("", ("what", "state", "detail"), [(finding.what, finding.state, finding.detail) for finding in checks])
     for finding in filter(lambda check: check.fix, checks):
         say(f"{finding.what}: {finding.fix}")

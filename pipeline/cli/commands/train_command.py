@@ -44,7 +44,7 @@ def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:
 
 
 def _guess(done: api.TrainedModel) -> Accuracy | None:
-    """The accuracy of a model that is no better than guessing, so that no other number about it counts."""
+    """The accuracy if the model is not better than guessing, so that its other numbers are meaningless; else None."""
     accuracy = done.calibration and done.calibration.accuracy
     return accuracy if accuracy and not accuracy.better else None
 
