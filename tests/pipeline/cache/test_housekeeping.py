@@ -1,6 +1,5 @@
 """`cache ls|verify|prune|gc|rm`: nothing that is needed goes, nothing outside is touched, damage is found."""
 
-import json
 import os
 import time
 from unittest.mock import Mock
@@ -297,19 +296,7 @@ def test_downloaded_weights_go_and_named_files_stay(tmp_path, monkeypatch):
         api.weights_rm(["i3d"], yes=True)
 
 
-def test_on_the_command_line(filled):
-    """Damage is the exit code 1."""
-    output = output_of(filled.cache.root, "contrast", "a.mp4")
-
-    def run(command):
-        return CliRunner().invoke(app, ["cache", *command.split(), "--cache", str(filled.cache.root)])
-
-    assert [row["outputs"] for row in json.loads(run("ls --json").stdout)] == [2, 2]
-    assert run("verify").exit_code == 0
-    age(output)
-    assert "add --yes" in json.loads(run("gc --max-gb 0 --json").stdout)["summary"]
-    assert output.exists()
-    assert run("gc --max-gb 0 --yes").exit_code == 0
-    assert not output.exists()
+def test_damage_is_the_exit_code_1_on_the_command_line(filled):
     output_of(filled.cache.root, "brightness", "a.mp4").write_bytes(b"damaged")
-    assert run("verify").exit_code == 1
+    for code in (1, 0):  # the damaged output is deleted
+        assert CliRunner().invoke(app, ["cache", "verify", "--cache", str(filled.cache.root)]).exit_code == code

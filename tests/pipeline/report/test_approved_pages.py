@@ -87,12 +87,6 @@ PAGES = {
     "bad flag": lambda data: of_results(data, flags=(Flag("bad", "unlike the training performances", "3.1 times"),)),
     "held-out score": lambda data: replace(of_results(data), videos=(replace(data.videos[0], held_out_score=61.0),)),
     "usual error": lambda data: of_results(data, accuracy=ERROR, flags=()),
-    "no better videos": lambda data: ReportData(
-        "t", videos=(replace(data.videos[0], better=None, no_better="that takes 10 labelled training videos."),)
-    ),
-    "nothing stands out": lambda data: ReportData(
-        "t", videos=(replace(data.videos[0], better=replace(report_samples.BETTER, observations=(), count=0)),)
-    ),
     "guessing": guessing,
     "performers": performers,
     "flags of every video": flags_of_every_video,
