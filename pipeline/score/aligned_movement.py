@@ -1,4 +1,4 @@
-"""Two performances on one clock, so that a comparison lists movement and not where a video was cut."""
+"""Aligns two performances in time, so that a comparison lists movement and not where a video was cut."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from pipeline.checks.accuracy import Interval
 from pipeline.score.movement import Movement, StepVariables, VariableValues, compared_steps
 
 ROWS_PER_S, MOST_ROWS = 25.0, 250
-"""Rate to which the angles are resampled, and the greatest number of rows."""
+"""Rate of the resampled angles, and the maximum number of rows."""
 
 DEGREES_FOR_SPEED = 4.0
-"""Weight of the trunk's speed, degrees for one torso length/s: it tells moments apart in which no angle changes."""
+"""Weight of the trunk's speed, degrees for one torso length/s: it separates moments in which no angle changes."""
 
 TRIMMED, SAME = 0.2, 0.35
-"""A video lacks at most this share of the other at either end, and then the matched angles differ by at most `SAME`.
+"""A video may lack this share of the other at either end; the matched angles then differ by at most `SAME`.
 
-Angles differ by the mean distance of matched moments, divided by their mean distance from the mean of A.
+The difference is the mean distance of matched moments, divided by their mean distance from the mean of A.
 """
 
 ALIKE, STEADY_S = 0.6, 0.1
-"""One clock explains two performances up to this difference of their angles, and this mean error in seconds."""
+"""One clock fits two performances up to this difference of their angles, and this mean error in seconds."""
 
 FURTHEST, PENALTY = 0.25, 10.0
-"""Farthest match as a share of the longer video, and the degrees that it costs one video to wait for the other."""
+"""Farthest match as a share of the longer video, and the cost in degrees of one video waiting for the other."""
 
 SAID_S, SAID_SHARE, CLEAR = 0.06, 0.03, 3.0
-"""Smallest lead and change of pace that are named; both are at least `CLEAR` times the error of the clock."""
+"""Smallest reported lead and change of pace; both must also be `CLEAR` times the error of the clock."""
 
 
 SPEEDS = ("turning", "speed")
-"""Variables that a slower movement lowers."""
+"""Variables that are lower in a slower movement."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Clocks:
 
     a: Floats  # (moment,) s, ascending
     b: Floats  # (moment,) s, not descending
-    begins_later: float | None = None  # s by which B begins later than A; None where one clock does not explain both
+    begins_later: float | None = None  # s by which B begins later than A; None if one clock does not fit both
     pace: float = 1.0  # duration of a movement in B by its duration in A
     error: float = 0.0  # s, of the one clock
 
     def named(self) -> tuple[float, float]:
-        """Seconds by which B begins later, and the share by which B is slower; 0 for what is too small to be named."""
+        """Seconds by which B begins later, and the share by which B is slower; 0 below the reported minimum."""
         later, slower, least = self.begins_later or 0.0, self.pace - 1, CLEAR * self.error
         by_the_end = abs(slower) * float(self.a[-1] - self.a[0]) / 2
         is_slower = self.begins_later is not None and abs(slower) >= SAID_SHARE and by_the_end >= least
@@ -66,10 +66,9 @@ class AlignedSteps(NamedTuple):
 
 
 def aligned_steps(a: Movement, b: Movement, bounds_a: Floats, bounds_b: Floats, still: bool) -> AlignedSteps:
-    """`compared_steps` of A in its (T, 2) time steps, and of B where it shows the same.
+    """`compared_steps` of A in its (T, 2) time steps, and of B in the matching parts.
 
-    Where one clock explains both, speeds are those at the pace of A. A step of which B shows less than half has no
-    values.
+    If one clock fits both, speeds are scaled to the pace of A. A step has no values if B shows less than half of it.
     """
     clocks = match_clocks(a, b, (bounds_a[0, 0], bounds_a[-1, 1]), (bounds_b[0, 0], bounds_b[-1, 1]))
     shown = np.clip(bounds_a, clocks.a[0], clocks.a[-1])
@@ -91,7 +90,7 @@ def aligned_steps(a: Movement, b: Movement, bounds_a: Floats, bounds_b: Floats, 
 def match_clocks(a: Movement, b: Movement, ends_a: Interval, ends_b: Interval) -> Clocks:
     """Match the moments of two performances by dynamic time warping of their angles.
 
-    Begin and end (s) of both are matched with each other, unless both show one movement of which one lacks an end.
+    The starts and the ends (s) are matched, unless both show one movement and one video lacks a part at an end.
     """
     (time_a, rows_a), (time_b, rows_b) = _rows(a), _rows(b)
     known = np.isfinite(rows_a[0]) & np.isfinite(rows_b[0])
@@ -117,7 +116,7 @@ def match_clocks(a: Movement, b: Movement, ends_a: Interval, ends_b: Interval) -
 
 
 def _warping_path(a: Floats, b: Floats, trimmed: float) -> Rows:
-    """(moment, 2) rows of A and B that are matched; at either end at most a share `trimmed` of each is left out."""
+    """(moment, 2) matched rows of A and B; leaves out at most a share `trimmed` of each at either end."""
     from dtaidistance import dtw, dtw_ndim
 
     free_a, free_b = (int(trimmed * len(rows)) for rows in (a, b))
@@ -130,7 +129,7 @@ def _warping_path(a: Floats, b: Floats, trimmed: float) -> Rows:
 
 
 def _rows(moved: Movement) -> tuple[Floats, Floats]:
-    """(row,) seconds and (row, curve) degrees, interpolated where unknown; a curve without any value is NaN."""
+    """(row,) seconds and (row, curve) degrees, interpolated where unknown; NaN for a curve without values."""
     people = zip(moved.angles, moved.variables.people, strict=True)
     curves = [(*angles.values(), DEGREES_FOR_SPEED * variables["speed"]) for angles, variables in people]
     angles = np.stack([values for person in curves for values in person], axis=1)
@@ -142,12 +141,12 @@ def _rows(moved: Movement) -> tuple[Floats, Floats]:
 
 
 def _rate(rows: Floats) -> Floats:
-    """(row,) how fast the angles change. Moments without movement do not tell two clocks apart."""
+    """(row,) rate of change of the angles; moments without movement carry no information on the clocks."""
     return np.asarray(np.linalg.norm(np.gradient(rows, axis=0), axis=1) + 1e-6)
 
 
 def _line(x: Floats, y: Floats, weights: Floats) -> tuple[float, float, float]:
-    """Slope and start of the weighted least-squares line, and the weighted mean distance of `y` from it."""
+    """Slope and intercept of the weighted least-squares line, and the weighted mean distance of `y` from it."""
     from_x, from_y = (values - np.average(values, weights=weights) for values in (x, y))
     slope = float(weights @ (from_x * from_y)) / max(float(weights @ from_x**2), 1e-9)
     start = float(np.average(y - slope * x, weights=weights))

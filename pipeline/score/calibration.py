@@ -2,7 +2,7 @@
 
     calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
-`calibration_folds` makes it. `pipeline.checks.prediction_intervals` states the guarantee of the intervals,
+`calibration_folds` computes it. `pipeline.checks.prediction_intervals` states the guarantee of the intervals;
 `pipeline.checks.novelty` defines the distances. `pipeline.score.trained_model` stores a calibration with its model.
 """
 
@@ -37,21 +37,21 @@ from pipeline.train.feature_set import FeatureSet
 from pipeline.train.trained_networks import read_networks
 
 HEADS = SCORES[1:]
-"""Scores beside the final one: columns 1 and 2 of the labels."""
+"""Part scores: columns 1 and 2 of the labels."""
 
 UNITS = {"subject": "user", "supertrial": "supertrial"}
-"""What counts once where folds keep groups of such a kind together; else it is a performance."""
+"""The independent unit by the kind of group that folds keep together; else a performance."""
 
 
 @dataclass(frozen=True)
 class TrainingFacts(StrictFields):
-    """What the training performances were, with which new ones are compared."""
+    """Facts about the training performances, for comparison with new ones."""
 
-    unsplit: tuple[str, ...]  # of groups that the folds keep together
+    unsplit: tuple[str, ...]  # kinds of groups that the folds keep together
     quality: Ranges = field(default_factory=dict)
     movement: Mapping[str, BetterRanges] = field(default_factory=dict)  # by task
     raters: RaterAgreement | None = None
-    days: tuple[str, str] | None = None  # the first and the last of the labels
+    days: tuple[str, str] | None = None  # of the first and the last label
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,10 @@ class Calibration(HeldOut):
         steps: (n, T) step scores of the training performances by the model itself.
         duration: (n,) seconds.
         attention: (n, T) the model's attention to the interaction in the training performances.
-        head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN where there is no label or no
-            such head.
-        difficulty: (n,) what the networks and regressions did not learn: `truth` and `predicted` are multiplied by it.
-        networks: of each fold, trained on the other folds.
-        combinations: of each fold.
+        head_truth, head_predicted: (n, 2) like `truth` and `predicted`, for `HEADS`; NaN without a label or head.
+        difficulty: (n,) multiplies `truth` and `predicted`; the networks and regressions did not learn it.
+        networks: by fold, trained on the other folds.
+        combinations: by fold.
     """
 
     difficulty: Floats
@@ -82,30 +81,30 @@ class Calibration(HeldOut):
 
     @cached_property
     def accuracy(self) -> Accuracy:
-        """See `HeldOut.accuracy`; it includes the agreement of the raters where two gave the labels."""
+        """See `HeldOut.accuracy`; includes the agreement of the raters if two gave the labels."""
         accuracy, correlation = super().accuracy, self.ranked.rho
         rho = correlation if math.isfinite(correlation) else None
         return replace(accuracy, rho=rho, unit=self.unit, ceiling=ceiling_line(self.facts.raters, rho, accuracy.mae))
 
     @cached_property
     def execution_alone(self) -> Calibration:
-        """The calibration of scores without their difficulty."""
+        """The calibration of the execution, without the difficulty."""
         truth, predicted = self.truth / self.difficulty, self.predicted / self.difficulty
         return replace(self, truth=truth, predicted=predicted, difficulty=np.ones_like(truth))
 
     @property
     def unit(self) -> str:
-        """What `group` numbers: a performance, or what the folds keep together beyond it."""
+        """What `group` numbers: performances, or larger groups that the folds keep together."""
         return next((UNITS[kind] for kind in self.facts.unsplit if kind in UNITS), "performance")
 
     @property
     def ranked(self) -> HeldOut:
-        """The predictions that are ranked: of each performance one; of each video where a group is several."""
+        """The predictions to rank: one per performance, or one per video if a group holds several performances."""
         return self.once() if self.unit == "performance" else self
 
     @cached_property
     def head_accuracies(self) -> dict[str, Accuracy]:
-        """Accuracy of execution and synchronisation by name; absent without labels and predictions in two folds."""
+        """Accuracy of execution and synchronisation by name, where two folds have labels and predictions."""
         accuracies: dict[str, Accuracy] = {}
         for column, name in enumerate(HEADS):
             truth, predicted = self.head_truth[:, column], self.head_predicted[:, column]
@@ -119,8 +118,8 @@ class Calibration(HeldOut):
 
         A level that needs more performances has None.
 
-        An interval is widened to contain the model's score, where `scores` (m,) are given. If no training label is
-        negative, both ends are at least zero, even beside a negative score.
+        If `scores` (m,) are given, each interval is widened to contain the model's score. If no training label is
+        negative, both ends are at least zero, even for a negative score.
         """
         centres = self.networks.mean(self.networks.output(features).score)
         pairs = zip(self.combinations, centres, strict=True)
@@ -137,7 +136,7 @@ class Calibration(HeldOut):
         return by_level
 
     def try_on(self, features: FeatureSet) -> None:
-        """Compute everything for features, so that parts that do not fit together raise here, not with a video.
+        """Compute everything for features, so that incompatible parts raise here, not when a video is scored.
 
         Raises ValueError for a number that is not finite, or one of `pipeline.score.model_files.FAULTS`.
         """

@@ -2,8 +2,8 @@
 
     calibration, combination = calibrate(features, model, folds=5)
 
-The training part is split into folds that keep tied performances together. A few networks per fold, and the model's
-regressions, train on the other folds and predict it, as in the inner validation of an evaluation.
+The training part is split into folds that keep tied performances together. For each fold, a few networks and the
+model's regressions train on the other folds and predict it, as in the inner validation of an evaluation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.train.feature_set import FeatureSet
 from pipeline.train.fit import one_thread
 
 NETWORKS = 2
-"""Networks of a fold: with five folds together as many as a model has by default."""
+"""Networks per fold; five folds have as many as a model has by default."""
 
 
 def calibrate(
@@ -44,18 +44,18 @@ def calibrate(
     new_people: bool = False,
     control: TrainingControl | None = None,
 ) -> tuple[Calibration, Combination]:
-    """Predict every training performance with networks of other folds; also the model's combination by these tests.
+    """Predict every training performance with networks of other folds; also choose the model's combination.
 
     Args:
         features: contain the performances that `model` was trained on.
-        folds: number of folds, each of at most `NETWORKS` networks; fewer for fewer independent performances.
+        folds: number of folds, with at most `NETWORKS` networks each; fewer for fewer independent performances.
         seed: of the folds.
         unsplit: groups to keep together, such as `data.splits.unsplit_groups(protocol)`.
-        systems: those of the model's regressions. A fold's combination follows from the predictions for the other
-            folds, the model's from those for all folds.
+        systems: the model's regressions. A fold's combination follows from the predictions for the other folds, the
+            model's from the predictions for all folds.
         new_people: whether `systems` are for new people.
 
-    Raises DataError if all training performances are tied together or one is not in `features`, Cancelled after
+    Raises DataError if all training performances are tied together or `features` lack one, Cancelled after
     `control.stop`.
     """
     part, group, inner = _folds(features, model, folds, seed, unsplit)
@@ -110,10 +110,10 @@ def _held_out(
     networks: TrainedNetworks[AimConfig],
     regressions: Sequence[Sequence[FittedRegression]],
 ) -> tuple[Floats, Floats]:
-    """What the systems of the fold that holds a performance out predict of it.
+    """Predictions for each performance by the systems of the fold that holds it out.
 
     Returns:
-        (n, 2) the heads of the networks, NaN without one; (systems, n) the score, by the mean of the networks first.
+        (n, 2) the heads of the networks, NaN without one; (systems, n) scores, the mean of the networks first.
     """
     by_network = np.full((len(features), len(SCORES)), np.nan)
     output, values = networks.output(features), np.empty((1 + len(regressions[0]), len(features)))
@@ -131,7 +131,7 @@ def _held_out(
 def _folds(
     features: FeatureSet, model: TrainedModel, folds: int, seed: int, unsplit: Sequence[str]
 ) -> tuple[FeatureSet, Rows, tuple[Fold, ...]]:
-    """The training performances, the group of each, and the folds."""
+    """The training performances, their groups, and the folds."""
     where = {name: row for row, name in enumerate(features.ids)}
     missing = [name for name in model.train_ids if name not in where]
     if missing:

@@ -34,7 +34,7 @@ def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, 
 
     Args:
         features: contain the training performances.
-        name, kind: of the method and of the data set.
+        name, kind: the method's name and the data set's kind.
         model_sha256: hash of the model's files, as in tables of scores.
     """
     origin = {**model.origin.facts(), "SHA-256 of the model, as in its tables of scores": model_sha256}
@@ -58,7 +58,7 @@ def model_card(model: TrainedModel, features: FeatureSet, name: str, kind: str, 
 
 
 def _metadata(name: str, kind: str, calibration: Calibration | None) -> str:
-    """The head of a card, which the Hugging Face Hub reads, as YAML; the owner of the model adds the licence."""
+    """The YAML head of a card for the Hugging Face Hub; the model's owner adds the licence."""
     facts: dict[str, Any] = {
         "library_name": "aqa",
         "pipeline_tag": "video-classification",
@@ -120,7 +120,7 @@ def _training(model: TrainedModel) -> Iterable[str]:
 
 
 def result_lines(model: TrainedModel) -> Iterable[str]:
-    """Accuracy on held-out performances of the training part, systems and intervals, as the terminal shows them too."""
+    """Held-out accuracy within the training part, systems and intervals; the terminal shows the same lines."""
     calibration = model.calibration
     if calibration is None:
         yield f"no intervals: {model.not_calibrated}"

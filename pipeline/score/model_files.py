@@ -1,4 +1,4 @@
-"""The files of a model folder: their SHA-256, so that a damaged model is refused, and numbers that no model has.
+"""The files of a model folder: refuses damaged files by SHA-256, and numbers that no training gives.
 
     MODEL/sha256.json     format 1: {"files": {name: SHA-256}}
 
@@ -24,12 +24,12 @@ from data.store import open_regular, parse_json, read_json, read_regular, sha256
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")
 FILES = (*MODEL_FILES, "config.json")
-"""Every file that a score depends on. The model card has no hash, since people may add to it."""
+"""Every file that a score depends on. The model card has no hash, since people may edit it."""
 
 DESCRIPTION, WEIGHTS = MODEL_FILES
 
 LARGEST, LARGEST_WEIGHT = 1e15, 1e6
-"""Greatest absolute values of a model's numbers, and of its networks' weights: inputs are standardised."""
+"""Largest absolute values of a model's numbers, and of its networks' weights, whose inputs are standardised."""
 
 MAY_LACK = (
     "normaliser.",
@@ -40,7 +40,7 @@ MAY_LACK = (
     "head_truth",
     "head_predicted",
 )
-"""Parts of the names of tensors that may hold NaN or infinity."""
+"""Parts of names of tensors that may contain NaN or infinity."""
 
 MAX_BYTES = 1 << 16
 MAX_FILE_BYTES = 1 << 32
@@ -48,7 +48,7 @@ MAX_FILE_BYTES = 1 << 32
 
 FORMAT = 1
 FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
-"""Errors of JSON, numpy and torch where parts of a model do not fit together."""
+"""Errors of JSON, numpy and torch for incompatible parts of a model."""
 
 TRAIN_AGAIN = f"Train it again: `{PROGRAM} train ROOT --config PRESET --out FOLDER`"
 FIX = "Copy the model folder again from where it was trained, or train it again"
@@ -68,7 +68,7 @@ def hash_table(hashes: Mapping[str, str]) -> str:
 def check_hashes(folder: Path) -> None:
     """Compare the files of a model folder with their hashes.
 
-    Raises DataError, which names the file, where one is missing or not as it was written.
+    Raises DataError that names the file if one is missing or changed.
     """
     hash_file = folder / HASHES
     try:
@@ -96,14 +96,14 @@ def check_hashes(folder: Path) -> None:
 def read_hashes(text: bytes) -> dict[str, str]:
     """The hashes by file name from a table of hashes.
 
-    Raises ValueError if it is damaged or names other files than those of a model.
+    Raises ValueError if it is damaged or names files that a model does not have.
     """
     try:
         stored = parse_json(text)
         files = stored["files"]
         if stored["format"] != FORMAT:
             raise ValueError(f"format {stored['format']}")
-        # Another name could be the path of any file of the machine.
+        # Another name could be the path of any file on this machine.
         if not isinstance(files, dict) or not set(MODEL_FILES) <= set(files) <= set(FILES):
             raise ValueError("other files than those of a model")
     except (KeyError, TypeError) as error:
@@ -112,13 +112,13 @@ def read_hashes(text: bytes) -> dict[str, str]:
 
 
 def model_sha256(folder: Path) -> str:
-    """SHA-256 of a saved model without its origin; a copy elsewhere has the same."""
+    """SHA-256 of a saved model without its `origin`; copies of a model have the same."""
     described = {name: value for name, value in read_json(folder / DESCRIPTION).items() if name != "origin"}
     return hashlib.sha256(json.dumps([described, sha256_file(folder / WEIGHTS)]).encode()).hexdigest()
 
 
 def no_model_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
-    """What to name in place of a folder without a model: one a folder below (`demo/model` for `demo`), or a new one."""
+    """The fix for a folder without a model: name a model one folder below (`demo/model` for `demo`), or train one."""
     with suppress(OSError):
         if models := sorted(path.parent for path in folder.glob(f"*/{MODEL_FILES[0]}")):
             return f"Did you mean {printable(models[0])}?"
@@ -126,7 +126,7 @@ def no_model_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") 
 
 
 def require_finite(description: Any, tensors: Mapping[str, Tensor]) -> None:
-    """Raise ValueError where a number is not finite, or larger than training ever gives.
+    """Raise ValueError if a number is not finite, or larger than training gives.
 
     `MAY_LACK` names the tensors whose values may be NaN (no label or rate) or infinite (a constant channel).
     """

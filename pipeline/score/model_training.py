@@ -50,16 +50,16 @@ def train_model(
 ) -> TrainedModel:
     """Train and calibrate a model, and write it with its card into `folder` (`pipeline.score.trained_model`).
 
-    Where the method combines, the model has regressions of all training performances too. The calibration says which
-    of them count; without folds all do. A killed training resumes from `folder/checkpoints`.
+    A method that combines also fits regressions to all training performances. The calibration chooses which of them
+    are averaged; without folds all are. A killed training resumes from `folder/checkpoints`.
 
     Args:
-        cache: has the stages' outputs of these features, whose hashes, quality measures and movement are stored for
-            comparison; None for packed features.
+        cache: has the stages' outputs of these features. The model stores their hashes, quality measures and movement
+            for comparison. None for packed features.
         strict: refuse to train if a video is flagged.
 
-    Raises Cancelled after a stop, and UsageError if the folder cannot be written. Raises DataError if the features
-    cannot be trained on, or if `strict` and a video is flagged.
+    Raises Cancelled after a stop, and UsageError if the folder cannot be written. Raises DataError if training on the
+    features is impossible, or if `strict` and a video is flagged.
     """
     check_difficulties(features, config.method, observer)
     plans = list[MeasuredPlan]()
@@ -131,9 +131,9 @@ def train_model(
 def _facts(
     facts: TrainingFacts, config: Config, records: Sequence[Record], plans: Sequence[MeasuredPlan]
 ) -> TrainingFacts:
-    """The facts with the quality measures and the labels of the training performances.
+    """The facts, with quality measures and labels of the training performances.
 
-    Raters who give executions are not compared with scores that have a difficulty.
+    Raters' executions are not compared with scores that include a difficulty.
     """
     compared = not config.method.times_difficulty
     days = sorted(record.day for record in records if record.day)
@@ -146,7 +146,7 @@ def _facts(
 
 
 def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache) -> list[TrainingVideo]:
-    """Movement per time step of the scored performances whose outputs are in the cache."""
+    """Movement per time step of the labelled performances with cached outputs."""
     made = []
     stages = config.method.with_upstream(("timesteps",))
     stage = next((name for name in PEOPLE if name in stages), None)
@@ -163,7 +163,7 @@ def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache
 
 
 def _pack_notes(features: FeatureSet, config: Config) -> list[str]:
-    """A warning if a pack has other settings than the configuration, with which `score` will make features."""
+    """A warning if a pack's settings differ from the configuration, with which `score` computes features."""
     packed = {name: with_defaults(name, stage.settings) for name, stage in features.stages.items() if name in STAGES}
     here = {name: with_defaults(name, config.method.stage(name).result_settings()) for name in packed}
     if not (differing := without_videos(setting_differences(packed, here))):

@@ -1,7 +1,7 @@
 """Trained models at an address: a local copy to score with, and the upload of a model.
 
-<user's cache>/models/<key>/    a copy; the key is the start of the SHA-256 of the model's table of hashes, so that
-                                equal models are downloaded and kept once
+<user's cache>/models/<key>/    a copy; the key begins the SHA-256 of the model's table of hashes, so equal models are
+                                downloaded and kept once
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from pipeline.score.model_files import (
 
 MOST_BYTES = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: 1 << 20}
 README = "README.md"
-"""The name under which a hub shows a card."""
+"""The file that a hub shows as the card."""
 
 KEY_LETTERS = 24
 
@@ -54,7 +54,7 @@ MOST_RATIO, FREE_BYTES = 10, 16 << 20
 BLOCK = 1 << 20
 
 Blocks = Callable[[str, int], Iterator[bytes]]
-"""Takes a file's name and the most bytes it may have; gives its content in parts."""
+"""Takes a file's name and its maximum number of bytes; gives its content in parts."""
 
 AGAIN = "Download it again"
 ZIP_ONE = f"Zip one folder that `{PROGRAM} train` wrote"
@@ -92,9 +92,9 @@ def local_model(source: str | Path) -> Path:
 def push_model(model: Path, destination: str, *, replace: bool = False, public: bool = False) -> str:
     """Upload the files that scoring needs, and the model card, to an address or a folder; returns where the model is.
 
-    The upload has no paths of this machine. `replace` writes over another model; `public` opens a new repository of a
-    hub to everybody. Raises UsageError if another model is there or such an address cannot be written to. Raises
-    DataError for no trained model or a damaged one, and StorageError if the store does not answer or refuses.
+    The upload has no paths of this machine. `replace` overwrites another model; `public` makes a hub's new repository
+    public. Raises UsageError if another model is there or the kind of address is read-only. Raises DataError for a
+    missing or damaged model, and StorageError if the store does not answer or refuses.
     """
     contents = _contents(model)
     there = _hashes_at(destination)
@@ -116,7 +116,7 @@ def push_model(model: Path, destination: str, *, replace: bool = False, public: 
 
 
 def _contents(model: Path) -> dict[str, bytes]:
-    """Files by name; the hashes are last, so that a broken upload holds no model."""
+    """Files by name; the hashes are last, so that an incomplete upload is not a model."""
     if not (model / MODEL_FILES[0]).exists():
         raise DataError("no trained model here", where=model, fix=no_model_fix(model))
     check_hashes(model)
@@ -127,7 +127,7 @@ def _contents(model: Path) -> dict[str, bytes]:
 
 
 def _hashes_at(destination: str) -> bytes | None:
-    """The table of hashes of the model at an address, None where there is no model."""
+    """The table of hashes of the model at an address, or None."""
     with suppress(FileNotFoundError):
         if is_shared(destination):
             return RemoteFolder(destination, Storage()).read(HASHES, MAX_BYTES)
@@ -150,7 +150,7 @@ def _damage(source: str | Path) -> Iterator[None]:
 
 
 def _unzip(stream: BinaryIO, size: int, source: str | Path) -> Path:
-    """The local copy of the one model in a ZIP file of `size` bytes; the model may be in any folder of it."""
+    """The local copy of the only model in a ZIP file of `size` bytes, in any of its folders."""
     with _damage(source):
         archive = zipfile.ZipFile(stream)
         entries = {info.filename: info for info in archive.infolist()}
@@ -187,9 +187,9 @@ def _unzip(stream: BinaryIO, size: int, source: str | Path) -> Path:
 
 
 def _copy(blocks: Blocks, source: str | Path) -> Path:
-    """The folder in the user's cache that holds the model at `source`; it is made if it is missing or damaged.
+    """The folder in the user's cache with the model at `source`, which is copied if missing or damaged.
 
-    Every file is hashed while it is written; the first one that differs from its hash ends the copy.
+    Every file is hashed while it is written; the first wrong hash ends the copy.
     """
     try:
         table = b"".join(blocks(HASHES, MAX_BYTES))
@@ -240,7 +240,7 @@ def _models() -> Path:
 
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """A folder beside the copies that is removed at the end. Raises DataError where the disk is full or refuses."""
+    """A folder beside the copies, removed at the end. Raises DataError if the disk is full or refuses."""
     try:
         _models().mkdir(parents=True, exist_ok=True)
         with working_folder(_models(), ".copy-") as folder:

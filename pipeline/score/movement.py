@@ -1,6 +1,6 @@
 """Movement of bodies: angles and other kinematic variables, and differences from the better training videos.
 
-Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A model keeps the
+Angles are those of the stage `timesteps` (`extractors.timesteps.pose_channels`), in degrees. A model stores the
 `better_ranges` of its training part (`model.json`, `movement` of `calibration`), per group and time step.
 """
 
@@ -22,7 +22,7 @@ from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.trial_descriptors import pair_descriptors
 
 PEOPLE = ("pose", "skeleton")
-"""Stages whose outputs hold the keypoints of people."""
+"""Stages whose outputs contain keypoints of people."""
 
 JOINTS = ("knee", "hip", "shoulder", "elbow")
 
@@ -30,13 +30,13 @@ EXTREMITIES = ("head", "left_wrist", "right_wrist", "left_knee", "right_knee", "
 """Points whose mean distance from the middle of the trunk is the variable `extent`."""
 
 SHARE = 1 / 3
-"""Share of a group's training videos, the best by the judges' score, that other videos are compared with."""
+"""Share of a group's training videos, the best by the judges' score, to compare other videos with."""
 
 LEAST_BETTER = 5
-"""Fewest better videos that give a range; at most half of a group's videos are better ones."""
+"""Fewest better videos for a range; at most half of a group's videos count as better."""
 
 OUTSIDE = 10
-"""One of this many new better videos is below a range, and one above it; of fewer better videos, none of them is."""
+"""One in this many new better videos is below a range, and one above; a range of fewer videos contains all of them."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ PAIR_VARIABLES: Mapping[str, MovementVariable] = {
 
 
 MOST_LOST = 0.1
-"""Share of a step's frames without a rate of a trunk that is detected, above which its turning has no mean. They are
-the slow frames of fast reversals: the mean of the others was up to 35 % too high for pendulums of 4 Hz and more."""
+"""Share of a step's frames with a trunk but no rate, above which its turning has no mean. These are the slow frames of
+fast reversals: the mean of the others was up to 35 % too high for pendulums of 4 Hz and more."""
 
 
 T_co = TypeVar("T_co", covariant=True)
@@ -92,18 +92,18 @@ class VariableValues(Generic[T_co]):
     pair: Mapping[str, T_co] = field(default_factory=dict)
 
     def items(self) -> Iterator[tuple[int | None, str, T_co]]:
-        """(person, name, value) of every variable; the person is None for a variable of two."""
+        """(person, name, value) of every variable; person is None for a variable of two people."""
         for person, variables in (*enumerate(self.people), (None, self.pair)):
             for name, value in variables.items():
                 yield person, name, value
 
     def each(self, change: Callable[[T_co], U]) -> VariableValues[U]:
-        """The variables with `change` of every value."""
+        """The variables with `change` applied to every value."""
         people = [{name: change(value) for name, value in variables.items()} for variables in self.people]
         return VariableValues(people, {name: change(value) for name, value in self.pair.items()})
 
     def value(self, person: int | None, name: str) -> T_co | None:
-        """The value of a variable, None where there is none."""
+        """The value of a variable, or None."""
         if person is None:
             return self.pair.get(name)
         return self.people[person].get(name) if person < len(self.people) else None
@@ -138,7 +138,7 @@ def movement(pose: StageOutput) -> Movement:
 
 
 def steps_of(moved: Movement, bounds: Floats) -> StepVariables:
-    """Mean of every variable in each of the (T, 2) time steps; NaN where it has no value."""
+    """Mean of every variable in each of the (T, 2) time steps; NaN without a value."""
     inside = [(moved.time >= start) & (moved.time < end) for start, end in bounds]
     made = moved.variables.each(lambda values: [float(known_mean(values[rows])) for rows in inside])
     people = [dict(steps) for steps in made.people]
@@ -153,7 +153,7 @@ def steps_of(moved: Movement, bounds: Floats) -> StepVariables:
 
 
 def compared_steps(moved: Movement, bounds: Floats, still: bool) -> StepVariables:
-    """`steps_of` with the height from the first step on, where the camera is `still`: a moving one hides heights."""
+    """`steps_of` with heights relative to the first step if the camera is `still`; a moving camera hides heights."""
     made = steps_of(moved, bounds)
     if not still:
         return made
@@ -175,7 +175,7 @@ def _tilt(body: Channels) -> Floats:
 
 
 def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Variables of one person by name; that of a joint is the mean of both sides."""
+    """Variables of one person by name; joints are averaged over both sides."""
     turning = "torso.turn" if "torso.turn" in body.names else "torso.turn_speed"
     middle = {axis: known_mean(np.stack([_values(body, f"body.{p}.{axis}") for p in _TRUNK])) for axis in _axes(body)}
     reach = [[_values(body, f"body.{point}.{axis}") - middle[axis] for axis in middle] for point in EXTREMITIES]
@@ -234,15 +234,15 @@ class BetterRanges:
     better: int  # how many of them are the better third
     best: str  # the id of the best
     best_score: float  # its judges' score
-    typical: float  # differences of a new better video
+    typical: float  # number of differences of a new better video
     limits: StepLimits
 
 
 def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
     """The better third by task; tasks with too few videos are left out.
 
-    `typical` is the median number of `movement_differences` of one better video from the others, times the ratio of the
-    chances to be outside all of them and outside the others.
+    `typical` is the median number of `movement_differences` of one better video from the others. It is multiplied by
+    the ratio of the chances of being outside all of them and outside the others.
     """
     made: dict[str, BetterRanges] = {}
     for task in dict.fromkeys(video.task for video in videos):
@@ -260,7 +260,7 @@ def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
 
 
 def _limits(rows: Sequence[StepVariables]) -> StepLimits:
-    """(low, high) by step: a new row is below low, and above high, with the chance `_outside_chance`."""
+    """(low, high) by step: a new row is below low with chance `_outside_chance`, and above high with the same."""
     values = [[value for *_, value in row.items()] for row in rows]
     limits = (_step_limits(np.array(of_rows)) for of_rows in zip(*values, strict=True))
     return rows[0].each(lambda _: next(limits))
@@ -269,12 +269,12 @@ def _limits(rows: Sequence[StepVariables]) -> StepLimits:
 def _step_limits(values: Floats) -> list[tuple[float, float] | None]:
     """The limits of one variable in each step, from its (row, step) values.
 
-    Between two values the limits are interpolated, so that the chance is the same for any number of rows from 9 on.
+    Limits between two values are interpolated, so that the chance is the same for any number of rows from 9 on.
     """
     limits: list[tuple[float, float] | None] = []
     for of_step in np.sort(values, axis=0).T:  # NaN is last
         finite = of_step[np.isfinite(of_step)]
-        if len(finite) < LEAST_BETTER - 1:  # one less where a better video is left out
+        if len(finite) < LEAST_BETTER - 1:  # one less if a better video is left out
             limits.append(None)
             continue
         rank = _outside_chance(len(finite)) * (len(finite) + 1) - 1  # from 0
@@ -284,7 +284,7 @@ def _step_limits(values: Floats) -> list[tuple[float, float] | None]:
 
 
 def _outside_chance(count: int) -> float:
-    """The chance that a new value is below the low limit of `count` values; the smallest of them needs 1 / (n + 1)."""
+    """The chance that a new value is below the low limit of `count` values; it is 1 / (count + 1) for the smallest."""
     return max(1 / OUTSIDE, 1 / (count + 1))
 
 
@@ -292,11 +292,11 @@ def _outside_chance(count: int) -> float:
 class Difference:
     """A variable outside the range of the better videos over neighbouring steps."""
 
-    person: int | None  # None for a variable of two
+    person: int | None  # None for a variable of two people
     name: str  # of the variable
     first: int  # step, from 0
     last: int
-    furthest: int  # the step furthest outside, to which value and range belong
+    furthest: int  # the step of the value furthest outside the range
     value: float
     low: float
     high: float
@@ -313,12 +313,12 @@ class Difference:
 
     @property
     def direction(self) -> str:
-        """The words for the side of the range on which the value is."""
+        """Words for the side of the range: lower or higher."""
         return self.variable.lower if self.beyond < 0 else self.variable.higher
 
 
 def movement_differences(variables: StepVariables, limits: StepLimits) -> list[Difference]:
-    """Variables outside their limits by at least `MovementVariable.least`, the most times this distance first."""
+    """Variables outside their limits by at least `MovementVariable.least`, largest multiple first."""
     outside: list[Difference] = []
     for person, name, values in variables.items():
         previous: Difference | None = None

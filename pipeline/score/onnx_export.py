@@ -1,6 +1,6 @@
 """Exports the networks of a trained model as one ONNX file, with their normalisation, checked against torch.
 
-Inputs, as in `pipeline.train.feature_set.FeatureSet` and in its units, batch first; those of size 0 are left out:
+Inputs, batch first, as in `pipeline.train.feature_set.FeatureSet` and in its units; inputs of size 0 are left out:
 
     primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc), all
     float32; masks are 1 where observed
@@ -10,10 +10,10 @@ Outputs in the units of the labels, means over the networks except `members`:
     score (B,), members (networks, B), step_scores (B, T), attention (B, T, 2)
     execution (B,), synchronisation (B,)    if the model has the head and the training part had the label
 
-The score is the network's, without the difficulty where the model multiplies by one. Where the model averages it with
-regressions, the file's metadata (`SHARE`) and the printed line say which share of the model's score it is; a model
-whose score is the regressions' alone is refused. The file
-contains no intervals, flags or percentile: they need the calibration of the model folder.
+The score is the networks', without the difficulty if the model multiplies by one. If the model averages it with
+regressions, the file's metadata (`SHARE`) and the printed line give its share of the model's score. A model that
+scores by regressions alone is refused. The file contains no intervals, flags or percentile: they need the calibration
+of the model folder.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ from pipeline.train import Normaliser
 from pipeline.train.feature_set import FeatureSet
 
 TOLERANCE = 1e-5
-"""Greatest allowed difference between the file and torch, relative to outputs above 1."""
+"""Largest allowed difference between the file and torch, relative to outputs above 1."""
 
 SHARE = "share_of_score"
-"""Name in the file's metadata of the network's weight in the model's score, from 0 to 1."""
+"""Metadata key of the networks' weight in the model's score, 0 to 1."""
 
 BUG = "This is an error of the program: report it with the model folder"
 
 OPSET = 18
 PROBES = 6
-"""Number of random performances on which the file is compared with torch."""
+"""Number of random performances for the comparison with torch."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Exported:
     path: Path
     bytes: int
     runtime: str  # ran the file for the comparison with torch
-    difference: float  # the greatest, as for `TOLERANCE`
+    difference: float  # the largest, as for `TOLERANCE`
     inputs: dict[str, list[int | str]]  # shapes by name; "B" is any number of performances
     outputs: dict[str, list[int | str]]
     share: float  # of the model's score, from 0 to 1
@@ -91,8 +91,8 @@ class Exported:
 def export_onnx(folder: Path, out: Path) -> Exported:
     """Write the model in `folder` as ONNX file `out`, if the file agrees with torch on random performances.
 
-    Raises DataError if there is no trained model or the file differs from torch, UsageError if the packages that write
-    ONNX are not installed, or the networks have no part in the model's score.
+    Raises DataError if the model is missing or the file differs from torch. Raises UsageError if the packages that
+    write ONNX are missing, or the networks have no part in the model's score.
     """
     with of_extra("export", "ONNX"):
         import onnx  # noqa: F401
@@ -123,7 +123,7 @@ def export_onnx(folder: Path, out: Path) -> Exported:
 class _Normalise(nn.Module):
     """Standardises in single precision as exactly as `Normaliser` in double precision.
 
-    The mean is a sum of two numbers, which keeps the digits of channels far from zero.
+    The mean is a sum of two numbers, to keep the digits of channels far from zero.
     """
 
     def __init__(self, statistics: Floats, clip: float, mapping: Floats | None = None) -> None:
@@ -138,7 +138,7 @@ class _Normalise(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(x - mean) / deviation, zero where unobserved or NaN."""
         apart = x - self.get_buffer("high")
-        # This removes NaN, and keeps runtimes from merging the two parts of the mean.
+        # Removes NaN, and keeps runtimes from merging the two parts of the mean.
         apart = torch.where(apart.abs() < torch.finfo(torch.float32).max, apart, torch.zeros_like(apart))
         scaled = (apart - self.get_buffer("low")) * self.get_buffer("inverse")
         if np.isfinite(self.clip):
@@ -152,7 +152,7 @@ class _Ensemble(nn.Module):
     """The networks of a model as plain layers, from features to scores in the units of the labels.
 
     Attributes:
-        inputs, outputs: names of the inputs that have a size, and of the outputs.
+        inputs, outputs: names; inputs of size 0 are left out.
     """
 
     def __init__(self, model: TrainedModel) -> None:
@@ -183,7 +183,7 @@ class _Ensemble(nn.Module):
         self.eval()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """The outputs, in the order of `outputs`, for the inputs, in the order of `inputs`."""
+        """The outputs in the order of `outputs`, from the inputs in the order of `inputs`."""
         x, lead = dict(zip(self.inputs, tensors, strict=True)), tensors[0].shape[:2]
         for name, shape in self.shapes.items():
             if name not in x:
@@ -207,7 +207,7 @@ class _Ensemble(nn.Module):
 
 
 def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
-    """Slope and shift from the training scale to the units of label `column`; NaN where it has no labels."""
+    """Slope and shift from the training scale to the units of label `column`; NaN without labels."""
     low, high = (float(normaliser.unscale(np.array(v), column)) for v in (0.0, 1.0))
     return high - low, low
 
@@ -275,7 +275,7 @@ def _describe(path: Path, share: float) -> None:
 
 
 def _compare(path: Path, net: _Ensemble, model: TrainedModel, probe: FeatureSet) -> tuple[Any, float]:
-    """The shapes of inputs and outputs by name, and the greatest difference over all probes together and one alone.
+    """Shapes of inputs and outputs by name, and the largest difference for all probes together and one alone.
 
     Raises DataError if it is above `TOLERANCE`.
     """

@@ -1,6 +1,6 @@
-"""Scores without names of the account, the machine and folders, for pages, CSV and JSON, which are made for sharing.
+"""Removes names of the account, the machine and folders from scores, for pages, CSV and JSON that are shared.
 
-Model folders keep them, as provenance.
+Model folders keep them as provenance.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.settings.provenance import without_folders
 
 
 def redact_score(row: Score) -> Score:
-    """The score with no folder of this machine in its texts and path."""
+    """The score without folders of this machine in its texts and path."""
     return replace(
         row,
         path=None if row.path is None else Path(without_folders(str(row.path))),
@@ -24,5 +24,5 @@ def redact_score(row: Score) -> Score:
 
 
 def redact_failure(failure: Failure) -> Failure:
-    """The failure with no folder of this machine in its texts."""
+    """The failure without folders of this machine in its texts."""
     return replace(failure, cause=without_folders(failure.cause), fix=without_folders(failure.fix))

@@ -1,4 +1,4 @@
-"""The score of a video, its steps, its intervals and its flags, which other packages show."""
+"""The score of a video, with its steps, intervals and flags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_JUDGEMENT = (
     "The network divides its score among the time steps. It was not trained on labels of steps, so a step score does "
     "not judge that moment."
 )
-"""The limits of step scores, shown beside every step score that a person reads."""
+"""The caveat that is shown with step scores."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class StepScore:
     """One time step of a scored video.
 
     Attributes:
-        start, end: bounds in seconds from the first frame; shares of the performance where a score is not `timed`.
-        score: share of this step in the score, R(Z_t) of equation 6, in the unit of the labels; NaN without a score.
+        start, end: in seconds from the first frame; shares of the performance if the score is not `timed`.
+        score: contribution to the score, R(Z_t) of equation 6, in the unit of the labels; NaN without a score.
         scene, interaction: attention weights of equation 4, which sum to 1; None without fusion.
-        phase: the part of the performance that the step belongs to; empty for equal time steps.
+        phase: the phase of this step; empty for equal time steps.
     """
 
     start: float
@@ -43,7 +43,7 @@ class StepScore:
     phase: str = ""
 
     def unscored(self) -> StepScore:
-        """The step without its part of a score."""
+        """The step without its contribution."""
         return StepScore(self.start, self.end, phase=self.phase)
 
 
@@ -52,29 +52,27 @@ class Score:
     """The score of one video, its parts, and reasons to doubt it.
 
     Attributes:
-        id: the video's id, as it is on disk; `data.errors.printable` makes it safe to show.
+        id: the video's id, as on disk; `data.errors.printable` makes it safe to show.
         score: final score in the unit of the labels, the mean over the model's networks; None without a valid score.
-            It and its parts are of the execution alone, where `quantity` says so.
-        raw_score: what the networks said, also where a flag of level "bad" forbids a score; nothing else reads it.
+            `quantity` says whether it and its parts are of the execution alone.
+        raw_score: prediction, also if a flag of level "bad" forbids a score; nothing else reads it.
         spread: standard deviation of the score over the networks; in a combination the other systems do not vary.
-        interval80, interval95: `pipeline.checks.prediction_intervals`; None where the model gives none, and a flag
-            gives the reason.
+        interval80, interval95: see `pipeline.checks.prediction_intervals`; None with a flag that says why.
         percentile: percentage of the training scores (or executions) below this score, ties counted half.
-        difficulty: the announced one, by which the score and its parts were multiplied; None where they were not.
-        execution, synchronisation: scores of the model's other heads; None where it has none, or one that is no better
-            than guessing.
-        steps: the time steps; without a score their times and phases alone.
-        other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
-            the steps hold all of it.
+        difficulty: announced; multiplied the score and its parts. None if they were not multiplied.
+        execution, synchronisation: scores of the model's other heads; None without a head that is better than guessing.
+        steps: the time steps; only their times and phases without a score.
+        other_share: share of the score that belongs to no step, such as a combination's regressions; None if the steps
+            sum to the whole score.
         flags: reasons to doubt the score, the worst first (`pipeline.checks.flag_checks`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
-        accuracy: of the model on held-out performances; None where unknown.
-        head_accuracy: the same of `execution` and `synchronisation`, by their names, where known.
-        failure: why there is no score.
+        accuracy: of the model on held-out performances; None if unknown.
+        head_accuracy: likewise for `execution` and `synchronisation`, by name.
+        failure: why the video has no score.
         keys: by stage, the key of the output that the score was computed from.
-        carried: phases that alignment gave the video; None where people marked them, or for equal time steps.
-        duration: of the performance in seconds; None for feature files without a rate, whose times are not known.
+        carried: phases found by alignment; None if people marked them, or for equal time steps.
+        duration: of the performance in seconds; None for feature files without a rate.
         model: SHA-256 of the model's files (`pipeline.score.model_files`); equal files give equal scores.
     """
 
@@ -105,19 +103,19 @@ class Score:
     def __post_init__(self) -> None:
         if self.raw_score is None:
             object.__setattr__(self, "raw_score", self.score)
-        if self.why:  # there is no score, so there is no part of one
+        if self.why:  # no score, so no parts of it
             for name, nothing in _PARTS.items():
                 object.__setattr__(self, name, nothing)
             object.__setattr__(self, "steps", tuple(step.unscored() for step in self.steps))
 
     @property
     def valid(self) -> bool:
-        """Whether there is a score: no failure, and no flag of level "bad"."""
+        """Whether the video has a score: no failure, and no flag of level "bad"."""
         return self.score is not None
 
     @property
     def quantity(self) -> str:
-        """What `score` is: "score", or `EXECUTION_ALONE` where the video's difficulty is unknown to a model of it."""
+        """The name of `score`: "score", or `EXECUTION_ALONE` if the video lacks the difficulty that the model needs."""
         return EXECUTION_ALONE if any(flag.kind == EXECUTION_ALONE for flag in self.flags) else "score"
 
     @property
@@ -127,22 +125,22 @@ class Score:
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """Begin and end of each phase, also of those that the performance leaves out; none for equal time steps."""
+        """Start and end of each phase, also of phases that the performance leaves out; empty for equal time steps."""
         return phases_of_steps(self.steps)
 
     @property
     def why(self) -> str:
-        """Why there is no score: its failure, or the titles of the flags of level "bad"; empty where there is one."""
+        """Why the video has no score: its failure, or the titles of the flags of level "bad"; empty with a score."""
         return str(self.failure or "") or "; ".join(flag.title for flag in self.flags if flag.level == "bad")
 
     @property
     def decimals(self) -> int:
-        """Decimals of the score as people read it; two where the accuracy is unknown."""
+        """Decimals of the score for people; two if the accuracy is unknown."""
         return 2 if self.accuracy is None else self.accuracy.decimals
 
 
 def phases_of_steps(steps: Iterable[StepScore]) -> tuple[Phase, ...]:
-    """Begin and end of each phase of these steps; none for equal time steps."""
+    """Start and end of each phase of these steps; empty for equal time steps."""
     groups = [(name, [*group]) for name, group in groupby(steps, lambda step: step.phase) if name]
     return tuple(Phase(name, group[0].start, group[-1].end) for name, group in groups)
 
@@ -151,26 +149,26 @@ _PARTS: Mapping[str, object] = {
     **dict.fromkeys(("score", "spread", "interval80", "interval95", "percentile", "execution", "synchronisation")),
     **{"other_share": None, "head_accuracy": {}},
 }
-"""What a performance without a score has in place of the score's parts."""
+"""Parts of a performance without a score."""
 
 
 @dataclass(frozen=True)
 class ScoreParts:
-    """A score as a sum: total = constant + steps + other, exactly, each rounded to the same number of decimals.
+    """A score as an exact sum: total = constant + steps + other, each rounded to the same number of decimals.
 
-    The constant is the model's lowest training score, from which all its scores start. It absorbs the rounding of the
-    other parts, so its last digits can differ.
+    The constant is the model's lowest training score. It absorbs the rounding of the other parts, so its last digits
+    can differ.
     """
 
     total: Decimal
     constant: Decimal
     steps: tuple[Decimal, ...]
-    other: Decimal | None  # share that belongs to no step; None where the steps hold all of it
+    other: Decimal | None  # share that belongs to no step; None if the steps sum to the whole score
     phases: Mapping[str, Decimal]  # sum over the steps of each phase; empty for equal time steps
 
     @classmethod
     def of(cls, row: Score, decimals: int) -> ScoreParts | None:
-        """The parts of a score; None without steps, or where a number is not finite."""
+        """The parts of a score; None without steps, or if a number is not finite."""
         if row.score is None or not row.steps:
             return None
         values = [row.score, *(step.score for step in row.steps), row.other_share or 0.0]

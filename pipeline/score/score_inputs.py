@@ -1,4 +1,4 @@
-"""The performances that `score` and `report` are given: videos, the files of one trial, or a data set in its layout."""
+"""Finds the performances for `score` and `report`: videos, the files of one trial, or a data set in its layout."""
 
 from __future__ import annotations
 
@@ -33,15 +33,14 @@ def find_performances(
         inputs: videos or folders, or the folder of a data set (`data_set_at`): the configuration's, or JIGSAWS. In the
             layout of JIGSAWS, a video comes with the kinematics file of its trial.
         kinematics: the file of one trial; `inputs` are the trial's views, if it has any.
-        config: says how stores are reached and the rate of folders of frames, and names files of features and phases,
-            and the data set to score where there are no inputs.
-        file_rate: frames per second of the videos in `inputs`; 0: their containers are right. A model that was trained
-            at another rate than that of its containers says nothing about new ones.
-        difficulty: the announced one of the only performance. Those of a folder of videos are in its labels.csv, or the
-            data set's.
+        config: gives access to stores, the frame rate of folders of frames, files of features and phases, and the data
+            set to score without inputs.
+        file_rate: frames per second of the videos in `inputs`; 0: that of their containers. It is independent of a
+            frame rate that replaced the containers' in training.
+        difficulty: announced, of a single performance. For a folder of videos, its labels.csv or the data set has them.
 
     Raises UsageError for nothing to score, a missing input, files of different trials, or a difficulty of several
-    performances or not above 0; DataError where the data set's own files cannot be used.
+    performances or not above 0. Raises DataError if the data set's files are unusable.
     """
     storage, dataset, rate = config.machine.storage.as_storage(), config.dataset, config.frames.fps
     if kinematics is not None:
@@ -75,7 +74,7 @@ def find_performances(
 
 
 def positive(difficulty: float) -> float:
-    """The difficulty. Raises UsageError unless it is a number above 0."""
+    """The difficulty. Raises UsageError unless it is above 0."""
     if not 0 < difficulty <= MAX_LABEL:
         raise UsageError(
             f"the difficulty is {difficulty:g}", fix="Give the announced one, a number above 0 such as 3.2"
@@ -84,7 +83,7 @@ def positive(difficulty: float) -> float:
 
 
 def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None = None) -> tuple[Record, ...]:
-    """The views of one trial, each with its kinematics file; without views, one record without a video.
+    """The views of one trial, each with its kinematics file; one record without a video if there are no views.
 
     Raises UsageError if a file is missing or the files are not those of one trial.
     """

@@ -33,10 +33,10 @@ def write_csv(path: Path, rows: Sequence[Score]) -> None:
 
 
 def csv_text(rows: Sequence[Score]) -> str:
-    """One line per video: `NUMBERS`, parts of the score, whether there is one, flags, error, model, `raw_score`.
+    """One line per video: `NUMBERS`, parts of the score, whether it is valid, flags, error, model, `raw_score`.
 
-    The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase. One of
-    `score` and `execution_alone` is empty (`Score.quantity`), and the parts are of the other one.
+    The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase. Either
+    `score` or `execution_alone` is empty (`Score.quantity`); the parts belong to the other.
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
@@ -85,7 +85,7 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
 
 
 def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
-    """The rows as JSON types; numbers are in the unit of the labels, None where a score has no such part.
+    """The rows as JSON types; numbers are in the unit of the labels, None where missing.
 
     Paths, flags and errors name no folders of this machine.
     """
@@ -114,5 +114,5 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
 
 
 def cell(text: str) -> str:
-    """The text in a form without control codes that a spreadsheet does not read as a formula."""
+    """The text without control codes, and escaped so that a spreadsheet does not read a formula."""
     return spreadsheet_text(printable(text))

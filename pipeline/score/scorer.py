@@ -1,4 +1,4 @@
-"""Scores videos with a trained model: extraction, prediction, intervals, flags and the share of each step.
+"""Scores videos with a trained model: extraction, prediction, intervals, flags and step scores.
 
     from pipeline.score import load_scorer
     scored = load_scorer("runs/demo").score("dive.mp4")
@@ -45,11 +45,11 @@ OWN_WEIGHTS = "Give the file of weights that training had, if any: --set {}.weig
 
 
 class Scorer:
-    """A trained model with the configuration that made its features, as `load_scorer` reads it.
+    """A trained model and the configuration of its features, as `load_scorer` reads them.
 
     `file_rate` is that of `find_performances`.
 
-    Raises UsageError, which lists the differences, if this version makes other features than those of training.
+    Raises UsageError that lists the differences if this version computes other features than those of training.
     """
 
     def __init__(self, folder: Path, model: TrainedModel, config: Config, sha256: str, file_rate: float = 0.0) -> None:
@@ -76,7 +76,7 @@ class Scorer:
         self.cache.close()
 
     def following(self, region: Sequence[float]) -> Scorer:
-        """A scorer for a video in which the athlete's centre is in this region (x1 y1 x2 y2, 0 to 1)."""
+        """A scorer that follows the athlete whose centre is in this region (x1 y1 x2 y2, 0 to 1)."""
         config = load_config(self.config, {"pose.region": list(region), "pose.tracks": []})
         return Scorer(self.folder, self.model, config, self.model_sha256, self.file_rate)
 
@@ -86,7 +86,7 @@ class Scorer:
         kinematics: str | Path | None = None,
         difficulty: float | None = None,
     ) -> Score:
-        """Score one video, or one trial by the files that the model reads. Raises as `find_performances`."""
+        """Score one video, or one trial from the files that the model reads. Raises as `find_performances`."""
         videos, trial = [] if video is None else [Path(video)], None if kinematics is None else Path(kinematics)
         records = find_performances(
             videos, Observer(), self.config, kinematics=trial, file_rate=self.file_rate, difficulty=difficulty
@@ -96,8 +96,8 @@ class Scorer:
     def score_records(self, records: Sequence[Record], observer: Observer = SILENT) -> list[Score]:
         """Score many performances. A failed one has `failure` set.
 
-        A damaged output is extracted again, and the observer gets a note. The observer's stop event ends the work after
-        the current writes; videos that are not extracted by then fail. Raises as `pipeline.run.run`.
+        A damaged output is extracted again, with a note to the observer. The observer's stop event ends the work after
+        the current writes; videos not yet extracted fail. Raises as `pipeline.run.run`.
         """
         failures = {record.id: lacking for record in records if (lacking := self.lacking(record))}
         rows, carried = dict[str, Score](), dict[str, CarriedPhases]()
@@ -126,7 +126,7 @@ class Scorer:
         return [replace(row, model=self.model_sha256) for row in made]
 
     def lacking(self, record: Record) -> Failure | None:
-        """The failure of a performance that lacks inputs of the model, and how to give them; None where it has all."""
+        """The failure of a performance that lacks inputs of the model, with the fix; None if it has all."""
         if lacking := record.lacking(self.reads):
             reads = " and ".join(sorted(self.reads, reverse=True))
             missing_input = "the video of this trial" if "kinematics" in record.files() else "it with --kinematics FILE"
@@ -135,7 +135,7 @@ class Scorer:
         return None
 
     def outputs(self, row: Score, record: Record) -> Outputs:
-        """The outputs of stages that a score was made of; damaged ones are extracted again, missing ones left out."""
+        """The stage outputs behind a score; damaged ones are extracted again, missing ones left out."""
         plan = self.planner.plan(record if row.carried is None else replace(record, phases=row.carried.phases))
         if plan.keys() != row.keys:  # the video changed meanwhile
             return {}
@@ -145,7 +145,7 @@ class Scorer:
     def _scored(
         self, record: Record, output: StageOutput, keys: Mapping[str, str], carried: CarriedPhases | None
     ) -> Score:
-        """The score of one performance by its time steps; `failure` is set where there is no finite score.
+        """The score of one performance from its time steps; `failure` is set if the score is not finite.
 
         Performances are scored one by one, since products of a batch may round differently.
         """
@@ -175,7 +175,7 @@ class Scorer:
             return Score(id=record.id, path=record.path, failure=Failure.of(error, record=record))
         bounds = output.floats("bounds").tolist()
         phases = getattr(self.planner.stages["timesteps"], "step_phases", ("",) * len(bounds))
-        fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else one stream alone makes the score
+        fused = bool(((made.attention > 0) & (made.attention < 1)).any())  # else the score uses one stream alone
         weights = made.attention[0].tolist() if fused else [(None, None)] * len(bounds)
         parts = zip(bounds, made.step_scores[0].tolist(), weights, phases, strict=True)
         steps = (
@@ -217,7 +217,7 @@ class Scorer:
         intervals: Mapping[float, Floats | None],
         calibration: Calibration | None,
     ) -> Facts:
-        """The facts about one performance from which its flags follow."""
+        """The facts that decide the flags of one performance."""
         trained_on = None
         if self.model.contents is not None and record.recordings():
             trained_on = bool(self.model.contents & recording_hashes(record, input_hashes(record, self.cache)))
@@ -248,23 +248,23 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
 
     Args:
         folder: written by `train`.
-        user: gives the machine, which no model has (`pipeline.score.stored_method`); default: that of a call
-            without a configuration, and this process, so that a script needs no guard for worker processes.
-        observer: gets a line before each download of weights, and one where the user gave another method than that of
-            the model, which counts. Without an observer that is a warning of Python.
+        user: has the machine's settings, which models do not store (`pipeline.score.stored_method`). Default: those of
+            a call without a configuration, in this process, so that a script needs no guard for worker processes.
+        observer: gets a line before each download of weights, and a line about the user's settings that the model's
+            method overrides. Without an observer that line is a Python warning.
 
-    Raises DataError if the folder holds no trained model or a damaged one. Raises UsageError as `Scorer`, and for
-    settings of the model that this version does not have.
+    Raises DataError for a missing or damaged model. Raises UsageError as `Scorer`, and for settings of the model that
+    this version does not have.
     """
     folder = Path(folder)
     user = load_config(None, {"work.workers": 0}) if user is None else user
-    model = TrainedModel.load(folder)  # before its configuration is read: it checks the hashes of all files
+    model = TrainedModel.load(folder)  # before the configuration: this checks the hashes of all files
     config = scoring_config(folder, user)
     fetch_weights(config.with_upstream(("timesteps",)), observer.note)
     scorer = Scorer(folder, model, config, model_sha256(folder), user.frames.fps)
     unused = unused_settings(scorer.config.method, user.method)
     observer.notes(unused)
-    for line in unused if observer is SILENT else ():  # a script reads no notes
+    for line in unused if observer is SILENT else ():  # a script gets no notes
         warnings.warn(line.removeprefix("note: "), stacklevel=2)
     return scorer
 
@@ -310,13 +310,13 @@ def score_videos(
     """Score performances (see `find_performances`) with the model in folder `model`; a failed one has `failure` set.
 
     Args:
-        user: has the user's machine, and the data set that is scored without inputs.
+        user: has the machine's settings, and the data set to score without inputs.
 
-    Raises UsageError for an input that is missing or that the model does not read, or for features unlike those of
-    training; DataError if there is no trained model, or a damaged one.
+    Raises UsageError for an input that is missing or unused by the model, or for features unlike those of training.
+    Raises DataError for a missing or damaged model.
     """
     files = bool(inputs or kinematics) and not any(is_remote(path) or path.is_dir() for path in inputs)
-    # Only folders of frames and data sets take the rate of training, so a wrong file is named before the model is read.
+    # Only folders of frames and data sets take the frame rate of training: refuse wrong files before reading the model.
     config, file_rate = user if files else scoring_config(model, user), user.frames.fps
     records = find_performances(
         inputs, observer, config, kinematics=kinematics, file_rate=file_rate, difficulty=difficulty

@@ -15,7 +15,7 @@ from pipeline.settings.settings_table import keys_owned_by
 from pipeline.settings.stages import with_defaults
 
 MOST_SHOWN = 2
-"""Differences that one line names."""
+"""Most differences in one line."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class SettingDifference:
 
     @property
     def of_weights(self) -> bool:
-        """Whether a network has other weights."""
+        """Whether a network's weights differ."""
         return self.key == "identity.weights"
 
     def text(self, owner: str = "the model") -> str:
-        """The setting with both values; the owner has the stored one."""
+        """The setting with both values; `owner` has the stored value."""
         return f"{self.name}: {_shown(self.stored)} in {owner}, {_shown(self.here)} here"
 
 
@@ -66,13 +66,13 @@ def setting_differences(stored: Mapping[str, Any], here: Mapping[str, Any]) -> l
 
 
 def without_videos(differing: Sequence[SettingDifference]) -> list[SettingDifference]:
-    """The differences but for what describes the videos of a call, which may differ from those of training."""
+    """The differences except those of the videos' description, which may differ from training."""
     of_videos = keys_owned_by(VIDEOS)
     return [difference for difference in differing if difference.name not in of_videos]
 
 
 def differences_text(differing: Sequence[SettingDifference], owner: str) -> str:
-    """The first differences, and the number of the others."""
+    """The first differences, and the number of others."""
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
     return "; ".join(difference.text(owner) for difference in differing[:MOST_SHOWN]) + more
 

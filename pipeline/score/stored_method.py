@@ -1,10 +1,10 @@
 """The method of a model folder, and the configuration that scores with it.
 
-A model stores its method and what describes its videos. So no model, whoever made it, names a cache to write to, a
-device, a file of a network, a store to send credentials to, or a Python file to execute: these are settings of the
-machine, which are the user's own or the defaults. The names of networks in a method are those of published ones.
+A model stores its method and the description of its videos, but no settings of the machine. So a model from a stranger
+cannot name a cache to write to, a device, a network's file, a store that gets credentials, or a Python file to execute.
+Settings of the machine are the user's or the defaults. Networks in a method are named as published.
 
-    MODEL/config.json     both, for people and for scoring
+    MODEL/config.json     method and description, for people and for scoring
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ CONFIG_FILE = "config.json"
 
 
 def save_settings(config: Config, folder: Path) -> None:
-    """Write the method of a model, and what describes its videos, into its folder."""
+    """Write the method of a model and the description of its videos into its folder."""
     write_text(folder / CONFIG_FILE, json.dumps(config.recorded(), indent=1, sort_keys=True) + "\n")
 
 
 def scoring_config(folder: Path, user: Config) -> Config:
-    """The configuration that a model scores with: its method on the user's machine, with the user's data set.
+    """The configuration for scoring: the model's method with the user's machine and data set.
 
     Args:
-        user: gives the machine, the data set, and what it says about its videos. Of a section that it names, such as
-            that of the person to follow, nothing of the model counts.
+        user: has the machine, the data set and the description of its videos. A section that it sets, such as that of
+            the person to follow, replaces the model's.
 
-    Raises DataError: the model's file is missing or damaged; UsageError: unknown settings, and user's files that do not
-    fit the method, or lack its own weights.
+    Raises DataError if the model's file is missing or damaged. Raises UsageError for unknown settings, and for user's
+    files that do not fit the method or lack its weights.
     """
     path = folder / CONFIG_FILE
     try:
@@ -56,7 +56,7 @@ def scoring_config(folder: Path, user: Config) -> Config:
 
 
 def unused_settings(model: Method, user: Method) -> list[str]:
-    """A line that names what a user gave of a method and the model has otherwise, since the model's counts."""
+    """A line on the user's method settings that the model's override."""
     own, user_settings = model.dump(), of_owners(user.given(), METHOD, HASHED) | {"name": model.name}
     if not (differing := setting_differences(own, merged_settings(own, user_settings))):
         return []

@@ -1,4 +1,4 @@
-"""A trained model: fits networks, predicts, and is stored in a model folder that works on any machine.
+"""A trained model: fits networks, predicts, and is stored in a portable folder.
 
 MODEL/model.json           origin (`pipeline.settings.provenance`), network, sizes, recipe, stages of the features,
                          channel names, training ids,
@@ -8,12 +8,12 @@ MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (the arrays of `PhaseReferences`)
-MODEL/config.json          the method, and what describes the videos (`pipeline.score.stored_method`)
+MODEL/config.json          the method and the description of the videos (`pipeline.score.stored_method`)
 MODEL/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
 MODEL/card.md              for people (`pipeline.score.model_card`)
 
-Predictions are deterministic. Each performance is computed alone and in double precision, so the other performances of
-a batch and the number of threads do not change the printed scores.
+Predictions are deterministic. Each performance is computed alone and in double precision, so the rest of a batch and
+the number of threads do not change the printed scores.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ class ModelScores:
     Attributes:
         score: (n,) final score.
         members: (networks, n) final score by each network.
-        step_scores: (n, T) share of each time step; with `other_share` and the lowest training score they sum to
-            the score.
+        step_scores: (n, T) contribution of each time step; with `other_share` and the lowest training score they sum
+            to the score.
         attention: (n, T, 2) weights of scene and interaction.
-        execution, synchronisation: (n,), or None where the model has no such head, or the training part no such label.
-        other_share: (n,) share of the score that belongs to no step: that of the regressions; None without any.
+        execution, synchronisation: (n,), or None without the head, or without labels in the training part.
+        other_share: (n,) contribution of the regressions, which belongs to no step; None without regressions.
     """
 
     score: Floats
@@ -101,7 +101,7 @@ class ModelScores:
     other_share: Floats | None = None
 
     def times(self, difficulty: float) -> ModelScores:
-        """The same with the score and its parts multiplied."""
+        """The scores and their parts times the difficulty."""
         parts = {name: getattr(self, name) for name in ("score", "members", "step_scores", "other_share")}
         return replace(self, **{name: values * difficulty for name, values in parts.items() if values is not None})
 
@@ -111,16 +111,16 @@ class TrainedModel:
     """Everything that scoring needs.
 
     Attributes:
-        networks: of one training part, all its performances.
+        networks: trained on all performances of one training part.
         stages: the stages that made the features.
         names: channel names of the features.
         train_labels: (k, 3) labels of the performances `train_ids`, as `label_table` gives them.
-        difficulty: (k,) by which the score was divided before it was learned; 1 without `times_difficulty`.
-        times_difficulty: whether a score is what the model predicts times the announced difficulty.
-        calibration: gives scores their intervals; None where there is none.
-        not_calibrated: why there is no calibration.
-        contents: hashes of the recordings of training; None where unknown, as for packed features.
-        phases: annotated performances from which others get their phases; None where it does not cut time at phases.
+        difficulty: (k,) divisor of the learned scores; 1 without `times_difficulty`.
+        times_difficulty: whether a score is the prediction times the announced difficulty.
+        calibration: gives scores their intervals, or None.
+        not_calibrated: why the model has no calibration.
+        contents: hashes of the training recordings; None if unknown, as for packed features.
+        phases: annotated performances, whose phases alignment transfers to others; None if time is not cut at phases.
     """
 
     networks: TrainedNetworks[AimConfig]
@@ -154,12 +154,12 @@ class TrainedModel:
         """Train `recipe.networks` networks on the labelled performances of `features`, without calibration.
 
         Args:
-            systems: regressions that the score is averaged with, without inner validation all alike.
-            new_people: whether they are for new people, where the score is theirs alone.
+            systems: regressions to average the score with; without inner validation, all of them.
+            new_people: whether they are for new people; the score is then theirs alone.
             times_difficulty: learn score / difficulty.
             contents: hashes of the input files; None for packed features.
 
-        Raises DataError for fewer than two labelled performances, UsageError where the network or the augmentation does
+        Raises DataError for fewer than two labelled performances, UsageError if the network or the augmentation does
         not fit the features, Cancelled after `control.stop`.
         """
         part = features.take(np.flatnonzero(np.isfinite(label_table(features.records)[:, 0])))
@@ -196,16 +196,16 @@ class TrainedModel:
 
     @property
     def network_share(self) -> float:
-        """Weight of the networks in the score, 0 to 1; the rest is the regressions of a combination."""
+        """Weight of the networks in the score, 0 to 1; a combination's regressions have the rest."""
         return self.combination.share(NETWORK)
 
     @property
     def explains(self) -> bool:
-        """Whether the networks are in the score and better than chance, so that their steps say something."""
+        """Whether the networks are in the score and better than chance, so that step scores are meaningful."""
         return self.combination.better_than_chance(NETWORK)
 
     def predict(self, features: FeatureSet) -> ModelScores:
-        """Score performances. Raises UsageError for none, and as `check`."""
+        """Score performances. Raises UsageError without any, and as `check`."""
         self.check(features)
         if len(features) == 0:
             raise UsageError("no performance to score", fix="Give at least one performance with features")
@@ -236,7 +236,7 @@ class TrainedModel:
         )
 
     def check(self, features: FeatureSet) -> None:
-        """Raise UsageError, which lists the differences, if settings, channel names or sizes are not the model's."""
+        """Raise UsageError that lists the differences if settings, channel names or sizes are not the model's."""
         differing = [difference.text() for difference in stage_differences(self.stages, features.stages)]
         for name in sorted({*self.names, *features.names}):
             if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
@@ -252,7 +252,7 @@ class TrainedModel:
             )
 
     def blank_features(self, steps: int = 3) -> FeatureSet:
-        """One performance of zeros in the sizes that the model reads; every step is observed."""
+        """One performance of zeros in the model's input sizes; every step is observed."""
         sizes = self.networks.sizes
         return FeatureSet(
             records=(Record("blank", None),),
@@ -270,10 +270,10 @@ class TrainedModel:
     def save(self, folder: Path, config: Config | None = None) -> None:
         """Write the model folder with its settings.
 
-        The description is moved there last: a folder with this file is complete.
+        The description is written last: a folder with this file is complete.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        with working_folder(folder, TEMPORARY) as new:  # on a full disk an earlier model stays
+        with working_folder(folder, TEMPORARY) as new:  # a full disk leaves the earlier model
             if config is not None:
                 save_settings(config, new)
             with atomic_path(new / WEIGHTS) as temporary:
@@ -336,7 +336,7 @@ class TrainedModel:
 
 
 def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedModel:
-    """The model of a model folder's content. Raises UsageError or one of `FAULTS` if its parts do not fit together."""
+    """The model from a folder's content. Raises UsageError or one of `FAULTS` for incompatible parts."""
     require_finite(description, tensors)
     calibration, contents = (description[name] for name in ("calibration", "contents"))
     fitted = {name: values.numpy() for name, values in with_prefix(tensors, "combination.").items()}
@@ -361,7 +361,7 @@ def _read(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Trai
         raise ValueError("the training labels are of another form")
     if model.difficulty.shape != (len(model.train_ids),) or not (model.difficulty > 0).all():
         raise ValueError("the difficulties are of another form")
-    tried = model.predict(model.blank_features())  # parts that do not fit together fail here, not with a video
+    tried = model.predict(model.blank_features())  # incompatible parts fail here, not when a video is scored
     if not np.isfinite([*tried.score, *tried.step_scores[0]]).all():
         raise ValueError("a score of the model is not finite")
     if calibration is None:
