@@ -17,8 +17,6 @@ dropped. Axes in between, such as the tokens of a transformer, are averaged.
 from __future__ import annotations
 
 import io
-import math
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -35,16 +33,11 @@ from data.features.motion_tables import motion_table
 from data.store.arrays import Singles
 from data.store.files import open_regular, read_regular
 from data.store.hdf5 import dataset_paths, read_dataset
+from data.store.numpy_files import MAX_ARRAY_BYTES, Arrays, numpy_arrays, numpy_header
 from data.store.restricted_pickle import TORCH_MAGIC, load_plain
 
 MAX_FILE_BYTES = 1 << 34
 """Larger files of features are refused."""
-
-MAX_ARRAY_BYTES = 1 << 30
-"""Larger features of one performance are refused: a small damaged file may claim any size."""
-
-Arrays = Mapping[str, Callable[[], NDArray[Any]]]
-"""Arrays by name, each read when it is called."""
 
 NUMBERS = "fiub"
 """Kinds of NumPy types that are numbers."""
@@ -116,47 +109,11 @@ def _arrays(path: Path) -> Arrays:
     return READERS[suffix](path)
 
 
-def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, order and type of a `.npy`; leaves the stream at the values."""
-    version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"a .npy file of version {version}")
-    shape, fortran, dtype = readers[version](stream)
-    return shape, fortran, dtype
-
-
-def _npy(content: bytes) -> NDArray[Any]:
-    """The array in the bytes of a `.npy`. Raises ValueError: not numbers, or not of the stated length."""
-    stream = io.BytesIO(content)
-    shape, fortran, dtype = _header(stream)
-    if dtype.kind not in NUMBERS or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
-        raise ValueError(f"not as long as its shape {shape} and type {dtype} say")
-    flat = np.frombuffer(content, dtype, offset=stream.tell())
-    return flat.reshape(shape, order="F" if fortran else "C")
-
-
 def _npy_file(path: Path) -> Arrays:
     """The array in a `.npy`, or the arrays of its dictionary."""
     with open_regular(path) as stream:
-        if _header(stream)[2].hasobject:
-            return _whole(path)
-    return {"": lambda: _npy(read_regular(path, MAX_ARRAY_BYTES))}
-
-
-def _members(path: Path) -> Arrays:
-    """The members of a `.npz`."""
-    open_regular(path).close()
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".npy")]
-    return {name.removesuffix(".npy"): partial(_member, path, name) for name in names}
-
-
-def _member(path: Path, name: str) -> NDArray[Any]:
-    with zipfile.ZipFile(path) as archive:
-        if archive.getinfo(name).file_size > MAX_ARRAY_BYTES:
-            raise ValueError(f"'{name}' is too large")
-        return _npy(archive.read(name))
+        plain = not numpy_header(stream)[2].hasobject
+    return numpy_arrays(path) if plain else _whole(path)
 
 
 def _datasets(path: Path, *, reverse: bool = False) -> Arrays:
@@ -208,7 +165,7 @@ def _read_whole(path: Path, mtime_ns: int, size: int) -> tuple[tuple[str, Any], 
         arrays = torch.load(stream, map_location="cpu", weights_only=True)
     else:
         if suffix == ".npy":
-            _header(stream)
+            numpy_header(stream)
         arrays = load_plain(content[stream.tell() :], path)
     return tuple((_name(key), value) for key, value in arrays.items()) if isinstance(arrays, dict) else (("", arrays),)
 
@@ -225,7 +182,7 @@ def _name(key: Any) -> str:
 
 READERS: Mapping[str, Callable[[Path], Arrays]] = {
     ".npy": _npy_file,
-    ".npz": _members,
+    ".npz": numpy_arrays,
     ".h5": _datasets,
     ".hdf5": _datasets,
     **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth", ".safetensors"), _whole),

@@ -50,9 +50,9 @@ def of_file(path: Path, value: Any) -> Keypoints:
     first = items[0] if items else {}
     if content.has("people"):
         _openpose(bodies, content, _frame_of(path))
-    elif isinstance(value, dict) and value and all(Field(each, path).has("people") for each in value.values()):
+    elif isinstance(value, dict) and any(content.get(name).has("people") for name in value):
         for name in value:  # AlphaPose with --format open
-            _openpose(bodies, content.get(name), Field(name, path, name).frame())
+            _openpose(bodies, content.get(name), Field(name, path, "image").frame())
     elif content.has("instance_info"):  # mmpose's demo scripts count frames from 1
         meta = value.get("meta_info")
         names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
@@ -65,10 +65,11 @@ def of_file(path: Path, value: Any) -> Keypoints:
             _ultralytics(bodies, people, frame)
     elif content.has("frames") and isinstance(value["frames"], list):
         _mediapipe(bodies, content.get("frames"))
-    elif "joints" in first and "image" in first:
-        _mpii(bodies, content)
     elif items is not None and (not items or "image_id" in first):
         _results(bodies, content)
+    elif "joints_vis" in first:  # as FineDiving-Pose has MPII's joints
+        for item in content.items():
+            _instance(bodies, item, item.get("image").frame(), SKELETONS["MPII"])
     elif "instances" in first:
         _mmpose(bodies, content, 0)
     elif any(name in first for name in LANDMARKS):
@@ -134,17 +135,6 @@ def _results(bodies: Bodies, content: Field) -> None:
         _add_flat(bodies, frame.frame(), item, "AlphaPose" if named else "COCO results")
 
 
-def _mpii(bodies: Bodies, content: Field) -> None:
-    """Add the bodies of FineDiving-Pose: `image`, 16 `joints`, and `joints_vis` 0 or 1."""
-    for item in content.items():
-        pairs = [pair.numbers() for pair in item.get("joints").items()]
-        scores = item.get("joints_vis").numbers()
-        if {len(pairs), len(scores)} != {16} or {len(pair) for pair in pairs} != {2}:
-            raise item.error(f"{len(pairs)} joints and {len(scores)} joints_vis, not 16 pairs and 16 numbers")
-        points = np.column_stack([np.stack(pairs), scores])
-        bodies.add(item.get("image").frame(), ("MPII", SKELETONS["MPII"]), points, item)
-
-
 def _annotations(bodies: Bodies, content: Field) -> None:
     numbered = {}
     for image in content.get("images").items():
@@ -168,19 +158,24 @@ def _mmpose(bodies: Bodies, content: Field, first: int, names: Any = None) -> No
 
 def _instances(bodies: Bodies, content: Field, frame: int, joints: tuple[str, ...] = ()) -> None:
     bodies.begin(frame, content)
-    counts = [len(joints)] if joints else [count for count, name in BY_NUMBER.items() if name in BEGIN_WITH_COCO17]
     for item in content.items():
-        fields = item.get("keypoints").items()
-        pairs, scores = [field.numbers() for field in fields], item.get("keypoint_scores").numbers()
-        if len(scores) != len(pairs) or len(pairs) not in counts:
-            what = f"{len(pairs)} keypoints and {len(scores)} scores, not {', '.join(map(str, counts))} of each"
-            raise item.error(what)
-        for field, pair in zip(fields, pairs, strict=True):
-            if len(pair) != 2:
-                raise field.error(f"{len(pair)} numbers, not x and y")
-        skeleton = f"MMPose, {'named joints' if joints else BY_NUMBER[len(pairs)]}", joints or COCO17
-        points = np.column_stack([np.stack(pairs), scores])[: len(skeleton[1])]
-        bodies.add(frame, skeleton, points, item, _id(item.get("track_id").value), item.get("bbox_score").number())
+        _instance(bodies, item, frame, joints)
+
+
+def _instance(bodies: Bodies, item: Field, frame: int, joints: tuple[str, ...]) -> None:
+    """Add a person whose joints are pairs beside a list of scores."""
+    fields = item.get("keypoints", "joints").items()
+    pairs, scores = [field.numbers() for field in fields], item.get("keypoint_scores", "joints_vis").numbers()
+    counts = [len(joints)] if joints else [count for count, name in BY_NUMBER.items() if name in BEGIN_WITH_COCO17]
+    if len(scores) != len(pairs) or len(pairs) not in counts:
+        what = f"{len(pairs)} keypoints and {len(scores)} scores, not {', '.join(map(str, counts))} of each"
+        raise item.error(what)
+    for field, pair in zip(fields, pairs, strict=True):
+        if len(pair) != 2:
+            raise field.error(f"{len(pair)} numbers, not x and y")
+    skeleton = ("named joints", joints) if joints else (f"MMPose, {BY_NUMBER[len(pairs)]}", COCO17)
+    points = np.column_stack([np.stack(pairs), scores])[: len(skeleton[1])]
+    bodies.add(frame, skeleton, points, item, _id(item.get("track_id").value), item.get("bbox_score").number())
 
 
 def _is_ultralytics(people: Field) -> bool:

@@ -68,7 +68,8 @@ def sidecar(record: Record, folder: str) -> dict[str, Path]:
     """{"keypoints": path} of a video's keypoint file, in `folder` or beside the video; empty if it has none."""
     path, ending = None, "" if record.frames is None else ".frames"  # a folder's name has no suffix
     if folder:
-        path = find_keypoints(expanded(folder), f"{record.id}{ending}")
+        path = expanded(folder)  # or a file of all videos
+        path = path if path.is_file() else find_keypoints(path, f"{record.id}{ending}")
     elif record.path is not None:
         path = find_keypoints(record.path.parent, f"{record.path.name}{ending}")
     return {} if path is None or path == record.path else {"keypoints": path}

@@ -24,19 +24,12 @@ from data.store.arrays import Floats
 
 def of_trc(path: Path) -> Keypoints:
     """The bodies in a TRC file. Raises DataError: another format, or a line too short or long for the header."""
-    text = text_of(path, "text").split("\n")
-    lines = [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text, 1) if line.strip()]
+    lines = _lines(path)
     if len(lines) < 5 or not lines[0][1][0].startswith("PathFileType"):  # OpenCap adds blanks
         raise keypoint_error(path, "is not a TRC file: it has no PathFileType and five lines of header")
     values = dict(zip(lines[1][1], lines[2][1], strict=False))
     names = [name.strip() for name in lines[3][1][2::3] if name.strip()]
-    width, rows = 2 + 3 * len(names), list[list[float]]()
-    for number, cells in lines[5:]:
-        field = Field(cells, path, f"line {number}")
-        if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            raise field.error(f"{len(cells)} cells, not {width} for {len(names)} markers")
-        rows.append([Field(cell, path, field.where).cell() for cell in cells[:width]])
-    table = np.array(rows).reshape(-1, width)
+    table = _table(path, lines[5:], names, 2)
     if not len(table) or not np.isfinite(table[:, :2]).all():
         raise keypoint_error(path, "has no frames, or a frame without number and time")
     rate = Field(values.get("DataRate", ""), path, "DataRate").cell()
@@ -49,23 +42,35 @@ def of_trc(path: Path) -> Keypoints:
 def of_qualisys(path: Path) -> Keypoints:
     """The bodies in a TSV file of 3-D markers in mm, as Qualisys Track Manager exports it.
 
-    Rows may begin with frame and time. Raises DataError: another format, or fewer rows than in the header.
+    Rows may begin with frame and time. Raises DataError: another format, or other rows than in the header.
     """
-    lines = [line.rstrip("\r").split("\t") for line in text_of(path, "text").split("\n") if line.strip()]
-    head = {cells[0]: cells[1:] for cells in lines if cells[0].isupper()}
+    lines = _lines(path)
+    head = {cells[0]: cells[1:] for _, cells in lines}
     names = [name.strip() for name in head.get("MARKER_NAMES", ()) if name.strip()]
-    count, rate = (Field("".join(head.get(key, ())[:1]), path, key).cell() for key in ("NO_OF_FRAMES", "FREQUENCY"))
-    rows = [(number, cells) for number, cells in enumerate(lines, 1) if re.match(r"-?[0-9.]+$", cells[0])]
+    count, rate = (Field((head.get(key) or [""])[0], path, key).cell() for key in ("NO_OF_FRAMES", "FREQUENCY"))
+    rows = [line for line in lines if re.fullmatch(r"-?[0-9.]+", line[1][0])]
     if not names or not rate > 0 or len(rows) != count or not rows:
         raise keypoint_error(path, f"{len(rows)} rows of {count:g} frames and {len(names)} MARKER_NAMES at {rate:g} Hz")
-    places = []
-    for number, cells in rows:
-        field, values = Field(cells, path, f"line {number}"), cells[:-1] if len(cells) % 3 and not cells[-1] else cells
-        if len(values) not in (3 * len(names), 3 * len(names) + 2):
-            raise field.error(f"{len(values)} cells, not {3 * len(names)} for {len(names)} markers")
-        places.append([Field(cell, path, field.where).cell() for cell in values[-3 * len(names) :]])
-    table = np.array(places).reshape(len(rows), len(names), 3)
-    return _of_markers(path, "Qualisys", "mm", names, table, range(len(rows)), np.arange(len(rows)) / rate)
+    places = _table(path, rows, names, 2 if "Frame" in head else 0)[:, -3 * len(names) :]
+    times = np.arange(len(rows)) / rate
+    return _of_markers(path, "Qualisys", "mm", names, places.reshape(-1, len(names), 3), range(len(rows)), times)
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Number and cells of each line that is not empty."""
+    text = text_of(path, "text").split("\n")
+    return [(number, line.rstrip("\r").split("\t")) for number, line in enumerate(text, 1) if line.strip()]
+
+
+def _table(path: Path, lines: Sequence[tuple[int, list[str]]], names: Sequence[str], before: int) -> Floats:
+    """(line, before + 3 * marker) numbers, NaN for an empty cell. Raises DataError: a line of another length."""
+    width, rows = before + 3 * len(names), list[list[float]]()
+    for number, cells in lines:
+        field = Field(cells, path, f"line {number}")
+        if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+            raise field.error(f"{len(cells)} cells, not {width} for {len(names)} markers")
+        rows.append([Field(cell, path, field.where).cell() for cell in cells[:width]])
+    return np.array(rows).reshape(-1, width)
 
 
 def of_c3d(path: Path) -> Keypoints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,12 +13,12 @@ import numpy as np
 
 from data.errors import DataError, nearest, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
-from data.keypoints.array_files import of_annotations, of_numpy
+from data.keypoints.array_files import of_arrays
 from data.keypoints.entries import MAX_BYTES, METRES, Keypoints, keypoint_error, readable
 from data.keypoints.kinect_tables import ui_prmd_keypoints
 from data.keypoints.marker_files import of_c3d, of_qualisys, of_trc
 from data.keypoints.nwb_files import of_nwb
-from data.keypoints.skeletons import COCO17, SAME_NUMBER, SKELETONS, coco_joint, of_table
+from data.keypoints.skeletons import COCO17, SAME_NUMBER, SKELETONS, TABLES, coco_joint
 from data.keypoints.sleap_files import of_analysis, of_sleap
 from data.keypoints.time_stamps import on_clock, read_stamps
 from data.keypoints.ultralytics import of_texts
@@ -54,12 +55,11 @@ def read_keypoints(
     """
     read = _joined([_read(file, video_stem) for file in (path, *others)])
     if layout and read.layout:
-        if not read.layout.endswith(SAME_NUMBER[layout]):
+        tool, same, more = read.layout.partition(SAME_NUMBER[layout])
+        if not same or more:
             raise keypoint_error(path, f"is {read.layout}, not {layout}", "Leave out pose.import.layout")
-        read = replace(
-            read, layout=f"{read.layout.removesuffix(SAME_NUMBER[layout])}{layout}", joints=SKELETONS[layout]
-        )
-    read = _in_coco(read)
+        read = replace(read, layout=f"{tool}{layout}", joints=SKELETONS[layout])
+    read = _in_coco(read, {})
     if len(read.entries) and read.entries.min() == 1 and read.entries.max() == frames:  # counted from 1
         read = replace(read, frames=read.frames - 1, entries=read.entries - 1)
     _check_frames(read, frames)
@@ -118,7 +118,7 @@ def read_motion(
         if not np.isfinite(read.times).all() or (np.diff(read.times) <= 0).any():
             raise keypoint_error(path, "the times do not ascend", "Give seconds in the column time")
         times = np.interp(entries, read.entries, read.times)
-    read = _in_coco(read, joints)
+    read = _in_coco(read, joints or {})
     if read.points.shape[-1] == 4 and not read.in_metres:
         read.points[..., :3] *= METRES[unit]
     return replace(read, entries=entries, times=times)
@@ -149,12 +149,13 @@ def _joined(files: Sequence[Keypoints]) -> Keypoints:
     )
 
 
-def _in_coco(read: Keypoints, joints: Mapping[str, str] | None = None) -> Keypoints:
+def _in_coco(read: Keypoints, settings: Mapping[str, str]) -> Keypoints:
     """The same bodies in COCO-17 joints: scores 0..1, NaN and 0 for missing joints; the layout names the mapping.
 
     Raises DataError: too few COCO-17 joints, or two joints that mean the same.
     """
-    joint_map, columns = _joint_columns(read, joints or {})
+    joint_map = _joint_map(read, settings)
+    columns = [read.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
     points = np.pad(read.points, ((0, 0), (0, 1), (0, 0)), constant_values=np.nan)[:, columns]
     usable = np.isfinite(points).all(axis=-1) & (points[..., -1] > 0)
     points[..., -1] = points[..., -1].clip(0, 1)
@@ -209,8 +210,8 @@ def _of_layout(path: Path, stem: str, angles: Path | None) -> Keypoints:
         return reader(path)
     if path.suffix.lower() == ".txt":
         return ui_prmd_keypoints(path, angles)
-    if path.suffix.lower() == ".pkl":
-        return of_annotations(path, stem)
+    if path.suffix.lower() in ARRAYS:
+        return of_arrays(path, stem)
     return json_layouts.of_file(path, _json(path))
 
 
@@ -226,20 +227,20 @@ READERS: Mapping[str, Callable[[Path], Keypoints]] = {
     ".hdf5": _hdf5,
     ".trc": of_trc,
     ".tsv": of_qualisys,
-    ".npy": of_numpy,
-    ".npz": of_numpy,
     ".c3d": of_c3d,
     ".slp": of_sleap,
     ".nwb": of_nwb,
 }
-"""Readers of one file by its ending; all others are JSON, PySKL's pickles, or UI-PRMD's text."""
+"""Readers of one file by its ending; all others are arrays, JSON, or UI-PRMD's text."""
+
+ARRAYS = (".npy", ".npz", ".pkl")
 
 
 def _json(path: Path) -> Any:
     try:
         return read_json(path, MAX_BYTES)
     except ValueError as error:
-        fix = f"Export JSON, or a file that ends in {' '.join(READERS)} .pkl"
+        fix = f"Expected JSON, or a file that ends in {' '.join([*READERS, *ARRAYS])}"
         raise keypoint_error(path, f"is not JSON ({str(error)[:100]})", fix) from None
 
 
@@ -255,29 +256,29 @@ def _check_frames(read: Keypoints, frames: int) -> None:
         raise keypoint_error(read.path, what, "Export every frame; a frame without people has an empty entry")
 
 
-def _joint_columns(read: Keypoints, joints: Mapping[str, str]) -> tuple[dict[str, str], list[int]]:
-    """The file's joint by COCO-17 joint, and for each of the 17 its index among the file's joints, or -1.
+def _joint_map(read: Keypoints, settings: Mapping[str, str]) -> dict[str, str]:
+    """The file's joint by COCO-17 joint: that of the settings, else of a table, else one whose name means it.
 
-    Raises DataError: too few COCO-17 joints, or two joints that mean the same.
+    Raises DataError: too few COCO-17 joints, two joints that mean the same, or none of a name in the settings.
     """
-    by_joint: dict[str, str] = {}
-    if read.joints and (absent := [name for name in joints.values() if name not in read.joints]):
+    bare = {re.sub("^mixamorig[:_]?", "", name): name for name in read.joints}
+    table = next((table for table in TABLES if bare.keys() >= {*table.values()}), {})
+    given = {**{joint: bare[name] for joint, name in table.items()}, **settings}
+    if read.joints and (absent := [name for name in settings.values() if name not in read.joints]):
         raise keypoint_error(read.path, f"has no joint '{absent[0]}'", nearest(absent[0], read.joints))
-    known = {**of_table(read.joints), **{name: joint for joint, name in joints.items()}}
+    by_joint = dict(given)
     for name in read.joints:
-        joint = known.get(name) or coco_joint(name)
-        if joints.get(joint or "", name) != name:  # the settings name another one
+        joint = coco_joint(name)
+        if joint is None or joint in given or name in given.values():
             continue
         if joint in by_joint:
             what = f"the joints '{by_joint[joint]}' and '{name}' both mean {joint}"
             raise keypoint_error(read.path, what, "Rename one of them")
-        if joint is not None:
-            by_joint[joint] = name
+        by_joint[joint] = name
     if read.joints and len(by_joint) < MIN_JOINTS:
         what = f"only {len(by_joint)} of its joints are COCO-17 joints ({', '.join(read.joints[:8])})"
         raise keypoint_error(read.path, what, "Name the joints like left_shoulder or RKnee")
-    joint_map = {name: by_joint[name] for name in COCO17 if name in by_joint}
-    return joint_map, [read.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
+    return {joint: by_joint[joint] for joint in COCO17 if joint in by_joint}
 
 
 def _check_picture(path: Path, points: Floats, size: tuple[int, int]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
 _COCO17 = """
     nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist
@@ -59,16 +58,17 @@ BY_NUMBER = {25: "BODY_25", 18: "COCO-18", 17: "COCO-17", 26: "Halpe-26", 133: "
 SAME_NUMBER = {"body_25b": "BODY_25", "ap10k": "COCO-17", "h36m": "COCO-17"}
 """Further skeletons of files without names, and the one that their number of joints stands for."""
 
-_PARTS_OF_A_SIDE = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-_TABLES = [
-    {f"{prefix}{side}{part}": f"{name}_{joint}"
-     for side, name in sides.items() for part, joint in zip(parts.split(), _PARTS_OF_A_SIDE, strict=True)}
-    for prefix, sides, parts in (
-        ("", {"L": "left", "R": "right"}, "SHO ELB WRA ASI KNE ANK"),  # markers of Vicon's Plug-in Gait
-        *((prefix, {"Left": "left", "Right": "right"}, "Arm ForeArm Hand UpLeg Leg Foot")  # bones of Mixamo
-          for prefix in ("", "mixamorig", "mixamorig_")),
+TABLES = [
+    dict(zip(COCO17[5:], names.split(), strict=True))
+    for names in (
+        "LSHO RSHO LELB RELB LWRA RWRA LASI RASI LKNE RKNE LANK RANK",  # markers of Vicon's Plug-in Gait
+        """
+        LeftArm RightArm LeftForeArm RightForeArm LeftHand RightHand LeftUpLeg RightUpLeg LeftLeg RightLeg LeftFoot
+        RightFoot
+        """,  # bones of Mixamo, whose LeftShoulder is a clavicle
     )
-]  # fmt: skip
+]
+"""The joints of other skeletons by COCO-17 joint; a file needs all of them, since a foot alone is not an ankle."""
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _PARTS = frozenset(name.removeprefix("left_") for name in COCO17 if name.startswith("left_"))
@@ -89,8 +89,3 @@ def coco_joint(name: str) -> str | None:
         return "nose"
     sides, parts = [_SIDES[w] for w in words if w in _SIDES], [w for w in words if w not in _SIDES]
     return f"{sides[0]}_{parts[0]}" if len(sides) == len(parts) == 1 and parts[0] in _PARTS else None
-
-
-def of_table(names: Collection[str]) -> dict[str, str]:
-    """The COCO-17 joints for names of Plug-in Gait or Mixamo, if all twelve exist; a foot alone is not an ankle."""
-    return next((table for table in _TABLES if table.keys() <= {*names}), {})

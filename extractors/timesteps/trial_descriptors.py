@@ -64,9 +64,9 @@ def gestures(phases: Sequence[Phase], names: Sequence[str], end: float) -> dict[
     """How often each of the named phases occurs until `end`, and log(1 + its seconds in all)."""
     descriptors = dict[str, float]()
     for name in names:
-        found = [p for p in phases if p.name == name or re.fullmatch(rf"{re.escape(name)} \d+", p.name)]
+        found = [phase for phase in phases if name in (phase.name, re.sub(r" \d+$", "", phase.name))]
         seconds = sum(max(min(phase.end, end) - phase.start, 0.0) for phase in found)
-        descriptors |= {f"gesture.{name}.count": float(len(found)), f"gesture.{name}.log_s": float(np.log1p(seconds))}
+        descriptors |= {f"gesture.{name}.count": len(found), f"gesture.{name}.log_s": float(np.log1p(seconds))}
     return descriptors
 
 

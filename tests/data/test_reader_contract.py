@@ -1,5 +1,6 @@
 """The contract of all readers of files of other people: keypoints, features, labels, phases (`reader_contract`)."""
 
+import io
 import re
 import time
 import tracemalloc
@@ -281,6 +282,14 @@ def test_any_file_is_read_or_refused_by_name(contract, name, edits, which):
 COLUMNS = ",".join(f"{joint}_{axis}" for joint in COCO17 for axis in "xy")
 MANY = "video,phase,start_s\n" + "".join(f"day/a.mp4,p{n},{n}\n" for n in range(5_000))
 DEEP, LONG = "[" * 100_000, "9" * 400
+
+
+def header(shape):
+    """The header of a `.npy` of this shape."""
+    np.lib.format.write_array_header_1_0(made := io.BytesIO(), {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return made.getvalue().decode("latin-1")
+
+
 ATTACKS = {
     "JSON in JSON": ("a.json", DEEP, read_motion),
     "frames far apart": (
@@ -301,6 +310,7 @@ ATTACKS = {
     "VIA of long numbers": ("a.json", text("via_options.json", ("2.6", LONG)), with_marks),
     "Label Studio without a name": ("a.json", '[{"data": {}, "annotations": []}]', with_marks),
     "a long number in a table": ("a.csv", f"video,phase,start_s\nday/a.mp4,run,{LONG}\n", with_marks),
+    "an array of no people in many frames": ("a.npy", header((1 << 40, 0, 17, 3)), read_motion),
     "brackets in a header": ("a.npy", "\x93NUMPY\1\0(#" + "(" * 9000, read_features),
 }
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from data.errors import DataError
-from data.keypoints import read_keypoints, read_motion
+from data.keypoints import read_keypoints, read_motion, sidecar
 from data.keypoints.keypoint_search import find_keypoints
 from data.keypoints.skeletons import COCO17, SAME_NUMBER, SKELETONS, coco_joint
+from data.video import Record
 from tests.helpers.keypoint_files import (
     FRAMES,
     LAYOUTS,
@@ -95,6 +96,30 @@ def test_h5_with_code_in_it_runs_none(tmp_path, monkeypatch, protocol):
     with pytest.raises(DataError, match=r"pickled column names.*save_as_csv"):
         people_in(path)
     assert not (tmp_path / "boom").exists()
+
+
+def test_arrays_of_every_form(tmp_path):
+    """Without scores, in three dimensions, of NTU RGB+D, and joints of which only the settings know the names."""
+    path, places = tmp_path / "a.npy", np.linspace(1, 90, 2 * 25 * 3).reshape(2, 25, 3)
+    knee = COCO17.index("left_knee")
+    for values, words, place in (
+        (places[:, :17, :2], {}, [places[:, knee, :2], 1]),
+        (places[:, :17], {}, [places[:, knee], 1]),
+        (np.append(places, np.full((2, 25, 1), 0.5), axis=2), {}, [places[:, 13], 0.5]),
+        (places[:, None, :9], {"joints": dict(zip(COCO17[-4:], "1234", strict=True))}, [places[:, 1], 1]),
+    ):
+        np.save(path, values)
+        motion = read_motion(path, **words)
+        np.testing.assert_allclose(motion.points[:, knee, :-1], place[0])
+        assert (motion.points[:, knee, -1] == place[1]).all()
+
+
+def test_one_file_may_have_the_annotations_of_all_videos(tmp_path):
+    path = placed(tmp_path, "arrays, pkl")
+    for folder, found in ((str(path), {"keypoints": path}), (str(tmp_path), {})):
+        assert sidecar(Record("day/other.mp4", tmp_path / "other.mp4"), folder) == found
+    with pytest.raises(DataError, match="0 of 2 annotations have the frame_dir 'third'"):
+        read_keypoints(path, "third", SIZE, FRAMES)
 
 
 def test_infinite_and_missing_coordinates_are_no_joint(tmp_path):

@@ -160,15 +160,28 @@ def test_markers_of_qualisys_and_deeplabcut_in_3d_are_metres(tmp_path):
     np.testing.assert_allclose(triangulated.points[0, KNEE], [*POSE[KNEE, :2] / 100, 0.008, 1])
 
 
-SIDES = [f"{side}{part}" for side in "LR" for part in ("SHO", "ELB", "WRA", "ASI", "KNE", "ANK")]
+@pytest.mark.parametrize(
+    "names",
+    [
+        "LKNE RKNE RANK LSHO RSHO LELB RELB LWRA RWRA LASI RASI LANK",
+        """
+        mixamorig_LeftLeg mixamorig_RightLeg mixamorig_RightFoot mixamorig_LeftShoulder mixamorig_LeftArm
+        mixamorig_RightArm mixamorig_LeftForeArm mixamorig_RightForeArm mixamorig_LeftHand mixamorig_RightHand
+        mixamorig_LeftUpLeg mixamorig_RightUpLeg mixamorig_LeftFoot
+        """,
+    ],
+)
+def test_names_of_known_tables_are_read_and_settings_name_others(tmp_path, names):
+    """The second joint is the right knee, unless settings say that it is the third."""
+    names = names.split()
+    points = np.arange(15.0 * len(names)).reshape(5, -1, 3)
+    path = trc(tmp_path / "a.trc", points, names)
+    for number, given in ((1, {}), (2, {"right_knee": names[2]})):
+        assert read_motion(path, joints=given).points[1, KNEE, 0] == points[1, number, 0]
 
 
-def test_names_of_plug_in_gait_are_known_and_settings_name_others(tmp_path):
+def test_names_that_no_table_has_are_refused(tmp_path):
     points = places(depth=1.0)
-    path = trc(tmp_path / "a.trc", points, SIDES)
-    given = [read_motion(path), read_motion(path, joints={"right_knee": "RANK"})]
-    of_right_knee = [motion.points[0, KNEE, 0] for motion in given]
-    assert of_right_knee == [points[0, SIDES.index(name), 0] for name in ("RKNE", "RANK")]
     other = trc(tmp_path / "b.trc", points, [f"M{number}" for number in range(12)])
     with pytest.raises(DataError, match="only 0 of its joints"):
         read_motion(other)
