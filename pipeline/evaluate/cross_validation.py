@@ -28,9 +28,9 @@ class Protocol:
     """How an evaluation splits performances.
 
     Attributes:
-        folds: over the ids of all performances, all tasks at once.
+        folds: over the ids of all performances and tasks.
         name: of the protocol (`data.splits`).
-        seed: of random inner folds, where those of the protocol cannot be the inner ones.
+        seed: of random inner folds, if the protocol's folds cannot be the inner ones.
         audit: the leak audit of the folds.
         contents: hashes of the performances' files; None for packed features.
     """
@@ -62,16 +62,16 @@ def cross_validate(
 ) -> EvaluationResults:
     """Train and test every system on every fold of every task.
 
-    Views of one trial that share their agents are trained on and scored once (`one_per_trial`).
+    Views of one trial that share their agents count once in training and scoring (`one_per_trial`).
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
         systems: the rows of the tables; a system alone is a row of its own predictions.
-        against: name of the system whose lead over every other one is reported.
+        against: name of the system whose lead over every other system is reported.
         runner: where the systems train; changes no result.
 
-    Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
-    begins with its name), Cancelled after a stop.
+    Raises DataError if no fold has labelled performances on both sides. Raises AimError if a system failed, with its
+    name first in the message. Raises Cancelled after a stop.
     """
     videos, data = len(features), data_digest(features, protocol.contents)
     features, outer_folds = distinct(features, protocol.folds)
@@ -119,7 +119,7 @@ def cross_validate(
 
 
 def distinct(features: FeatureSet, folds: Sequence[Fold]) -> tuple[FeatureSet, list[Fold]]:
-    """Every trial once (`one_per_trial`), and the folds without the views that are left out."""
+    """Every trial once (`one_per_trial`), and the folds without the dropped views."""
     features = one_per_trial(features)[0]
     ids = set(features.ids)
     return features, [

@@ -1,4 +1,4 @@
-"""What a reader of the tables must know, a sentence each, and the paragraph "Methods" for a paper."""
+"""Notes for a reader of the tables, one sentence each, and the paragraph "Methods" for a paper."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.systems.baselines import SHORTER
 def evaluation_notes(
     results: EvaluationResults, method: Method, kind: str, requested: RequestedRows, origins: FeatureOrigins
 ) -> list[Note]:
-    """What a reader of the tables needs to know; `kind` is that of the data set."""
+    """Notes for a reader of the tables; `kind` is that of the data set."""
     cautions = [*_higher_baseline(results)]
     cautions += [
         f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
@@ -50,7 +50,7 @@ def evaluation_notes(
 
 
 def _training_notes(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> Iterator[Note]:
-    """How AIM was trained, what differs from the paper, and settings that were chosen by results of this kind."""
+    """How AIM was trained, what differs from the paper, and settings chosen after seeing results of this kind."""
     if not (network := _network(results, method)):
         return
     recipe = method.train
@@ -72,7 +72,7 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
 
 
 def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
-    """The baseline without video that ranks highest, where it ranks higher than the headline."""
+    """The best baseline without video, if it ranks better than the headline."""
     rho = {name: system.average.rho.value for name, system in results.systems.items() if system.kind == "baseline"}
     known = {name: value for name, value in rho.items() if value is not None}
     ours = results.systems[results.against].average.rho.value
@@ -83,7 +83,7 @@ def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
 
 
 def _combined_leads(results: EvaluationResults) -> bool:
-    """Whether the combination ranks better than chance, and higher than every line over the duration."""
+    """Whether the combination ranks better than chance and than every baseline on the duration."""
     if COMBINED not in results.systems:
         return False
     ours, lines = results.systems[COMBINED].average.rho, [results.systems.get(name) for name in ("duration", SHORTER)]
@@ -92,13 +92,13 @@ def _combined_leads(results: EvaluationResults) -> bool:
 
 
 def _network(results: EvaluationResults, method: Method) -> str:
-    """The network that the recipe trains: the method's, else AIM; "" where the rows have neither."""
+    """The network that the recipe trains: the method's, else AIM; "" if no row has either."""
     name = next((row for row in (NETWORK_ROWS[method.network.variant], OURS) if row in results.systems), "")
     return "AIM" if name == OURS else name
 
 
 def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator[Note]:
-    """Rows that were chosen inside the training parts, and rows that are absent."""
+    """Rows chosen inside the training parts, and missing rows."""
     named = {part.strip().lower() for part in requested.only.split(",")} - {""}
     if by_grid := results.systems.get(CHOSEN):
         counts = Counter(name for choice in by_grid.chosen for name in choice.chosen)
@@ -147,7 +147,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
 
 
 def _members(results: EvaluationResults) -> str:
-    """Of which systems the combination is the mean, with the number of folds where they differ."""
+    """The systems that the combination averages, with the number of folds if they differ."""
     folds = {choice.fold: choice.chosen for choice in results.systems[COMBINED].chosen}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
     shown = [name if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"

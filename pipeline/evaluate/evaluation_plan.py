@@ -28,10 +28,10 @@ class RequestedRows:
 
     Attributes:
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
-        only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
+        only: the requested ones of "all" (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
-        quick: few networks and no inner validation: AIM by its last epoch alone, and a combination of all its systems.
-        curve: also a learning curve, of the training part alone under `protocol: fixed`.
+        quick: few networks and no inner validation: AIM only by its last epoch, and a combination of all its systems.
+        curve: also a learning curve; under `protocol: fixed` of the training part alone.
         more: additional systems.
     """
 
@@ -52,18 +52,18 @@ def protocol_systems(
 ) -> list[Row]:
     """The systems of an evaluation, without `requested.more` and before `requested.only`.
 
-    The first row is the method that `train` fits: the combination (`pipeline.folds.combination`), or the
-    network by its last epoch. Networks have a further row for the epoch chosen by inner validation. `shorter`: the
-    baseline that shorter is better.
+    The first row is the method that `train` fits: the combination (`pipeline.folds.combination`), or the network by
+    its last epoch. Networks have another row for the epoch chosen by inner validation. `shorter`: include the baseline
+    "shorter is better".
     """
     model, recipe, unsplit = method.network, method.train, unsplit_groups(method.protocol)
     if requested.systems in TABLES:
         return [*map(last_epoch, table_systems(requested.systems, all_systems(features, model, recipe, unsplit)))]
 
     def with_epochs(network: NetworkSystem) -> list[Row]:
-        """A network by its last epoch, by the epoch chosen inside the training part and, on request, on the test part.
+        """Rows of a network: last epoch, epoch by inner validation and, on request, best epoch on the test part.
 
-        One training serves all. A quick evaluation has the last epoch alone.
+        One training serves all. A quick evaluation has only the last epoch.
         """
         if requested.quick:
             return [last_epoch(network)]

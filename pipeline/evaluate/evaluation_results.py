@@ -1,4 +1,4 @@
-"""The results of an evaluation as values: what `results.json` holds, the tables show, the page and the figures draw.
+"""The results of an evaluation as values, for `results.json`, tables, the page and figures.
 
 Correlations are fractions, errors are in the unit of the labels; None is undefined.
 """
@@ -35,7 +35,7 @@ class Note(StrictFields):
 
 @dataclass(frozen=True)
 class MetricValues(StrictFields):
-    """Metrics of a set of held-out predictions, views of one performance apart (`models.metrics`)."""
+    """Metrics of a set of held-out predictions; views of one performance count separately (`models.metrics`)."""
 
     count: int
     spearman: float | None
@@ -46,7 +46,7 @@ class MetricValues(StrictFields):
 
 @dataclass(frozen=True)
 class FoldAverage(StrictFields):
-    """The correlations of single folds, averaged in both ways that papers print."""
+    """The mean correlation over folds, in both forms that papers use."""
 
     fisher: float | None
     arithmetic: float | None
@@ -54,7 +54,7 @@ class FoldAverage(StrictFields):
 
 @dataclass(frozen=True)
 class NetworkCorrelations(StrictFields):
-    """The correlations of one network of each fold, in place of the mean over the networks."""
+    """Correlations of single networks instead of the mean over the networks."""
 
     rho: float | None  # ranked together, fold means removed
     per_fold: FoldAverage
@@ -67,14 +67,14 @@ class TaskResult(StrictFields):
     rho: Estimate  # the result: held-out predictions ranked together, fold means removed
     performances: int  # held out; views and copies count once
     per_fold: FoldAverage
-    metrics: MetricValues  # of all held-out predictions, with the fold means left in
+    metrics: MetricValues  # of all held-out predictions, including fold means
     folds: Mapping[str, MetricValues]
     networks: tuple[NetworkCorrelations, ...]
-    between: float | None = None  # where each fold is a user: of the users' means, predictions less the training mean
+    between: float | None = None  # if each fold is a user: of the users' means, predictions minus the training mean
 
     @property
     def mae(self) -> float | None:
-        """That of all held-out predictions."""
+        """Mean absolute error of all held-out predictions."""
         return self.metrics.mae
 
 
@@ -83,14 +83,14 @@ class AverageResult(StrictFields):
     """One system on all tasks: averages over the tasks by Fisher's z."""
 
     rho: Estimate
-    per_fold: FoldAverage  # each form averaged over the tasks in its own way
+    per_fold: FoldAverage  # each form averaged over the tasks in the same form
     mae: float | None  # mean over the tasks
     between: float | None = None  # likewise; of the users' means
 
 
 @dataclass(frozen=True)
 class Losses(StrictFields):
-    """The training loss over the epochs: mean, least and greatest over all networks of all folds."""
+    """The training loss by epoch: mean, minimum and maximum over all networks of all folds."""
 
     epochs: tuple[int, ...]
     mean: tuple[float | None, ...]
@@ -100,7 +100,7 @@ class Losses(StrictFields):
 
 @dataclass(frozen=True)
 class Choice(StrictFields):
-    """What a row chose in one fold of a task: an epoch, a candidate, or the systems that a combination averages."""
+    """A row's choice in one fold of a task: an epoch, a candidate, or the systems of a combination."""
 
     task: str
     fold: str
@@ -118,13 +118,13 @@ class SystemResult(StrictFields):
     execution: Mapping[str, TaskResult] | None = None
     synchronisation: Mapping[str, TaskResult] | None = None
     losses: Losses | None = None
-    epoch: str = ""  # how the row chooses one
+    epoch: str = ""  # how the row chooses its epoch
     chosen: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True)
 class Leads(StrictFields):
-    """All rows beside one that was named before the test labels were read."""
+    """All rows compared with a reference that was named before the test labels were read."""
 
     against: str
     units: int  # performances, or users where each fold is one
@@ -143,19 +143,19 @@ class FoldSize(StrictFields):
 
 @dataclass(frozen=True)
 class HeldOutPrediction(StrictFields):
-    """One held-out video, and what each system predicts."""
+    """One held-out video, and each system's prediction."""
 
     id: str
     task: str
     fold: str
     performance: str  # equal for views and copies of one performance
     true: float
-    systems: Mapping[str, Estimate]  # mean, least and greatest over the networks of each
+    systems: Mapping[str, Estimate]  # mean, minimum and maximum over its networks
 
 
 @dataclass(frozen=True)
 class CurvePoint(StrictFields):
-    """Held-out error and correlation of one size of the training part: mean, least and greatest over the repeats."""
+    """Held-out error and correlation of one training size: mean, minimum and maximum over the repeats."""
 
     trained_on: float  # independent performances, mean over the folds
     mae: Estimate
@@ -170,15 +170,15 @@ class PublishedResult(StrictFields):
     epoch: str  # how the epoch was chosen: "last", "best on the test part", or "not stated"
     source: str  # the paper, and the file that shows the choice
     rho: Mapping[str, float] = field(default_factory=dict)  # by task
-    average: float | None = None  # over all tasks, where the source has no value for each
+    average: float | None = None  # over all tasks, if the source has no value per task
 
 
 @dataclass(frozen=True)
 class Published(StrictFields):
-    """What is published on a data set and one of its scores.
+    """Published results on one score of a data set.
 
     Attributes:
-        range: score by which public code divides before it squares errors; None: no common one.
+        range: score by which public code divides errors before it squares them; None: no common range.
         tasks: number of tasks of the whole set.
     """
 
@@ -192,15 +192,15 @@ class EvaluationResults(StrictFields):
     """An evaluation.
 
     Attributes:
-        kind: which command made it.
+        kind: the command.
         videos, performances: with and without further views of a trial.
-        left_out: folds of a task with too few performances to train on.
+        left_out: folds of a task with too few training performances.
         against: the system whose result is the headline.
         paper: the paper's rows, per cent by task.
         published: results of other methods, under the official split.
         ceiling: the agreement of two raters, in one sentence.
         methods_text: a paragraph for a paper.
-        method: the settings that the results follow from.
+        method: the settings behind the results.
     """
 
     origin: Origin
@@ -226,11 +226,11 @@ class EvaluationResults(StrictFields):
 
     @property
     def users(self) -> int:
-        """Users, where each is held out in turn; 0 under other protocols."""
+        """Number of users if each is held out in turn; 0 under other protocols."""
         return len({entry.fold for entry in self.predictions}) if self.protocol == "louo" else 0
 
     def held_out_count(self, task: str | None = None) -> int:
-        """Held-out performances of a task, or of all; views and copies count once."""
+        """Number of held-out performances of a task, or of all; views and copies count once."""
         return len(
             {
                 (prediction.task, prediction.performance)
@@ -241,7 +241,7 @@ class EvaluationResults(StrictFields):
 
     @property
     def held_out_per_fold(self) -> float:
-        """Held-out performances in a fold on average, of the task with the fewest; views and copies count once."""
+        """Mean number of held-out performances per fold, in the smallest task; views and copies count once."""
         held: dict[str, dict[str, set[str]]] = {}
         for entry in self.predictions:
             held.setdefault(entry.task, {}).setdefault(entry.fold, set()).add(entry.performance)
@@ -249,9 +249,8 @@ class EvaluationResults(StrictFields):
 
     @property
     def fold_form(self) -> Literal["fisher", "arithmetic"]:
-        """The average over folds that tables show.
+        """The average over folds in tables: arithmetic if folds have few performances, else by Fisher's z.
 
-        A fold of three with a correlation of 1 would decide an average by Fisher's z, so with few performances a fold
-        it is arithmetic.
+        In Fisher's z, a fold of three with a correlation of 1 would decide the average.
         """
         return "arithmetic" if self.held_out_per_fold < FEW else "fisher"

@@ -1,4 +1,4 @@
-"""`evaluate` and `leaderboard` as one call each."""
+"""`evaluate` and `leaderboard` as functions."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def evaluate_features(
 
     Args:
         features: labelled performances.
-        config: names the protocol, the network and the recipe, and where trainings run.
-        cache: knows the hashes of the performances' files.
-        folder: has the checkpoints.
+        config: names the protocol, network and recipe, and where trainings run.
+        cache: has the hashes of the performances' files.
+        folder: of the checkpoints.
         requested: the rows; default: AIM.
 
     Raises as `protocol_folds` and `Protocol.audited`, and Cancelled after a stop.
@@ -77,7 +77,7 @@ def evaluate_features(
     shorter = config.dataset.shorter_is_better
     chosen = [*requested.more, *protocol_systems(method, features, requested, shorter=shorter)]
     chosen = chosen_systems(requested.only, chosen) if requested.only else chosen
-    of_kind = {row.kind: row.name for row in reversed(chosen)}  # the first of each
+    of_kind = {row.kind: row.name for row in reversed(chosen)}  # the first row of each kind
     against = of_kind.get("ours") or of_kind.get("other") or chosen[0].name
     kept = folder / "checkpoints"
     with observer.progress("trainings") as progress:
@@ -111,7 +111,7 @@ def evaluate_features(
 
 
 def _label_notes(config: Config) -> Iterator[Note]:
-    """Which labels were used where there is a choice."""
+    """The labels used, if the data set offers a choice."""
     dataset = config.dataset
     if config.method.times_difficulty:
         yield Note(

@@ -1,7 +1,7 @@
 """`evaluate --grid`: settings of the network and the recipe chosen by inner validation, on training parts only.
 
-A candidate is one value of each setting of a grid, as a whole method. The row `CHOSEN` selects one inside the training
-part of each fold of the protocol (`pipeline.folds.rows.best_candidate`).
+A candidate is a method with one value for each setting of the grid. The row `CHOSEN` selects a candidate inside the
+training part of each fold (`pipeline.folds.rows.best_candidate`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pipeline.systems import AimSystem
 SECTIONS = ("model", "train")
 
 NO_CHOICE = ("train.seed", "train.networks")
-"""Settings that are not part of the method: a better seed is chance."""
+"""Settings outside the method: a better seed is chance."""
 
 CHOSEN = "AIM, settings by inner validation"
 """Name of the row whose settings are chosen for each fold."""
 
 
 def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
-    """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list is in brackets.
+    """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a list as one value needs brackets.
 
     Raises UsageError for another form, or a key that is not a setting of the network or the recipe.
     """
@@ -49,7 +49,7 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], Config]) -> dict[str, Method]:
-    """The methods with every value of the grid and every other, by their settings such as `model.width=64`.
+    """The methods for all combinations of the grid, by their settings such as `model.width=64`.
 
     `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
     """
@@ -58,7 +58,7 @@ def candidates(grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]
 
 
 def by_inner_validation(tried: Mapping[str, Method]) -> Row:
-    """AIM as a row that selects its settings inside each training part, so that its results are unbiased."""
+    """AIM as a row that selects its settings inside each training part, so its results are unbiased."""
     systems = [
         AimSystem(name, method.network, method.train, times_difficulty=method.times_difficulty)
         for name, method in tried.items()

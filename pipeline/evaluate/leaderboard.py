@@ -1,4 +1,4 @@
-"""All systems on one feature set: those of the paper's tables, by table too, and the published methods beside AIM."""
+"""All systems on one feature set: the paper's tables, together or one by one, and published methods beside AIM."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from pipeline.train.feature_set import FeatureSet
 OURS = "AIM (ours)"
 
 WHOLE_SCENE = "whole scene (baseline)"
-"""Row of the paper's network of the whole scene, the only one where there are no agents."""
+"""Row of the paper's whole-scene network, the only network for data without agents."""
 
 UNDIVIDED = "w/o difficulty"
-"""Row of AIM that learns the score itself, where the method multiplies by the difficulty."""
+"""Row of AIM that learns the score itself, if the method multiplies by the difficulty."""
 
 NETWORK_ROWS = {"aim": OURS, "scene": WHOLE_SCENE, "no_aim": "w/o AIM", "scene_agents": "scene + agents"}
 """The row of each network, by `model.variant`."""
@@ -47,7 +47,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "w/o transformation": {"transformation": False},
     "w/o difference": {"difference": "none"},
 }
-"""Rows of table 5 as changes of the network; beside them `WHOLE_SCENE`."""
+"""Rows of table 5 as changes to the network; `WHOLE_SCENE` is separate."""
 
 
 def all_systems(
@@ -61,10 +61,10 @@ def all_systems(
     """Every system that these features allow, by name, baselines first.
 
     Args:
-        features: decides which systems are possible.
-        model: gives the networks their settings, except those that tell the rows apart, such as `variant`.
+        features: decide which systems are possible.
+        model: the networks' settings, except those that define a row, such as `variant`.
         unsplit: groups that inner folds of the regressions do not split.
-        times_difficulty: AIM and its variants learn score / difficulty; a further row does not.
+        times_difficulty: AIM and its variants learn score / difficulty; one more row learns the score.
     """
     model, aim = replace(model, variant="aim"), partial(AimSystem, times_difficulty=times_difficulty)
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features, unsplit)]
@@ -79,7 +79,7 @@ def all_systems(
         systems.append(aim(WHOLE_SCENE, replace(model, variant="scene"), config, kind=kind))
     if has_agents:
         systems.append(aim(OURS, model, config, kind="ours"))
-        tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are the same
+        tasks = {"single-task": False} | ({"multi-task": True} if has_parts else {})  # else both are equal
         if has_scene:
             systems += [aim(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
         for name, changes in ABLATIONS.items():

@@ -32,20 +32,20 @@ from pipeline.train import label_table
 from pipeline.train.feature_set import FeatureSet
 
 CURVE_FILE = "curve.json"
-"""Where `train --curve` writes it, in the folder of the model."""
+"""The file of `train --curve` in the model's folder."""
 
 SHARES = (0.4, 0.6, 0.8, 1.0)
-"""Parts of the training part of a fold."""
+"""Sizes, as shares of a fold's training part."""
 
 FOLDS, REPEATS, NETWORKS = 5, 2, 2
-"""Folds, orders in which performances are added, and networks of a training."""
+"""Folds, orders of adding performances, and networks per training."""
 
 LEAST = 10
-"""Independent performances, below which there is no curve."""
+"""Fewest independent performances for a curve."""
 
 
 def no_curve(features: FeatureSet, method: Method) -> str:
-    """Why these performances allow no learning curve; empty where they do."""
+    """Why these performances do not allow a learning curve; empty if they do."""
     if len(tasks := sorted({record.task for record in features.records})) > 1:
         return f"no learning curve: it is of one task; choose one with {quoted('--set', f'dataset.tasks=[{tasks[0]}]')}"
     features, _ = distinct(features, ())
@@ -59,7 +59,7 @@ def no_curve(features: FeatureSet, method: Method) -> str:
 def noted_curve(
     features: FeatureSet, method: Method, where: WorkConfig, checkpoints: Path, observer: Observer
 ) -> tuple[CurvePoint, ...]:
-    """The learning curve; without points, and with a note that says why, where there is none."""
+    """The learning curve; if impossible, empty, with a note that says why."""
     if why := no_curve(features, method):
         observer.note(f"note: {why}")
         return ()
@@ -73,7 +73,7 @@ def learning_curve(
     method: Method,
     runner: TrainingRunner | None = None,
 ) -> tuple[CurvePoint, ...]:
-    """Train on nested subsets and predict the rest: the errors by size, the smallest first.
+    """Train on nested subsets and predict held-out folds: the errors by size, the smallest first.
 
     Args:
         features: labelled performances of one task, for which `no_curve` is empty.
@@ -115,7 +115,7 @@ def learning_curve(
 
 
 def curve_lines(points: Sequence[CurvePoint]) -> list[str]:
-    """The curve, a line a size."""
+    """The curve, one line per size."""
     lines = []
     for point in points:
         error, rho = estimate_text(point.mae, 3), estimate_text(point.rho, 2)

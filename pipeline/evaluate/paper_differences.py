@@ -1,7 +1,7 @@
-"""What differs from the paper's method, setting by setting, and what the paper leaves open.
+"""Differences from the paper's method, by setting, and details that the paper leaves open.
 
-A method is compared with the preset of the paper's experiment on its data set, such as `aqa7-paper`, other data sets
-with `jigsaws-paper`.
+A method is compared with the preset of the paper's experiment on its data set, such as `aqa7-paper`. For data sets
+without one, the preset is `jigsaws-paper`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import PRESETS
 
 NO_METHOD = ("recipe", "networks", "seed")
-"""Settings of training that are not part of the method: a name for others, and chance."""
+"""Settings of training outside the method: a name for other settings, and chance."""
 
 PAPER = "{}-paper.yaml"
-"""Presets of the paper's experiments by data set: network, training, and stages that read what the paper reads."""
+"""Presets of the paper's experiments by data set: network, training, and stages with the paper's inputs."""
 
 AGENTS = ("primary", "secondary")
-"""Settings of time steps that follow from what a data set shows."""
+"""Settings of time steps that depend on the data set."""
 
 FeatureOrigins = Mapping[str, StageDescription]
-"""What describes the stages that made the features, by stage."""
+"""Descriptions of the stages that computed the features, by stage."""
 
 HASH_LETTERS = 12
-"""Letters of a hash that name a file of weights in a sentence."""
+"""Characters of a hash that identify a file of weights in a sentence."""
 
 
 OPEN = {
@@ -43,14 +43,14 @@ OPEN = {
     "a prediction is the mean of all networks (the results of 10 runs are averaged)": "",
     "scene and interaction share one key O": "",
 }
-"""What AIM does here where the paper's text is silent, or says otherwise (in brackets), and where that applies."""
+"""What AIM does here where the paper is silent or differs (in brackets), and when that applies."""
 
 
 def paper_differences(method: Method, kind: str, origins: FeatureOrigins) -> list[str]:
     """Every setting of a method that is not the paper's, as "section.name value (the paper's)".
 
-    `kind` is that of the data set. `origins` describe the stages that made the features: a file of weights may replace
-    those that the method names.
+    `kind` is that of the data set. `origins` describe the stages that computed the features: a user's file may replace
+    the weights that the method names.
     """
     preset = PRESETS / PAPER.format(kind)
     paper = load_config(preset if preset.exists() else PRESETS / PAPER.format("jigsaws")).method
@@ -64,7 +64,7 @@ def paper_differences(method: Method, kind: str, origins: FeatureOrigins) -> lis
 
 
 def _settings(method: Method, stages: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The settings of network, training and stages that are compared, by section."""
+    """The compared settings of network, training and stages, by section."""
     of_stages = {name: _of_method(method.stage(name)) for name in stages}
     return {"model": asdict(method.network), "train": method.train.model_dump(exclude={*NO_METHOD}), **of_stages}
 
@@ -74,23 +74,23 @@ def _of_method(settings: StageConfig) -> dict[str, Any]:
 
 
 def left_open(results: EvaluationResults, method: Method) -> list[str]:
-    """Those of `OPEN` that apply to an evaluation."""
+    """The entries of `OPEN` that apply to an evaluation."""
     kinds = {"kinematics": "kinematics" in method.with_upstream(method.stages)}
     kinds |= {"views": results.videos > results.performances, "folds": len(results.folds) > 1}
     return [text for text, kind in OPEN.items() if kinds.get(kind, True)]
 
 
 def _weights(name: str, made: StageDescription | None) -> str:
-    """The registered name of the weights that made the features, else their hash; `name` where they have none."""
+    """The registered name of the weights behind the features, else their hash, else `name`."""
     used = made.identity.get("weights", "") if made else ""
-    if not used or used.startswith("random"):  # no network ran, or it was drawn
+    if not used or used.startswith("random"):  # no network ran, or its weights are random
         return name
     names = {entry.member_sha256: entry.name for entry in REGISTRY.values()}
     return names.get(used, f"SHA-256 {used[:HASH_LETTERS]}")
 
 
 def _plain(value: Any) -> str:
-    """A setting as text: values of a list with slashes, none as 'off'."""
+    """A setting as text: list values separated by slashes, None as 'off'."""
     return "/".join(map(_plain_one, value if isinstance(value, (list, tuple)) else [value])) or "off"
 
 

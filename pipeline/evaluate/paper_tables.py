@@ -68,7 +68,7 @@ TABLES: dict[str, PaperTable] = {
 def paper_rows(kind: str, protocol: str, number: str = "") -> dict[str, dict[str, float | None]]:
     """{"NAME (paper, table N)": {task: per cent}} for a kind of data set and a protocol, or empty.
 
-    All rows of table `number`, or the full model's alone of the first table that fits.
+    All rows of table `number`, or only the full model's row of the first table that fits.
     """
     for name in [number] if number else ("2", "3", "6", "7"):
         table = TABLES[name]

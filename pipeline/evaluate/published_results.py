@@ -1,7 +1,7 @@
-"""Results of published methods on the official splits, beside ours in the form in which papers print them.
+"""Published results on the official splits, beside ours in the same form.
 
-`configs/published/results.json` holds them, by data set and score, with the source of each value and how its epoch was
-chosen; those of the paper are in `paper_tables`. Nothing is computed from them.
+`configs/published/results.json` lists them by data set and score, with each value's source and choice of the epoch.
+The paper's results are in `paper_tables`. Nothing is computed from them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.evaluate.system_table import Better, Cell, Table, TableRow, by_res
 PLACE = Path(__file__).resolve().parents[2] / "configs" / "published" / "results.json"
 
 MOST_COLUMNS = 5
-"""Most columns of values in a terminal; more of them would break words at 80 columns."""
+"""Most columns of values in a terminal; more would break words at 80 characters."""
 
 NO_RESULT = "The epoch that is best on the test part was chosen by its labels: such a value is not an honest result"
 
@@ -36,14 +36,14 @@ def _all() -> dict[str, dict[str, Published]]:
 
 
 def published_results(kind: str, score: str, protocol: str) -> Published | None:
-    """The published results of a data set and one of its scores; None where there is no official split of them."""
+    """The published results on one score of a data set; None without an official split."""
     by_score = _all().get(kind, {})
     published = by_score.get(score or next(iter(by_score), "")) if protocol == "fixed" else None
     return published and replace(published, results=(*_of_paper(kind), *published.results))
 
 
 def _of_paper(kind: str) -> tuple[PublishedResult, ...]:
-    """The rows of the paper's table 7, which is of AQA-7, in the order of their table from the last row on."""
+    """The rows of the paper's table 7 (AQA-7), from the last row to the first."""
     table, source = TABLES["7"], "Gao et al., ECCV 2020, table 7"
     per_cent = ((name, zip(table.tasks, row, strict=True)) for name, row in reversed(table.rows.items()))
     return tuple(
@@ -54,7 +54,7 @@ def _of_paper(kind: str) -> tuple[PublishedResult, ...]:
 
 
 def published_table(results: EvaluationResults) -> Table | None:
-    """Correlation by task, average by Fisher's z, errors and choice of the epoch, of our rows and of published ones."""
+    """Our and published rows: correlation by task, average by Fisher's z, errors and choice of the epoch."""
     published, tasks = results.published, results.tasks
     if published is None:
         return None
@@ -85,7 +85,7 @@ def published_table(results: EvaluationResults) -> Table | None:
 
 
 def terminal_table(results: EvaluationResults) -> Table | None:
-    """`published_table` where it has at most `MOST_COLUMNS`, else the average and the choice of the epoch alone."""
+    """`published_table` if it has at most `MOST_COLUMNS`, else only its average and choice of the epoch."""
     table, average, published = published_table(results), len(results.tasks), results.published
     if table is None or published is None or len(table.columns) <= MOST_COLUMNS:
         return table
@@ -105,14 +105,14 @@ def _ours(results: EvaluationResults, system: SystemResult, top: float | None, e
 
 
 def _printed(result: PublishedResult, published: Published, tasks: Sequence[str]) -> tuple[Cell, ...]:
-    """Correlations of a published row, None where it has none."""
+    """Correlations of a published row, None where missing."""
     rho = _with_average([result.rho.get(task) for task in tasks])
     whole = result.average is not None and len(tasks) == published.tasks
     return (*rho[:-1], result.average) if whole else rho
 
 
 def _with_average(rho: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Correlations by task, followed by their average by Fisher's z where there are several."""
+    """Correlations by task; for several tasks also their average by Fisher's z."""
     if len(rho) == 1:
         return tuple(rho)
     known = [value for value in rho if value is not None]
@@ -130,12 +130,12 @@ def _row_name(result: PublishedResult) -> str:
 
 
 def _note(published: Published, rows: Sequence[TableRow], *values: str) -> str:
-    """What a reader needs beside the rows; `values` say how the values were computed."""
+    """The note below the table; `values` say how the values were computed."""
     return " ".join(filter(None, (f"{NO_RESULT}.", *values, _sources(published, rows))))
 
 
 def _sources(published: Published, rows: Sequence[TableRow]) -> str:
-    """The sources of the published rows; empty where the table has none of the published values."""
+    """The sources of the published rows; empty if the table has no published values."""
     if not published.results:
         return "No published value is known to this program."
     names = {row.name for row in rows}

@@ -1,11 +1,11 @@
 """The result of an evaluation: one rank correlation of held-out predictions with a 95 % interval that holds.
 
-Each fold's mean is taken from its predictions and from its labels, and all are ranked together. A network trained
-without a fold of high scores predicts that fold too low, so fold means left in would lower the correlation.
+Each fold's mean is subtracted from its predictions and from its labels, and all are ranked together. A network trained
+without a fold of high scores predicts that fold too low, so uncorrected fold means would lower the correlation.
 
-The interval is symmetric in Fisher's z. Its deviation is the jackknife's: over performances, which holds for labels and
-errors with heavy tails too, or where users are held out over users, since they differ in more than their scores, with
-Student's t. `python -m benchmarks.interval_coverage` measures the coverage.
+The interval is symmetric in Fisher's z. Its standard deviation is the jackknife's over performances, which also holds
+for labels and errors with heavy tails. If users are held out, it is over users, which differ in more than their scores,
+with Student's t. `python -m benchmarks.interval_coverage` measures the coverage.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from models.metrics import FISHER_CLIP
 from pipeline.checks.held_out import HeldOut
 
 Units = Literal["performances", "folds", "groups"]
-"""What an interval is over: performances; folds, each of which is a user; or groups, each a user or the like, of whose
-performances folds hold several out together."""
+"""The independent units of an interval: performances; folds, if each fold is a user; or groups, such as users, if a
+fold holds out several performances of each."""
 
 NORMAL = 1.959963984540054
-"""Deviations of a 95 % interval."""
+"""Standard deviations on either side of a 95 % interval."""
 
 LEAST = 8
-"""Fewest performances of an interval, less the fold means after the first: of 5 and 6, intervals of a true correlation
-of .85 hold in 82 and 91 of 100 simulated sets; of 8, in 96."""
+"""Fewest performances for an interval, minus the fold means after the first. For a true correlation of .85, intervals
+of 5 and 6 performances hold in 82 and 91 of 100 simulated sets; of 8, in 96."""
 
 
 def rank_agreement(tasks: Sequence[HeldOut], units: Units = "performances") -> Estimate:
     """The rank correlation of one task, or the average of several by Fisher's z, with its 95 % interval over `units`.
 
-    Tasks without a correlation are left out of an average. With groups, each of their performances is ranked; else
-    views and copies of one count once.
+    Tasks without a correlation are left out of the average. With groups, each performance is ranked; else views and
+    copies of one performance count once.
     """
     each = tasks if units == "groups" else [task.once() for task in tasks]
     ranked = [task for task in each if math.isfinite(task.rho)]
@@ -59,7 +59,7 @@ def _mean_z(tasks: Sequence[HeldOut]) -> float:
 
 
 def _over_performances(tasks: Sequence[HeldOut]) -> float:
-    """Half the length of the interval in z; infinite where a task has too few performances, or none decides."""
+    """Half the length of the interval in z; infinite for a task with too few performances, or a deviation of 0."""
     if any(len(task.truth) - len(np.unique(task.fold)) + 1 < LEAST for task in tasks):
         return math.inf
     deviations = [_jackknife([task], [np.arange(len(task.truth))])[0] for task in tasks]
@@ -67,7 +67,7 @@ def _over_performances(tasks: Sequence[HeldOut]) -> float:
 
 
 def _over_users(tasks: Sequence[HeldOut], users: Sequence[Rows]) -> float:
-    """The same over users or the like; infinite for two of them, or where one decides alone."""
+    """The same over users or other groups; infinite for two of them, or if one decides alone."""
     from scipy.stats import t
 
     deviation, count = _jackknife(tasks, users)
@@ -75,7 +75,7 @@ def _over_users(tasks: Sequence[HeldOut], users: Sequence[Rows]) -> float:
 
 
 def _jackknife(tasks: Sequence[HeldOut], units: Sequence[Rows]) -> tuple[float, int]:
-    """The deviation of the mean z by leaving out each unit once, and the number of units."""
+    """The standard deviation of the mean z by leaving out each unit once, and the number of units."""
     numbers, pairs = np.unique(np.concatenate(units)), [*zip(tasks, units, strict=True)]
     each = np.array([_mean_z([task.take(unit != number) for task, unit in pairs]) for number in numbers])
     return math.sqrt((len(each) - 1) * float(each.var())), len(each)

@@ -32,7 +32,7 @@ def write_results(results: EvaluationResults, path: str | Path) -> None:
 
 
 def read_results(path: str | Path) -> EvaluationResults:
-    """Read what `write_results` wrote. Raises DataError where it is absent, damaged or of another format."""
+    """Read what `write_results` wrote. Raises DataError if it is missing, damaged or of another format."""
     fix = "Run 'evaluate' again"
     try:
         values = read_json(Path(path))

@@ -1,4 +1,4 @@
-"""The tables of an evaluation: one row a system, the best first, baselines last. Terminal, page and files show them."""
+"""The tables of an evaluation for terminal, page and files: one row per system, the best first, baselines last."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from pipeline.evaluate.system_table import Better, Cell, Kind, Table, TableRow, 
 from pipeline.folds import COMBINED
 
 SKEWED = 1.5
-"""Skewness of scores above which removed fold means lower the correlation by .01 to .08 in simulated sets."""
+"""Skewness of scores above which removing fold means lowers the correlation by .01 to .08 in simulated sets."""
 
 INTERVAL, ERROR, WITHIN, BETWEEN = "95 % interval", "MAE", "within users", "between users"
 
 SINGLE_NETWORKS = f"{OURS}, mean of single networks"
-"""Row beside the paper's, which are means over single networks; the other rows are of the networks' mean prediction."""
+"""Row to compare with the paper's means over single networks; other rows use the networks' mean prediction."""
 
 
 def row_kind(results: EvaluationResults, name: str) -> Kind:
@@ -40,7 +40,7 @@ def row_kind(results: EvaluationResults, name: str) -> Kind:
 
 
 def main_table(results: EvaluationResults) -> Table:
-    """One row a system: the result of all tasks."""
+    """One row per system: the result over all tasks."""
     tasks = f", average over {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     title = f"Rank correlation with the judges{tasks}, n {results.held_out_count()}"
     averages = {name: system.average for name, system in results.systems.items()}
@@ -48,7 +48,7 @@ def main_table(results: EvaluationResults) -> Table:
 
 
 def paper_table(results: EvaluationResults) -> Table:
-    """A column for each task and their average; the best average is bold only where the paired test separates it."""
+    """A column per task and their average; the best average is bold only if the paired test separates it."""
     tasks = results.tasks if len(results.tasks) > 1 else ()
     rows = [
         TableRow(name, (*(system.tasks[task].rho.value for task in tasks), system.average.rho.value), system.kind)
@@ -69,7 +69,7 @@ def paper_table(results: EvaluationResults) -> Table:
 
 
 def task_tables(results: EvaluationResults) -> list[Table]:
-    """The same for each task; none where there is one task."""
+    """One table per task; empty for a single task."""
     return [
         _table(
             results,
@@ -120,7 +120,7 @@ def _table(
         value = _average(
             [None if (rho := printed.get(task)) is None else rho / 100 for task in tasks], results.fold_form
         )
-        rows.append(row(name, Estimate(value if one_fold else None), value))  # correlations of a paper are per fold
+        rows.append(row(name, Estimate(value if one_fold else None), value))  # papers' correlations are per fold
     return Table(
         title,
         columns,
@@ -177,7 +177,7 @@ def _verdict(results: EvaluationResults, name: str) -> str | None:
 def _single_networks(
     results: EvaluationResults, system: SystemResult, tasks: Sequence[str]
 ) -> tuple[Estimate, float | None]:
-    """The means of single networks in place of the networks' mean prediction: of all folds together, and per fold."""
+    """Mean correlations of single networks, not of their mean prediction: over all folds together, and per fold."""
     networks = [system.tasks[task].networks for task in tasks if task in system.tasks]
     rho = _average([_average((network.rho for network in each), "arithmetic") for each in networks])
     folds = [_average((_shown(results, network.per_fold) for network in each), "arithmetic") for each in networks]
@@ -192,7 +192,7 @@ def _average(values: Iterable[float | None], form: Literal["fisher", "arithmetic
 
 
 def inner_table(results: EvaluationResults) -> Table | None:
-    """In how many folds each system is part of the combination, and its correlation in inner validation."""
+    """The number of folds in which the combination has each system, and its correlation in inner validation."""
     system = results.systems.get(COMBINED)
     choices = () if system is None else system.chosen
     folds = {choice.fold: choice for choice in choices if choice.tests}  # one choice for all tasks

@@ -1,6 +1,6 @@
-"""Which rows rank the held-out performances better or worse than the reference, in one sentence.
+"""Says in one sentence which rows rank the held-out performances better or worse than the reference.
 
-The reference is named before the test labels are read (the combination, or AIM), not the best row of a table.
+The reference is the combination or AIM, named before the test labels are read, not the best row of a table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pipeline.evaluate.evaluation_results import EvaluationResults, Leads
 
 
 def separation_line(results: EvaluationResults) -> str:
-    """One sentence: which rows rank better or worse than the reference, and how many are ties; or empty."""
+    """One sentence: rows that rank better or worse than the reference, and the number of ties; or empty."""
     leads = results.comparison
     if leads is None or not leads.rows:
         return ""

@@ -1,4 +1,4 @@
-"""From predictions to results: every row of the table is a plain function of the predictions for each fold."""
+"""From predictions to results: every row of a table is a function of the predictions for each fold."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def or_none(value: float) -> float | None:
 
 
 def performance(record: Record) -> str:
-    """Name of the performance that a record shows, equal for its views and copies."""
+    """Name of a record's performance, equal for views and copies."""
     return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
 
 
 @dataclass(frozen=True)
 class TaskRows:
-    """The m test rows of one task, one fold after the other.
+    """The m test rows of one task, fold by fold.
 
     Attributes:
         folds: the rows of this task in each fold that tests it.
-        numbers: of these folds, equal in all tasks for folds of one name.
-        columns: of each fold, the places of its test rows among those of all tasks.
+        numbers: numbers of these folds; folds with the same name have the same number in all tasks.
+        columns: by fold, the positions of the task's test rows among the fold's.
     """
 
     name: str
@@ -65,7 +65,7 @@ class TaskRows:
 
     @classmethod
     def of(cls, features: FeatureSet, folds: Sequence[Fold]) -> list[TaskRows]:
-        """Those of every task that a fold tests, by name."""
+        """The rows of every task that a fold tests, by name."""
         tasks = np.array([record.task for record in features.records])
         made = []
         for name in sorted({str(task) for fold in folds for task in tasks[fold.test]}):
@@ -101,13 +101,13 @@ class TaskRows:
         return np.array([numbers[name] for name in names], dtype=np.intp)
 
     def held_out(self, predicted: Floats, column: int = 0) -> HeldOut:
-        """Predictions (m,) of label `column`, without the rows that lack it."""
+        """Predictions (m,) of label `column`, without unlabelled rows."""
         truth = self.labels[self.rows, column]
         held_out = HeldOut(truth, predicted, self.fold, self.performance)
         return held_out.take(np.isfinite(truth))
 
     def parts(self, row: Row, by_fold: Sequence[Predictions]) -> list[Predictions]:
-        """The predictions of a row for each of `folds`, from those for all folds and tasks."""
+        """The predictions of a row for each of `folds`, from its predictions for all folds and tasks."""
         parts = [by_fold[number].take(columns) for number, columns in zip(self.numbers, self.columns, strict=True)]
         if row.kind != "oracle":
             return parts
@@ -118,15 +118,15 @@ class TaskRows:
 def joined_scores(
     tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predictions], name: str = SCORES[0]
 ) -> list[Floats]:
-    """(networks, m) a score of each task, from the predictions of a row for all folds."""
+    """(networks, m) scores by task, from the predictions of a row for all folds."""
     each = [task.parts(row, by_fold) for task in tasks]
     scores = iter(as_many_networks([getattr(part, name) for parts in each for part in parts]))
-    # The networks of a performance are contiguous: the bits of their mean depend on the order in memory.
+    # Keep the networks of a performance contiguous: the bits of their mean depend on the memory layout.
     return [np.asfortranarray(np.concatenate([next(scores) for _ in parts], axis=1)) for parts in each]
 
 
 def _best_epoch(predicted: Predictions, true: Floats) -> Predictions:
-    """The scores of the epoch that ranks these performances best: the only choice by scores of a test part."""
+    """The scores of the epoch that ranks these performances best: the only choice that uses test scores."""
     by_epoch = by_epoch_of(predicted)
     best = latest_best([metrics.spearman(scores.mean(0), true) for scores in by_epoch])
     return Predictions(by_epoch[best], chosen=(predicted.chosen[best],))
@@ -162,7 +162,7 @@ def task_result(task: TaskRows, scores: Floats, column: int, units: Units) -> Ta
 
 
 def _between_users(whole: HeldOut, learnt: Mapping[int, Floats]) -> float | None:
-    """Spearman's rho over users: the mean prediction less the mean training score, against the mean label."""
+    """Spearman's rho over users, between the mean prediction minus the mean training score, and the mean label."""
     parts = _by_fold(whole)
     predicted = [part.predicted.mean() - np.nanmean(learnt[number]) for number, part in parts.items()]
     return or_none(metrics.spearman(np.round(predicted, 9), np.array([part.truth.mean() for part in parts.values()])))
@@ -226,7 +226,7 @@ def system_result(tasks: Sequence[TaskRows], row: Row, by_fold: Sequence[Predict
 
 
 def _losses(by_fold: Sequence[Predictions]) -> Losses | None:
-    """Mean, least and greatest training loss of all networks of all folds, by epoch."""
+    """Mean, minimum and maximum training loss of all networks of all folds, by epoch."""
     fold_losses = [predictions.losses for predictions in by_fold if predictions.losses is not None]
     if not fold_losses:
         return None
@@ -238,7 +238,7 @@ def _losses(by_fold: Sequence[Predictions]) -> Losses | None:
 def held_out_predictions(
     features: FeatureSet, tasks: Sequence[TaskRows], scores: Mapping[str, Sequence[Floats]]
 ) -> tuple[HeldOutPrediction, ...]:
-    """Every held-out video with the prediction of each system; `scores` are (networks, m) by task."""
+    """Every held-out video with each system's prediction; `scores` are (networks, m) by task."""
     return tuple(
         HeldOutPrediction(
             features.ids[row], task.name, fold.name, performance(features.records[row]), float(task.labels[row, 0]),

@@ -1,4 +1,4 @@
-"""A table of systems as values, which the terminal, the page, CSV and LaTeX show."""
+"""A table of systems as values, for the terminal, the page, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.checks.accuracy import Interval
 from pipeline.systems.system import RowKind
 
 Kind = Literal[RowKind, "paper"]
-"""The kind of a row; "paper": printed in a paper."""
+"""The kind of a row; "paper": published in a paper."""
 
 Better = Literal["high", "low", "neither"]
 """Which values of a column are good."""
@@ -42,13 +42,13 @@ class Table:
 
 
 def by_result(rows: Iterable[TableRow], column: int = 0) -> tuple[TableRow, ...]:
-    """The rows by their value of a column: the highest first, then undefined ones; baselines follow in the same order.
+    """The rows sorted by a column: the highest first, then undefined ones; baselines follow in the same order.
 
-    A baseline is a reference and no result, even where luck ranks it first.
+    A baseline is a reference, not a result, even if luck ranks it first.
     """
     return tuple(sorted(rows, key=lambda row: (row.kind == "baseline", -number_of(row.values[column]))))
 
 
 def number_of(value: Cell) -> float:
-    """The number of a cell; less than all numbers where it has none."""
+    """The number of a cell; minus infinity if it has none."""
     return value if isinstance(value, (int, float)) else -math.inf

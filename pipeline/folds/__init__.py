@@ -1,4 +1,4 @@
-"""One loop over folds: systems are fitted and predict once for each training part, and rows read the predictions."""
+"""One loop over folds: each system is fitted once per training part and predicts; rows read the predictions."""
 
 from pipeline.folds.fit_predict import Training, fit_predict
 from pipeline.folds.fold import Fold, folds_of, inner_folds

@@ -1,8 +1,7 @@
-"""The combination of several systems: a mean whose members inner validation chooses.
+"""The combination of several systems: a mean whose members are chosen by inner validation.
 
-A mean of several systems that work is hard to beat with few performances, and has no weight to learn. Evaluations and
-model folders fit, and predict with, the same `Combination`. docs/scores.md describes the rules for people who are known
-and for those who are new.
+With few performances, a mean of several good systems is hard to beat, and has no weights to learn. Evaluations and
+model folders use the same `Combination`. docs/scores.md describes the rules for known and for new people.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ NETWORK = "AIM"
 """The name of the network, the first system of the combination of a model folder."""
 
 CHANCE = 0.05
-"""A system is better than chance if random predictions rank this well in a smaller share of the cases."""
+"""A system is better than chance if a smaller share of random predictions ranks as well."""
 
 MANY_USERS = 20
-"""Users from which AIM may join a combination for new people; with fewer it learns who they are."""
+"""Fewest users for AIM in a combination for new people; with fewer it learns to recognise them."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class InnerPredictions:
         values: (k, n).
         true: (n,) labels.
         tasks: (n,) names.
-        strata: (n,) what is ranked together: an inner fold of a task, since each fold has models of its own. Where
-            users are unseen it is a user of a task, since what tells users apart says nothing about another one.
+        strata: (n,) groups ranked within: an inner fold of a task, since models differ by fold. For unseen users, a
+            user of a task, since differences between known users say nothing about new ones.
         performance: (n,) equal for views and copies of one performance.
         users: number of users.
     """
@@ -62,7 +61,7 @@ class InnerPredictions:
     def of(
         cls, names: Sequence[str], values: Floats, features: FeatureSet, inner: Sequence[Fold], *, unseen_users: bool
     ) -> InnerPredictions:
-        """From the predictions for the test rows of every inner fold, one fold after the other."""
+        """From the predictions for the test rows of all inner folds, fold by fold."""
         records = tuple(features.records[row] for fold in inner for row in fold.test)
         cells = [(features.records[row].task, f"fold {fold.name}") for fold in inner for row in fold.test]
         if unseen_users:
@@ -81,12 +80,12 @@ class InnerPredictions:
         )
 
     def take(self, chosen: Bools) -> InnerPredictions:
-        """The performances that a mask (n,) chooses."""
+        """The performances in a mask (n,)."""
         by_row = {name: getattr(self, name)[chosen] for name in ("true", "tasks", "strata", "performance")}
         return replace(self, values=self.values[:, chosen], **by_row)
 
     def held_out(self) -> dict[str, list[HeldOut]]:
-        """By system, its predictions of each task whose labels differ within a stratum."""
+        """By system, its predictions for each task with different labels within a stratum."""
         tasks = [self.tasks == task for task in dict.fromkeys(self.tasks.tolist())]
         tasks = [m for m in tasks if np.ptp(centred(self.true[m], self.strata[m])) > 0]  # others rank nothing
         return {
@@ -101,9 +100,9 @@ class Combination:
 
     Attributes:
         names: all systems; scores are given in this order.
-        used: those that are averaged.
+        used: the averaged systems.
         tests: of every system; empty without inner validation, when all are averaged.
-        regressions: of a model folder, the systems after the network. An evaluation trains its systems itself.
+        regressions: of a model folder, the systems after the network. Evaluations train their systems separately.
     """
 
     names: tuple[str, ...]
@@ -115,7 +114,7 @@ class Combination:
     def of_all(
         cls, names: Sequence[str], regressions: Sequence[FittedRegression] = (), *, new_people: bool
     ) -> Combination:
-        """The mean of all systems, without inner validation; for new people without the first one, the network."""
+        """The mean of all systems, without inner validation; for new people without the first, the network."""
         return cls(tuple(names), tuple(names)[new_people:], regressions=tuple(regressions))
 
     @classmethod
@@ -124,9 +123,9 @@ class Combination:
     ) -> Combination:
         """The members by inner validation; the first candidate is the network.
 
-        For known people they are the system that ranks best, and those that are no worse and better than chance. Where
-        none is better than chance, the test chooses nothing: all that are no worse count. For new people they are the
-        regressions, and the network where it is better than chance among `MANY_USERS`.
+        For known people they are the best-ranking system, and all that are not worse and better than chance. If no
+        system is better than chance, all that are not worse count. For new people they are the regressions, and the
+        network if it is better than chance with at least `MANY_USERS` users.
         """
         held_out = inner.held_out()
         tests = {name: _tested(rows) for name, rows in held_out.items()}
@@ -145,15 +144,15 @@ class Combination:
         return (name in self.used) / len(self.used)
 
     def better_than_chance(self, name: str) -> bool:
-        """Whether a system is averaged, and not only because none is better than chance."""
+        """Whether a system is averaged, and better than chance if it was tested."""
         return name in self.used and (name not in self.tests or self.tests[name].p < CHANCE)
 
     def others(self, features: FeatureSet) -> list[Floats]:
-        """(m,) scores of each regression, each performance computed alone."""
+        """(m,) scores of each regression, computed per performance."""
         return [regression.predict(features).score[0] for regression in self.regressions]
 
     def predict(self, scores: Sequence[Floats]) -> Floats:
-        """(..., m) score of performances, each alone, from the scores (..., m) or (m,) of every system."""
+        """(..., m) scores, computed per performance, from the scores (..., m) or (m,) of every system."""
         stacked = np.stack(np.broadcast_arrays(*scores)).astype(np.float64)
         total, *rest = stacked[[self.names.index(name) for name in self.used]]
         for system_scores in rest:
@@ -166,14 +165,14 @@ class Combination:
         return {"names": list(self.names), "used": list(self.used), "tests": tests}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """`regressions` as bytes (`pipeline.systems.stored_regressions`), where there are any."""
+        """`regressions` as bytes (`pipeline.systems.stored_regressions`), if any."""
         return {"regressions": np.frombuffer(dump_regressions(self.regressions), np.uint8)} if self.regressions else {}
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Any]) -> Combination:
         """The combination of a model folder that `description` and `arrays` came from.
 
-        Raises ValueError, LookupError or TypeError where they are damaged, hostile or do not fit together.
+        Raises ValueError, LookupError or TypeError if they are damaged, hostile or incompatible.
         """
         names, used = (tuple(map(str, description[name])) for name in ("names", "used"))
         tests = {

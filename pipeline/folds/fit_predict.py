@@ -1,10 +1,10 @@
-"""A system fitted to training rows that predicts other rows: once for each key, and kept on disk.
+"""Fits a system to training rows and predicts other rows, once per key, with results kept on disk.
 
     FOLDER/<key>.safetensors    predictions of a finished training of a system with an identity
     FOLDER/<key>/               checkpoints of an unfinished one
 
-The key is a hash of the system, the performances and the device of networks, so later calls and other evaluations find
-them. Those of other code are not used (`pipeline.train.checkpoint`).
+The key is a hash of the system, the performances and the networks' device, so later calls and other evaluations reuse
+the files. Files of other code are ignored (`pipeline.train.checkpoint`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NO_CONTROL = TrainingControl()
 
 
 class TrainingError(AimError):
-    """A training failed by a fault of the program, or lost its workers; names the system."""
+    """A training failed by a bug or lost its workers; names the system."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Training:
 
     Attributes:
         train: (k,) rows of the evaluation's features, labelled; of one task unless the system joins tasks.
-        to_predict: (m,) rows that it predicts.
+        to_predict: (m,) rows to predict.
     """
 
     system: System
@@ -54,7 +54,7 @@ class Training:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for trainings that give equal predictions. Systems with an identity are asked for the same rows."""
+        """Equal for trainings with equal predictions. Systems with an identity predict the same rows."""
         identity = self.system.identity()
         if identity is None:
             return id(self.system), self.train.tobytes(), self.to_predict.tobytes()
@@ -62,22 +62,22 @@ class Training:
 
     @property
     def weight(self) -> float:
-        """Expected time, in rows that pass through a network."""
+        """Expected time, in rows through a network."""
         return float(self.system.passes * len(self.train))
 
 
 Finished = Mapping[Hashable, tuple[Training, Predictions]]
-"""Trainings that ran, by key, with their predictions."""
+"""Finished trainings with their predictions, by key."""
 
 RunTrainings = Callable[[FeatureSet, Sequence[Training]], Sequence[Predictions]]
 """Runs trainings on a feature set, each once, and returns their predictions in the same order."""
 
 
 def trainings_of(system: System, features: FeatureSet, fold: Fold) -> list[Training]:
-    """The trainings by which a system predicts the test rows of a fold: one, or one a task.
+    """The trainings of a system for the test rows of a fold: one, or one per task.
 
-    A system with an identity predicts every performance of its tasks that it did not learn from, since other folds may
-    ask for them. Another system predicts the test rows alone.
+    A system with an identity predicts all performances of its tasks outside its training rows, since other folds may
+    need them. Other systems predict only the test rows.
     """
     tasks = [record.task for record in features.records]
     by_task = task_rows(features.take(fold.train))
@@ -96,7 +96,7 @@ def trainings_of(system: System, features: FeatureSet, fold: Fold) -> list[Train
 
 
 def predictions_of(system: System, features: FeatureSet, fold: Fold, finished: Finished) -> Predictions:
-    """What a system predicts for the test rows of a fold, by its finished trainings."""
+    """A system's predictions for the test rows of a fold, from its finished trainings."""
     parts, places = [], []
     for request in trainings_of(system, features, fold):
         training, predicted = finished[request.key]
@@ -108,13 +108,13 @@ def predictions_of(system: System, features: FeatureSet, fold: Fold, finished: F
 
 
 def fit_predict(features: FeatureSet, training: Training, control: TrainingControl = NO_CONTROL) -> Predictions:
-    """The predictions of a training for the rows that it is asked for; the system gets none of their scores.
+    """A training's predictions for its rows `to_predict`, whose scores are hidden from the system.
 
     Args:
-        control: its folder keeps the predictions for later calls too.
+        control: its folder also keeps the predictions for later calls.
 
-    Raises Cancelled after a stop. An AimError of the system is raised with the system's name in front. A fault of the
-    program is a TrainingError with the system and the line.
+    Raises Cancelled after a stop. An AimError of the system gets the system's name in front. A bug is a TrainingError
+    with the system and the line.
     """
     system, train, asked = training.system, features.take(training.train), features.take(training.to_predict)
     train = without_difficulty(train) if system.times_difficulty else train
@@ -146,9 +146,9 @@ def fit_predict(features: FeatureSet, training: Training, control: TrainingContr
 
 
 def without_scores(features: FeatureSet, known: Rows | None = None) -> FeatureSet:
-    """The same performances without labels, except the difficulty, which is announced before a performance.
+    """The same performances without labels, except the difficulty, which is announced in advance.
 
-    Rows in `known` keep theirs.
+    Rows in `known` keep their labels.
     """
     kept = set(() if known is None else known.tolist())
     records = (record if row in kept else _without_scores(record) for row, record in enumerate(features.records))
@@ -161,7 +161,7 @@ def _without_scores(record: Record) -> Record:
 
 
 def _joined(places: Sequence[Rows], parts: Sequence[Predictions]) -> Predictions:
-    """The predictions for several groups of performances as one, where each group has these places."""
+    """The predictions for several groups of performances as one; `places` are the groups' positions."""
     order = np.argsort(np.concatenate(places))
     arrays: dict[str, Any] = {}
     for name, axis in (*((name, -1) for name in BY_PERFORMANCE), ("losses", 1)):
@@ -173,7 +173,7 @@ def _joined(places: Sequence[Rows], parts: Sequence[Predictions]) -> Predictions
 
 
 def _content(features: FeatureSet) -> list[Any]:
-    """Arrays that hold everything that a training can read of performances."""
+    """Arrays with everything that a training can read of performances."""
     described = [[r.id, r.task, sorted(r.groups.items()), r.labels] for r in features.records]
     names = sorted((name, list(channels)) for name, channels in features.names.items())
     text = np.frombuffer(repr([described, names]).encode(), dtype=np.uint8)
@@ -190,7 +190,7 @@ def _write(folder: Path, key: str, predicted: Predictions) -> None:
 
 
 def _read(folder: Path, key: str) -> Predictions | None:
-    """The predictions that `_write` wrote; None where they are missing, damaged or of another training."""
+    """The predictions that `_write` wrote; None if they are missing, damaged or of another training."""
     kept = read_checkpoint(folder.with_suffix(".safetensors"), key)
     if kept is None:
         return None

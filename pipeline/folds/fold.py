@@ -1,4 +1,4 @@
-"""Folds as rows of a feature set, with the inner folds on which rows select and weigh systems."""
+"""Folds as rows of a feature set, with inner folds for choosing and averaging systems."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipeline.train import label_table, task_rows
 from pipeline.train.feature_set import FeatureSet
 
 INNER_FOLDS = 3
-"""Number of random inner folds, where the protocol's folds are not the inner ones."""
+"""Number of random inner folds, if the protocol's folds are not the inner ones."""
 
 MOST_FOLDS = 6
-"""A protocol of more folds gets random inner folds, since training for all pairs of its folds would take longer."""
+"""A protocol with more folds gets random inner folds, since training for all pairs of its folds takes longer."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold as labelled rows of a feature set: those that systems learn from, and those that they predict.
+    """One fold as labelled rows of a feature set, for training and for testing.
 
     Attributes:
         inner: folds of the training part alone, as rows of the same feature set.
@@ -35,7 +35,7 @@ class Fold:
 
     @property
     def inner_test(self) -> Rows:
-        """The rows that the inner folds hold out, one fold after the other."""
+        """The rows that the inner folds hold out, fold by fold."""
         return np.concatenate([fold.test for fold in self.inner])
 
 
@@ -44,8 +44,8 @@ def folds_of(
 ) -> list[Fold]:
     """The folds of a protocol, with inner folds; a fold leaves out tasks without enough labelled performances.
 
-    Inner folds are the protocol's other folds where these test every performance once, else random. For two folds A and
-    B of the protocol, the inner training without A and B is then the same, and an evaluation runs it once.
+    Inner folds are the protocol's other folds if these test every performance once, else random. Folds A and B then
+    share the inner training without both, and an evaluation runs it once.
 
     Args:
         unsplit: groups that no inner fold splits, as in the protocol ("subject" for leave-one-user-out).
@@ -75,7 +75,7 @@ def rows_by_task(features: FeatureSet, folds: Sequence[splits.Fold]) -> list[tup
 
 
 def inner_folds(features: FeatureSet, train: Rows, unsplit: Sequence[str] = TIED, seed: int = 0) -> tuple[Fold, ...]:
-    """Random folds of a training part over all its tasks, which split no group of `unsplit`; none if impossible."""
+    """Random folds of a training part over all its tasks that split no group of `unsplit`; empty if impossible."""
     part = features.take(train)
     folds = min(INNER_FOLDS, len(tied(part.records, unsplit)))
     made = kfold(part.records, k=folds, seed=seed, unsplit=unsplit) if folds > 1 else ()
@@ -90,7 +90,7 @@ def _inner(
     others = [number for number, rows in enumerate(held) if rows.any()]
     if len(others) < 2 or not (np.sum(held, axis=0) == 1).all():
         return inner_folds(features, train, unsplit, seed)
-    # The folds after the held-out one come first: folds that run in parallel then begin with different trainings.
+    # Start with the fold after the held-out one, so that parallel folds begin with different trainings.
     first = next((number for number in range(len(held)) if number not in others), 0)
     others.sort(key=lambda number: number < first)
     return _parts(part, train, {str(number): held[number] for number in others})

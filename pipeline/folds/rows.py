@@ -1,10 +1,10 @@
-"""Rows of a table: plain functions of what systems predict in a fold.
+"""Rows of a table: functions of systems' predictions in a fold.
 
     rows = [last_epoch(network), chosen_epoch(network), *map(last_epoch, baselines)]
     predicted = predict_folds(features, folds, rows, run)      # {(fold, row): predictions of the test rows}
 
-The paper does not name the epoch of its results, and public code of this field often takes the best one on the test
-part. Here the last epoch is the result. The chosen epoch and, on request, the best on the test part have further rows.
+The paper does not name the epoch of its results, and public code often takes the best epoch on the test part. Here the
+last epoch is the result. The chosen epoch and, on request, the best on the test part are separate rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipeline.train import label_table, task_rows
 from pipeline.train.feature_set import FeatureSet
 
 WATCHED = 20
-"""Approximate number of evenly spread epochs to choose from."""
+"""Approximate number of evenly spaced epochs to choose from."""
 
 CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (oracle)"
 """Name endings of the rows."""
@@ -36,10 +36,10 @@ COMBINED = "combined"
 
 @dataclass(frozen=True)
 class FoldPredictions:
-    """What systems predict in one fold, for rows to read.
+    """Systems' predictions in one fold, for rows to read.
 
     Attributes:
-        features: all performances; only the training part has scores, so that no row can read one of a test part.
+        features: all performances; only the training part has scores, so that no row can read test scores.
     """
 
     features: FeatureSet
@@ -57,7 +57,7 @@ class FoldPredictions:
     def inner_rho(self, by_fold: Sequence[Floats]) -> float:
         """Spearman's rho of predictions (m,) for the test rows of every inner fold, below all others if undefined.
 
-        It is that of each task, averaged over the tasks by Fisher's z.
+        It is averaged over the tasks by Fisher's z.
         """
         predicted, part = np.concatenate(by_fold), self.features.take(self.fold.inner_test)
         true = label_table(part.records)[:, 0]
@@ -74,12 +74,12 @@ class Row:
 
     Attributes:
         name: shown in tables.
-        read: from what systems predict in a fold to the predictions of the row for the test part.
-        systems: those whose predictions of the test part it reads.
-        inner: those whose predictions of inner folds it reads.
-        pick: a further system whose predictions of the test part it reads, by the predictions of inner folds.
-        network: the name of the network of which this is a further row.
-        epoch: how it chooses an epoch; empty where it chooses none.
+        read: computes the row's predictions for the test part from systems' predictions in a fold.
+        systems: systems whose test predictions it reads.
+        inner: systems whose inner-fold predictions it reads.
+        pick: chooses, by inner-fold predictions, one more system whose test predictions it reads.
+        network: name of the network, if this is another row of one.
+        epoch: how it chooses an epoch; empty without a choice.
     """
 
     name: str
@@ -97,8 +97,8 @@ def predict_folds(
 ) -> dict[tuple[str, str], Predictions]:
     """The predictions of every row for the test part of every fold, by (fold, row).
 
-    All trainings that do not depend on others' predictions are one list, and `run` has it whole, each training once.
-    What rows pick by inner validation is a second list, which is empty without such rows.
+    `run` gets all trainings that do not depend on others' predictions as one list, each once. Systems picked by inner
+    validation are a second list, which may be empty.
     """
     finished = dict[object, tuple[Training, Predictions]]()
 
@@ -121,22 +121,22 @@ def predict_folds(
 
 
 def last_epoch(system: System) -> Row:
-    """A system as it is after its last epoch."""
+    """A system after its last epoch."""
     return Row(system.name, lambda fold: fold.test(system), (system,), kind=system.kind)
 
 
 def watching(network: NetworkSystem) -> NetworkSystem:
-    """The network with predictions after every epoch that can be chosen."""
+    """The network with predictions after each epoch of `watched_epochs`."""
     return replace(network, watch=watched_epochs(network.config.epochs))
 
 
 def watched_epochs(epochs: int) -> tuple[int, ...]:
-    """The epochs, counted from 1, that can be chosen, including the last."""
+    """The epochs to choose from, counted from 1, including the last."""
     return tuple(sorted({max(1, round(epochs * share / WATCHED)) for share in range(1, WATCHED + 1)}))
 
 
 def chosen_epoch(network: NetworkSystem) -> Row:
-    """A network that watches epochs, at the one that ranks best on inner folds; the last one where there are none.
+    """A network that watches epochs, at the epoch that ranks best on inner folds; without these, at the last.
 
     `Predictions.chosen` names the epoch.
     """
@@ -153,8 +153,8 @@ def chosen_epoch(network: NetworkSystem) -> Row:
 def best_on_test(network: NetworkSystem) -> Row:
     """A network at the epoch that ranks the test part best, for comparison with numbers published in this form.
 
-    The row itself reads no test score: it has the scores of every epoch with their names, and `cross_validate`, which
-    knows the labels, chooses in rows of this kind.
+    The row itself reads no test score: it holds the scores of every epoch, and `cross_validate`, which has the labels,
+    chooses.
     """
     names = tuple(f"epoch {epoch}" for epoch in network.watch)
 
@@ -166,9 +166,9 @@ def best_on_test(network: NetworkSystem) -> Row:
 
 
 def best_candidate(name: str, candidates: Sequence[System]) -> Row:
-    """The system that ranks best on inner folds, fitted to the whole training part; the first where there are none.
+    """The system that ranks best on inner folds, fitted to the whole training part; without inner folds, the first.
 
-    No other candidate is fitted to the whole training part. `Predictions.chosen` names the candidate.
+    Other candidates are not fitted to the whole training part. `Predictions.chosen` names the candidate.
     """
 
     def pick(fold: FoldPredictions) -> System:
@@ -190,14 +190,14 @@ def best_candidate(name: str, candidates: Sequence[System]) -> Row:
 def combination(
     candidates: Sequence[System], *, unseen_users: bool, new_people: bool = False, validated: bool = True
 ) -> Row:
-    """The mean of several systems, the same ones for all tasks (`Combination`).
+    """The mean of several systems, the same for all tasks (`Combination`).
 
-    `Predictions.chosen` names the systems that are averaged.
+    `Predictions.chosen` names the averaged systems.
 
     Args:
         unseen_users: whether the protocol holds out whole users.
         new_people: whether the candidates after the network are regressions for new people.
-        validated: whether there are inner folds.
+        validated: whether folds have inner folds.
     """
     names, inner = (
         [candidate.name for candidate in candidates],
@@ -220,19 +220,19 @@ def combination(
 
 
 def by_epoch_of(predicted: Predictions) -> Floats:
-    """(epochs watched, networks, m) predictions of a network that watches epochs."""
+    """(watched epochs, networks, m) predictions of a network that watches epochs."""
     assert predicted.by_epoch is not None
     return predicted.by_epoch
 
 
 def latest_best(correlations: Sequence[float]) -> int:
-    """Index of the highest correlation; of equal ones, the last."""
+    """Index of the highest correlation; the last of equal ones."""
     backwards = [sortable(value) for value in reversed(correlations)]
     return len(backwards) - 1 - int(np.argmax(backwards))
 
 
 def sortable(value: float) -> float:
-    """`value`, or -2 where it is undefined: below every correlation."""
+    """`value`, or -2 if undefined: below every correlation."""
     return value if np.isfinite(value) else -2.0
 
 

@@ -1,8 +1,8 @@
-"""The trainings of an evaluation, run in this process or on the workers of a Ray cluster.
+"""Runs the trainings of an evaluation in this process or on the workers of a Ray cluster.
 
-A training gives the same bits on any number of workers, on processors of one kind with the same versions. It calculates
-on one thread, because sums over several threads depend on their number. With more cores, more trainings and more stacks
-of networks run side by side, each on one core. Features are sent once to each machine.
+A training gives the same bits on any number of workers, with the same kind of processor and versions. It computes on
+one thread, because sums over threads depend on their number. With more cores, more trainings and stacks of networks
+run in parallel, each on one core. Features are sent once to each machine.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pipeline.train.fit import one_thread
 
 @dataclass(frozen=True)
 class TrainingRunner:
-    """Runs trainings on the actors of a Ray cluster, else in threads, which share the features; the results are equal.
+    """Runs trainings on the actors of a Ray cluster, else in threads that share the features, with equal results.
 
     Attributes:
         work: where and how trainings run.
-        progress: follows the trainings.
-        stop: is asked between epochs.
+        progress: counts the trainings.
+        stop: checked between epochs.
         folder: keeps finished and unfinished trainings for later calls; None: keeps none.
     """
 
@@ -46,16 +46,16 @@ class TrainingRunner:
     def __call__(self, features: FeatureSet, trainings: Sequence[Training]) -> list[Predictions]:
         """The predictions of each training.
 
-        As many trainings run at once as there are cores or places, at most `work.workers`. Where there are more cores,
-        a training runs several of its stacks of networks at once, at most `work.threads`. A training whose worker is
-        lost runs once more, and resumes from a folder that all machines see.
+        One training runs per core or slot, at most `work.workers`. With more cores, a training runs several of its
+        stacks of networks at once, at most `work.threads`. A training whose worker died is retried once, and resumes
+        from a folder that all machines see.
 
-        Raises as `fit_predict` does for the first training that fails. On a cluster also UsageError where it cannot
-        be reached or has no room, and TrainingError where a training lost two workers.
+        Raises as `fit_predict` for the first training that fails. On a cluster also UsageError if it cannot be reached
+        or has no free slots, and TrainingError if a training lost two workers.
         """
         weights = {number: training.weight for number, training in enumerate(trainings)}
         self.progress.plan(weights)
-        longest_first = sorted(weights, key=lambda number: -weights[number])  # so that all cores end together
+        longest_first = sorted(weights, key=lambda number: -weights[number])  # so that all cores finish together
         pool = pool_of(self.work, cores=torch.get_num_threads())
         _, share = pool.split_cores(len(trainings))
         control = TrainingControl(self.folder, device=self.work.train_device, cores=share)
@@ -80,11 +80,11 @@ def _refuse_lost(numbered: tuple[int, Training], loss: WorkerLost) -> Prediction
 def _start_training(
     features: FeatureSet, control: TrainingControl, stop: threading.Event, tell: Tell
 ) -> Callable[[tuple[int, Training]], Predictions | None]:
-    """The work of a worker: takes a numbered training, returns its predictions, None after a stop."""
+    """A worker's function: takes a numbered training, returns its predictions, None after a stop."""
     control = replace(control, progress=tell, stop=stop.is_set)
 
     def train(numbered: tuple[int, Training]) -> Predictions | None:
-        # Ray's arrays are read-only, and torch refuses those: copy the rows.
+        # Ray's arrays are read-only, which torch refuses: copy the rows.
         training = replace(numbered[1], train=numbered[1].train.copy(), to_predict=numbered[1].to_predict.copy())
         try:
             with one_thread():
