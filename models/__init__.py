@@ -1,1 +1,1 @@
-"""Tensors in, tensors out: no file, no video, no configuration reader."""
+"""Networks and metrics: tensors in, tensors out, without files, videos or configurations."""

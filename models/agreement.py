@@ -1,4 +1,4 @@
-"""How far raters agree: ICC, Krippendorff's alpha, rank correlations and mean absolute difference."""
+"""Agreement of raters: ICC, Krippendorff's alpha, rank correlations and mean absolute difference."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ SHUFFLES = 999
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far raters agree who judged the same videos; the last three are means over pairs of raters."""
+    """Agreement of raters of the same videos; the last three are means over pairs of raters."""
 
     videos: int  # judged by two raters or more
     raters: int
-    complete: int  # videos that all raters judged, which alone enter the two ICC
+    complete: int  # videos that all raters judged; both ICC use only these
     chance: float  # probability of an alpha this large if every rater gave these scores to random videos
-    reliability: float  # share of the variance of the mean scores that is not error, from alpha
+    reliability: float  # of the mean scores: the share of their variance that is not error, from alpha
     alpha: float  # Krippendorff's, for interval scales
     icc: Estimate  # ICC(2,1), agreement in absolute value of single raters
-    icc_mean: Estimate  # ICC(2,k), of the mean over these raters with the mean over as many others
+    icc_mean: Estimate  # ICC(2,k), of the mean over these raters with the mean over equally many others
     kendall: float
     spearman: float
     difference: float  # mean absolute difference, in the unit of the scores
 
 
 def agreement(scores: ArrayLike) -> Agreement | None:
-    """The agreement of (videos, raters) scores, NaN where a rater gave none; None where too few overlap.
+    """The agreement of (videos, raters) scores, NaN for missing ones; None if too few videos have two scores.
 
-    The two-way ICC needs every cell, so it takes the videos that all raters judged; alpha takes every video with two
+    The two-way ICC needs every cell, so it uses the videos that all raters judged; alpha uses every video with two
     scores. The last three values are means over pairs of raters, each on the videos that both judged. Only the ICC have
-    intervals, which are exact for normal scores: resampled videos gave the others intervals that were too narrow.
+    intervals, which are exact for normal scores; for the others, the bootstrap over videos gave too narrow intervals.
     """
     table = np.asarray(scores, dtype=np.float64)
     table = table[np.isfinite(table).sum(axis=1) > 1]
@@ -66,7 +66,7 @@ def agreement(scores: ArrayLike) -> Agreement | None:
 
 
 def krippendorff(table: Floats) -> float:
-    """Krippendorff's alpha of (videos, raters) scores on an interval scale; NaN where all scores are equal.
+    """Krippendorff's alpha of (videos, raters) scores on an interval scale; NaN if all scores are equal.
 
     K. Krippendorff, Content Analysis, 2004, chapter 11. Videos with one score do not count.
     """
@@ -80,12 +80,12 @@ def krippendorff(table: Floats) -> float:
 
 
 def of_mean(alpha: float, judges: float) -> float:
-    """The reliability of the mean of so many judges from that of one (Spearman and Brown); at least 0."""
+    """The reliability, at least 0, of the mean of `judges` from that of one judge (Spearman and Brown)."""
     return judges * alpha / (1 + (judges - 1) * alpha) if alpha > 0 else 0.0
 
 
 def chance_of(table: Floats, alpha: float) -> float:
-    """The share of tables with at least this alpha if each rater's scores are shuffled; NaN without an alpha."""
+    """The share of tables with at least this alpha after shuffling each rater's scores; NaN if alpha is NaN."""
     if np.isnan(alpha):
         return float("nan")
     rng, judged = np.random.default_rng(0), np.isfinite(table)
@@ -129,7 +129,7 @@ def intraclass(scores: Floats) -> tuple[Estimate, Estimate]:
     low = n * (between - upper * rest) / (upper * other + n * between)
     high = n * (lower * between - rest) / (other + n * lower * between)
 
-    # Below this pole of the Spearman-Brown formula a mean has no reliability, and the formula gives numbers above 1.
+    # Below this pole of the Spearman-Brown formula, the reliability of a mean is 0, but the formula exceeds 1.
     pole = -1 / (k - 1)
     of_mean, *ends = (k * v / (1 + (k - 1) * v) if v > pole else None for v in (icc, low, high))
     return Estimate(icc, low, high), Estimate(of_mean, *ends) if None not in ends else Estimate(of_mean)

@@ -12,10 +12,10 @@ B samples, T time steps, A secondary agents, d = `AimConfig.width`.
     S    = sum over t of R(Z)                          equation 6
     S_ex = sum of R_A(X),  S_sn = sum of R_B(Y)        equation 7
 
-This code decides four points that the paper leaves open. Equations 4 and 5 are read with two streams, the scene X and
-the interaction Y, that share one key O: this is a choice. Dropout acts inside each regression module. An agent that was
-not observed in a step has a difference of zero. Several secondaries share one transformation, and their differences
-are averaged over those observed.
+We decide four points that the paper leaves open. Equations 4 and 5 have two streams, the scene X and the interaction Y,
+with one common key O. Dropout acts inside each regression module. The difference of an agent that was not observed in a
+step is zero. Several secondary agents share one transformation, and their differences are averaged over the observed
+ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers, start_values
 
-Dropout = Callable[[Tensor, float], Tensor]  # returns its first argument with entries dropped at the rate in the second
+Dropout = Callable[[Tensor, float], Tensor]  # (values, rate) to values with entries dropped at this rate
 
 
 def keep(values: Tensor, rate: float) -> Tensor:
@@ -54,7 +54,7 @@ class AimInputs:
 
 @dataclass(frozen=True)
 class AimOutput:
-    """The predictions of the network, in the scaled units of its training."""
+    """The network's predictions, in the scaled units of training."""
 
     score: Tensor  # (..., B) final score S
     step_scores: Tensor  # (..., B, T) share of each step; they sum to S
@@ -85,7 +85,7 @@ class Regression(nn.Module):
 
 
 class Interaction(nn.Module):
-    """The asymmetric interaction module (section 3.1), or one layer in its place for `no_aim`."""
+    """The asymmetric interaction module (section 3.1); with `no_aim` one layer instead."""
 
     def __init__(self, config: AimConfig, sizes: AimSizes, layers: Layers) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class Interaction(nn.Module):
         return hidden
 
     def _join(self, each: Tensor, observed: Tensor) -> Tensor:
-        """Several agents (..., A, N) as one vector: mean over those observed, or concatenated."""
+        """Several agents (..., A, N) as one vector: the mean over observed ones, or concatenated."""
         each = each * observed.unsqueeze(-1)
         if self.config.agents == "concat":
             return each.flatten(-2)  # (..., A*N)
@@ -128,7 +128,7 @@ class Interaction(nn.Module):
 
 
 class Aim(nn.Module):
-    """The whole model; `layers` decides whether it is one network or a stack of many."""
+    """The whole model, as one network or a stack, depending on `layers`."""
 
     def __init__(self, config: AimConfig, sizes: AimSizes, layers: Layers | None = None) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Aim(nn.Module):
             self.synchronisation = Regression(config.width, head, rate, layers)
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
-        """Scores of a batch; without `drop` there is no dropout."""
+        """Scores of a batch, by default without dropout."""
         x = _exchanged(x) if self.config.exchange else x
         rate = self.config.feature_dropout
         scene = drop(self._scene(x), rate) if self.uses_scene else None  # X (..., B, T, d)
@@ -173,9 +173,9 @@ class Aim(nn.Module):
 
     @torch.no_grad()
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
-        """Draw the start values of a stack, each member's from its own generator.
+        """Initialise a stack, each member with its own generator.
 
-        The last layer's bias starts at `scores` (M,), those of one time step; NaN leaves it as drawn.
+        The last layer's bias starts at `scores` (M,) per time step; NaN keeps the drawn value.
         """
         start_values(self, generators)
         if self.config.variant == "aim" and self.config.identity_start and self.config.transformation:
@@ -214,7 +214,7 @@ def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _exchanged(x: AimInputs) -> AimInputs:
-    """The inputs with the one secondary agent as primary, and the primary agent as secondary."""
+    """The inputs with the primary and the only secondary agent exchanged."""
     primary, primary_mask = x.secondary.squeeze(-2), x.secondary_mask.squeeze(-1)
     secondary, secondary_mask = x.primary.unsqueeze(-2), x.primary_mask.unsqueeze(-1)
     return AimInputs(primary, primary_mask, secondary, secondary_mask, x.scene)

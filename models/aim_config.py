@@ -1,6 +1,6 @@
 """Settings and sizes of the AIM network, importable without torch.
 
-A setting is a field of pydantic, as those that `extractors.base.setting` makes.
+Settings are fields of pydantic, like those of `extractors.base.setting`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class AimConfig:
-    """Which parts of AIM are built and how wide they are.
+    """The parts and widths of AIM.
 
-    The defaults are ours: small, and chosen on rendered dives. `configs/jigsaws-paper.yaml` has the paper's.
+    The defaults are ours: small, and chosen on rendered dives. `configs/jigsaws-paper.yaml` has the paper's settings.
     """
 
     variant: Literal["aim", "no_aim", "scene", "scene_agents"] = Field(
@@ -79,7 +79,7 @@ class AimConfig:
             raise ValueError(f"a difference without transformation needs equal sizes, these are {shown_sizes}")
 
     def missing_heads(self, sizes: AimSizes) -> dict[str, str]:
-        """Why a score of `multi_task` has no head, by the score: each head reads one stream (equation 7)."""
+        """Reasons why scores of `multi_task` lack a head, by score: each head reads one stream (equation 7)."""
         absent: dict[str, str] = {}
         if self.multi_task and not sizes.scene:
             absent["execution"] = "its head reads the whole scene, and these features have none"
@@ -95,5 +95,5 @@ class AimSizes:
     primary: int  # Np, channels of the primary agent
     secondary: int  # Ns, channels of a secondary agent
     agents: int = 1  # A, number of secondary agents
-    scene: int = 0  # Nc, entries of the whole-scene feature; 0 where there is none
-    trial: int = 0  # K, trial-level descriptors, which a model's regressions read
+    scene: int = 0  # Nc, entries of the whole-scene feature; 0 without it
+    trial: int = 0  # K, trial-level descriptors for a model's regressions

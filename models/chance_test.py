@@ -12,10 +12,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class InnerTest:
-    """How well a system's inner held-out predictions rank, against random order."""
+    """The ranking of a system's inner held-out predictions, compared with random order."""
 
-    rho: float | None  # Spearman's rho of each task without means of strata, averaged; None where undefined
-    p: float  # one-sided; .5 where nothing is ranked
+    rho: float | None  # mean over tasks of Spearman's rho after subtracting means of strata; None if undefined
+    p: float  # one-sided; .5 without any ranking
 
     @property
     def shown_p(self) -> str:
@@ -24,11 +24,11 @@ class InnerTest:
 
 
 def chance_p(predicted: Floats, true: Floats, strata: NDArray[np.intp]) -> float:
-    """One-sided p-value of the order that predictions (n,) give to labels (n,) within strata of performances.
+    """One-sided p-value of the rank correlation of predictions (n,) with labels (n,) within strata of performances.
 
-    In each stratum of m performances, random order gives Spearman's rho a mean of 0 and a variance of 1 / (m - 1),
-    whatever ties there are. The mean rho is weighted by m - 1, and its p-value is that of the normal distribution. A
-    stratum of equal labels or equal predictions has no order and does not count; without any order p is .5.
+    In each stratum of m performances, Spearman's rho of random orders has mean 0 and variance 1 / (m - 1), even with
+    ties. The mean rho is weighted by m - 1, and its p-value is that of the normal distribution. Strata of equal labels
+    or equal predictions do not count; without other strata p is .5.
     """
     from scipy.stats import norm, rankdata
 

@@ -1,4 +1,4 @@
-"""Clip networks of any library behind one signature: uint8 clips in, logits and pooled features out."""
+"""Clip networks of any library with one interface: uint8 clips in, logits and pooled features out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 
 class ClipNetwork(nn.Module):
-    """A network with its normalisation in front, so that every runtime takes pictures as bytes.
+    """A network preceded by its normalisation, so that every runtime takes pictures as bytes.
 
     Args:
         network: (batch, 3, frame, row, column) to logits (batch, class) and features (batch, channel).
-        mean, std: of RGB in 0..1, subtracted and divided by.
+        mean, std: of RGB in 0..1, for the normalisation.
     """
 
     def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -27,7 +27,7 @@ class ClipNetwork(nn.Module):
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (batch, class) and features (batch, channel), float32, of uint8 (batch, frame, row, column, RGB)."""
         x = (clips.to(self.mean.dtype) - self.mean) * self.scale
-        kind = next(self.network.parameters()).dtype  # the line above is in fp32: half precision rounds pictures once
+        kind = next(self.network.parameters()).dtype  # normalised in fp32, so half precision rounds pictures only once
         logits, features = self.network(x.permute(0, 4, 1, 2, 3).to(kind))
         return logits.float(), features.float()
 
@@ -63,8 +63,8 @@ class Tapped(nn.Module):
 class VideoTransformer(nn.Module):
     """A video network of the library `transformers` on clips (batch, 3, frame, row, column).
 
-    It gives the scores of the class layer (batch, class), else the mean of its tokens (batch, channel). `options` are
-    further arguments of its forward pass.
+    It returns class scores (batch, class), or without a class layer the mean of its tokens (batch, channel). `options`
+    are further arguments of its forward pass.
     """
 
     def __init__(self, network: nn.Module, **options: bool) -> None:
@@ -79,7 +79,7 @@ class VideoTransformer(nn.Module):
 
 
 class Headless(nn.Module):
-    """A network that gives features (batch, channel) and has no classes: the logits are (batch, 0)."""
+    """A network of features (batch, channel) without classes: the logits are (batch, 0)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""The other systems of the paper's tables that are networks; they train in the same stacks as AIM.
+"""The other networks of the paper's tables, which train in the same stacks as AIM.
 
-Each docstring says how the network follows its paper and where it departs. All read the inputs of AIM; the score is
-T times the output of the regression module, as AIM sums over T steps.
+Each docstring says how the network follows its paper and where it departs. All use the inputs of AIM. The score is T
+times the output of the regression module, as AIM sums over T steps.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Nodes = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class ComparisonConfig:
-    """A compared network. Nodes and edges are those of the graph networks."""
+    """A compared network; nodes and edges are for graph networks."""
 
     kind: str  # key of `COMPARISONS`
-    primary_nodes: Nodes = ()  # channels of each node of the primary agent, as many for each
+    primary_nodes: Nodes = ()  # channels of each node of the primary agent, equally many for each
     secondary_nodes: Nodes = ()  # the same for a secondary agent
-    edges: tuple[tuple[int, int], ...] = ()  # joined pairs of nodes, counted through the primary, then each secondary
+    edges: tuple[tuple[int, int], ...] = ()  # pairs of nodes, numbered through the primary, then each secondary
     width: int = 64  # of the hidden layers
     regression_width: int = 64
     dropout: float = 0.2  # inside the regression module
-    snippet_share: float = 0.3  # "snippets": share of the time steps that a training step sees
+    snippet_share: float = 0.3  # "snippets": share of the time steps in a training step
 
     def check(self, sizes: AimSizes) -> None:
         """Raise ValueError if the features lack an input of this network."""
@@ -64,9 +64,9 @@ def _of_steps(step_scores: Tensor, *, on_agents: bool) -> AimOutput:
 class ClipLstm(Comparison):
     """C3D-LSTM (reference 17) of Parmar and Morris, "Learning to score Olympic events" (2017).
 
-    As in the paper: clip features in order through one LSTM, the score regressed from its last state. Departures: the
-    clip features are those of our `clips` stage instead of C3D's; the regression has AIM's hidden layer; the share of
-    a step is how much it moved the score, as in their incremental labels.
+    As in the paper: one LSTM on the sequence of clip features, and regression of the score from its last state.
+    Departures: clip features from our `clips` stage instead of C3D; a regression with AIM's hidden layer; the share of
+    a step is the change of the score, as in their incremental labels.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -84,11 +84,11 @@ class ClipLstm(Comparison):
 class Snippets(Comparison):
     """TSN-style ranking of snippets (reference 4): Doughty et al., "Who's better? Who's best?" (2018).
 
-    As in the paper: each training step sees a few random snippets of a video, scores each by itself, and takes their
-    mean; it learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is
-    a time step's clip feature, not a frame through a trained network; one stream instead of two; their pairs of similar
-    skill are not used; the ranking loss is the recipe's logistic one, without a margin; the squared error is added
-    (recipe), so that the output is a score and not only a rank.
+    As in the paper: a training step scores a few random snippets of a video separately and takes the mean; the loss
+    ranks pairs of videos; all snippets count at test time. Departures: a snippet is a time step's clip feature, not a
+    frame through a trained network; one stream instead of two; pairs of similar skill are not used; the ranking loss
+    is the recipe's logistic loss, without a margin; the recipe's squared error makes the output a score, not only a
+    rank.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -99,13 +99,13 @@ class Snippets(Comparison):
         """Scores of a batch."""
         scores: Tensor = self.regression(torch.relu(self.encoder(x.scene)), drop)  # (..., B, T)
         drawn = (drop(torch.ones_like(scores), 1 - self.config.snippet_share) > 0).to(scores.dtype)
-        drawn = drawn.where(drawn.any(-1, keepdim=True), torch.ones_like(drawn))  # a draw of none would score 0
+        drawn = drawn.where(drawn.any(-1, keepdim=True), torch.ones_like(drawn))  # an empty draw would score 0
         share = drawn / drawn.sum(-1, keepdim=True).clamp(min=1) * scores.shape[-1]
         return _of_steps(scores * share, on_agents=False)
 
 
 class _Graph(Comparison):
-    """A network on a graph, whose nodes are the joints or tools of all agents, side by side."""
+    """A network on a graph, whose nodes are the joints or tools of all agents."""
 
     edges: Tensor
 
@@ -128,12 +128,12 @@ class _Graph(Comparison):
 class StGcn(_Graph):
     """ST-GCN (reference 27) of Yan et al. (2018).
 
-    As in the paper: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge
-    importance learnt on the mean over neighbours), ReLU, and a temporal convolution; a skip connection around each
-    block but the first, then ReLU; mean over nodes and steps, then a score. Departures: two blocks instead of nine, one
-    neighbour partition, no batch normalisation (sets are small). Nodes have our per-step statistics of each joint or
-    tool instead of the coordinates of every frame. The convolution spans three steps: their nine would be nearly all of
-    our ten, at three times the cost.
+    As in the paper: blocks of a graph convolution (separate weights for a node and for the mean of its neighbours,
+    with learnt edge importance), ReLU, and a temporal convolution; a skip connection around each block but the first,
+    then ReLU; mean over nodes and steps, then a score. Departures: two blocks instead of nine, one neighbour partition,
+    no batch normalisation (sets are small). Nodes have our per-step statistics of each joint or tool instead of the
+    coordinates of every frame. The convolution spans three steps: their nine would be nearly all of our ten, at three
+    times the cost.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -166,11 +166,12 @@ class JrGcn(_Graph):
     """JR-GCN (reference 15) of Pan, Gao and Zheng, "Action assessment by joint relation graphs" (2019).
 
     As in the paper: the joint commonness module takes the learnt weighted mean of neighbouring joints' motion, the
-    joint difference module the learnt weighted differences to the neighbours. Each acts within a step (spatial graph)
-    and against the step before (temporal graph). Two layers aggregate the means over joints and the whole-scene feature
-    (each module's features encoded alike, then joined by learnt weights); the result is regressed.
-    Departures: motion of a joint or tool is our per-step statistics, not I3D features of patches around it; the
-    difference is the mean absolute one after encoding.
+    joint difference module the learnt weighted differences to the neighbours. Each compares joints within a step
+    (spatial graph) and with the previous step (temporal graph). Two layers aggregate the means over joints and the
+    whole-scene feature: each module's features are encoded in the same way, then summed with learnt weights. The score
+    is regressed from the result.
+    Departures: the motion of a joint or tool is our per-step statistics, not I3D features of patches around it; the
+    difference is the mean absolute difference after encoding.
     """
 
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
@@ -197,7 +198,7 @@ class JrGcn(_Graph):
 
 
 def _with_neighbouring_steps(h: Tensor) -> Tensor:
-    """(..., T, V, d) beside the steps before and after, zero beyond the ends: (..., T, V, 3 d)."""
+    """(..., T, V, d) concatenated with the steps before and after, zero-padded: (..., T, V, 3 d)."""
     padded = torch.nn.functional.pad(h, (0, 0, 0, 0, 1, 1))
     return torch.cat([padded[..., :-2, :, :], h, padded[..., 2:, :, :]], dim=-1)
 

@@ -1,4 +1,4 @@
-"""A value between two ends."""
+"""A value with an interval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the ends of its interval, or of the values whose mean it is; None where undefined."""
+    """A value with its interval, or a mean with the extremes of its values; None if undefined."""
 
     value: float | None
     low: float | None = None
@@ -21,10 +21,10 @@ class Estimate:
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Estimate:
-        """The mean of any number of values, with the least and the greatest."""
+        """The mean, minimum and maximum of any number of values."""
         return cls(float(values.mean()), float(values.min()), float(values.max()))
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Both ends, None where it has none."""
+        """Both ends, or None."""
         return None if self.low is None or self.high is None else (self.low, self.high)

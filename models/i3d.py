@@ -1,13 +1,13 @@
 """Inception I3D (RGB): tensors in, class logits and pooled features out.
 
 Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017: the Inception-v1 network inflated to 3-D, as
-published with its Kinetics-400 weights. Ports easily get four details wrong: TensorFlow's "SAME" padding, in which the
-odd zero goes to the end, in pooling too; batch normalisation with eps 1e-3; a 2-frame average before the class layer;
-logits averaged over time.
+published with its Kinetics-400 weights. Four details differ in many ports: TensorFlow's "SAME" padding, with the odd
+zero at the end, also in pooling; batch normalisation with eps 1e-3; a 2-frame average before the class layer; logits
+averaged over time.
 
-Parameters are named as in the PyTorch port that many laboratories use (`Conv3d_1a_7x7.conv3d.weight`,
-`Mixed_3b.b1b.bn.running_mean`, `logits.conv3d.bias`), so such a state dict loads as it is; `from_tf` renames tensors
-in the published TensorFlow layout.
+Parameters have the names of the common PyTorch port (`Conv3d_1a_7x7.conv3d.weight`, `Mixed_3b.b1b.bn.running_mean`,
+`logits.conv3d.bias`), so its state dict loads unchanged; `from_tf` renames tensors from the published TensorFlow
+layout.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _POOLS: dict[str, tuple[Kernel, Kernel]] = {
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after one axis in TensorFlow's "SAME" scheme; the odd one goes to the end.
+    """Zeros before and after one axis in TensorFlow's "SAME" scheme, with the odd zero at the end.
 
     >>> same_padding(224, 7, 2), same_padding(112, 3, 2), same_padding(28, 3, 1)
     ((2, 3), (0, 1), (1, 1))
@@ -70,8 +70,8 @@ def _padded(x: Tensor, pads: list[tuple[int, int]]) -> Tensor:
 def max_pool(x: Tensor, kernel: Kernel, stride: Kernel) -> Tensor:
     """ "SAME" max pooling of (batch, channel, frame, row, column), one axis after the other.
 
-    A maximum over a box is the maximum of maxima along its axes: 9 comparisons instead of 27. The padding is zero and
-    TensorFlow's is minus infinity; the results agree, since every input comes out of a ReLU.
+    Pooling along one axis at a time takes 9 comparisons instead of 27. The padding is 0, and TensorFlow's is minus
+    infinity; the results agree because every input follows a ReLU.
     """
     x = _padded(x, _pads(x, kernel, stride))
     for axis in range(3):
@@ -83,7 +83,7 @@ def max_pool(x: Tensor, kernel: Kernel, stride: Kernel) -> Tensor:
 
 
 class Unit3D(nn.Module):
-    """Convolution with "SAME" padding, batch normalisation and ReLU; the class layer has a bias and neither."""
+    """Convolution with "SAME" padding, batch normalisation and ReLU; the class layer has only a bias."""
 
     def __init__(self, inputs: int, outputs: int, kernel: Kernel, stride: Kernel = (1, 1, 1), *, last: bool = False):
         super().__init__()
@@ -94,7 +94,7 @@ class Unit3D(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, inputs, frame, row, column) to (batch, outputs, ceil(frame / stride), ...)."""
         pads = _pads(x, self.kernel, self.stride)
-        if all(before == after for before, after in pads):  # let the convolution pad: one copy less
+        if all(before == after for before, after in pads):  # padding inside the convolution saves a copy
             x = functional.conv3d(x, self.conv3d.weight, self.conv3d.bias, self.stride, [before for before, _ in pads])
         else:
             x = self.conv3d(_padded(x, pads))
@@ -102,7 +102,7 @@ class Unit3D(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches side by side: 1x1; 1x1 then 3x3x3; 1x1 then 3x3x3; pooling then 1x1."""
+    """Four parallel branches: 1x1; 1x1 then 3x3x3; 1x1 then 3x3x3; pooling then 1x1."""
 
     def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -113,13 +113,13 @@ class Inception(nn.Module):
         self.b3b = Unit3D(inputs, widths[5], one)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, inputs, frame, row, column) to the same with widths 0, 2, 4 and 5 in all."""
+        """(batch, inputs, frame, row, column) to the sum of widths 0, 2, 4 and 5 as channels."""
         pooled = max_pool(x, (3, 3, 3), (1, 1, 1))
         return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], dim=1)
 
 
 class I3D(nn.Module):
-    """The published network; `classes` of the last layer, 400 for Kinetics-400."""
+    """The published network, with 400 `classes` for Kinetics-400."""
 
     def __init__(self, classes: int = 400) -> None:
         super().__init__()
@@ -134,8 +134,8 @@ class I3D(nn.Module):
         """Logits (batch, classes) and features (batch, 1024) of a clip (batch, 3, frames, 224, 224), RGB in [-1, 1].
 
         Both are averaged over time, so `logits` is the class layer applied to `features`. The published network
-        averages two neighbouring time steps, so it refuses clips below 9 frames. Here they give one time step, which is
-        used as it is. Pictures of another size are averaged over their whole plane.
+        averages two adjacent time steps, so it refuses clips below 9 frames. Here such clips have one time step, which
+        is used unchanged. Pictures of another size are averaged over the whole plane.
         """
         x = clip
         for name, module in list(self.named_children())[:-1]:
@@ -152,7 +152,7 @@ class I3D(nn.Module):
     def fold(self) -> I3D:
         """Fold every batch normalisation into its convolution, in place; for inference only. Returns itself.
 
-        The network stays the same function, with one pass less over the data.
+        The function stays the same, with one pass over the data saved.
         """
         for unit in self.eval().modules():
             if isinstance(unit, Unit3D) and isinstance(unit.bn, nn.BatchNorm3d):
@@ -170,7 +170,7 @@ def load(tensors: Mapping[str, Tensor]) -> I3D:
     if "logits.conv3d.weight" not in state:
         raise ValueError("no class layer: neither 'params/Logits/Conv3d_0c_1x1/...' nor 'logits.conv3d.weight'")
     network = I3D(classes=int(state["logits.conv3d.weight"].shape[0]))
-    # Weights in TensorFlow's layout have no counters of batches, which evaluation does not read.
+    # TensorFlow's layout lacks the batch counters, which evaluation does not use.
     counters = {key: value for key, value in network.state_dict().items() if key.endswith("num_batches_tracked")}
     network.load_state_dict(counters | state)
     return network.eval()
@@ -182,7 +182,7 @@ _BRANCHES = {
     "Branch_1/Conv3d_0b_3x3": "b1b",
     "Branch_2/Conv3d_0a_1x1": "b2a",
     "Branch_2/Conv3d_0b_3x3": "b2b",
-    "Branch_2/Conv3d_0a_3x3": "b2b",  # so called in Mixed_5b of the first publication
+    "Branch_2/Conv3d_0a_3x3": "b2b",  # the name in Mixed_5b of the first publication
     "Branch_3/Conv3d_0b_1x1": "b3b",
 }
 
@@ -193,12 +193,12 @@ _TF_KEY = re.compile(
 
 
 def from_tf(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """TensorFlow end-point names and layouts to PyTorch ones.
+    """Convert TensorFlow's names and layouts to PyTorch's.
 
     Kernels (frame, row, column, in, out) become (out, in, frame, row, column). Statistics of any shape become
     (channel,). The published batch normalisation has no scale, so the scale becomes 1.
 
-    Raises ValueError: a key that the published network does not have.
+    Raises ValueError: an unknown key.
     """
     state: dict[str, Tensor] = {}
     for key, value in tensors.items():

@@ -1,8 +1,8 @@
-"""Linear and LSTM layers, ordinary or stacked: many members of one architecture computed at once.
+"""Linear and LSTM layers, ordinary or stacked: a stack computes many members of one architecture at once.
 
-A stacked layer holds the parameters of M members side by side, (M, out, in). It maps (M, B, T, in) to (M, B, T, out) by
-batched matrix products. Names, shapes after the member axis, gate order and start values are those of `torch.nn.Linear`
-and `torch.nn.LSTM`. So a member can be taken out and compared.
+A stacked layer has the parameters of M members, (M, out, in). It maps (M, B, T, in) to (M, B, T, out) by batched matrix
+products. Names, shapes after the member axis, gate order and initial values are those of `torch.nn.Linear` and
+`torch.nn.LSTM`, so a member can be extracted and compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Layers:
-    """Makes layers: stacked ones of `members` on (M, B, T, in), or without members those of torch on (B, T, in)."""
+    """Makes layers: stacked layers of `members` on (M, B, T, in), or without members torch's layers on (B, T, in)."""
 
     def __init__(self, members: int | None = None) -> None:
         if members is not None and members < 1:
@@ -52,7 +52,7 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(members, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply member m to x[m]. The last inputs may be left out where they are 0 in every row, to save products."""
+        """Apply member m to x[m]. Trailing inputs that are 0 in every row may be omitted, which saves products."""
         rows = x.reshape(x.shape[0], -1, x.shape[-1])  # (M, R, in)
         out = _product(self.weight, self.bias, rows)
         return out.view(*x.shape[:-1], out.shape[-1])
@@ -69,9 +69,9 @@ class StackedLSTM(nn.Module):
         self.bias_hh_l0 = nn.Parameter(torch.empty(members, 4 * outputs))
 
     def forward(self, *parts: Tensor) -> Tensor:
-        """Hidden state of every step, from zero start states; `parts` are the inputs side by side.
+        """Hidden state of every step, from zero initial states; `parts` are concatenated inputs.
 
-        Last inputs may be left out, as in `StackedLinear`.
+        Trailing inputs may be omitted, as in `StackedLinear`.
         """
         members, batch, steps, _ = parts[0].shape
         flat = [part.transpose(1, 2).reshape(members, steps * batch, -1) for part in parts]  # time outermost
@@ -88,14 +88,14 @@ class StackedLSTM(nn.Module):
 
 
 class _Product(torch.autograd.Function):
-    """x W^T + b of every member, with the gradients of autograd to the bit and less work.
+    """x W^T + b of every member, with gradients equal to autograd's in every bit, but cheaper.
 
-    Autograd transposes the gradient of W by a copy, and multiplies for all inputs where some need no gradient.
+    Autograd copies the gradient of W to transpose it, and computes gradients of inputs that do not need them.
     """
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, bias: Tensor, *parts: Tensor) -> Tensor:
-        """(M, out, in), (M, out) and inputs (M, R, n) side by side to (M, R, out); the last inputs may be left out."""
+        """(M, out, in), (M, out) and concatenated inputs (M, R, n) to (M, R, out); trailing inputs may be omitted."""
         x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
         ctx.save_for_backward(weight, x)
         ctx.widths = [part.shape[-1] for part in parts]
@@ -103,7 +103,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients of the weight, the bias and each part that needs one."""
+        """The gradients of the weight, the bias and each part that needs a gradient."""
         (grad,), (weight, x) = grads, ctx.saved_tensors
         of_weight = torch.bmm(grad.transpose(1, 2), x)  # (M, out, in)
         if left_out := weight.shape[-1] - x.shape[-1]:
@@ -120,14 +120,14 @@ def _product(weight: Tensor, bias: Tensor, *parts: Tensor) -> Tensor:
 
 
 class Mixing(nn.Module):
-    """Learnt weights of a graph's edges: the features of a node become the weighted mean of its neighbours'."""
+    """Learnt weights of a graph's edges: each node becomes the weighted mean of its neighbours."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(shape))
 
     def matrix(self, edges: Tensor) -> Tensor:
-        """Weights (..., V, V) on `edges` (V, V), at least 0, each row summing to 1 (to 0 without a neighbour)."""
+        """Weights (..., V, V) >= 0 on `edges` (V, V); each row sums to 1, or to 0 without a neighbour."""
         weight = torch.relu(self.weight) * edges
         return weight / weight.sum(-1, keepdim=True).clamp(min=1e-6)
 
@@ -137,7 +137,7 @@ class Mixing(nn.Module):
 
 
 def start_values(module: nn.Module, generators: list[torch.Generator]) -> None:
-    """Draw the start values of a stack like torch.nn does, each member from its own generator.
+    """Initialise a stack like torch.nn, each member with its own generator.
 
     Uniform in +-1/sqrt(inputs) for linear layers, +-1/sqrt(outputs) for LSTMs, in the order of the parameters.
     """

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-FISHER_CLIP = 0.9999  # correlations are clipped to this size before Fisher's z, which is infinite at 1
+FISHER_CLIP = 0.9999  # correlations are clipped to this before Fisher's z, which is infinite at 1
 
 LEVEL = 0.95  # coverage of intervals
 
 
 def _ranks(values: Floats) -> Floats:
-    """(n,) ranks from 1; equal values share the mean of their ranks."""
+    """(n,) ranks from 1; ties get the mean of their ranks."""
     order = np.unique(values, return_inverse=True)[1]
     counts = np.bincount(order)
     shared: Floats = (counts.cumsum() - (counts - 1) / 2.0)[order]
@@ -24,9 +24,9 @@ def _ranks(values: Floats) -> Floats:
 
 
 def _correlation(x: Floats, y: Floats) -> float:
-    """Linear correlation; NaN (undefined) below two samples or where one side is constant.
+    """Linear correlation; NaN (undefined) below two samples or if one side is constant.
 
-    Each interval calls it a thousand times, so it uses numpy's cheapest calls.
+    Each interval calls it a thousand times, so it uses numpy's cheapest functions.
     """
     count = len(x)
     if count < 2 or (x == x[0]).all() or (y == y[0]).all():
@@ -37,12 +37,12 @@ def _correlation(x: Floats, y: Floats) -> float:
 
 
 def spearman(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Spearman's rank correlation with tied ranks averaged (section 5.1); NaN where undefined."""
+    """Spearman's rank correlation with tied ranks averaged (section 5.1); NaN if undefined."""
     return _correlation(*(_ranks(values) for values in _pair(predicted, true)))
 
 
 def kendall(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Kendall's tau-b; NaN where undefined."""
+    """Kendall's tau-b; NaN if undefined."""
     from scipy.stats import kendalltau
 
     x, y = _pair(predicted, true)
@@ -50,7 +50,7 @@ def kendall(predicted: ArrayLike, true: ArrayLike) -> float:
 
 
 def mse(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Mean squared error in the units of the scores, squared; NaN without samples."""
+    """Mean squared error in squared units of the scores; NaN without samples."""
     x, y = _pair(predicted, true)
     return float(np.mean((x - y) ** 2)) if len(x) else float("nan")
 
@@ -62,12 +62,12 @@ def mae(predicted: ArrayLike, true: ArrayLike) -> float:
 
 
 def fisher_average(correlations: Sequence[float]) -> float:
-    """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1); NaN where none is."""
+    """tanh of the mean of atanh (Fisher's z), the paper's average over actions (section 5.1); NaN if all are NaN."""
     return math.tanh(arithmetic_average(np.arctanh(np.clip(correlations, -FISHER_CLIP, FISHER_CLIP)).tolist()))
 
 
 def arithmetic_average(correlations: Sequence[float]) -> float:
-    """Plain mean over the defined correlations; NaN where none is."""
+    """Mean of the defined correlations; NaN without any."""
     defined = [value for value in correlations if math.isfinite(value)]
     return float(np.mean(defined)) if defined else math.nan
 

@@ -1,9 +1,9 @@
-"""Published methods beside AIM, as small networks on the same time steps: network, loss and decoding of each.
+"""Published methods besides AIM, as small networks on the same time steps: the network, loss and decoding of each.
 
-Every docstring names the paper, what follows it, and what departs from it. Common departures: the features come from
-the cache, not from a video network that is trained too; widths are small; hidden layers are normalised without learnt
-scales; scores are in the training scale 0..10. All are defined on stacks of M members (`models.layers`): B samples, T
-time steps, F features of a step, d = `PublishedConfig.width`.
+Every docstring names the paper and lists departures from it. Common departures: features come from the cache instead
+of a jointly trained video network; widths are small; hidden layers are normalised without learnt scales; scores are on
+the training scale 0..10. All are defined on stacks of M members (`models.layers`): B samples, T time steps, F features
+of a step, d = `PublishedConfig.width`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from models.stacked import MemberDropout
 
 TOP = 10.0  # upper end of the training scale
 FLOOR = 0.3  # least predicted deviation
-TIE = 1e-4  # differences of scores that are closer are equal: rounding separates equal differences of round scores
+TIE = 1e-4  # closer differences of scores count as equal, as they differ by rounding
 
 HEADS = 4  # of self-attention
 QUERIES = 4  # learnt queries: grades of GDLT, parts of TPT, steps of RICA2
 DEPTH = 3  # levels of CoRe's tree; 2 ** depth groups
 DEVIATION = 0.5  # of the target distribution of USDL and MUSDL
 SPARSITY = 0.05  # weight of the sparsity loss of TPT and RICA2
-SPACING = 3.2  # TPT's ranking loss: steps between the centres of attention of neighbouring parts
+SPACING = 3.2  # TPT's ranking loss: steps between the centres of attention of adjacent parts
 ORDERING = 0.05  # weight of RICA2's ranking loss
 MARGIN = 1.0  # of GDLT's triplet loss, and of RICA2's ranking loss in steps
 BOTTLENECK = 1e-5  # weight of RICA2's divergence
-SAMPLES = 20  # drawn by RICA2 for a prediction
+SAMPLES = 20  # draws of RICA2 for a prediction
 
 VOTERS = 10
-"""Exemplars of a prediction of CoRe and TPT."""
+"""Exemplars for a prediction by CoRe and TPT."""
 
 
 @dataclass(frozen=True)
@@ -68,30 +68,30 @@ class PublishedNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(()), persistent=False)
 
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
-        """Draw the start values of each member from its own generator; `scores` (n,) are those of the training part."""
+        """Initialise each member with its own generator; `scores` (n,) are those of the training part."""
         start_values(self, generators)
         self.mean = scores.mean()
 
     def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
-        """(M,) loss of each member; `partners` (M, B) are other rows of the batch, exemplars of each row.
+        """(M,) loss of each member; `partners` (M, B) are other rows of the batch, as exemplars.
 
         By default the mean squared error.
         """
         return (self.score(x.steps, drop) - x.score).square().mean(-1)
 
     def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> Tensor:
-        """(M, B, J) scores of `steps` (M, B, T, F) by J judges, one where the method has none.
+        """(M, B, J) scores of `steps` (M, B, T, F) by J judges; J is 1 for methods without judges.
 
-        `bank` is the training part, `voters` (M, B, V) rows of it.
+        `bank` is the training part, `voters` (M, B, V) are rows of it.
         """
         return self.score(steps, None).unsqueeze(-1)
 
     def score(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
-        """(M, B) scores, where these depend on the steps alone."""
+        """(M, B) scores, for methods without exemplars."""
         raise NotImplementedError
 
     def encode(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
-        """(M, B, T, d) one layer on each step, with dropout in training."""
+        """(M, B, T, d) output of one layer on each step, with dropout in training."""
         hidden: Tensor = relu(self.embed(steps))
         return hidden if drop is None else drop(hidden, self.config.dropout)
 
@@ -113,7 +113,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Self-attention, then attention to a memory where there is one, then two layers; each normalised and added."""
+    """Self-attention, optional attention to a memory, then two layers, each normalised and with a skip connection."""
 
     def __init__(self, config: PublishedConfig, layers: Layers, *, cross: int = 0) -> None:
         super().__init__()
@@ -150,9 +150,9 @@ class Queries(nn.Module):
 
 
 class StepTransformer(PublishedNetwork):
-    """A plain Transformer over the steps: the control, with nothing specific to action quality.
+    """A plain Transformer over the steps: a control that is not specific to action quality.
 
-    One block (Vaswani et al., 2017), positions as sines, mean over the steps, one layer; mean squared error.
+    One block (Vaswani et al., 2017), sinusoidal positions, mean over the steps, one layer; mean squared error.
     """
 
     def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
@@ -172,10 +172,10 @@ class Usdl(PublishedNetwork):
 
     As in the paper: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features
     are averaged over the steps; layers with a softmax predict the distribution; the loss is the Kullback-Leibler
-    divergence from the target (equation 4). MUSDL does so for every judge, with layers of its own, and adds the losses.
-    Departures: the score is the expectation, since the most probable score would tie performances; the grid goes
-    beyond the training scores by 4 deviations, so that the target's mean is the score at its ends too; the deviation is
-    .05 of the range of training scores in all data sets.
+    divergence from the target (equation 4). MUSDL has separate layers for every judge, and adds their losses.
+    Departures: the score is the expectation, because the most probable score produces ties; the grid extends beyond the
+    training scores by 4 deviations, so that the target's mean equals the score at both ends too; the deviation is .05
+    of the range of training scores in all data sets.
     """
 
     grid: Tensor
@@ -210,7 +210,7 @@ class Usdl(PublishedNetwork):
 
 
 class Tree(nn.Module):
-    """The group-aware regression tree of CoRe (section 3.3): binary decisions down to a group, a position within."""
+    """The group-aware regression tree of CoRe (section 3.3): binary decisions select a group, then a position in it."""
 
     def __init__(self, inputs: int, config: PublishedConfig, layers: Layers) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ class Tree(nn.Module):
 def group_edges(scores: Tensor, groups: int) -> Tensor:
     """(groups + 1,) bounds, symmetric about 0, of groups with equally many differences of `scores` (n,).
 
-    A bound is one of the differences, never between two; the outer groups end at the range of all scores (`TOP`).
+    Each bound is one of the differences; the outer groups end at the range of all scores (`TOP`).
     """
     apart = (scores.unsqueeze(1) - scores).abs()
     ordered = apart[torch.triu_indices(len(scores), len(scores), 1).unbind()].sort().values
@@ -249,15 +249,15 @@ class Core(PublishedNetwork):
     """CoRe: Yu et al., "Group-aware contrastive regression for action quality assessment" (ICCV 2021).
 
     As in the paper: the score is that of an exemplar plus a predicted difference. The features of both and the
-    exemplar's score enter a group-aware regression tree. Groups hold equal shares of the training differences, and the
-    outer ones end at the range of the scores. The loss of a pair is the sum of its two orders: the mean negative
-    log-likelihood of the group, plus the mean squared error of the position in each group, summed over the groups
-    (`Group_helper.py` and `helper.py` of the authors' code). The prediction is the likeliest group's bound plus
-    position, averaged over 10 voting exemplars.
-    Departures: a difference of the whole range is in the outer group, while theirs gives it none; exemplars and voters
-    come from the training part only, of the same task, and of the same difficulty where it is known; a pair is two rows
-    of one batch; 8 groups in place of 16, since sets are small; the label is the score. On MTL-AQA theirs is score /
-    difficulty, multiplied back (`dataset.score=execution` has that label).
+    exemplar's score are inputs of a group-aware regression tree. Groups have equal shares of the training differences,
+    and the outer groups end at the range of the scores. The loss of a pair is summed over both orders: the mean
+    negative log-likelihood of the group, plus the mean squared error of the position in each group, summed over the
+    groups (`Group_helper.py` and `helper.py` of the authors' code). The prediction is the bound of the most likely
+    group plus the position, averaged over 10 voting exemplars.
+    Departures: a difference of the whole range belongs to the outer group, and in their code to none; exemplars and
+    voters are training performances of the same task, and of the same difficulty if known; a pair is two rows of one
+    batch; 8 groups instead of 16, because sets are small; the label is the score. On MTL-AQA their label is score /
+    difficulty, multiplied back later (`dataset.score=execution` has that label).
     """
 
     edges: Tensor
@@ -277,15 +277,15 @@ class Core(PublishedNetwork):
         return 2 * self.config.width + 1
 
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
-        """Features (M, B, P, d) of P parts of each performance, and the parts' own loss (M,); CoRe has one part."""
+        """Features (M, B, P, d) of P parts of each performance, and the parts' loss (M,); CoRe has one part."""
         return self.encode(steps, drop).mean(-2, keepdim=True), steps.new_zeros(len(steps))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
-        """The input of the tree for pairs (..., P, d), where the exemplar has `score` (...)."""
+        """The input of the tree for pairs (..., P, d) with the exemplar's `score` (...)."""
         return torch.cat([asked.flatten(-2), exemplar.flatten(-2), score.unsqueeze(-1) / TOP], dim=-1)
 
     def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
-        """Group and position, both orders of each pair, plus the parts' own loss."""
+        """Losses of group and position in both orders of each pair, plus the parts' loss."""
         parts, own_loss = self.parts(x.steps, drop)
         others, scores = take_rows(parts, partners), take_rows(x.score, partners)
         first, second = self.relation(parts, others, scores), self.relation(others, parts, x.score)
@@ -295,7 +295,7 @@ class Core(PublishedNetwork):
         return own_loss + torch.stack([self.tree_loss(*order) for order in orders]).sum(0)
 
     def groups(self, difference: Tensor) -> Tensor:
-        """The group of each difference; a bound belongs to the group that is farther from 0, and 0 to the upper one."""
+        """The group of each difference; a bound belongs to the group farther from 0, and 0 to the upper group."""
         half = 2 ** (DEPTH - 1)
         above = torch.bucketize(difference.abs(), self.edges[half + 1 : -1] - TIE, right=True)
         return torch.where(difference <= -TIE, half - 1 - above, half + above)
@@ -303,7 +303,7 @@ class Core(PublishedNetwork):
     def tree_loss(self, logs: Tensor, positions: Tensor, difference: Tensor) -> Tensor:
         """(M,) mean negative log-likelihood of the groups of `difference` (M, B), plus the squared errors of positions.
 
-        Errors are averaged within each group, and summed over the groups: a rare group counts as much as a common one.
+        Errors are averaged within each group and summed over groups, so rare and common groups count equally.
         """
         group = self.groups(difference)
         low, size = self._bounds(group)
@@ -313,7 +313,7 @@ class Core(PublishedNetwork):
         return -log.mean(-1) + ((member * error).sum(1) / member.sum(1).clamp(min=1)).sum(-1)
 
     def decode(self, logs: Tensor, positions: Tensor) -> Tensor:
-        """(..., L) to (...): the difference in the likeliest group."""
+        """(..., L) to (...): the difference in the most likely group."""
         group = logs.argmax(-1)
         low, size = self._bounds(group)
         return low + size * positions.gather(-1, group.unsqueeze(-1)).squeeze(-1)
@@ -338,12 +338,12 @@ class Tpt(Core):
 
     As in the paper: learnt queries attend to the clips and become parts of the action. A ranking loss keeps the
     centres of their attention in order and inside the video, a sparsity loss keeps each attention narrow (section 3.3).
-    Parts of a performance and of an exemplar are compared one by one, and the mean comparison gives the relative score.
-    The margin of the ranking loss is 3.2 steps, the weights of the losses are 1 and .05. Steps have no positions: only
-    the ranking loss orders the parts.
-    Departures: one decoder block in place of two; in it the queries attend to each other before the steps, not after;
+    Corresponding parts of a performance and an exemplar are compared, and the mean comparison gives the relative score.
+    The margin of the ranking loss is 3.2 steps, and the losses have weights 1 and .05. Without positional encodings,
+    only the ranking loss orders the parts.
+    Departures: one decoder block instead of two, with self-attention before the attention to the steps, not after;
     attention is divided by the root of its width, not by the width and a learnt temperature; groups and positions come
-    from CoRe's tree, not from two small networks; the rest as `Core`.
+    from CoRe's tree, not from two small networks; otherwise as `Core`.
     """
 
     def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
@@ -362,14 +362,14 @@ class Tpt(Core):
         return norm(parts), (late.sum(-1) + SPARSITY * width).mean((-1, -2))
 
     def relation(self, asked: Tensor, exemplar: Tensor, score: Tensor) -> Tensor:
-        """The mean comparison (..., d) of corresponding parts; the exemplar's score does not enter."""
+        """The mean comparison (..., d) of corresponding parts, without the exemplar's score."""
         return relu(self.compare(torch.cat([asked, exemplar], dim=-1))).mean(-2)
 
 
 def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """How far the centres of attention `weights` (M, B, 1, Q, T) are from an order, and how wide the attention is.
+    """Disorder of the centres of attention `weights` (M, B, 1, Q, T), and width of the attention.
 
-    The first (M, B, 1, Q + 1) is the number of steps that each centre lacks to `margin` steps after the centre before;
+    The first (M, B, 1, Q + 1) is the number of steps by which each centre is less than `margin` after the previous one;
     the video's first and last step count as centres. The second (M, B, 1) is the mean distance of the attention from
     its centres, in steps.
     """
@@ -384,11 +384,11 @@ def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
 class Gdlt(PublishedNetwork):
     """GDLT: Xu et al., "Likert scoring with grade decoupling for long-term action assessment" (CVPR 2022).
 
-    As in the paper: an encoder over the clips; one learnt prototype a grade attends to them; each grade's response,
-    divided by the sum of all, weighs the grade's value from 0 to 1; squared error plus a triplet loss that keeps the
-    features of different grades apart (hardest positive and negative by cosine distance). Both have weight 1, on labels
-    from 0 to 1. Steps have no positions, so the encoder does not know their order.
-    Departures: one block each for encoder and decoder; one layer in place of two with batch normalisation before it.
+    As in the paper: an encoder over the clips; one learnt prototype per grade attends to them; normalised responses
+    weight the values of the grades from 0 to 1; squared error plus a triplet loss that separates the features of
+    different grades (hardest positive and negative by cosine distance). Both have weight 1, on labels from 0 to 1.
+    Without positional encodings, the encoder ignores the order of steps.
+    Departures: one block each for encoder and decoder; one preceding layer instead of two with batch normalisation.
     """
 
     def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
@@ -417,7 +417,7 @@ class Gdlt(PublishedNetwork):
 
 
 def likert(responses: Tensor) -> Tensor:
-    """(..., Q) responses of the grades, each at least 0, to the score (...): grades are evenly spaced from 0 to 10."""
+    """(..., Q) responses >= 0 of the grades to the score (...); grades are evenly spaced from 0 to 10."""
     values = torch.linspace(0, TOP, responses.shape[-1], device=responses.device)
     return (responses * values).sum(-1) / responses.sum(-1).clamp(min=1e-6)
 
@@ -437,15 +437,16 @@ def triplet_loss(grades: Tensor, margin: float) -> Tensor:
 class Rica2(PublishedNetwork):
     """RICA2: Majeedi et al., "Rubric-informed, calibrated assessment of actions" (ECCV 2024).
 
-    As in the paper: queries attend to the clips; each becomes a normal distribution of an embedding, from which
-    training draws by reparameterisation; the steps' draws are averaged and scored. Three losses are added: the
-    divergence from the standard normal distribution (weight 1e-5), the ranking loss, averaged over pairs of steps
-    (.05), and the sparsity loss (.05). Steps have no positions.
+    As in the paper: queries attend to the clips; each becomes a normal distribution of an embedding, sampled by
+    reparameterisation in training; the steps' draws are averaged and scored. Three losses are added: the divergence
+    from the standard normal distribution (weight 1e-5), the ranking loss, averaged over pairs of steps (.05), and the
+    sparsity loss (.05). Steps lack positional encodings.
     Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, on scores from 0 to 10.
-    It is weighted by the variance (beta-NLL with beta 1, Seitzer et al., ICLR 2022). Theirs is the squared error of the
-    draws on raw scores: it rewards no deviation, and in planted data the deviation did not follow the noise of the
-    scores. The deviation of the draws' scores, at least .3, is not reported. The log-variance starts at -1. The steps
-    are learnt, not those of a rubric, so every performance has all of them and the rubric's graph is a mean.
+    It is weighted by the variance (beta-NLL with beta 1, Seitzer et al., ICLR 2022). Their loss is the squared error of
+    the draws on raw scores. It does not reward a deviation, and on synthetic data the deviation did not follow the
+    noise of the scores. The deviation of the draws' scores, at least .3, is not reported. The log-variance starts at
+    -1. The steps are learnt instead of a rubric's, so every performance has all of them and the rubric's graph is a
+    mean.
     """
 
     def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
@@ -456,7 +457,7 @@ class Rica2(PublishedNetwork):
         self.out = layers.linear(config.width, 1)
 
     def loss(self, x: LabelledSteps, partners: Tensor, drop: MemberDropout) -> Tensor:
-        """Likelihood of the draws, divergence and order."""
+        """Losses of the draws' likelihood, the divergence and the order."""
         mean, log_variance, order = self.steps(x.steps, drop)
         score, deviation = self.draw(mean, log_variance, drop, 5)
         apart = BOTTLENECK * divergence(mean, log_variance).mean(-1)
@@ -469,7 +470,7 @@ class Rica2(PublishedNetwork):
         return self.draw(mean, log_variance, drop, SAMPLES)[0].unsqueeze(-1)
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of their order."""
+        """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the ranking loss (M,)."""
         features, weights = self.queries(self.encode(steps, drop))
         mean, log_variance = self.embedding(norm(features)).chunk(2, dim=-1)
         late, width = order_terms(weights, MARGIN)
@@ -503,7 +504,7 @@ def norm(x: Tensor) -> Tensor:
 
 
 def with_positions(x: Tensor) -> Tensor:
-    """(..., T, d) plus the sines of the positions (Vaswani et al., section 3.5)."""
+    """(..., T, d) plus sinusoidal positional encodings (Vaswani et al., section 3.5)."""
     steps, width = x.shape[-2:]
     rates = 10000.0 ** (-torch.arange(0, width, 2, device=x.device) / width)
     angles = torch.arange(steps, device=x.device).unsqueeze(1) * rates
@@ -535,7 +536,7 @@ PUBLISHED_METHODS = {
 
 
 def build_published(config: PublishedConfig, features: int, judges: int, layers: Layers) -> PublishedNetwork:
-    """The network of these settings for steps of `features` entries. Raises ValueError: MUSDL without `judges`."""
+    """The network for steps of `features` entries. Raises ValueError: MUSDL without `judges`."""
     if config.kind == "musdl":
         if judges == 0:
             raise ValueError("'musdl' needs the scores of single judges")

@@ -1,8 +1,8 @@
 """Stacks of many networks of one architecture: their data, dropout and predictions.
 
-A member is one network of one fold. All members of a stack share architecture and feature sizes. Each has
-its own start values, training rows, normalisation, batches and dropout, drawn from its own generator. So a member of a
-stack equals the same member trained alone.
+A member is one network of one fold. All members of a stack share architecture and feature sizes. Each has its own
+initial values, training rows, normalisation, batches, dropout and generator, so it equals the same member trained
+alone.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class FoldData:
 
 
 class MemberDropout:
-    """Dropout of a stack, each member's from its own generator.
+    """Dropout of a stack, with a generator for each member.
 
     It is drawn on the CPU as 16-bit integers, so all devices drop the same entries; the rate is exact to 1/65536. Only
-    the real rows of a member use its generator, so padding does not change the draw.
+    the real rows of a member use its generator, so padding does not change the result.
     """
 
     def __init__(self, generators: Sequence[np.random.Generator], rows: Sequence[int]) -> None:
@@ -91,7 +91,7 @@ def predict_members(
 
     Args:
         folds: (M,) normalisation of each member.
-        rows: (M, k) performances of each member; all where left out.
+        rows: (M, k) performances of each member; default: all.
     """
     if rows is None:
         rows = torch.arange(data.targets.shape[1], device=folds.device).expand(len(folds), -1)
@@ -102,12 +102,12 @@ def predict_members(
 
 
 def double_network(model: NetworkConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> nn.Module:
-    """The networks of a stacked state (members, ...) in double precision, for predictions."""
+    """The networks of a stacked state (members, ...) in double precision for predictions."""
     net = build_network(model, sizes, Layers(len(next(iter(state.values())))))
     net.load_state_dict(dict(state))
     return net.double().eval()
 
 
 def member_state(state: Mapping[str, Tensor], member: int) -> dict[str, Tensor]:
-    """The parameters of one member of a stack, named and shaped as those of a single network."""
+    """The parameters of one member of a stack, with names and shapes of a single network."""
     return {name: values[member].clone() for name, values in state.items()}

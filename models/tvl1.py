@@ -4,13 +4,14 @@ The energy, on a rectangle of the first picture, is
 
     sum |grad u1| + |grad u2| + lambda |I1(x + u) - I0(x)|
 
-It is solved by the usual split u, v (coupling theta) with the dual of the total variation. Only the border of a picture
-is needed, and the camera's motion is known roughly. So three things differ from the published full-frame scheme:
+It is minimised by the usual split u, v (coupling theta) with the dual of the total variation. We need the flow only at
+the border of a picture, and know the camera's motion roughly. So we change the published full-frame scheme in three
+points:
 
-- the flow starts from a given field (the global motion), not from zero at the coarsest level; only its correction
-  passes from level to level, so three levels with two warps each are enough;
-- the second picture is sampled wherever the flow points, outside the rectangle too, so a narrow strip loses nothing;
-- the data term uses the mean of the two pictures' gradients, which doubles the range of motion that a warp covers.
+- the flow starts from a given field (the global motion), not from zero at the coarsest level; levels pass on only its
+  correction, so three levels with two warps each are enough;
+- the second picture is sampled wherever the flow points, even outside the rectangle, so narrow strips lose nothing;
+- the data term uses the mean of both pictures' gradients, which doubles the range of motion of a warp.
 
 Measured by `python -m benchmarks.camera_flow`. The loops are compiled by Numba on first use (six seconds, then
 cached beside this file or in the user's cache folder).
@@ -46,10 +47,10 @@ def rectangle_flow(
 
     Args:
         first, second: pyramids, finest first; level k is (H/2^k, W/2^k) with pixel i at pixel 2i of the level below.
-        box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded; inside the picture, which the
-            compiled loops do not check.
+        box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded; it must be inside the picture,
+            which the compiled loops do not check.
         start: (2, h, w) start (u, v) in pixels; u to the right, v down.
-        weight: (h, w) 0 where a pixel must not be used (its flow is filled in from its neighbours), else 1.
+        weight: (h, w) 0 for excluded pixels, whose flow is interpolated from neighbours, else 1.
         light: gain and offset; gain * I0 + offset is compared with I1.
     """
     scalars = np.array([DATA_WEIGHT * COUPLING, COUPLING, STEP / COUPLING, epsilon, *light], np.float32)

@@ -1,9 +1,9 @@
 """Compiled inner loops of TV-L1; `models/tvl1.py` calls them.
 
-Numba's disk cache notices changes of the file that defines a function, not of functions called from other files, nor of
-the options here. So a compiled function calls only functions of its own file. The called functions are inlined.
-Otherwise they exist twice: optimised alone, and together with the caller. A caller that was just compiled runs the one,
-a caller from the disk cache the other, and with `fastmath` the two round differently.
+Numba's disk cache depends on the file that defines a function, not on functions in other files or on the options here.
+So a compiled function calls only functions of the same file. The called functions are inlined. Otherwise each exists
+twice: optimised alone, and together with its caller. A freshly compiled caller and a cached one would run different
+versions, which round differently with `fastmath`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ FLAT = np.float32(
 
 
 def _compiler(inline: Literal["never", "always"]) -> Callable[[F], F]:
-    """A decorator that compiles without the interpreter lock; cached on disk where a folder can be written."""
+    """A decorator that compiles without the interpreter lock, and caches on disk if possible."""
     options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "inline": inline}
 
     def compile_(function: F) -> F:
         try:
             return cast(F, numba.njit(cache=True, **options)(function))
-        except RuntimeError:  # no folder for the cache: compile in every process instead
+        except RuntimeError:  # without a writable cache, every process compiles
             return cast(F, numba.njit(**options)(function))
 
     return compile_
@@ -103,7 +103,7 @@ def finer(coarse: Image, coarse_box: Box, box: Box, out: Image) -> Image:
 def solve_level(
     first: Image, second: Image, box: Box, flow: Image, weight: Image, warps: int, iterations: int, scalars: Image
 ) -> None:
-    """Solve one level in place; `flow` is (2, h + 1, w + 1), its last row and column are scratch.
+    """Solve one level in place; the last row and column of `flow` (2, h + 1, w + 1) are scratch.
 
     `scalars`: lambda theta, theta, tau / theta, epsilon, gain, offset.
     """
@@ -136,7 +136,7 @@ def _linearise(
     gy: Image,
     inverse: Image,
 ) -> None:
-    """Residual rest + gx u + gy v around the current flow; all zero where a pixel has no partner."""
+    """Residual rest + gx u + gy v around the current flow; all zero for pixels without a partner."""
     rows, columns = second.shape
     h, w = rest.shape
     half = np.float32(0.5)

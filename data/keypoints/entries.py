@@ -86,7 +86,7 @@ class Keypoints:
     ) -> Keypoints:
         """Keypoints from joints over time: (entry, axes + 1) coordinates and score, by person and joint.
 
-        A frame has a person if it has any of its joints. Raises DataError: no joints, or a joint of only some people.
+        A frame has a person if it has any of its joints. Raises DataError: no joints, or people with different joints.
         """
         series = {(who, joint): values for who, joints in tracks.items() for joint, values in joints.items()}
         if not series:

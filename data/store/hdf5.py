@@ -1,4 +1,4 @@
-"""Cache files in HDF5: one for each stage and video. This docstring is the format's specification.
+"""Cache files in HDF5, one for each stage and video. This docstring specifies the format.
 
 Format `aim-stage`, version 1
 -----------------------------
@@ -9,19 +9,19 @@ Root attributes (text unless said otherwise):
 | `format`, `format_version` | "aim-stage", 1 (integer) |
 | `header_sha256` | SHA-256 of the bytes of the dataset `_header` |
 
-The dataset `_header` is a JSON object as UTF-8 bytes. It holds `stage`, `stage_version`, `video` (the id), `key`
-(SHA-256 that names the computation), `settings` (every setting that can change the result), `identity` (such as the
-weights' hash), `inputs` (SHA-256 of each input file's content by kind), `upstream` (key of each upstream stage),
-`software` (versions), `quality` (numbers and texts) and `arrays`: for each array its `dims`, `unit`, `about`,
+The dataset `_header` is a JSON object as UTF-8 bytes. Its fields are `stage`, `stage_version`, `video` (the id), `key`
+(SHA-256 that identifies the computation), `settings` (every setting that can change the result), `identity` (such as
+the weights' hash), `inputs` (SHA-256 of each input file's content by kind), `upstream` (key of each upstream stage),
+`software` (versions), `quality` (numbers and texts) and `arrays`. The last has each array's `dims`, `unit`, `about`,
 `names`, `shape`, `dtype` and `sha256`.
 
-The other root datasets: one per array, shuffled, compressed with gzip, with a Fletcher-32 checksum per chunk, so that
-any HDF5 reader notices damage. Each explains itself without the header, by the attributes `dims` (one name per axis),
-`unit`, `about` and `names` (of the entries of the last axis, may be empty).
+Every other root dataset is one array, shuffled and compressed with gzip. Each chunk has a Fletcher-32 checksum, so any
+HDF5 reader detects damage. The attributes `dims` (one name per axis), `unit`, `about` and `names` (of the entries of
+the last axis, may be empty) describe the array without the header.
 
-Nothing in a file depends on the time or place of its making: the same computation gives the same bytes in the arrays.
-Files are made in memory, written to a temporary name in the same folder, flushed and renamed. Reading refuses links out
-of the file (external or soft links, external or virtual storage), so that a file from elsewhere opens no other file.
+Files do not depend on the time or place of writing: equal computations give equal bytes in the arrays. Files are made
+in memory, written to a temporary name in the same folder, flushed and renamed. Reading refuses links out of the file
+(external or soft links, external or virtual storage), so an untrusted file cannot open other files.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ from data.store.files import open_regular, parse_json
 FORMAT = "aim-stage"
 RECOMPUTED = "It is recomputed by `extract`"
 FORMAT_VERSION = 1
-MAX_ARRAY_BYTES = 1 << 33  # larger arrays are refused on reading: a small hostile file may claim any size
-MAX_HEADER_BYTES = 1 << 28  # longer headers are refused; the longest that are written belong to packs
+MAX_ARRAY_BYTES = 1 << 33  # larger arrays are refused: a small hostile file may claim any size
+MAX_HEADER_BYTES = 1 << 28  # longer headers are refused; those of packs are the longest
 
 HDF5_ERRORS = (
     OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError, MemoryError,
@@ -74,7 +74,7 @@ def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
 def encode(
     header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
 ) -> tuple[dict[str, Any], bytes]:
-    """The header as stored, and the bytes of the file. Raises ContractError: the output is not as `promise` says."""
+    """The header as stored, and the bytes of the file. Raises ContractError: the output contradicts `promise`."""
     import h5py
 
     if promise is not None:
@@ -87,8 +87,8 @@ def encode(
     }
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
     text = json.dumps(full, sort_keys=True, ensure_ascii=True)
-    # The file is made in memory: if a disk fills up while HDF5 writes to it, the process crashes at its end.
-    # HDF5 distinguishes files in memory by their names, and stages write in parallel.
+    # If the disk fills up while HDF5 writes to it, the process crashes at exit, so the file is made in memory.
+    # HDF5 identifies files in memory by name, and stages write in parallel.
     with h5py.File(secrets.token_hex(16), "w", driver="core", backing_store=False) as file:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
@@ -124,7 +124,7 @@ def read(path: str | Path, content: bytes | None = None) -> Stored:
     """A whole cache file, every array checked against its hash.
 
     Args:
-        content: the bytes of the file, if they were read before; `path` then only names it.
+        content: the bytes of the file, if already read; `path` then only names it.
 
     Raises:
         FileNotFoundError: no such file.
@@ -146,13 +146,13 @@ def _digest(values: NDArray[np.generic]) -> str:
 
 
 def _plain(quality: Measures) -> Measures:
-    """Quality values as JSON types: numpy scalars become Python numbers, NaN becomes null."""
+    """Quality values as JSON types: numpy scalars become Python numbers, and NaN becomes null."""
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in quality.items()}
     return {name: None if isinstance(v, float) and not np.isfinite(v) else v for name, v in plain.items()}
 
 
 def dataset_paths(path: Path) -> list[str]:
-    """The paths of all datasets of an HDF5 file of any program; links out of the file are not followed.
+    """The paths of all datasets in an HDF5 file of any program, without following links out of the file.
 
     Raises OSError and other errors of `HDF5_ERRORS`: damaged.
     """
@@ -173,7 +173,7 @@ def dataset_paths(path: Path) -> list[str]:
 def read_dataset(path: Path, name: str, limit: int) -> NDArray[Any]:
     """The values of a dataset of at most `limit` bytes.
 
-    Raises as `dataset_paths`, and ValueError: no such dataset, or a larger one.
+    Raises as `dataset_paths`, and ValueError: a missing or larger dataset.
     """
     import h5py
 
@@ -182,7 +182,7 @@ def read_dataset(path: Path, name: str, limit: int) -> NDArray[Any]:
 
 
 def stored_values(group: Any, name: str, limit: int) -> NDArray[Any]:
-    """The values of a dataset of a group. Raises ValueError: elsewhere, larger than `limit` bytes, or cut off."""
+    """The values of a dataset. Raises ValueError: stored outside the file, larger than `limit` bytes, or truncated."""
     dataset = _local_dataset(group, name)
     if dataset.nbytes > limit or (dataset.nbytes and not dataset.id.get_storage_size()):
         raise ValueError(f"'{name}' claims {dataset.nbytes} bytes that the file does not hold")
@@ -191,12 +191,12 @@ def stored_values(group: Any, name: str, limit: int) -> NDArray[Any]:
 
 @contextmanager
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Any]:
-    """An HDF5 file; every failure while it is open becomes a CacheError."""
+    """An open HDF5 file; every failure in the block becomes a CacheError."""
     import h5py
 
     try:
         if content is None:
-            open_regular(path).close()  # refuses a pipe, which would never end
+            open_regular(path).close()  # refuses a pipe, which would block
             file = h5py.File(path, "r", locking=False)
         else:
             file = h5py.File(h5py.h5f.open_file_image(content))  # Python streams crash with threads

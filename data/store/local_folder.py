@@ -1,4 +1,4 @@
-"""A folder of this machine, with the methods that `RemoteFolder` has for a folder on a store."""
+"""A local folder with the methods of `RemoteFolder`."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class LocalFile:
 
 
 class LocalFolder:
-    """Files below a folder, by their names in it; they are read and written whole. Methods raise OSError."""
+    """Files below a folder, by relative name; they are read and written whole. Methods raise OSError."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.url = str(root)
 
     def exists(self) -> bool:
-        """Whether there is a folder."""
+        """Whether the folder exists."""
         return self.root.is_dir()
 
     def folders(self) -> list[str]:
-        """Names of the folders directly in this one, in order; none where there is no such folder."""
+        """Names of the folders directly in this one, in order; empty if it is missing."""
         try:
             return sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False))
         except FileNotFoundError:
             return []
 
     def files(self, below: str = "") -> dict[str, LocalFile]:
-        """Every file below the folder `below` in order, by its name in this one; links are left out."""
+        """Every file below the subfolder `below` in order, by relative name; links are left out."""
         return {
             path.relative_to(self.root).as_posix(): LocalFile(
                 status.st_size, status.st_mtime, max(status.st_atime, status.st_mtime)
@@ -55,7 +55,7 @@ class LocalFolder:
         }
 
     def siblings(self, lookups: int) -> Siblings:
-        """A function that lists endings (`Siblings`); each folder is read once for all `lookups`."""
+        """A function that lists suffixes (`Siblings`); each folder is read only once."""
         listed: dict[str, list[str]] = {}
 
         def endings(name: str) -> list[str]:
@@ -72,11 +72,11 @@ class LocalFolder:
         return endings
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         return (self.root / name).is_file()
 
     def written(self, name: str) -> float:
-        """When a file was written, in seconds since 1970. Raises FileNotFoundError."""
+        """The file's time of writing in seconds since 1970. Raises FileNotFoundError."""
         return (self.root / name).stat().st_mtime
 
     def read(self, name: str, limit: int) -> bytes:
@@ -88,12 +88,12 @@ class LocalFolder:
         write_bytes(self.root / name, content)
 
     def remove(self, name: str) -> None:
-        """Remove a file; a missing one is fine."""
+        """Remove a file, if it exists."""
         (self.root / name).unlink(missing_ok=True)
 
 
 def following(names: Sequence[str], prefix: str) -> list[str]:
-    """The rest of each of the sorted names that begin with `prefix`."""
+    """The sorted names that begin with `prefix`, without it."""
     first = last = bisect_left(names, prefix)
     while last < len(names) and names[last].startswith(prefix):
         last += 1

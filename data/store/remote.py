@@ -1,8 +1,8 @@
 """Object stores (s3://, gs://) through fsspec, and uploads to a model hub (hf://) through `huggingface_hub`.
 
-These packages are imported only when an address of a store or hub is given. Credentials come from their own environment
+These packages are imported only for an address of a store or hub. They read credentials from their usual environment
 variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL, GOOGLE_APPLICATION_CREDENTIALS, HF_ENDPOINT,
-HF_TOKEN and so on); they are never written anywhere.
+HF_TOKEN and so on). Credentials are never stored.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ T = TypeVar("T")
 
 AGAIN = "Run the same command again"
 BLOCK = 8 << 20  # bytes of one read request
-FEW = 40  # for more lookups than these the whole folder is listed, 1000 names a request
-PUT_LIMIT = (5 << 30) - 1  # the largest object of one PUT on S3; larger ones are sent in parts, visible together
+FEW = 40  # more lookups list the whole folder, 1000 names a request
+PUT_LIMIT = (5 << 30) - 1  # the largest object of one PUT on S3; larger objects are sent in parts, visible together
 
 
 log = logging.getLogger(__name__)
@@ -43,10 +43,10 @@ PATIENCE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Storage:
-    """How stores are reached, and where local copies go while they are decoded."""
+    """How to reach stores, and where to put local copies for decoding."""
 
-    endpoint_url: str = ""  # address of an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon's
-    anonymous: bool = False  # ask without credentials, for public buckets
+    endpoint_url: str = ""  # address of an S3 server other than Amazon's; empty: AWS_ENDPOINT_URL, else Amazon's
+    anonymous: bool = False  # no credentials, for public buckets
     scratch: Path | None = None  # folder of the local copies; None: the system's temporary folder
 
 
@@ -58,7 +58,7 @@ class RemoteFile:
     size: int  # bytes
     stamp: str  # see `stamp_of`
     storage: Storage = field(default_factory=Storage, repr=False)
-    written: float = field(default=0.0, compare=False)  # seconds since 1970; 0 where the store does not say
+    written: float = field(default=0.0, compare=False)  # seconds since 1970; 0 if the store does not say
 
     @property
     def name(self) -> str:
@@ -67,11 +67,11 @@ class RemoteFile:
 
     @property
     def used(self) -> float:
-        """When it was written: a store does not note when an object was last read."""
+        """Its time of writing: stores do not record the last read."""
         return self.written
 
     def opened(self) -> tuple[int, Iterator[bytes]]:
-        """Size, and content in blocks, all of one version of the object. Raises StorageError: gone or replaced."""
+        """Size and content, in blocks of one version of the object. Raises StorageError: gone or replaced."""
         with asking(self.url):
             stream = _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none")
             return int(stream.size), self._blocks(stream)
@@ -87,9 +87,9 @@ class RemoteFile:
 
 
 class RemoteFolder:
-    """Objects below an address by their names below it; they are read and written whole.
+    """Objects below an address, by relative name; they are read and written whole.
 
-    Every method raises StorageError where the store does not answer or refuses.
+    Every method raises StorageError: the store does not answer or refuses.
     """
 
     def __init__(self, root: str | Path, storage: Storage) -> None:
@@ -97,21 +97,21 @@ class RemoteFolder:
         self.storage = storage
 
     def exists(self) -> bool:
-        """True, also for an address with nothing below it. Raises UsageError: no such bucket."""
+        """True, even for an address without objects. Raises UsageError: no such bucket."""
         self.require_bucket()
         return True
 
     def require_bucket(self) -> None:
-        """Refuse a folder in a missing bucket. Raises UsageError: no such bucket."""
+        """Raise UsageError if the bucket is missing."""
         bucket = self.url.partition("://")[2].partition("/")[0]
         if not self._ask("", lambda system, _: system.exists(bucket)):
             fix = "Check its name, storage.endpoint_url and the account"
             raise UsageError("no such bucket", where=self.url, fix=fix)
 
     def files(self, below: str = "", prefix: str = "") -> dict[str, RemoteFile]:
-        """Every object below the folder `below` in order, by its name in this one: one request per thousand.
+        """Every object below the subfolder `below` in order, by relative name; one request per thousand.
 
-        With `prefix`, only objects whose names begin with it. An object at this very address has the name "".
+        With `prefix`, only objects whose names begin with it. An object at the folder's own address has the name "".
         Raises UsageError: no such bucket.
         """
         scheme, _, root = self.url.partition("://")
@@ -134,11 +134,11 @@ class RemoteFolder:
         }
 
     def folders(self) -> list[str]:
-        """Names of the folders directly in this one that have objects, in order."""
+        """Names of the nonempty folders directly in this one, in order."""
         return sorted({name.partition("/")[0] for name in self.files() if "/" in name})
 
     def siblings(self, lookups: int) -> Siblings:
-        """A function that lists endings (`Siblings`); for many `lookups` all objects are listed once.
+        """A function that lists suffixes (`Siblings`); for many `lookups`, all objects are listed once.
 
         Raises UsageError: no such bucket.
         """
@@ -149,11 +149,11 @@ class RemoteFolder:
         return lambda name: following(names, f"{name}.")
 
     def has(self, name: str) -> bool:
-        """Whether there is such an object."""
+        """Whether the object exists."""
         return self._info(name) is not None
 
     def written(self, name: str) -> float:
-        """When an object was written, in seconds since 1970. Raises FileNotFoundError."""
+        """The object's time of writing in seconds since 1970. Raises FileNotFoundError."""
         if (about := self._info(name)) is None:
             raise FileNotFoundError(f"{self.url}/{name}")
         return _written(about)
@@ -163,7 +163,7 @@ class RemoteFolder:
         return about if about and about.get("type") == "file" else None
 
     def read(self, name: str, limit: int | None = None) -> bytes:
-        """The content of an object. Raises FileNotFoundError: none; StorageError: it is larger than `limit` bytes."""
+        """The content of an object. Raises FileNotFoundError; StorageError: larger than `limit` bytes."""
         if limit is not None:
             return b"".join(self.blocks(name, limit))
         content = self._ask(name, lambda system, url: bytes(system.cat_file(url)))
@@ -172,7 +172,7 @@ class RemoteFolder:
         return content
 
     def blocks(self, name: str, limit: int) -> Iterator[bytes]:
-        """The content of an object in blocks; "" is the object at this very address.
+        """The content of an object in blocks; "" is the object at the folder's own address.
 
         Raises as `read`, FileNotFoundError before the first block.
         """
@@ -188,7 +188,7 @@ class RemoteFolder:
         with stream:
             while block:
                 size += len(block)
-                if size > limit:  # a web server need not say how large an object is
+                if size > limit:  # a web server may not state the size
                     raise StorageError(f"larger than {limit} bytes", where=object_url, fix="Name another object")
                 yield block
                 with asking(object_url):
@@ -201,11 +201,11 @@ class RemoteFolder:
             raise StorageError("no such bucket", where=self.url, fix="Make it, or check its name")
 
     def remove(self, name: str) -> None:
-        """Remove an object; a missing one is fine."""
+        """Remove an object, if it exists."""
         self._ask(name, lambda system, url: system.rm_file(url))
 
     def _ask(self, name: str, request: Callable[[Any, str], T]) -> T | None:
-        """The store's answer about one name, None where it has no such object."""
+        """The store's answer about a name, None if the object is missing."""
         url = f"{self.url}/{name}" if name else self.url
         with asking(url):
             try:
@@ -218,7 +218,7 @@ class RemoteFolder:
 
 
 def stamp_of(about: dict[str, Any]) -> str:
-    """A token that changes whenever the content may have changed: size, and the store's tag (ETag) or else the date."""
+    """A token that changes whenever the content may have: size, and the store's tag (ETag) or else the date."""
     digest = about.get("md5Hash")  # Google's, in base64; its etag covers more than the content
     tag = base64.b64decode(digest).hex() if digest else about.get("ETag") or about.get("etag")
     version = str(tag).strip('"') if tag else _written(about)
@@ -226,7 +226,7 @@ def stamp_of(about: dict[str, Any]) -> str:
 
 
 def _written(about: dict[str, Any]) -> float:
-    """When an object was written, in seconds since 1970; 0 where the store does not say. Stores give dates or texts."""
+    """An object's time of writing in seconds since 1970, from a date or a text; 0 if the store does not say."""
     date = about.get("LastModified") or about.get("mtime") or about.get("updated") or 0.0
     if isinstance(date, str):
         date = datetime.fromisoformat(date.replace("Z", "+00:00"))
@@ -241,7 +241,7 @@ def _filesystem(url: str, storage: Storage) -> Any:
 
 @lru_cache(maxsize=8)
 def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -> Any:
-    """One connection per process and store; listings are not kept, because other processes change them."""
+    """One connection per process and store; listings are not cached, because other processes change them."""
     try:
         fsspec = import_module("fsspec")
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
@@ -262,10 +262,10 @@ def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -
 def push_to_hub(destination: str, contents: Mapping[str, bytes], message: str, *, public: bool = False) -> str:
     """Upload files by name to `hf://user/name` as one commit; returns its address.
 
-    A missing repository is made; with `public`, everybody can read it. An existing one keeps its access.
+    A missing repository is created; with `public`, everybody can read it. An existing repository keeps its access.
 
-    Raises UsageError: `huggingface_hub` is not installed, or `destination` names no repository; StorageError: the hub
-    does not answer, or refuses.
+    Raises UsageError: `huggingface_hub` is not installed, or `destination` is not a repository; StorageError: the hub
+    does not answer or refuses.
     """
     url = address(destination)
     name = url.partition("://")[2]
@@ -284,9 +284,9 @@ def push_to_hub(destination: str, contents: Mapping[str, bytes], message: str, *
 
 @contextmanager
 def asking(url: str) -> Iterator[None]:
-    """Turn the errors of a store's package into a StorageError that says what to do, without importing the package.
+    """Turn errors of a store's package into a StorageError with a fix, without importing the package.
 
-    A request that takes longer than `PATIENCE_SECONDS` is named in the log, which is shown on standard error.
+    Requests longer than `PATIENCE_SECONDS` are logged, which shows them on standard error.
     """
     waiting = threading.Timer(PATIENCE_SECONDS, log.warning, ("still waiting for an answer from %s", url))
     waiting.daemon = True

@@ -1,12 +1,12 @@
-"""Reads pickles without running them: plain values and numpy arrays or tensors of numbers, nothing else.
+"""Reads pickles without running them: only plain values, and numpy arrays or tensors of numbers.
 
-A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
-bytes. It also knows a short table of names for arrays, tensors and scalars, which it builds itself. Every other name or
-instruction is an error that says what was refused.
+A pickle is a program. This reader executes only the instructions that build dicts, lists, tuples, texts, numbers and
+bytes. It builds arrays, tensors and scalars itself, from a short table of names. Every other name or instruction is an
+error that names it.
 
-A few bytes of a pickle can ask for much memory: one text for thousands of arrays, or lists that hold themselves twice.
-So the reader counts the bytes of every part before it makes it, and those of the finished value, shared parts once for
-each place. Either count may reach `COST_PER_BYTE` times the size of the pickle, plus `FREE_COST`.
+A small pickle can request much memory: one text for thousands of arrays, or lists that hold a list twice. So the reader
+counts the bytes of every part before building it, and those of the finished value, with shared parts counted each
+time. Either count may reach `COST_PER_BYTE` times the size of the pickle, plus `FREE_COST`.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ _OBJECT = re.compile(r"\|?O8?")
 
 
 def load_plain(content: bytes, where: Path | None = None) -> Any:
-    """The dicts, lists, tuples, texts, numbers, bytes and numpy arrays of a pickle, of the file `where`.
+    """The value of a pickle: dicts, lists, tuples, texts, numbers, bytes and numpy arrays.
 
-    Raises DataError: not a pickle, or one that asks for anything else; says what was refused.
+    Raises DataError, which names the file `where`: not a pickle, or anything else in it, which is named too.
     """
     try:
         reader, limit = _Reader(io.BytesIO(content), encoding="latin1"), COST_PER_BYTE * len(content) + FREE_COST
@@ -78,11 +78,11 @@ def load_plain(content: bytes, where: Path | None = None) -> Any:
 
 
 class _RefusedError(Exception):
-    """The pickle asks for something that plain values and arrays do not need."""
+    """The pickle requests something that plain values and arrays do not need."""
 
 
 def _check_plain(value: Any, left: int) -> None:
-    """Raise _RefusedError for an inner object, too deep a nesting, or more than `left` bytes of content."""
+    """Raise _RefusedError for an internal object, too deep nesting, or more than `left` bytes of content."""
     pending = [(value, 0)]
     while pending:
         part, depth = pending.pop()
@@ -111,7 +111,7 @@ class _Name:
 
 
 class _Type:
-    """A numeric dtype in the making."""
+    """A numeric dtype under construction."""
 
     def __init__(self, code: Any) -> None:
         self.holds_value = isinstance(code, str) and bool(_OBJECT.fullmatch(code))
@@ -125,7 +125,7 @@ class _Type:
         self.dtype = self.dtype.newbyteorder(state[1])
 
     def values(self, shape: Any, raw: Any, *, fortran: bool = False) -> NDArray[Any]:
-        """The array of a shape and its bytes, which are not copied. Raises ValueError where they do not fit."""
+        """The array of a shape from its bytes, without a copy. Raises ValueError: a wrong number of bytes."""
         if self.holds_value or not isinstance(raw, bytes | str) or not isinstance(shape, tuple):
             raise _RefusedError("a numpy array of objects")
         content = raw.encode("latin1") if isinstance(raw, str) else raw
@@ -137,7 +137,7 @@ class _Type:
 
 
 def _fill(array: NDArray[Any], state: Any) -> None:
-    """Give an array of `_reconstruct` its shape, type and content."""
+    """Set shape, type and content of an array from `_reconstruct`."""
     _, shape, kind, fortran, raw = state
     if not isinstance(kind, _Type):
         raise _RefusedError("a numpy array without a type")
@@ -147,7 +147,7 @@ def _fill(array: NDArray[Any], state: Any) -> None:
 
 
 def _one_value(state: Any) -> Any:
-    """The plain value that `numpy.save` wraps into an array of one object, such as a dictionary of arrays."""
+    """The plain value that `numpy.save` wrapped into an array of one object, such as a dictionary of arrays."""
     _, shape, _, _, values = state
     if shape != () or not isinstance(values, list) or len(values) != 1:
         raise _RefusedError("a numpy array of objects")
@@ -167,14 +167,14 @@ def _bytes(text: Any, encoding: Any) -> bytes:
 
 
 def _from_buffer(raw: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
-    """An array as protocol 5 has it."""
+    """An array from pickle protocol 5."""
     if not isinstance(kind, _Type):
         raise _RefusedError("a numpy array without a type")
     return kind.values(shape, raw, fortran=order == "F")
 
 
 def _storage(content: Any) -> Any:
-    """The values of a tensor, as `torch.save` writes them without its shape."""
+    """The flat values of a tensor's storage, as `torch.save` writes them."""
     if not content.startswith(TORCH_MAGIC):  # the later form may be compressed
         raise _RefusedError("a tensor of another form")
     import torch
@@ -207,7 +207,7 @@ _TABLE: dict[str, Any] = {
 
 
 def _content(arguments: tuple[Any, ...]) -> int:
-    """Bytes of the texts among the arguments of a call, which copies each of them."""
+    """Bytes of the texts among a call's arguments, as the call copies them."""
     return sum(len(argument) for argument in arguments if isinstance(argument, str | bytes))
 
 
@@ -216,7 +216,7 @@ _Python: Any = pickle._Unpickler
 
 
 def _maker(name: str) -> Any:
-    """The instruction `name`, which makes a container, with its cost counted first."""
+    """The instruction `name`, which makes a container, after counting its cost."""
 
     def make(reader: Any) -> None:
         reader.spend(CONTAINER_COST)
@@ -230,7 +230,7 @@ class _Reader(_Python):
     """Bytes that the pickle may still ask for."""
 
     def spend(self, cost: int) -> None:
-        """Count `cost` bytes. Raises _RefusedError: the pickle is too small to ask for so much."""
+        """Count `cost` bytes. Raises _RefusedError: too many for a pickle of this size."""
         self.left -= cost
         if self.left < 0:
             raise _RefusedError("more values than a file of this size holds")
@@ -264,7 +264,7 @@ class _Reader(_Python):
             _fill(made, state)
 
     def keyed(self, name: str) -> None:
-        """Check keys before they are hashed: a tuple in a tuple in a tuple ... would end the process."""
+        """Check keys before hashing: deeply nested tuples would crash the process."""
         if name == "DICT":
             self.spend(CONTAINER_COST)
         for key in self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]:
@@ -279,7 +279,7 @@ class _Reader(_Python):
         **dict.fromkeys(range(256), refuse),
         **{_CODES[name]: _Python.dispatch[_CODES[name]] for name in INSTRUCTIONS},
         **{_CODES[name]: _maker(name) for name in CONTAINERS},
-        # Read as bytes: the library's own instruction reserves as much memory as the file says.
+        # The library's instruction would reserve any memory that the file claims, so it is read as bytes.
         _CODES["BYTEARRAY8"]: _Python.dispatch[_CODES["BINBYTES8"]],
         _CODES["REDUCE"]: call,
         _CODES["BUILD"]: build,

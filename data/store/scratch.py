@@ -1,4 +1,4 @@
-"""Local copies of objects while they are decoded: removed afterwards, or after a day if the process was killed."""
+"""Local copies of objects for decoding, removed afterwards, or after a day if the process was killed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PREFIX = "aim-scratch-"
 def fetched(
     files: Mapping[str, RemoteFile], stop: threading.Event | None = None
 ) -> Iterator[dict[str, tuple[Path, str]]]:
-    """Local copies of objects (at least one) by kind, each with its content's fingerprint, until the block ends.
+    """Local copies of objects (at least one) by kind, each with its fingerprint, removed at the end of the block.
 
-    Raises StorageError: an object is not available, or the disk is full; Cancelled: `stop` was set meanwhile.
+    Raises StorageError: an object is not available, or the disk is full; Cancelled: `stop` was set.
     """
     base = _base(next(iter(files.values())).storage)
     with ExitStack() as stack:
@@ -44,13 +44,13 @@ def fetched(
 
 
 def sweep_scratch(storage: Storage, seconds: float) -> None:
-    """Remove copies that are older than a day and than `seconds`, the longest time for one video."""
+    """Remove copies older than both a day and `seconds`, the time limit for one video."""
     _sweep(_base(storage), PREFIX, max(ABANDONED_SECONDS, seconds))
 
 
 @contextmanager
 def working_folder(base: Path, prefix: str, *, sweep: bool = True) -> Iterator[Path]:
-    """A new folder in `base` that is removed when the block ends; `sweep` first removes those older than a day."""
+    """A new folder in `base`, removed at the end of the block; `sweep` first removes folders older than a day."""
     if sweep:
         _sweep(base, prefix, ABANDONED_SECONDS)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
@@ -74,7 +74,7 @@ def _base(storage: Storage) -> Path:
 
 
 def _fetch(file: RemoteFile, target: Path, stop: threading.Event | None) -> str:
-    """Copy an object to `target`; returns the fingerprint of the copy, as of a local file."""
+    """Copy an object to `target`; returns the fingerprint of the copy."""
     size, blocks = file.opened()
     digest = begun(size)
     try:

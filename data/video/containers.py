@@ -1,6 +1,6 @@
-"""Opens video files with FFmpeg: regular local files only, and only the containers listed here.
+"""Opens video files with FFmpeg, and finds the stream that players show.
 
-Also finds the stream that players show.
+Only regular local files in the containers listed here are opened.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": 
 def ffmpeg_url(path: Path) -> str:
     """The URL by which FFmpeg opens exactly this local file.
 
-    FFmpeg reads `name:rest` as protocol and address: `file:a.mp4` would be `a.mp4`, and `12:30.mp4` unreadable.
+    FFmpeg reads `name:rest` as protocol and address, so `file:a.mp4` would open `a.mp4`, and `12:30.mp4` would fail.
     """
     return f"file:{path.absolute()}"
 
 
 def open_video(path: Path) -> av.container.InputContainer:
-    """A video file opened for reading; the caller closes it. Raises VideoError: unreadable or no known container."""
+    """A video file opened for reading; the caller closes it. Raises VideoError: unreadable, or an unknown container."""
     import av
 
     try:
@@ -57,7 +57,7 @@ def open_video(path: Path) -> av.container.InputContainer:
 
 
 def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
-    """The stream that players show: the first one marked default, else the first one. Cover pictures do not count."""
+    """The stream that players show: the first marked as default, else the first; cover pictures do not count."""
     from av.stream import Disposition
 
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]

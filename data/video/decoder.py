@@ -2,8 +2,8 @@
 
 A folder of frames (`data.video.frame_folder`) is a video too: the same code decodes and converts its pictures.
 
-`probe` reads the packets without decoding them, for the presentation time of every frame; it never trusts the header's
-frame count or rate. `decode` yields the frames.
+`probe` reads the presentation time of every frame from the packets, without decoding; it ignores the frame count and
+frame rate in the header. `decode` yields the frames.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     import av.container
     import av.video.stream
 
-MARGIN = 128  # pixels that FFmpeg adds to both sides where it tells whether memory can hold a picture
-MAX_PIXELS = (8192 + MARGIN) * (4320 + MARGIN)  # those of 8K; one RGB frame takes at most 111 MB
+MARGIN = 128  # pixels that FFmpeg adds to both sides when it checks the size of a picture
+MAX_PIXELS = (8192 + MARGIN) * (4320 + MARGIN)  # of 8K video; an RGB frame takes at most 111 MB
 ASPECTS = (0.25, 4.0)  # accepted ratios of a pixel's width to its height; others are ignored
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Size of the first picture as shown, in square pixels, after rotation and mirroring; and damage of the stream."""
+    """Size of the first picture as shown (square pixels, after rotation and mirroring), and damage of the stream."""
 
     width: int
     height: int
-    damaged_packets: int = 0  # if there are any, frames may be missing
-    hidden_frames: int = 0  # in the file, but outside the time that it shows: a trimmed clip, or a damaged time table
-    counted: bool = False  # times are missing or repeated in the stream, so frames are counted; players differ there
+    damaged_packets: int = 0  # above 0, frames may be missing
+    hidden_frames: int = 0  # in the file, but never shown: a trimmed clip, or a damaged time table
+    counted: bool = False  # times are missing or repeated, so times follow from frame numbers; players may differ
 
 
 @dataclass(frozen=True)
 class RetimedVideo:
-    """A video file whose container states another frame rate than that of life: `rate` frames per second hold."""
+    """A video file whose container states a wrong frame rate; the real one is `rate` frames per second."""
 
     path: Path
     rate: float
@@ -73,8 +73,8 @@ def probe(path: Video) -> tuple[VideoInfo, Floats]:
 
     Only the first frame is decoded, for the size as shown.
 
-    A stream may begin inside a group of pictures with frames that cannot be decoded. Its first frame is then the first
-    one that can.
+    A stream may begin inside a group of pictures, with undecodable frames. The first frame is then the first decodable
+    one.
 
     Raises VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
@@ -92,8 +92,8 @@ def probe(path: Video) -> tuple[VideoInfo, Floats]:
 def decode(path: Video, indices: Sequence[int] | Integers | None = None) -> Iterator[Frame]:
     """The frames at `indices` (ascending, display order) or all, one at a time.
 
-    A frame that the stream lists but does not contain repeats the frame before it. A stream that lacks more than two
-    frames, and more than `TAIL_SHARE` of them, is damaged.
+    A frame that is listed but missing repeats the previous frame. A stream that lacks more than two frames, and more
+    than `TAIL_SHARE` of them, is damaged.
 
     Raises VideoError: the stream is damaged at or before a requested frame.
     """
@@ -115,7 +115,7 @@ def decode(path: Video, indices: Sequence[int] | Integers | None = None) -> Iter
             index = stamps.index(position, frame.pts)
             if index is None or (last is not None and index <= last.index):
                 continue
-            while target is not None and target < index:  # a listed frame that the decoder left out
+            while target is not None and target < index:  # the decoder skipped a listed frame
                 filled += 1
                 if last is None or max(filled, index - target) > tolerated(total):
                     raise VideoError(f"frame {target} is missing", where=path, fix=AGAIN)
@@ -174,7 +174,7 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
 
 @contextmanager
 def _started(path: Path) -> Iterator[tuple[FrameStamps, tuple[int, int], Orientation, Iterator[Any]]]:
-    """When the frames are shown, their size before rotation, their orientation, and the frames."""
+    """Presentation times, size before rotation, orientation, and the frames."""
     with _opened(path) as (container, stream):
         listed = packet_stamps(path, container, stream)
     with _opened(path) as (container, stream):
@@ -182,7 +182,7 @@ def _started(path: Path) -> Iterator[tuple[FrameStamps, tuple[int, int], Orienta
         first = next(frames, None)
         if first is None:
             raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
-        # Some encoders state the orientation only with key frames, so the first frame's orientation holds for all.
+        # Some encoders state the orientation only in key frames, so the first frame's orientation applies to all.
         yield listed.since(path, first.pts), _shown(path, stream, first), orientation_of(first), chain([first], frames)
 
 
@@ -208,7 +208,7 @@ def _shown(path: Path, stream: Any, coded: Any) -> tuple[int, int]:
 
 
 def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> Picture:
-    """The picture as shown: scaled to `size` if the stream changes its size or has oblong pixels, then oriented."""
+    """The picture as shown: scaled to `size` if the stream changes size or has non-square pixels, then oriented."""
     if frame.is_corrupt:
         raise VideoError(f"frame {index} is damaged", where=path, fix=AGAIN)
     image: Picture = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])

@@ -1,12 +1,12 @@
 """Folders of frames, `dive_12/00001.jpg ...`: one video as numbered JPEG or PNG pictures.
 
-Its record is `Record(id, path=folder, frames=FrameFolder(folder, rate))`. `first` and `last` choose a range of numbers
-if one folder holds several performances, as in MTL-AQA:
+Its record is `Record(id, path=folder, frames=FrameFolder(folder, rate))`. `first` and `last` select a range of numbers
+if a folder holds several performances, as in MTL-AQA:
 
     FrameFolder(root / "frames" / "07", rate=25.0, first=17_571, last=17_673)
 
-Frames are in the order of the numbers in their names, and follow one another at the frame rate. Gaps in the numbers
-take no time. The frame rate comes from the layout, or from the setting `frames.fps`.
+Frames are sorted by the numbers in their names and equally spaced in time; gaps in the numbers are ignored. The frame
+rate comes from the layout, or from the setting `frames.fps`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from data.store.fingerprint import fingerprint, fingerprint_file
 if TYPE_CHECKING:
     import av
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # endings of pictures, in small or capital letters
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # in lower or upper case
 CODECS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg"}  # FFmpeg's decoder by the first bytes of a picture
-LEAST_RATE = 0.01  # frames per second; rounding to fractions with denominators up to 1001 changes lower rates
+LEAST_RATE = 0.01  # frames per second; lower rates change when rounded to fractions with denominators up to 1001
 MAX_BYTES = 256 << 20  # larger pictures are refused
 AGAIN = "Copy or download the picture again"
 READABLE = "Check the path and its permissions"
@@ -56,7 +56,7 @@ class FrameFolder:
             raise UsageError(what, fix="State the pictures per second: --set frames.fps=25")
 
     def files(self) -> list[Path]:
-        """The pictures in the order of their numbers, unopened. Raises VideoError: no picture, or two of one number."""
+        """The pictures in the order of their numbers, unopened. Raises VideoError: no picture, or a repeated number."""
         return [self.folder / name for name in self._names()]
 
     def stamps(self) -> list[tuple[str, int, int, int, int]]:
@@ -88,7 +88,7 @@ class FrameFolder:
 
 
 def numbered_pictures(names: Iterable[str]) -> tuple[list[tuple[int, str]], list[str]]:
-    """Number and name of the pictures whose names end in digits, in order; and the names of the other pictures.
+    """Number and name of the pictures whose names end in digits, in order, and the names of other pictures.
 
     >>> numbered_pictures(["b10.jpg", "b9.PNG", "cover.jpg", "notes.txt", ".b1.jpg"])
     ([(9, 'b9.PNG'), (10, 'b10.jpg')], ['cover.jpg'])
@@ -112,7 +112,7 @@ def repeated_number(numbered: list[tuple[int, str]]) -> str:
 
 
 def frame_fault(names: Iterable[str], rate: float) -> str:
-    """The reason why a folder of pictures with these names is not a video at this frame rate; empty where it is one."""
+    """Why a folder of pictures with these names is not a video at this frame rate; empty if it is."""
     numbered, others = numbered_pictures(names)
     if others:
         return f"the picture '{printable(others[0])}' has no number at the end of its name"
@@ -124,7 +124,7 @@ def frame_fault(names: Iterable[str], rate: float) -> str:
 
 
 def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
-    """A JPEG or PNG picture as FFmpeg decodes it, with the colours of a video of the same pictures.
+    """A JPEG or PNG picture as FFmpeg decodes it, with the same colours as in a video.
 
     Raises VideoError: not a regular file, not such a picture, damaged, or larger than `max_pixels`.
     """
@@ -151,7 +151,7 @@ def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
 
 
 def fingerprint_frames(frames: FrameFolder) -> str:
-    """The fingerprint of a folder of frames, from the content of the pictures in their order, and the frame rate.
+    """The fingerprint of a folder of frames, over the content of the pictures, their order and the frame rate.
 
     Raises OSError: a picture cannot be read; VideoError: see `FrameFolder.files`.
     """

@@ -1,4 +1,4 @@
-"""When frames are shown: the times of a stream's frames, and the frame that is shown at a time."""
+"""Presentation times of a stream's frames, and the frame shown at a given time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from data.errors import VideoError
 from data.store.arrays import Floats, Integers
 from data.video.containers import AGAIN, reason
 
-TAIL_SHARE = 0.01  # this share of the frames may be missing, as some encoders list frames that they never show
+TAIL_SHARE = 0.01  # tolerated share of missing frames: some encoders list frames that are never shown
 
 
 def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
-    """Row of the last of the ascending `times` that is not after `time`, such as that of the frame shown; else 0."""
+    """Index of the frame shown at `time`: the last of the ascending `times` that is not later, else 0."""
     return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))
 
 
 def frame_length(times: Floats) -> float:
-    """Seconds that a typical frame is shown."""
+    """Seconds for which a typical frame is shown."""
     return float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
 
 
@@ -31,12 +31,12 @@ class FrameStamps:
     """When the frames of a stream are shown."""
 
     times: Floats  # (N,) seconds from the first, ascending
-    pts: Integers | None  # (N,) presentation stamps; None: they are missing or repeated, so frames are counted
+    pts: Integers | None  # (N,) presentation stamps; None: missing or repeated, so frames are counted
     damaged: int = 0  # packets that FFmpeg reports as damaged
     hidden: int = 0  # frames of the file that are never shown
 
     def index(self, position: int, pts: int | None) -> int | None:
-        """Index of the `position`-th decoded frame; None for one that the stream does not list."""
+        """Index of the `position`-th decoded frame; None if the stream does not list it."""
         if self.pts is None:
             return position if position < len(self.times) else None
         if pts is None:
@@ -45,7 +45,7 @@ class FrameStamps:
         return index if index < len(self.pts) and self.pts[index] == pts else None
 
     def since(self, path: Path, first: int | None) -> FrameStamps:
-        """The stamps from `first` on, that of the first decoded frame. Raises VideoError: most stamps are before it."""
+        """The stamps from the first decoded frame on (`first`). Raises VideoError: most stamps are before it."""
         index = self.index(0, first)
         if self.pts is None or not index:
             return self
@@ -56,11 +56,11 @@ class FrameStamps:
 
 
 def packet_stamps(path: Path, container: Any, stream: Any) -> FrameStamps:
-    """When the frames of the stream are shown, from its packets.
+    """Presentation times of the stream's frames, from its packets.
 
-    AVI files have no times but the places of their pictures. FFmpeg guesses presentation stamps, wrongly for H.264 with
-    B-frames and for packed B-frames (DivX). The decoder yields the pictures in order, so the k-th belongs at the k-th
-    place.
+    AVI files have no times, only positions of pictures. FFmpeg guesses presentation stamps, wrongly for H.264 with
+    B-frames and for packed B-frames (DivX). The decoder yields the pictures in order, so the k-th picture belongs to
+    the k-th position.
     """
     import av
 
@@ -85,7 +85,7 @@ def packet_stamps(path: Path, container: Any, stream: Any) -> FrameStamps:
     distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
     if len(distinct) == len(stamps) and stream.time_base:
         if by_place:
-            listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
+            listed = max(listed, int(distinct[-1]) + 1)  # a position without a picture repeats the previous picture
         times = (distinct - distinct[0]) * stream.time_base.numerator / stream.time_base.denominator
         pts = None if by_place else distinct
     else:
@@ -95,12 +95,12 @@ def packet_stamps(path: Path, container: Any, stream: Any) -> FrameStamps:
 
 
 def tolerated(total: int) -> int:
-    """How many of so many frames may be missing."""
+    """The tolerated number of missing frames."""
     return max(2, int(total * TAIL_SHARE))
 
 
 def nominal_rate(stream: Any) -> float:
-    """Frames per second that a stream states; 25 where it states none."""
+    """Frames per second that a stream states, or 25."""
     return float(stream.average_rate or stream.base_rate or 25)
 
 
@@ -108,8 +108,8 @@ def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: in
     """Raise VideoError if fewer frames are listed than announced, or a Matroska stream ends before its duration.
 
     Args:
-        listed: packets of the stream.
-        end: of the last of them, in units of the stream's clock.
+        listed: number of packets.
+        end: end of the last packet, in units of the stream's clock.
     """
     total = int(stream.frames or 0)
     if total - listed > tolerated(total):

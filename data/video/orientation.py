@@ -1,4 +1,4 @@
-"""How players show the pictures of a video: rotated by quarter turns, and mirrored, as phones store them."""
+"""Orientation of a video's pictures: players rotate and mirror them, as for videos of phones."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Orientation:
 
     @property
     def mirrored(self) -> bool:
-        """Whether the picture is shown as in a mirror, and not only rotated."""
+        """Whether the picture is mirrored, not only rotated."""
         return self.transposed ^ self.flip_rows ^ self.flip_columns
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture (height, width, 3) as shown; the same array where nothing changes."""
+        """The picture (height, width, 3) as shown; the same array if nothing changes."""
         if self.transposed:
             image = image.swapaxes(0, 1)
         if self.flip_rows:
@@ -55,7 +55,7 @@ def orientation_of(frame: Any) -> Orientation:
 
 @cache
 def _display_matrix() -> Any:
-    """The kind of side data that is a display matrix; kinds that PyAV does not know become one that nobody reads."""
+    """The type of side data for display matrices; types unknown to PyAV become an unused type."""
     from av.sidedata.sidedata import Type
 
     kinds: Any = Type

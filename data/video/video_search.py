@@ -1,4 +1,4 @@
-"""Finds the videos in files, folders and stores, and gives each a unique id: two of one id are refused."""
+"""Finds the videos in files, folders and stores, and gives each a unique id; duplicates are refused."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from data.video.records import Listing, Record
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 
-CACHE_MARKER = ".aim-cache"  # `extract` writes a file of this name into every cache
+CACHE_MARKER = ".aim-cache"  # a file in every cache
 CACHE_INDEX = ".index.sqlite"  # index of a cache
-PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds previews of this program
+PREVIEW_MARK = ".aim-previews"  # a file in every folder of previews
 
 
 def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
     """Records for videos and directories (searched recursively), ids relative to each input's root.
 
-    Files in a directory are chosen by suffix (`VIDEO_SUFFIXES`). A file that is named directly may have any suffix; its
-    id is its name.
+    Files in a directory are selected by suffix (`VIDEO_SUFFIXES`). An input that is a file may have any suffix; its id
+    is its name.
 
-    A directory of JPEG or PNG pictures, without videos and subfolders, is a folder of frames, and so one video. The
-    names of all its pictures must end in digits. Pictures in other directories are left out. They are reported if they
-    could be frames, or if the directory has nothing else.
+    A directory of JPEG or PNG pictures, without videos and subfolders, is one video, a folder of frames. The names of
+    all its pictures must end in digits. Other pictures are skipped, and reported if they could be frames or the
+    directory contains nothing else.
 
     Args:
         inputs: paths, or addresses of objects and folders on a store (`data.store.remote`).
         storage: how stores are reached.
-        frame_rate: frames per second of folders of frames; 0: unknown, and they are reported and left out.
+        frame_rate: frames per second of folders of frames; 0: unknown, and they are skipped and reported.
 
     Raises:
-        UsageError: an input does not exist, holds no video, or two inputs give the same id.
+        UsageError: an input does not exist or has no videos, or two inputs give the same id.
         StorageError: a store does not answer or refuses.
     """
     records: dict[str, Record] = {}
@@ -71,7 +71,7 @@ def _expand(input_path: Path, frame_rate: float, problems: list[str]) -> list[Re
     if input_path.exists():
         raise UsageError("not a regular file", where=input_path, fix="Name a video file or a folder of videos")
     siblings = {path.stem: path for path in input_path.parent.iterdir()} if input_path.parent.is_dir() else {}
-    close = get_close_matches(input_path.stem, siblings, n=1)  # equal endings make no names alike
+    close = get_close_matches(input_path.stem, siblings, n=1)  # equal suffixes do not make names similar
     meant = f"; did you mean '{siblings[close[0]]}'?" if close else ""
     raise UsageError("no such file or folder", where=input_path, fix=f"Check the path; names are case sensitive{meant}")
 
@@ -97,7 +97,7 @@ def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Reco
 
 
 def _expand_remote(input_path: Path, storage: Storage, problems: list[str]) -> list[Record]:
-    """The videos among the objects below an address; names that are not paths are reported and left out."""
+    """The videos among the objects below an address; names that are not paths are skipped and reported."""
     objects = RemoteFolder(input_path, storage).files()
     if not objects:
         raise UsageError("no such object, and none below it", where=address(input_path), fix="Names are case sensitive")
@@ -140,10 +140,10 @@ def _is_usable(path: Path, problems: list[str]) -> bool:
 
 
 def walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
+    """Folders from `root` down, each with its subfolders and files by name, without hidden ones.
 
-    Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.
-    Caches of this program are not searched, unless `root` is one: previews in them are not inputs.
+    Links to folders are not followed, so loops are harmless. Unreadable folders are reported. Caches of this program
+    are not searched, unless `root` is one, because previews in them are not inputs.
     """
 
     def report(error: OSError) -> None:
@@ -160,7 +160,7 @@ def walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], lis
 
 
 def unread_below(root: Path) -> list[str]:
-    """The folders below `root` that cannot be read, and the videos there whose link leads nowhere, a line for each."""
+    """A line for each unreadable folder below `root`, and for each video that is a broken link."""
     lines: list[str] = []
     for folder, _, names in walk(root, lines):
         for path in (folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES):

@@ -1,7 +1,7 @@
 """Videos and stills for a web page: `data:` URIs that every browser plays, up to a size.
 
-A video that browsers can play is embedded unchanged; any other is encoded again as H.264 at a size that fits. Times
-are those of `data.video.decoder`, seconds from the first frame, so that measurements match the frames in the browser.
+A video that browsers can play is embedded unchanged; others are re-encoded as H.264 at a size that fits. Times are
+those of `data.video.decoder`, seconds from the first frame, so measurements match the frames in the browser.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from data.video.frame_times import frame_length, shown_at
 from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
-DEFAULT_LIMIT = 12 << 20  # bytes of one embedded video; base64 makes them a third more in the page
+DEFAULT_LIMIT = 12 << 20  # bytes of an embedded video; base64 in the page takes a third more
 ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))  # in this order: long side in pixels, constant rate factor
-LEAST_BITRATE = 12_000  # bytes per second that every copy exceeds: a video too long for it is not encoded
+LEAST_BITRATE = 12_000  # bytes per second; every copy exceeds this, so longer videos are not encoded
 MOST_RATE = 30.0  # frames per second of an encoded copy
 START_TOLERANCE = 0.002  # largest time of the first frame, in seconds, of a video that is embedded unchanged
 
@@ -38,7 +38,7 @@ class EmbeddedVideo:
 
     mime: str
     content: bytes  # the whole video
-    note: str = ""  # empty where the bytes are the file's own, else how the copy was made
+    note: str = ""  # how the copy was made; empty if the bytes are the file's
     rate: float | None = None  # frames per second of a copy
 
     @property
@@ -48,7 +48,7 @@ class EmbeddedVideo:
 
 
 def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> EmbeddedVideo | None:
-    """The video, or None where no playable copy fits in `limit_bytes`. Raises VideoError."""
+    """The video, or None if no playable copy fits in `limit_bytes`. Raises VideoError."""
     if isinstance(path, Path) and (mime := playable_type(path)) and path.stat().st_size <= limit_bytes:
         return EmbeddedVideo(mime, read_regular(path, limit_bytes))
     info, times = probe(path)
@@ -67,9 +67,9 @@ def embed_video(path: Video, limit_bytes: int = DEFAULT_LIMIT) -> EmbeddedVideo 
 
 
 def playable_type(path: Path) -> str | None:
-    """The MIME type of a video that every browser plays as it is, with its first frame at time zero, else None.
+    """The MIME type of a video that every browser plays unchanged, with its first frame at time zero, else None.
 
-    That is H.264 with 8-bit 4:2:0 colour in MP4, and VP8 or VP9 in WebM, whose frames have a time each.
+    These are H.264 with 8-bit 4:2:0 colour in MP4, and VP8 or VP9 in WebM, if every frame has a time.
 
     Raises VideoError: not a readable video.
     """
@@ -82,7 +82,7 @@ def playable_type(path: Path) -> str | None:
         formats = set(container.format.name.split(","))
         first = next(decoded(path, container, stream), None)
         if len(container.streams.video) > 1 or (first is not None and orientation_of(first).mirrored):
-            return None  # browsers choose among streams, and mirror pictures, each in its own manner
+            return None  # browsers differ in choosing streams and in mirroring
     if pixels not in ("yuv420p", "yuvj420p") or abs(start) > START_TOLERANCE or probe(path)[0].counted:
         return None
     if codec == "h264" and "mp4" in formats:
@@ -129,7 +129,7 @@ def as_uri(mime: str, content: bytes) -> str:
 
 
 def _encode(path: Video, times: Floats, copy: Path, long_side: int, factor: int) -> tuple[int, int]:
-    """Write the copy at a constant rate; a video of variable rate keeps its times to half a frame."""
+    """Write the copy at a constant frame rate; times of a variable rate change by at most half a frame."""
     rate = _copy_rate(times)
     count = max(1, round((float(times[-1]) + frame_length(times)) * rate))
     times_shown = Counter(shown_at(times, k / rate + 1e-6) for k in range(count))

@@ -1,4 +1,4 @@
-"""Writes videos: synthetic data sets, previews, copies for browsers, parts. Equal pictures give equal bytes."""
+"""Writes videos: synthetic data sets, previews, copies for browsers, clips. Equal pictures give equal bytes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from data.video.containers import ffmpeg_url
 from data.video.decoder import Picture, decode, probe
 from data.video.frame_times import frame_length
 
-CONTAINERS = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}  # where FFmpeg's name differs from the suffix
-LOSSLESS = {"crf": "0", "preset": "veryfast"}  # decoding gives the same pictures up to the colour conversion
+CONTAINERS = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}  # if FFmpeg's name differs from the suffix
+LOSSLESS = {"crf": "0", "preset": "veryfast"}  # lossless except for the colour conversion
 
 
 def write_video(
@@ -29,7 +29,7 @@ def write_video(
 ) -> None:
     """Write (height, width, 3) uint8 RGB pictures of one even size as a video, atomically.
 
-    One thread encodes, so that the bytes do not depend on the machine's number of cores.
+    Encoding uses one thread, so the bytes do not depend on the number of cores.
 
     `rate` is in frames per second; the suffix of the path decides the container. Codec, pixel format and options are as
     FFmpeg names them; by default H.264 that every browser plays.
@@ -47,7 +47,7 @@ def write_video(
                 stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
                 stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = pixel_format
-                # In x264 the result of macroblock trees differs from run to run (measured on small pictures).
+                # x264's macroblock trees are not deterministic (measured on small pictures).
                 reproducible = {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
                 stream.options = reproducible | (options or {"crf": "20", "preset": "veryfast"})
             elif image.shape[:2] != (stream.height, stream.width):
@@ -59,9 +59,9 @@ def write_video(
 
 
 def trim_video(video: Path, start: float, end: float, out: Path) -> None:
-    """Write the frames from `start` to `end` in seconds as an H.264 video of a constant rate, without sound.
+    """Write the frames from `start` to `end` (s) as an H.264 video of constant frame rate, without sound.
 
-    Raises VideoError: a damaged stream, or fewer than two frames in this span.
+    Raises VideoError: a damaged stream, or fewer than two frames in this interval.
     """
     _, times = probe(video)
     kept = np.flatnonzero((times >= start - 1e-3) & (times <= end + 1e-3))

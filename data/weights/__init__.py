@@ -1,4 +1,4 @@
-"""Weights of networks: the table of published files, their download and hashes, and the cache of compiled models."""
+"""Weights of networks: published files, their download and hashes, and the cache of compiled models."""
 
 from data.weights.compiled_models import compiled_dir, kept_model, read_network
 from data.weights.registry import REGISTRY

@@ -1,4 +1,4 @@
-"""OpenVINO models: read from files of weights, and stored in the user's cache after conversion.
+"""OpenVINO models: reads files of weights, and caches converted models.
 
 The cache has one folder per model, written atomically and checked before use.
 """
@@ -34,24 +34,24 @@ def compiled_dir() -> Path:
 
 
 def compiled_folder(name: Mapping[str, Any]) -> Path:
-    """The folder of a compiled model; `name` holds everything on which the content depends."""
+    """The folder of a compiled model; `name` has everything that determines the content."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return compiled_dir() / key
 
 
 def kept_model(name: Mapping[str, Any], make: Callable[[], Any]) -> Any:
-    """The stored `openvino.Model`, or else the one that `make` returns, which is stored where possible."""
+    """The stored `openvino.Model`, or else the result of `make`, which is stored if possible."""
     stored = load_compiled(name)
     if stored is not None:
         return stored
     made = make()
     store_compiled(name, made)
-    # Read back, since the order of additions, and so the last bits, may differ from the model just made.
+    # A model read back may sum in another order, which changes the last bits, so the stored one is used.
     return load_compiled(name) or made
 
 
 def load_compiled(name: Mapping[str, Any]) -> Any | None:
-    """The stored `openvino.Model`, or None where there is none or it is damaged."""
+    """The stored `openvino.Model`, or None if it is missing or damaged."""
     folder = compiled_folder(name)
     try:
         kept = read_json(folder / "graph.json")
@@ -63,11 +63,11 @@ def load_compiled(name: Mapping[str, Any]) -> Any | None:
 
 
 def store_compiled(name: Mapping[str, Any], model: Any) -> None:
-    """Store an `openvino.Model` with unrounded numbers. Nothing is stored or raised if that is impossible."""
+    """Store an `openvino.Model` in full precision, if possible; failures are ignored."""
     from data.weights.quiet_openvino import openvino
 
     folder = compiled_folder(name)
-    with contextlib.suppress(OSError, RuntimeError):  # of a full disk OpenVINO says a RuntimeError
+    with contextlib.suppress(OSError, RuntimeError):  # OpenVINO raises RuntimeError for a full disk
         folder.parent.mkdir(parents=True, exist_ok=True)
         with working_folder(folder.parent, ".graph-") as scratch:
             made = scratch / "graph"
@@ -75,6 +75,6 @@ def store_compiled(name: Mapping[str, Any], model: Any) -> None:
             openvino.save_model(model, made / _FILES[0], compress_to_fp16=False)
             hashes = {file: sha256_file(made / file) for file in _FILES}
             (made / "graph.json").write_text(json.dumps({"name": dict(name), "sha256": hashes}, indent=1), "utf-8")
-            if folder.exists():  # it is damaged, or from another process at the same time: the new one is whole
+            if folder.exists():  # damaged, or just written by another process; the new folder is complete
                 shutil.rmtree(folder, ignore_errors=True)
             os.replace(made, folder)

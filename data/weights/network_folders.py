@@ -1,4 +1,4 @@
-"""Folders of networks as the library `transformers` saves them: local ones, and ones of the Hugging Face Hub.
+"""Folders of networks in the format of `transformers`, local or from the Hugging Face Hub.
 
 Weights are read from `.safetensors` files only, and no code of a folder runs.
 """
@@ -38,7 +38,7 @@ class NetworkFolder:
 
 
 def network_folder(name: str) -> NetworkFolder:
-    """The network in a folder, or of a name on the hub that `fetch_network` has downloaded. Raises WeightsError."""
+    """The network in a folder, or downloaded from the hub by `fetch_network`. Raises WeightsError."""
     folder = _place(name)
     if not folder.is_dir():
         raise WeightsError("no such model", where=name, fix="Give a folder, or a name on the hub such as owner/model")
@@ -47,7 +47,7 @@ def network_folder(name: str) -> NetworkFolder:
         fix = "Save the model again: model.save_pretrained(FOLDER) writes model.safetensors"
         raise WeightsError("no model.safetensors in this folder; other weights are not read", where=folder, fix=fix)
     for file in files:
-        safetensors_metadata(file)  # raises where the file is damaged, or is another one
+        safetensors_metadata(file)  # raises for a damaged file or another format
     processor = next(
         (path for path in (folder / file_name for file_name in PROCESSORS) if path.is_file()), folder / PROCESSORS[0]
     )
@@ -57,7 +57,7 @@ def network_folder(name: str) -> NetworkFolder:
 
 
 def fetch_network(name: str, announce: Announce) -> None:
-    """Download a model of the hub, if it is missing. Raises UsageError: no library; WeightsError: it failed."""
+    """Download a model of the hub, if missing. Raises UsageError: no library; WeightsError: failed."""
     folder = _place(name)
     if folder.exists() or not HUB_NAME.fullmatch(name):
         return
@@ -68,10 +68,10 @@ def fetch_network(name: str, announce: Announce) -> None:
         with working_folder(folder.parent, ".weights-") as scratch:
             announce(f"downloading {name}")
             made = scratch / "model"
-            # Any revision may be loaded: only safetensors are read, no code runs, and the key holds their hash.
+            # Any revision is safe: only safetensors are read, no code runs, and the key has their hash.
             snapshot_download(name, local_dir=made, allow_patterns=[CONFIG, *PROCESSORS, *WEIGHTS])  # nosec B615
             os.replace(made, folder)
-    except Exception as error:  # the library raises whatever its downloader raises
+    except Exception as error:  # errors of the downloader pass through the library
         fix = "Try again with a network connection, or give the folder of a copy"
         raise WeightsError(f"the model cannot be downloaded ({first_line(error)})", where=name, fix=fix) from error
 
@@ -84,7 +84,7 @@ def _place(name: str) -> Path:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises WeightsError: no such file, or something else."""
+    """A JSON object. Raises WeightsError: a missing file, or not an object."""
     try:
         made = read_json(path, MAX_CONFIG)
     except (OSError, ValueError, DataError):

@@ -50,13 +50,13 @@ class PoseNetwork:
     """One network of rtmlib or mmpose."""
 
     package: str  # the library that runs it: rtmlib, mmpose or mmdet
-    weights: str  # path, or the address from which its library downloads it
+    weights: str  # path, or the address for the library's download
     config: Path | None = None  # mmpose's or mmdet's configuration file
     kind: str = ""  # of a detector of rtmlib: yolox or rtmdet
 
     @property
     def path(self) -> Path:
-        """The file of weights. Raises WeightsError, which says what to download and where to put it."""
+        """The file of weights. Raises WeightsError, which says what to download to which path."""
         path = expanded(self.weights)
         if not self._is_named:
             if not path.is_file():
@@ -108,15 +108,15 @@ class PoseNetwork:
             raise WeightsError(f"no readable configuration ({error})", where=self.config, fix=fix) from error
 
     def fetch(self, announce: Announce) -> None:
-        """Download the weights that the library names, where missing. Raises WeightsError, which says how by hand."""
+        """Download the library's weights, if missing. Raises WeightsError, which explains the manual download."""
         if self._is_named:
             keep_download(self._target, self.weights, partial(_download, self.weights), self._by_hand, announce)
 
 
 def _download(address: str, folder: Path) -> Path:
-    """Download a file to `folder`. Raises ValueError: a checkpoint has another hash than its name says.
+    """Download a file to `folder`. Raises ValueError: a checkpoint's hash differs from that in its name.
 
-    rtmlib itself downloads its zipped ONNX files, because it knows mirrors.
+    rtmlib downloads its zipped ONNX files itself, because it knows mirrors.
     """
     if address.endswith(".zip"):
         from rtmlib.tools.file import download_checkpoint
@@ -156,7 +156,7 @@ def identity_of(networks: Mapping[str, PoseNetwork]) -> dict[str, str]:
 
 
 def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str) -> dict[str, PoseNetwork]:
-    """The networks of the rtmlib backend: those of its own table for `mode`, or the given ONNX files.
+    """The networks of the rtmlib backend: those of rtmlib's table for `mode`, or the given ONNX files.
 
     Raises UsageError: rtmlib is not installed; mode and model are both empty; a detector without its kind.
     """
@@ -178,7 +178,7 @@ def rtmlib_networks(mode: str, model: str, detector: str, detector_kind: str) ->
 
 
 def mmpose_networks(alias: str, config: str, checkpoint: str) -> dict[str, PoseNetwork]:
-    """The networks of the mmpose backend: that of its model index for `alias`, or a configuration and a checkpoint.
+    """The networks of the mmpose backend: from its model index by `alias`, or a configuration and a checkpoint.
 
     Raises UsageError: mmpose is not installed; neither is set; no model has this alias. Raises WeightsError:
     no such configuration.
@@ -235,7 +235,7 @@ def _of_index(alias: str) -> PoseNetwork:
 
 
 def _people_detector() -> PoseNetwork:
-    """The detector of people that mmpose's inferencer uses by default."""
+    """The default person detector of mmpose's inferencer."""
     script = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
     entry = runpy.run_path(str(script))["default_det_models"]["human"]  # mmpose.apis itself takes seconds to load
     return PoseNetwork("mmdet", entry["weights"], Path(entry["model"]))

