@@ -15,7 +15,7 @@ from unittest.mock import Mock
 import pytest
 
 from data.errors import AimError, StorageError, UsageError
-from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path
+from data.store import RemoteFile, RemoteFolder, Storage
 from data.store import hdf5 as store
 from data.store.fingerprint import fingerprint_file, fingerprint_remote
 from data.store.scratch import PREFIX, fetched
@@ -198,17 +198,6 @@ def test_a_video_on_a_store_is_scored_and_hashed_as_here(bucket, world):
     assert hashes == {"a.mp4": {"video": fingerprint_file(world.new / "a.mp4")}}, "for the leak audit"
 
 
-def test_addresses():
-    assert address(Path("s3://bucket/a/b/")) == address("S3://bucket/a/b") == "s3://bucket/a/b"
-    assert address(Path("videos/a")) == "videos/a"
-    assert [is_remote(name) for name in ("s3:/b/k", "gs://b/k", "file:///x", "C:/x", "videos", "a:b/c")] == [
-        *(True, True),
-        *[False] * 4,
-    ]
-    assert local_path(Path("file:///tmp/a%20b")) == Path("/tmp/a b")
-    assert local_path(Path("tmp/a%20b")) == Path("tmp/a%20b")
-
-
 def test_other_addresses_are_refused_by_name(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="not possible for a cache on a store"):
         Cache(Path("s3://bucket/cache"))
@@ -225,7 +214,7 @@ def test_every_fault_of_a_store_is_one_error(bucket, toy_stages, monkeypatch):
     bucket.put("in/a.txt", b"")
     for address_, storage, kind, words in (
         ("s3://not-there/in", bucket.storage, UsageError, "no such bucket"),
-        (f"s3://{bucket.name}/none", bucket.storage, UsageError, "no such object, and none below it"),
+        (f"S3://{bucket.name}/none", bucket.storage, UsageError, "no such object, and none below it"),
         (f"s3://{bucket.name}/in", bucket.storage, UsageError, "no video in this folder"),
         (f"s3://{bucket.name}/in", Storage("http://127.0.0.1:9"), StorageError, "does not answer"),
         ("gs://bucket/in", bucket.storage, UsageError, r'gcsfs.*pip install -e "/.*\[gs\]"'),
