@@ -21,12 +21,12 @@ from pipeline.train.feature_set import FeatureSet
 
 @dataclass(frozen=True)
 class AimSystem(NetworkSystem):
-    """AIM or a compared network; all networks train as one stack, and each task on its own, as in the paper."""
+    """AIM or a compared network; networks train as one stack, and tasks separately, as in the paper."""
 
     model: NetworkConfig
 
     def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
-        """See `System.fit`. Raises as `TrainedNetworks.fit` too."""
+        """See `System.fit`. Also raises as `TrainedNetworks.fit`."""
         watched = watched if self.watch else None
         networks, fitted = TrainedNetworks.fit(
             train, [np.arange(len(train))], self.model, self.config, control, watched=watched, watch=self.watch

@@ -1,4 +1,4 @@
-"""Trivial baselines: predictions that need no video, as a reference for every result."""
+"""Trivial baselines: predictions without video, as a reference for every result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.train.feature_set import FeatureSet
 
 
 def training_mean(train: FeatureSet) -> Score:
-    """The mean training score, which is the constant with the least squared error."""
+    """The mean training score, the constant with the least squared error."""
     mean = _scores(train).mean()
     return lambda test, repeat: np.full(len(test), mean)
 
@@ -25,9 +25,9 @@ def duration(train: FeatureSet) -> Score:
 
 
 def shorter_is_better(train: FeatureSet) -> Score:
-    """The mean training score, and one deviation of the scores more for one deviation of log duration less.
+    """Linear in log duration: one standard deviation shorter scores one standard deviation higher than the mean.
 
-    It learns no direction, unlike `duration`. It is the mean where the duration is unknown.
+    Unlike `duration`, it does not learn the direction. It is the mean if the duration is unknown.
     """
     scores, known = _scores(train), np.log(np.maximum(train.duration, 1e-3))
     mean, deviation = np.nanmean(known), max(float(np.nanstd(known)), 1e-9)
@@ -59,7 +59,7 @@ def random_scores(train: FeatureSet) -> Score:
 
 
 def difficulty_alone(train: FeatureSet) -> Score:
-    """Linear fit of the training scores over the announced difficulty; their mean where it is unknown."""
+    """Linear fit of the training scores over the announced difficulty; their mean if it is unknown."""
     return _line(train, difficulties)
 
 
@@ -67,9 +67,9 @@ SHORTER = "duration, shorter is better"
 
 
 def trivial_baselines(features: FeatureSet, *, shorter: bool = False) -> tuple[System, ...]:
-    """The baselines of every evaluation; those of duration and difficulty need a performance where they are known.
+    """The baselines of every evaluation; duration and difficulty must be known for at least one performance.
 
-    `shorter`: with `shorter_is_better`, which is a claim about the data set.
+    `shorter`: include `shorter_is_better`, which is a claim about the data set.
     """
     known = np.ones(len(features))
     baselines = (
@@ -86,7 +86,7 @@ def trivial_baselines(features: FeatureSet, *, shorter: bool = False) -> tuple[S
 def _line(train: FeatureSet, value: Callable[[FeatureSet], Floats]) -> Score:
     """Linear fit of the training scores over a value of each performance.
 
-    It is the mean score where the value is NaN, and everywhere if all values of the training part are equal or NaN.
+    It is the mean score if the value is NaN, or if all training values are equal or NaN.
     """
     scores, values = _scores(train), value(train)
     finite, mean = np.isfinite(values), scores.mean()

@@ -1,4 +1,4 @@
-"""Descriptors of whole performances, which the regressions read; each performance is described alone."""
+"""Descriptors of whole performances for the regressions; each depends on its performance alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.checks.novelty import agents_over_steps
 from pipeline.train.feature_set import FeatureSet
 
 COEFFICIENTS = 5
-"""Number of lowest cosine or Fourier coefficients that are kept of each channel."""
+"""Number of lowest cosine or Fourier coefficients per channel."""
 
 
 def trial_descriptors(features: FeatureSet) -> Floats:
@@ -20,7 +20,7 @@ def trial_descriptors(features: FeatureSet) -> Floats:
 
 
 def whole_descriptors(features: FeatureSet) -> Floats:
-    """(n, K) trial-level descriptors, then agents' channels and the scene as means over the (observed) steps."""
+    """(n, K) trial-level descriptors, then means of agents' channels and the scene over the (observed) steps."""
     primary, secondary = (means for means, _ in agents_over_steps(features))
     return np.concatenate([trial_descriptors(features), primary, secondary, scene_mean(features)], axis=1)
 
@@ -64,7 +64,7 @@ DESCRIPTORS: Mapping[str, Callable[[FeatureSet], Floats]] = {
     "cosines": cosines,
     "frequencies": frequency_and_entropy,
 }
-"""Functions from features to descriptors (n, K), by the names that saved models carry."""
+"""Functions from features to descriptors (n, K), by the names in saved models."""
 
 
 def approximate_entropy(series: Floats) -> Floats:
@@ -74,7 +74,7 @@ def approximate_entropy(series: Floats) -> Floats:
 
 
 def _lowest(coefficients: Floats) -> Floats:
-    """(n, any, channels) to (n, COEFFICIENTS x channels), filled up with zeros where there are fewer."""
+    """(n, any, channels) to (n, COEFFICIENTS x channels), zero-padded."""
     count, length, channels = coefficients.shape
     out = np.zeros((count, COEFFICIENTS, channels))
     out[:, :length] = coefficients[:, :COEFFICIENTS]

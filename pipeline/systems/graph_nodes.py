@@ -22,10 +22,10 @@ BONES = (
 def graph(features: FeatureSet) -> tuple[Nodes, Nodes, tuple[tuple[int, int], ...]]:
     """Nodes of the primary agent, nodes of a secondary agent, edges.
 
-    Pose channels such as "body.left_knee.x.mean" belong to their joint, kinematic ones such as "left_x_m.mean" to
-    their tool. An agent without such names is one node. A node has only the channels that all nodes of its agent have,
-    and all nodes have equally many. Edges are the bones, the pair of tools of each agent, and the pairs of equal nodes
-    of the primary and each secondary agent.
+    Pose channels such as "body.left_knee.x.mean" belong to their joint, kinematic channels such as "left_x_m.mean" to
+    their tool. An agent without such names is one node. A node has only the channels that all nodes of its agent share,
+    so all have the same number. Edges are the bones, each agent's pair of tools, and the pairs of equal nodes of the
+    primary and each secondary agent.
     """
     agents = features.secondary.shape[2]
     first = _nodes(features.names.get("primary", ()), features.primary.shape[-1])

@@ -1,12 +1,12 @@
-"""The methods of `models.published_methods` as systems: one training loop for all, features and protocols of AIM.
+"""The methods of `models.published_methods` as systems: one training loop, with AIM's features and protocols.
 
 The recipe sets batches, number of networks and normalisation. Epochs, learning rates and weight decay are the same for
 all methods (`published_systems`), since the recipe's are tuned to AIM's loss. The optimiser is AdamW. The networks
-train as one stack, and each draws from generators that depend on the seed and its number alone.
+train as one stack; the random numbers of each depend only on the seed and its index.
 
-A method reads the agents' channels, their masks and the scene of each step, but no trial-level descriptors. MUSDL
-learns only from performances with the scores of single judges. MUSDL and the choice of exemplars read the difficulty
-too, which is announced before a performance; no method reads another label of the test part.
+A method reads the agents' channels, their masks and the scene of each step, but not trial-level descriptors. MUSDL
+learns only from performances with scores of single judges. MUSDL and the choice of exemplars also read the difficulty,
+which is announced before a performance. Methods read no other label of the test part.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ from pipeline.train.normalise import SCALE
 from pipeline.train.stack_training import Member, begin_epoch
 
 EPOCHS = 100
-"""Epochs of all methods; fewer where the recipe has fewer."""
+"""Maximum number of epochs of all methods; a recipe may have fewer."""
 
 RATES = (1e-3, 3e-4)
-"""Learning rates of all methods: in the first seven tenths of the epochs and in the rest."""
+"""Learning rates of all methods: for the first 70 % of the epochs, and for the rest."""
 
 WEIGHT_DECAY = 0.05
 """Decoupled weight decay of all methods."""
 
 JUDGED = 0.9
-"""MUSDL needs judges' scores of at least this share of the labelled performances: published panels have misprints."""
+"""MUSDL needs judges' scores for this share of the labelled performances; published panels have misprints."""
 
 PUBLISHED_ROWS = {entry.title: kind for kind, entry in PUBLISHED_METHODS.items()}
-"""The kind of each method, by its row of the leaderboard."""
+"""The kind of each method, by its leaderboard row."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class JudgesRule:
     def fit(cls, judges: Floats, difficulty: Floats, score: Floats) -> JudgesRule:
         """The rule of least squared error for judges (n, J), difficulty (n,) and score (n,).
 
-        It tries all numbers of left-out judges, each with and without the difficulty.
+        It tries all numbers of dropped judges, each with and without the difficulty.
         """
         fits = []
         for dropped, divided in product(range((judges.shape[1] + 1) // 2), (False, True)):
@@ -102,7 +102,7 @@ def _middle(judges: Floats, dropped: int) -> Floats:
 def judges_of(features: FeatureSet) -> Floats:
     """(n, J) scores of single judges, NaN where unknown.
 
-    If panels differ in size, the larger ones keep as many middle judges, sorted, as the smallest has.
+    If panels differ in size, larger panels are cut to the middle judges, sorted, to match the smallest.
     """
     panels = [record.labels.judges if record.labels else () for record in features.records]
     sizes = {len(panel) for panel in panels if panel}
@@ -113,7 +113,7 @@ def judges_of(features: FeatureSet) -> Floats:
 
 
 def has_judges(features: FeatureSet) -> bool:
-    """Whether at least `JUDGED` of the labelled performances have the scores of single judges, as MUSDL needs."""
+    """Whether a share of at least `JUDGED` of the labelled performances has scores of single judges, as MUSDL needs."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
     judges = judges_of(features)[labelled]
     return bool(judges.size and np.isfinite(judges).all(axis=1).mean() >= JUDGED)
@@ -121,7 +121,7 @@ def has_judges(features: FeatureSet) -> bool:
 
 @dataclass(frozen=True)
 class PublishedSystem(NetworkSystem):
-    """A method as a system; the module's docstring says which settings of the recipe it uses."""
+    """A method as a system; see the module's docstring for the recipe's settings that it uses."""
 
     model: PublishedConfig
 
@@ -155,11 +155,11 @@ class _Learner:
     """All networks and their training part; n performances, J judges.
 
     Attributes:
-        used: (F,) the entries of a step that are not 0 throughout the training part.
+        used: (F,) entries of a step that are not always 0 in the training part.
         bank: the training part for each member, in the training scale.
         difficulty: (n,), NaN where unknown.
-        judges: (n, J) scores of single judges in their own units; J is 0 for methods that do not read them.
-        rule: the final score from those of the judges, None for methods that do not read them.
+        judges: (n, J) scores of single judges in their own units; J is 0 for methods without judges.
+        rule: the final score from the judges' scores; None for methods without judges.
     """
 
     system: PublishedSystem
@@ -179,7 +179,7 @@ class _Learner:
 
     @classmethod
     def start(cls, system: PublishedSystem, part: FeatureSet) -> _Learner:
-        """Networks with start values, and the statistics and exemplars of the training part."""
+        """Initialised networks, with the statistics and exemplars of the training part."""
         config, model, count = system.config, system.model, len(part)
         normaliser = Normaliser.fit(part, np.arange(count), config)
         data = fold_data(part, [normaliser])
@@ -229,7 +229,7 @@ class _Learner:
         return np.stack(losses)
 
     def predict(self, features: FeatureSet) -> Predictions:
-        """The scores by the networks as trained so far."""
+        """Scores by the networks in their current state."""
         difficulty, size = difficulties(features), len(self.members)
         steps = _steps(fold_data(features, [self.normaliser]).inputs)[..., self.used]
         voters = _voters(self.difficulty, difficulty, self.members, VOTERS)
@@ -254,14 +254,14 @@ def _range(judges: Floats) -> tuple[float, float]:
 
 
 def _partners(difficulty: Floats, generator: np.random.Generator) -> Integers:
-    """(B,) a random other row for each of B rows, of the same difficulty where there is one."""
+    """(B,) a random other row for each of B rows, of the same difficulty if possible."""
     order = generator.random((len(difficulty), len(difficulty))) + 2.0 * (difficulty[:, None] == difficulty)
     np.fill_diagonal(order, -1.0)
     return np.asarray(order.argmax(1))
 
 
 def _voters(train: Floats, test: Floats, members: Sequence[Member], count: int) -> Tensor:
-    """(M, m, V) random training rows that vote on each test row: of the same difficulty, or any where there is none."""
+    """(M, m, V) random training rows that vote on each test row, of the same difficulty if possible."""
     picked = []
     for generator in _fresh(members):
         order = generator.random((len(test), len(train))) + 2.0 * (test[:, None] == train)
@@ -275,7 +275,7 @@ def _voters(train: Floats, test: Floats, members: Sequence[Member], count: int) 
 
 
 def _fresh(members: Sequence[Member]) -> list[np.random.Generator]:
-    """Generators for predictions, which are the same in every epoch."""
+    """Generators for predictions, the same in every epoch."""
     return [np.random.Generator(np.random.SFC64([member.seed, 1, 1])) for member in members]
 
 
@@ -286,7 +286,7 @@ def _steps(inputs: AimInputs) -> Tensor:
 
 
 def published_systems(features: FeatureSet, config: TrainConfig) -> list[PublishedSystem]:
-    """The methods that can learn from these features, with the epochs, rates and weight decay that they share."""
+    """The methods that can learn from these features, with their shared epochs, rates and weight decay."""
     epochs = min(EPOCHS, config.epochs)
     schedule = {"learning_rates": RATES, "switch_epochs": (max(1, epochs * 7 // 10), epochs)}
     config = config.model_copy(update={"epochs": epochs, "weight_decay": WEIGHT_DECAY, **schedule})

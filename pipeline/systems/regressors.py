@@ -1,12 +1,12 @@
 """Systems without networks: regressions of scikit-learn on descriptors of whole performances.
 
-Everything is fitted on the training part alone. The views of one trial count once there: equal labels on nearly equal
-descriptors would look like labels without noise. A fitted regression consists of scikit-learn's objects, which
-`pipeline.systems.stored_regressions` stores.
+Everything is fitted on the training part alone. Views of one trial count once there: equal labels on nearly equal
+descriptors would look like noise-free labels. A fitted regression consists of scikit-learn objects, stored by
+`pipeline.systems.stored_regressions`.
 
-Two kinds of people need two kinds of regressions. Among known people, every descriptor helps that says who performs, so
-each task learns alone from all of them. People who are new share only what skill does to a trial. There the regressions
-see trial-level descriptors alone, standardised within each task, and learn from all tasks at once.
+Known and new people need different regressions. For known people, descriptors that identify the performer help, so
+each task learns separately from all descriptors. For new people, only the effects of skill on a trial transfer. Their
+regressions read only trial-level descriptors, standardised within each task, and learn from all tasks at once.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from pipeline.systems.system import Predict, Predictions, System
 from pipeline.train import TrainingControl, label_table, task_rows
 from pipeline.train.feature_set import FeatureSet
 
-# A Gaussian process with constants at an end of their bounds is fine. Set before threads start: one that ends a filter
-# of its own takes back those that others set meanwhile.
+# A Gaussian process with constants at their bounds is fine. Set before threads start: a thread that leaves its own
+# filter also removes filters that others have set meanwhile.
 warnings.filterwarnings("ignore", message="The optimal value found", module=r"sklearn\.gaussian_process")
 
 PENALTIES = np.logspace(-1, 4, 20)
-"""Ridge penalties to choose from; leaving out one trial chooses, and where trials have copies, `_best`."""
+"""Ridge penalties, chosen by leaving out one trial, or by `_best` if trials have copies."""
 
 GRID = {"kernel": ("rbf", "linear"), "C": (1.0, 0.1, 10.0), "epsilon": (0.1, 0.3)}
-"""Constants of support vector regression to choose from on inner folds; the library's defaults come first."""
+"""Constants of support vector regression, chosen on inner folds; the library's defaults come first."""
 
 GRID_FOLDS = 3
 
@@ -44,36 +44,36 @@ NEIGHBOURS = 5
 TINY = 1e-12
 
 LEAST_DESCRIPTORS = 3
-"""Trial descriptors from which regressions for new people learn, and those of a known direction for economy."""
+"""Fewest trial descriptors for regressions for new people, and fewest with a known direction for economy."""
 
 LENGTHS, NOISES = (0.3, 16.0), (1e-2, 1e2)
-"""Bounds of the Gaussian process: length scale in roots of the number of descriptors, and noise variance in those of
-the scores, since no judge is free of noise."""
+"""Bounds of the Gaussian process: length scale in units of the root of the number of descriptors, and noise variance
+in units of the scores' variance, since every judge is noisy."""
 
 
 COPIES = ("original",)
-"""Groups of the copies of a performance, such as mirrored ones."""
+"""Groups of copies of a performance, such as mirrored videos."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a fit knows beside scaled descriptors (n, K) and scores (n,)."""
+    """Further inputs of a fit, besides scaled descriptors (n, K) and scores (n,)."""
 
-    groups: Rows  # (n,) the group of each row, as the folds of the system keep them together
+    groups: Rows  # (n,) the group of each row, which the system's folds keep together
     copies: Rows  # (n,) the performance of each row
     directions: Rows  # (K,) -1 where less is better, 0 where unknown
 
 
 @dataclass(frozen=True)
 class FittedRegression:
-    """A regression with what it does to descriptors and scores.
+    """A regression with its scaling of descriptors and scores.
 
     Attributes:
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
         columns: (K,) the descriptors that vary in the training part.
-        inputs: by task, scales descriptors and cuts them to the range of the training part; empty without a descriptor.
+        inputs: by task, scales descriptors and clips them to the training range; empty without descriptors.
         model: from scaled descriptors to scaled scores.
-        scores: by task, scales scores. The task "" is all of them as one, for a video that does not name its task.
+        scores: by task, scales scores. The task "" joins all tasks, for videos without a task.
     """
 
     describe: str
@@ -83,11 +83,11 @@ class FittedRegression:
     scores: Mapping[str, Any]
 
     def predict(self, features: FeatureSet) -> Predictions:
-        """Scores, each computed alone."""
+        """Scores, computed per performance."""
         table = DESCRIPTORS[self.describe](features)[:, self.columns]
         out = np.zeros((1, len(table)))
         for row, record in enumerate(features.records):
-            # One at a time: the bits of a matrix product depend on the number of rows, and on their order in memory.
+            # One at a time: the bits of a matrix product depend on the number of rows and the memory layout.
             task, cells = record.task if record.task in self.scores else "", np.ascontiguousarray(table[row : row + 1])
             x = self.inputs[task].transform(cells) if self.inputs else np.zeros((1, 1))
             out[0, row] = self.scores[task].inverse_transform(self.model.predict(x).reshape(1, 1))[0, 0]
@@ -101,8 +101,8 @@ class RegressionSystem(System):
     Attributes:
         describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
         model: key of `FITS`.
-        in_range: scale scores to 0..1 as the paper does, not to deviations from their mean.
-        joins_tasks: scale descriptors and scores within each task. Without it all tasks count as one.
+        in_range: scale scores to 0..1, as in the paper, instead of standardising them.
+        joins_tasks: scale descriptors and scores within each task; else all tasks count as one.
         unsplit: groups that no inner fold splits.
     """
 
@@ -152,12 +152,12 @@ class RegressionSystem(System):
 
 
 def _varies(values: Floats) -> Any:
-    """(K,) whether a descriptor (n, K) is more than rounding."""
+    """(K,) whether a descriptor (n, K) varies by more than rounding."""
     return values.std(0) > 1e-9 * np.maximum(np.abs(values).mean(0), 1e-9)
 
 
 def _trials(features: FeatureSet) -> tuple[Rows, Floats]:
-    """The first row of every trial, and the matrix (trials, rows) that averages the views of each."""
+    """The first row of every trial, and a matrix (trials, rows) that averages its views."""
     names = [record.groups.get("trial", record.id) for record in features.records]
     trials = list(dict.fromkeys(names))
     views = np.array([[name == trial for name in names] for trial in trials], dtype=np.float64)
@@ -165,7 +165,7 @@ def _trials(features: FeatureSet) -> tuple[Rows, Floats]:
 
 
 def _best(model: Any, grid: Mapping[str, Any], x: Floats, y: Floats, groups: Rows) -> dict[str, Any]:
-    """The constants of a grid with the least squared error on folds that split no group; none for a single group."""
+    """The grid's constants with the least squared error on folds that split no group; empty for a single group."""
     from sklearn.model_selection import GridSearchCV, GroupKFold
 
     if (folds := min(GRID_FOLDS, len(np.unique(groups)))) < 2:
@@ -213,10 +213,10 @@ def _nearest(x: Floats, y: Floats, known: Known) -> Any:
 
 
 def _economy(x: Floats, y: Floats, known: Known) -> Any:
-    """The mean of the descriptors of a known direction, and a line through it with a slope of at least 0.
+    """The mean of the descriptors with a known direction, mapped by a line with a slope of at least 0.
 
-    It has no weight to learn (Dawes 1979, "The robust beauty of improper linear models in decision making"). The slope
-    is that of all tasks together: a line of each task alone ranks worse (`benchmarks.unseen_people`).
+    The mean has no weights to learn (Dawes 1979, "The robust beauty of improper linear models in decision making"). All
+    tasks share the slope: one line per task ranks worse (`benchmarks.unseen_people`).
     """
     economy = x @ known.directions
     slope = max(0.0, float(economy @ y) / max(float(economy @ economy), TINY))
@@ -224,7 +224,7 @@ def _economy(x: Floats, y: Floats, known: Known) -> Any:
 
 
 def _economy_and_ridge(x: Floats, y: Floats, known: Known) -> Any:
-    """The mean of economy of motion and a ridge regression, both with the deviation of the ridge's predictions."""
+    """The mean of economy of motion and a ridge regression, both scaled to the ridge's standard deviation."""
     ridge = _ridge(x, y, known)
     weights = np.asarray(ridge.coef_, dtype=np.float64).ravel()
     deviations = [float((x @ direction).std()) for direction in (weights, known.directions)]
@@ -249,7 +249,7 @@ FITS: Mapping[str, Callable[[Floats, Floats, Known], Any]] = {
     "economy and ridge": _economy_and_ridge,
     **{f"svr {kernel}": _paper_vectors(kernel) for kernel in ("linear", "poly", "rbf")},
 }
-"""Fit scaled scores (n,) to scaled descriptors (n, K)."""
+"""Functions that fit scaled scores (n,) to scaled descriptors (n, K)."""
 
 FOR_KNOWN_PEOPLE = (
     RegressionSystem("descriptors, ridge", "whole", "ridge"),
@@ -258,29 +258,29 @@ FOR_KNOWN_PEOPLE = (
 )
 """Regressions beside AIM in a combination: one linear, two with kernels, all on every descriptor.
 
-They are those that a first course teaches. No result on JIGSAWS chose them, nor their descriptors.
+These are textbook methods. Neither they nor their descriptors were chosen by results on JIGSAWS.
 """
 
 ECONOMY = RegressionSystem("economy of motion", "trial", "economy", joins_tasks=True)
 UNSEEN_RIDGE = RegressionSystem("trial descriptors, ridge", "trial", "ridge", joins_tasks=True)
 ECONOMY_AND_RIDGE = RegressionSystem("economy and ridge", "trial", "economy and ridge", joins_tasks=True)
-"""Systems for people who were not seen in training."""
+"""System for people outside the training part."""
 
 
 def regressions_of(method: Method, features: FeatureSet) -> tuple[RegressionSystem, ...]:
-    """The regressions that the networks' score is averaged with; none where the method does not combine."""
+    """The regressions to average with the networks' score; empty if the method does not combine."""
     systems = regressions_for(unsplit_groups(method.protocol), features) if method.combined else ()
     return tuple(replace(system, times_difficulty=method.times_difficulty) for system in systems)
 
 
 def regressions_for(unsplit: Sequence[str], features: FeatureSet) -> tuple[RegressionSystem, ...]:
-    """The regressions of a combination, where folds keep groups of `unsplit` together."""
+    """The regressions of a combination if folds keep groups of `unsplit` together."""
     systems = unseen_systems(features)[-1:] if for_new_people(unsplit, features) else FOR_KNOWN_PEOPLE
     return tuple(replace(system, unsplit=tuple(unsplit)) for system in systems)
 
 
 def for_new_people(unsplit: Sequence[str], features: FeatureSet) -> bool:
-    """Whether a combination is for new people: folds keep users together, and there is what skill does to a trial."""
+    """Whether a combination is for new people: folds keep users together, and trial-level descriptors exist."""
     return "subject" in unsplit and bool(unseen_systems(features))
 
 
@@ -303,7 +303,7 @@ def regression_systems(features: FeatureSet, unsplit: Sequence[str] = TIED) -> l
 
 
 def unseen_systems(features: FeatureSet) -> tuple[RegressionSystem, ...]:
-    """The systems for unseen people that these features allow; the last one is that of the combination."""
+    """The systems for unseen people that these features allow; the combination uses the last."""
     if features.trial.shape[-1] < LEAST_DESCRIPTORS:
         return ()
     directed = sum(direction(name) != 0 for name in features.names.get("trial", ()))

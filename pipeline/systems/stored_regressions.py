@@ -1,6 +1,6 @@
-"""Fitted regressions as bytes of `skops.io`, which holds no pickle: reading runs no code of the file.
+"""Fitted regressions as bytes of `skops.io`, which avoids pickle: reading executes no code from the file.
 
-A file may only hold the classes that `pipeline.systems.regressors` fits. Anything else is refused before it is made.
+A file may only hold classes that `pipeline.systems.regressors` fits. Others are refused before they are instantiated.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pipeline.systems.regressors import FittedRegression
 KERNELS = tuple(
     f"sklearn.gaussian_process.kernels.{name}" for name in ("ConstantKernel", "Product", "RBF", "Sum", "WhiteKernel")
 )
-"""Classes that skops does not know as harmless, and that a Gaussian process consists of."""
+"""Classes of a Gaussian process that skops does not trust by default."""
 
 REGRESSORS = ("DummyRegressor", "GaussianProcessRegressor", "KNeighborsRegressor", "LinearRegression", "RidgeCV", "SVR")
 SCALERS = ("MinMaxScaler", "StandardScaler")
 
 MAX_BYTES = 1 << 30
-"""Greatest size of the content after unpacking."""
+"""Maximum size of the content after unpacking."""
 
 
 def dump_regressions(regressions: Sequence[FittedRegression]) -> bytes:
@@ -36,7 +36,7 @@ def dump_regressions(regressions: Sequence[FittedRegression]) -> bytes:
 
 
 def load_regressions(content: bytes) -> tuple[FittedRegression, ...]:
-    """The regressions that `dump_regressions` wrote. Raises ValueError where they are damaged or hold other classes."""
+    """The regressions that `dump_regressions` wrote. Raises ValueError for damage or other classes."""
     from skops.io import get_untrusted_types, loads
 
     try:
@@ -46,7 +46,7 @@ def load_regressions(content: bytes) -> tuple[FittedRegression, ...]:
         if foreign := set(get_untrusted_types(data=content)) - set(KERNELS):
             raise ValueError(f"other classes than those of a regression, such as {min(foreign)[:80]}")
         return tuple(_checked(fields) for fields in loads(content, trusted=list(KERNELS)))
-    except Exception as error:  # skops names no class of error for damage
+    except Exception as error:  # skops documents no error class for damage
         raise ValueError(f"the regressions cannot be read ({type(error).__name__}: {str(error)[:120]})") from error
 
 

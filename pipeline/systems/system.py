@@ -1,7 +1,6 @@
-"""Systems: each learns from a training part, and returns a function that scores other performances.
+"""Systems: each learns from a training part and returns a function that scores other performances.
 
-A system gets the training part alone, and what it returns gets performances without scores. So it cannot read a score
-of a test part.
+A system gets only the training part, and its function gets performances without scores. So it cannot read test scores.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ class Predictions:
     """Scores of m performances, in the units of the labels.
 
     Attributes:
-        score: (networks, m), of each network, or of each repetition of a system that draws at random.
-        execution, synchronisation: (networks, m), None where the system has none.
-        by_epoch: (epochs watched, networks, m) the score after every watched epoch, or None.
-        losses: (epochs kept, members) training loss; None for systems without one.
+        score: (networks, m), by network, or by repetition of a random system.
+        execution, synchronisation: (networks, m), or None.
+        by_epoch: (watched epochs, networks, m) the score after every watched epoch, or None.
+        losses: (kept epochs, members) training loss, or None.
         loss_epochs: the epochs of `losses`, counted from 1.
-        chosen: what a row chose: an epoch, a candidate, or the systems that a combination averages.
-        tests: of a combination, the test of every system by inner validation.
-        device: where the networks of a training trained, "cpu" or "cuda"; empty without networks, and for a row.
+        chosen: a row's choice: an epoch, a candidate, or the systems that a combination averages.
+        tests: of a combination: each system's test by inner validation.
+        device: where the networks trained, "cpu" or "cuda"; empty without networks, and for a row.
     """
 
     score: Floats
@@ -56,10 +55,10 @@ class Predictions:
 
 
 BY_PERFORMANCE = ("score", "execution", "synchronisation", "by_epoch")
-"""Arrays of `Predictions` whose last axis is the performances."""
+"""Arrays of `Predictions` whose last axis is over performances."""
 
 RowKind = Literal["ours", "baseline", "oracle", "other"]
-"""AIM and its combination, a reference that needs no video, a choice by the test labels, any other."""
+"""AIM and its combination, a reference without video, a choice by test labels, any other."""
 
 Predict = Callable[[FeatureSet], Predictions]
 """A fitted system: a function of performances that returns their scores, in their order."""
@@ -70,8 +69,9 @@ class System:
 
     Attributes:
         name: shown in tables.
-        joins_tasks: whether it learns from all tasks of a fold at once; else each task has a fit of its own.
-        times_difficulty: whether `fit_predict` gives it scores / difficulty, and multiplies its predictions.
+        joins_tasks: whether it learns from all tasks of a fold at once; else from each task separately.
+        times_difficulty: whether `fit_predict` divides its training scores by the difficulty and multiplies its
+            predictions.
     """
 
     name: str
@@ -87,21 +87,21 @@ class System:
     def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
         """Learn from labelled performances. Raises Cancelled after `control.stop`.
 
-        A network that watches epochs keeps its scores of `watched` after each as `Predictions.by_epoch`, and then
-        predicts `watched` alone.
+        A network that watches epochs keeps its scores of `watched` after each epoch as `Predictions.by_epoch`, and then
+        predicts only `watched`.
         """
         raise NotImplementedError
 
     def device(self, control: TrainingControl) -> str:
-        """Where its networks train, "cpu" or "cuda"; empty without networks."""
+        """The device of its networks, "cpu" or "cuda"; empty without networks."""
         return ""
 
     def identity(self) -> Any:
-        """JSON types that determine the predictions with the data and the device; None where they are not kept."""
+        """JSON types that, with data and device, determine the predictions; None if predictions are not kept."""
         return None
 
     def inner(self) -> System:
-        """The system for inner validation: with one network in place of several."""
+        """The system for inner validation, with a single network."""
         return self
 
 
@@ -136,7 +136,7 @@ class NetworkSystem(System):
 
 
 _NAMED = ("name", "kind", "model", "config")
-"""Fields of a network system that its identity leaves out, or names itself."""
+"""Fields of a network system that its identity leaves out or adds itself."""
 
 Score = Callable[[FeatureSet, int], Floats]
 """A function of m performances and the number of a repetition that returns (m,) scores."""
@@ -148,7 +148,7 @@ class SimpleSystem(System):
 
     name: str
     learn: Callable[[FeatureSet], Score]
-    repeats: int = 1  # repetitions, for systems that draw at random
+    repeats: int = 1  # repetitions of a random system
     kind: RowKind = "other"
 
     def fit(self, train: FeatureSet, watched: FeatureSet | None, control: TrainingControl) -> Predict:
@@ -158,9 +158,10 @@ class SimpleSystem(System):
 
 
 def outside_system(name: str) -> System:
-    """The system that `module:name` names, which is imported.
+    """The system `module:name`, which is imported.
 
-    It is a `System`, a class of one without arguments, or what `SimpleSystem.learn` is. Raises UsageError for others.
+    It is a `System`, a `System` class without arguments, or a function as `SimpleSystem.learn`. Raises UsageError for
+    anything else.
     """
     named = imported(name)
     system = named() if isinstance(named, type) and issubclass(named, System) else named
@@ -173,9 +174,9 @@ def outside_system(name: str) -> System:
 
 
 def as_many_networks(scores: Sequence[Floats]) -> tuple[Floats, ...]:
-    """The scores (networks, m) of each system, repeated up to the number of networks of the system that has most.
+    """The scores (networks, m) of each system, repeated to the largest number of networks.
 
-    A result of single networks needs a prediction of every system, so a system of one network counts in every one.
+    A result for single networks needs a prediction of every system, so a system with one network counts in each.
     """
     most = max((len(values) for values in scores), default=0)
     return tuple(values[np.arange(most) % len(values)] for values in scores)

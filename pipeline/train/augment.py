@@ -1,8 +1,8 @@
-"""The rows that networks are trained on: every trial once, and copies with exchanged agents or mirrored.
+"""The training rows of networks: every trial once, and copies that are mirrored or have exchanged agents.
 
-A fold trains on the copies of its own training rows only, in inner validation and calibration too. So no network learns
-from a copy of a held-out performance, and none predicts one. Copies that a data set itself contains as videos (TASD-2)
-have the group `original`, which every split keeps together and the leak audit checks.
+A fold trains only on copies of its own training rows, also in inner validation and calibration. So no network learns
+from or predicts a copy of a held-out performance. Copies that a data set contains as videos (TASD-2) have the group
+`original`, which every split keeps together and the leak audit checks.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ NO_EXCHANGE = "Add --set train.exchange_copies=false"
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Performances, and the rows that are trained on in their place."""
+    """Performances, and the rows to train on in their place."""
 
-    features: FeatureSet  # the n given performances, then trials whose views were joined, then copies
-    stand_ins: Rows  # (c, n) rows of `features` that are trained on in place of each given performance
+    features: FeatureSet  # the n given performances, then trials with joined views, then copies
+    stand_ins: Rows  # (c, n) rows of `features` to train on in place of each given performance
 
     def rows(self, rows: Rows) -> Rows:
         """The rows of `features` to train on for a training part `rows` of the given performances."""
@@ -36,7 +36,7 @@ class TrainingSet:
 
 
 def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
-    """Every trial once (`pipeline.train.feature_set.one_per_trial`), followed by the copies that the recipe asks for.
+    """Every trial once (`pipeline.train.feature_set.one_per_trial`), followed by the recipe's copies.
 
     Raises as `with_exchanged` and `with_mirrored`.
     """
@@ -55,8 +55,8 @@ def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
 def with_exchanged(features: FeatureSet) -> FeatureSet:
     """2n performances: the given ones, then each with primary and secondary exchanged (section 4: "any of the two").
 
-    Trial-level descriptors named `primary.*` and `secondary.*` change places too. Raises UsageError for several
-    secondary agents, or agents of different channels.
+    Trial-level descriptors named `primary.*` and `secondary.*` are exchanged too. Raises UsageError for several
+    secondary agents, or agents with different channels.
     """
     if features.secondary.shape[2] != 1 or not same_channels(features):
         raise UsageError(
@@ -82,9 +82,9 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
 def with_mirrored(features: FeatureSet) -> FeatureSet:
     """2n performances: the given ones, then each mirrored, with left and right joints swapped.
 
-    A copy equals the features of the mirrored video (`extractors.timesteps.mirror`), with two departures. The primary
-    agent stays primary, while the pose stage would swap the numbers of two people. The whole-scene feature stays the
-    original's, which is about as similar to the mirrored one as a neighbouring time step (`docs/scores.md`).
+    A copy equals the features of the mirrored video (`extractors.timesteps.mirror`), with two exceptions. The primary
+    agent stays primary, while the pose stage would swap the numbers of two people. The whole-scene feature stays
+    unchanged; it is about as similar to the mirrored feature as a neighbouring time step (`docs/scores.md`).
 
     Raises UsageError for channels without a mirror image, such as tools or the camera's border cells.
     """
@@ -102,5 +102,5 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
 
 
 def _mapped(values: Singles, channels: ChannelMap) -> Singles:
-    """`values` with the last axis rearranged and signed by a map."""
+    """`values` with the last axis permuted and signed by a map."""
     return np.asarray(channels[1] * values[..., channels[0]], dtype=np.float32)

@@ -2,8 +2,8 @@
 
 Tensors: `value.*`, `mean.*`, `square.*`, `step.*` (a parameter, Adam's two moments and its step count), `losses`
 (epochs kept, members), `loss_epochs`. Metadata: `identity`, a digest of data, members and settings, `epoch`, the
-number of epochs done, `code`, and `content`, a digest of the tensors. A damaged checkpoint, or one of other code, is
-not used. Random numbers have no state: each epoch draws them from (seed, epoch).
+number of finished epochs, `code`, and `content`, a digest of the tensors. A damaged checkpoint, or one of other code,
+is ignored. Random numbers have no state: each epoch draws them from (seed, epoch).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CODE = (
     "pipeline/systems",
     "pipeline/folds",
 )
-"""Folders whose modules a training runs; a test names what these import from elsewhere."""
+"""Folders whose modules a training runs; a test lists their imports from elsewhere."""
 
 LIBRARIES = ("torch", "scikit-learn", "numpy", "scipy")
 """Libraries whose code a training runs."""
@@ -79,7 +79,7 @@ def read_checkpoint(path: Path | None, identity: str) -> tuple[int, Tensors] | N
 
 @cache
 def code_digest() -> str:
-    """SHA-256 of the code that trainings run, and of the versions of the libraries that compute."""
+    """SHA-256 of the code of trainings and of the versions of `LIBRARIES`."""
     digest = hashlib.sha256(json.dumps([installed_version(name) for name in LIBRARIES]).encode())
     for folder in CODE:
         for path in sorted((ROOT / folder).glob("*.py")):
@@ -102,5 +102,5 @@ def digest_of(description: Any, arrays: Iterable[Tensor | NDArray[Any]]) -> str:
 
 
 def with_prefix(values: Mapping[str, T], prefix: str) -> dict[str, T]:
-    """The values whose names begin with `prefix`, by the rest of their names."""
+    """The values whose names start with `prefix`, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

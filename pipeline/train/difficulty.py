@@ -1,4 +1,4 @@
-"""The announced difficulty of performances, which a method with `times_difficulty` learns without and multiplies by."""
+"""The announced difficulty: a method with `times_difficulty` divides scores by it, and multiplies predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def difficulties(features: FeatureSet) -> Floats:
 
 
 def factors(features: FeatureSet) -> Floats:
-    """(n,) what an execution is multiplied by: the difficulty, 1 where a performance has none."""
+    """(n,) factors of the execution: the difficulty, 1 where unknown."""
     return np.nan_to_num(difficulties(features), nan=1.0)
 
 
@@ -35,9 +35,9 @@ def without_difficulty(features: FeatureSet) -> FeatureSet:
 
 
 def check_difficulties(features: FeatureSet, method: Method, observer: Observer) -> None:
-    """Note where a method with `times_difficulty` gets no difficulty; a task without any is learned as it is.
+    """Note tasks without difficulties, whose scores a method with `times_difficulty` learns unchanged.
 
-    Raises DataError where a scored performance has none that is above 0, and others of its task have one.
+    Raises DataError if a scored performance lacks a difficulty above 0 and others of its task have one.
     """
     levels, scored = difficulties(features), np.isfinite(label_table(features.records)[:, 0])
     for task, rows in task_rows(features).items() if method.times_difficulty else ():

@@ -29,11 +29,11 @@ class FeatureSet:
         primary_mask: (n, T) true where the primary agent was observed.
         secondary: (n, T, A, Ns) float32, one to several secondary agents.
         secondary_mask: (n, T, A) true where that agent was observed.
-        scene: (n, T, Nc) float32, whole-scene feature; Nc is 0 where no scene stage runs.
+        scene: (n, T, Nc) float32, whole-scene feature; Nc is 0 without a scene stage.
         trial: (n, K) float32, trial-level descriptors; K may be 0.
         duration: (n,) float64 seconds.
-        stages: the stages that made the features, with the settings that change a result.
-        names: channel names by array ("primary", "secondary", "trial"); empty where unknown.
+        stages: the stages that computed the features, with the settings that change a result.
+        names: channel names by array ("primary", "secondary", "trial"); empty if unknown.
     """
 
     records: tuple[Record, ...]
@@ -76,10 +76,10 @@ def task_rows(features: FeatureSet) -> dict[str, Rows]:
 def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     """Views of one trial that share everything but the scene, as one performance with the mean of their scenes.
 
-    Two cameras on one robot have the same kinematics. Training on such a trial once takes half of the time.
+    Two cameras on one robot have the same kinematics. Training once on such a trial halves the time.
 
     Returns:
-        m performances with the record of their first view, and (n,) the row among them of each given performance.
+        m performances with the record of their first view, and (n,) for each given performance its row among them.
     """
     shared = [name for name in ARRAYS if name != "scene"]
     places: dict[tuple[object, ...], int] = {}
@@ -102,7 +102,7 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
 def data_digest(features: FeatureSet, contents: Contents | None) -> str:
     """SHA-256 over id, hashes of the files and labels of all performances, in any order.
 
-    Where the files are unknown (None), the features count in place of their hashes.
+    If the files are unknown (None), the features replace their hashes.
     """
     ordered = features.take(np.argsort(features.ids))
     rows = [
@@ -115,7 +115,7 @@ def data_digest(features: FeatureSet, contents: Contents | None) -> str:
 def feature_set(
     records: Sequence[Record], outputs: Sequence[StageOutput], stages: Mapping[str, StageDescription]
 ) -> FeatureSet:
-    """One feature set from the `timesteps` outputs of records. Raises DataError where one does not fit the others."""
+    """One feature set from the `timesteps` outputs of records. Raises DataError if one does not fit the others."""
     first = outputs[0].arrays
     for record, output in zip(records, outputs, strict=True):
         for name in ARRAYS:

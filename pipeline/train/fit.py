@@ -32,16 +32,16 @@ STACK_PARAMETERS = 3_000_000
 
 @dataclass(frozen=True)
 class TrainingControl:
-    """Where a training runs, and how it is followed and ended: nothing of the method."""
+    """Where a training runs, its progress and its stop; independent of the method."""
 
     checkpoints: Path | None = None  # their folder: the same training resumes from them and ends with the same bits
     progress: CountDone | None = None  # called with the epochs done and to do
     stop: Stop | None = None
     device: Device = "auto"
-    cores: int = 0  # of a CPU, each for a stack, or for the threads of a single one; 0: torch's number of threads
+    cores: int = 0  # of the CPU, for parallel stacks, or threads of a single stack; 0: torch's number of threads
 
     def torch_device(self) -> torch.device:
-        """The device; "auto" takes a GPU where there is one."""
+        """The device; "auto" prefers a GPU."""
         auto = "cuda" if torch.cuda.is_available() else "cpu"
         return torch.device(auto if self.device == "auto" else self.device)
 
@@ -69,8 +69,8 @@ def fit_members(
     Args:
         watch: epochs, counted from 1, after which every member scores its `test` rows.
 
-    Raises Cancelled after `control.stop`, with the state in the checkpoints, and ValueError where the sizes do not fit
-    the model.
+    Raises Cancelled after `control.stop`, with the state in the checkpoints, and ValueError if the sizes do not fit the
+    model.
     """
     control = control or TrainingControl()
     device, folder = control.torch_device(), control.checkpoints
@@ -81,7 +81,7 @@ def fit_members(
     if device.type == "cpu":
         _keep_memory()
         workers = min(cores, len(parts))
-    threads = max(1, min(cores, torch.get_num_threads()) // workers)  # with one each, no core waits for another
+    threads = max(1, min(cores, torch.get_num_threads()) // workers)  # with one thread each, no core waits for another
 
     def start(halted: threading.Event, tell: Tell) -> Callable[[int], Fitted]:
         torch.set_num_threads(threads)
@@ -102,7 +102,7 @@ def fit_members(
 def _train_stacks(
     pool: Pool, start: Start[int, Fitted], count: int, epochs: int, progress: CountDone | None
 ) -> list[Fitted]:
-    """The results of `count` stacks; `progress` gets the mean of their epochs. One that fails stops the others."""
+    """The results of `count` stacks; `progress` gets their mean epoch. A failed stack stops the others."""
     done, shown, trained = [0] * count, 0, dict[int, Fitted]()
 
     def told(number: int, epoch: int) -> None:
@@ -132,10 +132,10 @@ def split_members(
 ) -> list[list[int]]:
     """The members of each stack, as indices; a restart of the same training gives the same stacks.
 
-    Members of a stack have the same number of batches per epoch, so that each has the batches of a training alone. On
-    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches. Four or more members are at
-    least two stacks, so that two cores need not wait for each other. Members of a stack have similar numbers of rows,
-    so that little is padded.
+    Members of a stack have the same number of batches per epoch, so that each gets the same batches as when trained
+    alone. On a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches. Four or more members
+    form at least two stacks, so that two cores need not wait for each other. Members of a stack have similar numbers of
+    rows, to limit padding.
     """
     by_batches: dict[int, list[int]] = {}
     for index, member in enumerate(members):
@@ -155,7 +155,7 @@ def split_members(
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Give torch so many threads, for a time."""
+    """Give torch `count` threads inside the context."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -166,7 +166,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Give linear algebra one thread: the bits of a sum depend on the number of threads."""
+    """Limit linear algebra to one thread: the bits of a sum depend on the number of threads."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
     with torch_threads(1), threadpool_limits(1):
@@ -176,8 +176,8 @@ def one_thread() -> Iterator[None]:
 def _keep_memory() -> None:
     """Make the C library keep freed memory for the next step.
 
-    A training step frees and allocates the same arrays of some megabytes. To map and clear them each time takes as long
-    as the optimiser. Only glibc has this setting.
+    A training step frees and allocates the same arrays of some megabytes. Mapping and clearing them each time takes as
+    long as the optimiser. Only glibc has this setting.
     """
     top_pad, trim, map_threshold, arenas = -2, -1, -3, -8  # names M_... in malloc.h
     try:

@@ -1,4 +1,4 @@
-"""Standardises inputs and scales scores, with statistics of the training part only."""
+"""Standardises inputs and scales scores with statistics of the training part alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCALE = 10.0
 """Scores are trained as (s - min) / (max - min) * 10."""
 
 CONSTANT = 1e-6
-"""A channel is constant, and becomes 0, if its deviation is below this share of its absolute mean (at least 1e-6)."""
+"""A channel with a deviation below this share of its absolute mean (at least 1e-6) is constant and becomes 0."""
 
 
 def label_table(records: tuple[Record, ...]) -> Floats:
@@ -45,14 +45,14 @@ class Normaliser:
     primary: Floats  # (2, Np) mean and deviation of each channel over the observed steps
     secondary: Floats  # (2, Ns), over steps and agents
     scene: Floats  # (2, Nc)
-    score_range: Floats  # (3, 2) lowest and highest training label of each of `SCORES`; NaN where there is none
-    score_mean: Floats  # (3,) mean training label; NaN where there is none
+    score_range: Floats  # (3, 2) lowest and highest training label of each of `SCORES`; NaN without labels
+    score_mean: Floats  # (3,) mean training label; NaN without labels
     clip: Floats  # () standardised values are clipped to +- this; inf clips nothing
     scene_map: Floats  # (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`
 
     @classmethod
     def fit(cls, features: FeatureSet, rows: Rows, config: TrainConfig) -> Normaliser:
-        """Statistics of the training part `rows` alone. Raises DataError if no performance of it has a score."""
+        """Statistics of the training part `rows` alone. Raises DataError if none of its performances has a score."""
         part = features.take(rows)
         primary = part.primary[part.primary_mask]  # (observed, Np)
         secondary = part.secondary[part.secondary_mask]  # (observed, Ns)
@@ -124,7 +124,7 @@ def same_channels(features: FeatureSet) -> bool:
 
 
 def _statistics(values: NDArray[np.floating[Any]]) -> Floats:
-    """(2, channels) mean and deviation over rows, NaN left out; an infinite deviation marks a constant channel."""
+    """(2, channels) mean and deviation over rows, without NaN; an infinite deviation marks a constant channel."""
     numbers = values.astype(np.float64)
     finite = np.isfinite(numbers)
     count = np.maximum(finite.sum(0), 1)
@@ -137,9 +137,9 @@ def _statistics(values: NDArray[np.floating[Any]]) -> Floats:
 def _principal_map(rows: Floats, components: int | None, gain: float) -> Floats:
     """(Nc, Nc) matrix from the standardised scene to its leading principal components, each of deviation `gain`.
 
-    The columns after the components are 0. Without `components` the matrix only scales. It is (0, 0) if it would change
-    nothing. 400 entries over a few dozen performances can fit any scores. A few components of small deviation learn
-    slowly, which keeps the network from memorising scenes.
+    The columns after the components are 0. Without `components` the matrix only scales; an identity is (0, 0). 400
+    entries over a few dozen performances can fit any scores. A few components of small deviation learn slowly, which
+    keeps the network from memorising scenes.
     """
     size = rows.shape[1]
     if size == 0 or (components is None and gain == 1.0):

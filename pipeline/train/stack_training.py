@@ -24,13 +24,13 @@ from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoi
 from pipeline.train.feature_set import FeatureSet
 
 Stop = Callable[[], bool]
-"""Called after every epoch; true ends training after a checkpoint."""
+"""Called after every epoch; true stops training after a checkpoint."""
 
 EpochsDone = Callable[[int], None]
-"""Takes the number of epochs done."""
+"""Takes the number of finished epochs."""
 
 CHECKPOINT_S = 10.0
-"""Seconds between checkpoints. The first follows the first epoch, which shows early that the disk takes them."""
+"""Seconds between checkpoints. The first follows the first epoch, so that a full disk shows early."""
 
 HISTORY = 200
 """Approximate number of training losses kept per member."""
@@ -48,19 +48,19 @@ class Member:
     fold: int  # index of its normalisation in the `FoldData`
     rows: Rows  # (k,) its training rows
     seed: int  # of its start values, batches and dropout
-    start: float = float("nan")  # initial bias of the last layer, in the training scale; NaN keeps the drawn value
-    test: Rows = field(default_factory=lambda: NO_ROWS)  # (m,) rows that it scores after every watched epoch
+    start: float = float("nan")  # initial bias of the last layer, in the training scale; NaN keeps the random value
+    test: Rows = field(default_factory=lambda: NO_ROWS)  # (m,) rows to score after every watched epoch
 
 
 Batch = tuple[Integers, Integers]
-"""Rows (M, B), padded where a member's batch is shorter, and the number of real rows (M,) of each member."""
+"""Rows (M, B), padded for shorter batches, and the number of real rows (M,) of each member."""
 
 
 def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> list[Batch]:
-    """Each member's rows in a random order of its own, split into as few batches as `batch` allows.
+    """Each member's rows in random order, split into as few batches as `batch` allows.
 
-    The batches of a member differ by at most one row in size, so that no step has only a few rows: 188 rows at 64 give
-    63, 63 and 62. With one batch, or `batch` 0, the rows keep their order.
+    Batch sizes of a member differ by at most one, so that no step has only a few rows: 188 rows at 64 give 63, 63 and
+    62. With one batch, or `batch` 0, the rows keep their order.
     """
     steps = max(batch_count(member, batch) for member in members)
     parts = []
@@ -74,7 +74,7 @@ def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Gener
 def begin_epoch(
     optimizer: torch.optim.Optimizer, members: Sequence[Member], config: TrainConfig, epoch: int
 ) -> tuple[list[np.random.Generator], list[Batch]]:
-    """Set the learning rate of an epoch; each member's generator in it, and the batches."""
+    """Set the learning rate of an epoch; returns each member's generator and the batches."""
     for group in optimizer.param_groups:
         group["lr"] = config.learning_rate(epoch)
     generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in members]
@@ -82,7 +82,7 @@ def begin_epoch(
 
 
 def loss_epochs(epochs: int) -> tuple[int, ...]:
-    """The epochs, counted from 1, whose training loss is kept; the last is one of them."""
+    """The epochs, counted from 1, whose training loss is kept, including the last."""
     every = max(1, epochs // HISTORY)
     return tuple(sorted({*range(every, epochs + 1, every), epochs}))
 
@@ -98,8 +98,8 @@ class StackTraining:
     Args:
         device: where the stack trains.
         digest: hash of `data`; only checkpoints need it. A checkpoint of the same `identity` is resumed.
-        watch: epochs, counted from 1, after which every member scores its `test` rows. `watched` has, for each epoch,
-            (members, most test rows) in the training scale; members with fewer test rows are padded.
+        watch: epochs, counted from 1, after which every member scores its `test` rows. `watched` has (members, most
+            test rows) per epoch, in the training scale; members with fewer test rows are padded.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class StackTraining:
         )
 
     def run(self, path: Path | None, tell: EpochsDone, stop: Stop) -> None:
-        """Train to the end, from the checkpoint at `path` if it is of the same training.
+        """Train to the end, resuming from the checkpoint at `path` if it is of the same training.
 
         Raises Cancelled if `stop` returns true before the end; the checkpoint at `path` then holds the state.
         """
@@ -157,7 +157,7 @@ class StackTraining:
                 raise Cancelled
 
     def epoch(self, epoch: int) -> Tensor:
-        """One pass over every member's training rows; mean loss (M,)."""
+        """One pass over every member's training rows; returns the mean loss (M,)."""
         generators, batches = begin_epoch(self.optimizer, self.members, self.config, epoch)
         total = torch.zeros(len(self.members), device=self.device)
         for rows, counts in batches:
@@ -218,7 +218,7 @@ def input_sizes(inputs: FeatureSet | AimInputs) -> AimSizes:
 
 
 def _narrow(data: FoldData, model: NetworkConfig) -> FoldData:
-    """The data without the last scene entries that are 0 in all rows (`scene_components`), if the network allows it."""
+    """The data without trailing scene entries that are 0 in all rows (`scene_components`), if the network allows it."""
     if isinstance(model, AimConfig) and model.variant == "scene_agents":
         return data
     used = data.inputs.scene.flatten(0, -2).any(0).nonzero()
@@ -227,7 +227,7 @@ def _narrow(data: FoldData, model: NetworkConfig) -> FoldData:
 
 
 def _padded(rows: Sequence[Rows], longest: int) -> Integers:
-    """(len(rows), longest) padded with the first entry of each, or with 0 where there is none."""
+    """(len(rows), longest) padded with each first entry, or with 0 if empty."""
     out = np.zeros((len(rows), longest), dtype=np.int64)
     for number, row in enumerate(rows):
         out[number, : len(row)] = row

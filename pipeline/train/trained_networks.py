@@ -1,4 +1,4 @@
-"""Networks trained on each of several training parts, as one stack: fitted, predicting, and as tensors to store."""
+"""Networks of several training parts as one stack: fits, predicts, and stores them as tensors."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from pipeline.train.normalise import Normaliser, label_table
 from pipeline.train.stack_training import Member, input_sizes
 
 MAX_SIZE = 1 << 24
-"""Greatest size of a layer that is read."""
+"""Largest size of a layer that is read."""
 
 N = TypeVar("N", bound=NetworkConfig)
 
 
 @dataclass(frozen=True)
 class TrainedNetworks(Generic[N]):
-    """Equally many networks for each of one or more training parts, of one architecture.
+    """The same number of networks, of one architecture, for each of one or more training parts.
 
-    Predictions are in double precision, each performance alone, so that a score is the same in every batch, in an
-    evaluation and in a model.
+    Predictions are in double precision, one performance at a time, so that a score is the same in every batch, in
+    evaluations and in models.
 
     Attributes:
         normalisers: of each training part.
@@ -61,10 +61,10 @@ class TrainedNetworks(Generic[N]):
         watched: FeatureSet | None = None,
         watch: Sequence[int] = (),
     ) -> tuple[TrainedNetworks[N], Fitted]:
-        """`config.networks` networks for each training part, and what their training left, members as in `state`.
+        """`config.networks` networks for each training part, and their `Fitted`, with members as in `state`.
 
         Args:
-            parts: rows, whose tasks count as one.
+            parts: rows; all tasks count as one.
             watched: performances that every network scores after each of the epochs `watch`, counted from 1.
 
         Raises UsageError if the network does not fit the features, and as `training_set` and `fit_members`.
@@ -88,7 +88,7 @@ class TrainedNetworks(Generic[N]):
 
     @property
     def count(self) -> int:
-        """Number of networks of each part."""
+        """Number of networks per part."""
         return len(next(iter(self.state.values()))) // self.parts
 
     @cached_property
@@ -96,7 +96,7 @@ class TrainedNetworks(Generic[N]):
         return double_network(self.model, self.sizes, self.state)
 
     def output(self, features: FeatureSet) -> AimOutput:
-        """What every network says, (parts * networks, m, ...), in the training scale."""
+        """Output of every network, (parts * networks, m, ...), in the training scale."""
         data = fold_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
         return predict_members(self._net, data, torch.arange(self.parts).repeat_interleave(self.count), chunk=1)
 
@@ -118,7 +118,7 @@ class TrainedNetworks(Generic[N]):
 
 
 def read_networks(model: AimConfig, sizes: AimSizes, tensors: Mapping[str, Tensor]) -> TrainedNetworks[AimConfig]:
-    """The networks of `TrainedNetworks.tensors`. Raises ValueError or LookupError where these are of other networks."""
+    """The networks of `TrainedNetworks.tensors`. Raises ValueError or LookupError for tensors of other networks."""
     each, state = with_prefix(tensors, "normaliser."), with_prefix(tensors, "state.")
     parts = len(next(iter(each.values())))
     arrays = [{name: values[part].numpy() for name, values in each.items()} for part in range(parts)]
@@ -127,7 +127,7 @@ def read_networks(model: AimConfig, sizes: AimSizes, tensors: Mapping[str, Tenso
 
 
 def _check_shapes(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> None:
-    """Compare the weights with the network that the settings describe, before it takes memory. Raises ValueError."""
+    """Raise ValueError if weights do not fit the network of the settings, before it takes memory."""
     numbers = (model.width, model.regression_width, *asdict(sizes).values())
     if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
         raise ValueError("a size is not a number, or is too large")
@@ -148,7 +148,7 @@ def _check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
 
 
 def _members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows) -> list[Member]:
-    """One member per network for the training rows of a fold; each has a seed of its own. `test`: see `Member`."""
+    """One member per network for the training rows of a fold, each with a different seed. `test`: see `Member`."""
     mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
     start = mean if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.networks)
