@@ -1,4 +1,4 @@
-"""Everything that the key of an output covers, and how a stored output differs from it."""
+"""The parts of an output's key, and their differences from a stored output."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pipeline.settings.stages import with_defaults
 
 
 class NoContent(str):
-    """The part of a key that stands for a file that cannot be read. It says why, and is compared with no content."""
+    """Replaces the hash of an unreadable file in a key. It says why the file is unreadable, and never equals a hash."""
 
 
 @dataclass(frozen=True)
 class KeyParts:
-    """Everything that the key of one output covers.
+    """The parts of one output's key.
 
     Attributes:
         stage, version: the extractor's name and version.
         settings: those that can change the result and differ from their defaults.
-        identity: other things that the result depends on, such as {"weights": sha256}.
+        identity: further dependencies of the result, such as {"weights": sha256}.
         inputs: SHA-256 of the content of each input file, by kind.
         upstream: key of each upstream output, by stage.
     """
@@ -44,7 +44,7 @@ class KeyParts:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def differences(self, header: Mapping[str, Any]) -> list[str]:
-        """One line per part in which a stored header differs from this one."""
+        """One line per part that differs from a stored header."""
         lines = []
         stored, wanted = (
             with_defaults(self.stage, settings) for settings in (header.get("settings", {}), self.settings)
@@ -67,7 +67,7 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class StageDescription:
-    """What the outputs of one stage have in common, whatever the record; fields as in `KeyParts`."""
+    """The parts of keys that all outputs of one stage share; fields as in `KeyParts`."""
 
     version: int
     settings: Mapping[str, Any]

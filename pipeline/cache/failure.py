@@ -1,4 +1,4 @@
-"""Why a stage gave no output for a video: one record, from where it happens to where it is stored or printed."""
+"""Why a stage has no output for a video: one record for raising, storing and printing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FailureKind = Literal[
     "video", "input", "upstream", "missing", "changed", "damaged", "memory", "disk", "store", "weights", "set-up",
     "program", "crashed", "killed", "timeout", "stopped",
 ]  # fmt: skip
-"""What is at fault: the video, another input, the stage before, an output that nobody made yet, and so on."""
+"""The part at fault: the video, another input, an earlier stage, a missing output, and so on."""
 
 KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
     (ChangedError, "changed"),
@@ -41,16 +41,16 @@ KINDS: tuple[tuple[type[BaseException], FailureKind], ...] = (
     (DataError, "input"),
     (OSError, "disk"),
 )
-"""What is at fault by the class of the error, the first that fits; "program" for all others."""
+"""The part at fault by error class, the first match; "program" for all others."""
 
 BY_CLASS: frozenset[FailureKind] = frozenset({"changed", "store", "set-up", "damaged"})
-"""Kinds that the class alone tells. Other errors may follow from one of memory or of a disk."""
+"""Kinds that the class alone decides. Other errors may follow from an error of memory or a disk."""
 
 KEPT: frozenset[FailureKind] = frozenset({"video", "input", "program", "crashed"})
-"""Kinds that the content of the video and its files, or a fault of the program explains.
+"""Kinds caused by the content of the video and its files, or by a bug.
 
-The cache keeps only these, and they run again only on request. Memory, disks, downloads, weights, limits of time and
-memory, and other processes are conditions of the moment: the next run tries again.
+The cache keeps only these, and retries them only on request. Memory, disks, downloads, weights, limits of time and
+memory, and other processes are temporary conditions: the next run retries.
 """
 
 TIPS: dict[FailureKind, str] = {
@@ -69,13 +69,13 @@ TIPS: dict[FailureKind, str] = {
     "timeout": "Raise work.timeout_s, then run the same command again",
     "stopped": "Run the same command again",
 }
-"""What to do about a failure that does not say it itself."""
+"""Fixes of failures without their own."""
 
 NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
-"""The last is what FFmpeg reports when it cannot start its threads."""
+"""FFmpeg reports the last one when it cannot start its threads."""
 
 OPENCV_NO_ROOM = -4
-"""`code` of OpenCV's error where memory is short."""
+"""`code` of OpenCV's error for insufficient memory."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Failure:
     kind: FailureKind
     stage: str  # "" for a failure outside the stages
     cause: str  # one line
-    fix: str = ""  # what to type or do next; where it is not given, that of the kind
+    fix: str = ""  # what to type or do next; default: the kind's
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fix", self.fix or TIPS.get(self.kind, ""))
@@ -98,8 +98,8 @@ class Failure:
     def of(cls, error: BaseException, stage: str = "", record: Record | None = None) -> Failure:
         """The failure of a stage, or of a whole video, that raised an error or lost its worker.
 
-        The cause names the file of the error, except the video of `record` where its content is at fault: the name of
-        the video is beside its failure.
+        The cause names the file of the error, except the video of `record` if its content is bad, since failures are
+        shown with the video's name.
         """
         kind = failure_kind(error)
         if kind == "memory":
@@ -120,13 +120,13 @@ class Failure:
 
 
 def first_cause(failures: Iterable[Failure]) -> Failure:
-    """The first failure (of at least one) that does not follow from another stage's."""
+    """The first failure (of at least one) that does not follow from a failed stage."""
     causes = list(failures)
     return next((failure for failure in causes if failure.kind != "upstream"), causes[0])
 
 
 def failure_kind(error: BaseException) -> FailureKind:
-    """What is at fault for an error; a lost worker says it itself."""
+    """The part at fault for an error; a lost worker names its own."""
     if isinstance(error, WorkerLost):
         return error.kind
     kind: FailureKind = next((kind for types, kind in KINDS if isinstance(error, types)), "program")
@@ -148,13 +148,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _short(error: BaseException) -> str:
-    """The first line of the error in the chain that says that there is no room."""
+    """The first line of the error in the chain that reports a lack of memory, threads or files."""
     short = next(cause for cause in _chain(error) if _no_room(cause))
     return next(iter(str(short).splitlines()), "")[:200] or type(short).__name__
 
 
 def _no_room(error: BaseException) -> bool:
-    """Whether memory, threads or open files were short. Libraries that say so in words alone run in `out_of_memory`."""
+    """Whether memory, threads or open files ran out. Libraries that say so only in words run in `out_of_memory`."""
     if isinstance(error, OSError):
         return error.errno in NO_ROOM
     of_opencv = type(error).__module__ == "cv2" and getattr(error, "code", None) == OPENCV_NO_ROOM

@@ -1,7 +1,7 @@
-"""The `cache` commands and `weights rm`: list a cache, verify it, and delete outputs that are unneeded or old.
+"""The `cache` commands and `weights rm`: list a cache, verify it, and delete unneeded or old outputs.
 
-Links are not followed. A file is only removed where its own header says that this program wrote it; folders that become
-empty go too. Everything else stays, whatever its name. A cache may be in use meanwhile: outputs younger than
+Links are not followed. A file is only removed if its header says that this program wrote it; folders that become empty
+are removed too. Everything else stays, whatever its name. A cache may be in use meanwhile: outputs younger than
 `YOUNG_SECONDS` are never removed for their age.
 """
 
@@ -28,7 +28,7 @@ from pipeline.observer import Observer
 from pipeline.settings.stages import with_defaults
 
 YOUNG_SECONDS = 3600
-"""Outputs used more recently may belong to a run in progress."""
+"""Outputs used more recently may belong to a running command."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class CacheFile:
     """One file of a cache, and why it is damaged or can go."""
 
     path: Path
-    stage: str  # empty for files of no stage
+    stage: str  # empty for files outside stages
     video: str  # the id, inferred from the file's place and safe to print
     why: str
     size: int  # bytes
     written: float = 0.0  # seconds since 1970, like `used`
-    used: float = 0.0  # when it was last read or written
+    used: float = 0.0  # last read or written
 
     @property
     def failed(self) -> bool:
-        """Whether it is a failure, no output."""
+        """Whether it is a failure, not an output."""
         return self.path.name.endswith(FAILURE)
 
 
 @dataclass(frozen=True)
 class StoredSetting:
-    """The files of a stage that one setting made."""
+    """The files of a stage with the same settings."""
 
     stage: str
     settings: Mapping[str, Any]  # settings, version and identity that differ within the stage
@@ -84,24 +84,24 @@ class CacheListing:
 
 @dataclass(frozen=True)
 class CacheFiles:
-    """Files of a cache that were found damaged or unneeded."""
+    """Damaged or unneeded files of a cache."""
 
     files: tuple[CacheFile, ...]  # each with the reason
     summary: str  # one line for people
-    unconfirmed: bool = False  # nothing was deleted, since nobody said yes
+    unconfirmed: bool = False  # nothing was deleted for lack of a yes
 
 
 def existing(cache: Cache) -> Cache:
-    """The same cache. Raises UsageError where there is none: a misspelt name would seem an empty cache."""
+    """The same cache. Raises UsageError if it is missing: a misspelt name would look like an empty cache."""
     if not cache.exists():
         raise UsageError("no cache here", where=cache.place, fix="Name it: --cache FOLDER")
     return cache
 
 
 def marked_cache(cache: Cache, yes: bool) -> Cache:
-    """The same cache for a command that deletes; without `yes` its index is not written either.
+    """The same cache for a command that deletes; without `yes` its index stays unchanged too.
 
-    Raises UsageError where there is no folder, or one that `extract` has not marked as a cache.
+    Raises UsageError for a missing folder, or one that `extract` has not marked as a cache.
     """
     if not existing(cache).marked():
         raise UsageError(
@@ -114,7 +114,7 @@ def marked_cache(cache: Cache, yes: bool) -> Cache:
 
 
 def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator[CacheFile]:
-    """The files of some stages whose names have these endings, without a reason; temporaries are left out."""
+    """The files of some stages with these endings, without a reason; temporary files are left out."""
     for stage in stages:
         for path, file in cache.entries(stage):
             name = NAME.fullmatch(path.name)
@@ -197,9 +197,9 @@ def _list_outputs(cache: Cache, stage: str) -> Iterator[ListedOutput]:
 
 
 def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
-    """The damaged outputs, after every output was read whole and every array checked; `extract` computes them again.
+    """Read every output, check every array, and return damaged outputs; `extract` recomputes these.
 
-    In a marked cache a damaged output is deleted.
+    In a marked cache damaged outputs are deleted.
     """
     outputs, marked = list(stored_files(existing(cache), cache.stage_names(), OUTPUT)), cache.marked()
     damaged = []
@@ -208,7 +208,7 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
             try:
                 cache.load(file.path)
             except FileNotFoundError:
-                continue  # it was removed meanwhile
+                continue  # removed meanwhile
             except (CacheError, OSError) as error:
                 damaged.append(replace(file, why=_reason(error)))
                 if isinstance(error, CacheError) and marked:
@@ -218,7 +218,7 @@ def verify_cache(cache: Cache, observer: Observer) -> CacheFiles:
 
 
 def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Observer) -> CacheFiles:
-    """Sweep temporaries and delete outputs beyond the size; or report what would be done."""
+    """Delete old temporary files and outputs beyond the size; without `yes` only report them."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
         raise UsageError(
             f"'--max-gb {max_gb:g}' is not a size", fix="Example: --max-gb 50; without it there is no limit"
@@ -230,7 +230,7 @@ def collect_garbage(cache: Cache, max_gb: float | None, yes: bool, observer: Obs
 
 
 def beyond(cache: Cache, most_bytes: int) -> list[CacheFile]:
-    """The least recently used outputs that must go for the cache to fit into `most_bytes`."""
+    """The least recently used outputs to delete for the cache to fit into `most_bytes`."""
     outputs = [file for file in stored_files(cache, cache.stage_names(), OUTPUT) if cache.is_ours(file.path)]
     excess = sum(file.size for file in outputs) - most_bytes
     files = []
@@ -243,7 +243,7 @@ def beyond(cache: Cache, most_bytes: int) -> list[CacheFile]:
 
 
 def delete(cache: Cache, files: Sequence[CacheFile], yes: bool) -> CacheFiles:
-    """Delete files of a cache, and folders that become empty, where the user said yes; report them in any case."""
+    """With `yes`, delete files of a cache and folders that become empty; report them in any case."""
     if yes:
         for file in files:
             with suppress(FileNotFoundError):
@@ -280,7 +280,7 @@ def remove_cache(cache: Cache, yes: bool, observer: Observer) -> CacheFiles:
 
 
 def _written(cache: Cache) -> Iterator[CacheFile]:
-    """Outputs, failures and previews that this program wrote, by their content or mark."""
+    """Outputs, failures and previews that this program wrote, identified by content or mark."""
     videos = set()
     for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
         if cache.is_ours(file.path):

@@ -1,6 +1,6 @@
-"""An accelerator beside the cache: it keeps hashes of inputs, parts of output headers, and measured rates.
+"""The index of a cache keeps hashes of inputs, parts of output headers, and measured rates.
 
-Deleting or corrupting it costs nothing but time: every answer can be computed again from the files.
+Deleting or corrupting it only costs time: every fact can be recomputed from the files.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ CREATE TABLE IF NOT EXISTS work_rates (kind TEXT PRIMARY KEY, work REAL NOT NULL
 """
 
 OBJECT_INPUT, OUTPUT_HEADER = "object input", "output header"
-"""Kinds of facts: about inputs on a store, and about outputs, by their names in the cache."""
+"""Kinds of facts: inputs on a store, and outputs, by their names in the cache."""
 
 ADD_COST = """
 INSERT INTO work_rates VALUES (?, ?, ?) ON CONFLICT (kind) DO UPDATE
 SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
 """
-"""Halving the past lets an estimate follow a changed machine or setting."""
+"""Halving old weights lets an estimate follow a changed machine or setting."""
 
 
 class Index:
     """A small SQLite table of facts about files; a failure turns the index off and never stops a run.
 
-    Facts wait in memory and are written in one short transaction, so that processes do not wait for each other. They
-    stay in memory where the folder has no cache marker and is not `owned` by this program: it may be somebody else's.
-    While `frozen` is true nothing is written, such as for a command that only lists what it would do.
+    Facts are buffered in memory and written in one short transaction, so that processes do not wait for each other.
+    They stay in memory if the folder has no cache marker and is not `owned` by this program: it may be someone else's.
+    While `frozen` is true nothing is written, as for a dry run.
     """
 
     def __init__(self, folder: Path, *, owned: bool = False) -> None:
@@ -59,7 +59,7 @@ class Index:
         self._costs: dict[str, tuple[float, float]] = {}
 
     def get(self, kind: str, path: Path | str, version: str | None) -> Any | None:
-        """The fact kept for `path` with the stamp `version`, None where there is none."""
+        """The fact kept for `path` with the stamp `version`, or None."""
         if version is None:
             return None
         name, query = os.fsencode(path), "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?"
@@ -77,9 +77,9 @@ class Index:
             self.flush()
 
     def recall(self, kind: str, path: Path | str, version: str | None, compute: Callable[[], T]) -> T:
-        """The fact kept for `path` with the stamp `version`, else what `compute` returns, which is kept.
+        """The fact kept for `path` with the stamp `version`, else the result of `compute`, which is kept.
 
-        Take the stamp before the content is read, so that a change in between makes the fact void.
+        Take the stamp before reading the content, so that a change in between invalidates the fact.
         """
         fact = self.get(kind, path, version)
         if fact is None:
@@ -94,13 +94,13 @@ class Index:
             self._costs[kind] = (before[0] + work, before[1] + seconds)
 
     def costs(self) -> dict[str, float]:
-        """Measured seconds per unit of work by kind, of what has run on this cache."""
+        """Measured seconds per unit of work by kind, from runs on this cache."""
         with self._lock:
             rows = self._run("SELECT kind, seconds, work FROM work_rates WHERE work > 0")
         return {kind: seconds / work for kind, seconds, work in rows}
 
     def flush(self) -> None:
-        """Write the facts that wait in memory."""
+        """Write the buffered facts."""
         with self._lock:
             if self._costs:
                 self._run(ADD_COST, [(kind, *cost) for kind, cost in self._costs.items()])
@@ -126,7 +126,7 @@ class Index:
             try:
                 if self._connection is None:
                     self._connection = self._open()
-                if query.startswith("SELECT"):  # no transaction: this is asked ten thousand times
+                if query.startswith("SELECT"):  # no transaction: this runs ten thousand times
                     return self._connection.execute(query, values).fetchall()
                 if self.frozen:
                     break
@@ -135,7 +135,7 @@ class Index:
                 break
             except (sqlite3.OperationalError, OSError):  # locked, read-only or full: go on without
                 self._broken = True
-            except sqlite3.DatabaseError:  # not a database any more: begin anew
+            except sqlite3.DatabaseError:  # corrupt: start anew
                 with suppress(sqlite3.Error):
                     if self._connection is not None:
                         self._connection.close()
@@ -150,13 +150,13 @@ class Index:
         may_create = (self._owned or self.path.with_name(CACHE_MARKER).exists()) and not self.frozen
         usable = may_create or self.path.exists()
         connection = sqlite3.connect(self.path if usable else ":memory:", timeout=10, check_same_thread=False)
-        connection.execute("PRAGMA synchronous = OFF")  # it may be lost: it is only an accelerator
+        connection.execute("PRAGMA synchronous = OFF")  # the index may be lost
         connection.executescript(SCHEMA)
         return connection
 
 
 def _parsed(text: Any) -> Any | None:
-    """The value of a JSON text, None if it is not JSON: any part of an index may be damaged."""
+    """The value of a JSON text, or None, since any part of an index may be damaged."""
     try:
         return parse_json(text)
     except (TypeError, ValueError):

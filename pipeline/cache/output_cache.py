@@ -1,8 +1,8 @@
-"""Where an output is stored. Its name holds its key, so an output never changes: if it exists, it is fresh.
+"""Stores outputs. A file's name contains its key, so an output never changes: if it exists, it is fresh.
 
-A key does not depend on any path, so a cache moves with its data to another folder, machine or store. The index of a
-cache on a store is on this machine, in the user's cache folder under `stores/`. Without it every output is read and
-checked once more.
+A key does not depend on paths, so a cache moves with its data to another folder, machine or store. The index of a cache
+on a store is on this machine, in the user's cache folder under `stores/`. Without it every output is read and checked
+again.
 """
 
 from __future__ import annotations
@@ -59,46 +59,46 @@ Contents = Mapping[str, Mapping[str, str]]
 """SHA-256 of each record's input files, by id and kind."""
 
 UNREADABLE = (FileNotFoundError, CacheError)
-"""Errors of `Cache.read` for a missing or damaged output, which must be computed."""
+"""Errors of `Cache.read` for a missing or damaged output, to be recomputed."""
 
 PREVIEWS = "preview"
 """Folder of the previews in a cache."""
 
 MAX_FAILURE_BYTES = 1 << 20
-"""Longer files of failures are not read."""
+"""Maximum size of a failure's file; larger ones are not read."""
 
 LARGE_BYTES = 4 << 30
-"""A larger input takes many seconds to read."""
+"""Size from which reading an input takes many seconds."""
 
 MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
 KEY_DIGITS = 12
-"""Digits of the key in a file name. They distinguish the outputs of one video, which are few."""
+"""Digits of the key in a file name, enough to distinguish the few outputs of one video."""
 
 OUTPUT, FAILURE = "h5", "failed.json"
-"""Endings of the names of outputs and failures."""
+"""File endings of outputs and failures."""
 
 KEYED = rf"(?P<key>[0-9a-f]{{{KEY_DIGITS}}})\.(?P<ending>h5|failed\.json)"
 NAME, REST = re.compile(rf"(?P<video>.+?)\.{KEYED}", re.DOTALL), re.compile(KEYED)
-"""A file name in the folder of a stage, and what follows the video in it."""
+"""A file name in the folder of a stage, and its part after the video."""
 
 KEPT_OF_HEADER = ("stage_version", "settings", "identity", "inputs", "upstream", "quality")
 """Parts of the header of an output that the index keeps."""
 
 USED_SECONDS = 3600
-"""In the file system, the time of the last reading may lag behind by this much."""
+"""The recorded time of the last access may lag by this much."""
 
 
 class Cache:
     """A folder of stage outputs, `CACHE/STAGE/<video id>.<12 digits of the key>.h5`; failures end in `.failed.json`.
 
     The file `.aim-cache` marks it as a cache. Housekeeping (`pipeline.cache.housekeeping`) refuses a folder without it.
-    On a store each output is one object, and methods raise `StorageError` (which is an OSError) where the store does
-    not answer or refuses.
+    On a store each output is one object, and methods raise `StorageError` (an OSError) if the store does not answer or
+    refuses.
 
     Args:
         root: a folder, or an address of a store.
-        storage: how the store is reached.
+        storage: access to the store.
         observer: gets a note before a large input is read.
     """
 
@@ -118,7 +118,7 @@ class Cache:
 
     @property
     def place(self) -> str:
-        """Where the outputs are, as a user writes it."""
+        """The folder or address of the outputs, as a user writes it."""
         return self.folder.url
 
     def stem(self, stage: str, video_id: str) -> Path:
@@ -131,7 +131,7 @@ class Cache:
         return stem.with_name(f"{stem.name}.{key[:KEY_DIGITS]}.{ending}")
 
     def fingerprint(self, source: Path | RemoteFile | FrameFolder) -> str:
-        """`content_hash` of a file or object; it is not read again while its stamp stays the same."""
+        """`content_hash` of a file or object, recomputed only if its stamp changes."""
         if isinstance(source, RemoteFile):
             return self.index.recall(OBJECT_INPUT, source.url, source.stamp, partial(content_hash, source))
         kind, path = "input", source if isinstance(source, Path) else source.folder
@@ -145,18 +145,18 @@ class Cache:
         return content_hash(source)
 
     def siblings(self, lookups: int = 1) -> Siblings:
-        """A function from a video's name below the cache to the endings of its files, made for so many `lookups`."""
+        """A function from a video's name below the cache to the endings of its files, optimised for many `lookups`."""
         return self.folder.siblings(lookups)
 
     def freshness(
         self, parts: KeyParts, video_id: str, siblings: Siblings | None = None
     ) -> tuple[State, Failure | None]:
-        """Whether the output of this key is there, else why not; no output is read. `siblings`: of many lookups."""
+        """Whether the output with this key exists, else why not, without reading it. `siblings`: for many lookups."""
         stage, digits = parts.stage, parts.key[:KEY_DIGITS]
         endings = (siblings or self.siblings())(self._escaped(f"{stage}/{safe_id(video_id)}"))
         if f"{digits}.{OUTPUT}" in endings:
             return "fresh", None
-        endings = [ending for ending in endings if REST.fullmatch(ending)]  # others are of videos with longer names
+        endings = [ending for ending in endings if REST.fullmatch(ending)]  # others belong to videos with longer names
         stem = self.stem(stage, video_id)
         if f"{digits}.{FAILURE}" in endings:
             failed = self.failure(stage, video_id, parts.key)
@@ -174,14 +174,14 @@ class Cache:
         return "stale", Failure("missing", stage, cause)
 
     def has(self, stage: str, video_id: str, key: str) -> bool:
-        """Whether there is the output with this key."""
+        """Whether the output with this key exists."""
         return self.folder.has(self._name(self.path(stage, video_id, key)))
 
     def read(self, stage: str, video_id: str, key: str) -> store.Stored:
         """The whole output with this key, every array checked.
 
-        Raises FileNotFoundError before it is computed, and CacheError where it is damaged. A damaged output is deleted,
-        so that the next plan computes it again.
+        Raises FileNotFoundError if it is missing, and CacheError if it is damaged. A damaged output is deleted, so that
+        the next plan recomputes it.
         """
         path = self.path(stage, video_id, key)
         try:
@@ -212,7 +212,7 @@ class Cache:
     def write(self, parts: KeyParts, record: Record, output: StageOutput, promise: OutputSpec | None = None) -> None:
         """Write an output atomically and delete an earlier failure.
 
-        Raises ContractError, and writes nothing, where the output is not what the stage promised.
+        Raises ContractError, and writes nothing, if the output is not as the stage promised.
         """
         self.mark()
         path = self.path(parts.stage, record.id, parts.key)
@@ -249,7 +249,7 @@ class Cache:
         return Failure(kind if kind in TIPS else "program", stage, str(entry.get("cause")), str(entry.get("fix") or ""))
 
     def load_failure(self, path: Path) -> dict[str, Any] | None:
-        """The failure at a place that `entries` gave, None if the file does not hold one."""
+        """The failure at a path from `entries`, or None."""
         try:
             entry = parse_json(self.folder.read(self._name(path), MAX_FAILURE_BYTES))
         except (OSError, ValueError):
@@ -257,16 +257,16 @@ class Cache:
         return entry if isinstance(entry, dict) else None
 
     def exists(self) -> bool:
-        """Whether the folder or bucket exists; an address without objects in a bucket is an empty cache."""
+        """Whether the folder or bucket exists; an address in a bucket without objects is an empty cache."""
         return self.folder.exists()
 
     def marked(self) -> bool:
-        """Whether `extract` has marked this folder as a cache; a yes is remembered."""
+        """Whether `extract` has marked this folder as a cache; true is remembered."""
         self._marked = self._marked or self.folder.has(CACHE_MARKER)
         return self._marked
 
     def mark(self) -> None:
-        """Mark this folder as a cache before a run writes here; an error is left to the writes that follow."""
+        """Mark this folder as a cache before a run writes here; ignores errors, which later writes report."""
         with suppress(OSError):
             if not self.marked():
                 self.folder.write(CACHE_MARKER, MARKER_TEXT.encode())
@@ -275,8 +275,8 @@ class Cache:
     def locked(self, *, alone: bool = False) -> Iterator[None]:
         """Share the lock of a marked cache while its outputs are used; hold it `alone` while they are deleted.
 
-        A note says where there are no locks, as on some network disks. Raises UsageError where others work while this
-        process wants to be alone. The other way round it waits: deleting takes a moment.
+        A note reports missing locks, as on some network disks. `alone` raises UsageError if others use the cache.
+        Without it the call waits, since deleting is quick.
         """
         marker = self.root / CACHE_MARKER
         with ExitStack() as stack:
@@ -286,7 +286,7 @@ class Cache:
                 handle = stack.enter_context(marker.open("r+b" if alone else "rb"))
                 flock(handle, LOCK_EX | LOCK_NB if alone else LOCK_SH)
             except FileNotFoundError:
-                pass  # nothing is deleted in an unmarked folder; a store has no locks
+                pass  # nothing is deleted in an unmarked folder; stores have no locks
             except BlockingIOError:
                 fix = f"Wait until it ends, then run the same command again; on this machine it is: fuser {marker}"
                 raise UsageError("another command works in this cache", where=self.place, fix=fix) from None
@@ -295,18 +295,18 @@ class Cache:
             yield
 
     def is_ours(self, path: Path) -> bool:
-        """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
+        """Whether a file's header says that this program wrote it; false for a damaged header."""
         if path.name.endswith(f".{FAILURE}"):
             entry = self.load_failure(path) or {}
             return {"stage", "video", "key", "kind", "cause", "software"} <= entry.keys()
         return self._fact(path) is not None or store.is_output(path, self._content(path))
 
     def _content(self, path: Path) -> bytes | None:
-        """The bytes of an output that is not a local file; those h5py opens itself."""
+        """The bytes of an output on a store; None for a local file, which h5py opens itself."""
         return self.folder.read(self._name(path)) if isinstance(self.folder, RemoteFolder) else None
 
     def stage_names(self) -> list[str]:
-        """Stages that have a folder in it."""
+        """Stages with a folder in this cache."""
         return [name for name in self.folder.folders() if not name.startswith(".")]
 
     def entries(self, stage: str) -> Iterator[tuple[Path, LocalFile | RemoteFile]]:
@@ -315,10 +315,9 @@ class Cache:
             yield self.root / name, file
 
     def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave.
+        """The output at a path from `entries`.
 
-        Raises FileNotFoundError where there is none, CacheError where it is damaged, or is not of the stage and key
-        that its name says.
+        Raises FileNotFoundError if it is missing, CacheError if it is damaged or not of the stage and key in its name.
         """
         stored = store.read(path, self._content(path))
         name, folder = NAME.fullmatch(path.name), path.relative_to(self.root).parts[0]
@@ -330,16 +329,16 @@ class Cache:
         return stored
 
     def discard(self, path: Path, error: CacheError) -> None:
-        """Delete a damaged output, unless the system refused to read it or memory was short."""
+        """Delete a damaged output, unless the system refused to read it or memory ran out."""
         cause = error.__cause__
         if not isinstance(cause, MemoryError) and getattr(cause, "errno", None) is None:
             with suppress(OSError):
                 self.folder.remove(self._name(path))
 
     def header(self, path: Path) -> Mapping[str, Any]:
-        """The part of an output's header that reasons and `status` need, from the index or the file; raises as `load`.
+        """The part of an output's header for reasons and `status`, from the index or the file; raises as `load`.
 
-        The name of an output holds its key, so the index is never out of date.
+        An output's name contains its key, so the index is never out of date.
         """
         return self._fact(path) or self.remember(path, self.load_header(path))
 
@@ -348,17 +347,17 @@ class Cache:
         return store.read_header(path, self._content(path))
 
     def delete(self, path: Path) -> None:
-        """Remove a file that `entries` gave, and the folders that it leaves empty."""
+        """Remove a file from `entries`, and folders that become empty."""
         self.folder.remove(self._name(path))
         if not self.on_store:
             remove_empty_parents(path, self.root)
 
     def sweep(self, *, remove: bool = True, seconds: float = ABANDONED_SECONDS) -> int:
-        """Remove, or only count, temporaries older than so many seconds; returns how many. A store has none."""
+        """Remove, or only count, temporary files older than `seconds`; returns their number. Stores have none."""
         return 0 if self.on_store else sweep(self.root, remove=remove, seconds=seconds)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Worker processes open it anew."""
+        """Worker processes reopen the cache."""
         return Cache, (self.root if self.on_store else self.root.absolute(), self.storage)
 
     def __enter__(self) -> Cache:
@@ -374,7 +373,7 @@ class Cache:
     def remember(self, path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a part of a header in the index, and return it.
 
-        A file without a key in its name is not kept, since its content may change.
+        A file without a key in its name is not indexed, since its content may change.
         """
         kept = {name: header[name] for name in KEPT_OF_HEADER if name in header}
         if NAME.fullmatch(path.name):
@@ -390,15 +389,15 @@ class Cache:
         return self._escaped(path.relative_to(self.root).as_posix())
 
     def _escaped(self, name: str) -> str:
-        """The name; on a store, bytes that are not text are escaped."""
+        """The name, with bytes that are not text escaped on a store."""
         return name.encode("utf-8", "backslashreplace").decode() if self.on_store else name
 
     def _written(self, path: Path) -> float:
         return self.folder.written(self._name(path))
 
     def _touch(self, path: Path) -> None:
-        """Note in the file system that an output is in use; `cache gc` deletes the longest unread first."""
-        if self.on_store:  # which notes no such time
+        """Update an output's access time; `cache gc` deletes the longest unread first."""
+        if self.on_store:  # stores have no access time
             return
         with suppress(OSError):
             status = path.stat()
@@ -409,7 +408,7 @@ class Cache:
 def open_cache(machine: Machine, observer: Observer = SILENT) -> Cache:
     """The cache of a machine, a folder or an address of a store, to use in `with`.
 
-    Raises UsageError for an address of a kind that is not read.
+    Raises UsageError for an unsupported kind of address.
     """
     refuse_unknown(machine.cache)
     return Cache(local_path(machine.cache), machine.storage.as_storage(), observer)
@@ -417,28 +416,28 @@ def open_cache(machine: Machine, observer: Observer = SILENT) -> Cache:
 
 @lru_cache(maxsize=256)
 def safe_id(video_id: str) -> str:
-    """A video's id as a path below the folder of a stage; cached, since each stage asks for it."""
+    """A video's id as a path below the folder of a stage; cached, since every stage needs it."""
     return "/".join(safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", "."))
 
 
 def stem_of(path: Path) -> Path:
-    """`Cache.stem` of a file in the folder of a stage."""
+    """`Cache.stem` of a file in a stage's folder."""
     name = NAME.fullmatch(path.name)
     return path.with_name(name["video"]) if name else path
 
 
 def _described(parts: KeyParts) -> dict[str, Any]:
-    """The parts of a key as they are written into files."""
+    """The parts of a key, as stored in files."""
     described = asdict(parts) | {"key": parts.key, "stage_version": parts.version}
     described.pop("version")
     return described
 
 
 def content_hash(source: Path | RemoteFile | FrameFolder) -> str:
-    """SHA-256 of the content of a file or object, which is read.
+    """SHA-256 of the content of a file or object.
 
-    Raises OSError for what cannot be read (StorageError for an object), VideoError where there are no frames, or two of
-    one number.
+    Raises OSError if it is unreadable (StorageError for an object), VideoError for a folder without frames, or with two
+    frames of the same number.
     """
     if isinstance(source, FrameFolder):
         return fingerprint_frames(source)
@@ -446,9 +445,9 @@ def content_hash(source: Path | RemoteFile | FrameFolder) -> str:
 
 
 def check_inputs(parts: KeyParts, record: Record) -> None:
-    """Read the inputs of an output once more, to tell a fault of their content from one of the disk.
+    """Read the inputs of an output once more, to distinguish bad content from a failing disk.
 
-    Raises ChangedError where a content is not that of the key; VideoError, from an OSError, where it cannot be read.
+    Raises ChangedError if content differs from the key; VideoError, from an OSError, if it is unreadable.
     """
     sources = record.inputs()
     for kind, content in parts.inputs.items():
@@ -471,7 +470,7 @@ def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None 
             if kind == "video" and isinstance(source, Path) and source.stat().st_size > LARGE_BYTES:
                 open_video(source).close()  # raises if it is not a video; reads only its beginning
             hashes[kind] = cache.fingerprint(source)
-        except OSError as error:  # a StorageError is one too
+        except OSError as error:  # includes StorageError
             hashes[kind] = NoContent(f"unreadable: {error.strerror}")
         except VideoError as error:
             hashes[kind] = NoContent(f"unreadable: {error.what}")
@@ -479,22 +478,22 @@ def input_hashes(record: Record, cache: Cache, copied: Mapping[str, str] | None 
 
 
 def readable(hashes: Iterable[str]) -> frozenset[str]:
-    """Those of `input_hashes` that are of a content."""
+    """The `input_hashes` of readable inputs."""
     return frozenset(content for content in hashes if not isinstance(content, NoContent))
 
 
 def recording_hashes(record: Record, hashes: Mapping[str, str]) -> frozenset[str]:
-    """Those of `input_hashes` that tell a performance from all others."""
+    """The `input_hashes` that identify a performance."""
     return readable(hashes[kind] for kind in record.recordings())
 
 
 def content_hashes(records: Iterable[Record], cache: Cache) -> Contents | None:
-    """The `input_hashes` of records by id; None where no record has an input, as in a pack."""
+    """The `input_hashes` of records by id; None if no record has inputs, as in a pack."""
     contents = {record.id: input_hashes(record, cache) for record in records}
     return contents if any(contents.values()) else None
 
 
 def unusable(output: str, error: BaseException) -> CacheError:
-    """An error of `UNREADABLE` as one about the output."""
+    """An `UNREADABLE` error as a CacheError about the output."""
     why = error.what if isinstance(error, AimError) else "it was removed meanwhile"
     return CacheError(f"the output of {output} cannot be used ({why})", fix="Run the same command again")

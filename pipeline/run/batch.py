@@ -1,4 +1,4 @@
-"""`extract` and `status`: one loop that plans every record, runs what is not fresh on a pool, and reads the outputs."""
+"""`extract` and `status`: one loop plans every record, runs stages that are not fresh on a pool, and reads outputs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Summary:
     """The outcome of a batch.
 
     Attributes:
-        videos: number of records, also of those that a stopped run did not reach; the caller knows it.
-        results: one per record that had something to do or that failed.
+        videos: number of records, including those that a stopped run did not reach; set by the caller.
+        results: one per record that had stages to run or failed.
         fresh: number of records with nothing to do.
         keys: key of every planned output by stage, by the record's id.
-        stored: those of `keys` whose outputs are stored.
-        cancelled: the user asked to stop before all was done.
+        stored: the part of `keys` whose outputs are stored.
+        cancelled: the user stopped the run before its end.
         problems: one line per unusable input.
     """
 
@@ -52,7 +52,7 @@ class Summary:
     problems: tuple[str, ...] = ()
 
     def add(self, result: Result) -> None:
-        """Count the result of one more record."""
+        """Count the result of another record."""
         self.keys[result.record.id], self.stored[result.record.id] = result.keys, result.stored
         if result.todo or result.failed:
             self.results.append(result)
@@ -66,7 +66,7 @@ class Summary:
 
     @property
     def ok(self) -> bool:
-        """Whether no video failed and nobody stopped the run."""
+        """Whether no video failed and the run was not stopped."""
         return not self.failed and not self.cancelled
 
 
@@ -86,13 +86,13 @@ class ExtractRun:
     cache: str  # where the outputs are
     summary: Summary
     costs: ExpectedCost | None = None  # of a dry run
-    plans: Sequence[Plan] = ()  # those of a dry run that have something to do
+    plans: Sequence[Plan] = ()  # of a dry run, those with stages to run
     preview: Previews | None = None
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # titles of the flags by each flagged video's name
 
     @property
     def ok(self) -> bool:
-        """Whether no video and no preview failed, and nobody stopped the run."""
+        """Whether no video or preview failed and the run was not stopped."""
         return self.costs is not None or (self.summary.ok and not (self.preview and self.preview.failed))
 
 
@@ -130,19 +130,19 @@ def run(
     measured: bool = False,
     announce: bool = False,
 ) -> Iterator[tuple[Result, Outputs | Failure]]:
-    """Each record's result, with its outputs or the failure for which it has none; fresh ones first, then as they end.
+    """Each record's result with its outputs, or why there are none; fresh records first, then in order of completion.
 
-    The cache takes the outputs. An output that cannot be read is planned once more, with a note to the observer. After
-    the observer's stop event, stages that are done stay done, and records that the run did not reach do not come out.
-    One record's outputs at a time are read.
+    The cache stores the outputs. An unreadable output is recomputed once, with a note to the observer. After the
+    observer's stop event, finished stages are kept, and records that the run did not reach are not returned. Outputs
+    are read for one record at a time.
 
     Args:
-        read: the stages whose outputs are read, and without which a record has a failure; None: all that are stored.
-        measured: outputs whose quality values cannot be read are planned once more too; flags of a score need them.
+        read: the stages to read; a record without one of these outputs has a failure. None: all stored outputs.
+        measured: also recompute outputs with unreadable quality values, which flags of a score need.
         announce: the observer gets a note of the expected cost before the work.
 
-    Raises UsageError as `pool_of`, and where each of several records lost its workers; WeightsError for weights that a
-    stage needs and that cannot be downloaded.
+    Raises UsageError as `pool_of`, and if several records all lost their workers. Raises WeightsError if needed weights
+    cannot be downloaded.
     """
     pool, stop, outcomes = pool_of(machine.work), observer.stop_event(), _Outcomes(cache, observer, read, measured)
     cache.mark()
@@ -161,7 +161,7 @@ def run(
                 yield result, value
         if remote:
             sweep_scratch(machine.storage.as_storage(), machine.work.timeout_s)
-        cache.index.flush()  # so that child processes need not hash the inputs again
+        cache.index.flush()  # so that child processes do not hash the inputs again
         if not outcomes.waiting:
             return
         if not cache.on_store:
@@ -181,14 +181,14 @@ def run(
 
 
 class _Watch:
-    """Watches the results of a run: progress, what their stages cost, and how many lost their workers."""
+    """Watches the results of a run: progress, costs of stages, and lost workers."""
 
     def __init__(self, cache: Cache, progress: Progress) -> None:
         self.cache, self.progress = cache, progress
         self.ended, self.lost = 0, list[Result]()
 
     def begin(self, plans: Sequence[Plan], fresh: int, machine: Machine, observer: Observer, *, announce: bool) -> None:
-        """Show how much there is to do."""
+        """Show the amount of work."""
         lengths: Sequence[int] = (1,) * len(plans)
         if observer is not SILENT:  # on a store, counting frames copies the video
             expected = expected_cost(plans, machine, self.cache)
@@ -199,7 +199,7 @@ class _Watch:
         self.progress.plan(weights, fresh)
 
     def inside(self, plan: Plan, *progress: Any) -> None:
-        """Show what the worker of a record tells."""
+        """Show the progress of a record's worker."""
         self.progress.inside(plan.record.id, *progress)
 
     def end(self, plan: Plan, result: Result) -> None:
@@ -209,13 +209,13 @@ class _Watch:
             if work := stage_class(stage).work(planned.settings, result.frames):
                 self.cache.index.add_cost(planned.kind_of_work, seconds, work)
         self.ended += 1
-        # A stage that is done shows that workers live; one such video may crash its decoder.
+        # A finished stage shows that workers survive; a single bad video may crash its decoder.
         if result.failed and not result.done and first_cause(result.failed.values()).kind in ("killed", "crashed"):
             self.lost.append(result)
         self.progress.finish(plan.record.id, result.fault)
 
     def refuse_all_lost(self) -> None:
-        """Raise UsageError where each of several records lost its workers."""
+        """Raise UsageError if several records all lost their workers."""
         if len(self.lost) == self.ended > 1:
             cause = first_cause(self.lost[-1].failed.values()).cause
             raise UsageError(
@@ -227,7 +227,7 @@ class _Watch:
 def run_extract(
     plans: Iterable[Plan], machine: Machine, cache: Cache, observer: Observer = SILENT, *, announce: bool = False
 ) -> Summary:
-    """Extract what is not fresh, and read nothing; arguments and errors are those of `run`."""
+    """Run stages that are not fresh without reading outputs; arguments and errors are those of `run`."""
     summary = Summary()
     for result, _ in run(plans, machine, cache, observer, announce=announce):
         summary.add(result)
@@ -236,7 +236,7 @@ def run_extract(
 
 
 class _Outcomes:
-    """Reads the outputs of records. A record of which one cannot be read is planned once more, and waits."""
+    """Reads the outputs of records. A record with an unreadable output is planned once more, and waits."""
 
     def __init__(self, cache: Cache, observer: Observer, read: Sequence[str] | None, measured: bool) -> None:
         self.cache, self.observer, self.read, self.measured = cache, observer, read, measured
@@ -244,7 +244,7 @@ class _Outcomes:
         self.before: dict[str, Result] = {}  # of the records that were planned once more, by id
 
     def of(self, plan: Plan, result: Result) -> Iterator[tuple[Result, Outputs | Failure]]:
-        """The result with the outputs that are read, or why there are none; nothing where it is planned once more."""
+        """The result with its outputs, or why there are none; nothing if the record is planned once more."""
         if earlier := self.before.get(result.record.id):
             result.done, result.frames = earlier.done | result.done, max(earlier.frames, result.frames)
             result.skipped = tuple(stage for stage in result.skipped if stage not in result.done)
@@ -268,7 +268,7 @@ class _Outcomes:
             yield result, next(iter(unread.values()), outputs)
 
     def _outputs(self, result: Result, stages: Iterable[str]) -> tuple[dict[str, StageOutput], dict[str, Failure]]:
-        """The outputs of stages, and why others cannot be read."""
+        """The outputs of stages, and why others are unreadable."""
         outputs, unread = dict[str, StageOutput](), dict[str, Failure]()
         for stage in stages:
             try:
@@ -278,7 +278,7 @@ class _Outcomes:
         return outputs, unread
 
     def _without_quality(self, result: Result) -> dict[str, Failure]:
-        """Why stages that did not fail have no quality values; the index may have those of an output that is gone."""
+        """Why stages without a failure have no quality values; the index may hold values of a deleted output."""
         lost = dict[str, Failure]()
         for stage in result.keys.keys() - result.failed.keys():
             try:
@@ -288,7 +288,7 @@ class _Outcomes:
         return lost
 
     def _once_more(self, plan: Plan, result: Result, damaged: Mapping[str, Failure]) -> bool:
-        """Plan a record again, of which outputs cannot be read; false if it was, or if they are not computed anew."""
+        """Plan a record with unreadable outputs once more; false the second time, or if no stage would run."""
         if result.record.id in self.before:
             return False
         plan = plan.again(self.cache, damaged, result.done)  # `Cache.read` has deleted what is damaged
@@ -314,7 +314,7 @@ def status_rows(plans: Iterable[Plan], cache: Cache) -> Iterator[StatusRow]:
 
 
 def plan_costs(plans: Iterable[Plan], machine: Machine, cache: Cache) -> ExtractRun:
-    """The stages that `extract` would run, with reasons and costs; nothing is run."""
+    """The stages that `extract` would run, with reasons and costs, without running them."""
     summary, todo = Summary(), list[Plan]()
     for plan in plans:
         summary.videos += 1

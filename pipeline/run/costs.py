@@ -1,8 +1,8 @@
-"""The expected cost of a run: work by stage, times the seconds per unit that earlier runs measured.
+"""The expected cost of a run: work per stage times the seconds per unit that earlier runs measured.
 
 A stage defines its unit of work (`Extractor.work`): frames, pairs of frames, frames of clips. Measurements are in the
 cache's index. They are wall-clock seconds of one worker and depend on the machine, the settings and the number of
-workers. Where a stage was never measured with the same networks, or the number of workers is unknown, no time is given.
+workers. The time is unknown if a stage was never measured with the same networks, or without a number of workers.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pipeline.settings.machine import Machine
 from pipeline.settings.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
-"""The frames of at most this many videos are counted, for at most this time; file sizes give those of the others."""
+"""Most videos whose frames are counted, and the most seconds for it; others are estimated by file size."""
 
 PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
-"""The same for videos on a store: at most this many, and no larger ones, since counting copies the video."""
+"""Most videos of a store whose frames are counted, and their maximum size, since counting copies the video."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ class StageCost:
     videos: int
     work: int  # in `unit`
     unit: str
-    seconds_per_unit: float | None  # as measured with this cache; None before that
+    seconds_per_unit: float | None  # measured with this cache; None before
 
 
 @dataclass(frozen=True)
 class ExpectedCost:
     """The expected cost of a batch."""
 
-    videos: int  # with something to do
+    videos: int  # with stages to run
     frames: int  # of those videos, counted or scaled from a counted sample
     seconds: float | None  # wall clock, with `workers` workers; None without these, measured stages and frames
-    workers: int  # 0: as many as a cluster has room for
+    workers: int  # 0: as many as fit on a cluster
     stages: Mapping[str, StageCost]  # of those that run
     where: str  # in words, where the workers run
     lengths: tuple[int, ...] = ()  # of each video in frames
@@ -67,7 +67,7 @@ def expected_cost(plans: Sequence[Plan], machine: Machine, cache: Cache) -> Expe
     workers, _ = pool.split_cores(len(plans))
     seconds = None
     if workers and sum(frames) and all(planned_stage.kind_of_work in measured for planned_stage in planned.values()):
-        # Stages of a wave run side by side, and measured seconds include that: the slowest counts.
+        # Stages of a wave run in parallel, and measured seconds include that: take the slowest.
         waves = (
             max(stage_class(s.name).work(s.settings, count) * measured[planned[s.name].kind_of_work] for s in wave)
             for plan, count in zip(plans, frames, strict=True)
@@ -91,12 +91,12 @@ def format_estimate(expected: ExpectedCost) -> str:
 
 
 def _time(expected: ExpectedCost) -> str:
-    """The expected time as the beginning of a sentence; "" where it is not known."""
+    """The expected time as the start of a sentence; "" if unknown."""
     return "" if expected.seconds is None else f"about {duration_text(expected.seconds)} for "
 
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
-    """(stage, why it runs) for every stage that the plan runs."""
+    """(stage, reason) for every stage that the plan runs."""
     words = {
         "fresh": "fresh, run again by --force",
         "failed": "failed before ({}), tried again by --retry-failed",
@@ -110,7 +110,7 @@ def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
 def dry_run_tables(
     plans: Iterable[Plan], cost: ExpectedCost
 ) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """Tables for people (title, columns, rows): why stages run, with one video as an example, and what they cost."""
+    """Tables (title, columns, rows): why stages run, with an example video, and their costs."""
     why: dict[tuple[str, str], list[str]] = {}
     for plan in plans:
         for planned in reasons(plan):
@@ -132,9 +132,9 @@ def dry_run_tables(
 
 
 def expected_frames(records: Sequence[Record]) -> list[int]:
-    """Frames per record: counted in an even sample of at most `PROBED`, by bytes for the rest; decodes nothing.
+    """Frames per record: counted for an even sample of at most `PROBED`, else by bytes; decodes nothing.
 
-    All folders of frames are counted, since their bytes do not compare with those of videos.
+    All folders of frames are counted, since their sizes are not comparable with videos.
     """
     most = PROBED_FAR if any(record.remote for record in records) else PROBED
     folders = {index: _count(record) for index, record in enumerate(records) if record.frames is not None}
@@ -163,7 +163,7 @@ def _count(record: Record) -> int:
             return len(record.frames.files())
         return len(probe(record.path)[1]) if record.path is not None else 0
     except AimError:
-        return 0  # it will fail by name when it is extracted
+        return 0  # extraction will report it
 
 
 def _bytes(record: Record) -> int:

@@ -1,9 +1,9 @@
 """One decode of a video for all stages that need its frames, streaming, in bounded memory.
 
-Each stage runs in a thread of its own and iterates over `source.frames(...)`. The decoder waits until every stage has
-said which frames it wants, and then decodes once. Short queues pass each frame to the stages that asked for it.
-Decoding overlaps with the stages' work, and the slowest stage sets the pace. `map_pictures` and `trim_heap` keep the
-pictures from fragmenting the heap.
+Each stage runs in its own thread and iterates over `source.frames(...)`. The decoder waits until every stage has
+requested its frames, then decodes once. Short queues pass each frame to the stages that requested it. Decoding overlaps
+with the stages' work, and the slowest stage sets the pace. `map_pictures` and `trim_heap` keep pictures from
+fragmenting the heap.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from data.video import Frame, Record, VideoInfo, decode, probe
 Content = TypeVar("Content")
 
 QUEUE_FRAMES = 6
-"""Length of a stage's queue; bounds the memory to this many pictures per stage."""
+"""Length of a stage's queue; bounds its memory to this many pictures."""
 
 MAPPED = 1 << 20
-"""Arrays of at least this many bytes get memory of their own: a picture of 1080p takes 6 MB."""
+"""Arrays of at least this many bytes get their own memory mapping; a 1080p picture takes 6 MB."""
 
 POLL_SECONDS = 0.1
-"""How often a waiting thread checks whether the user asked to stop or its peer has ended."""
+"""Interval at which a waiting thread checks for a stop or the end of its peer."""
 
 TELL_SECONDS = 0.2
-"""How often a pass tells its progress."""
+"""Interval of progress reports."""
 
 
 class DecodePass:
     """Decodes one video for several stages at once.
 
-    `tell` is called with (frames done, frames to do, stages that still take them), every `TELL_SECONDS` and at the
+    `tell` is called with (frames done, frames to do, stages that still take frames), every `TELL_SECONDS` and at the
     end. `stop` ends the work.
     """
 
@@ -57,9 +57,9 @@ class DecodePass:
     def outputs(
         self, stages: Mapping[str, tuple[Callable[[StageSource], StageOutput], Mapping[str, StageOutput]]]
     ) -> Iterator[tuple[str, StageOutput | BaseException]]:
-        """The output of each stage, or the error that it raised, in the order in which they end.
+        """The output of each stage, or its error, in order of completion.
 
-        `stages` has the function that computes a stage's output, and the outputs that it needs, by name. An error of
+        `stages` has, by name, the function that computes a stage's output and the outputs that it needs. An error of
         the decoder reaches the stages that take frames.
         """
         self.sources = [StageSource(self, name, upstream) for name, (_, upstream) in stages.items()]
@@ -69,7 +69,7 @@ class DecodePass:
             output: StageOutput | BaseException
             try:
                 output = stages[source.stage][0](source)
-            except BaseException as error:  # noqa: BLE001 -- whatever went wrong costs one output
+            except BaseException as error:  # noqa: BLE001 -- any error costs one output
                 output = error
             source.close()
             ended.put((source.stage, output))
@@ -112,12 +112,12 @@ class DecodePass:
 
     @property
     def frame_count(self) -> int:
-        """Number of frames, 0 where no stage has asked for the video or it cannot be read."""
+        """Number of frames, 0 if no stage has requested the video or it is unreadable."""
         return len(self._probed[1]) if self._probed else 0
 
     @property
     def damage(self) -> dict[str, int]:
-        """Numbers of damaged packets and hidden frames, without zeros; empty where no stage asked for the video."""
+        """Numbers of damaged packets and hidden frames, without zeros; empty if no stage requested the video."""
         info = self._probed[0] if self._probed else None
         counts = {name: getattr(info, name, 0) for name in ("damaged_packets", "hidden_frames")}
         return {name: count for name, count in counts.items() if count}
@@ -126,7 +126,7 @@ class DecodePass:
         sources = [source for source in self.sources if source.wanted is not None and len(source.wanted)]
         if not sources or self.record.video is None:
             return
-        masks = [np.zeros(len(self.probed[1]), bool) for _ in sources]  # sets take 60 times the memory
+        masks = [np.zeros(len(self.probed[1]), bool) for _ in sources]  # sets would take 60 times the memory
         for source, mask in zip(sources, masks, strict=True):
             mask[np.asarray(source.wanted)] = True
         union, told = np.flatnonzero(np.any(masks, axis=0)), time.monotonic()
@@ -149,8 +149,8 @@ class StageSource:
 
     def __init__(self, shared: DecodePass, stage: str, upstream: Mapping[str, StageOutput]) -> None:
         self.record, self.stage, self.upstream = shared.record, stage, upstream
-        self.wanted: Sequence[int] | None = None  # indices of the frames, once the stage has asked for some
-        self.closed = False  # it takes no more frames
+        self.wanted: Sequence[int] | None = None  # indices of the requested frames; None before the request
+        self.closed = False  # takes no more frames
         self._shared = shared
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(QUEUE_FRAMES)
 
@@ -165,7 +165,7 @@ class StageSource:
         return self._shared.probed[1]
 
     def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:
-        """What `reader` makes of the record's file of this kind."""
+        """The record's file of this kind, read by `reader`."""
         if kind not in self.record.sidecars:
             fix = f"Put it where the data set has it, or leave out the stage {self.stage}"
             raise DataError(f"no {kind} file", where=self.record.name, fix=fix)
@@ -186,7 +186,7 @@ class StageSource:
                 yield item
         finally:
             self.closed = True
-            trim_heap()  # before the stage makes its arrays
+            trim_heap()  # before the stage allocates its arrays
 
     def put(self, item: Frame | BaseException | None) -> None:
         """Hand over a frame, an error, or None at the end; waits while the queue is full."""
@@ -213,18 +213,18 @@ class StageSource:
 
 
 def trim_heap() -> None:
-    """Give memory that Python and numpy have freed back to the system.
+    """Return memory that Python and numpy have freed to the system.
 
-    The C library keeps it in one heap per thread, where later threads cannot use it. So the arrays of one stage would
-    add to the pictures and arrays of the stages before.
+    The C library keeps it in one heap per thread, where later threads cannot use it. So memory would grow with every
+    stage.
     """
     _call("malloc_trim", 0)
 
 
 def map_pictures() -> None:
-    """Give each picture memory of its own, which returns to the system when the picture is freed.
+    """Give each picture its own memory mapping, which returns to the system when the picture is freed.
 
-    By default, once a large array is freed, the C library puts all later ones into its heaps, between small arrays.
+    By default, once a large array is freed, the C library puts later ones into its heaps, between small arrays.
     """
     mmap_threshold = -3  # M_MMAP_THRESHOLD in malloc.h
     _call("mallopt", mmap_threshold, MAPPED)

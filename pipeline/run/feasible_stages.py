@@ -1,4 +1,4 @@
-"""Which stages the records of a call can feed: features take the place of stages, and without videos others go."""
+"""Selects the stages that records have inputs for: features replace stages; stages that lack a video are dropped."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TIMESTEPS = "timesteps"
 
 
 def feasible_config(records: Sequence[Record], config: Config, observer: Observer) -> Config:
-    """The configuration that these records can feed; the observer gets one line about what is left out.
+    """The configuration that these records have inputs for; the observer gets one line on dropped parts.
 
-    Features take the place of the scene or of an agent, and the stages that made it do not run. Where no record has a
-    video, the scene of a video is left out, and beside features also the agents of a video, of kinematics or of
-    keypoints that no record has. Where an agent or the network needs a video without features, nothing is left out,
-    and its error says what is missing.
+    Features replace the scene or an agent, and the stages that would compute it do not run. If no record has a video,
+    the scene of a video is dropped. With features, agents are dropped too if no record has their video, kinematics or
+    keypoints. If an agent or the network needs a video and has no features, nothing is dropped, and the error names
+    what is missing.
 
     Raises UsageError if no network can use the features.
     """
@@ -50,7 +50,7 @@ def _with_features(config: Config, parts: Sequence[str]) -> Config:
 
 
 def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features: bool, observer: Observer) -> Config:
-    """The configuration without stages whose input no record has; `inputs` are the kinds that records have."""
+    """The configuration without stages that lack an input; `inputs` are the kinds that records have."""
     stages, steps = config.method.with_upstream(config.method.stages), config.method.stage(TIMESTEPS)
     needed = {name: {*needed_inputs(name)} for name in stages}
     lacking = {kind for kinds in needed.values() for kind in kinds - inputs if kind == "video" or beside_features}
@@ -82,7 +82,7 @@ def _without_videos(config: Config, inputs: AbstractSet[str], *, beside_features
 
 
 def _agents(steps: TimestepsConfig, unusable: set[str]) -> tuple[str, tuple[str, ...]]:
-    """The primary and the secondary roles, without agents that need one of these stages."""
+    """The primary and secondary roles, without agents that need one of these stages."""
     primary = NO_AGENT if parse_role(steps.primary).stage in unusable else steps.primary
     lost = any(parse_role(role).stage in unusable for role in steps.secondary)
     return primary, (NO_AGENT,) if lost else steps.secondary

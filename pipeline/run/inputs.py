@@ -1,4 +1,4 @@
-"""The videos of a command: those of its inputs or of the data set, and this machine's shard of them."""
+"""The videos of a command, from its inputs or the data set, and this machine's shard."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.run.feasible_stages import feasible_config
 from pipeline.settings.config import Config
 
 SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
-"""`str.isdigit` also admits superscripts, which are not numbers."""
+"""Not `str.isdigit`, which also accepts superscripts."""
 
 
 def shard_of(text: str) -> slice:
@@ -38,12 +38,12 @@ def shard_of(text: str) -> slice:
 
 
 def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> tuple[Listing, Config]:
-    """The videos of the inputs, else of the configuration's data set, and the configuration that they can feed.
+    """The videos of the inputs, else of the configuration's data set, with their `feasible_config`.
 
     An input may be the folder of that data set: see `data_set_at`.
 
-    Raises as `feasible_config`, UsageError for a missing input or data set, DataError where the data set's own files
-    cannot be used.
+    Raises as `feasible_config`, UsageError for a missing input or data set, DataError if the data set's files are
+    unusable.
     """
     data_set = data_set_at(inputs, config) if inputs else config
     if data_set is not None:
@@ -57,7 +57,7 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
 
 
 def data_set_at(inputs: Sequence[Path], config: Config, kind: str = "") -> Config | None:
-    """The configuration with the data set that a call names by its folder; None where the call names plain videos.
+    """The configuration with the data set whose folder is the input; None for plain videos.
 
     The folder has the layout of the configuration's data set, or of `kind`.
     """
@@ -76,19 +76,19 @@ def completed(listing: Listing, config: Config, rate: float, path: Path | None =
 
     `path` is the folder or video that was listed.
 
-    Raises UsageError: no such file of features or phases; StorageError: the store does not answer or refuses.
+    Raises UsageError for a missing file of features or phases, StorageError if the store does not answer or refuses.
     """
     listing = with_features(listing.at_rate(rate), named_features(config.dataset.features))
     return with_phases(listing, config.dataset.phases, path, config.machine.storage.as_storage())
 
 
 def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
-    """The records of the configuration's data set; `unscored` adds those that its own files give no score.
+    """The records of the configuration's data set; `unscored` adds those without a score.
 
-    With files of features, performances need no video. Without `dataset.root`, every array is one, with its row in
-    `dataset.labels`.
+    With files of features, performances need no video. Without `dataset.root`, every array is a performance, with its
+    row in `dataset.labels`.
 
-    Raises UsageError without `dataset.root` and features, DataError where the data set's own files cannot be used.
+    Raises UsageError without `dataset.root` and features, DataError if the data set's files are unusable.
     """
     dataset = config.dataset
     labels = dataset.labels if dataset.kind == "folder" else None
@@ -109,7 +109,7 @@ def dataset_records(config: Config, *, unscored: bool = False) -> Listing:
         if task not in tasks:
             raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, tasks))
     others = set[str]()
-    if listing.problems:  # performances without files have no record, and so no task, in the listing
+    if listing.problems:  # performances without files have no record or task in the listing
         whole = listed(**{**config.lister_options, "feature_names": ANY}).records
         others = {record.name for record in whole if record.task not in dataset.tasks}
     return replace(

@@ -1,4 +1,4 @@
-"""Plans: which stages of a record are fresh, stale, missing or failed under a configuration, and which will run."""
+"""Plans: which stages of a record are fresh, stale, missing or failed in a configuration, and which will run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.settings.config import Config
 from pipeline.settings.stages import needed_inputs, outside_stages, stage_class
 
 REMOTE_THREADS = 8
-"""Number of records that are planned in parallel where the cache or inputs are on a store."""
+"""Number of records planned in parallel if the cache or inputs are on a store."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class PlannedStage:
     """One stage of one record.
 
     Attributes:
-        settings: those that the output is computed with, of which its key has a part.
-        state, reason: whether the stored output can be used, and why not.
-        wanted: somebody wants the output, and not only a later stage.
-        due: the stage runs once its output is wanted; it has none that can be used, or is forced to.
+        settings: all settings of the computation; the key covers a part.
+        state, reason: whether the stored output is usable, and why not.
+        wanted: the output is requested directly, not only by a later stage.
+        due: the stage runs if its output is needed: it has no usable output, or is forced.
     """
 
     parts: KeyParts
@@ -48,7 +48,7 @@ class PlannedStage:
 
     @property
     def kind_of_work(self) -> str:
-        """Equal where a unit of work takes about equally long: the stage, and the networks that do it."""
+        """Equal for units of work with about the same duration: the stage and its networks."""
         return f"{self.name} {json.dumps(self.parts.identity, sort_keys=True)}"
 
 
@@ -61,9 +61,9 @@ class Plan:
 
     @cached_property
     def todo(self) -> tuple[str, ...]:
-        """The stages that will run: those that are asked for, and those that they need.
+        """The stages that will run: requested stages, and those that they need.
 
-        A missing output stays missing where all outputs that need it are fresh.
+        A missing output stays missing if all outputs that need it are fresh.
         """
         chosen: list[PlannedStage] = []
         for planned in reversed(self.stages):
@@ -76,11 +76,11 @@ class Plan:
         return {planned.name: planned.parts.key for planned in self.stages}
 
     def stored(self) -> dict[str, str]:
-        """Key of every output that can be used by stage."""
+        """Key of every usable output by stage."""
         return {planned.name: planned.parts.key for planned in self.stages if planned.state == "fresh"}
 
     def faults(self) -> dict[str, Failure]:
-        """Why stages have no output, by stage, causes first: a missing input, a failure, or an upstream failure."""
+        """Why stages have no output, by stage, causes first: a missing input, a failure, or a failed earlier stage."""
         failed = {
             planned.name: planned.reason
             for planned in self.stages
@@ -93,7 +93,7 @@ class Plan:
         return failed
 
     def states(self) -> Iterator[tuple[str, State, Failure | None]]:
-        """Name, state and reason of every stage, as `status` shows them; one that needs a failed one failed too."""
+        """Name, state and reason of every stage for `status`; a stage that needs a failed one has failed too."""
         blocked = self.faults()
         for planned in self.stages:
             state, reason = planned.state, planned.reason
@@ -102,27 +102,27 @@ class Plan:
             yield planned.name, state, reason
 
     def cause(self) -> Failure:
-        """State and reason of the first stage that is not fresh, which is not computed by reading alone."""
+        """State and reason of the first stage that is not fresh."""
         state, reason = next((state, reason) for _, state, reason in self.states() if reason is not None)
         return replace(reason, cause=f"{reason.stage} {state}: {reason.cause}")
 
     def idle(self) -> Plan:
-        """The same plan where no output is asked for, so that no stage will run."""
+        """The same plan without requested outputs, so that no stage runs."""
         return replace(self, stages=tuple(replace(planned, wanted=False) for planned in self.stages))
 
     def stage(self, name: str) -> PlannedStage:
-        """One of its stages."""
+        """The stage with this name."""
         return next(planned for planned in self.stages if planned.name == name)
 
     def again(self, cache: Cache, names: Container[str], done: Container[str] = ()) -> Plan:
-        """The same computations by the outputs that are there now; those of stages in `names` are asked for too.
+        """The plan for the outputs that exist now; outputs of stages in `names` are requested too.
 
-        A stage that is forced to run is due until it is `done`.
+        A forced stage is due until it is `done`.
         """
         stages = list[PlannedStage]()
         for planned in self.stages:
             planned = replace(planned, wanted=planned.wanted or planned.name in names)
-            if planned.state != "failed":  # what failed before the run stays as it is
+            if planned.state != "failed":  # earlier failures stay
                 state, reason = cache.freshness(planned.parts, self.record.id)
                 forced = planned.due and planned.state == "fresh" and planned.name not in done
                 due = forced or state in ("missing", "stale")
@@ -131,7 +131,7 @@ class Plan:
         return replace(self, stages=tuple(stages))
 
     def waves(self) -> Iterator[list[PlannedStage]]:
-        """The stages that will run, in groups that share one decode: no stage needs another one of its group."""
+        """The stages that will run, in groups that share one decode: no stage needs another of its group."""
         waiting = [planned for planned in self.stages if planned.name in self.todo]
         while waiting:
             pending = {planned.name for planned in waiting}
@@ -140,20 +140,20 @@ class Plan:
 
 
 def needs(stage: str, other: str) -> Failure:
-    """The failure of a stage that needs another one's output, which failed."""
+    """The failure of a stage that needs a failed stage's output."""
     return Failure("upstream", stage, f"needs {other}, which failed")
 
 
 class Planner:
-    """Works out what records need under one configuration.
+    """Plans records for one configuration.
 
     Args:
-        stages: only these stages (those they need are added); default: the configuration's, and those that these need.
-        force: run the wanted stages even where fresh.
-        retry_failed: run stages again that failed with the same settings and input.
+        stages: only these stages, and those that they need; default: the configuration's.
+        force: rerun requested stages even if fresh.
+        retry_failed: retry stages that failed with the same settings and input.
 
-    `stages` has the settings of all planned stages by name, and `descriptions` that on which their outputs depend.
-    Raises UsageError as `Config.with_upstream`.
+    `stages` has the settings of all planned stages by name; `descriptions` has what their outputs depend on. Raises
+    UsageError as `Config.with_upstream`.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class Planner:
     def plan(self, record: Record, siblings: Siblings | None = None) -> Plan:
         """The stages of one record; reads no outputs. `siblings` is `Cache.siblings` for many records.
 
-        A stage fails where an input is missing, or where it cannot say which further files belong to the record.
+        A stage fails if an input is missing, or if it cannot find further files of the record.
         """
         stages: list[PlannedStage] = []
         more: dict[str, Mapping[str, Path | str]] = {}
@@ -214,18 +214,18 @@ class Planner:
         return Plan(record, tuple(stages))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
-        """The stages of many records, in their order; records on a store are planned in parallel."""
+        """The stages of many records, in order; records on a store are planned in parallel."""
         plan = partial(self.plan, siblings=self._cache.siblings(len(records) * len(self.stages)))
         if not self._cache.on_store and not any(record.remote for record in records):
             yield from map(plan, records)
             return
-        # No `run_items`: the order counts, and a thread only waits for answers of a store.
+        # Not `run_items`: the order matters, and threads only wait for the store.
         with ThreadPoolExecutor(REMOTE_THREADS) as threads:
             yield from threads.map(plan, records)
 
 
 def _described(name: str, settings: StageConfig) -> StageDescription:
-    """Version, settings and identity of a stage, on which its outputs depend."""
+    """Version, settings and identity of a stage, which determine its outputs."""
     stage = stage_class(name)
     class_path = outside_stages().get(name)
     identity = {**stage.identity(settings, StageFiles()), **({} if class_path is None else {"stage": class_path})}

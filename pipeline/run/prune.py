@@ -1,4 +1,4 @@
-"""`cache prune`: which outputs no named configuration uses."""
+"""`cache prune`: finds outputs that no named configuration uses."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def prune(
 ) -> CacheFiles:
     """Delete, or only list, outputs of these stages (default: a configuration's) that no configuration uses.
 
-    Raises UsageError where there is no cache, and instead of deleting while another command works in it or an input
-    cannot be read: a disk that is away for an hour must not cost what was computed from it.
+    Raises UsageError for a missing cache, while another command uses it, or if an input is unreadable: a disk that is
+    temporarily offline must not cost the outputs computed from it.
     """
     cache = marked_cache(cache, yes)
     listed = [list_inputs(inputs, config, observer) for config in configs]
@@ -52,7 +52,7 @@ def prune(
 
 
 def _noting(plans: Iterable[Plan], unread: list[str]) -> Iterator[Plan]:
-    """The plans; those of which a file has no content add a line to `unread`."""
+    """The plans; those with an unreadable file add a line to `unread`."""
     for plan in plans:
         contents = {content for planned in plan.stages for content in planned.parts.inputs.values()}
         unread += [f"{plan.record.name}: {content}" for content in sorted(contents - readable(contents))]
@@ -77,7 +77,7 @@ def unneeded(cache: Cache, plans: Iterable[Plan], stages: Sequence[str]) -> list
 
 
 def _reason(cache: Cache, file: CacheFile, wanted: KeyParts | None) -> str:
-    """Why a file is not used; `wanted` are the parts of the key that is wanted for its video."""
+    """Why a file is unused; `wanted` are the parts of its video's current key."""
     if wanted is None:
         return "no such video among the inputs"
     if file.failed:

@@ -28,12 +28,12 @@ class Result:
 
     Attributes:
         keys: key of every planned output by stage.
-        todo: stages that were to run.
+        todo: stages that were planned to run.
         done: stages that ran, with their seconds.
-        failed: stages that did not give an output, with the reason.
-        skipped: stages whose output was there.
-        frames: number of frames of the video, 0 where no stage asked for them.
-        cancelled: the user asked to stop before all was done.
+        failed: stages without an output, with the reason.
+        skipped: stages whose output existed.
+        frames: number of frames of the video, 0 if no stage requested them.
+        cancelled: the user stopped the run before its end.
     """
 
     record: Record
@@ -47,7 +47,7 @@ class Result:
 
     @property
     def stored(self) -> Mapping[str, str]:
-        """The keys of the outputs that are stored; often `keys` itself, since there may be a million records."""
+        """The keys of stored outputs; returns `keys` itself if possible, to save memory for a million records."""
         there = {*self.skipped, *self.done}
         if len(there) == len(self.keys):
             return self.keys
@@ -55,14 +55,14 @@ class Result:
 
     @property
     def fault(self) -> str:
-        """The first failure in a line with the video and the stage, "" where none failed."""
+        """The first failure in a line with the video and the stage, or ""."""
         return next((f"{self.record.name} [{stage}] {why.cause}" for stage, why in self.failed.items()), "")
 
 
 class Upstream(Mapping[str, StageOutput]):
-    """Outputs of earlier stages by stage. Each is read anew when a stage asks for it, so that none stays in memory.
+    """Outputs of earlier stages by stage. Each is read on every access, so that none stays in memory.
 
-    Raises CacheError for one that cannot be read.
+    Raises CacheError for an unreadable output.
     """
 
     def __init__(self, cache: Cache, video_id: str, keys: Mapping[str, str]) -> None:
@@ -94,8 +94,8 @@ def result_of(plan: Plan) -> Result:
 class PlanRunner:
     """Runs one plan after the other. Holds one extractor per stage, so that models load once.
 
-    `stop` ends the work. `tell` is called with (frames done, frames to do, stages at work); with 0 frames to do, these
-    stages begin. `stages` are those of `outside_stages`, which a worker process imports too.
+    `stop` ends the work. `tell` is called with (frames done, frames to do, working stages); with 0 frames to do, these
+    stages begin. `stages` are those of `outside_stages`, which a worker process also imports.
     """
 
     def __init__(
@@ -107,10 +107,10 @@ class PlanRunner:
         self._extractors: dict[str, Extractor[Any]] = {}
 
     def __call__(self, plan: Plan) -> Result:
-        """Run the plan's stages; where one fails, those that need it fail too.
+        """Run the plan's stages; if one fails, stages that need it fail too.
 
-        Objects on a store that they read are copied while they run. The fingerprint of a copy is that of the bytes that
-        are decoded, so a change of the object is noticed.
+        Inputs on a store are copied while the stages run. A copy's fingerprint is that of the decoded bytes, so a
+        changed object is noticed.
         """
         map_pictures()  # on every run: training in this process sets the opposite
         record, reads = plan.record, {name: stage_class(name).reads for name in plan.todo}
@@ -166,7 +166,7 @@ class PlanRunner:
                     if isinstance(output, BaseException):
                         raise output
                     output = replace(output, quality={**output.quality, **shared.damage})
-                    if self._first_stamps != stamps(self.record):  # which a hard link changes too
+                    if self._first_stamps != stamps(self.record):  # a new hard link changes stamps too
                         check_inputs(steps[name].parts, self.record)
                     extractor = self.extractor(steps[name])
                     promise = extractor.promise(extractor.config, shared.frame_count)
@@ -174,14 +174,14 @@ class PlanRunner:
                     result.done[name] = time.perf_counter() - start
                 except Cancelled:
                     result.cancelled = True
-                except Exception as error:  # noqa: BLE001 -- one bad video is skipped and reported, whatever went wrong
+                except Exception as error:  # noqa: BLE001 -- a bad video is skipped and reported, whatever the error
                     result.failed[name] = self._failure(steps[name], error)
                 del output
             result.frames = max(result.frames, shared.frame_count)
             trim_heap()
 
     def _can_run(self, planned: PlannedStage) -> bool:
-        """Whether a stage has something to do and can do it; else the result says why not."""
+        """Whether a stage has to and can run; else the result says why not."""
         stage, result, contents = planned.name, self.result, self._contents
         inputs, there = planned.parts.inputs, {*result.skipped, *result.done}
         if stage in result.failed:
@@ -191,15 +191,15 @@ class PlanRunner:
         elif changed := [k for k, content in inputs.items() if content != contents.get(k)]:
             result.failed[stage] = Failure("changed", stage, f"the {changed[0]} file changed since the run began")
         elif planned.state != "fresh" and self.cache.has(stage, self.record.id, planned.parts.key):
-            result.skipped += (stage,)  # another process, or a worker that was lost, has written it
+            result.skipped += (stage,)  # another process, or a lost worker, has written it
         else:
             return there.issuperset(planned.parts.upstream)  # else the user has stopped one of them
         return False
 
     def _failure(self, planned: PlannedStage, error: Exception) -> Failure:
-        """The failure of a stage; the cache keeps it where the content or a fault of the program explains it.
+        """The failure of a stage; the cache keeps it if the content or a bug explains it.
 
-        A disk that does not read, or a copy in progress, gives errors of the content too, so that is read once more.
+        A failing disk or a copy in progress also looks like bad content, so the content is read once more.
         """
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
@@ -207,7 +207,7 @@ class PlanRunner:
         if failure.kind in KEPT:
             try:
                 check_inputs(planned.parts, self.record)
-                if self._first_stamps != stamps(self.record):  # it may have been cut, and is whole again
+                if self._first_stamps != stamps(self.record):  # the file may have been incomplete before
                     return Failure("changed", planned.name, "the input changed while it was read")
                 self.cache.keep_failure(planned.parts, self.record, failure, error)
             except VideoError as other:
@@ -220,7 +220,7 @@ class PlanRunner:
 def lost_result(cache: Cache, plan: Plan, loss: WorkerLost) -> Result:
     """The result of a record that lost its workers: stages with an output are done, the others failed.
 
-    Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
+    Only a crash is kept as the video's failure; a kill from outside or a limit may not recur.
     """
     result = result_of(plan)
     for planned in plan.stages:
