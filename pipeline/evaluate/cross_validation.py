@@ -12,7 +12,7 @@ from pipeline.cache import Cache, Contents, content_hashes, recording_hashes
 from pipeline.checks.paired_test import paired_test
 from pipeline.evaluate.evaluation_results import EvaluationResults, FoldSize, Leads
 from pipeline.evaluate.rank_intervals import Units
-from pipeline.evaluate.summaries import TaskRows, held_out_predictions, joined_scores, system_result
+from pipeline.evaluate.task_results import TaskRows, held_out_predictions, joined_scores, system_result
 from pipeline.folds import Row, Training, TrainingRunner, folds_of, last_epoch, predict_folds
 from pipeline.folds.fold import rows_by_task
 from pipeline.settings.provenance import origin

@@ -13,7 +13,7 @@ from pipeline.evaluate.grid_search import CHOSEN
 from pipeline.evaluate.leaderboard import NETWORK_ROWS, OURS, PUBLISHED
 from pipeline.evaluate.paper_differences import FeatureOrigins, left_open, paper_differences
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.separation import separation_line
+from pipeline.evaluate.significance import separation_line
 from pipeline.folds import COMBINED
 from pipeline.folds.combination import MANY_USERS
 from pipeline.settings.method import Method

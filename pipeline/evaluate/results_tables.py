@@ -19,7 +19,7 @@ from pipeline.evaluate.evaluation_results import (
     TaskResult,
 )
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.separation import separation_line
+from pipeline.evaluate.significance import separation_line
 from pipeline.evaluate.system_table import Better, Cell, Kind, Table, TableRow, by_result, number_of
 from pipeline.folds import COMBINED
 

@@ -25,11 +25,11 @@ from pipeline.report.text import to_digits
 from pipeline.report.video_section import ModelFacts, batch_row, section_of_video
 from pipeline.run import dataset_records
 from pipeline.score import Scorer, load_scorer
+from pipeline.score.model_config import scoring_config
 from pipeline.score.model_files import DESCRIPTION, no_model_fix
 from pipeline.score.path_redaction import redact_score
 from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.stored_method import scoring_config
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import origin
 

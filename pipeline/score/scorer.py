@@ -30,11 +30,11 @@ from pipeline.observer import SILENT, Observer
 from pipeline.phases.carried_phases import CarriedPhases, carried_phases
 from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS, Calibration
+from pipeline.score.model_config import scoring_config, unused_settings
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances, positive
 from pipeline.score.setting_differences import stage_differences, without_videos
-from pipeline.score.stored_method import scoring_config, unused_settings
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.environment import software
@@ -248,7 +248,7 @@ def load_scorer(folder: str | Path, user: Config | None = None, observer: Observ
 
     Args:
         folder: written by `train`.
-        user: has the machine's settings, which models do not store (`pipeline.score.stored_method`). Default: those of
+        user: has the machine's settings, which models do not store (`pipeline.score.model_config`). Default: those of
             a call without a configuration, in this process, so that a script needs no guard for worker processes.
         observer: gets a line before each download of weights, and a line about the user's settings that the model's
             method overrides. Without an observer that line is a Python warning.

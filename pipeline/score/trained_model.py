@@ -8,7 +8,7 @@ MODEL/model.safetensors    those of `TrainedNetworks.tensors`, `train_labels` (k
                          `combination.<name>` (`Combination.arrays`),
                          `calibration.<name>` (`pipeline.score.calibration.calibration_tensors`),
                          `phases.<name>` (the arrays of `PhaseReferences`)
-MODEL/config.json          the method and the description of the videos (`pipeline.score.stored_method`)
+MODEL/config.json          the method and the description of the videos (`pipeline.score.model_config`)
 MODEL/sha256.json          SHA-256 of these files, checked on loading (`pipeline.score.model_files`)
 MODEL/card.md              for people (`pipeline.score.model_card`)
 
@@ -42,6 +42,7 @@ from pipeline.cache import Contents, StageDescription, read_stages, recording_ha
 from pipeline.folds.combination import NETWORK, NETWORK_ALONE, Combination
 from pipeline.phases.carried_phases import PhaseReferences
 from pipeline.score.calibration import Calibration, calibration_description, calibration_tensors, read_calibration
+from pipeline.score.model_config import save_settings
 from pipeline.score.model_files import (
     DESCRIPTION,
     FAULTS,
@@ -53,7 +54,6 @@ from pipeline.score.model_files import (
     require_finite,
 )
 from pipeline.score.setting_differences import stage_differences
-from pipeline.score.stored_method import save_settings
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import Origin, origin
 from pipeline.settings.train_config import TrainConfig

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from models import metrics
-from pipeline.evaluate.summaries import fold_average
+from pipeline.evaluate.task_results import fold_average
 
 pairs = st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=2, max_size=30)
 

@@ -23,8 +23,8 @@ from pipeline.cli import terminal
 from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
 from pipeline.run import Result, StatusRow
+from pipeline.score.model_config import scoring_config
 from pipeline.score.model_files import check_hashes, hash_table
-from pipeline.score.stored_method import scoring_config
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import load_config
 

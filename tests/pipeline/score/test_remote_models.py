@@ -19,7 +19,7 @@ from data.store import remote
 from data.weights import cache_dir
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import HASHES, model_sha256
-from pipeline.score.model_upload import README, local_model, push_model
+from pipeline.score.remote_models import README, local_model, push_model
 from pipeline.score.trained_model import TrainedModel
 
 

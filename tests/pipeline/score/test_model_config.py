@@ -10,7 +10,7 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import write_text
 from extractors.base import HASHED, METHOD
-from pipeline.score.stored_method import CONFIG_FILE, save_settings, scoring_config, unused_settings
+from pipeline.score.model_config import CONFIG_FILE, save_settings, scoring_config, unused_settings
 from pipeline.settings.config import load_config
 from pipeline.settings.config_errors import section_class
 from pipeline.settings.method import method_class

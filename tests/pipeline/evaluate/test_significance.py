@@ -8,7 +8,7 @@ from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead, paired_test
 from pipeline.evaluate.cross_validation import Protocol, cross_validate
 from pipeline.evaluate.evaluation_results import Leads
-from pipeline.evaluate.separation import separation_line
+from pipeline.evaluate.significance import separation_line
 from tests.helpers.folds import knowing
 from tests.helpers.made_features import made_features, with_records
 from tests.helpers.made_results import made_results, system
