@@ -1,1 +1,1 @@
-"""One package per stage: an opened video becomes named arrays. The pipeline opens every file for it."""
+"""Stages, one package each: they turn an opened video into named arrays. The pipeline opens all files."""

@@ -1,7 +1,7 @@
 """The contract of a stage: settings, upstream stages, arrays, and one call that computes their values for a video.
 
-docs/extend.md shows how a stage is added. The module that holds the settings must import quickly, since every
-command reads every stage's settings: torch, cv2, openvino and the like are imported inside functions.
+docs/extend.md shows how to add a stage. The module with the settings must import quickly, because every command reads
+every stage's settings: import torch, cv2, openvino and the like inside functions.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from data.weights.registry import Announce
 
 
 class StageConfig(BaseModel):
-    """Settings of one stage, frozen; unknown keys and numbers that are not finite are refused."""
+    """Settings of one stage, frozen; unknown keys and non-finite numbers are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True, allow_inf_nan=False
     )
 
     def result_settings(self) -> dict[str, Any]:
-        """The settings that the cache key holds, ready for JSON. Those with their default are left out.
+        """The settings in the cache key, ready for JSON, without those at their default.
 
-        So a new setting whose default changes no result leaves every key as it is.
+        So a new setting does not change existing keys if its default keeps the results.
         """
         return owned(type(self), self.model_dump(mode="json", exclude_defaults=True), IN_KEY)
 
 
 def owned(kind: type[BaseModel], written: Mapping[str, Any], owners: Collection[str]) -> dict[str, Any]:
-    """Those of written settings of a section that belong to one of the owners; sections without any are left out."""
+    """The written settings of a section that belong to any of the owners; empty sections are left out."""
     kept: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
         key, inner = field.alias or name, field.annotation
@@ -64,7 +64,7 @@ def setting(default: Any, about: str, *, belongs_to: str = METHOD, **limits: Any
     """One setting of a stage or of another section.
 
     Args:
-        default: `...` where there is none.
+        default: `...` for a required setting.
         about: one sentence with the unit; shown in the documentation.
         belongs_to: `METHOD`, `VIDEOS`, `HASHED`, `MACHINE` or `DATA_SET`.
         limits: pydantic limits such as ge=1.
@@ -73,13 +73,13 @@ def setting(default: Any, about: str, *, belongs_to: str = METHOD, **limits: Any
 
 
 def owner(field: FieldInfo) -> str:
-    """Whom a setting belongs to."""
+    """A setting's owner."""
     extra = field.json_schema_extra
     return str(extra.get("belongs_to", METHOD)) if isinstance(extra, dict) else METHOD
 
 
 def needs_weights(text: str) -> PydanticCustomError:
-    """The error of settings of a stage that lack a file of weights, which the user's machine has: `weights_file`."""
+    """The error of settings of a stage without the path of its weights on this machine, `weights_file`."""
     return PydanticCustomError(NEEDS_WEIGHTS, "{text}", {"text": text})
 
 
@@ -88,7 +88,7 @@ NEEDS_WEIGHTS = "needs_weights"
 
 
 def one_of(names: Collection[str], *, outside: bool = False) -> AfterValidator:
-    """A validator that refuses a text outside `names`, the keys of the table that acts on it.
+    """A validator that refuses texts outside `names`, the keys of a table.
 
     Args:
         outside: `module:name` is accepted too.
@@ -115,18 +115,18 @@ class Source(Protocol):
 
     @property
     def info(self) -> VideoInfo:
-        """Size of the pictures as shown. Raises VideoError: the record has no video, or it cannot be opened."""
+        """Size of the pictures as shown. Raises VideoError: the record has no readable video."""
 
     @property
     def times(self) -> Floats:
-        """(N,) presentation time of every frame in seconds from the first, read from the stream. Raises as `info`."""
+        """(N,) presentation time of every frame in seconds from the first, from the stream. Raises as `info`."""
 
     @property
     def upstream(self) -> Mapping[str, StageOutput]:
         """Outputs of the stages named by `Extractor.upstream`."""
 
     def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:
-        """What `reader`, a function of data/, makes of the record's file of this kind.
+        """The result of `reader`, a function of data/, for the record's file of this kind.
 
         Raises DataError: the record has no file of this kind, or as `reader`.
         """
@@ -179,19 +179,19 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def check_upstream(cls, config: C, configs: Mapping[str, StageConfig]) -> None:
-        """Raise UsageError if the needed stages, with their settings in `configs`, cannot give what this one reads."""
+        """Raise UsageError if the upstream stages, with their settings in `configs`, lack data for this one."""
 
     @classmethod
     def identity(cls, config: C, files: StageFiles) -> Mapping[str, str]:
-        """Further things that the result depends on, such as {"weights": sha256}; part of the cache key."""
+        """Further facts that determine the result, such as {"weights": sha256}; part of the cache key."""
         return {}
 
     @classmethod
     def reads_of(cls, config: C, record: Record, files: StageFiles) -> Mapping[str, Path | str]:
-        """Inputs of one record that the result depends on beside `reads`, by kind; part of the cache key.
+        """Inputs of one record besides `reads` that determine the result, by kind; part of the cache key.
 
-        A path is a local file or folder, such as one that the settings name: it joins `Record.sidecars`, and its
-        content is hashed. A text is a value itself, such as annotated phases.
+        A path is a local file or folder, such as one in the settings: it is added to `Record.sidecars`, and its content
+        is hashed. A text is itself a value, such as annotated phases.
 
         Raises DataError: several files match; the stage then fails for this record.
         """
@@ -199,27 +199,27 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def fetch(cls, config: C, files: StageFiles, announce: Announce) -> None:
-        """Download the files that `identity` needs and a library provides; called once, before a run makes its keys.
+        """Download a library's files that `identity` needs; called once, before a run computes its keys.
 
         `announce` gets one sentence before each download. Raises DataError: a download failed.
         """
 
     @classmethod
     def work(cls, config: C, frames: int) -> int:
-        """Number of `unit` in a video of `frames` frames under these settings; cost estimates use it."""
+        """Number of `unit` in a video of `frames` frames with these settings, for cost estimates."""
         return frames
 
     @classmethod
     def ticks(cls, config: C, frames: int) -> int | None:
-        """Length of the clock for a video of `frames` frames; None where it depends on an input file's content.
+        """Length of the clock for a video of `frames` frames; None if it depends on an input file's content.
 
-        Default: `work`, where that counts the same things as the clock.
+        Default: `work`, if its unit is that of the clock.
         """
         return cls.work(config, frames) if frames and cls.unit == f"{cls.clock}s" else None
 
     @classmethod
     def promise(cls, config: C, frames: int) -> OutputSpec:
-        """The arrays that the output for a video of `frames` frames must have; 0: the number of frames is unknown."""
+        """The required arrays of the output for a video of `frames` frames; 0: an unknown number."""
         return OutputSpec(cls.name, cls.arrays, cls.clock, cls.ticks(config, frames))
 
     @abstractmethod
@@ -227,5 +227,5 @@ class Extractor(ABC, Generic[C]):
         """Compute the values of `arrays` for one video: `StageOutput.of(self.arrays, {name: values, ...})`.
 
         Raises:
-            AimError: the input cannot be used; recorded as this video's failure.
+            AimError: the input is unusable; recorded as this video's failure.
         """

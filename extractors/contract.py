@@ -1,4 +1,4 @@
-"""The contract of a stage as tests: inherit `StageContract`, name the stage, run pytest. See docs/extend.md."""
+"""The contract of a stage as tests: inherit `StageContract`, set the stage, run pytest. See docs/extend.md."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _opened: list[str] | None = None
 
 
 class MadeSource:
-    """A source of pictures in memory. It holds a stage to the rules of `Source.frames`.
+    """A source of pictures in memory, which enforces the rules of `Source.frames`.
 
     Attributes:
-        asked: numbers of the frames that were given, in order.
+        asked: numbers of the requested frames, in order.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class MadeSource:
         return VideoInfo(self.pictures[0].shape[1], self.pictures[0].shape[0])
 
     def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:
-        """What `reader` makes of the record's file of this kind; readers may open files."""
+        """The result of `reader` for the record's file of this kind; readers may open files."""
         if kind not in self.record.sidecars:
             raise DataError(f"no {kind} file", where=self.record.name, fix="Put it beside the video")
         with _noting(None):
             return reader(self.record.sidecars[kind])
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Copies of the frames: memory shows whether a stage keeps them."""
+        """Copies of the frames, so that memory shows whether a stage keeps them."""
         wanted = list(range(len(self.times)) if indices is None else indices)
         assert not self.asked, "frames() may be called once"
         assert wanted == sorted(set(wanted)), "indices ascend, each once"
@@ -100,7 +100,7 @@ class StageContract:
     """Frames of a long one."""
 
     def source(self, frames: int) -> Source:
-        """A new input with a video of this many frames, or what takes its place; equal for equal numbers."""
+        """A new input with a video of this many frames, or its substitute; equal for equal numbers."""
         return MadeSource(moving_pictures(frames))
 
     def made(self, **changes: Any) -> Extractor[Any]:
@@ -119,7 +119,7 @@ class StageContract:
         return self.stage.Config(**nested)
 
     def checked(self, source: Source, stage: Extractor[Any] | None = None) -> StageOutput:
-        """The output for a source, as the declaration of the stage promises it."""
+        """The output for a source, checked against the stage's declaration."""
         stage = stage or self.made()
         frames = len(source.times) if "video" in stage.reads else 0
         output = stage.extract(source)
@@ -129,7 +129,7 @@ class StageContract:
         return output
 
     def attempted(self, name: str, source: Source) -> StageOutput | None:
-        """The output for a source, or None after an error that says how to fix it."""
+        """The output for a source, or None after an error with a fix."""
         try:
             return self.checked(source)
         except AimError as error:
@@ -138,7 +138,7 @@ class StageContract:
             raise AssertionError(f"{name}: an error without a fix: {error}") from error
 
     def test_the_declaration_is_complete(self) -> None:
-        """Name, version and texts; the headline and the clock name what there is."""
+        """Name, version and texts exist; the headline and the clock refer to existing arrays."""
         output = self.checked(self.source(self.frames))
         assert self.stage.name.isidentifier()
         assert isinstance(self.stage.version, int)
@@ -147,14 +147,14 @@ class StageContract:
         assert {*self.stage.headline} <= {*output.quality}
 
     def test_equal_inputs_give_equal_bits(self) -> None:
-        """One instance serves many inputs, and the order of these does not matter."""
+        """One instance serves many inputs in any order."""
         stage = self.made()
         first, _, again = (bits(self.checked(self.source(n), stage)) for n in (self.frames, 2, self.frames))
         assert first == again
         assert first == bits(self.checked(self.source(self.frames)))
 
     def test_every_setting_is_in_the_key_or_has_no_effect(self) -> None:
-        """A setting of the key changes the output; another one changes `identity`, or no number by more than 1e-4."""
+        """A setting in the key changes the output; others change `identity`, or numbers by at most 1e-4."""
         assert {*leaves(self.stage.Config)} == {*self.changes, *self.elsewhere}
         before, files = self.checked(self.source(self.frames)), StageFiles()
         for name, value in self.changes.items():
@@ -171,13 +171,13 @@ class StageContract:
                     assert equal, f"{name} changes {array}"
 
     def test_work_grows_with_the_video(self) -> None:
-        """Cost estimates need a number that never falls."""
+        """Cost estimates need a number that never decreases."""
         work = [self.stage.work(self.config(), frames) for frames in range(300)]
         assert work == sorted(work)
         assert work[0] >= 0
 
     def test_odd_inputs(self) -> None:
-        """Short, black, narrow and tiny videos, and uneven or repeated times: an output, or an error with a fix."""
+        """Short, black, narrow and tiny videos, and uneven or repeated times give an output, or an error with a fix."""
         sources = {f"{count} frames": self.source(count) for count in (1, 2, 7)}
         if "video" in self.stage.reads and self.stage.reads == {"video"}:
             for height, width in ((33, 17), (1, 1), (2, 900), (300, 20)):
@@ -190,7 +190,7 @@ class StageContract:
             self.attempted(name, source)
 
     def test_missing_inputs_are_errors_with_a_fix(self) -> None:
-        """A record without the files and the stages that it needs, and a stream that breaks off."""
+        """Missing files, missing upstream stages and a truncated stream are errors with a fix."""
         if self.stage.reads - {"video"} or self.stage.upstream(self.config()):
             assert self.attempted("nothing", MadeSource()) is None
         if self.stage.reads == {"video"}:
@@ -239,7 +239,7 @@ def leaves(kind: type[StageConfig], section: str = "") -> dict[str, str]:
 
 @contextmanager
 def _noting(noted: list[str] | None) -> Iterator[None]:
-    """Put the names of files that this process opens into `noted`."""
+    """Append the names of files that this process opens to `noted`."""
     global _opened
     before, _opened = _opened, noted
     try:
@@ -253,4 +253,4 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
         _opened.append(str(arguments[0]))
 
 
-sys.addaudithook(_note)  # such a hook cannot be removed, so there is one
+sys.addaudithook(_note)  # a hook cannot be removed, so it is added once

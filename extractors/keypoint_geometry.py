@@ -13,7 +13,7 @@ from extractors.signals import ROWS, blocks
 
 Measured = TypeVar("Measured", np.float32, np.float64)
 
-INTERPOLATED_SCORE = 0.05  # score of an interpolated joint: below what any reader takes for detected
+INTERPOLATED_SCORE = 0.05  # score of an interpolated joint, below every threshold for detected joints
 
 MIRRORED = np.array([0, *(joint + 1 if joint % 2 else joint - 1 for joint in range(1, 17))])
 """(17,) index of each joint's left/right counterpart."""
@@ -22,14 +22,14 @@ _TRUNK = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14])  # (17,) true for should
 
 
 def in_blocks(measure: Callable[[Reals], NDArray[Measured]], keypoints: Reals) -> NDArray[Measured]:
-    """The result of `measure` on (P, 17, 3), computed in blocks of rows; it equals that on all rows at once."""
+    """The result of `measure` on (P, 17, 3), computed in blocks of rows to save memory."""
     if len(keypoints) <= ROWS:
         return measure(keypoints)
     return np.concatenate([measure(keypoints[rows]) for rows in blocks(len(keypoints))])
 
 
 def boxes_of(keypoints: Reals) -> Singles:
-    """(P, 4) x1 y1 x2 y2 around the joints of (P, 17, 3) with a score above 0; NaN where there is none."""
+    """(P, 4) x1 y1 x2 y2 around the joints of (P, 17, 3) with a score above 0; NaN without such joints."""
     scored = np.isfinite(keypoints[..., 0]) & (keypoints[..., 2] > 0)
     points = np.where(scored[..., None], keypoints[..., :2], np.nan)
     boxes = np.full((len(keypoints), 4), np.nan, dtype=np.float32)
@@ -41,11 +41,11 @@ def boxes_of(keypoints: Reals) -> Singles:
 def centres_of(keypoints: Reals) -> Floats:
     """(P, 2) centre of each body (P, 17, 3) in pixels: the score-weighted mean of shoulders, hips and knees.
 
-    Joints may be NaN; a body without these joints has the mean of its others.
+    Joints may be NaN; a body without these joints has the mean of its other joints.
     """
     body = keypoints[..., :2].astype(np.float64)
     placed = np.isfinite(body).all(axis=-1)
-    # Joints with score 0, and the other joints of a body without a trunk, still indicate where it is.
+    # Joints with score 0, and the other joints of a body without a trunk, still indicate its position.
     weight = placed * np.where(_TRUNK, np.maximum(np.nan_to_num(keypoints[..., 2]), 0.02), 1e-6)
     total = np.maximum(weight.sum(axis=1), 1e-9)[:, None]
     return np.asarray(np.einsum("pj,pjc->pc", weight, np.nan_to_num(body)) / total)
@@ -66,7 +66,7 @@ def torsos_of(keypoints: Reals) -> Floats:
 def pose_distances(poses: Reals, others: Reals) -> Floats:
     """(2, ...) mean distance of the joints of poses and others (..., 17, 3) without the head, in body sizes of `poses`.
 
-    First with the sides as they are, then with left and right exchanged. Joints may be NaN.
+    First with the original sides, then with left and right exchanged. Joints may be NaN.
     """
     sizes = body_sizes(poses.reshape(-1, 17, 3)).reshape(poses.shape[:-2])
     apart = [np.linalg.norm((poses - other)[..., 5:, :2], axis=-1) for other in (others, others[..., MIRRORED, :])]

@@ -24,14 +24,14 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
     """An `openvino.CompiledModel` of an `openvino.Model`, for one inference at a time.
 
     Args:
-        precision: "f32", "bf16" or "f16". By default OpenVINO takes bf16 on CPUs that have it, and the numbers
+        precision: "f32", "bf16" or "f16". OpenVINO's own default is bf16 on CPUs that support it, so results would
             depend on the machine.
         threads: threads of one inference; 0: one per core.
     """
     from data.weights.quiet_openvino import openvino
 
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-    # With pinning, the single threads of two worker processes would both run on the first core.
+    # With pinning, single threads of two worker processes would share the first core.
     options["ENABLE_CPU_PINNING"] = False
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
@@ -39,7 +39,7 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
 
 
 def cause_of(error: Exception) -> str:
-    """What OpenVINO says in an error, in one line of at most 120 characters, without the places in its source."""
+    """OpenVINO's error message in one line of at most 120 characters, without source locations."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not IN_ITS_SOURCE.match(line)]
     return (lines or [type(error).__name__])[-1][:120]
 

@@ -1,10 +1,10 @@
-"""Finds people as trajectories through their detections in a shot, when all its frames are known.
+"""Finds people as trajectories through the detections of a complete shot.
 
-The best trajectory has the largest sum of its detections' gains minus its jumps (Viterbi). A jump is the distance of
-the body's centre from the predicted place, and the change of its pose. The velocity of the best trajectory up to there
-predicts the place (per-survivor processing: Raheli et al., IEEE Trans. Communications 1995).
+The best trajectory maximises the sum of its detections' gains minus the costs of its jumps (Viterbi). A jump is the
+distance of the body's centre from the predicted position, and the change of its pose. The velocity of the best
+trajectory so far predicts the position (per-survivor processing: Raheli et al., IEEE Trans. Communications 1995).
 
-The second person is the best trajectory through the rest, without the first one and other detections of that body.
+The second person is the best trajectory through the remaining detections, without any of the first person's body.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy as np
 
 from data.store.arrays import Floats, Integers, Rows
 
-REACH_S = 3.0  # longest gap of a trajectory in seconds: a person who comes back later begins another one
-LEAD_S = 0.2  # seconds for which the velocity predicts the place of a missing person
+REACH_S = 3.0  # longest gap of a trajectory in seconds: a person who returns later starts a new one
+LEAD_S = 0.2  # seconds for which the velocity predicts the position of a missing person
 
 MAX_JUMP, SPEED, MAX_GROWTH = 0.8, 1.2, 2.5
 """Limits of a jump: `MAX_JUMP` body sizes from the predicted place, `SPEED` more a second; sizes by `MAX_GROWTH`."""
 
 HOP, LONG_STEP = 1.0, 0.3  # a step longer than `LONG_STEP` body sizes may cost `HOP` more than another trajectory's
 
-PLACE = 15.0  # cost of a jump per squared share of the farthest one; it rises without limit towards the farthest
+PLACE = 15.0  # cost of a jump per squared share of the longest one; it grows without limit towards the longest
 SAME_BODY = 0.2  # body sizes between the centres of two detections of one body in one frame
 SMALLEST = 0.1  # trajectories worth less than this share of the best one are not listed: false detections reach .07
 
@@ -37,10 +37,10 @@ class Shot:
     seconds: Floats  # (M,)
     centres: Floats  # (M, 2) pixels
     sizes: Floats  # (M,) pixels
-    gains: Floats  # (M,) what a detection adds to a trajectory
+    gains: Floats  # (M,) contribution of each detection to a trajectory
 
     def people(self) -> list[Rows]:
-        """The rows of each person's trajectory, the best first; before them those to whom another one had hopped."""
+        """The rows of each person's trajectory, best first, preceded by those with repaired identity switches."""
         free, whole = np.arange(len(self.frames)), list[Rows]()
         while (person := self._repair_identity_switch(trajectories := self._best_trajectories(free))) is not None:
             whole.append(person)
@@ -48,7 +48,7 @@ class Shot:
         return [*whole, *trajectories]
 
     def _best_trajectories(self, rows: Rows) -> list[Rows]:
-        """Trajectories through the detections `rows`, the best one first, each through what the ones before leave."""
+        """Trajectories through the detections `rows`, best first, each through those that remain."""
         trajectories, best = list[Rows](), 0.0
         while len(rows):
             trajectory, worth = self._best_trajectory(rows)
@@ -66,10 +66,10 @@ class Shot:
         return np.asarray(rows[(apart >= SAME_BODY) | (self.frames[near] != self.frames[rows])])
 
     def _repair_identity_switch(self, trajectories: list[Rows]) -> Rows | None:
-        """One person's trajectory whole again, where another trajectory hops to that person; None where none does.
+        """One person's complete trajectory, if another trajectory switched to that person; else None.
 
-        A single trajectory gains by every detection, so it may leave its own person for somebody else, whose trajectory
-        then breaks off. Such a rest is nearer to the end of the other trajectory, by a cost of `HOP`.
+        Every detection adds to a trajectory, so it may switch to another person, whose trajectory then ends. The part
+        after the switch is nearer to the end of that trajectory, by a cost of `HOP`.
         """
         for trajectory in trajectories:
             steps = np.linalg.norm(np.diff(self.centres[trajectory], axis=0), axis=1) / self.sizes[trajectory[1:]]
@@ -82,7 +82,7 @@ class Shot:
         return None
 
     def _best_trajectory(self, rows: Rows) -> tuple[Rows, float]:
-        """The best trajectory through the detections `rows`, and its worth."""
+        """The best trajectory through the detections `rows`, and its total gain."""
         seconds, worth = self.seconds[rows], self.gains[rows].copy()
         before, velocity = np.full(len(rows), -1), np.zeros((len(rows), 2))
         for start, stop in pairwise(np.flatnonzero(np.diff(self.frames[rows], prepend=-1, append=-1))):

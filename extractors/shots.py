@@ -9,7 +9,7 @@ from data.video import Picture
 
 THUMBNAIL = 96  # longer side in pixels
 
-LOST = 0.25  # correlation of two frames that a cut loses at least
+LOST = 0.25  # least loss of correlation at a cut
 
 LEAP, MIN_DIFFERENCE = 4.0, 8.0
 """A cut's difference is above `LEAP` times that of the last frames, and above `MIN_DIFFERENCE` grey levels."""
@@ -18,10 +18,10 @@ LEAP, MIN_DIFFERENCE = 4.0, 8.0
 class ShotDetector:
     """Finds the cuts of one video, frame by frame.
 
-    The detector searches the middle of the last thumbnail in the new one. A frame begins a new shot if two things hold:
-    the best correlation is below 1 - `LOST`; the least difference is above `LEAP` times that of the last three
-    frames. Fast pans and blur lower the correlation too, but their difference does not leap: on rendered dives it rose
-    at most 2.8-fold from frame to frame, and 14-fold at cuts.
+    The detector searches for the middle of the last thumbnail in the new one. A frame begins a new shot on two
+    conditions: the best correlation is below 1 - `LOST`, and the least difference is above `LEAP` times that of the
+    last three frames. Fast pans and blur lower the correlation too, but the difference grows slowly: on rendered dives
+    at most 2.8-fold from frame to frame, against 14-fold at cuts.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class ShotDetector:
         self._differences: list[float] = []
 
     def begins_shot(self, image: Picture) -> bool:
-        """Take the next frame, (H, W, 3) uint8 RGB; true for the first frame and after a cut."""
+        """Process the next frame, (H, W, 3) uint8 RGB; true for the first frame and after a cut."""
         before, self._thumbnail = self._thumbnail, _thumbnail(image)
         if before is None:
             return True

@@ -1,4 +1,4 @@
-"""Irregular, weighted signals: periods, runs between cuts, gaps that are interpolated, exchanged series."""
+"""Irregular, weighted signals: periods, runs between cuts, interpolated gaps, exchanged series."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Bools, Floats
 
-MOST_POINTS = 20  # points of an even grid for one row: a gap of days in the times must not fill the memory
-LONE_PERIOD_S = 0.04  # duration of a single row where there is no second one: one frame at 25 frames per second
-FILL_WEIGHT = 0.5  # an interpolated value weighs half as much as the lighter of the two values around it
+MOST_POINTS = 20  # points of an even grid per row, so that a gap of days does not fill the memory
+LONE_PERIOD_S = 0.04  # duration of an only row: one frame at 25 frames per second
+FILL_WEIGHT = 0.5  # weight of an interpolated value, relative to the lesser weight of the two values around it
 
 BLOCK, ROWS = 1 << 16, 1024
 """Numbers of one temporary array, and rows computed at a time: temporaries stay small however long a video is."""
@@ -25,20 +25,20 @@ def blocks(rows: int) -> Iterator[slice]:
 
 
 def row_period(time: Floats) -> float:
-    """Median seconds between rows; `LONE_PERIOD_S` where there are fewer than two."""
+    """Median seconds between rows; `LONE_PERIOD_S` below two rows."""
     steps = np.diff(time)
     steps = steps[steps > 0]
     return float(np.median(steps)) if steps.size else LONE_PERIOD_S
 
 
 def even_grid(time: Floats) -> tuple[Floats, float]:
-    """An even grid over the times, and its period: that of the rows, or a longer one where a gap is very long."""
+    """An even grid over the times, and its period: that of the rows, or longer if a gap is very long."""
     period = max(row_period(time), float(time[-1] - time[0]) / (MOST_POINTS * len(time)))
     return np.arange(time[0], time[-1] + period / 2, period), period
 
 
 def spans_between(edges: NDArray[Any]) -> NDArray[Any]:
-    """(n, 2) begin and end of what is between neighbouring edges (n + 1,)."""
+    """(n, 2) start and end of the intervals between adjacent edges (n + 1,)."""
     return np.stack([edges[:-1], edges[1:]], axis=1)
 
 
@@ -49,7 +49,7 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
 
 
 def resampled(time: Floats, values: Floats, clock: Floats) -> Floats:
-    """Series (row, series) at the times `clock`, by lines between known values; a series without any is NaN."""
+    """Series (row, series) at the times `clock`, interpolated linearly between known values; NaN without any."""
     rows = np.full((len(clock), values.shape[1]), np.nan)
     for column, series in enumerate(values.T):
         if (known := np.isfinite(series)).any():
@@ -58,10 +58,10 @@ def resampled(time: Floats, values: Floats, clock: Floats) -> Floats:
 
 
 def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
-    """Values and weights (row, series) with gaps, which are rows of weight 0, interpolated by straight lines.
+    """Values and weights (row, series) with gaps (rows of weight 0) interpolated linearly.
 
-    Only gaps between two rows at most `longest` seconds apart are filled. Rows before the first and after the last row
-    with weight stay empty.
+    Only gaps between rows at most `longest` seconds apart are filled. Rows before the first and after the last row with
+    weight stay empty.
     """
     values, weight = values.copy(), weight.copy()
     for column in np.flatnonzero(((weight <= 0).any(axis=0)) & ((weight > 0).sum(axis=0) >= 2)):
@@ -79,20 +79,20 @@ def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> t
 
 
 def longest_gap(time: Floats, present: Bools) -> float:
-    """Seconds of the longest run of rows that are not present; the time before the first and after the last counts."""
+    """Seconds of the longest run of missing rows, including those before the first and after the last present row."""
     period = float(np.median(np.diff(time))) if len(time) > 1 else 0.0
     ends = np.concatenate([time[:1] - period, time[present], time[-1:] + period])
     return max(float(np.diff(ends).max()) - period, 0.0)
 
 
 def exchanges(same: Floats, crossed: Floats, price: Floats) -> Bools:
-    """(row,) true in the rows where two series must be exchanged, so that total movement and cost are least.
+    """(row,) true for rows in which exchanging two series minimises total movement and cost.
 
-    The method is Viterbi over two states a row.
+    The method is Viterbi with two states per row.
 
     Args:
-        same: (row,) movement since the row before; 0 for the first row.
-        crossed: the same where one of the two rows is exchanged.
+        same: (row,) movement since the previous row; 0 for the first row.
+        crossed: the same if one of the two rows is exchanged.
         price: (row,) cost of an exchange.
     """
     cost, previous = np.array([0.0, price[0]]), np.zeros((len(price), 2), dtype=bool)

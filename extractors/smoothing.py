@@ -33,11 +33,11 @@ circle the speed is 4 % too low there."""
 
 
 def smoothed(time: Floats, values: Floats, weight: Floats, sigma: float) -> Floats:
-    """Values (row, series, axis) of the curves of degree 5 that are fitted around every row.
+    """Values (row, series, axis) of curves of degree 5 fitted around every row.
 
-    A neighbour counts by its weight times a Gaussian of `sigma` seconds over its distance in time. So doubtful values
-    are drawn to their surroundings, and irregular frames are handled. A signal that moves at constant speed is returned
-    unchanged, ends included. The Gaussian is at least .6 of a period wide.
+    A neighbour counts by its weight times a Gaussian of `sigma` seconds of its distance in time. So doubtful values
+    follow their neighbours, and irregular frames are supported. A signal of constant speed is returned unchanged, ends
+    included. The Gaussian is at least .6 of a period wide.
 
     Args:
         time: (row,) seconds, ascending.
@@ -53,11 +53,11 @@ def smoothed(time: Floats, values: Floats, weight: Floats, sigma: float) -> Floa
 def derivative(
     time: Floats, values: Floats, weight: Floats, sigma: float, noise: float = np.inf
 ) -> tuple[Floats, Bools]:
-    """Slopes (row, series, axis) per second of the curves of `smoothed`, and where they are known (row, series).
+    """Slopes (row, series, axis) per second of the curves of `smoothed`, and whether they are known (row, series).
 
-    A slope is known where at least two different times have weight, and the curve follows the values: it leaves at most
-    `noise`, in their unit, or `LEFT_SHARE` of what a straight line leaves. So motion that is too fast for the window or
-    the rows has no slope. Unknown slopes are 0.
+    A slope is known if at least two different times have weight, and the curve fits the values: its residual is at most
+    `noise`, in their unit, or `LEFT_SHARE` of that of a straight line. So motion too fast for the window or the rows
+    has no slope. Unknown slopes are 0.
     """
     slopes, known = np.zeros(values.shape), np.zeros(weight.shape, bool)
     sigma = max(sigma, LEAST_PERIODS * row_period(time))
@@ -71,9 +71,9 @@ def derivative(
 def robust_curve(time: Floats, values: Floats, weight: Floats, sigma: float, outlier: float) -> Floats:
     """Values (row, axis) of one point on parabolas fitted around each row.
 
-    Several rows may share a time. A neighbour counts as in `smoothed`. Cauchy weights, reweighted twice: a row that
-    is `outlier` from its parabola counts half. `weight` (row,) is positive. Of a circle that is run through at 1 080
-    degrees a second, parabolas with a `sigma` of .055 s keep 88 % of the radius.
+    Several rows may share a time. A neighbour counts as in `smoothed`, times Cauchy weights from two iterations: a row
+    at the distance `outlier` from its parabola counts half. `weight` (row,) is positive. For motion on a circle at
+    1 080 degrees a second, parabolas with a `sigma` of .055 s keep 88 % of the radius.
     """
     trust, sigma = weight, max(sigma, 0.6 * row_period(time))
     for _ in range(3):
@@ -88,7 +88,7 @@ class _Curves:
 
     height: Floats  # (row, series, axis) of the curve at its row, relative to the value
     slope: Floats  # (row, series, axis) per second
-    sloped: Bools  # (row, series) true where at least two different times have weight
+    sloped: Bools  # (row, series) true if at least two different times have weight
     left: Floats  # (row, series) root mean square distance of the values in the window from the curve
     bent: Floats  # (row, series) the same from a straight line
 
@@ -100,7 +100,7 @@ def _series(values: Floats) -> Iterator[slice]:
 
 
 def _fit(time: Floats, values: Floats, weight: Floats, sigma: float, drawn: Sequence[float]) -> _Curves:
-    """Curves whose coefficients are `drawn` to 0 as those of `QUINTIC`; arguments as in `smoothed`."""
+    """Curves with ridge penalties `drawn` on the coefficients, such as `QUINTIC`; arguments as in `smoothed`."""
     powers, heights, squares = _moments(time, values, weight, sigma, len(drawn))
     all_rows = signals.blocks(max(len(time), 1))
     parts = [_solve(powers[:, rows], heights[:, rows], squares[rows], drawn) for rows in all_rows]
@@ -112,7 +112,7 @@ def _fit(time: Floats, values: Floats, weight: Floats, sigma: float, drawn: Sequ
 def _moments(time: Floats, values: Floats, weight: Floats, sigma: float, size: int) -> tuple[Floats, Floats, Floats]:
     """Sums of g u^k, k < 2 size - 1; of g u^k d, k < size; and of g d^2.
 
-    u is the time in sigmas and d the value, both relative to the row itself.
+    u is the time in sigmas and d the value, both relative to the row.
     """
     powers, heights = np.zeros((2 * size - 1, *weight.shape)), np.zeros((size, *values.shape))
     squares, rows, reach = np.zeros(weight.shape), len(time), WINDOW_SIGMAS * sigma

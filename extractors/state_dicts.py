@@ -42,7 +42,7 @@ def read_tensors(content: bytes, file: str) -> dict[str, Tensor]:
 
 
 class _Log:
-    """An empty object for the training logs in a checkpoint, and for `getattr`, which those logs call."""
+    """An empty object that replaces training logs in a checkpoint, and `getattr`, which they call."""
 
     def __init__(self, *_: Any) -> None:
         pass
@@ -51,10 +51,10 @@ class _Log:
 def load_checkpoint(model: Any, content: bytes, file: str) -> None:
     """Load the checkpoint in `content` into a torch module without running code from it; `file` is for messages.
 
-    Published checkpoints hold training logs: numpy scalars and mmengine's HistoryBuffer. This function admits numpy's
-    constructors and replaces the logs by empty objects. torch refuses everything else that is not a tensor.
+    Published checkpoints contain training logs: numpy scalars and mmengine's HistoryBuffer. This function allows
+    numpy's constructors and replaces the logs by empty objects. torch refuses everything else except tensors.
 
-    Raises WeightsError: not such a checkpoint, or one of another model.
+    Raises WeightsError: not a checkpoint, or of another model.
     """
     import torch
 

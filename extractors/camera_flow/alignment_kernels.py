@@ -1,6 +1,6 @@
-"""Compiled inner loops of the border's alignment; `extractors/camera_flow/border_alignment.py` uses them.
+"""Compiled inner loops of the border's alignment, for `extractors/camera_flow/border_alignment.py`.
 
-Functions compiled here call none that are compiled elsewhere: see `models.tvl1_kernels`.
+They call only functions compiled in this file: see `models.tvl1_kernels`.
 
 States are (6,): pan_x, pan_y in pixels of the level, a, b, gain, offset. Ring pixels are (n,) `xs`, `ys`, about the
 centre (cx, cy).
@@ -19,8 +19,8 @@ Motion = NDArray[np.float64]
 NOISE = 0.7
 """Grey levels by which compression and sensor noise make two pictures of one scene differ; floor of the scale."""
 
-FEWEST = 12  # pixels below which a level is left out
-SETTLED = 0.003  # pixels of change below which the fit has settled
+FEWEST = 12  # levels with fewer pixels are skipped
+SETTLED = 0.003  # the fit has converged when it changes by fewer pixels
 BINS, PER_GREY = 512, 4  # bins of the residuals' histogram, and bins per grey level
 TUKEY = 4.685  # Tukey's constant: 95 % efficiency on Gaussian residuals
 
@@ -29,7 +29,7 @@ TUKEY = 4.685  # Tukey's constant: 95 % efficiency on Gaussian residuals
 def shift_costs(first: Image, second: Image, xs: Image, ys: Image, offset: float, r: int) -> Image:
     """Mean of min(|I1(x + d) - I0(x)|, 40) over the ring for every shift d within `r`.
 
-    A shift that leaves less than half of the ring inside the picture costs 1e9. A small cost per pixel of shift breaks
+    A shift that moves more than half of the ring out of the picture costs 1e9. A small cost per pixel of shift breaks
     ties on periodic and flat pictures.
     """
     rows, columns = second.shape
@@ -108,7 +108,7 @@ def gauss_newton(
 
 @inlined
 def _solve(matrix: Floats, vector: Floats) -> Floats:
-    """Solution of a symmetric system given by its lower triangle, with a slight ridge, by Cholesky's factors."""
+    """Solution of a symmetric system from its lower triangle, with a slight ridge, by Cholesky factorisation."""
     n = vector.shape[0]
     trace = 0.0
     for i in range(n):

@@ -1,7 +1,7 @@
-"""The picture's border, on which the camera's motion is measured: cut into cells, without bars and graphics.
+"""The picture's border, where the camera's motion is measured: divided into cells, without bars and graphics.
 
 The order of the cells: `columns` along the top from left to right, `columns` along the bottom, `rows` down the left
-side, `rows` down the right side. The sides have no cells in the corners.
+side, `rows` down the right side. The corners belong to top and bottom.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from data.store.arrays import Bools, Floats, Integers, Singles
 from models.tvl1_kernels import Box, Image, compiled
 
 BAR_SHARE = 0.3  # bars may take up to this share of the picture on each side
-TEXTURE = 2.5  # gradient, in grey levels per pixel, from which a pixel counts as textured
-EVIDENCE_MOTION = 0.7  # pixels of camera motion from which an unchanged pixel is evidence of a graphic
-EVIDENCE_CHANGE = 8.0  # expected change of a pixel in grey levels from which it gives evidence
+TEXTURE = 2.5  # least gradient of a textured pixel, in grey levels per pixel
+EVIDENCE_MOTION = 0.7  # least camera motion, in pixels, for which an unchanged pixel is evidence of a graphic
+EVIDENCE_CHANGE = 8.0  # least expected change of a pixel, in grey levels, for evidence
 REFRESH = 4  # pairs between two updates of the mask of graphics
 
 
@@ -64,8 +64,8 @@ def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
 def picture_area(frames: Sequence[NDArray[np.uint8]]) -> Box:
     """y0, x0, y1, x1 of the picture inside letterbox or pillarbox bars, from some frames of a video.
 
-    A bar is a band at the edge that is nearly one grey value in every frame and ends in a step. A plain sky has
-    no such step, and a fade from black has no end: neither is a bar.
+    A bar is a band at the edge that has nearly one grey value in every frame and ends in a step. A plain sky lacks the
+    step, and a fade from black lacks the end, so neither is a bar.
     """
     pictures = np.stack(frames)
     height, width = pictures.shape[1:]
@@ -76,7 +76,7 @@ def picture_area(frames: Sequence[NDArray[np.uint8]]) -> Box:
 
 
 def _bar(pictures: NDArray[np.uint8]) -> int:
-    """Rows of the bar at the top of frames (n, h, w), with two more for its blurred edge; 0 without a bar."""
+    """Height in rows of the bar at the top of frames (n, h, w), plus two for its blurred edge; 0 without a bar."""
     height = pictures.shape[1]
     low, high = np.quantile(pictures[:, : int(BAR_SHARE * height) + 3], [0.03, 0.97], axis=(0, 2))
     level = low[0]
@@ -91,10 +91,10 @@ def _bar(pictures: NDArray[np.uint8]) -> int:
 
 
 class Overlays:
-    """Finds border pixels that stay while the camera moves: logos, score graphics, clocks, captions.
+    """Finds border pixels that do not move with the camera: logos, score graphics, clocks, captions.
 
-    Each pair in which the camera's motion should change a textured pixel gives one piece of evidence, for or against.
-    Old evidence fades, so graphics may come and go.
+    A pair gives evidence on a textured pixel if the camera's motion should change it. Old evidence decays, so graphics
+    may appear and disappear.
     """
 
     def __init__(self, border: Border, frames: Sequence[NDArray[np.uint8]]) -> None:
@@ -103,7 +103,7 @@ class Overlays:
         self.still = np.zeros((height, width), np.float32)
         self.moved = np.zeros((height, width), np.float32)
         self._added = 0
-        # First evidence comes from `frames`, so that the first pairs are masked too.
+        # `frames` give the first evidence, so the first pairs are masked too.
         pictures = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
         on_border = self.border.mask(*pictures.shape[1:])
         grey_range = pictures.max(axis=0).astype(np.int16) - pictures.min(axis=0)
@@ -112,7 +112,7 @@ class Overlays:
         steady, varied = textured & (grey_range <= 8), textured & (grey_range >= 24)
         counts = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, varied)]
         judged = counts[0] >= 10
-        # Steady pixels are evidence only if most cells change: otherwise a still camera may show moving people.
+        # Steady pixels are evidence only if most cells change; otherwise people may move before a still camera.
         if np.sum(counts[1][judged] >= 0.5 * counts[0][judged]) >= 0.6 * max(judged.sum(), 8):
             self.still[steady] = 6.0
         self.free = self._free()
@@ -144,7 +144,7 @@ def _evidence(first: Image, second: Image, box: Box, flow: Image, still: Image, 
                 continue
             gx = np.float32(0.5) * (first[y, x + 1] - first[y, x - 1])
             gy = np.float32(0.5) * (first[y + 1, x] - first[y - 1, x])
-            # Beyond two pixels of motion the gradient tells that a pixel changes, but not by how much.
+            # Beyond two pixels of motion, the gradient shows that a pixel changes, but not by how much.
             expected = abs(gx * u + gy * v) * min(np.float32(1), np.float32(2) / length)
             if expected < EVIDENCE_CHANGE:
                 continue
@@ -167,10 +167,10 @@ def cell_flow(
         free: (H, W) 0 on graphics, else 1.
 
     Returns:
-        (cell, 2) median difference of the two flows over the textured usable pixels, or over all usable pixels where
-        none is textured; (cell,) share of textured usable pixels; (cell,) share of usable pixels. A pixel is usable if
-        no graphic covers it and its partner is inside the picture. The median is of differences, because textured
-        pixels are unevenly spread in a cell: zoom and rotation would bias a median of the flow itself.
+        (cell, 2) median difference of the two flows over the textured usable pixels, or over all usable pixels if none
+        is textured; (cell,) share of textured usable pixels; (cell,) share of usable pixels. A pixel is usable if no
+        graphic covers it and its partner is inside the picture. Textured pixels are unevenly spread in a cell, so zoom
+        and rotation would bias a median of the flow itself.
     """
     rows = [
         _cell(first, free, flow[strip], camera[strip], border.strips[strip][:2], cell)

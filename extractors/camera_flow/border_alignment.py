@@ -1,6 +1,6 @@
-"""Motion of the whole border between two pictures: four numbers, by direct and robust alignment.
+"""Motion of the whole border between two pictures, as four numbers from a direct and robust alignment.
 
-The motion is that of the picture's content, a similarity about the picture's centre (cx, cy):
+It is the motion of the picture's content, a similarity about the picture's centre (cx, cy):
 
     u = pan_x + a (x - cx) - b (y - cy)        a = s cos(angle) - 1
     v = pan_y + b (x - cx) + a (y - cy)        b = s sin(angle)
@@ -8,10 +8,10 @@ The motion is that of the picture's content, a similarity about the picture's ce
 in pixels; s > 1 is zooming in, angle > 0 turns the content clockwise on the screen (y points down). A camera that
 pans to the right moves its content to the left, so pan_x < 0.
 
-Alignment goes from coarse to fine. Gradient steps converge only from within a pixel or two. So an exhaustive search
-over whole-pixel shifts at 1/8 and 1/4 of the size comes first. Gauss-Newton steps with Tukey's weights then reach a
-few hundredths of a pixel. People on the border, overlays and new content are outliers of that fit. Brightness may
-change by a gain and an offset, as in flashes and fades.
+Alignment is coarse to fine. Gradient steps converge only within a pixel or two, so it begins with an exhaustive search
+over whole-pixel shifts at 1/8 and 1/4 of the size. Gauss-Newton steps with Tukey's weights then reach a few hundredths
+of a pixel. People on the border, overlays and new content are outliers of this fit. Brightness may change by a gain and
+an offset, as in flashes and fades.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ estimate towards half a pixel; smooth noise has no such bias. At noise of 2 grey
 .6, .008 with 1.0 and .010 with 1.5."""
 
 _SCALES = [np.array([1 << level, 1 << level, 1, 1, 1, 1], np.float64) for level in range(LEVELS)]
-FLASH = 5.0  # change of a picture's median, in grey levels, from which the search also tries a change of brightness
+FLASH = 5.0  # if a picture's median changes by more grey levels, the search also tries a change of brightness
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Alignment:
     """Result of the direct alignment."""
 
     motion: Motion  # (4,) motion in pixels of the finest level
-    light: tuple[float, float]  # gain and offset that take the first picture to the second
-    residual: float  # median absolute grey difference left on the ring
-    contrast: float  # median absolute deviation of the first picture's ring from its own median, for comparison
+    light: tuple[float, float]  # gain and offset from the first picture to the second
+    residual: float  # median absolute grey difference that remains on the ring
+    contrast: float  # median absolute deviation of the first picture's ring from its median, for comparison
     agreement: float  # correlation (-1..1) of the two pictures on the ring after alignment, outliers weighted down
 
 
@@ -77,9 +77,9 @@ def flow_of(motion: Motion, x: Image, y: Image, centre: tuple[float, float]) -> 
 
 
 def rings(usable: Bools) -> list[Ring]:
-    """The alignment's pixels on every level, from the (H, W) mask of usable border pixels on the finest.
+    """The alignment's pixels on every level, from the (H, W) mask of usable border pixels on the finest level.
 
-    The finer levels take every third or second row and column only; thousands of pixels are left.
+    Finer levels use every third or second row and column, which leaves thousands of pixels.
     """
     level_rings = []
     height, width = usable.shape
@@ -98,11 +98,11 @@ def align(
 ) -> Alignment:
     """Global motion of the ring (from `rings`) between two pyramids.
 
-    `guesses` are motions worth trying beside the search, such as the previous pair's; `reach` is the shift in pixels
-    that the exhaustive search covers in each direction.
+    `guesses` are further motions to try, such as the previous pair's; `reach` is the range of the exhaustive search in
+    pixels in each direction.
     """
     pyramids = _Pyramids(first, second, ring)
-    # Brightness changes worth trying: none, and that of the medians (a flash, or only a pan to a darker wall).
+    # Changes of brightness to try: none, and that of the medians (a flash, or only a pan to a darker wall).
     change = float(np.median(second[3]) - np.median(first[3]))
     options = [np.array([*guess, 1.0, 0.0]) for guess in guesses]
     for offset in (0.0, change) if abs(change) > FLASH else (0.0,):
@@ -124,7 +124,7 @@ class _Pyramids:
     ring: Sequence[Ring]
 
     def search(self, level: int, reach: float, offset: float) -> Motion:
-        """The shift by whole pixels of `level` with the least difference."""
+        """The whole-pixel shift on `level` with the least difference."""
         ring, factor = self.ring[level], 1 << level
         if ring.x.size == 0:
             return np.array([0.0, 0.0, 0.0, 0.0, 1.0, offset])
@@ -148,7 +148,7 @@ class _Pyramids:
         return residuals(*pictures, ring.x, ring.y, *ring.centre, state / _SCALES[level], 1)
 
     def cost(self, state: Motion) -> float:
-        """Mean truncated residual on level 2; infinite when less than half of the ring has a partner."""
+        """Mean truncated residual on level 2; infinite if less than half of the ring has a partner."""
         residual, _ = self.residuals(2, state)
         if 2 * residual.size < self.ring[2].x.size or not residual.size:
             return float("inf")

@@ -1,4 +1,4 @@
-"""The camera's motion over a whole video, from that of its pairs: rates, whether it moves, and quality values.
+"""The camera's motion over a whole video, from its frame pairs: rates, whether it moves, and quality values.
 
 Pure numpy; conventions as in `extractors/camera_flow/border_alignment.py`.
 """
@@ -18,7 +18,7 @@ HALF_WINDOW_S = 0.25  # seconds before and after a pair over which its motion is
 
 
 def largest_shift(motion: Floats, size: PictureSize) -> Floats:
-    """(n,) largest displacement in pixels that each (n, 4) motion gives to a corner of the picture."""
+    """(n,) largest displacement in pixels of a picture's corner by each (n, 4) motion."""
     x, y = np.array([-1, 1, -1, 1]) * size[0] / 2, np.array([-1, -1, 1, 1]) * size[1] / 2
     tx, ty, a, b = motion.T[:, :, None]
     return np.asarray(np.hypot(tx + a * x - b * y, ty + b * x + a * y).max(axis=1))
@@ -33,15 +33,15 @@ def moving(motion: Floats, time: Floats, size: PictureSize, still: float, stride
     """(n,) true where the camera moves.
 
     Compression and sensor noise move a still picture by a few hundredths of a pixel. Over half a second this noise
-    cancels, while even a slow pan accumulates. So a camera moves where the pair itself, or all pairs within
-    `HALF_WINDOW_S` together, displace a corner by more than `still` pixels.
+    cancels, while even a slow pan accumulates. So a camera moves if the pair, or the sum of all pairs within
+    `HALF_WINDOW_S`, displaces a corner by more than `still` pixels.
 
     Args:
         motion: (n, 4) pan_x, pan_y, a, b in pixels.
         time: (n,) ascending middle of the pairs in seconds.
         still: pixels.
-        stride: frames from one pair to the next. Frames between are assumed to move alike, so the displacement grows
-            `stride`-fold. Errors of the pairs partly cancel, so the sum is scaled by the square root only.
+        stride: frames from one pair to the next. Skipped frames are assumed to move equally, so the displacement grows
+            `stride`-fold. Errors of the pairs partly cancel, so the sum is scaled only by the square root.
     """
     low, high = window(time)
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)]) * np.sqrt(stride)
@@ -59,8 +59,8 @@ def to_rates(motion: Floats, size: PictureSize, seconds: Floats) -> Floats:
 def motion_quality(arrays: Mapping[str, NDArray[Any]], moved: Bools, stride: int) -> dict[str, float]:
     """Quality values of one video, from the arrays of the stage `camera_flow`.
 
-    They are: inliers_mean over usable pairs; moving, true when more than a tenth of the usable pairs move; cuts;
-    unusable_share of the pairs; shake, the pan's and tilt's root mean square difference from their half-second running
+    They are: inliers_mean over usable pairs; moving, true if more than a tenth of the usable pairs move; cuts;
+    unusable_share of the pairs; shake, the root mean square difference of pan and tilt from their half-second running
     mean, in widths and heights per second; pairs and stride.
 
     Args:

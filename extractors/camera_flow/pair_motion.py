@@ -20,18 +20,18 @@ Grey = NDArray[np.uint8]
 MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""
 
-MAX_TURN = 0.2  # length of zoom (share) and rotation (rad) between two frames, beyond which a motion is not a camera's
+MAX_TURN = 0.2  # largest norm of zoom (share) and rotation (rad) between two frames for a camera's motion
 MIN_CONTRAST = 2.0  # spread in grey levels below which a border is too plain to align, as in a black picture
-MIN_TEXTURED = 0.03  # share of textured pixels from which a cell is usable
+MIN_TEXTURED = 0.03  # least share of textured pixels in a usable cell
 
 ENOUGH = 0.1
 """Share of textured pixels that gives a cell its full weight, so that patterned clothes do not outvote a plain wall."""
 
-MIN_USABLE = 0.4  # share of pixels with a partner, and free of graphics, from which a cell is usable
+MIN_USABLE = 0.4  # least share of pixels with a partner, and free of graphics, in a usable cell
 
 INLIER = 0.5  # pixels of the working size by which a cell may differ from the fit and still count as an inlier
-CUT = 3.0  # Tukey's cut-off in robust deviations, not 4.7: people on the border often move almost as the camera does
-CEILING = 0.5  # pixels; largest robust scale. Cells far from the start are people, even where they are the majority
+CUT = 3.0  # Tukey's cut-off in robust deviations, not 4.7: people on the border often move almost like the camera
+CEILING = 0.5  # pixels; largest robust scale. Cells far from the start are people, even if they are the majority
 FLOOR = 0.05  # pixels; floor of the robust scale, the flow's own error
 
 
@@ -51,25 +51,25 @@ class PairMotion(NamedTuple):
     """Motion of one frame pair, in pixels of the working size."""
 
     flow: Floats  # (cell, 2), 0 where the weight is 0
-    weight: Floats  # (cell,) weight in the fit, above 0 where usable
-    covered: Bools  # (cell,) true where graphics cover most textured pixels
+    weight: Floats  # (cell,) weight in the fit, above 0 for usable cells
+    covered: Bools  # (cell,) true if graphics cover most textured pixels
     motion: Floats  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/border_alignment.py`
     inliers: float  # share of usable cells that agree
     cut: bool  # whether the frames show different scenes
 
 
 def pair_table(most: int, cells: int) -> NDArray[np.void]:
-    """An empty table of `most` rows with the fields of `PairMotion`; an hour has too many pairs for an object each."""
+    """An empty table of `most` rows with the fields of `PairMotion`, as objects for each pair take too much memory."""
     numbers: list[Any] = [("flow", "f8", (cells, 2)), ("weight", "f8", cells), ("covered", "?", cells)]
     return np.zeros(most, [*numbers, ("motion", "f8", 4), ("inliers", "f8"), ("cut", "?")])
 
 
 class PairFlow:
-    """Computes pairs of one video. Keeps only the last frame's pyramid and motion and the mask of graphics.
+    """Computes the pairs of one video, keeping only the last frame's pyramid and motion and the mask of graphics.
 
     Args:
-        frames: some grey frames at the working size, for graphics that are there from the start.
-        reach: pixels of shift that the search for the global motion covers.
+        frames: some grey frames at the working size, for graphics that are present from the start.
+        reach: range in pixels of the search for the global motion.
     """
 
     def __init__(self, border: Border, frames: Sequence[Grey], reach: float) -> None:
@@ -90,7 +90,7 @@ class PairFlow:
         self._previous = np.zeros(4)
 
     def pair(self, first: Grey, second: Grey) -> PairMotion:
-        """Flow between two (H, W) grey frames; the first may be the array that was the second of the last pair."""
+        """Flow between two (H, W) grey frames; the first may be the second array of the previous call."""
         prepared = self._prepare(first, second)
         if not _one_scene(prepared.alignment):
             none = np.zeros(len(self.border.cells))
@@ -134,7 +134,7 @@ class PairFlow:
         return PairMotion(np.where(mask[:, None], flow, 0.0), weight, covered, motion, inliers, cut=False)
 
     def leave_out(self, cells: Bools, table: NDArray[np.void]) -> None:
-        """Fit the pairs of a `pair_table` again without `cells` (cell,), in place."""
+        """Refit the pairs of a `pair_table` without `cells` (cell,), in place."""
         changed = (table["weight"][:, cells] > 0).any(axis=1)
         table["weight"][:, cells], table["flow"][:, cells] = 0.0, 0.0
         for row in np.flatnonzero(changed):
@@ -143,7 +143,7 @@ class PairFlow:
 
 
 def _plain(alignment: Alignment) -> bool:
-    """Whether the border has no contrast."""
+    """Whether the border lacks contrast."""
     return alignment.contrast < MIN_CONTRAST and alignment.residual < MIN_CONTRAST
 
 
@@ -154,17 +154,17 @@ def _one_scene(alignment: Alignment) -> bool:
 
 
 def fit_cells(flow: Floats, weight: Floats, centre: Floats, start: Floats) -> tuple[Floats, float]:
-    """Similarity that most cells agree on, by iteratively reweighted least squares with Tukey's weights.
+    """Similarity of most cells, by iteratively reweighted least squares with Tukey's weights.
 
     Args:
         flow: (cell, 2) pixels.
         weight: (cell,) 0 for a cell that is left out.
         centre: (cell, 2) centre of the cells relative to the picture's centre, pixels.
-        start: (4,) motion that the first weights are taken from.
+        start: (4,) motion for the first weights.
 
     Returns:
         (4,) pan_x, pan_y, a, b, and the weighted share of cells within `INLIER` of it. With fewer than three usable
-        cells the start is returned with a share of 0.
+        cells, the start and a share of 0.
     """
     use = weight > 0
     if use.sum() < 3:
@@ -187,7 +187,7 @@ def fit_cells(flow: Floats, weight: Floats, centre: Floats, start: Floats) -> tu
             break
         matrix = (design * rows[:, None]).T @ design
         matrix[np.diag_indices(4)] += 1e-6 * np.trace(matrix)
-        # The ridge pulls towards the present motion, not to zero: unknowns that the cells leave open keep their values.
+        # The ridge pulls towards the current motion, not to zero, so undetermined unknowns keep their values.
         step = np.linalg.solve(matrix, (design * rows[:, None]).T @ (target - design @ motion))
         motion = motion + step
         if np.abs(step).max() < 1e-4:

@@ -1,7 +1,7 @@
 """Stage `camera_flow`: the camera's motion, measured on the border of the picture (paper, section 5.5, reference 19).
 
-Every frame pair gives the flow of each border cell and one global motion. All of it is the motion of the picture's
-content: a camera that pans to the right gives pan_x < 0. Rates are per second, by the frames' own times.
+Every frame pair gives the flow of each border cell and one global motion. Both describe the picture's content, so a
+camera that pans to the right gives pan_x < 0. Rates are per second, from the frames' times.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from extractors.camera_flow.pair_motion import Grey, PairFlow
 
 LOOK_AHEAD = 24  # frames with content that are read before the first pair, to find bars and graphics
-MAX_LEAD = 240  # most frames held in memory until `LOOK_AHEAD` have content: many videos begin with a black picture
-CONTENT = 24  # grey levels between the darkest and the brightest twentieth of a picture from which it has content
-OFTEN = 0.25  # share of a video's pairs from which a cell that graphics cover is masked throughout
+MAX_LEAD = 240  # most frames in memory until `LOOK_AHEAD` have content: many videos begin with a black picture
+CONTENT = 24  # least difference in grey levels of the darkest and brightest twentieth of a picture with content
+OFTEN = 0.25  # a cell covered by graphics in a larger share of pairs is masked throughout
 
 SHORT_SIDE, MIN_SIDE, MAX_SIDE = 256, 64, 640
 """Pixels of the working size: most and least of its shorter side, and most of its longer side."""
 
 COLUMNS, ROWS = 12, 8  # cells along the top and along the bottom, and down each side between them
 REACH = 64.0  # pixels of the working size: the largest shift between two frames that is searched for
-STILL = 0.2  # pixels of the working size by which an edge moves, within half a second, up to which a camera is still
+STILL = 0.2  # largest motion of an edge within half a second for a still camera, in pixels of the working size
 MAX_PAIRS = 20_000  # the stride is raised until a video has at most this many pairs
 
 
@@ -77,7 +77,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
     @classmethod
     def work(cls, config: CameraFlowConfig, frames: int) -> int:
-        """Pairs of frames that are compared."""
+        """Number of compared frame pairs."""
         return len(pair_starts(config.stride, frames))
 
     @classmethod
@@ -86,9 +86,9 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         return max(1, cls.work(config, frames)) if frames else None
 
     def extract(self, source: Source) -> StageOutput:
-        """Flow of the sampled pairs, streaming; holds `MAX_LEAD` small grey frames at most.
+        """Flow of the sampled pairs; at most `MAX_LEAD` small grey frames are in memory.
 
-        A video of one frame has no pair: it gives one row of zeros, all of it masked.
+        A video of one frame has no pair, so its output is one masked row of zeros.
 
         Raises VideoError: the stream is damaged.
         """
@@ -127,7 +127,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             yield frame.index, np.asarray(grey)
 
     def _output(self, engine: PairFlow, pairs: NDArray[np.void], first_frames: Integers, times: Floats) -> StageOutput:
-        """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
+        """Rates per second from pixels per pair; cells that graphics cover `OFTEN` are masked throughout."""
         size = engine.width, engine.height
         engine.leave_out(pairs["covered"].mean(axis=0) >= OFTEN, pairs)
         when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
@@ -158,7 +158,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 def _look_ahead(
     frames: Iterator[tuple[int, Grey]],
 ) -> tuple[list[tuple[int, Grey]], list[Grey]]:
-    """The first frames, until `LOOK_AHEAD` of them have content; and those with content."""
+    """The first frames, until `LOOK_AHEAD` of them have content, and those with content."""
     ahead: list[tuple[int, Grey]] = []
     informative: list[Grey] = []
     for index, grey in islice(frames, MAX_LEAD):
@@ -172,7 +172,7 @@ def _look_ahead(
 
 
 def working_size(width: int, height: int) -> tuple[int, int]:
-    """(width, height) that frames are scaled to: never enlarged, except that no side is under `MIN_SIDE`.
+    """(width, height) for scaled frames: never enlarged, except to `MIN_SIDE` on the shorter side.
 
     >>> working_size(1920, 1080)
     (455, 256)
@@ -188,5 +188,5 @@ def stride_of(stride: int, frames: int) -> int:
 
 
 def pair_starts(stride: int, frames: int) -> list[int]:
-    """First frames of the sampled pairs of neighbouring frames."""
+    """First frames of the sampled pairs of adjacent frames."""
     return list(range(0, max(frames - 1, 0), stride_of(stride, frames)))

@@ -1,1 +1,1 @@
-"""Stage `clips`: short clips of a video through a clip network, giving logits and pooled features per time step."""
+"""Stage `clips`: logits and pooled features of a clip network for the time steps of a video."""

@@ -1,6 +1,6 @@
-"""Clip networks by name: the input and the outputs of each, and how it is built.
+"""Clip networks by name, with their inputs and outputs, and their construction.
 
-torch and the libraries are imported only when a network is built, so that reading the table is quick.
+torch and the libraries are imported only to build a network, so reading the table is fast.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from models.clip_network import ClipNetwork
 
-RANDOM = "random"  # value of the weights setting that asks, explicitly, for seeded random weights (tests and trials)
-HUB = "hub"  # value of the weights setting that lets the network's library download the weights it publishes
+RANDOM = "random"  # setting for seeded random weights (tests and trials)
+HUB = "hub"  # setting for the published weights, downloaded by the network's library
 Rgb = tuple[float, float, float]
 
 
@@ -32,15 +32,15 @@ Rgb = tuple[float, float, float]
 class Backbone:
     """One clip network."""
 
-    library: Literal["aim", "pytorchvideo", "torchvision", "transformers"]  # that builds it; aim: this repository
+    library: Literal["aim", "pytorchvideo", "torchvision", "transformers"]  # source of the network; aim: this program
     features: int  # channels of the pooled feature
     size: int = 224  # side of its square input in pixels
-    short_side: int = 256  # the picture's short side before the centre of `size` is cut out
-    resized_first: bool = False  # whether the whole picture is resized before the cut, not the cut alone
-    least_frames: int = 1  # fewest frames it accepts
+    short_side: int = 256  # the picture's short side before the centre crop of `size`
+    resized_first: bool = False  # whether the whole picture is resized before the crop, not only the crop
+    least_frames: int = 1  # minimum number of frames
     mean: Rgb = (0.45, 0.45, 0.45)  # of RGB in 0..1, subtracted
     std: Rgb = (0.225, 0.225, 0.225)  # divided by
-    fps: float = 0.0  # frames per second that its clips are made of; 0: those of the video
+    fps: float = 0.0  # frame rate of its clips; 0: that of the video
     head: str = "blocks.6.proj"  # dotted name of its last linear layer, whose input is the feature
 
 
@@ -69,7 +69,7 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def backbone(name: str) -> Backbone:
-    """The entry of the table. Raises UsageError: no such network; names the nearest known one."""
+    """The entry of the table. Raises UsageError, which suggests a similar name: an unknown network."""
     if name not in BACKBONES:
         raise UsageError(f"unknown clip network '{name}'", fix=nearest(name, BACKBONES))
     return BACKBONES[name]
@@ -92,7 +92,7 @@ def network_identity(name: str, weights: str, seed: int, files: StageFiles) -> d
 
 
 def with_input(name: str, weights: str, files: StageFiles) -> Backbone:
-    """The entry of a network, with the input that a model of `transformers` names. Raises WeightsError."""
+    """The entry of a network; a model of `transformers` states its input. Raises WeightsError."""
     entry = backbone(name)
     return replace(entry, **transformer_models.input_of(files.network_folder(weights))) if entry.size == 0 else entry
 
@@ -157,7 +157,7 @@ def _with_weights(name: str, entry: Backbone, file: str, files: StageFiles) -> n
 
 
 def _construct(name: str, entry: Backbone, classes: int) -> nn.Module:
-    """A library's network with this number of classes, and weights that the library draws."""
+    """A library's network with this number of classes and random weights."""
     if entry.library == "torchvision":
         from torchvision.models import get_model
 

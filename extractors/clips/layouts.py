@@ -1,19 +1,18 @@
-"""Frame numbers of the clips of a video: pure arithmetic, no pictures.
+"""Frame numbers of the clips of a video.
 
-A layout cuts a video of `count` frames into clips of `frames` frames and gives every step one clip or more:
+A layout divides a video of `count` frames into clips of `frames` frames, one or more for every step:
 
-- `uniform`: steps x frames positions spread evenly over the video, the middle of equal parts, cut into steps.
-  Ten steps of 16 over 160 frames take every frame once.
-- `windows`: one window of neighbouring frames per step; the first starts at frame 0, the last ends at the last frame.
-  Starts are a whole stride apart and the last one is pulled back, as public code for dives does:
-  0, 10, ..., 80, 86 for 102 frames. Where that would leave the last two less than half a stride apart, all starts
-  are spread evenly instead.
+- `uniform`: steps x frames positions, in the middle of equal parts of the video, divided into steps. Ten steps of 16
+  over 160 frames use every frame once.
+- `windows`: one window of consecutive frames per step; the first starts at frame 0, the last ends at the last frame.
+  Starts are a whole stride apart, and the last one is moved back, as in public code for dives: 0, 10, ..., 80, 86 for
+  102 frames. If the last two would be less than half a stride apart, all starts are spread evenly instead.
 - `dense`: every window (or every `hop`-th), divided over the steps in order; a step is the average of its windows.
-- `sliding`: the same windows, each a step of its own. Their number follows from the length of the video: one row per
-  `hop` frames, for other methods.
+- `sliding`: the same windows as separate steps. Their number depends on the length of the video: one row per `hop`
+  frames, for other methods.
 
-Short videos: a window that is longer than the video repeats the last frame to its end. A `uniform` layout of more
-positions than frames repeats each frame in its place. So a video of one frame gives the same clip for every step.
+Short videos: a window longer than the video is padded with the last frame. A `uniform` layout with more positions than
+frames repeats frames in place. So a video of one frame gives the same clip for every step.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ Layout = Literal["uniform", "windows", "dense", "sliding"]
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """Clips of one video. Step k is the average of the clips from `spans[k, 0]` up to before `spans[k, 1]`."""
+    """Clips of one video. Step k is the average of the clips from `spans[k, 0]` to `spans[k, 1]`, end excluded."""
 
     clips: NDArray[np.int32]  # (clip, frame) frame numbers, ascending along both axes
     spans: NDArray[np.int32]  # (step, 2)
 
     @property
     def wanted(self) -> NDArray[np.int32]:
-        """(n,) frame numbers that some clip needs, ascending, each once."""
+        """(n,) distinct frame numbers of all clips, ascending."""
         return np.unique(self.clips)
 
     @property
@@ -48,13 +47,13 @@ class ClipPlan:
         return np.stack([self.clips[self.spans[:, 0], 0], self.clips[self.spans[:, 1] - 1, -1]], axis=1)
 
     def of(self, frames: NDArray[np.int32]) -> ClipPlan:
-        """The same clips of some frames (count,) of a video, for which this is the plan."""
+        """The plan for the original video, if this plan is for a selection of its frames (count,)."""
         return replace(self, clips=frames[self.clips])
 
     def step_frames(self) -> NDArray[np.int32]:
-        """(step, frame) frame numbers of each step: those of its clip where every step is one clip.
+        """(step, frame) frame numbers of each step: those of its clip if every step is one clip.
 
-        Otherwise a row has each frame of its clips once, and is filled up with -1.
+        Otherwise a row has the distinct frames of its clips, padded with -1.
         """
         if bool((self.spans[:, 1] - self.spans[:, 0] == 1).all()):
             return self.clips[self.spans[:, 0]]
@@ -69,8 +68,8 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
     """The clips of `frames` frames of a video of `count` frames, for `steps` time steps; all numbers are at least 1.
 
     Args:
-        stride: distance between neighbouring frames of a window (all layouts but `uniform`).
-        hop: distance between the starts of neighbouring windows (`dense` and `sliding`).
+        stride: distance between adjacent frames of a window (all layouts except `uniform`).
+        hop: distance between the starts of adjacent windows (`dense` and `sliding`).
 
     >>> plan_clips(102, layout="windows", steps=10, frames=16).clips[:, 0].tolist()
     [0, 10, 20, 30, 40, 50, 60, 70, 80, 86]
@@ -95,9 +94,9 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
 
 
 def frames_at_rate(times: Floats, rate: float) -> NDArray[np.int32]:
-    """The frames that are shown at `rate` instants a second, from the first frame on; all of them for rate 0.
+    """The frames of the video resampled at `rate` frames per second; all frames for rate 0.
 
-    A video with fewer frames a second repeats some.
+    A video with a lower frame rate repeats some.
 
     >>> frames_at_rate(np.arange(12) / 30, 10).tolist(), frames_at_rate(np.array([0, 0.1, 0.5]), 5).tolist()
     ([0, 3, 6, 9], [0, 1, 1])
@@ -111,7 +110,7 @@ def frames_at_rate(times: Floats, rate: float) -> NDArray[np.int32]:
 
 
 def uniform_positions(count: int, positions: int) -> NDArray[np.int32]:
-    """The frames in the middle of `positions` equal parts of `count` frames, in whole-number arithmetic.
+    """The frames in the middle of `positions` equal parts of `count` frames, in integer arithmetic.
 
     >>> uniform_positions(9, 3).tolist(), uniform_positions(2, 4).tolist()
     ([1, 4, 7], [0, 0, 1, 1])
@@ -120,7 +119,7 @@ def uniform_positions(count: int, positions: int) -> NDArray[np.int32]:
 
 
 def window_starts(last: int, steps: int) -> Integers:
-    """Starts of `steps` windows from 0 to `last`: a whole stride apart, or evenly where that ends too close.
+    """Starts of `steps` windows from 0 to `last`: a whole stride apart, or evenly if the last two would be too close.
 
     >>> window_starts(86, 10).tolist()
     [0, 10, 20, 30, 40, 50, 60, 70, 80, 86]
@@ -139,7 +138,7 @@ def window_starts(last: int, steps: int) -> Integers:
 
 
 def divide(items: int, steps: int) -> NDArray[np.int32]:
-    """(step, 2) ranges that divide `items` over `steps` evenly and in order; with fewer items than steps, some repeat.
+    """(step, 2) ranges that divide `items` evenly over `steps` in order; fewer items than steps are repeated.
 
     >>> divide(5, 2).tolist(), divide(2, 3).tolist()
     ([[0, 2], [2, 5]], [[0, 1], [0, 1], [1, 2]])
@@ -149,7 +148,7 @@ def divide(items: int, steps: int) -> NDArray[np.int32]:
 
 
 def _windows(starts: Integers, count: int, frames: int, stride: int) -> NDArray[np.int32]:
-    """(clip, frame) frame numbers; past the end the last frame is repeated."""
+    """(clip, frame) frame numbers, padded with the last frame."""
     numbers: Integers = np.minimum(starts[:, None] + np.arange(frames) * stride, count - 1)
     return numbers.astype(np.int32)
 

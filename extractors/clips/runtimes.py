@@ -1,8 +1,8 @@
-"""Runs clip networks: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
+"""Runs clip networks: OpenVINO on the CPU; torch on a GPU, or if OpenVINO is not installed.
 
 A compiled network is kept for the life of the process and shared by every extractor with the same settings. The
-OpenVINO model is also kept in the user's cache (`StageFiles.compiled`). Importing torch and tracing the network take
-seconds; compiling a kept model takes a fifth of a second and no torch.
+OpenVINO model is also stored in the user's cache (`StageFiles.compiled`). Importing torch and tracing the network take
+seconds; compiling a stored model takes a fifth of a second without torch.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Precision = Literal["fp32", "bf16", "fp16"]
 ClipBatch = NDArray[np.uint8]
 LogitsAndFeatures = tuple[Singles, Singles]
 
-MODEL_VERSION = 1  # increased whenever the traced network changes, so that models kept by older code are not used
+MODEL_VERSION = 1  # increased whenever the traced network changes, so that older stored models are not used
 
 
 @dataclass(frozen=True)
 class Network:
-    """Key of a compiled network: equal ones share it."""
+    """Key of a compiled network, which equal settings share."""
 
     backbone: str
     weights: str
     seed: int
     frames: int  # of a clip
-    precision: Precision = "fp32"  # what the arithmetic may be rounded to
+    precision: Precision = "fp32"  # of the arithmetic
     runtime: str = "openvino"  # or "torch"
     device: str = "cpu"  # or "cuda", "cuda:1"
     threads: int = 0  # of one inference; 0 lets the runtime choose
@@ -55,7 +55,7 @@ called before the next start, returns logits and features."""
 
 
 def gpu_present() -> bool:
-    """Whether a CUDA driver is installed and torch can use it; torch is only imported where there is a driver."""
+    """Whether a CUDA driver is installed and torch can use it; without a driver, torch is not imported."""
     for library in ("libcuda.so.1", "nvcuda.dll"):
         try:
             ctypes.CDLL(library)
@@ -68,12 +68,12 @@ def gpu_present() -> bool:
 
 
 def resolve(runtime: str, device: str) -> tuple[str, str]:
-    """(runtime, device) with "auto" decided: a GPU with torch where there is one, else OpenVINO, else torch.
+    """(runtime, device) with "auto" resolved: torch on a GPU if present, else OpenVINO, else torch.
 
     >>> resolve("torch", "cpu"), resolve("auto", "cuda:1")
     (('torch', 'cpu'), ('torch', 'cuda:1'))
 
-    Raises UsageError: OpenVINO on a GPU, or OpenVINO that is not installed.
+    Raises UsageError: OpenVINO on a GPU, or OpenVINO is not installed.
     """
     if device == "auto":
         device = "cuda" if runtime != "openvino" and gpu_present() else "cpu"
@@ -96,7 +96,7 @@ def running(network: Network, files: StageFiles) -> StartInference:
 
     Raises:
         DataError: the weights are missing or belong to another network.
-        UsageError: the device is not there.
+        UsageError: the device is missing.
     """
     on_openvino = network.runtime == "openvino"
     with _LOCK:
@@ -110,7 +110,7 @@ def running(network: Network, files: StageFiles) -> StartInference:
 
 @out_of_memory()
 def _start_openvino(request: Any, clips: ClipBatch) -> Callable[[], LogitsAndFeatures]:
-    """Start a batch of one clip; the caller decodes the next one meanwhile."""
+    """Start a batch of one clip, so that the caller can decode the next one."""
     request.start_async([clips])
 
     @out_of_memory()
@@ -123,7 +123,7 @@ def _start_openvino(request: Any, clips: ClipBatch) -> Callable[[], LogitsAndFea
 
 @out_of_memory()
 def _start_torch(module: torch.nn.Module, network: Network, clips: ClipBatch) -> Callable[[], LogitsAndFeatures]:
-    """Start a batch. A GPU gets it from pinned memory, and the caller continues while it computes."""
+    """Start a batch. A GPU copies it from pinned memory and computes asynchronously."""
     import torch
 
     batch = torch.from_numpy(np.ascontiguousarray(clips))
@@ -143,8 +143,8 @@ def _place_torch(network: Network, files: StageFiles) -> torch.nn.Module:
         raise UsageError(f"there is no device '{network.device}'", fix="Set clips.device to cpu or auto")
     module = backbones.build(network.backbone, network.weights, network.seed, files)
     if network.device != "cpu":
-        # Both hold for the whole process. With TF32, fp32 has 10 bits of mantissa and runtimes no longer agree.
-        # Nondeterministic algorithms give other last bits on every run.
+        # Both apply to the whole process. With TF32, fp32 has 10 bits of mantissa and runtimes no longer agree.
+        # Nondeterministic algorithms change the last bits on every run.
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cudnn.deterministic = True
     with out_of_memory():
@@ -157,7 +157,7 @@ def _place_torch(network: Network, files: StageFiles) -> torch.nn.Module:
 
 
 def _compile_openvino(network: Network, files: StageFiles) -> Any:
-    """The OpenVINO model of a network, from the user's cache or traced from torch and put there, compiled."""
+    """The compiled OpenVINO model of a network, from the user's cache or traced from torch and cached."""
     from data.weights.quiet_openvino import openvino
 
     name = {
@@ -181,5 +181,5 @@ def _trace(network: Network, files: StageFiles) -> Any:
     module = backbones.build(network.backbone, network.weights, network.seed, files)
     shape = (1, network.frames, size, size, 3)
     with warnings.catch_warnings(), torch.inference_mode(), out_of_memory():
-        warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant, which is wanted
+        warnings.simplefilter("ignore")  # tracing warns of every shape that becomes a constant, as intended
         return openvino.convert_model(module, example_input=torch.zeros(shape, dtype=torch.uint8), input=[shape])

@@ -1,7 +1,7 @@
-"""Stage `clips`: T clips of a video through a clip network, giving class logits and pooled features per step.
+"""Stage `clips`: class logits and pooled features of a clip network for T time steps of a video.
 
 The whole-scene feature of the paper (section 3.3) is I3D's 400 class logits per time step. The 1024 channels before
-the class layer are stored too. Pictures are prepared as the published networks were evaluated, see `prepare`.
+the class layer are stored too. Pictures are prepared as in the evaluation of the published networks, see `prepare`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ClipsConfig(StageConfig):
 
     @model_validator(mode="after")
     def _fits_the_network(self) -> ClipsConfig:
-        """Refuse an unknown network, too few frames for it, and weights of another network."""
+        """Refuse an unknown network, too few frames, and weights of another network."""
         try:
             entry = backbone(self.backbone)
         except AimError as error:
@@ -144,19 +144,19 @@ class Clips(Extractor[ClipsConfig]):
 
     @classmethod
     def work(cls, config: ClipsConfig, frames: int) -> int:
-        """Frames that the network computes; a frame counts once for each of its clips."""
+        """Number of frames for the network; a frame counts once for each of its clips."""
         return _plan(config, frames).clips.size if frames else 0
 
     @classmethod
     def ticks(cls, config: ClipsConfig, frames: int) -> int | None:
-        """The time steps, whatever the length of the video; for the layout `sliding`, the number of windows."""
+        """The number of time steps; for the layout `sliding`, the number of windows."""
         if config.layout == "sliding":
-            rated = backbone(config.backbone).library == "transformers"  # a model may have a rate of its own
+            rated = backbone(config.backbone).library == "transformers"  # a model may state a frame rate
             return len(_plan(config, frames).spans) if frames and not rated else None
         return config.steps
 
     def extract(self, source: Source) -> StageOutput:
-        """One pass over the frames that some clip needs; one batch of clips is in memory at a time.
+        """Decode the frames of all clips in one pass, with one batch of clips in memory at a time.
 
         Raises:
             VideoError: the video cannot be decoded.
@@ -168,7 +168,7 @@ class Clips(Extractor[ClipsConfig]):
         shown = frames_at_rate(times, entry.fps)
         plan = _plan(config, len(shown)).of(shown)
         runtime, device = config.place
-        threads = os.environ.get("OMP_NUM_THREADS", "")  # which OpenVINO does not read by itself
+        threads = os.environ.get("OMP_NUM_THREADS", "")  # OpenVINO ignores this variable
         network = Network(
             backbone=config.backbone,
             weights=config.used_weights,
@@ -194,7 +194,7 @@ class Clips(Extractor[ClipsConfig]):
 
 
 def _input_of(config: ClipsConfig, files: StageFiles) -> Backbone:
-    """The input of the network. Raises UsageError: settings that a model of `transformers` was not made for."""
+    """The input of the network. Raises UsageError: settings that contradict a model of `transformers`."""
     entry = with_input(config.backbone, config.used_weights, files)
     if entry.library == "transformers" and config.frames_per_clip != entry.least_frames:
         fix = f"Add: --set clips.frames_per_clip={entry.least_frames}"
@@ -208,10 +208,10 @@ def _plan(config: ClipsConfig, count: int) -> ClipPlan:
 
 
 def prepare(image: Picture, entry: Backbone) -> Picture:
-    """(size, size, 3) centre of a picture (height, width, 3) whose short side counts as `short_side` pixels.
+    """(size, size, 3) centre crop of a picture (height, width, 3) whose short side counts as `short_side` pixels.
 
-    The centre is cut first and then resized: averaged over areas when it shrinks, bilinearly when it grows. With
-    `resized_first`, the whole picture is resized first, as processors of `transformers` do.
+    The crop is resized by area averaging if it shrinks, and bilinearly if it grows. With `resized_first`, the whole
+    picture is resized before cropping, as in processors of `transformers`.
 
     >>> prepare(np.zeros((256, 340, 3), np.uint8), BACKBONES["i3d_inception"]).shape
     (224, 224, 3)
@@ -234,7 +234,7 @@ def prepare(image: Picture, entry: Backbone) -> Picture:
 def decode_clips(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) -> Iterator[Picture]:
     """The clips (frame, row, column, RGB) of a plan in order, each as soon as its last frame is decoded.
 
-    Every frame is decoded and cut once, however many clips share it, and dropped after the last of them.
+    Every frame is decoded and cropped once, and dropped after its last clip.
 
     Raises VideoError: the source ended before the last clip.
     """

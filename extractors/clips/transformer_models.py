@@ -1,11 +1,11 @@
 """Video networks of the library `transformers` as clip networks: V-JEPA 2, VideoMAE and VideoMAE V2.
 
-The model's own configurations decide: frames of a clip, size and normalisation of its pictures. As its processor does,
-the whole picture is resized before its centre is cut. Where its processor samples frames (`do_sample_frames`) at a rate
-(`fps`), clips are made of the frames that are shown at that rate, as the processor thins a video. Its `num_frames` is
-the length of a clip. A model with a class layer gives its logits and that layer's input. One without gives no logits,
-and the mean of its tokens as features, which VideoMAE V2 normalises. Published VideoMAE V2 folders name code of their
-own (`auto_map`), which is never run: the network is VideoMAE's.
+The model's configuration sets the frames of a clip, and the size and normalisation of pictures. As in its processor,
+the whole picture is resized before the centre crop. If its processor samples frames (`do_sample_frames`) at a rate
+(`fps`), the video is resampled at this frame rate. `num_frames` is the length of a clip. A model with a class layer
+gives its logits and that layer's input. A model without it gives no logits, and the mean of its tokens as features,
+which VideoMAE V2 normalises. Published VideoMAE V2 folders contain code (`auto_map`), which is never run: the network
+is VideoMAE's.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from data.video import Picture
     from data.weights.network_folders import NetworkFolder
 
-CLASSES = {"videomae": "VideoMAE", "vjepa2": "VJEPA2"}  # beginning of the library's classes, by the model's type
+CLASSES = {"videomae": "VideoMAE", "vjepa2": "VJEPA2"}  # prefix of the library's classes, by the model's type
 FRAMES = ("num_frames", "frames_per_clip")
 HEAD = "classifier"  # the class layer, in all types
-V2_TENSORS = {  # parts of the names of VideoMAE V2's tensors to those of VideoMAE, in this order
+V2_TENSORS = {  # replacements in the names of VideoMAE V2's tensors to get VideoMAE's, in this order
     "model.patch_embed.proj.": "videomae.embeddings.patch_embeddings.projection.",
     "model.blocks.": "videomae.encoder.layer.", "model.fc_norm.": "fc_norm.", "model.head.": f"{HEAD}.",
     ".norm1.": ".layernorm_before.", ".norm2.": ".layernorm_after.", ".attn.proj.": ".attention.output.dense.",
@@ -34,7 +34,7 @@ FIX = "Save the model and its processor again, or choose another model"
 
 
 def input_of(folder: NetworkFolder) -> dict[str, Any]:
-    """Frames, sizes and normalisation of a folder's model, as fields of a `Backbone`. Raises WeightsError: not told."""
+    """Frames, sizes and normalisation of a folder's model, as fields of a `Backbone`. Raises WeightsError: missing."""
     try:
         config, processor = _config(folder), folder.processor
         frames = next(int(config[name]) for name in FRAMES if name in config)
@@ -64,7 +64,7 @@ def input_of(folder: NetworkFolder) -> dict[str, Any]:
 
 
 def _config(folder: NetworkFolder) -> dict[str, Any]:
-    """The network's configuration in the library's words. Raises WeightsError: another type; KeyError: no such size."""
+    """The library's configuration object. Raises WeightsError: another type; KeyError: no such size."""
     if (kind := folder.config.get("model_type")) in CLASSES:
         return dict(folder.config)
     if not str(kind).startswith("VideoMAEv2"):
@@ -128,7 +128,7 @@ def build(folder: NetworkFolder) -> nn.Module:
 
 
 def _tensors(folder: NetworkFolder, renamed: dict[str, str]) -> dict[str, Any]:
-    """The tensors by name, with parts of names replaced; query, key and value of one tensor (qkv) apart."""
+    """The tensors by name, with parts of names replaced and joint tensors of query, key and value (qkv) split."""
     made: dict[str, Any] = {}
     for name, values in (item for part in folder.contents() for item in read_tensors(part, folder.name).items()):
         for own, known in renamed.items():

@@ -1,1 +1,1 @@
-"""Stage `features`: arrays that somebody else computed, in place of the scene or of an agent."""
+"""Stage `features`: arrays computed elsewhere, which replace the scene or an agent."""

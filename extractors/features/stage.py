@@ -1,4 +1,4 @@
-"""Stage `features`: the rows of feature files, with the time of each row where their rate is known."""
+"""Stage `features`: the rows of feature files, with the time of each row if their rate is known."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FeaturesConfig(StageConfig):
 
 
 class Features(Extractor[FeaturesConfig]):
-    """The features of the scene, the primary and the secondary agent; those without a file have no row."""
+    """The features of the scene, the primary and the secondary agent, without rows if the file is missing."""
 
     name = "features"
     version = 2  # leading axes of 1 are dropped

@@ -1,1 +1,1 @@
-"""Stage `kinematics`: the recorded motion of a surgical robot's tools, as named channels."""
+"""Stage `kinematics`: the recorded tool motion of a surgical robot, as named channels."""

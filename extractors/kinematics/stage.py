@@ -1,11 +1,11 @@
-"""Kinematics of the surgical robot: master tools and slave tools, each as channels of equal names and units.
+"""Kinematics of the surgical robot: master and slave tools, as channels of equal names and units.
 
 Pairing: the data set's readme calls columns 39-57 the left slave. But in 102 of 102 scored trials the left master moves
-with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare opposite hands,
-so `pairing` is "motion" by default; "column" is the readme's order.
+with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtraction in file order would compare opposite hands,
+so the default `pairing` is "motion"; "column" is the readme's order.
 
-The result depends on the kinematics file alone. Where a video can be opened, the quality values say whether its length
-fits. Frames and rows start together and have the same rate.
+The result depends only on the kinematics file. If a video can be opened, the quality values compare its length. Frames
+and rows start together and have the same rate.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class KinematicsConfig(StageConfig):
     bimanual: bool = setting(True, "distance and approach of the two tips, balance and cosine of their motion")
 
     def groups(self) -> tuple[str, ...]:
-        """The groups of `ONE_TOOL` that are stored, in order: position, velocity and those that are switched on."""
+        """The stored groups of `ONE_TOOL`, in order: position, velocity and the enabled ones."""
         switches = {name: bool(getattr(self, name, name in ("position", "velocity"))) for name in ONE_TOOL}
         switches["handle"] = self.gripper == "slave"
         switches["rotation_matrix"], switches["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
@@ -100,7 +100,7 @@ class Kinematics(Extractor[KinematicsConfig]):
                 if not np.isfinite(values[role]).all():
                     what = "holds numbers too large to be motion in metres"
                     raise DataError(what, where=source.record.sidecars["kinematics"], fix="Get the file again")
-            if self.config.gripper == "slave":  # NaN, not left out: both arrays have the same channels
+            if self.config.gripper == "slave":  # NaN keeps the channels of both arrays equal
                 values["master"][:, ["gripper" in name or "handle" in name for name in channels["master"]]] = np.nan
             return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)
 

@@ -24,8 +24,8 @@ class Tool:
     velocity: Floats  # (row, 3) m/s, as recorded
     turning: Floats  # (row, 3) rotational velocity in rad/s, as recorded
     gripper: Floats  # (row,) angle in rad
-    handle: Floats  # (row,) gripper angle in rad of the master that leads this tool
-    smoothing: float  # standard deviation in seconds of the fits that give derivatives
+    handle: Floats  # (row,) gripper angle in rad of this tool's master
+    smoothing: float  # standard deviation in seconds of the fits for derivatives
 
     @classmethod
     def from_block(cls, time: Floats, block: Floats, handle: Floats, smoothing: float) -> Tool:
@@ -34,7 +34,7 @@ class Tool:
         return cls(time, block[:, :3], rotation, block[:, 12:15], block[:, 15:18], block[:, 18], handle, smoothing)
 
     def slope(self, values: Floats) -> Floats:
-        """Derivative per second of (row, series) values: differences of neighbouring rows are mostly sensor noise."""
+        """Derivative per second of (row, series) values, fitted because differences of rows are mostly sensor noise."""
         return derivative(self.time, values[:, :, None], np.ones_like(values), self.smoothing)[0][:, :, 0]
 
 
@@ -44,7 +44,7 @@ def lengths(vectors: Floats) -> Floats:
 
 
 def _axes(name: str, vectors: Floats) -> list[NamedChannel]:
-    """The columns of (row, 3) vectors; `name` has {} where x, y or z is inserted."""
+    """The columns of (row, 3) vectors; {} in `name` becomes x, y or z."""
     return [(name.format(axis), vectors[:, i]) for i, axis in enumerate("xyz")]
 
 
@@ -63,7 +63,7 @@ ONE_TOOL: dict[str, Callable[[Tool], list[NamedChannel]]] = {
     "speed": lambda tool: [("speed_m_s", lengths(tool.velocity)), ("turning_rad_s", lengths(tool.turning))],
     "acceleration": lambda tool: [("acceleration_m_s2", lengths(tool.slope(tool.velocity)))],
     "jerk": lambda tool: [("jerk_m_s3", lengths(tool.slope(tool.slope(tool.velocity))))],
-    # With a sign: closing is negative.
+    # Closing is negative.
     "gripper_motion": lambda tool: [("gripper_speed_rad_s", tool.slope(tool.gripper[:, None])[:, 0])],
 }
 """Groups of channels of one tool, in the order in which they are stored."""
@@ -72,8 +72,8 @@ ONE_TOOL: dict[str, Callable[[Tool], list[NamedChannel]]] = {
 def two_tools(left: Tool, right: Tool) -> Iterator[NamedChannel]:
     """Channels of the two hands together, named `hands_...`.
 
-    They are the distance of the tips in m and its rate, the balance of the speeds from -1 (only the right one moves) to
-    1, and the cosine between the directions of motion. The distance is valid if both arms share a coordinate frame.
+    They are the distance of the tips in m and its rate, the balance of the speeds from -1 (only the right tool moves)
+    to 1, and the cosine between the directions of motion. The distance is valid if both arms share a coordinate frame.
     """
     apart = lengths(left.position - right.position)
     fast, fast_too = lengths(left.velocity), lengths(right.velocity)

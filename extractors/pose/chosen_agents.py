@@ -1,14 +1,14 @@
 """Chooses the agents among all people of a video; users can inspect and override the choice.
 
 Every person of a shot (`shot_people.py`) gets a salience, the product of
-- presence: share of the shot from the first to the last detection, with the frames between that lack one;
+- presence: share of the shot from the first to the last detection, gaps included;
 - size: square root of the median body size in pixels;
 - motion: changes of velocity and of orientation, m in body sizes per second, as m^2 / (1 + m^2);
 - position: closeness to the middle of the frame, where cameras keep athletes;
 - score: square root of the score in the better frames; false detections in a background never score high.
 
-The most salient people are the agents. They are numbered from left to right by their median place; a shot after a cut
-is numbered anew by the same rule.
+The most salient people are the agents. They are numbered from left to right by their median position, separately in
+each shot.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ TRACK_COLUMNS = (
 )
 """Columns of the table of people. `salience` is 1 for the least agent of a shot; `agent` is -1 for those not chosen."""
 
-MIN_PRESENCE = 0.1  # share of a shot below which a person is never an agent
+MIN_PRESENCE = 0.1  # least share of a shot for an agent
 
 
 def choose_agents(
     people: Sequence[Track], frames: int, times: Floats, size: tuple[int, int], config: PoseConfig, first: int = 0
 ) -> tuple[list[Track], Floats]:
-    """At most `config.agents` agents of a shot of so many `frames`, and the table (people, columns) of all its people.
+    """At most `config.agents` agents of a shot of `frames` frames, and the table (people, columns) of all its people.
 
     `times` are the seconds of the video's frames so far, `size` is width and height, `first` counts earlier people.
     """
@@ -57,7 +57,7 @@ def choose_agents(
 
 
 def _saliences(rows: Floats, places: Floats, first: int, size: tuple[int, int], config: PoseConfig) -> Floats:
-    """(people,) salience from the columns of the table; 0 for those whom the settings exclude."""
+    """(people,) salience from the columns of the table; 0 for people excluded by the settings."""
     if config.tracks:
         return np.isin(np.arange(first, first + len(rows)), config.tracks).astype(np.float64)
     presence, bodies, motion, position, score = rows[:, 3:8].T
@@ -73,7 +73,7 @@ def _motion(centres: Floats, orientations: Floats, seconds: Floats, size: float)
     """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
     A person who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
-    that jitter of the joints is not motion. The result is at least .001: other factors decide in a still picture.
+    jitter of the joints does not count. The result is at least .001, so that other factors decide in a still picture.
     """
     later = np.searchsorted(seconds, seconds + 0.1)
     first = np.flatnonzero(later < len(seconds))

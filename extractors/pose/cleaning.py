@@ -1,4 +1,4 @@
-"""Cleaning of one agent's joints over time: left and right, short gaps, smoothing. The stage `timesteps` does none."""
+"""Cleaning of one agent's joints over time: left and right, short gaps, smoothing. `timesteps` does not clean again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from extractors.pose.shot_people import Track
 from extractors.signals import blocks, exchanges, fill_gaps
 from extractors.smoothing import robust_curve
 
-OUTLIER = 0.05  # a joint this far from the fitted curve, in body sizes, counts half
-MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
-MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
+OUTLIER = 0.05  # a joint at this distance from the fitted curve, in body sizes, has half weight
+MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement per joint
+MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right are decided anew
 
 
 class CleaningConfig(StageConfig):
@@ -31,11 +31,12 @@ class CleaningConfig(StageConfig):
 def clean_poses(out: Singles, times: Floats, track: Track, config: CleaningConfig) -> None:
     """Write the joints of one person into `out` (N, 17, 3), from its first to its last frame; `times` (N,) seconds.
 
-    Each joint is put on a robust curve through the detections of all views, weighted by scores, with the sides of
-    the track. Scores are the track's, and `INTERPOLATED_SCORE`; so are places without smoothing, or of a single frame.
+    Each joint is placed on a robust curve through the detections of all views, weighted by scores, with the sides of
+    the track. Scores are the track's, or `INTERPOLATED_SCORE`. Without smoothing, or in a single frame, positions are
+    the track's too.
     """
     frames = track.frames - track.frames[0]
-    poses = out[: len(frames)]  # each joint is overwritten when its turn comes: an hour takes no second array
+    poses = out[: len(frames)]  # joints are overwritten one by one, without a second array
     for some in blocks(len(frames)):
         poses[some] = track.poses(some)
     if config.fix_sides:
@@ -62,7 +63,7 @@ def clean_poses(out: Singles, times: Floats, track: Track, config: CleaningConfi
 
 
 def _members(track: Track, poses: Singles) -> tuple[NDArray[Any], ...]:
-    """(K,) rows of the person's detections in the track's frames; row of the track, other sides, weight of each."""
+    """(K,) rows of the person's detections in the track's frames, with their row of the track, sides and weight."""
     people, frames, parts = track.people, np.asarray(track.people.frames), list[tuple[NDArray[Any], ...]]()
     for some in blocks(len(poses)):
         of_track = track.frames[some].astype(np.int32)
@@ -79,8 +80,8 @@ def _members(track: Track, poses: Singles) -> tuple[NDArray[Any], ...]:
 def exchanged_sides(poses: Reals, times: Floats) -> Bools:
     """(M,) true where left and right joints of one person (M, 17, 3) must be exchanged; `times` (M,) seconds.
 
-    A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
-    body: so the chosen sides make all joints move least, and frames with high scores keep theirs.
+    Networks often confuse the sides of a body seen from behind or upside down. Limbs do not jump across the body, so
+    the chosen sides minimise the movement of all joints, and frames with high scores keep their sides.
     """
     score = poses[:, 5:, 2].mean(axis=1)
     price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3

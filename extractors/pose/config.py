@@ -13,12 +13,12 @@ from extractors.pose.cleaning import CleaningConfig
 
 
 def _name(about: str, default: str = "") -> Any:
-    """A setting that names a published network."""
+    """A setting for the name of a published network."""
     return setting(default, about, belongs_to=HASHED)
 
 
 def _file(about: str) -> Any:
-    """A setting that names a file of this machine."""
+    """A setting for the path of a file on this machine."""
     return setting("", about, belongs_to=MACHINE)
 
 
@@ -93,7 +93,7 @@ class PoseConfig(StageConfig):
     @field_validator("region")
     @classmethod
     def _region(cls, region: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
-        """Refuse a region that no person can be in: pixels, reversed corners, NaN."""
+        """Refuse an impossible region: pixels, reversed corners, NaN."""
         x1, y1, x2, y2 = region or (0, 0, 1, 1)
         if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
             raise ValueError("the region is x1 y1 x2 y2 relative to the picture: 0 <= x1 < x2 <= 1, likewise y")

@@ -1,4 +1,4 @@
-"""People of one picture, and the bodies that several views of a frame agree on."""
+"""People detected in one picture, and bodies detected in several views of a frame."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Detections:
 
     @classmethod
     def of_joints(cls, points: Any, joints: Any) -> Detections:
-        """People from (P, 17 or more, 2) places and (P, 17 or more) scores; a person's score is the mean of theirs."""
+        """People from (P, >= 17, 2) positions and (P, >= 17) scores; a person's score is the mean over joints."""
         joints = np.clip(np.asarray(joints, dtype=np.float32)[:, :17], 0, 1)
         points = np.asarray(points, dtype=np.float32)[:, :17]
         return cls(np.concatenate([points, joints[..., None]], axis=-1), joints.mean(axis=1))
@@ -52,10 +52,10 @@ class Detections:
 
 
 def bodies_of(views: Sequence[Detections]) -> list[list[int]]:
-    """The detections of each body of one frame, numbered over all views; the highest score comes first.
+    """The detections of each body of one frame, numbered over all views, with the highest score first.
 
-    A body is a detection and the nearest one of the same person in each other view. Detections with left and right
-    exchanged are two bodies: the trajectory decides between them.
+    A body is a detection with the nearest detection of the same person in each other view. Detections with exchanged
+    left and right are two bodies, and the trajectory decides between them.
     """
     people = Detections.joined(views)
     if len(views) == 1:

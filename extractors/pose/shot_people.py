@@ -16,7 +16,7 @@ from extractors.signals import blocks
 
 
 class People:
-    """The detections in all views of a shot, body after body. Kept as numbers, without an object for each."""
+    """The detections in all views of a shot, body after body, as arrays to save memory."""
 
     def __init__(self, scale: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
         self.scale = np.array(scale)  # times `scale`, the joints are in pixels of the video
@@ -27,7 +27,7 @@ class People:
         self.starts = array("i", [0])  # number of the first detection of each body, and of all detections
 
     def add(self, frame: int, views: Sequence[Detections]) -> None:
-        """Take the detections in the views of the next frame."""
+        """Append the detections in the views of the next frame."""
         people = Detections.joined(views)
         bodies = bodies_of([Detections(view.keypoints * self.scale, view.scores) for view in views])
         for rows in bodies:
@@ -42,9 +42,9 @@ class People:
         return np.asarray(np.frombuffer(self.joints, np.float32).reshape(-1, 17, 3)[rows, joints] * self.scale)
 
     def bodies(self, numbers: Rows) -> Detections:
-        """The bodies with these numbers, whose scores are means over the frame's views, 0 in those that lack them.
+        """The bodies with these numbers. Scores are means over the frame's views, with 0 for views without the body.
 
-        A joint's place and score are means of its detections, weighted by joint score squared times person score.
+        A joint's position and score are means of its detections, weighted by joint score squared times person score.
         """
         starts = np.asarray(self.starts)
         members = starts[numbers, None] + np.arange(max(self.views, default=1))
@@ -57,7 +57,7 @@ class People:
 
 @dataclass(frozen=True)
 class Track:
-    """A person of one shot: a trajectory with at most one body a frame."""
+    """A person of one shot: a trajectory with at most one body per frame."""
 
     people: People  # of the shot
     bodies: Rows  # (M,) numbers of the track's bodies, ascending
@@ -67,7 +67,7 @@ class Track:
     scores: Floats  # (M,) means over the views
 
     def poses(self, rows: slice = slice(None)) -> Reals:
-        """(M, 17, 3) pixels and scores of the track's bodies, made anew: they are kept as detections alone."""
+        """(M, 17, 3) pixels and scores of the track's bodies, computed from the stored detections."""
         return self.people.bodies(self.bodies[rows]).keypoints
 
 

@@ -78,7 +78,7 @@ class Pose(Extractor[PoseConfig]):
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:
-        """Frames in which people are detected."""
+        """Number of frames for detection."""
         return -(-frames // config.stride)
 
     def extract(self, source: Source) -> StageOutput:
@@ -90,7 +90,7 @@ class Pose(Extractor[PoseConfig]):
 
         config = self.config
         size = source.info.width, source.info.height
-        # A whole factor: any other takes 10 to 20 times as long. One pixel of a narrow picture is left.
+        # Other than whole factors take 10 to 20 times as long. At least one pixel remains.
         factor = max(1, min(max(size) // config.work_side, min(size)))
         small = size[0] // factor, size[1] // factor
         imported = _imported(source, size, config.import_.layout) if config.backend == "import" else None

@@ -1,6 +1,6 @@
-"""Stage `skeleton`: a keypoint file is the only input; its joints become those of the stage `pose`, in 2-D or 3-D.
+"""Stage `skeleton`: reads a keypoint file without a video into joints like those of `pose`, in 2-D or 3-D.
 
-The file decides identities: the k-th agent is the k-th person that it names. Times are the file's, else from `rate_hz`.
+The file defines identities: the k-th agent is its k-th person. Times are the file's, else from `rate_hz`.
 """
 
 from __future__ import annotations
@@ -72,17 +72,17 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
 
     @classmethod
     def reads_of(cls, config: SkeletonConfig, record: Record, files: StageFiles) -> Mapping[str, Path]:
-        """The angles that the keypoints of UI-PRMD need, the time stamps of KIMORE's, and files of further people."""
+        """The angles for UI-PRMD's keypoints, the time stamps for KIMORE's, and files of further people."""
         beside = {kind: path for kind, path in record.sidecars.items() if kind in BESIDE}
         return {**beside, **files.further_people(record.sidecars.get("keypoints"), config.agents)}
 
     @classmethod
     def ticks(cls, config: SkeletonConfig, frames: int) -> int | None:
-        """None: only the file tells how many frames it has."""
+        """None: the number of frames depends on the file."""
         return None
 
     def extract(self, source: Source) -> StageOutput:
-        """The arrays of one file. Raises DataError: the record has no keypoint file, or one that cannot be used."""
+        """The arrays of one file. Raises DataError: a missing or unusable keypoint file."""
         from data.keypoints import read_motion
 
         record = source.record
@@ -109,7 +109,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.layout}, channels)
 
     def _oriented(self, keypoints: Floats) -> Floats:
-        """The keypoints, 3-D ones with y up; 2-D ones as they are."""
+        """The keypoints, with y up in 3-D; unchanged in 2-D."""
         if keypoints.shape[-1] == 3:
             return np.array(keypoints)
         x, y, z, score = np.moveaxis(keypoints, -1, 0)
@@ -134,7 +134,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
 
 
 def _centre(points: Floats) -> Floats:
-    """(frame, axis) middle of the trunk of (frame, 17, axis), less its median, in torso lengths; NaN where missing."""
+    """(frame, axis) middle of the trunk of (frame, 17, axis), minus its median, in torso lengths; NaN if missing."""
     trunk = points[:, _TRUNK]
     middle, spine = trunk.mean(axis=1), trunk[:, :2].mean(axis=1) - trunk[:, 2:].mean(axis=1)
     length = np.linalg.norm(spine, axis=1)

@@ -1,4 +1,4 @@
-"""Stage `timesteps`: outputs of the other stages become T time steps of the roles and the scene, which AIM reads."""
+"""Stage `timesteps`: turns outputs of other stages into AIM's input, T time steps of the roles and the scene."""
 
 from extractors.timesteps.mirror import exchange_map, mirror_map
 from extractors.timesteps.roles import NO_AGENT

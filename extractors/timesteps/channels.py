@@ -1,4 +1,4 @@
-"""The rows of one agent over time: named channels with weights, before they are cut into time steps.
+"""Channels of one agent: named series with weights, before they are divided into time steps.
 
 They come from any array with one row per time, from the camera's motion, or from a tracked person (`pose_channels`).
 """
@@ -23,28 +23,28 @@ MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 class Channels:
     """Channels of one agent, one row per frame, frame pair or sample."""
 
-    kind: str  # where they come from: "pose", "camera_flow", "array", "clips" or "none"
+    kind: str  # source: "pose", "camera_flow", "array", "clips" or "none"
     names: tuple[str, ...]  # (channel,) names
     time: Floats  # (row,) seconds, ascending
-    span: tuple[float, float]  # seconds of the first row's begin and the last row's end
+    span: tuple[float, float]  # seconds from the start of the first row to the end of the last
     values: Floats  # (row, channel), finite, 0 where the weight is 0
-    weight: Floats  # (row, channel) trust from 0 (no value) to 1
-    observed: Bools  # (row,) true where the agent was detected or measured; false where missing or interpolated
-    timed: bool = True  # false: times are shares 0..1 of the performance, whose seconds are unknown
+    weight: Floats  # (row, channel) confidence from 0 (no value) to 1
+    observed: Bools  # (row,) true if the agent was detected or measured; false if missing or interpolated
+    timed: bool = True  # false: times are fractions 0..1 of a performance of unknown duration
 
     @property
     def present(self) -> Bools:
-        """(row,) true where at least one channel has a value, measured or interpolated."""
+        """(row,) true if at least one channel has a value, measured or interpolated."""
         return np.asarray((self.weight > 0).any(axis=1))
 
     def stretched(self, start: float, end: float) -> Channels:
-        """The same rows over the seconds `start` to `end`, where their times are only shares."""
+        """The same rows over the seconds `start` to `end`, for times that are fractions."""
         if self.timed:
             return self
         return replace(self, time=start + self.time * (end - start), span=(start, end), timed=True)
 
     def cells(self) -> Floats:
-        """(row, 2) begin and end in seconds of the time that each row represents, see `row_cells`."""
+        """(row, 2) start and end in seconds of each row's cell, see `row_cells`."""
         return row_cells(self.time, self.span)
 
     def column(self, name: str) -> tuple[Floats, Floats]:
@@ -68,10 +68,10 @@ def make_channels(
     observed: Bools,
     span: tuple[float, float] | None = None,
 ) -> Channels:
-    """Channels with finite numbers only: a value that is not finite gets weight 0, and weight 0 gets value 0.
+    """Channels of finite numbers: non-finite values get weight 0, and values of weight 0 become 0.
 
     Args:
-        rows_of: gives values and weights (row, channel) of some rows; asked for a block of rows at a time.
+        rows_of: returns values and weights (row, channel) of a block of rows.
         span: seconds; by default from the first row to one median period after the last.
     """
     values, weight = np.empty((len(time), len(names))), np.empty((len(time), len(names)))
@@ -83,12 +83,12 @@ def make_channels(
 
 
 def row_span(time: Floats) -> tuple[float, float]:
-    """Begin in seconds of the first row, and end of the last, which lasts one period."""
+    """Start in seconds of the first row, and end of the last, which lasts one period."""
     return (float(time[0]), float(time[-1]) + row_period(time)) if time.size else (0.0, LONE_PERIOD_S)
 
 
 def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
-    """(row, 2) begin and end in seconds of the time that is nearer to a row than to any other, within the span.
+    """(row, 2) start and end in seconds of each row's cell: the times nearer to it than to other rows.
 
     Example: rows at 0, 1, 4 in the span 0..5 represent 0..0.5, 0.5..2.5 and 2.5..5.
     """
@@ -113,12 +113,12 @@ def stored(output: StageOutput, stage: str, array: str) -> Floats:
 
 
 def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
-    """Channels of the array `array` (row, …) of a stage: its columns as they are, named by `Array.names`.
+    """Channels of the array `array` (row, …) of a stage: its unchanged columns, named by `Array.names`.
 
-    Further axes are flattened. A number that is not finite is a missing value. The times are the array's own
-    `ARRAY_bounds` (row, 2), or those of the stage: `time`, or `bounds` (row, 2).
+    Further axes are flattened. Non-finite numbers are missing values. The times are `ARRAY_bounds` (row, 2) if it
+    exists, else those of the stage: `time`, or `bounds` (row, 2).
 
-    Raises DataError: no such array, no times (row,), or another number of rows.
+    Raises DataError: no such array, no times (row,), or a wrong number of rows.
     """
     clock = next((name for name in (f"{array}_bounds", "time", "bounds") if name in output.arrays), "time")
     time, span, timed = _times(stored(output, stage, clock), bounds=clock != "time")
@@ -151,7 +151,7 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
 
 
 def _times(clock: Floats, *, bounds: bool) -> tuple[Floats, tuple[float, float] | None, bool]:
-    """Times (row,), their span if it is known, and whether they are seconds; from times (row,) or `bounds` (row, 2)."""
+    """Times (row,), their span if known, and whether they are seconds, from times (row,) or `bounds` (row, 2)."""
     if not bounds:
         return clock, None, True
     timed = bool(np.isfinite(clock).all())
@@ -163,8 +163,8 @@ def _times(clock: Floats, *, bounds: bool) -> tuple[Floats, tuple[float, float] 
 def flow_channels(output: StageOutput) -> Channels:
     """Channels of a `camera_flow` output, the camera as an agent: `motion.*`, then `cell.00.u`, `cell.00.v`, …
 
-    A row's time is the middle of its frame pair. The weight of the global motion is the share of cells that agree with
-    it. Masked cells (bars, overlays) have weight 0, and so have all channels of a pair over a cut.
+    A row's time is the middle of its frame pair. The weight of the global motion is its share of inlier cells. Masked
+    cells (bars, overlays) have weight 0, and so have all channels of a pair across a cut.
 
     Args:
         output: arrays `time` (pair, 2), `motion` (pair, 4), `inliers` (pair,), `cells` (pair, cell, 2) and

@@ -1,8 +1,8 @@
-"""How stored features change when the picture is mirrored or two people are exchanged, for augmentation.
+"""Augmentation of stored features: mirroring the picture, and exchanging two people.
 
 Both follow from the features' names. Mirroring exchanges left and right joints and changes the sign of horizontal
-components. Statistics without a sign (`std`, `absdiff`, `dct…`) stay as they are. This is exact for the channels of
-people and for the camera's global motion; border cells and tools have no mirror image.
+components. Unsigned statistics (`std`, `absdiff`, `dct…`) stay unchanged. This is exact for the channels of people and
+for the camera's global motion; border cells and tools have no mirror image.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SIDEWAYS = ("place.vx", "torso.x", "torso.turn", "motion.pan_x", "motion.rotati
 
 
 def mirror_map(names: Sequence[str]) -> ChannelMap:
-    """How features `<channel>.<statistic>` change when the picture is mirrored. Raises ValueError: no mirror image."""
+    """The map of features `<channel>.<statistic>` for a mirrored picture. Raises ValueError: no mirror image."""
 
     def image(name: str) -> tuple[str, bool]:
         channel, _, statistic = name.rpartition(".")
@@ -34,7 +34,7 @@ def mirror_map(names: Sequence[str]) -> ChannelMap:
 
 
 def exchange_map(names: Sequence[str]) -> ChannelMap:
-    """How trial-level descriptors change when primary and (one) secondary exchange roles. Raises as `mirror_map`."""
+    """The map of trial-level descriptors if primary and only secondary exchange roles. Raises as `mirror_map`."""
 
     def image(name: str) -> tuple[str, bool]:
         part, _, rest = name.partition(".")

@@ -12,8 +12,8 @@ from extractors.smoothing import MOTION_S, derivative
 from extractors.timesteps.channels import row_cells, row_span
 from extractors.timesteps.pose_points import JITTER
 
-TOOL_S = 0.1  # width in seconds of the Gaussian that gives the derivatives of tools, which move slower than people
-IDLE = 0.1  # a point is idle while it is slower than this share of its own 90th percentile of speed
+TOOL_S = 0.1  # width in seconds of the Gaussian for derivatives of tools, which move more slowly than people
+IDLE = 0.1  # a point is idle below this share of its 90th percentile of speed
 SLOW_M_S = 0.005  # a tool below this speed is slow
 _TINY = 1e-6
 
@@ -22,11 +22,11 @@ _TINY = 1e-6
 class PointTrack:
     """One moving point."""
 
-    prefix: str  # of its descriptors, such as "left."; empty where an agent has one track only
+    prefix: str  # of its descriptors, such as "left."; empty for an agent's only track
     unit: str  # of the positions, such as "m" or "body"
     time: Floats  # (row,) seconds
     position: Floats  # (row, axis)
-    weight: Floats  # (row,) trust, 0 where the position is unknown
+    weight: Floats  # (row,) confidence, 0 for an unknown position
 
     @property
     def smoothing_s(self) -> float:
@@ -34,7 +34,7 @@ class PointTrack:
         return TOOL_S if self.unit == "m" else MOTION_S
 
     def velocity(self) -> tuple[Floats, Floats]:
-        """Velocity (row, axis) per second and its weight (row,), 0 where it is unknown."""
+        """Velocity (row, axis) per second and its weight (row,), 0 if unknown."""
         noise = JITTER if self.unit == "body" else np.inf
         return _derive(self.time, self.position, self.weight, self.smoothing_s, noise)
 
@@ -82,8 +82,8 @@ def _mean_length(vectors: Floats, weight: Floats) -> float:
 def activity(time: Floats, values: Floats, weight: Floats) -> dict[str, float]:
     """Activity of a gripper: log of its mean absolute speed and of its travel, closings and reversals.
 
-    A closing is a passage from above the middle of the 10th and 90th percentile to below it; the descriptor is log(1 +
-    closings per minute). A reversal is a change between opening and closing, both faster than the mean absolute speed.
+    A closing is a crossing of the mean of the 10th and 90th percentile from above; the descriptor is log(1 + closings
+    per minute). A reversal is a change between opening and closing, both faster than the mean absolute speed.
     """
     slope, slope_weight = _derive(time, values[:, None], weight, TOOL_S)
     time_weight = slope_weight * _durations(time)
@@ -104,7 +104,7 @@ def activity(time: Floats, values: Floats, weight: Floats) -> dict[str, float]:
 
 
 def spectral_centroid(time: Floats, values: Floats) -> float:
-    """Mean frequency in Hz of a signal without its mean, by the power of its spectrum; 0 for a constant one."""
+    """Mean frequency in Hz, weighted by spectral power, of a signal minus its mean; 0 for a constant signal."""
     if len(time) < 4:
         return 0.0
     grid, period = even_grid(time)
@@ -117,7 +117,7 @@ def spectral_centroid(time: Floats, values: Floats) -> float:
 
 
 def correlation(a: Floats, b: Floats, weight: Floats) -> float:
-    """Weighted Pearson correlation of two signals (row,); 0 where one of them is constant or unknown."""
+    """Weighted Pearson correlation of two signals (row,); 0 if one of them is constant or unknown."""
     if weight.sum() <= 0:
         return 0.0
     a, b = a - np.average(a, weights=weight), b - np.average(b, weights=weight)
@@ -126,9 +126,9 @@ def correlation(a: Floats, b: Floats, weight: Floats) -> float:
 
 
 def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tuple[float, float]:
-    """Seconds by which `b` follows `a` (negative: precedes it), and the correlation at that lag.
+    """Seconds by which `b` lags behind `a` (negative: leads), and the correlation at that lag.
 
-    Both are resampled on an even grid. The correlation at a lag sums over all signals, each without its mean. The best
+    Both are resampled on an even grid. The correlation at a lag sums over all signals, each minus its mean. The best
     lag is refined by a parabola through its neighbours.
 
     Args:

@@ -1,6 +1,6 @@
-"""Names of the people of a video, such as "left athlete", and quality values of the agents of the time steps.
+"""Names of the people in a video, such as "left athlete", and quality values of the agents of the time steps.
 
-An output holds a value of an agent as `<measure>_<agent>`. `stored_name` alone makes these names.
+A quality value of an agent is stored as `<measure>_<agent>`, see `stored_name`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def stored_name(measure: str, agent: str) -> str:
 
 
 def of_agents(quality: Mapping[str, Any], measure: str) -> dict[str, Any]:
-    """A measure of those agents that have it."""
+    """A measure by agent, for the agents that have it."""
     names = {agent: stored_name(measure, agent) for agent in AGENTS}
     return {agent: quality[name] for agent, name in names.items() if name in quality}
 
 
 def people_names(points: NDArray[np.floating[Any]]) -> tuple[str, ...]:
-    """A name for each person of keypoints (frame, agent, 17, 3); two people are named by their median place."""
+    """A name for each person in keypoints (frame, agent, 17, 3); two people are named by median position."""
     count = points.shape[1]
     if count == 2:
         places = [values[np.isfinite(values)] for values in (points[:, agent, :, 0] for agent in (0, 1))]

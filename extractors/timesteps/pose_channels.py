@@ -1,17 +1,17 @@
-"""Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
+"""Channels of tracked people: their position in a common coordinate frame, and their pose in a body-fixed one.
 
 Groups of channels:
 
 - "place" (of the trunk), "camera" and "velocity" (of every point) have one origin and one unit for all agents. So
-  differences between agents in height, phase and distance survive AIM's subtraction.
-- "body" is the pose, independent of place, size and rotation. In three dimensions (stage `skeleton`), x points to the
-  body's left, y along the spine and z forward.
+  AIM's subtraction preserves differences between agents in height, phase and distance.
+- "body" is the pose, independent of position, size and rotation. In three dimensions (stage `skeleton`), x points to
+  the body's left, y along the spine and z forward.
 - "angle" has interior angles in radians, the spine's direction as a unit vector, and its turning in radians per second,
   anticlockwise positive. In three dimensions the turning is a speed without a sign (`torso.turn_speed`).
 
-Two halves of one body can be two agents: left against right, or upper against lower. Both halves have the same channels
-in the same order (table: docs/features.md), so that AIM subtracts corresponding joints. Coordinates are those of the
-whole body: none is mirrored, so a difference of `x` is the distance of two joints.
+Two halves of one body can be two agents: left and right, or upper and lower. Both halves have the same channels in the
+same order (table: docs/features.md), so AIM subtracts corresponding joints. Coordinates are those of the whole body,
+not mirrored, so a difference of `x` is the distance of two joints.
 """
 
 from __future__ import annotations
@@ -59,23 +59,23 @@ SIDE_MARK = "side."
 """Prefix of the channels of a left or right half. Its mirror image is the other agent, so `mirror_map` refuses it."""
 
 _JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
-_FAR = 6.0  # body-fixed coordinates are clipped to this many torso lengths: no limb is longer
+_FAR = 6.0  # body-fixed coordinates are clipped to this many torso lengths, as limbs are shorter
 
 
 @dataclass(frozen=True)
 class SharedFrame:
-    """The frame that all agents of a performance are placed in."""
+    """The coordinate frame of all agents of a performance."""
 
     origin: Floats  # (2,) px, for the whole performance
     unit: float  # px per unit, the mean of the agents' torso lengths
-    torso: float = 1.0  # px, the torso length of the one agent whose channels are made
+    torso: float = 1.0  # px, the torso length of the current agent
 
 
 def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:
     """Channels of the `agents` of a `pose` output, all in one shared frame.
 
-    An agent that the stage did not detect has all its channels, with weight 0. The arrays in use are `time` (frame,),
-    `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and `filled` (frame, agent).
+    An undetected agent has all its channels, with weight 0. The input arrays are `time` (frame,), `keypoints` (frame,
+    agent, 17, 3 or 4) and, if present, `cuts` (cut,) and `filled` (frame, agent).
     """
     arrays = output.arrays
     time = output.floats("time")
@@ -93,7 +93,7 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
 
 
 def half_of(channels: Channels, half: str) -> Channels:
-    """The channels of one half of a body, named and ordered alike for both; `channels` are those of the whole body."""
+    """The channels of one half of a body from those of the whole; both halves have the same names and order."""
     named = []
     for column, name in enumerate(channels.names):
         match = _JOINT.search(name)
@@ -138,7 +138,7 @@ Columns = dict[str, tuple[Floats, Floats]]  # values (frame,) and weights (frame
 
 
 def _axes(name: str, places: Floats, weight: Floats) -> Columns:
-    """The columns of (frame, axis) places; `name` ends where x, y or z follows."""
+    """The columns of (frame, axis) positions; x, y or z is appended to `name`."""
     return {name + axis: (column, weight) for axis, column in zip("xyz", places.T, strict=False)}
 
 
@@ -150,7 +150,7 @@ def _points(form: str, places: Floats, weight: Floats) -> Columns:
 
 
 def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
-    """Place and velocity of the trunk in the shared frame."""
+    """Position and velocity of the trunk in the shared frame."""
     middle, speed, weight = pose.middle(*TRUNK)
     rated = pose.moving[:, [POINTS.index(name) for name in TRUNK]].min(axis=1)
     columns = _axes("place.", _upright(middle - frame.origin) / frame.unit, weight)
@@ -177,7 +177,7 @@ def _body(pose: CleanPose, frame: SharedFrame) -> Columns:
 
 
 def _body_axes(pose: CleanPose, spine: Floats, trust: Floats) -> tuple[list[Floats], Floats]:
-    """In 3-D: to the body's left, along the spine, and forward (frame, 3) as unit vectors; and the trust (frame,)."""
+    """In 3-D: unit vectors (frame, 3) to the body's left, along the spine and forward, and confidences (frame,)."""
     left, _, left_weight = pose.middle("left_shoulder", "left_hip")
     right, _, right_weight = pose.middle("right_shoulder", "right_hip")
     across = left - right
@@ -203,7 +203,7 @@ def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
 
 
 def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats]:
-    """Spine (frame, 2) as a unit vector, middle (frame, 2) px, trust (frame,); y up."""
+    """Spine (frame, 2) as a unit vector, middle (frame, 2) px, confidence (frame,); y up."""
     top, _, top_weight = pose.middle("left_shoulder", "right_shoulder")
     low, _, low_weight = pose.middle("left_hip", "right_hip")
     along = _upright(top - low)

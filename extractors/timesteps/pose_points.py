@@ -1,9 +1,9 @@
-"""Keypoints of one person become 13 points with weights and velocities.
+"""Converts one person's keypoints to 13 points with weights and velocities.
 
 Left and right, gaps and smoothing are handled by the `pose` stage (`extractors/pose/cleaning.py`).
 
-The five points of the face are merged into one head. On a distant or turned body they are a few pixels apart, and the
-detector, more than the athlete, decides which of them are detected.
+The five points of the face are merged into one head. On a distant or rotated body they are a few pixels apart, and
+which of them are detected depends more on the network than on the athlete.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ POINTS = (
 
 TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 _SHOULDERS, _HIPS = ([POINTS.index(name) for name in pair] for pair in (TRUNK[:2], TRUNK[2:]))
-JITTER = 0.03  # torso lengths: keypoints may stray so far from the curve whose slope is their velocity
-SHORT_TORSO = 0.3  # a torso that looks shorter than this share of its length has no reliable direction
+JITTER = 0.03  # largest distance in torso lengths of keypoints from the curve whose slope is their velocity
+SHORT_TORSO = 0.3  # a torso that appears shorter than this share of its length has no reliable direction
 _FACE = 5  # COCO joints 0 to 4: nose, eyes, ears
-_TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, where hips and shoulders are never detected together
+_TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, if hips and shoulders are never detected together
 
 
 class PoseSettings(StageConfig):
@@ -53,15 +53,15 @@ class PoseSettings(StageConfig):
 
 @dataclass(frozen=True)
 class CleanPose:
-    """One person over time: 2-D in pixels with y down, or 3-D (three axes in place of two) in metres with y up."""
+    """One person over time: 2-D in pixels with y down, or 3-D (three axes instead of two) in metres with y up."""
 
     points: Floats  # (frame, 13, 2) px, 0 where the weight is 0
     velocity: Floats  # (frame, 13, 2) px per second
-    weight: Floats  # (frame, 13) trust 0..1; 0 where neither detected nor interpolated
-    rated: Bools  # (frame, 13) true where the velocity is known (`extractors.smoothing.derivative`)
+    weight: Floats  # (frame, 13) confidence 0..1; 0 if neither detected nor interpolated
+    rated: Bools  # (frame, 13) true if the velocity is known (`extractors.smoothing.derivative`)
     turn: Floats  # (frame, 1) turning of the spine in rad/s, y up, anticlockwise positive; in 3-D (frame, 3) vectors
-    turning: Bools  # (frame,) true where there is a turning
-    observed: Bools  # (frame,) true where the person was detected in the frame itself
+    turning: Bools  # (frame,) true if the turning is known
+    observed: Bools  # (frame,) true if the person was detected in this frame
 
     @property
     def moving(self) -> Floats:
@@ -82,13 +82,13 @@ class CleanPose:
 def clean_pose(
     time: Floats, keypoints: Reals, cuts: Floats, settings: PoseSettings, filled: Bools | None = None
 ) -> CleanPose:
-    """One person's points with weights and velocities. Positions stay as the `pose` stage cleaned them.
+    """One person's points with weights and velocities. Positions are those of the `pose` stage.
 
     Args:
         time: (frame,) seconds.
-        keypoints: (frame, 17, 3) x px, y px, score, or (frame, 17, 4) x, y, z, score; NaN where there is no detection.
-        cuts: (cut,) seconds; velocities never reach over a cut.
-        filled: (frame,) true where the keypoints are interpolated; they get the weight of interpolated values.
+        keypoints: (frame, 17, 3) x px, y px, score, or (frame, 17, 4) x, y, z, score; NaN without a detection.
+        cuts: (cut,) seconds; velocities never cross a cut.
+        filled: (frame,) true if the keypoints are interpolated; they get the weight of interpolated values.
     """
     filled = np.zeros(len(time), bool) if filled is None else filled
     interpolated = _interpolated_score(keypoints[..., -1], filled, settings.min_score) if filled.any() else 0.0
@@ -109,7 +109,7 @@ def clean_pose(
 
 
 def _spine(points: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Vectors (frame, axis) from mid-hips to mid-shoulders, y up, and their trust (frame,), less for a short one."""
+    """Vectors (frame, axis) from mid-hips to mid-shoulders, y up, and confidences (frame,), less for short ones."""
     along = points[:, _SHOULDERS].mean(axis=1) - points[:, _HIPS].mean(axis=1)
     if along.shape[1] == 2:
         along[:, 1] *= -1.0
@@ -119,7 +119,7 @@ def _spine(points: Floats, weight: Floats) -> tuple[Floats, Floats]:
 
 
 def _interpolated_score(scores: Reals, filled: Bools, min_score: float) -> Floats:
-    """(17,) score of interpolated keypoints: `FILL_WEIGHT` times the joint's mean in the frames that show it."""
+    """(17,) score of interpolated keypoints: `FILL_WEIGHT` times the joint's mean score in frames with it."""
     score = np.where(filled[:, None], 0.0, np.nan_to_num(scores).astype(np.float64))
     count = np.maximum((score >= min_score).sum(axis=0), 1)
     mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / count
@@ -129,7 +129,7 @@ def _interpolated_score(scores: Reals, filled: Bools, min_score: float) -> Float
 def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
     """13 points (frame, 13, 2) and their weights (frame, 13) from COCO's 17.
 
-    The head is the mean of the face's points, weighted by their scores. Its weight is the best of these scores.
+    The head is the score-weighted mean of the face's points. Its weight is the highest of their scores.
     """
     score = np.nan_to_num(keypoints[..., -1]).clip(0.0, 1.0)
     usable = np.isfinite(keypoints[..., :-1]).all(axis=-1) & (score >= min_score) & (score > 0)
@@ -143,7 +143,7 @@ def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
 
 
 def body_centre(pose: CleanPose) -> tuple[Floats, Bools]:
-    """Weighted mean (frame, 2) px of shoulders and hips, of all points where these are missing; and where it exists."""
+    """Weighted mean (frame, 2) px of shoulders and hips, or of all points without them, and whether it exists."""
     torso = np.isin(POINTS, TRUNK).astype(np.float64)
     has_torso = (pose.weight @ torso > 0)[:, None]
     heavy = np.where(has_torso, pose.weight * torso, pose.weight)
@@ -155,7 +155,7 @@ def body_centre(pose: CleanPose) -> tuple[Floats, Bools]:
 def torso_length(points: Floats, weight: Floats) -> float | None:
     """Length from mid-shoulders to mid-hips, in the unit of the points; None for a person who is never detected.
 
-    A torso that is bent towards the camera looks short, never long, hence the 80th percentile over time.
+    A torso bent towards the camera appears shorter, never longer, hence the 80th percentile over time.
 
     Args:
         points: (frame, 13, axis).

@@ -1,4 +1,4 @@
-"""Roles: texts that bind AIM's primary and secondary agents to outputs of upstream stages.
+"""Roles: texts that assign outputs of upstream stages to AIM's primary and secondary agents.
 
 | text | means |
 |---|---|
@@ -30,15 +30,15 @@ class Role:
     """One role, parsed. Roles of one kind (and one array) have the same channels in the same order."""
 
     text: str  # as written in the configuration
-    kind: str  # "pose", "camera_flow", "array" or "none": which channels are made
-    stage: str  # the upstream stage that the role reads; empty for "none"
+    kind: str  # of channels: "pose", "camera_flow", "array" or "none"
+    stage: str  # the upstream stage; empty for "none"
     array: str = ""  # name of the array for kind "array"
     agent: int = 0  # index of the tracked person for kind "pose"
     half: str = ""  # "left", "right", "upper" or "lower" half of that person; empty for the whole body
 
 
 def parse_role(text: str) -> Role:
-    """The role that `text` names, see the table in this module's docstring. Raises ValueError: not in the grammar."""
+    """The role for `text`, see the table in this module's docstring. Raises ValueError: an invalid text."""
     name = text.strip()
     if match := _POSE.fullmatch(name):
         return Role(name, "pose", match[1], agent=int(match[2] or 0), half=match[3] or "")
@@ -55,7 +55,7 @@ def parse_role(text: str) -> Role:
 
 
 def parse_scene(text: str) -> tuple[str, str]:
-    """(stage, array) of the scene feature: `clips` is `clips/logits`, `stage/array` another. Raises ValueError."""
+    """(stage, array) of the scene feature, `stage/array`; `clips` means `clips/logits`. Raises ValueError."""
     stage = text.strip()
     if match := _GENERIC.fullmatch(stage):
         return match[1], match[2]
@@ -65,7 +65,7 @@ def parse_scene(text: str) -> tuple[str, str]:
 
 
 def check_roles(roles: tuple[Role, ...]) -> None:
-    """Raise ValueError for a repeated role, or secondary ones, all but the first, with different channels."""
+    """Raise ValueError for a repeated role, or for secondary roles (after the first) with different channels."""
     agents = [role.text for role in roles if role.kind != NO_AGENT]
     if len(set(agents)) < len(agents):
         raise ValueError("a role is given twice: each agent can have one role only")

@@ -1,7 +1,7 @@
 """Stage `timesteps`: turns the other stages' arrays into AIM's input, T steps of primary, secondary and scene features.
 
-`roles` binds agents to stages. `channels` and `pose_channels` make channels per frame. `step_bounds` cuts time, and
-`step_features` summarises each part. The result depends on stored arrays alone.
+`roles` assigns stages to agents. `channels` and `pose_channels` make channels per frame. `step_bounds` divides time,
+and `step_features` summarises each part. The result depends only on stored arrays.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TIMED = "Say when rows are (--set features.fps=25 --set features.clip_frames=32)
 
 
 class TimestepsConfig(StageConfig):
-    """Roles of the agents, and how time is cut."""
+    """Roles of the agents, and the division of time."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
     bounds: str | tuple[str, ...] = setting(
@@ -64,7 +64,7 @@ class TimestepsConfig(StageConfig):
 
     @property
     def step_phases(self) -> tuple[str, ...]:
-        """The phase of every time step, each "" for equal steps."""
+        """The phase of every time step; "" for equal steps."""
         return steps_of_phases([""] if self.bounds == "equal" else self.bounds, self.steps)
 
     @field_validator("bounds", mode="wrap")
@@ -85,7 +85,7 @@ class TimestepsConfig(StageConfig):
 
     @property
     def leading_stage(self) -> str:
-        """The stage of the primary agent, or of the scene without one; "" where there is neither."""
+        """The stage of the primary agent, else of the scene, else ""."""
         return self.roles()[0].stage or self.scene_stage
 
     @property
@@ -122,12 +122,12 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     @classmethod
     def upstream(cls, config: TimestepsConfig) -> tuple[str, ...]:
-        """The stages that the roles and the scene name, each once."""
+        """The distinct stages of the roles and the scene."""
         return tuple(dict.fromkeys(filter(None, [*(role.stage for role in config.roles()), config.scene_stage])))
 
     @classmethod
     def check_upstream(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
-        """Raise UsageError for a person whom the `pose` stage does not keep, or phases of features without times."""
+        """Raise UsageError for a person beyond the `pose` stage's agents, or phases of features without times."""
         for role in config.roles():
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
             if role.kind == "pose" and agents is not None and role.agent >= agents:
@@ -141,12 +141,12 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     @classmethod
     def ticks(cls, config: TimestepsConfig, frames: int) -> int | None:
-        """The time steps, whatever the length of the video."""
+        """The number of time steps, for any length of the video."""
         return config.steps
 
     @classmethod
     def reads_of(cls, config: TimestepsConfig, record: Record, files: StageFiles) -> Mapping[str, str]:
-        """The phases, where they are used. Raises DataError: there are none."""
+        """The phases, if they are used. Raises DataError: missing phases."""
         if config.bounds == "equal" and not config.gestures:
             return {}
         if not record.phases:
@@ -155,10 +155,9 @@ class Timesteps(Extractor[TimestepsConfig]):
         return {"phases": str(record.phases)}
 
     def extract(self, source: Source) -> StageOutput:
-        """Cut the upstream arrays into time steps.
+        """Divide the upstream arrays into time steps.
 
-        Raises DataError: the phases do not fit; an upstream array is missing or has another shape than
-        its stage promises.
+        Raises DataError: the phases do not match; an upstream array is missing or contradicts its declaration.
         """
         (primary, *secondary), people = self._channels(self.config.roles(), source.upstream)
         if len({agent.names for agent in secondary}) > 1:
@@ -190,7 +189,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             "trial": trial,
             "duration": np.array(end - start if span else np.nan),
         }
-        lasting = bounds[:, 1] > bounds[:, 0]  # other steps are of phases that this performance leaves out
+        lasting = bounds[:, 1] > bounds[:, 0]  # other steps belong to phases that are missing from this performance
         quality = _quality(primary, secondary, [mask[lasting] for mask in masks], people)
         if span:
             quality |= {"longest_pause_s": _longest_pause(agents), "duration_s": round(end - start, 3)}
@@ -198,7 +197,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         return StageOutput.of(self.arrays, values, quality, names)
 
     def _span(self, agents: Sequence[Channels], upstream: Mapping[str, StageOutput]) -> tuple[float, float] | None:
-        """Begin and end in seconds of the performance: those of its agents, else those of its scene, if known."""
+        """Start and end in seconds of the performance, from its agents, else from its scene, if known."""
         spans = [agent.span for agent in agents if len(agent.time) and agent.timed]
         stage, array = self.config.scene_array
         if not spans and stage:
@@ -207,7 +206,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         return (float(min(start for start, _ in spans)), float(max(end for _, end in spans))) if spans else None
 
     def primary(self, upstream: Mapping[str, StageOutput]) -> Channels:
-        """The channels of the primary agent, or of the scene without one. Raises DataError: a stage lacks an array."""
+        """The channels of the primary agent, else of the scene. Raises DataError: a stage lacks an array."""
         roles = self.config.roles()[:1]
         stage, array = self.config.scene_array
         if roles[0].kind == NO_AGENT and stage:
@@ -226,7 +225,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             names = role_names(roles, np.asarray(read[0].arrays["keypoints"].values))
             posed = pose_channels(read.pop(), people, self.config.pose)  # keypoints are freed before channels are made
         others = dict.fromkeys(role.stage for role in roles if role.stage and role.kind != "pose")
-        outputs = {stage: _stage(upstream, stage) for stage in others}  # two roles may name one stage: it is read once
+        outputs = {stage: _stage(upstream, stage) for stage in others}  # a stage of two roles is read once
         made = []
         for role in roles:
             if role.kind == "pose":
@@ -241,7 +240,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         return made, names
 
     def _scene(self, upstream: Mapping[str, StageOutput], bounds: Floats) -> tuple[Singles, tuple[str, ...]]:
-        """Scene (step, class) and the classes' names. One clip per step stays, other numbers are averaged by time."""
+        """Scene (step, class), averaged over time unless there is one clip per step, and the classes' names."""
         stage, array = self.config.scene_array
         if not stage:
             return np.zeros((len(bounds), 0), np.float32), ()
@@ -260,7 +259,7 @@ class Timesteps(Extractor[TimestepsConfig]):
 
 
 def _scene_bounds(output: StageOutput, array: str) -> Floats:
-    """(row, 2) begin and end in seconds of each row of a scene feature; empty where its stage stores none."""
+    """(row, 2) start and end in seconds of each row of a scene feature; empty if its stage does not store them."""
     name = next((name for name in (f"{array}_bounds", "bounds") if name in output.arrays), None)
     return np.zeros(0) if name is None else output.floats(name)
 
@@ -274,7 +273,7 @@ def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
 def _quality(
     primary: Channels, secondary: list[Channels], masks: list[Bools], people: Mapping[str, str]
 ) -> dict[str, float | str]:
-    """Shares of time observed, interpolated and masked, of the primary and the mean secondary agent that there are.
+    """Shares of observed, interpolated and masked time, of the primary agent and the mean secondary agent, if any.
 
     `people` are the names of agents that are people.
     """

@@ -1,7 +1,7 @@
 """Features of an agent in each time step: weighted statistics of its rows. Masks steps without the agent.
 
-Parts divide time, never frames. Every row represents a stretch of time (`row_cells`), so a statistic is an integral
-over time. A video with fewer frames than parts needs no padding.
+Parts divide time, not frames. Every row represents an interval of time (`row_cells`), so a statistic is an integral
+over time. A video with fewer frames than parts does not need padding.
 
 Statistics of a channel x with weight w over one part (all integrals over time, W = integral of w):
 
@@ -31,7 +31,7 @@ Statistics = Literal["mean", "mean_std_absdiff", "samples", "dct"]
 
 
 def overlap(cells: Floats, part: Floats) -> Floats:
-    """(row,) seconds that each of the (row, 2) cells has in common with the part (2,)."""
+    """(row,) seconds of overlap of each of the (row, 2) cells with the part (2,)."""
     return np.asarray(np.maximum(np.minimum(cells[:, 1], part[1]) - np.maximum(cells[:, 0], part[0]), 0.0))
 
 
@@ -40,9 +40,9 @@ def step_features(
 ) -> tuple[tuple[str, ...], Singles, Bools]:
     """Names `<channel>.<statistic>`, values (step, feature) and mask (step,) of an agent's rows in each part.
 
-    A step is masked, false with values of 0, where the agent is present for less than the share `least` of its time. A
-    channel that has a value for less than that share of an unmasked step is interpolated linearly between the nearest
-    steps that have it. A channel that no step has is 0.
+    A step is masked (false, values 0) if the agent is present for less than the share `least` of its time. A channel
+    with values for less than that share of an unmasked step is interpolated linearly between the nearest steps with
+    values. A channel without values is 0.
 
     Args:
         bounds: (step, 2) seconds.
@@ -66,7 +66,7 @@ def step_features(
 
 
 def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:
-    """Suffixes of the features that one channel gives."""
+    """Suffixes of the features of a channel."""
     if kind == "mean":
         return ("mean",)
     if kind == "mean_std_absdiff":
@@ -77,8 +77,8 @@ def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:
 def average_steps(rows: Floats, spans: Floats, bounds: Floats) -> Floats:
     """(step, channel) averages over parts (step, 2) of rows (row, channel), each with its span (row, 2) in seconds.
 
-    The weights are the seconds in common. A part that touches no span takes the row whose middle is nearest.
-    Example: five clips over 10 s, averaged into ten parts of 1 s: each clip serves two parts.
+    The weights are the seconds of overlap. A part without overlap takes the row whose middle is nearest.
+    Example: with five clips over 10 s and ten parts of 1 s, each clip is used in two parts.
     """
     out = np.zeros((len(bounds), rows.shape[1]))
     for step, part in enumerate(bounds):
@@ -91,7 +91,7 @@ def average_steps(rows: Floats, spans: Floats, bounds: Floats) -> Floats:
 
 
 def _part(channels: Channels, cells: Floats, part: Floats, kind: Statistics, k: int) -> tuple[Floats, Floats]:
-    """Values (channel, statistic) over one part, and the seconds (channel, statistic) of data behind them."""
+    """Values (channel, statistic) over one part, and the seconds (channel, statistic) of their data."""
     seconds = overlap(cells, part)
     rows = np.flatnonzero(seconds > 0)
     trust, values = channels.weight[rows], channels.values[rows]
@@ -115,7 +115,7 @@ def _part(channels: Channels, cells: Floats, part: Floats, kind: Statistics, k: 
 
 
 def _absolute_rate(channels: Channels, part: Floats) -> tuple[Floats, Floats]:
-    """Mean of abs(dx/dt) (channel,) between rows that both have a value, and the seconds of data behind it."""
+    """Mean of abs(dx/dt) (channel,) between rows that both have a value, and the seconds of its data."""
     step = np.diff(channels.time)
     pairs = spans_between(channels.time)
     seconds = overlap(pairs, part) if len(step) else np.zeros(0)
@@ -140,7 +140,7 @@ def _samples(channels: Channels, part: Floats, k: int) -> Floats:
 
 
 def _cosines(cells: Floats, part: Floats, k: int) -> Floats:
-    """(row, k - 1) integral in seconds of cos(pi j s) over what each row's cell has in common with the part."""
+    """(row, k - 1) integral in seconds of cos(pi j s) over the overlap of each row's cell with the part."""
     length = part[1] - part[0]
     ends = (np.clip(cells, part[0], part[1]) - part[0]) / length
     order = np.pi * np.arange(1, k)

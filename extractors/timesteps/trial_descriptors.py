@@ -1,8 +1,8 @@
-"""Trial-level descriptors: duration, path lengths, smoothness, and how two agents move relative to each other.
+"""Trial-level descriptors: duration, path lengths, smoothness, and relative motion of two agents.
 
-They feed the trial-level branch of the scorer, which generalises to new people better than the time steps do. The
-names of the descriptors depend on the roles alone, never on the video. A descriptor that cannot be measured is 0, such
-as that of an agent that is never detected.
+The trial-level branch of the scorer uses them. It generalises to new people better than the time steps do. The names of
+the descriptors depend only on the roles, not on the video. Descriptors that cannot be measured are 0, such as those of
+an undetected agent.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ LESS_IS_BETTER = frozenset({"log_duration_s", "log_path_m", "log_travel_rad", "l
 travel of its gripper and its turning. Skilled operators need less of each ("economy of motion"; Datta et al. 2001,
 J Am Coll Surg 193:479-485)."""
 
-LONGEST_LAG_S = 0.5  # two divers who are further apart than half a second do not dive together
+LONGEST_LAG_S = 0.5  # divers with a longer lag do not dive together
 _POSITION = re.compile(r"(left|right)_(?:pos_)?([xyz])_m", re.ASCII)
 _GRIPPER = re.compile(r"(left|right)_gripper(?:_angle)?_rad", re.ASCII)
 _TURNING = re.compile(r"(left|right)_turning_rad_s", re.ASCII)
 
 
 def direction(name: str) -> int:
-    """-1 for a descriptor of which less is better, 0 for one whose direction is unknown."""
+    """-1 if less is better, 0 if unknown."""
     return -1 if name.rpartition(".")[2] in LESS_IS_BETTER else 0
 
 
@@ -48,8 +48,8 @@ def describe_trial(
 ) -> tuple[tuple[str, ...], Singles]:
     """Names and values (descriptor,) for a performance of `duration` seconds.
 
-    Each agent's descriptors come first, then those of the primary agent with each secondary one. Several secondary
-    agents are averaged. `more` follows.
+    Each agent's descriptors come first, then those of pairs of the primary and a secondary agent, then `more`. Several
+    secondary agents are averaged.
     """
     descriptors = {"log_duration_s": floored_log(duration)}
     descriptors |= {f"primary.{name}": value for name, value in _agent_descriptors(primary).items()}
@@ -61,7 +61,7 @@ def describe_trial(
 
 
 def gestures(phases: Sequence[Phase], names: Sequence[str], end: float) -> dict[str, float]:
-    """How often each of the named phases occurs until `end`, and log(1 + its seconds in all)."""
+    """Number of occurrences of each named phase until `end`, and log(1 + its total seconds)."""
     descriptors = dict[str, float]()
     for name in names:
         found = [phase for phase in phases if name in (phase.name, re.sub(r" \d+$", "", phase.name))]
@@ -71,7 +71,7 @@ def gestures(phases: Sequence[Phase], names: Sequence[str], end: float) -> dict[
 
 
 def _agent_descriptors(channels: Channels) -> dict[str, float]:
-    """Descriptors of one agent: of its tracks, grippers and turning tools, its two hands together, or its body."""
+    """Descriptors of one agent: of its tracks, grippers and rotating tools, both hands together, or its body."""
     tracks = tracks_of(channels)
     descriptors = {f"{track.prefix}{name}": v for track in tracks for name, v in track_descriptors(track).items()}
     for name in channels.names:
@@ -133,7 +133,7 @@ def tracks_of(channels: Channels) -> list[PointTrack]:
 
 
 def _two_hands(left: PointTrack, right: PointTrack) -> dict[str, float]:
-    """Correlation of the hands' speeds, log of the ratio of their mean speeds, share of time both move."""
+    """Correlation of the hands' speeds, log ratio of their mean speeds, and share of time in which both move."""
     (a, weight_a), (b, weight_b) = left.speed(), right.speed()
     weight = np.minimum(weight_a, weight_b)
     if weight.sum() <= 0:
@@ -168,9 +168,9 @@ def _one_body(channels: Channels, turning: str) -> dict[str, float]:
 
 
 def _apart(a: Channels, b: Channels) -> dict[str, float]:
-    """Distance of corresponding joints, in the bodies' own frames and in the shared one.
+    """Distance of corresponding joints, in body-fixed coordinates and in the shared frame.
 
-    Halves share one head, which is left out.
+    Halves share one head, which is excluded.
     """
     descriptors: dict[str, float] = {}
     for form in ("body", "camera"):
@@ -188,7 +188,7 @@ def _apart(a: Channels, b: Channels) -> dict[str, float]:
 
 
 def _two_people(a: Channels, b: Channels) -> dict[str, float]:
-    """Differences of pose, height, place and phase between two people of one shared frame."""
+    """Differences of pose, height, position and phase between two people in one shared frame."""
     descriptors = _apart(a, b)
     for track, other in zip(tracks_of(a), tracks_of(b), strict=True):
         gap, weight = track.position - other.position, np.minimum(track.weight, other.weight)
@@ -200,7 +200,7 @@ def _two_people(a: Channels, b: Channels) -> dict[str, float]:
 
 
 def _phase(a: Channels, b: Channels, names: Sequence[str]) -> dict[str, float]:
-    """Delay of `b` in seconds and the correlation there, over the rows that show both; empty without `names`."""
+    """Lag of `b` in seconds and the correlation at it, over rows with both; empty without `names`."""
     if not names:
         return {}
     (first, trust), (second, trust_too) = a.columns(names), b.columns(names)
@@ -224,7 +224,7 @@ def _change(time: Floats, values: Floats, weight: Floats) -> float:
 
 
 def _spread(name: str, values: Floats, weight: Floats, end: str = "high", percentile: float = 95) -> dict[str, float]:
-    """Mean, and at one end a percentile, over the rows with weight."""
+    """Mean, and a percentile at one end, over the rows with weight."""
     weighted = weight > 0
     if not weighted.any():
         return {f"{name}_mean": 0.0, f"{name}_{end}": 0.0}

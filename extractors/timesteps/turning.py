@@ -1,7 +1,7 @@
-"""The turning speed of a direction, from the angles between its frames.
+"""Angular velocity of a direction, from the angles between frames.
 
-No curve through places on a circle follows many turns a second. The angle grows evenly, so its slope is right at any
-speed that the frame rate can tell.
+Curves through positions on a circle cannot follow many turns a second. The angle grows evenly, so its slope is right up
+to the limit of the frame rate.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ UNSTEADY = 0.06
 
 
 def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats) -> tuple[Floats, Bools]:
-    """Turning of a direction in rad/s, and where it is known; no number reaches over a cut or a missing row.
+    """Angular velocity of a direction in rad/s, and whether it is known; it never crosses cuts or missing rows.
 
     Args:
         time: (frame,) seconds.
         along: (frame, 2) or (frame, 3) vectors of any length.
-        weight: (frame,) trust, 0 for a missing vector.
+        weight: (frame,) confidence, 0 for a missing vector.
         cuts: (cut,) seconds.
 
     Returns (frame, 1) rates, anticlockwise positive, or in three dimensions (frame, 3) vectors along the axis; and
-    (frame,) true where there is a rate.
+    (frame,) true if the rate is known.
     """
     rate, known = np.zeros((len(along), 1 if along.shape[1] == 2 else 3)), np.zeros(len(along), bool)
     steps, sizes = _steps(along[:-1], along[1:])

@@ -1,4 +1,4 @@
-"""Pose networks behind one contract (`PoseBackend`): an image in, people with COCO-17 joints out."""
+"""Pose networks with one interface (`PoseBackend`): an image in, people with COCO-17 joints out."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from extractors.pose.detections import Detections
 class PoseBackend(Protocol):
     """One pose network, loaded and ready."""
 
-    max_views: int  # views of a frame that it can use: 4 for one-stage networks, 1 for those that follow a detector
+    max_views: int  # most views of a frame: 4 for one-stage networks, 1 for networks after a detector
 
     def detect(self, image: Picture) -> Detections:
-        """The people in `image` (H, W, 3) uint8 RGB with at least the score `min_score`, best first, in its pixels."""
+        """The people in `image` (H, W, 3) uint8 RGB with at least the score `min_score`, best first, in pixels."""
 
 
 def load_backend(config: PoseConfig, files: StageFiles) -> PoseBackend:
-    """The network of a configuration. Raises DataError: damaged weights; UsageError: no package or bad settings."""
+    """The configured network. Raises DataError: damaged weights; UsageError: no package or bad settings."""
     used = networks(config, files)  # raises if the library is not installed, before the module imports it
     made: PoseBackend = resolve_name(BACKENDS[config.backend])(config, used, files)
     return made
 
 
 def networks(config: PoseConfig, files: StageFiles) -> Mapping[str, PoseNetwork]:
-    """The networks that a library runs, by role; empty without a library. Files are used in place of a published name.
+    """The networks that a library runs, by role; empty without a library. Files take precedence over published names.
 
     Raises as `load_backend`.
     """

@@ -1,7 +1,7 @@
 """The `mmpose` backend: RTMO in one stage, or RTMDet's people handed to RTMPose, through `mmpose.apis`.
 
-It needs the `mmpose` extra, in an environment of its own, where mmcv may come as mmcv-lite, without compiled operators.
-The models used here need one of these operators, non-maximum suppression, and get torchvision's.
+It needs the `mmpose` extra in a separate environment, where mmcv-lite, without compiled operators, may replace mmcv.
+The models used here need only one of these operators, non-maximum suppression, for which torchvision's is used.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from extractors.state_dicts import load_checkpoint
 
 
 class MMPose:
-    """The backend: the pose network `weights`, and a `detector` for top-down ones.
+    """The backend: the pose network `weights`, and a `detector` for top-down networks.
 
-    Raises UsageError: mmpose is not installed, or the pose network has other joints than COCO's, or is a top-down one
-    without a `detector`; DataError: weights do not fit.
+    Raises UsageError: mmpose is not installed, the joints are not COCO's, or a top-down network lacks a `detector`;
+    DataError: weights do not match.
     """
 
     def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: StageFiles) -> None:
@@ -83,7 +83,7 @@ def import_mmpose() -> None:
 
 
 class _Operators(ModuleType):
-    """A module in place of `mmcv._ext`: torchvision's `nms`, and a clear refusal for every other operator."""
+    """Replaces the module `mmcv._ext`: torchvision's `nms`, and a clear error for every other operator."""
 
     def __init__(self) -> None:
         super().__init__("mmcv._ext")

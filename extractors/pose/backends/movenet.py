@@ -19,7 +19,7 @@ STEP = 32  # both sides of the input are multiples of this
 
 
 class MoveNet:
-    """The `movenet` backend from a .tflite file. Raises WeightsError: the file is missing or no network."""
+    """The `movenet` backend from a .tflite file. Raises WeightsError: the file is missing or not a network."""
 
     max_views = 4
 
@@ -29,7 +29,7 @@ class MoveNet:
             self._network = files.network(config.used_weights)
         except RuntimeError as error:
             raise self._refused(error) from error
-        self._forwards: dict[tuple[int, int], Forward] = {}  # by input size; a handful of sizes occur
+        self._forwards: dict[tuple[int, int], Forward] = {}  # by input size, of which a few occur
 
     def detect(self, image: Picture) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first. Raises WeightsError: the file is not this network."""

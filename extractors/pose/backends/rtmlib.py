@@ -1,8 +1,8 @@
-"""The `rtmlib` backend: RTMO (one-stage), or YOLOX or RTMDet handed to RTMPose, as ONNX files through rtmlib.
+"""The `rtmlib` backend: RTMO (one-stage), or RTMPose after YOLOX or RTMDet, as ONNX files through rtmlib.
 
 rtmlib prepares pictures and decodes outputs. The networks run on OpenVINO, compiled like every network of this project:
-rtmlib's own runtime takes bf16 on some CPUs and ties threads to cores. The OpenCV builds that rtmlib requires conflict
-with the contrib headless build of this project: see docs/install.md.
+rtmlib's runtime uses bf16 on some CPUs and pins threads to cores. The OpenCV builds that rtmlib requires conflict with
+the contrib headless build of this project: see docs/install.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from extractors.pose.detections import Detections
 
 
 class RTMLib:
-    """The backend from ONNX files: the pose network `weights`, a `detector` for top-down ones. Raises WeightsError."""
+    """The backend from ONNX files: the pose network `weights`, a `detector` if it is top-down. Raises WeightsError."""
 
     def __init__(self, config: PoseConfig, networks: Mapping[str, PoseNetwork], _: StageFiles) -> None:
         self._min_score, self._boxes, detector = config.min_score, None, networks.get("detector")
@@ -41,7 +41,8 @@ class RTMLib:
     def detect(self, image: Picture) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first.
 
-        rtmlib gives no scores of people, so each gets the mean of its joints'. For nobody it returns a row of zeros.
+        rtmlib does not score people, so each gets the mean score of its joints. Without people it returns a row of
+        zeros.
         """
         arguments: list[NDArray[Any]] = [np.ascontiguousarray(image[..., ::-1])]  # rtmlib takes BGR, as OpenCV reads
         if self._boxes:
@@ -52,7 +53,7 @@ class RTMLib:
 
 
 class _Compiled(BaseTool):
-    """Replaces the base class of rtmlib's tools, which would open the file by itself."""
+    """Replaces the base class of rtmlib's tools, which would open the file itself."""
 
     def __init__(self, forward: Forward, size: Any, mean: Any = None, std: Any = None, *_: Any, **__: Any) -> None:
         self.model_input_size, self.mean, self.std = size, mean, std
@@ -60,7 +61,7 @@ class _Compiled(BaseTool):
 
 
 def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Any:
-    """One of rtmlib's tools; its input has 640 pixels a side where the file leaves it open."""
+    """One of rtmlib's tools; its input has 640 pixels a side unless the file states it."""
     content = network.content
     try:
         model = read_network(content)

@@ -1,4 +1,4 @@
-"""People of one picture, and the bodies that several views of a frame agree on."""
+"""People detected in one picture, and bodies detected in several views of a frame."""
 
 import numpy as np
 import pytest
