@@ -71,7 +71,7 @@ def compare_keypoints(keypoints: Floats, truth: Floats, visible: Bools) -> PoseA
     """Compare the detected people of one video with the truth.
 
     Args:
-        keypoints: (N, A, 17, 3) detected x px, y px, score; NaN where there is no detection.
+        keypoints: (N, A, 17, 3) detected x px, y px, score; NaN without a detection.
         truth: (N, P, 17, 2) true x px, y px.
         visible: (N, P, 17) whether that joint is inside the picture and above the water. A person counts in a
             frame where at least half of their joints are visible.

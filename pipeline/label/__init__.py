@@ -1,7 +1,7 @@
 """`label`: a local page on which raters score videos, compare them in pairs or mark phases, and the table of labels.
 
-The raters' files (`data.datasets.rater_answers`) are the only state: an answer is on the disk before the next question
-shows, and the next question is a function of the answers. Modules:
+The raters' files (`data.datasets.rater_answers`) are the only state. An answer is on disk before the next question is
+shown, and the next question is a function of the answers. Modules:
 
 - `questions`, `pair_order`: the next question;
 - `bradley_terry`, `pair_consistency`: a scale from pairs, and how well it fits;

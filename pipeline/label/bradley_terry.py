@@ -2,10 +2,10 @@
 
 P(first better than second) = 1 / (1 + exp(second - first)), so a difference of 1 means that the better video is
 preferred in 73 of 100 answers. "Equal" counts as half of an answer for each side. A normal prior with mean zero keeps
-videos finite that have no answers or always won. The scale is the mean over priors of several deviations, each
-weighted by its evidence given the answers (Laplace's approximation). Newton's method is written out, since its Hessian
-gives the standard errors. `choix`, which the tests compare with, takes 2 s for 2000 answers, too long between two
-questions.
+the values of videos finite that have no answers or always won. The scale is the mean over priors of several deviations,
+each weighted by its evidence given the answers (Laplace's approximation). Newton's method is implemented here, since
+its Hessian gives the standard errors. `choix`, the reference in the tests, takes 2 s for 2000 answers, too long between
+two questions.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ DEVIATIONS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Standard deviations of the priors of a scale."""
 
 WITH_EQUAL = (0.125, 0.25, *DEVIATIONS)
-"""Those for its reliability, which includes videos between which raters see no difference. On a scale of few answers,
-such priors would make the standard errors too small (`benchmarks/label.py`)."""
+"""Priors for the reliability, which allow for videos that raters cannot distinguish. On a scale of few answers, these
+priors would make the standard errors too small (`benchmarks/label.py`)."""
 
 STEPS = 100
 """Most steps of Newton's method, which usually takes ten."""
@@ -46,7 +46,7 @@ class PairScale:
 
     @property
     def reliability(self) -> float:
-        """The expected squared correlation of the values with the truth, 0 to 1; 0 for equal values."""
+        """Expected squared correlation of the values with the truth, 0 to 1; 0 for equal values."""
         square = self.value @ self.value
         if not square:
             return 0.0
@@ -60,7 +60,7 @@ def fit_scale(count: int, first: Rows, second: Rows, outcome: Floats) -> PairSca
 
     Args:
         first, second: (m,) numbers of the two videos.
-        outcome: (m,) 1 where the first was better, 0 where the second was, 0.5 where they were equal.
+        outcome: (m,) 1 if the first was better, 0 if the second was, 0.5 if they were equal.
     """
     fits = (fit_under_prior(count, first, second, outcome, deviation) for deviation in DEVIATIONS)
     scales, evidence = zip(*fits, strict=True)
@@ -77,15 +77,15 @@ def fit_scale(count: int, first: Rows, second: Rows, outcome: Floats) -> PairSca
 def pair_reliability(count: int, first: Rows, second: Rows, outcome: Floats) -> float:
     """The reliability of the scale under its likeliest prior; arguments as in `fit_scale`.
 
-    The mean over priors would say .47 for 30 answers on 10 videos whose places are right by .69, since so few answers
-    leave weight on priors of equal videos.
+    For 30 answers on 10 videos with a true reliability of .69, the mean over priors would give .47, since so few
+    answers leave weight on priors of equal videos.
     """
     fits = (fit_under_prior(count, first, second, outcome, deviation) for deviation in WITH_EQUAL)
     return max(fits, key=lambda fit: fit[1])[0].reliability
 
 
 def fit_under_prior(count: int, a: Rows, b: Rows, won: Floats, deviation: float) -> tuple[PairScale, float]:
-    """The most probable scale under the prior of one deviation, and the logarithm of the evidence for that prior."""
+    """The most probable scale under one prior, and the log evidence of that prior."""
     value, prior = np.zeros(count), np.eye(count) / deviation**2
     for _ in range(STEPS):
         chance = 1 / (1 + np.exp(value[b] - value[a]))

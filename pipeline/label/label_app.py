@@ -1,7 +1,7 @@
-"""The page on which a rater judges videos; the server, its token and its checks are those of `serve`.
+"""The page on which a rater judges videos; it uses the server, token and checks of `serve`.
 
-Each request reads the rater's file; the page has no other state. The handlers run one after the other on the event
-loop, so the answers of two tabs cannot mix.
+Each request reads the rater's file; the page has no other state. The handlers run one at a time on the event loop, so
+the answers of two tabs cannot mix.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class GivenAnswer(BaseModel):
 def create_label_app(
     session: RatingSession, rubric: str = "", token: str | None = None, host: str = "", raters: Collection[str] = ()
 ) -> FastAPI:
-    """The application; `rubric` is Markdown that raters read; for the rest see `guarded_app`.
+    """The application; `rubric` is Markdown for the raters; for the rest see `guarded_app`.
 
-    `app.state.unreadable` has the names of videos that were left out, and why.
+    `app.state.unreadable` has the names of skipped videos, and why.
     """
-    shown: dict[str, Record] = {}  # by content, the videos that were asked about
+    shown: dict[str, Record] = {}  # by content, the videos of questions so far
     copies = VideoCopies()
 
     @asynccontextmanager
@@ -85,7 +85,7 @@ def create_label_app(
 
     names = dict.fromkeys(rater_file(session.folder, name).stem for name in raters)
     app = guarded_app(lifespan, token, host, names)
-    unreadable = app.state.unreadable = dict[str, str]()  # by content, name and reason of the videos that are left out
+    unreadable = app.state.unreadable = dict[str, str]()  # by content, name and reason of skipped videos
     app.add_exception_handler(AimError, _refused)
     app.add_exception_handler(OSError, _unreadable)
 
@@ -95,7 +95,7 @@ def create_label_app(
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
     def file_of(rater: str, request: Request) -> Path:
-        """A rater's file. Raises HTTPException 403 where the visitor has the link of another rater."""
+        """A rater's file. Raises HTTPException 403 for a visitor with another rater's link."""
         path = rater_file(session.folder, rater)
         if request.state.rater not in ("", path.stem):
             raise HTTPException(403, f"this browser has the link of {request.state.rater}. Open your own link again")
@@ -104,7 +104,7 @@ def create_label_app(
     def next_for(rater: str, after: str = "", back: int = 0) -> dict[str, Any]:
         """A rater's next question as the page shows it, or that of the answer `back` answers ago, with that answer.
 
-        Unreadable videos are not asked about. Copies that the question needs are begun, then those of the next one.
+        Unreadable videos are skipped. Starts the copies that the question needs, then those of the next one.
         """
         videos, answers = session.by_content(), session.answers_of(rater)
         while True:
@@ -112,7 +112,7 @@ def create_label_app(
             previous = earlier[-min(back, len(earlier))] if back and earlier else None
             if previous and len(previous.contents) == session.size:
                 asked = previous.contents
-            else:  # without a refusal, the pair is asked again as it was
+            else:  # without a refusal, the same pair is asked again
                 without = {question: answer for question, answer in answers.items() if answer is not previous}
                 asked = session.next_question(rater, without, videos, after) or ()
             with suppress(VideoError):
@@ -159,7 +159,7 @@ def create_label_app(
         }
 
     def copying(content: str, videos: Mapping[str, Record]) -> bool:
-        """Whether the copy of a video is not there yet; begins it. False for an unreadable video."""
+        """Whether the copy of a video is still missing; starts it. False for an unreadable video."""
         with suppress(VideoError):
             copy = copies.ask(content, videos[content].files()["video"])
             return copy is not None and not copy.done()
@@ -209,7 +209,7 @@ def create_label_app(
 
     @app.get("/videos/{content}")
     async def video(content: str) -> FileResponse:
-        """A video that was asked about, or its copy once that is made."""
+        """A video of a question, or its finished copy."""
         if content not in shown:  # only looked up, so that no request makes a path
             raise HTTPException(404, "no such video")
         path = shown[content].files()["video"]
@@ -223,7 +223,7 @@ def create_label_app(
 
 
 def render_page(session: RatingSession, rubric: str, rater: str) -> tuple[str, str]:
-    """The page of a rating session, and its content security policy; it asks for the name where `rater` is ""."""
+    """The page of a rating session, and its content security policy; it asks for the name if `rater` is ""."""
     scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "phases.js", "player.js"))]
     scripts += [asset(name, PACKAGE) for name in (("marking.js", "label.js") if session.phases else ("label.js",))]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
@@ -235,8 +235,8 @@ def render_page(session: RatingSession, rubric: str, rater: str) -> tuple[str, s
 def kept_token(folder: Path) -> str:
     """The token of a folder's page, so that its link is the same after a restart.
 
-    It is in a private file of the user's cache, not beside the videos, which others may read or copy. Where that file
-    cannot be kept, every start has a token of its own.
+    It is in a private file of the user's cache, not beside the videos, which others may read or copy. If that file
+    cannot be written, every start has a new token.
     """
     path = cache_dir() / "links" / hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
     with suppress(OSError, ValueError):
@@ -255,7 +255,7 @@ def kept_token(folder: Path) -> str:
 
 
 def _check(reply: GivenAnswer, session: RatingSession) -> None:
-    """Raise UsageError for an answer that the page cannot send. One video of a pair may not be a performance."""
+    """Raise UsageError for an answer that the page cannot send. One video of a pair may be marked "no performance"."""
     refusal = session.pairs and reply.answer == "no performance"
     contents, kinds = (PAIR, OF_TWO) if session.pairs and not refusal else (1, (MARKED,) if session.phases else OF_ONE)
     right = len(set(reply.contents)) == len(reply.contents) == contents and reply.answer in kinds
@@ -275,7 +275,7 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 def _unreadable(_: Request, error: Exception) -> JSONResponse:
-    """The response to a failure after the answers were saved, if any was sent."""
+    """The response to a failure; an answer that was sent is saved by then."""
     where = Path(str(getattr(error, "filename", None) or RATINGS)).name
     return JSONResponse({"detail": f"{where} cannot be read ({_reason(error)}); no answer is lost"}, 503)
 

@@ -1,4 +1,4 @@
-"""From answers to labels: one row a video, and how well the raters agree."""
+"""From answers to labels: one row per video, and the agreement of the raters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pipeline.label.verdicts import count_line, pair_lines, phase_lines, score_l
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
 DISPUTED = 5
-"""Most videos that a summary lists, those on which the raters differ most."""
+"""Most videos that a summary lists, by largest disagreement of the raters."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class LabelSummary:
         answers: number of answers by rater.
         rows: one row of the table of labels for each video with answers.
         lines: sentences on the agreement, the verdict first; they name no rater.
-        agreement: of scores; None in pairs, and with fewer than two raters of the same videos.
-        fit: of pairs; None without an answer on one.
+        agreement: of scores; None for pairs, and with fewer than two raters of the same videos.
+        fit: of pairs; None without answers on pairs.
         disputed: (video, difference between the raters, lowest, highest) of scores, the largest difference first; of
             phases, begins in frames.
-        counts: a sentence on the number of answers, which names the raters.
-        problems: lines about answers that do not count.
+        counts: a sentence on the number of answers, by rater.
+        problems: lines about ignored answers.
     """
 
     answers: Mapping[str, int]
@@ -63,7 +63,7 @@ class LabelSummary:
 
 @dataclass(frozen=True)
 class CountedAnswers:
-    """Answers on pairs that count, m of them.
+    """The m valid answers on pairs.
 
     Attributes:
         contents: the n videos of these pairs.
@@ -88,8 +88,8 @@ def label_summary(session: RatingSession) -> LabelSummary:
     """The labels and the agreement of all raters of a session's folder.
 
     The score of a video is the mean over its raters; in pairs, its place on the scale of all answers. `deviation` is
-    the standard deviation over its raters; in pairs, the standard error of the scale. A video without a label is one
-    that more raters call no performance than judge.
+    the standard deviation over its raters; in pairs, the standard error of the scale. A video gets no label if more
+    raters mark it as no performance than judge it.
     """
     raters, problems = all_answers(session.folder, marked=bool(session.phases))
     videos = session.by_content()
@@ -187,7 +187,7 @@ def _refusals(raters: Mapping[str, Answers], content: str) -> int:
 
 
 def _scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Sequence[str]) -> dict[str, Floats]:
-    """(videos, raters) scores by column, NaN where there is none."""
+    """(videos, raters) scores by column, NaN where missing."""
     tables = {column: np.full((len(contents), len(raters)), np.nan) for column in columns}
     for column, table in tables.items():
         for number, answers in enumerate(raters.values()):
@@ -198,7 +198,7 @@ def _scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Seq
 
 
 def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAnswers:
-    """The answers of raters that count: on pairs of these videos, both of which are performances for the rater."""
+    """The valid answers of raters: on pairs of these videos that the rater considers performances."""
     known = dict.fromkeys(videos)
     answers = [
         (number, answer)
@@ -249,7 +249,7 @@ def _pair_fit(
 
 
 def _same_answers(decided: CountedAnswers) -> tuple[int, int]:
-    """Number of pairs of raters' answers that are the same, and of all on pairs of videos that two raters judged."""
+    """Over pairs of videos that two raters judged: number of equal pairs of answers, and of all pairs of answers."""
     turned = decided.first > decided.second
     outcome = np.where(turned, 1 - decided.outcome, decided.outcome)
     low, high = np.minimum(decided.first, decided.second), np.maximum(decided.first, decided.second)

@@ -36,9 +36,8 @@ class VideoLabel:
 def write_labels(path: Path, rows: Sequence[VideoLabel]) -> None:
     """Write the table that the data set `folder` reads.
 
-    An existing table keeps the columns that are not written now, such as subject or difficulty. Beside executions there
-    is a column difficulty to fill in, by which the folder's scores are multiplied. Raises UsageError for a table that
-    `label` did not write.
+    An existing table keeps its other columns, such as subject or difficulty. Executions get a column difficulty to fill
+    in, by which the folder's scores are multiplied. Raises UsageError for a table that `label` did not write.
     """
     existing, names = _existing_table(path)
     scores = [name for name in LABELS if any(name in row.scores for row in rows)]

@@ -1,8 +1,8 @@
-"""How well answers on pairs fit one scale: tests of all answers and of each rater against chance, the infit of videos.
+"""How well answers on pairs fit one scale: tests of all answers and of each rater against chance, and videos' infit.
 
 Infit is the information-weighted mean square of Rasch models: the squared residuals of the answers on a video over
-their expected squares. It is about 1 where answers are as uncertain as the scale says. It is larger where easy pairs
-are decided against the scale. A rater has none: the scale would contain that rater's own answers, and follow them.
+their expected squares. It is about 1 if answers are as uncertain as the scale predicts. It is larger if easy pairs are
+decided against the scale. Raters have no infit: the scale would contain and follow their own answers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from data.store.arrays import Bools, Floats, Rows
 from pipeline.label.bradley_terry import fit_scale
 
 DRAWS = 999
-"""Random sets of answers that the test against chance compares with."""
+"""Random sets of answers in the test against chance."""
 
 LEVEL = 0.05
-"""Chance of a false alarm: of the tests against chance, of an honest rater, and of any misfit among all videos."""
+"""False-alarm rate of the tests against chance, for an honest rater, and for any misfit among all videos."""
 
 LEAST_RATERS = 3
-"""With two raters, nobody can tell which of them tosses coins."""
+"""Fewest raters to test each: of two raters, nobody can tell which one tosses coins."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class PairFit:
         chance: of `chance_probability`.
         reliability: of `pair_reliability`.
         raters: of at least `LEAST_RATERS`, the first value of `rater_chance` by name.
-        random: those of them whose answers are as good as random.
+        random: raters whose answers look random.
         videos: infit by name.
         misfits: videos whose infit is larger than chance explains.
-        same, common: pairs that two raters judged, and those of them with the same answer.
-        groups: number of groups of videos that no answer connects with one another.
+        same, common: pairs that two raters answered equally, and all that two raters judged.
+        groups: number of groups of videos without answers between them.
     """
 
     chance: float
@@ -52,7 +52,7 @@ class PairFit:
 
 
 def chance_probability(count: int, first: Rows, second: Rows, outcome: Floats) -> float:
-    """The probability of answers that agree so well, or better, if every answer is the toss of a coin.
+    """The probability that coin tosses agree with each other at least as well as these answers.
 
     The statistic is the score test of the Bradley-Terry model against equal videos. "Equal" counts for no side.
 
@@ -75,9 +75,9 @@ def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: B
         first, second, outcome: (m,) as in `fit_scale`; "equal" is left out, as it contradicts no scale.
         mine: (m,) which answers are the rater's.
 
-    Returns the probability that tossed coins agree with that scale as well or better; and whether the answers are as
-    good as random: that is above `LEVEL`, and an honest rater would agree so little in fewer cases than `LEVEL`, the
-    error of the others' scale included. So few answers call nobody random.
+    Returns the probability that coin tosses agree with that scale at least as well, and whether the answers look
+    random. They do if that probability is above `LEVEL`, and an honest rater would agree so little with a probability
+    below `LEVEL`, including the error of the others' scale. So a few answers never look random.
     """
     from scipy.stats import norm
 
@@ -96,8 +96,8 @@ def rater_chance(count: int, first: Rows, second: Rows, outcome: Floats, mine: B
 def infit(value: Floats, design: Floats, outcome: Floats) -> tuple[Floats, Bools]:
     """(n,) infit of each video, NaN without an answer, and whether it is larger than chance explains.
 
-    "Equal" does not deviate from any scale, so such answers are left out. An infit is a misfit where its distance to 1
-    has a probability below `LEVEL` / n, by the normal approximation.
+    "Equal" fits every scale, so these answers are left out. An infit is a misfit if its distance to 1 has a probability
+    below `LEVEL` / n, by the normal approximation.
 
     Args:
         value: (n,) scale.
@@ -114,7 +114,7 @@ def infit(value: Floats, design: Floats, outcome: Floats) -> tuple[Floats, Bools
 
 
 def design_of(count: int, first: Rows, second: Rows) -> Floats:
-    """(m, count) 1 where a video is the first of an answer, -1 where it is the second."""
+    """(m, count) 1 for the first video of an answer, -1 for the second."""
     answers, design = np.arange(len(first)), np.zeros((len(first), count))
     design[answers, first], design[answers, second] = 1.0, -1.0
     return design

@@ -2,9 +2,8 @@
 
     18_VID1_7242_7427 18_VID2_290_455
 
-The names are those of videos below the folder, with or without the ending of the file. A tab, comma or semicolon
-separates them, or blanks where the line has none of these. The answers become those of a rater with the name of the
-file.
+The names are those of videos below the folder, with or without the file ending. They are separated by a tab, comma or
+semicolon, else by blanks. The answers become those of a rater named like the file.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from data.errors import DataError, UsageError, counted
 from pipeline.label.questions import PAIR, RatingSession
 
 SEPARATORS = ("\t", ";", ",", None)
-"""What separates the two names of a line: the first one that it has, else blanks."""
+"""Separators of the two names of a line: the first one present, else blanks."""
 
 
 def import_pairs(session: RatingSession, path: Path) -> list[str]:
-    """Append the pairs of a file to the answers of its rater, and return lines about those that were left out.
+    """Append the pairs of a file to the answers of its rater, and return lines about skipped pairs.
 
-    A pair that this rater has answered in the same way is not written again. Pairs that contradict one another are left
-    out. Raises DataError for a file that is not such a list, or without a pair of videos of the folder.
+    A pair that this rater has already answered in the same way is not repeated. Contradicting pairs are skipped. Raises
+    DataError for another kind of file, or one without a pair of the folder's videos.
     """
     videos = session.by_content()
     listed, unknown = _read_pairs(path, _by_name({content: record.id for content, record in videos.items()}))
@@ -72,13 +71,13 @@ def _read_pairs(path: Path, contents: dict[str, str]) -> tuple[dict[tuple[str, s
 
 
 def _missing(pair: tuple[str, ...], answers: Answers) -> bool:
-    """Whether a rater has not answered already that the first video of a pair is better."""
+    """Whether a rater's answers lack "the first video of this pair is better"."""
     earlier = answers.get(frozenset(pair))
     return earlier is None or (earlier.contents, earlier.answer) != (pair, "better")
 
 
 def _by_name(ids: dict[str, str]) -> dict[str, str]:
-    """Contents by the names that a list may use: the path, or the file's name alone where only one video has it."""
+    """Contents by the names that a list may use: the path, or the file's name if unique."""
     names = {_form(name): content for content, name in ids.items()}
     short: dict[str, set[str]] = {}
     for content, name in ids.items():
@@ -91,7 +90,7 @@ def _form(name: str) -> str:
 
 
 def _rater(path: Path) -> str:
-    """The file's name as that of a rater."""
+    """The rater named like the file."""
     try:
         rater_file(path, path.stem)
     except UsageError as error:

@@ -20,7 +20,7 @@ import numpy as np
 from data.store.arrays import Rows
 
 MOST_CYCLES = 32
-"""Most cycles that are asked, so at most 64 answers of a rater on a video; up to 65 videos, these are all pairs."""
+"""Most cycles to ask: at most 64 answers per rater and video; for up to 65 videos, these are all pairs."""
 
 
 @lru_cache(maxsize=4)
@@ -28,7 +28,7 @@ def all_pairs(count: int) -> Rows:
     """(pairs, 2) places of the left and the right video of every pair to ask, in the order of asking."""
     if count < 2:
         return np.zeros((0, 2), dtype=np.intp)
-    turning = count - 1  # the last place stays where it is, the others turn
+    turning = count - 1  # the last place stays, the others rotate
     zigzag = [(j + 1) // 2 * (1 if j % 2 else -1) for j in range(turning)]  # 0, 1, -1, 2, -2, ...
     edges = []
     for turn in range(min(count // 2, MOST_CYCLES)):
@@ -43,7 +43,7 @@ def all_pairs(count: int) -> Rows:
 def next_pair(count: int, asked: Rows) -> tuple[int, int] | None:
     """The next pair of `count` places, the left one first; None where all were asked.
 
-    The places with the fewest answers come first, so that places that were added later catch up.
+    Places with the fewest answers come first, so that places added later catch up.
 
     Args:
         asked: (m, 2) pairs that were asked.
@@ -59,5 +59,5 @@ def next_pair(count: int, asked: Rows) -> tuple[int, int] | None:
 
 
 def _number(pairs: Rows, count: int) -> Rows:
-    """One number for each pair, whichever place is on the left."""
+    """One number per pair, independent of its order."""
     return np.asarray(pairs.min(axis=1) * count + pairs.max(axis=1))

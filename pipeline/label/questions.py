@@ -49,7 +49,7 @@ class RatingSession:
 
     @property
     def size(self) -> int:
-        """Videos of a question."""
+        """Number of videos per question."""
         return PAIR if self.pairs else 1
 
     def by_content(self) -> dict[str, Record]:
@@ -69,7 +69,7 @@ class RatingSession:
         return read_answers(rater_file(self.folder, rater), marked=bool(self.phases))[0]
 
     def check_folders(self) -> None:
-        """Raise UsageError where a folder that `label` writes in is a link or cannot be written."""
+        """Raise UsageError if a folder that `label` writes to is a link or not writable."""
         for folder in (self.folder / RATINGS, *([self.folder / PHASES] if self.phases else [])):
             if folder.is_symlink():
                 raise UsageError("a link, which is not followed", where=folder, fix="Put the folder itself there")
@@ -78,9 +78,9 @@ class RatingSession:
     def next_question(
         self, rater: str, answers: Answers, videos: Mapping[str, Record], after: str = ""
     ) -> tuple[str, ...] | None:
-        """Contents of the next video, or of the next two, the left one first; None where nothing is left to ask.
+        """Contents of the next video, or of the next two, the left one first; None if no question is left.
 
-        Of phases, it is the next one after the video `after`; where all have theirs, all are asked again, to mend.
+        For phases, the next video after `after`; once all have phases, all are asked again, for corrections.
         """
         order = sorted(videos, key=lambda content: _digest(rater, content))
         if not self.pairs:
@@ -99,7 +99,7 @@ class RatingSession:
         return None if pair is None else (order[pair[0]], order[pair[1]])
 
     def earlier(self, answers: Answers, videos: Mapping[str, Record]) -> list[Answer]:
-        """A rater's answers in this session, to which the page goes back."""
+        """A rater's earlier answers in this session, for going back."""
         known = [answer for answer in answers.values() if answer.question <= videos.keys()]
         return [answer for answer in known if len(answer.contents) == self.size or answer.answer == "no performance"]
 
@@ -120,7 +120,7 @@ def find_session(
     phases: Sequence[str] = (),
     score_range: Sequence[str] = (),
 ) -> tuple[RatingSession, tuple[str, ...]]:
-    """The session of a folder, and lines about videos that are left out; `columns` is "score" where it is empty.
+    """The session of a folder, and lines about skipped videos; empty `columns` mean "score".
 
     `score_range` is the least and the greatest score. Raises UsageError for a wrong name, a wrong range or no video.
     """

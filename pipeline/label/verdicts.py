@@ -1,4 +1,4 @@
-"""Sentences on how well raters agree: the verdict first, then the numbers that it follows from."""
+"""Sentences on the agreement of raters: the verdict first, then its numbers."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def verdict(chance: float, reliability: float, raters: int) -> str:
 
 
 def right_order(reliability: float) -> str:
-    """What a reliability means for two videos drawn at random, if truth and error are normal."""
+    """A sentence on what a reliability means for two random videos, if truth and error are normal."""
     share = 50 + 100 * math.asin(math.sqrt(reliability)) / math.pi
     return f"of two videos, the better one has the higher label in {share:.0f} of 100 cases"
 
 
 def pair_lines(fit: PairFit | None, raters: int) -> tuple[str, ...]:
-    """Sentences on answers on pairs; where they are no better than chance, no number follows."""
+    """Sentences on answers on pairs, without numbers if they are not better than chance."""
     if fit is None:
         return ("The agreement is unknown until pairs are judged",)
     lines = [verdict(fit.chance, fit.reliability, raters)]
@@ -64,7 +64,7 @@ def pair_lines(fit: PairFit | None, raters: int) -> tuple[str, ...]:
 
 
 def phase_lines(apart: Sequence[int], lone: int) -> tuple[str, ...]:
-    """Sentences on begins of phases that two raters put `apart` frames apart, and on `lone` ones of one rater."""
+    """Sentences on starts of phases that two raters put `apart` frames apart, and on `lone` ones of one rater."""
     if not apart:
         return ("The agreement is unknown until two raters have marked the same phase of a video",)
     of = counted(len(apart), "begin")
@@ -75,7 +75,7 @@ def phase_lines(apart: Sequence[int], lone: int) -> tuple[str, ...]:
 
 
 def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
-    """Sentences on the agreement of scores, or on the missing ones."""
+    """Sentences on the agreement of scores, or on missing scores."""
     if agreed is None:
         return ("The agreement is unknown until two raters have judged the same three videos",)
     if math.isnan(agreed.chance):

@@ -1,4 +1,4 @@
-"""Copies of videos that browsers do not play, such as VP9 in MP4: each is made once, ahead of its question."""
+"""Copies of videos that browsers cannot play, such as VP9 in MP4, each made once, before its question."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ COPY_BYTES = 64 << 20
 """Most bytes of a copy."""
 
 AT_ONCE = 2
-"""Copies that are made at the same time: those of a pair."""
+"""Number of parallel copies: those of a pair."""
 
 
 class VideoCopies:
-    """Copies by the content of their video, in a folder that the first copy makes and `close` removes."""
+    """Copies by the content of their video, in a folder that the first copy creates and `close` removes."""
 
     def __init__(self) -> None:
         self._made: dict[str, Future[Path | None]] = {}
@@ -33,9 +33,9 @@ class VideoCopies:
         return self._ending.enter_context(working_folder(Path(tempfile.gettempdir()), "aim-label-"))
 
     def ask(self, content: str, path: Path) -> Future[Path | None] | None:
-        """The copy, None inside where it would be too large; None for a video that browsers play. Raises VideoError.
+        """A future of the copy, or of None if too large; None for a video that browsers can play. Raises VideoError.
 
-        A copy that failed is made once more. Callers are in one thread.
+        A failed copy is retried. Callers must share one thread.
         """
         if playable_type(path):
             return None
@@ -45,7 +45,7 @@ class VideoCopies:
         return made
 
     def close(self) -> None:
-        """Wait for copies under way and remove all."""
+        """Wait for running copies and remove all."""
         self._pool.shutdown(cancel_futures=True)
         self._ending.close()
 

@@ -37,7 +37,7 @@ LIMBS: tuple[tuple[int, int], ...] = tuple(
 """Pairs of COCO-17 joints that are joined by a line."""
 
 MIN_SCORE = 0.1
-"""Joints with a lower score are drawn hollow, and their limbs thin; the time steps do not use them."""
+"""Joints with a lower score are drawn hollow, with thin limbs; the time steps ignore them."""
 
 ARROW_SECONDS = 0.1
 """The length of an arrow is the motion of the picture's content in this time."""
@@ -46,7 +46,7 @@ LONGEST_ARROW = 0.12
 """Longest arrow as a share of the picture's longer side."""
 
 RIGHT_SHADE = 0.55
-"""Brightness of right limbs relative to left ones, so that exchanged sides are visible."""
+"""Brightness of right limbs relative to left limbs, so that swapped sides are visible."""
 
 
 def colour_of(agent: int) -> Colour:
@@ -73,7 +73,7 @@ def text_width(text: str) -> int:
 
 
 def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: Colour, thick: int = 1) -> None:
-    """Draw a line between two points (x, y), or nothing where a point is far outside or NaN."""
+    """Draw a line between two points (x, y), or nothing if a point is far outside or NaN."""
     ends = np.array([first, last], np.float64)
     if not np.isfinite(ends).all() or np.abs(ends).max() > 8 * max(image.shape):
         return
@@ -108,8 +108,8 @@ def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpol
 
     Args:
         image: (height, width, 3) RGB, written into.
-        joints: (17, 3) x and y in pixels of `image`, score; NaN where there is no detection.
-        box: (4,) x1 y1 x2 y2 in pixels of `image`, NaN where there is no detection.
+        joints: (17, 3) x and y in pixels of `image`, score; NaN without a detection.
+        box: (4,) x1 y1 x2 y2 in pixels of `image`, NaN without a detection.
     """
     colour = colour_of(agent)
     points, scores = joints[:, :2], joints[:, 2]
@@ -129,13 +129,13 @@ def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpol
         cv2.rectangle(image, (x1, y1), (x2, y2), GREY if interpolated else colour, 1, cv2.LINE_AA)
         label = f"pose:{agent}" + (" (interpolated)" if interpolated else "")
         left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
-        below = agent % 2 == 1  # so that the names of two people who overlap do not
+        below = agent % 2 == 1  # so that names of overlapping people do not overlap
         base = int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))
         draw_text(image, label, (left, base), colour)
 
 
 def draw_border(image: Picture, boxes: Reals, flow: Reals, usable: Bools) -> None:
-    """Draw the outlines of the border cells, an arrow where a cell's flow is usable, and a cross where it is masked.
+    """Draw the border cells' outlines, with an arrow for usable flow and a cross for masked flow.
 
     Args:
         image: (height, width, 3) RGB, written into.

@@ -1,8 +1,7 @@
-"""`extract --preview`: a contact sheet and a film per video, for people who judge an extraction.
+"""`extract --preview`: a contact sheet and a film per video, for checking an extraction by eye.
 
-They are `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, and the border
-cells with their flow. A preview shows the outputs that are fresh under the configuration. It is drawn again when those
-outputs change.
+The files are `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, and the
+border cells with their flow. A preview shows the configuration's fresh outputs, and is redrawn when these change.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ from pipeline.run import Outputs, Plan, Previews, run
 from pipeline.settings.config import Config
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
-"""Most pixels of a drawn picture; larger videos are reduced."""
+"""Maximum size of a drawn picture in pixels; larger videos are reduced."""
 
 LEAST_WIDTH = 640
-"""Pixels to which narrower videos are enlarged, so that thin lines and names are visible."""
+"""Minimum width in pixels; narrower videos are enlarged, so that thin lines and names are visible."""
 
 TILE_WIDTH, SHEET_WIDTH = 640, 1980
-"""Most pixels of the width of a picture of the contact sheet, and of a row of pictures; a row has at least one."""
+"""Maximum width in pixels of a contact sheet's picture, and of a row; a row has at least one picture."""
 
 MOST_TILES = 40
-"""Most pictures of a contact sheet without time steps or clips, which have one picture each."""
+"""Most pictures of a contact sheet without time steps or clips; with these, each has one picture."""
 
 MOST_FRAMES, MOST_RATE = 4500, 30.0
-"""Most pictures of a film, and most per second; a longer video is shown at fewer pictures per second."""
+"""Most frames of a film, and maximum frame rate; longer videos get a lower frame rate."""
 
 MOST_NAMED = 20
-"""Most videos without a preview that are named."""
+"""Most videos without a preview that are listed."""
 
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
@@ -56,7 +55,7 @@ def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
 
 
 def refuse_remote(records: Sequence[Record], cache: Cache) -> None:
-    """Raise UsageError where a video or the cache is on a store, since previews need both on this machine."""
+    """Raise UsageError if a video or the cache is on a store, since previews need both on this machine."""
     remote = [record.name for record in records if record.remote]
     if remote or is_remote(cache.root):
         raise UsageError(
@@ -131,7 +130,7 @@ def draw_preview(
 ) -> None:
     """Write the contact sheet and the film of a video from one decode. The pictures of the sheet are held in memory.
 
-    Raises VideoError where the video cannot be decoded, Cancelled after `stop`. No file is left half written.
+    Raises VideoError if decoding fails, Cancelled after `stop`. No partial file remains.
     """
     path = record.video
     assert path is not None
@@ -162,7 +161,7 @@ def draw_preview(
 
 
 def film_frames(times: Floats) -> tuple[float, Integers]:
-    """Pictures per second of the film, and the (pictures,) frames that it shows, so that it runs at the video's pace.
+    """Frame rate of the film, and the (pictures,) frames that it shows at the video's pace.
 
     >>> film_frames(np.arange(4) / 25)
     (25.0, array([0, 1, 2, 3]))
@@ -171,7 +170,7 @@ def film_frames(times: Floats) -> tuple[float, Integers]:
     duration = float(times[-1]) + length
     rate = min(MOST_RATE, round(1 / max(length, 1e-3), 3), MOST_FRAMES / duration)
     count = max(1, round(duration * rate))
-    moments = np.arange(count) / rate + length / 100  # later than stamps that their time base rounded up
+    moments = np.arange(count) / rate + length / 100  # later than stamps rounded up by their time base
     return rate, np.clip(np.searchsorted(times, moments, side="right") - 1, 0, len(times) - 1)
 
 

@@ -1,6 +1,6 @@
-"""The web application: its pages and its addresses. `request_guard` checks every request before.
+"""The web application: its pages and addresses. `request_guard` checks every request first.
 
-It serves only files that it wrote itself, by identifiers that it generated.
+It serves only its own files, by identifiers that it generated.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NAME_HEADER, KINEMATICS_HEADER = "x-file-name", "x-kinematics-name"
 """Percent-encoded names of an uploaded video and of the kinematics file that precedes it in the body."""
 
 DIFFICULTY_HEADER = "x-difficulty"
-"""The announced difficulty of an uploaded video, where a visitor gave it."""
+"""The announced difficulty of an uploaded video, if the visitor gave it."""
 
 BYTES_HEADER = "x-kinematics-bytes"
 """Length of the kinematics file in bytes."""
@@ -52,7 +52,7 @@ PACKAGE = "pipeline.serve"
 CSV_NUMBERS = ("score", "low80", "high80", "difficulty", "execution_alone")
 
 SHOWN = ("id", "suffix", "state", "created")
-"""Fields of a submission that the page shows as they are."""
+"""Fields of a submission that the page shows unchanged."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -62,9 +62,9 @@ class ServerLimits:
     """Limits of uploads and waiting submissions."""
 
     file_bytes: int = uploads.MOST_BYTES
-    waiting: int = 50  # most queued or running submissions, with the uploads under way
+    waiting: int = 50  # most queued or running submissions, including running uploads
     spare_bytes: int = 256 << 20  # space that must stay free on the disk
-    stall_s: float = 30.0  # longest time for which an upload may send nothing
+    stall_s: float = 30.0  # longest pause of an upload
     upload_s: float = 900.0  # longest time for one upload
 
 
@@ -75,10 +75,10 @@ class Service:
     Attributes:
         work: scores one upload.
         reads: input files of the model: "video", "kinematics".
-        facts: text or accuracy by name, at the bottom of the page.
-        judges: what the model judges, a sentence at the top of the page.
-        over_time: makes the page of athletes' scores over time from submissions, the newest first; None without any.
-        times_difficulty: whether the model multiplies by a difficulty, for which the page asks.
+        facts: text or accuracy by name, for the bottom of the page.
+        judges: a sentence on what the model judges, for the top of the page.
+        over_time: makes the page of athletes' scores over time from submissions, the newest first, or None.
+        times_difficulty: whether the model multiplies by a difficulty, which the page asks for.
     """
 
     work: Work
@@ -148,7 +148,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -
 
     @app.get("/submissions/{submission_id}/{name}")
     def video(submission_id: str, name: str) -> FileResponse:
-        """The video of a submission, to which its report links where it is too large to embed."""
+        """The video of a submission, for reports that link a video too large to embed."""
         submission = _submission(queue, submission_id)
         path = queue.submissions.place / submission.id / submission.file
         if name != path.name or not path.is_file():
@@ -159,7 +159,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -
 def chosen(
     start: float | None, end: float | None, region: str | None, phases: str | None, old: ChosenPart
 ) -> ChosenPart:
-    """What a visitor chose on the page of the choice `old`: a part and a person instead of its own, or its phases.
+    """A visitor's choice on the page of the choice `old`: another part and person, or its phases.
 
     Raises HTTPException 422 for an impossible choice.
     """
@@ -184,7 +184,7 @@ def chosen(
 
 
 def scores_csv(submissions: Sequence[Submission]) -> str:
-    """One line per scored upload, the newest first; the time is UTC. A score without its difficulty has a column."""
+    """One line per scored upload, the newest first; times are UTC. Scores without difficulty have their own column."""
     rows: list[Sequence[object]] = [("video", "uploaded", *CSV_NUMBERS, "valid", "notes")]
     for submission in submissions:
         if (result := submission.result) is not None:
@@ -215,7 +215,7 @@ def render_index(most_bytes: int, service: Service) -> tuple[str, str]:
 
 
 def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> None:
-    under_way = 0  # only the event loop's thread counts them
+    under_way = 0  # only changed in the event loop's thread
 
     @app.get("/api/submissions")
     def submissions() -> dict[str, Any]:
@@ -233,7 +233,7 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
             raise uploads.UploadError(507, uploads.DISK_FULL)
         name, kinematics = (request.headers.get(header) for header in (NAME_HEADER, KINEMATICS_HEADER))
         if name is None and kinematics is None:
-            name = ""  # a client that sends no names sends a video
+            name = ""  # without names, the body is a video
         headers = uploads.BodyHeaders(name, kinematics, _length(request.headers.get(BYTES_HEADER)) or 0)
         headers.check(service.reads)
         difficulty = _difficulty(request.headers.get(DIFFICULTY_HEADER))
@@ -281,8 +281,8 @@ def _api(app: FastAPI, queue: Queue, bounds: ServerLimits, service: Service) -> 
     ) -> dict[str, Any]:
         """Queue an upload again: the part from `start` to `end` (s), for the person in a region, or with these phases.
 
-        The new score replaces the old one, but that of another part or person is a submission of its own.
-        Seconds are those of its page. `region` is x1,y1,x2,y2 relative to the picture; `phases` is JSON.
+        The new score replaces the old one; for another part or person it is a new submission. Seconds are those of its
+        page. `region` is x1,y1,x2,y2 relative to the picture; `phases` is JSON.
         """
         old = _submission(queue, submission_id)
         if old.state in ("queued", "running"):
@@ -316,7 +316,7 @@ def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
 
 
 def _submit(queue: Queue, submission: Submission, most: int, copied: Submission | None = None) -> Submission:
-    """Queue a submission, with the files of `copied`; delete its files where that fails."""
+    """Queue a submission with the files of `copied`; delete its files on failure."""
     folder = queue.submissions.place / submission.id
     try:
         if copied is not None:
@@ -330,7 +330,7 @@ def _submit(queue: Queue, submission: Submission, most: int, copied: Submission 
 
 
 def _submission(queue: Queue, submission_id: str) -> Submission:
-    """The submission of an identifier, which is never part of a path. Raises HTTPException 404 where there is none."""
+    """The submission of an identifier, which is never part of a path. Raises HTTPException 404 if it is missing."""
     submission = queue.submissions.get(submission_id) if _ID.fullmatch(submission_id) else None
     if submission is None:
         raise HTTPException(404, "no such submission")
@@ -338,7 +338,7 @@ def _submission(queue: Queue, submission_id: str) -> Submission:
 
 
 def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
-    """What the page shows of a submission, as JSON types."""
+    """A submission for the page, as JSON types."""
     result, (activity, share) = submission.result, queue.activity(submission)
     shown = {name: getattr(submission, name) for name in SHOWN}
     shown["error"] = str(submission.failure or "")
@@ -353,7 +353,7 @@ def _shown(queue: Queue, submission: Submission) -> dict[str, Any]:
 
 
 def _difficulty(text: str | None) -> float | None:
-    """The number of a text, None where it is empty. Raises UploadError for anything else."""
+    """The number in a text, None if empty. Raises UploadError for anything else."""
     try:
         return positive(float(text)) if text else None
     except (ValueError, UsageError):
@@ -361,7 +361,7 @@ def _difficulty(text: str | None) -> float | None:
 
 
 def _length(header: str | None) -> int | None:
-    """The number of a header, None where there is no header. Raises UploadError for anything else."""
+    """The number in a header, None without the header. Raises UploadError for anything else."""
     if header is None:
         return None
     if not (header.isascii() and header.isdigit() and len(header) <= LENGTH_DIGITS):

@@ -1,7 +1,7 @@
 """Connections of the server: their number, the time until a request is complete, and the lines that they log.
 
-Every account of the machine can open connections. So that none keeps others out, a connection without a complete
-request is closed after `REQUEST_S`, or earlier for a newer one; the one that has waited longest goes first.
+Every account on the machine can open connections. To keep the server reachable, a connection without a complete request
+is closed after `REQUEST_S`, or earlier to make room; the oldest is closed first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REQUEST_S = 10.0
 """Longest time until the headers of a request are complete."""
 
 REPEAT_S = 60.0
-"""Equal lines are logged once in this time."""
+"""Equal lines are logged once per this time."""
 
 
 class BoundedConnection(H11Protocol):
@@ -39,7 +39,7 @@ class BoundedConnection(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Admit the connection; where there are too many, close the one that has waited longest for a request."""
+        """Accept the connection; if there are too many, close the one that has waited longest for a request."""
         super().connection_made(transport)
         self._wait()
         if len(self.connections) > MOST_CONNECTIONS:
@@ -118,7 +118,7 @@ def log_rarely() -> Iterator[None]:
 
 
 class Server(uvicorn.Server):
-    """A server whose application ends cleanly after a second Ctrl-C too."""
+    """A server whose application also ends cleanly after a second Ctrl-C."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close connections, then let the application end: uvicorn, forced to quit, cancels it with a traceback."""

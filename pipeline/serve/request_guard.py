@@ -4,9 +4,9 @@ Any web page can send requests to a server on the visitor's machine. This server
 It accepts changes only from its own pages: by `Origin`, and by a header that a foreign page cannot send without a
 preflight request.
 
-Any account of the machine can reach the loopback interface, and with `--host` any machine of the network that address.
-So each link that the server prints holds a random token. The first visit turns it into a cookie, and the server refuses
-every request without the cookie.
+Any account on the machine can reach the loopback interface, and with `--host` any machine in the network can reach that
+address. So each link that the server prints contains a random token. The first visit turns it into a cookie, and the
+server refuses every request without the cookie.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def guarded_app(
     """An application behind a `Guard`.
 
     Args:
-        token: admits visitors, as `app.state.token`; default: random.
+        token: grants access, as `app.state.token`; default: random.
         host: the only address or name at which the application answers; "": this machine.
-        raters: people who each have a token in place of that one, so that nobody can answer as another.
+        raters: people with a token each instead of the shared one, so that nobody can answer as another.
     """
     app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.host, app.state.token = host, token or secrets.token_urlsafe(TOKEN_BYTES)
@@ -64,17 +64,17 @@ def guarded_app(
 
 
 def rater_token(token: str, rater: str) -> str:
-    """The token of one rater: 128 bits, from which neither `token` nor that of another rater can be computed."""
+    """The token of one rater, 128 bits, which reveals neither `token` nor other raters' tokens."""
     return hmac.new(token.encode(), rater.encode(), "sha256").hexdigest()[:32]
 
 
 def url_host(host: str) -> str:
-    """A host as a URL and the header `Host` have it: an IPv6 address in brackets."""
+    """A host in the form of URLs and the header `Host`: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def sealed_page(package: str, name: str, scripts: Sequence[Markup], **values: Any) -> tuple[str, str]:
-    """The page of a package's template, and its content security policy, which admits these scripts and no others."""
+    """The page of a package's template, and its content security policy, which allows only these scripts."""
     policy = (
         f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data:; "
         f"media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -85,7 +85,7 @@ def sealed_page(package: str, name: str, scripts: Sequence[Markup], **values: An
 class Guard:
     """Refuses foreign hosts, foreign origins and visitors without a token; adds the security headers.
 
-    `request.state.rater` is the rater whose token the visitor has, "" for the token of all.
+    `request.state.rater` is the rater of the visitor's token, "" for the shared token.
     """
 
     def __init__(self, app: ASGIApp, tokens: Mapping[str, str], hosts: Sequence[str]) -> None:
@@ -111,7 +111,7 @@ class Guard:
         await answer(scope, receive, sealed)
 
     def _answer(self, request: Request) -> Response | None:
-        """The response to a request that is not passed on; None for one that is."""
+        """The response to a request that is refused or redirected; None to pass it on."""
         problem = refusal(request.method, request.headers, self.hosts)
         if problem is not None:
             return JSONResponse({"detail": problem[1]}, problem[0], CLOSE)
@@ -131,19 +131,19 @@ class Guard:
         return HTMLResponse(self.no_link, 403, {**CLOSE, "content-security-policy": self.policy})
 
     def _rater(self, token: str) -> str | None:
-        """The rater who has this token; None: nobody has it."""
+        """The rater with this token, or None."""
         given = token.encode("utf-8", "replace")
         return next((name for name, own in self.tokens.items() if hmac.compare_digest(given, own.encode())), None)
 
 
 def cookie_name(host: str) -> str:
-    """Name of the cookie, which holds the port, since browsers send cookies to all ports of a host."""
+    """Name of the cookie, which contains the port, since browsers send cookies to all ports of a host."""
     port = re.search(r":(\d+)$", host)
     return f"aim-serve-{port[1] if port else 80}"
 
 
 def refusal(method: str, headers: Mapping[str, str], hosts: Sequence[str]) -> tuple[int, str] | None:
-    """Status and reason of refusing a request that is not from a page of this server; None for its own."""
+    """Status and reason for refusing a request from a foreign page; None for this server's pages."""
     host = headers.get("host", "")
     if re.sub(r":\d+$", "", host) not in hosts:
         return 421, f"this server answers at {hosts[0]} only: open the link that you were given"

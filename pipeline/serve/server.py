@@ -1,4 +1,4 @@
-"""Starts the server on one port, of the loopback interface unless a host is named, and scores uploads."""
+"""Starts the server on a port of the loopback interface, or of a named host, and scores uploads."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer, host
     """Serve until interrupted; `folder` and `host` as in `create_app`, port 0 for any free one.
 
     The observer gets the link with the token when the port is open, and notes on videos that are extracted again.
-    Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
+    Raises UsageError if the port is taken or the page cannot provide the model's inputs, and as `create_app`.
     """
     from pipeline.serve.app import Service, create_app
 
@@ -46,7 +46,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer, host
     if scorer.model.calibration is not None:
         facts["accuracy"] = scorer.model.calibration.accuracy
     over_time = partial(progress_page, model=scorer.model_sha256)
-    # The folder comes before the port: where both are in use, another port would not help.
+    # Check the folder before the port: if both are in use, another port would not help.
     work, times = partial(score_upload, scorer, observer), scorer.model.times_difficulty
     app = create_app(folder, Service(work, reads, facts, judged(scorer), over_time, times), host=host)
     with closing(app.state.queue.submissions):
@@ -54,9 +54,9 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer, host
 
 
 def judged(scorer: Scorer) -> str:
-    """What a model judges: data set, scale, number of training videos, and whether it guesses.
+    """Sentences on what a model judges: data set, scale, number of training videos, and whether it guesses.
 
-    A model without a preset has the name of its folder.
+    A model without a preset is named by its folder.
     """
     from pipeline.report.text import to_digits
 
@@ -73,7 +73,7 @@ def judged(scorer: Scorer) -> str:
 def run_app(app: FastAPI, port: int, observer: Observer) -> None:
     """Serve an application of `guarded_app` until interrupted; the observer gets a link for each of its tokens.
 
-    For a host in a network each link has a QR code. Raises UsageError where the port or the host cannot be used.
+    For a host in a network each link has a QR code. Raises UsageError if the port or the host is unusable.
     """
     from pipeline.serve.connections import BACKLOG, log_rarely, make_server
     from pipeline.serve.request_guard import url_host
@@ -102,7 +102,7 @@ def qr_code(text: str) -> list[str]:
 
 
 def refuse_keypoint_models(scorer: Scorer) -> None:
-    """Raise UsageError for a model that reads keypoints or features of another program, which the page refuses."""
+    """Raise UsageError for a model that reads keypoints or features of other programs, which the page cannot take."""
     stages = scorer.planner.stages
     if "features" in stages or getattr(stages.get("pose"), "backend", "") == "import":
         what = "this model reads keypoints or features of another program, which the page does not accept"
@@ -111,7 +111,7 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
 
 
 class UploadObserver(Observer):
-    """Passes notes on to the server's observer, and progress to the page that waits for the upload."""
+    """Passes notes to the server's observer, and progress to the page that waits for the upload."""
 
     def __init__(self, server: Observer, running: RunningSubmission) -> None:
         super().__init__(running.stop)
@@ -146,9 +146,9 @@ class UploadProgress(Progress):
 def score_upload(
     scorer: Scorer, observer: Observer, submission: Submission, folder: Path, running: RunningSubmission
 ) -> Score | Failure | None:
-    """Score a submission, or both of a comparison, and write its page; with the first two arguments, a queue's `Work`.
+    """Score a submission, or both of a comparison, and write its page; partially applied, a queue's `Work`.
 
-    The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. The
+    The scorer's cache stores features by the content of the video, so that equal videos are extracted once. The
     observer gets notes on videos that are extracted again. Raises DataError for a comparison of equal videos, Cancelled
     after `stop`.
     """
@@ -189,7 +189,7 @@ def score_upload(
 
 
 def _trimmed(submission: Submission, folder: Path) -> Submission:
-    """The submission with the chosen part of its video, which is cut where it was not cut before."""
+    """The submission with the chosen part of its video, which is cut if necessary."""
     if submission.choice.part is None:
         return submission
     start, end = submission.choice.part
@@ -212,9 +212,9 @@ def _record(submission: Submission, folder: Path) -> Record:
 
 
 def progress_page(submissions: Sequence[Submission], model: str) -> ReportData | None:
-    """Page of athletes' scores over time; None where no athlete has scores of two days.
+    """Page of athletes' scores over time; None if no athlete has scores on two days.
 
-    Names of uploads give athlete and day. Of an upload that was scored several times, the last score counts.
+    Names of uploads give athlete and day. If an upload was scored several times, the last score counts.
 
     Args:
         submissions: the newest first.
@@ -240,7 +240,7 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
 
 
 TRIMMED = ".trimmed.mp4"
-"""Ending of the file that holds the chosen part of an upload."""
+"""Ending of the file with the chosen part of an upload."""
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - refused
 
@@ -259,7 +259,7 @@ ACTIVITIES = {
 def _listen(port: int, backlog: int = 64, host: str = "") -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host or "127.0.0.1", port, type=socket.SOCK_STREAM)[0]
-        if address[0] in EVERY_ADDRESS:  # the guard admits one name, and links need it
+        if address[0] in EVERY_ADDRESS:  # the guard allows one name, and links need it
             raise UsageError(f"{host} is every address", fix="Give --host one address of this machine")
         return socket.create_server(address, family=family, backlog=backlog)
     except OSError as error:

@@ -30,7 +30,7 @@ class RunningSubmission:
     share: float | None = None
 
     def progress(self, activity: str, share: float | None = None) -> None:
-        """Show the current activity and its share from 0 to 1, or None where unknown."""
+        """Show the current activity and its share from 0 to 1, or None if unknown."""
         if not self.stop.is_set():
             self.activity, self.share = activity, share
 
@@ -41,10 +41,10 @@ class RunningSubmission:
 
 
 Work = Callable[[Submission, Path, RunningSubmission], Score | Failure | None]
-"""Called with (submission, the folder that has its files and gets `REPORT`, its `RunningSubmission`).
+"""Called with (submission, the folder with its files for `REPORT`, its `RunningSubmission`).
 
-Returns the score of an upload, None for a comparison, or why a video has no score. Raises `AimError` where the files
-cannot be used, `Cancelled` after `stop`.
+Returns the score of an upload, None for a comparison, or why a video has no score. Raises `AimError` for unusable
+files, `Cancelled` after `stop`.
 """
 
 
@@ -91,7 +91,7 @@ class Queue:
         return True
 
     def activity(self, submission: Submission) -> tuple[str, float | None]:
-        """The activity of a submission as text, and its share from 0 to 1; its remark where it is not running."""
+        """The activity of a submission as text, and its share from 0 to 1; its remark if it is not running."""
         running = self._running
         if submission.state != "running" or running is None or running.id != submission.id:
             return submission.remark, None
@@ -118,7 +118,7 @@ class Queue:
             self._running = None
 
     def _end(self, submission: Submission, running: RunningSubmission) -> None:
-        """Run the work and store its result. No error ends the thread, which all further submissions need."""
+        """Run the work and store its result. No error may end the thread, which later submissions need."""
         try:
             result = self._work(submission, self.submissions.place / submission.id, running)
             if isinstance(result, Failure):

@@ -1,6 +1,7 @@
-"""Receives uploads: streams a request's body to files, checks their size, and makes their names. Decoding checks them.
+"""Receives uploads: streams a request's body to files, checks their size, and makes their names.
 
-The body is the video. For a model of kinematics, the body is the kinematics file followed by the video, if any.
+Decoding checks their content. The body is the video. For a model of kinematics, the body is the kinematics file
+followed by the video, if any.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from data.video import VIDEO_SUFFIXES
 from pipeline.serve.submissions import Submission
 
 NAME_LENGTH = 200
-"""Characters of a client's file name that are kept for display."""
+"""Most characters of a client's file name for display."""
 
 KINEMATICS = "kinematics.txt"
 """Name of the kinematics file in a submission's folder."""
@@ -51,12 +52,12 @@ class UploadError(HTTPException):
 class BodyHeaders:
     """The headers of a request that describe its body."""
 
-    video: str | None  # percent-encoded names of the files, None where the body has no such part
+    video: str | None  # percent-encoded names of the files, None without this part
     kinematics: str | None = None
     kinematics_bytes: int = 0  # length of the kinematics file at the start of the body
 
     def check(self, reads: Collection[str]) -> None:
-        """Raise UploadError where the model reads other files, a file is too large, or the trials differ."""
+        """Raise UploadError if the model reads other files, a file is too large, or the trials differ."""
         if self.video is None and "video" in reads:
             raise UploadError(400, "this model also reads the video: drop the video of this trial too")
         if self.kinematics is None and "kinematics" in reads:
@@ -95,8 +96,8 @@ async def receive(
 ) -> Submission:
     """Write a body into a new folder below `folder`, as `video` + suffix and `KINEMATICS`, and return its submission.
 
-    A refused or broken upload leaves no file. `announced` is the Content-Length, where the client sent one. Raises
-    UploadError for a body of a wrong type, too large or empty, or where the disk is full.
+    A refused or broken upload leaves no file. `announced` is the Content-Length, if the client sent one. Raises
+    UploadError for a body of a wrong type, too large or empty, or if the disk is full.
     """
     names = [shown_name(name) for name in (headers.video, headers.kinematics) if name is not None]
     suffix = "" if headers.video is None else suffix_of(names[0])
@@ -131,7 +132,7 @@ async def timely(body: AsyncIterator[bytes], stall_s: float, upload_s: float) ->
 
 
 async def drain(body: AsyncIterator[bytes], most_s: float) -> None:
-    """Read and drop the rest of a refused body, at most for `most_s`: a browser reads no answer while it sends."""
+    """Read and drop the rest of a refused body for at most `most_s`: a sending browser does not read the answer."""
     with suppress(UploadError, ClientDisconnect):
         async for _ in timely(body, most_s, most_s):
             continue
