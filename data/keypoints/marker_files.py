@@ -36,7 +36,7 @@ def of_trc(path: Path) -> Keypoints:
     first = round(table[0, 1] * rate) if np.isfinite(rate) else 0
     unit = "px" if "_px_" in path.stem else values.get("Units", "")
     frames = [first + round(number) for number in table[:, 0] - table[0, 0]]
-    return _of_markers(path, "TRC", unit, names, table[:, 2:].reshape(-1, len(names), 3), frames, table[:, 1])
+    return _of_markers(path, "TRC", unit, names, table[:, 2:], frames, table[:, 1])
 
 
 def of_qualisys(path: Path) -> Keypoints:
@@ -51,9 +51,9 @@ def of_qualisys(path: Path) -> Keypoints:
     rows = [line for line in lines if re.fullmatch(r"-?[0-9.]+", line[1][0])]
     if not names or not rate > 0 or len(rows) != count or not rows:
         raise keypoint_error(path, f"{len(rows)} rows of {count:g} frames and {len(names)} MARKER_NAMES at {rate:g} Hz")
-    places = _table(path, rows, names, 2 if "Frame" in head else 0)[:, -3 * len(names) :]
-    times = np.arange(len(rows)) / rate
-    return _of_markers(path, "Qualisys", "mm", names, places.reshape(-1, len(names), 3), range(len(rows)), times)
+    before, frames = 2 if "Frame" in head else 0, range(len(rows))
+    places = _table(path, rows, names, before)[:, before:]
+    return _of_markers(path, "Qualisys", "mm", names, places, frames, np.array(frames) / rate)
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
@@ -111,6 +111,7 @@ def _of_markers(
     path: Path, layout: str, unit: str, names: Sequence[str], places: Floats, frames: Sequence[int], times: Floats
 ) -> Keypoints:
     """The bodies in (frame, marker, 3) positions. A marker at 0, 0, 0 is missing; `Anna:LKnee` is a marker of Anna."""
+    places = places.reshape(len(frames), len(names), 3)
     places = np.where((places == 0).all(axis=2, keepdims=True), np.nan, places)
     flat = not np.nan_to_num(places[..., 2]).any()
     if not flat and unit.lower() not in METRES:

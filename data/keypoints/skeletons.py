@@ -52,7 +52,15 @@ SKELETONS = {name: tuple(joints.split()) for name, joints in _NAMES.items()}
 COCO17 = SKELETONS["COCO-17"]
 """COCO's joints in their order."""
 
-BY_NUMBER = {25: "BODY_25", 18: "COCO-18", 17: "COCO-17", 26: "Halpe-26", 133: "COCO-WholeBody-133", 136: "Halpe-136"}
+BY_NUMBER = {
+    25: "BODY_25",
+    18: "COCO-18",
+    17: "COCO-17",
+    26: "Halpe-26",
+    133: "COCO-WholeBody-133",
+    136: "Halpe-136",
+    16: "MPII",
+}
 """The skeleton that a number of joints stands for where a file does not name it."""
 
 SAME_NUMBER = {"body_25b": "BODY_25", "ap10k": "COCO-17", "h36m": "COCO-17"}

@@ -99,11 +99,12 @@ def test_h5_with_code_in_it_runs_none(tmp_path, monkeypatch, protocol):
 
 
 def test_arrays_of_every_form(tmp_path):
-    """Without scores, in three dimensions, of NTU RGB+D, and joints of which only the settings know the names."""
+    """Without scores, in three dimensions, of NTU RGB+D, and of MPII, and joints that only settings name."""
     path, places = tmp_path / "a.npy", np.linspace(1, 90, 2 * 25 * 3).reshape(2, 25, 3)
     knee = COCO17.index("left_knee")
     for values, words, place in (
         (places[:, :17, :2], {}, [places[:, knee, :2], 1]),
+        (places[:, :16, :2], {}, [places[:, 4, :2], 1]),
         (places[:, :17], {}, [places[:, knee], 1]),
         (np.append(places, np.full((2, 25, 1), 0.5), axis=2), {}, [places[:, 13], 0.5]),
         (places[:, None, :9], {"joints": dict(zip(COCO17[-4:], "1234", strict=True))}, [places[:, 1], 1]),
