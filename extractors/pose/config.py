@@ -45,7 +45,9 @@ class ImportConfig(StageConfig):
     layout: Annotated[str, one_of(("", *SAME_NUMBER))] = _name(
         f"Skeleton of OpenPose files: {', '.join(SAME_NUMBER)}; empty: by number of joints."
     )
-    dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
+    dir: str = _file(
+        "Folder of keypoint files named like the videos, or a file of all videos; empty: beside each video."
+    )
 
 
 BACKENDS = {

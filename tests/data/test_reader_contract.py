@@ -111,9 +111,7 @@ SAMPLES = {
     **{layout: in_video(layout) for layout in LAYOUTS},
     "TRC in 3-D": in_time(written("a.trc", lambda path: trc(path, IN_DEPTH, unit="mm"))),
     "Qualisys": in_time(written("a.tsv", lambda path: qualisys(path, IN_DEPTH))),
-    "DeepLabCut in 3-D": in_time(
-        written("a.csv", lambda path: put_csv(path, [[c.replace("likelihood", "z") for c in row] for row in table()]))
-    ),
+    "DeepLabCut in 3-D": in_time(written("a.csv", lambda path: put_csv(path, table(last="z")))),
     "C3D in 3-D": in_time(written("a.c3d", lambda path: c3d_from_0(path, IN_DEPTH))),
     "NWB over time": in_time(written("a.nwb", lambda path: nwb(path, rate=25.0))),
     "UI-PRMD, positions": in_time(

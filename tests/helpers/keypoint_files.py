@@ -44,10 +44,10 @@ def instance(**more):
     return {**given, "bbox_score": 0.7, **more}
 
 
-def table(individuals=(), likelihood=0.8):
-    """DeepLabCut's rows; the last individual is missing in frame 1."""
+def table(individuals=(), likelihood=0.8, last="likelihood"):
+    """DeepLabCut's rows; the last individual is missing in frame 1. `triangulate` writes z in place of a likelihood."""
     joints = [name for name in COCO17 if "ear" not in name] + ["tail_base"]
-    names = {"x": "x", "y": "y", "l": "likelihood"}
+    names = {"x": "x", "y": "y", "l": last}
     columns = [(who, joint, axis) for who in individuals or ("",) for joint in joints for axis in names]
     rows = [["scorer", *["DLC_resnet50"] * len(columns)]]
     rows += [["individuals", *[who for who, _, _ in columns]]] if individuals else []

@@ -155,8 +155,7 @@ def test_markers_of_qualisys_and_deeplabcut_in_3d_are_metres(tmp_path):
     of_qualisys = read_motion(qualisys(tmp_path / "a.tsv", MARKERS + 1000.0))
     np.testing.assert_allclose(of_qualisys.points[0, :, :3], np.pad(POSE[:, :2], ((0, 0), (0, 1))) / 1000 + 1)
     assert of_qualisys.times.tolist() == [0, 1 / FPS, 2 / FPS]
-    rows = [[cell.replace("likelihood", "z") for cell in row] for row in table()]
-    triangulated = read_motion(put_csv(tmp_path / "b.csv", rows), unit="cm")
+    triangulated = read_motion(put_csv(tmp_path / "b.csv", table(last="z")), unit="cm")
     np.testing.assert_allclose(triangulated.points[0, KNEE], [*POSE[KNEE, :2] / 100, 0.008, 1])
 
 
