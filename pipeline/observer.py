@@ -1,4 +1,6 @@
-"""Notes and progress of a running call. A call from Python shows nothing unless it gets an observer, such as:
+"""Notes and progress of a running call, and its result at a prompt.
+
+In a notebook a call shows its progress. Elsewhere a call from Python shows nothing unless it gets an observer, such as:
 
 class Notes(Observer):
     def note(self, text: str) -> None:
@@ -9,15 +11,21 @@ extract("videos/", observer=Notes())
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from html import escape
 from typing import Any
 
-from data.errors import Cancelled
+from data.errors import Cancelled, decimals, printable
 
 MOST_NOTES = 20
+"""Most notes of one kind, and most rows of a result in a notebook."""
+
+Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
+"""Columns and rows."""
 
 CountDone = Callable[[int, int], None]
 """Called with how many pieces of work are done, and how many there are."""
@@ -109,6 +117,47 @@ class Progress:
         """Called with the reason of a failure."""
 
 
+class NotebookProgress(Progress):
+    """Progress as a bar below the cell of a notebook."""
+
+    def __init__(self, what: str) -> None:
+        from IPython.display import ProgressBar
+
+        super().__init__(what)
+        self._bar = ProgressBar(100)
+        self._bar.display()
+
+    def changed(self) -> None:
+        """Move the bar to another percentage."""
+        if (percentage := int(100 * self.share)) != self._bar.progress:
+            self._bar.progress = percentage
+
+
+class ShownResult:
+    """Base of results with a `table` for people, which a notebook shows, and a data frame."""
+
+    table: Callable[..., Table]
+
+    def to_frame(self) -> Any:
+        """The table as a data frame of pandas, which this program does not install."""
+        from pandas import DataFrame
+
+        columns, rows = self.table()
+        return DataFrame(rows, columns=columns)
+
+    def _repr_html_(self) -> str:
+        columns, rows = self.table()
+        lines = ["<td>".join(escape(value_text(cell)) for cell in row) for row in (columns, *rows[:MOST_NOTES])]
+        return f"<table><caption>{len(rows)} in all<tr><td>{'<tr><td>'.join(lines)}</table>"
+
+
+def value_text(value: Any) -> str:
+    """A value of a table as people read it: numbers with three decimals, an interval as its ends."""
+    if isinstance(value, tuple):
+        return " to ".join(decimals(end, 2) for end in value)
+    return decimals(value, 3) if isinstance(value, float) else "" if value is None else printable(str(value))
+
+
 def duration_text(seconds: float) -> str:
     """Seconds in the unit that people would use.
 
@@ -120,7 +169,9 @@ def duration_text(seconds: float) -> str:
 
 
 class Observer:
-    """Receives notes and progress; this class ignores them. Override the methods whose content you want to see.
+    """Receives notes and progress; this class shows progress in a notebook, and nothing else.
+
+    Override the methods whose content you want to see.
 
     Set `stop` to end the work cleanly: what is written stays, and the same call resumes from there.
     """
@@ -147,8 +198,8 @@ class Observer:
         """Receive the failed videos (`pipeline.run.Result`) where the work goes on without them."""
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
-        """A context with the progress over `what`, such as videos or epochs."""
-        return nullcontext(Progress(what))
+        """A context with the progress over `what`, such as videos or epochs: in a notebook a bar, else silent."""
+        return nullcontext(NotebookProgress(what) if "ipykernel" in sys.modules else Progress(what))
 
     def confirm(self, question: str) -> bool:
         """Whether the user agrees to delete what the question names; False where nobody can be asked."""
@@ -175,4 +226,4 @@ class NotesAlone(Observer):
 
 
 SILENT = Observer()
-"""The observer of calls that have none; nobody sets its stop event."""
+"""The observer of calls that have none, which shows progress in a notebook; nobody sets its stop event."""

@@ -76,6 +76,7 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.score import TrainedModel as TrainedModel
     from pipeline.score.onnx_export import Exported as Exported
     from pipeline.score.score import Score as Score
+    from pipeline.score.score_tables import Scores as Scores
     from pipeline.settings.settings_table import SettingRow as SettingRow
     from pipeline.settings.setup_checks import SetupCheck as SetupCheck
 

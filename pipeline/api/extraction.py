@@ -50,6 +50,10 @@ def extract(
 
     Returns:
         The outcome of each video; those that failed are listed there.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.pool import pool_of
     from pipeline.run import ExtractRun, Planner, plan_costs, run_extract, shard_of
@@ -93,7 +97,12 @@ def status(
     observer: Observer = SILENT,
     **given: Unpack[DataSettings],
 ) -> Status:
-    """Per video and stage: fresh, stale, missing or failed, and why."""
+    """Per video and stage: fresh, stale, missing or failed, and why.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
+    """
     from pipeline.run import Planner, Status, status_rows
 
     names = stage_names(stages)
@@ -122,6 +131,10 @@ def pack(
         format: h5, npz, csv or parquet; default: by the ending of --out, else h5.
         stage: the stage whose arrays are written, such as clips; default timesteps.
         per_video: one file per video, so that one video at a time is in memory.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.pack.data_card import card_place, write_data_card
     from pipeline.pack.labelled_features import gather_features

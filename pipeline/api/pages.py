@@ -67,6 +67,10 @@ def report(
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
         difficulty: as for `score`.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.report import folder_page, write_report
     from pipeline.score import local_model
@@ -100,6 +104,10 @@ def compare(
         config: names a data set with ids, and your own cache, paths and devices.
         out: the page.
         overrides: of --config: the data set, --set dataset.root=FOLDER.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.report import compare_videos
     from pipeline.score import local_model
@@ -130,6 +138,10 @@ def plot(
         out: folder of the figures.
         formats: pdf, svg, png; tex for a table of an evaluation; comma separated.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.report import check_figures, folder_page, plot_report
     from pipeline.score import local_model

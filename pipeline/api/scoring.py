@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from pipeline.score.onnx_export import Exported
-    from pipeline.score.score import Score
+    from pipeline.score.score_tables import Scores
 
 
 @recorded
@@ -27,7 +27,7 @@ def score(
     out: Place | None = None,
     observer: Observer = SILENT,
     **given: Unpack[LocalSettings],
-) -> list[Score]:
+) -> Scores:
     """Score raw performances with a trained model: each stage is run or read from the cache.
 
     A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
@@ -44,15 +44,19 @@ def score(
 
     Returns:
         One score per video; `failure` says why a video has none.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.score import local_model, score_videos
-    from pipeline.score.score_tables import write_csv
+    from pipeline.score.score_tables import Scores, write_csv
 
     if out is not None:
         check_file(Path(out))
     places, trial = many_paths(inputs), one_path(kinematics)
     user = settings_beside_model(places, **given)
-    rows = score_videos(places, local_model(model), user, observer, kinematics=trial, difficulty=difficulty)
+    rows = Scores(score_videos(places, local_model(model), user, observer, kinematics=trial, difficulty=difficulty))
     stopped = observer.stop_event().is_set() and any(row.failure is not None for row in rows)
     if out is not None and not stopped:
         with writing(Path(out)):
@@ -79,6 +83,10 @@ def serve(
         folder: uploads and pages; without a cache of your own also features, in FOLDER/cache.
         overrides: of these settings, --set work.threads=2.
         port: 0: any free port.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.score import load_scorer, local_model
     from pipeline.serve import run_server

@@ -54,6 +54,10 @@ def train(
         folds: folds that calibrate the intervals and choose what is averaged; 0: no intervals, all are averaged.
         strict: stop before training, with exit code 2, if a training video is flagged.
         curve: also show the error by number of training performances; OUT then has it as curve.json.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.cache import open_cache
     from pipeline.pack.labelled_features import training_features
@@ -103,6 +107,10 @@ def evaluate(
         systems: more rows: your own systems, module:name, comma separated.
         quick: two networks a fold and no inner validation.
         curve: also show the error by number of training performances.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.evaluate import RequestedRows
     from pipeline.evaluate.grid_search import by_inner_validation, candidates, parse_grid
@@ -146,6 +154,10 @@ def leaderboard(
         table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On the table's data set
             its protocol is used (3: louo), unless --set protocol=… names another.
         quick: two networks a fold and no inner validation.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.evaluate import RequestedRows, table_protocol
     from pipeline.settings.config import load_config

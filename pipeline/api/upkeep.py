@@ -109,6 +109,10 @@ def cache_ls(*, stage: str = "", **given: Unpack[Settings]) -> CacheListing:
 
     Args:
         stage: list the outputs of this stage.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.cache import list_cache
 
@@ -121,7 +125,12 @@ def cache_verify(
     observer: Observer = SILENT,
     **given: Unpack[Settings],
 ) -> CacheFiles:
-    """Read every output whole and check every array; exit code 1 if one is damaged (`extract` recomputes it)."""
+    """Read every output whole and check every array; exit code 1 if one is damaged (`extract` recomputes it).
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
+    """
     from pipeline.cache import verify_cache
 
     with _cache_of(**given) as opened:
@@ -142,6 +151,10 @@ def cache_prune(
     Args:
         keep: another configuration that uses this cache, a preset or a file.
         yes: really delete; without it the files are only listed.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.run import prune
 
@@ -166,6 +179,10 @@ def cache_gc(
     Args:
         max_gb: size in GB; outputs beyond it are deleted, the longest unread first.
         yes: really delete; without it the files are only listed.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.cache import collect_garbage
 
@@ -183,6 +200,10 @@ def cache_rm(
 
     Args:
         yes: do not ask; without a terminal nothing is deleted unless this is given.
+
+    See also:
+        `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
+        `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.cache import remove_cache
 

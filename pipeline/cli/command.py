@@ -98,7 +98,7 @@ LIMITS: Mapping[str, Mapping[str, Any]] = {
 WORDS = "aqa.words"
 """Context key of the command and its words, as typed."""
 
-SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes):$", re.MULTILINE)
+SECTION = re.compile(r"^(?:Args|Returns|Raises|Yields|Attributes|See also):$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

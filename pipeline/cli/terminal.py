@@ -17,18 +17,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from data.errors import decimals, printable
+from data.errors import printable
 from pipeline.cli.interrupts import stop_on_interrupt
-from pipeline.observer import Observer, Progress
+from pipeline.observer import Observer, Progress, value_text
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
     from pipeline.cache.failure import Failure
-    from pipeline.evaluate.system_table import Cell
     from pipeline.evaluate.system_table import Table as SystemsTable
-    from pipeline.run import StatusRow
 
 Stream = Literal["stdout", "stderr"]
 
@@ -43,8 +41,6 @@ LINE_SECONDS = 30.0
 
 SHOWN_FLAGGED, SHOWN_FIXES = 40, 5
 """Most rows of the table of flagged videos, and most fixes below the table of failures."""
-
-STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
 
 @cache
@@ -164,7 +160,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     for position, name in enumerate(columns):
         grid.add_column(printable(name), overflow="fold", justify="left" if position == 0 else "default")
     for row in rows:
-        grid.add_row(*(_cell(value) for value in row))
+        grid.add_row(*map(value_text, row), style="red" if "failed" in row else "")
     console(to).print(grid)
 
 
@@ -190,7 +186,7 @@ def systems_table(systems: SystemsTable) -> None:
         if row is first_baseline:
             grid.add_row(BASELINES, style=KIND_STYLE["baseline"])
         name = f"{MARK} {row.name}" if row.kind == "ours" else row.name
-        grid.add_row(printable(name), *map(_system_cell, row.values), style=KIND_STYLE.get(row.kind, ""))
+        grid.add_row(printable(name), *map(value_text, row.values), style=KIND_STYLE.get(row.kind, ""))
     console("stdout").print(grid)
     ours = [row.name for row in systems.rows if row.kind == "ours"]
     marked = "AIM" if any("AIM" in name for name in ours) else "The combination"
@@ -198,43 +194,11 @@ def systems_table(systems: SystemsTable) -> None:
         say(". ".join(filter(None, lines)))
 
 
-def _system_cell(value: Cell) -> str:
-    return " to ".join(decimals(end, 2) for end in value) if isinstance(value, tuple) else _cell(value)
-
-
 def say_fixes(failures: Iterable[Failure]) -> None:
     """Print each distinct fix of the failures once."""
     fixes = dict.fromkeys(failure.fix for failure in failures if failure.fix and failure.kind != "upstream")
     for fix in [*fixes][:SHOWN_FIXES]:
         say(f"  -> {fix}")
-
-
-def status_table(rows: Sequence[StatusRow], *, all_values: bool = False) -> None:
-    """Print the table of `status`: a state per video and stage, with the reason or the quality values of the output."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from pipeline.settings.stages import stage_class
-
-    grid = Table(header_style="bold")
-    for name in ("video", "stage", "state", "reason or quality"):
-        grid.add_column(name, overflow="fold")
-    previous = None
-    for row in rows:
-        state = Text(row.state, STATE_STYLE[row.state])
-        shown = "" if row.video == previous else _cell(row.video)
-        previous = row.video
-        chosen = row.quality if all_values else [n for n in stage_class(row.stage).headline if n in row.quality]
-        values = ", ".join(f"{_cell(name)} {_cell(row.quality[name])}" for name in chosen)
-        grid.add_row(shown, row.stage, state, _cell(row.reason.cause) if row.reason else values)
-    console("stdout").print(grid)
-    say_fixes(row.reason for row in rows if row.reason and row.state == "failed")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return decimals(value, 3)
-    return "" if value is None else printable(str(value))
 
 
 def print_json(content: Any) -> None:

@@ -105,11 +105,9 @@ def check_figures(folder: Path, formats: Sequence[str]) -> None:
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
-    if (folder / DESCRIPTION).exists() and not (folder / RESULTS).exists():
-        calibration = TrainedModel.load(folder).calibration
-        if calibration is not None and not calibration.accuracy.better:
-            what = "this model is no better than guessing: without scores there is nothing to draw"
-            raise DataError(what, where=folder, fix="See the movement: `report`")
+    if (folder / DESCRIPTION).exists() and not (folder / RESULTS).exists() and TrainedModel.load(folder).guesses:
+        what = "this model is no better than guessing: without scores there is nothing to draw"
+        raise DataError(what, where=folder, fix="See the movement: `report`")
 
 
 def plot_report(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from data.errors import PROGRAM, UsageError
+from data.errors import PROGRAM, UsageError, counted
 from data.store import StageOutput, sweep_scratch
 from data.store.arrays import Measures
 from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
-from pipeline.observer import SILENT, Observer, Progress
+from pipeline.observer import SILENT, Observer, Progress, ShownResult, Table, value_text
 from pipeline.pool import pool_of, run_items
 from pipeline.run.costs import ExpectedCost, expected_cost, format_estimate
 from pipeline.run.plan import Plan
@@ -79,9 +79,9 @@ class Previews:
     failed: Mapping[str, Failure]  # by the video's name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ExtractRun:
-    """The work that `extract` did, or would do."""
+    """The work that `extract` did, or would do; a prompt shows how many videos it concerned."""
 
     cache: str  # where the outputs are
     summary: Summary
@@ -95,6 +95,14 @@ class ExtractRun:
         """Whether no video or preview failed and the run was not stopped."""
         return self.costs is not None or (self.summary.ok and not (self.preview and self.preview.failed))
 
+    def __repr__(self) -> str:
+        summary, videos = self.summary, counted(self.summary.videos, "video")
+        rest = f"{summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
+        if self.costs is not None:
+            return f"{len(self.plans)} to do, {rest}"
+        stopped = "; stopped" if summary.cancelled else ""
+        return f"{sum(bool(result.done) for result in summary.results)} extracted, {rest} in {self.cache}{stopped}"
+
 
 @dataclass(frozen=True)
 class StatusRow:
@@ -107,9 +115,9 @@ class StatusRow:
     quality: Measures  # of a fresh output
 
 
-@dataclass(frozen=True)
-class Status:
-    """State of every video and stage."""
+@dataclass(frozen=True, repr=False)
+class Status(ShownResult):
+    """State of every video and stage; a prompt shows how many videos are in each."""
 
     cache: str  # where the outputs are
     rows: tuple[StatusRow, ...]
@@ -118,6 +126,19 @@ class Status:
     def ok(self) -> bool:
         """Whether nothing failed."""
         return all(row.state != "failed" for row in self.rows)
+
+    def table(self, *, all_values: bool = False) -> Table:
+        """A row for each video and stage, with the reason, or the main quality values of a fresh output."""
+        rows = list[tuple[str, ...]]()
+        for row in self.rows:
+            chosen = row.quality if all_values else [n for n in stage_class(row.stage).headline if n in row.quality]
+            values = ", ".join(f"{name} {value_text(row.quality[name])}" for name in chosen)
+            rows.append((row.video, row.stage, row.state, row.reason.cause if row.reason else values))
+        return ("video", "stage", "state", "reason or quality"), rows
+
+    def __repr__(self) -> str:
+        counts = Counter((row.stage, row.state) for row in self.rows)
+        return ", ".join(f"{stage}: {count} {state}" for (stage, state), count in counts.items())
 
 
 def run(

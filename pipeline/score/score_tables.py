@@ -5,6 +5,7 @@ The score and its parts have nine decimals (six in CSV): constant + steps + othe
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -16,6 +17,7 @@ from data.errors import printable
 from data.store import write_text
 from pipeline.checks.accuracy import as_printed, interval_text
 from pipeline.checks.flag_checks import EXECUTION_ALONE
+from pipeline.observer import ShownResult, Table
 from pipeline.score.path_redaction import redact_score
 from pipeline.score.score import Score, ScoreParts
 
@@ -64,24 +66,33 @@ def csv_text(rows: Sequence[Score]) -> str:
     return csv_lines(lines)
 
 
-def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and cells of the table that a terminal shows."""
-    heads = any(row.execution is not None for row in rows)
-    quantities = sorted({row.quantity for row in rows if row.score is not None}, reverse=True) or ["score"]
-    columns = (
-        "video", *quantities, "80 %", "95 %", "percentile",
-        *(("execution", "synchronisation") if heads else ()), "note",
-    )  # fmt: skip
-    cells = []
-    for row in rows:
-        parts = (row.execution, row.synchronisation) if heads else ()
-        percentile = None if row.percentile is None else f"{row.percentile:.0f}"
-        note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
-        shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
-        ends = [interval_text(ends, row.decimals) for ends in (row.interval80, row.interval95)]
-        values = [shown if row.quantity == quantity else None for quantity in quantities]
-        cells.append((printable(row.id), *values, *ends, percentile, *parts, printable(note)))
-    return columns, cells
+class Scores(ShownResult, list[Score]):
+    """The scores of videos."""
+
+    def table(self) -> Table:
+        """Columns and cells of the table that a terminal and a notebook show."""
+        heads = any(row.execution is not None for row in self)
+        quantities = sorted({row.quantity for row in self if row.score is not None}, reverse=True) or ["score"]
+        columns = (
+            "video", *quantities, "80 %", "95 %", "percentile",
+            *(("execution", "synchronisation") if heads else ()), "note",
+        )  # fmt: skip
+        cells = []
+        for row in self:
+            parts = (row.execution, row.synchronisation) if heads else ()
+            percentile = None if row.percentile is None else f"{row.percentile:.0f}"
+            note = str(row.failure or "") or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
+            shown = None if row.score is None else f"{as_printed(row.score, row.decimals):f}"
+            ends = [interval_text(ends, row.decimals) for ends in (row.interval80, row.interval95)]
+            values = [shown if row.quantity == quantity else None for quantity in quantities]
+            cells.append((printable(row.id), *values, *ends, percentile, *parts, printable(note)))
+        return columns, cells
+
+    def to_frame(self) -> Any:
+        """The columns of `csv_text`; see `ShownResult`."""
+        from pandas import read_csv
+
+        return read_csv(io.StringIO(csv_text(self)))
 
 
 def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:

@@ -195,6 +195,12 @@ class TrainedModel:
         return normaliser
 
     @property
+    def guesses(self) -> str:
+        """The sentence on the accuracy of a model that is no better than guessing and gives no scores, else ""."""
+        accuracy = self.calibration and self.calibration.accuracy
+        return str(accuracy) if accuracy and not accuracy.better else ""
+
+    @property
     def network_share(self) -> float:
         """Weight of the networks in the score, 0 to 1; a combination's regressions have the rest."""
         return self.combination.share(NETWORK)

@@ -66,8 +66,7 @@ def judged(scorer: Scorer) -> str:
     name = scorer.config.method.name
     name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
     learned = f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos."
-    guesses = model.calibration is not None and not model.calibration.accuracy.better
-    return f"{learned} It is no better than guessing: pages show movement, and no score." if guesses else learned
+    return f"{learned} It is no better than guessing: pages show movement, and no score." if model.guesses else learned
 
 
 def run_app(app: FastAPI, port: int, observer: Observer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import Command, Line, Typed, after_features
 from pipeline.cli.terminal import Terminal, say, table
@@ -13,24 +12,14 @@ from pipeline.cli.terminal import Terminal, say, table
 
 def show(done: api.ExtractRun, _: Typed) -> None:
     """Print what was or would be extracted."""
-    summary, videos = done.summary, counted(done.summary.videos, "video")
     if done.costs is not None:
         from pipeline.run.costs import dry_run_tables
 
-        count = len(done.plans)
-        for title, columns, rows in dry_run_tables(done.plans, done.costs) if count else ():
+        for title, columns, rows in dry_run_tables(done.plans, done.costs) if done.plans else ():
             table(title, columns, rows)
-        say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}")
-        return
-    ran = sum(bool(result.done) for result in summary.results)
-    if summary.failed:
-        Terminal().failures(summary.failed)
-    if not ran and not summary.failed and not summary.cancelled:
-        say(f"nothing to do: {videos} fresh in {done.cache}")
-        return
-    stopped = "; stopped" if summary.cancelled else ""
-    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
-    say(f"{counts} in {done.cache}{stopped}")
+    elif done.summary.failed:
+        Terminal().failures(done.summary.failed)
+    say(repr(done))
 
 
 def document(done: api.ExtractRun, _: Typed) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from data.errors import printable
@@ -12,12 +11,11 @@ from pipeline.cli.commands.page_commands import page_of
 from pipeline.cli.terminal import alarm, say, table
 
 
-def show(rows: Sequence[api.Score], typed: Typed) -> None:
+def show(rows: api.Scores, typed: Typed) -> None:
     """Print one row per video."""
     from data.store import address
-    from pipeline.score.score_tables import score_rows
 
-    table(f"scores by {address(typed.model)}", *score_rows(rows))
+    table(f"scores by {address(typed.model)}", *rows.table())
     for row in rows:
         if row.why and row.failure is None:
             alarm(f"{printable(row.id)}: no score: {printable(row.why)}")
@@ -26,7 +24,7 @@ def show(rows: Sequence[api.Score], typed: Typed) -> None:
         (say if accuracy.better else alarm)(f"{of}{accuracy}")
 
 
-def document(rows: Sequence[api.Score], typed: Typed) -> dict[str, Any]:
+def document(rows: api.Scores, typed: Typed) -> dict[str, Any]:
     """The scores, and the model without folders of this machine."""
     from data.store import address, is_shared
     from pipeline.score.score_tables import scores_as_json
@@ -36,7 +34,7 @@ def document(rows: Sequence[api.Score], typed: Typed) -> dict[str, Any]:
     return {"model": name, "videos": scores_as_json(rows)}
 
 
-def following(rows: Sequence[api.Score], typed: Typed) -> Line:
+def following(rows: api.Scores, typed: Typed) -> Line:
     """The page that explains the scores."""
     if all(row.failure is not None for row in rows):
         return ("when they are mended", *typed.words)

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from pipeline import api
 from pipeline.cli.command import Command, Line, Typed, after_features, plain
-from pipeline.cli.terminal import status_table
+from pipeline.cli.terminal import say_fixes, table
 
 
 def show(state: api.Status, typed: Typed) -> None:
     """Print one row per video and stage."""
-    status_table(state.rows, all_values=typed.quality)
+    table("", *state.table(all_values=typed.quality))
+    say_fixes(row.reason for row in state.rows if row.reason and row.state == "failed")
 
 
 def following(state: api.Status, typed: Typed) -> Line:

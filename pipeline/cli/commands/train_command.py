@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import NEW_FEATURES, NEW_VIDEOS, Command, Line, Typed
 from pipeline.cli.terminal import alarm, say
-
-if TYPE_CHECKING:
-    from pipeline.checks.accuracy import Accuracy
 
 
 def show(done: api.TrainedModel, typed: Typed) -> None:
@@ -20,12 +17,12 @@ def show(done: api.TrainedModel, typed: Typed) -> None:
 
     networks = counted(done.networks.count, "network")
     say(f"{networks} trained on {counted(len(done.train_ids), 'performance')}: {typed.out}")
-    if (guess := _guess(done)) is None:
+    if done.guesses:
+        alarm(f"{done.guesses}. This model gives no scores")
+        say("what may help: more labelled videos, more raters of each, or pairs in place of numbers (label --pairs)")
+    else:
         for line in result_lines(done):
             say(line)
-    else:
-        alarm(f"{guess}. This model gives no scores")
-        say("what may help: more labelled videos, more raters of each, or pairs in place of numbers (label --pairs)")
 
 
 def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:
@@ -43,22 +40,14 @@ def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:
     }
 
 
-def _guess(done: api.TrainedModel) -> Accuracy | None:
-    """The accuracy if the model is not better than guessing, so that its other numbers are meaningless; else None."""
-    accuracy = done.calibration and done.calibration.accuracy
-    return accuracy if accuracy and not accuracy.better else None
-
-
 def following(done: api.TrainedModel, typed: Typed) -> Line:
     """Score others with the model, if it gives scores."""
-    guesses = _guess(done) is not None
-    if guesses and not typed.curve:
+    if done.guesses and not typed.curve:
         return ("see whether more labels would help", *typed.with_option("--curve"))
     others = ("--features", NEW_FEATURES) if "features" in done.stages else (NEW_VIDEOS,)
-    if guesses:
-        return ("see the movement in other videos", "report", typed.out, *others, *typed.same_cache)
-    what_for = "score others" if others[1:] else "score other videos"
-    return (what_for, "score", *others, "--model", typed.out, *typed.same_cache)
+    if done.guesses:
+        return ("see the movement of others", "report", typed.out, *others, *typed.same_cache)
+    return ("score others", "score", *others, "--model", typed.out, *typed.same_cache)
 
 
 TRAIN = Command(api.train, "train --config tasd2 --set dataset.root=TASD-2", following, show, document)

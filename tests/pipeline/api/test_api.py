@@ -53,5 +53,10 @@ def test_without_a_configuration_the_preset_of_plain_folders_holds(make_video, t
     assert (done.cache, done.ok) == ("cache/folder", True)
     assert "note: no --config, so the preset folder: clips, pose, camera_flow, timesteps in cache/folder" in notes.lines
     assert any(text.endswith("; on 2 processes with 1 thread each") for text in notes.lines)
-    rows = status("films", config="folder", stages="camera_flow").rows
-    assert [row.state for row in rows] == ["fresh", "fresh"]
+    states = status("films", config="folder", stages="camera_flow")
+    assert (repr(states), repr(done)) == (
+        "camera_flow: 2 fresh",
+        "2 extracted, 0 fresh, 0 failed of 2 videos in cache/folder",
+    )
+    assert "<tr><td>b.mp4<td>camera_flow<td>fresh<td>" in states._repr_html_()
+    assert [*states.to_frame()["state"]] == ["fresh", "fresh"]

@@ -22,7 +22,7 @@ from pipeline.cache.failure import Failure
 from pipeline.cli import terminal
 from pipeline.evaluate import read_results
 from pipeline.pack.pack_file import read_pack
-from pipeline.run import Result, StatusRow
+from pipeline.run import Result, Status, StatusRow
 from pipeline.score.model_config import scoring_config
 from pipeline.score.model_files import check_hashes, hash_table
 from pipeline.score.trained_model import TrainedModel
@@ -140,7 +140,8 @@ def test_the_terminal_shows_printable_text_without_markup(monkeypatch, name):
     failed = Result(Record(name, None), failed={name: Failure("video", name, name)})
     terminal.say(name)
     terminal.table(name, (name,), [(name,)])
-    terminal.status_table([StatusRow(name, "pose", "failed", Failure("video", "pose", name), {name: name})])
+    states = Status(name, (StatusRow(name, "pose", "failed", Failure("video", "pose", name), {name: name}),))
+    terminal.table("", *states.table())
     terminal.Terminal().failures([failed])
     terminal.alarm(name)
     with terminal.ShownProgress(name) as progress:

@@ -10,7 +10,7 @@ import pytest
 from data.errors import UsageError
 from pipeline import api
 from pipeline.score import load_scorer
-from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
+from pipeline.score.score_tables import Scores, csv_text, scores_as_json
 from pipeline.settings.config import load_config
 from tests.helpers.world import scores_of_films, toy_timesteps
 
@@ -58,7 +58,7 @@ def test_the_execution_alone_is_called_so_everywhere(world, model, tmp_path):
     for form in (table, scores_as_json(rows)):
         assert [bool(one["score"]) for one in form] == [True, False, False]
         assert [bool(one["execution_alone"]) for one in form] == [False, True, True]
-    columns, cells = score_rows(rows)
+    columns, cells = Scores(rows).table()
     assert columns[1:3] == ("score", "execution alone")
     assert ["info: execution alone" in cell[-1] for cell in cells] == [False, True, True]
     for difficulty, label in ((None, "execution alone"), (3.1, "score")):

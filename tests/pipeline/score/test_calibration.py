@@ -128,7 +128,7 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(calibr
     """A group of several performances is not a performance: the page ranks what the card ranks."""
     facts = replace(calibration.facts, unsplit=(*calibration.facts.unsplit, "subject"))
     users = replace(calibration, facts=facts, group=calibration.fold * 2 + np.arange(TRAINED) % 2)
-    assert str(users.accuracy).count("(8 held-out users)") == 1
+    assert str(users.accuracy).count("on 8 held-out users") == 1
     assert users.accuracy.rho == calibration.accuracy.rho
     page = section_of_training_folds(users, world.planted_bundle.train_ids)
     assert (page.rho.value, page.rho_about) == (users.accuracy.rho, "8 held-out users in 4 folds")
@@ -140,7 +140,7 @@ def test_the_name_of_a_data_set_is_escaped_in_the_card(world):
     bare = replace(world.planted_bundle, calibration=None, not_calibrated="too few")
     card = model_card(bare, world.planted, "made`*_", "folder", "0" * 64)
     assert "# Model card: made\\`\\*\\_" in card
-    assert "none: too few" in card
+    assert "no intervals: too few" in card
 
 
 def test_a_network_predicts_in_an_evaluation_as_in_a_model(world, quick):

@@ -30,7 +30,7 @@ from pipeline.run import STOPPED
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import FILES, HASHES, model_sha256
 from pipeline.score.score import Score
-from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
+from pipeline.score.score_tables import Scores, csv_text, scores_as_json
 from pipeline.score.scorer import load_scorer, percentile
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.method import Method, SplitConfig
@@ -75,7 +75,8 @@ def test_tables_documents_and_the_card_of_a_trained_model(world, snapshot):
     assert document_text(scores_as_json(rows[2:]), trained=True) == snapshot(name="JSON")
     good, bad = json.loads(json.dumps(scores_as_json(rows[2:]), allow_nan=False))
     assert set(good) == set(bad)
-    assert steady(repr(score_rows(rows)), trained=True) == snapshot(name="terminal")
+    assert steady(repr(Scores(rows).table()), trained=True) == snapshot(name="terminal")
+    assert "low80" in Scores(rows).to_frame()
     assert steady((world.model / CARD).read_text("utf-8"), trained=True) == snapshot(name="card")
 
 
@@ -274,7 +275,11 @@ def test_every_text_says_what_to_do_about_a_lost_worker(scorer, films, monkeypat
 
     monkeypatch.setattr("pipeline.run.batch.run_items", lose)
     rows = scorer.score_records(films[:1])
-    (cells,), (line,), (entry,) = score_rows(rows)[1], csv.DictReader(io.StringIO(csv_text(rows))), scores_as_json(rows)
+    (cells,), (line,), (entry,) = (
+        Scores(rows).table()[1],
+        csv.DictReader(io.StringIO(csv_text(rows))),
+        scores_as_json(rows),
+    )
     said = f"the worker ended. {TIPS['killed']}"
     assert [cells[-1], line["error"], line["why"], entry["why"]] == [said] * 4
     assert entry["failure"]["fix"] == TIPS["killed"]

@@ -21,7 +21,7 @@ from pipeline.report.page_data import BatchSection, TrainingSteps, VideoSection
 from pipeline.report.performers import progress_of
 from pipeline.report.text import to_digits
 from pipeline.score.score import Score, ScoreParts, StepScore
-from pipeline.score.score_tables import csv_text, score_rows, scores_as_json
+from pipeline.score.score_tables import Scores, csv_text, scores_as_json
 from tests.helpers.approved import page_text
 
 points = st.floats(-1000, 1000)
@@ -75,13 +75,13 @@ def test_the_digits_of_the_headline_follow_its_accuracy(within, expected):
     page = render_report(ReportData("t", videos=(VideoSection("v", row),)))
     assert f'<span class="summary-score"><b>{expected}</b>' in page
     assert f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f} <small>80 %</small>" in page
-    assert score_rows([row])[1][0][1:3] == (expected, f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}")
+    assert Scores([row]).table()[1][0][1:3] == (expected, f"{10.111:.{row.decimals}f} to {50.222:.{row.decimals}f}")
 
 
 def test_no_number_is_a_negative_zero_and_differences_are_those_of_printed_numbers():
     tiny = Score("v", score=-1e-9, spread=0.0, steps=(StepScore(0, 1, -1e-9),), interval80=(-1e-9, 1e-9))
     assert not re.search(r"-0(?![.\d]*[1-9])", csv_text([tiny]))
-    assert score_rows([tiny])[1][0][1:3] == ("0.00", "0.00 to 0.00")
+    assert Scores([tiny]).table()[1][0][1:3] == ("0.00", "0.00 to 0.00")
     assert (to_digits(-0.0001, 3), to_digits(-0.0001, 3, sign=True), significant(-0.0)) == ("0.000", "+0.000", "0")
     first, last = (
         VideoSection("v", Score("v", score=score, accuracy=accuracy(18.3)), subject="anna", day=day)
@@ -118,6 +118,6 @@ def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column(s
         ("page", page),
         ("CSV", csv_text(rows)),
         ("JSON", json.dumps(scores_as_json(rows), indent=1)),
-        ("terminal", repr(score_rows(rows))),
+        ("terminal", repr(Scores(rows).table())),
     ):
         assert text == snapshot(name=name)

@@ -247,11 +247,11 @@ def test_the_server_has_the_page_once_there_is_progress(tmp_path):
 
 def test_the_page_names_data_set_scale_and_number():
     labels = np.array([[62.0, np.nan, np.nan], [71.5, np.nan, np.nan], [np.nan] * 3])
-    model = SimpleNamespace(train_ids=("a.mp4", "b.mp4", "c.mp4"), train_labels=labels, calibration=None)
+    model = SimpleNamespace(train_ids=("a.mp4", "b.mp4", "c.mp4"), train_labels=labels, guesses="")
     scorer = SimpleNamespace(model=model, config=load_config(overrides={"name": "diving"}), folder=Path("runs/dives"))
     said = "on a scale of 62.00 to 71.50, as learned from 3 training videos."
     assert work.judged(scorer) == f"Judges diving, {said}"
     scorer.config = load_config()
-    model.calibration = SimpleNamespace(accuracy=SimpleNamespace(better=False))
+    model.guesses = "no better"
     guesses = "It is no better than guessing: pages show movement, and no score."
     assert work.judged(scorer) == f"Judges dives, {said} {guesses}"
