@@ -1,19 +1,19 @@
-"""Plays a newcomer: runs docs/tutorial.md in a fresh clone and compares each printed line with the page.
+"""Runs docs/tutorial.md as a newcomer would, in a fresh clone, and compares each printed line with the page.
 
     python .ci/newcomer.py [--limit 480]    check; exit code 1 on a difference
-    python .ci/newcomer.py --write          check, then put what was printed into the page where it differs
-    python .ci/newcomer.py --installed      without the page's first block: the environment of this Python is used
+    python .ci/newcomer.py --write          check, then update differing output on the page
+    python .ci/newcomer.py --installed      skip the page's first block, and use this Python's environment
 
-The page's `console` blocks are run in one shell: a line `$ …` is a command, the lines after it are its output, both
-streams together. Home, cache and temporary folder are empty; only pip keeps its cache. A command elsewhere in the page,
-in a code span or in another block, must also be run in a block.
+The page's `console` blocks are run in one shell: a line `$ …` is a command, and the lines after it are its output on
+both streams. Home, cache and temporary folder are empty; only pip keeps its cache. Commands in code spans or other
+blocks of the page must also be in a console block.
 
 What counts as equal (`alike`):
-- White space, and the length of lines in tables, do not count. A line `...` on the page matches any lines.
-- Versions, absolute paths, hashes, and times that depend on the machine ("about 37 s") do not count.
-- Numbers with a decimal point may differ by `ABSOLUTE` or by the share `RELATIVE`, whichever is more: networks that are
-  trained on processors of different makes differ. All other words and numbers must be equal.
-- Lines of progress, which are printed every half minute, are left out.
+- White space and the length of lines in tables are ignored. A line `...` on the page matches any lines.
+- Versions, absolute paths, hashes, and times that depend on the machine ("about 37 s") are ignored.
+- Numbers with a decimal point may differ by `ABSOLUTE` or by the share `RELATIVE`, whichever is more, because training
+  differs between processors. All other words and numbers must be equal.
+- Lines of progress, printed every half minute, are ignored.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Step:
     Attributes:
         block: number of its block, from 0.
         command: one line of the shell.
-        printed: the lines that the page shows for it, or that it printed.
+        printed: its output on the page, or in the run.
         code: its exit code.
     """
 
@@ -92,7 +92,7 @@ def steps_of(page: str) -> list[Step]:
 
 
 def unrun(page: str) -> list[str]:
-    """Commands of the page that no console block runs: in code spans, whose options may be fewer, and other blocks."""
+    """Commands in code spans (perhaps with fewer options) and other blocks that no console block runs."""
     commands = {step.command for step in steps_of(page)}
     prose = SPAN.findall(FENCE.sub("", page))
     others = [line for kind, body in FENCE.findall(page) if kind != "console" for line in body.splitlines()]
@@ -124,7 +124,7 @@ def same_line(page: str, printed: str) -> bool:
 
 
 def _words(line: str) -> list[str]:
-    """Words and decimal numbers of a line, without what varies."""
+    """Words and decimal numbers of a line, without variable parts."""
     for pattern, instead in VARIES:
         line = pattern.sub(instead, line)
     line = re.sub("[━─]+", "─", line)
@@ -139,7 +139,7 @@ def _near(one: str, other: str) -> bool:
 
 
 def written(page: str, done: Sequence[Step]) -> str:
-    """The page with the output of the steps that ran; where it is alike, the page's own lines stay."""
+    """The page with the output of the completed steps; equal lines stay unchanged."""
     shown = steps_of(page)
     place = {(step.block, step.command): step.printed for step in done}
     blocks: dict[int, list[str]] = {}
@@ -158,7 +158,7 @@ def written(page: str, done: Sequence[Step]) -> str:
 
 
 def run(steps: Sequence[Step], folder: Path, environment: dict[str, str]) -> Iterator[Step]:
-    """Run the commands in one shell and give each as it ends."""
+    """Run the commands in one shell, and yield each when it ends."""
     script = "".join(f"{step.command}\nprintf '\\n{MARK} %s\\n' $?\n" for step in steps)
     shell = subprocess.Popen(
         ["bash", "-c", script],
@@ -180,7 +180,7 @@ def run(steps: Sequence[Step], folder: Path, environment: dict[str, str]) -> Ite
 
 
 def difference(page: Step, done: Step) -> str:
-    """What is wrong with a step, or nothing."""
+    """The fault of a step, or ""."""
     faults = [] if not done.code else [f"exit code {done.code}"]
     if not alike(page.printed, done.printed):
         lines = unified_diff(page.printed, done.printed, PAGE.as_posix(), "printed", lineterm="", n=0)
@@ -189,7 +189,7 @@ def difference(page: Step, done: Step) -> str:
 
 
 def fresh_environment(folder: Path) -> dict[str, str]:
-    """The variables of a new user's shell: an empty home, no environment of Python, no width of the terminal."""
+    """The variables of a new user's shell: an empty home, without a Python environment or terminal width."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV", "COLUMNS")}
     caches = subprocess.run([sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=False)
     home = folder / "home"
@@ -202,7 +202,7 @@ def fresh_environment(folder: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    """Run the page; 0 where every line is as shown."""
+    """Run the page; 0 if every line matches."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--write", action="store_true", help="put what was printed into the page")
     parser.add_argument("--installed", action="store_true", help="leave out the first block, which installs")
@@ -224,7 +224,7 @@ def main() -> int:
             done.append(ended)
             wrong = difference(step, ended)
             faults += [f"$ {step.command}\n{wrong}"] if wrong else []
-            if given.write:  # after each command, so that a run that is stopped is not lost
+            if given.write:  # after each command, so that an interrupted run is kept
                 current = (ROOT / PAGE).read_text(encoding="utf-8")
                 (ROOT / PAGE).write_text(written(current, done), encoding="utf-8")
             print(f"{time.monotonic() - began:6.0f} s  {'differs' if wrong else 'ok':8}{step.command}", flush=True)

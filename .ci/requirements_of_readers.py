@@ -1,4 +1,4 @@
-"""Prints what the tests of `data/` need: the requirements of setup.cfg without the networks, and the test runner."""
+"""Prints the requirements of the tests of `data/`: those of setup.cfg without networks, and the test runner."""
 
 from configparser import ConfigParser
 

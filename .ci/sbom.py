@@ -2,7 +2,7 @@
 
     python .ci/sbom.py sbom.cdx.json
 
-Needs the extra `audit`. Beside the packages it lists the published weights and the scripts in every report page.
+Needs the extra `audit`. Besides the packages, it lists the published weights and the scripts in report pages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCRIPTS = {"d3.min.js": "d3", "plot.umd.min.js": "@observablehq/plot"}
 
 
 def component(kind: str, name: str, version: str, sha256: str, licence: str, purl: str) -> dict[str, Any]:
-    """A material that is not an installed package."""
+    """A component other than an installed package."""
     return {
         "type": kind, "bom-ref": f"{name}=={version}", "name": name, "version": version, "purl": purl,
         "hashes": [{"alg": "SHA-256", "content": sha256}], "licenses": [{"license": {"name": licence}}],
@@ -31,7 +31,7 @@ def component(kind: str, name: str, version: str, sha256: str, licence: str, pur
 
 
 def main(out: Path) -> None:
-    """Write the bill, and fail where a package is missing in it."""
+    """Write the bill of materials, and fail if it lacks a package."""
     from data.weights import REGISTRY
 
     command = ["cyclonedx-py", "environment", "--output-reproducible", "--output-file", str(out), sys.executable]

@@ -1,10 +1,10 @@
-"""Camera flow: cost and error of our TV-L1 on the border beside OpenCV's, in one run on one thread.
+"""Camera flow: cost and error of our TV-L1 on the border, compared with OpenCV's, in one run on one thread.
 
     python -m benchmarks.camera_flow [--pairs 96] [--largest 8] [--clips DIR] [--out FILE]
 
-Every method gets the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures of up
-to 8 px at the corner. People move over the centre and a fifth of the border. Alignment, cells and robust fit are the
-same for all. The error is that of the fitted motion over the border. Times are CPU time of the one thread.
+Every method gets the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures, by
+up to 8 px at the corner. People move over the centre and a fifth of the border. Alignment, cells and robust fit are the
+same for all. The error is that of the fitted motion over the border. Times are CPU time of the thread.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def backgrounds(clips: Path) -> list[Grey]:
 
 
 def samples(scenes: list[Grey], count: int, largest: float) -> Iterator[Sample]:
-    """`count` pairs, the kinds of motion and the scenes in turns."""
+    """`count` pairs, alternating between kinds of motion and scenes."""
     rng = np.random.default_rng(7)
     for k, motion in enumerate(motions(count, largest, 7)):
         scene = scenes[(k // 4) % len(scenes)]

@@ -1,11 +1,11 @@
-"""Clip networks on this machine: speed against its own matrix-multiply rate, and errors of rounding.
+"""Clip networks on this machine: speed relative to its matrix-multiply rate, and rounding errors.
 
     python -m benchmarks.clips [--rounds 7] [--threads 0] [--out runs/benchmarks/clips.json]
 
-Every round times one matrix product of torch and one clip per runtime, one after the other. So other work on the
-machine slows all of them alike. The share of the matrix-multiply rate is taken within each round; the table shows its
-median. `stage` is the whole stage `clips` on rendered 102-frame dives: decoding, cutting, ten clips, clip
-after clip.
+Every round times one matrix product of torch and one clip per runtime, one after the other, so other work on the
+machine slows all of them equally. The share of the matrix-multiply rate is computed within each round; the table shows
+its median. `stage` is the whole stage `clips` on rendered 102-frame dives: decoding, cropping, and ten clips in
+sequence.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def errors(runtimes: dict[str, Forward], clips: NDArray[np.uint8]) -> dict[str, 
 
 
 def stage_rate(paths: list[Path], threads: int) -> Iterator[tuple[float, float]]:
-    """Per dive: seconds of the stage a clip, and of a matrix product before and after it."""
+    """Per dive: seconds of the stage per clip, and of a matrix product before and after it."""
     stage = Clips(ClipsConfig(device="cpu", runtime="openvino", threads=threads), FILES)
     a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
     stage.extract(Clip(paths[0]))

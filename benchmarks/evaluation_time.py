@@ -1,18 +1,18 @@
-"""Seconds that `evaluate` takes on a set like JIGSAWS.
+"""Seconds of `evaluate` on a set like JIGSAWS.
 
     python -m benchmarks.evaluation_time [--only 4fold] [--checkout DIR] [--out FILE]
 
 The set: 103 trials of 3 tasks by 8 users in two views, 50 to 130 seconds each. Its kinematics are synthetic
-(`synthetic.tiny_jigsaws`) and pass the stages `kinematics` and `timesteps`. The score moves some channels and the scene
-of a view; the views share most of the scene's noise. The set is packed once and evaluated by the command line, each
-command twice: the second time it finds all trainings in the folder of the first.
+(`synthetic.tiny_jigsaws`) and pass through the stages `kinematics` and `timesteps`. Some channels and the scene of a
+view depend on the score; the views share most of the scene's noise. The set is packed once and evaluated by the command
+line. Each command runs twice, the second time with all trainings finished.
 
     4fold   evaluate --config jigsaws                                     target 240 s on two quiet cores
     louo    evaluate --config jigsaws --set protocol=louo                 target 600 s
     quick   evaluate --config jigsaws --quick                             target  60 s
 
-On a machine with other work, compare processor time with the target times the number of cores. `--checkout` evaluates
-with the program in another folder, such as an older version, on the same set.
+On a busy machine, compare processor time with the target times the number of cores. `--checkout` evaluates the same set
+with the program in another folder, such as an older version.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def standard_scores(trials: FeatureSet) -> Floats:
 
 
 def with_skill(trials: FeatureSet) -> FeatureSet:
-    """The trials with `SHOWN` channels of each agent moved by the score and noise.
+    """The trials with `SHOWN` channels of each agent changed by the score and noise.
 
-    Without them, 25 trials teach no network the relation that `make_jigsaws` plants.
+    Without them, networks cannot learn the relation in `make_jigsaws` from 25 trials.
     """
     rng, moved = np.random.default_rng(0), {}
     for name in ("primary", "secondary"):
@@ -86,7 +86,7 @@ def with_skill(trials: FeatureSet) -> FeatureSet:
 
 
 def two_views(trials: FeatureSet) -> FeatureSet:
-    """Every trial in two views: the same kinematics, and scenes that differ by noise."""
+    """Every trial in two views, with the same kinematics and scenes that differ by noise."""
     rng = np.random.default_rng(0)
     patterns = rng.normal(size=(PATTERNS, SCENE)) / np.arange(1, PATTERNS + 1)[:, None]
     shared = rng.normal(size=(len(trials), trials.primary.shape[1], PATTERNS))
@@ -103,7 +103,7 @@ def two_views(trials: FeatureSet) -> FeatureSet:
 
 
 def timed(pack: Path, name: str, out: Path, checkout: Path) -> dict[str, Any]:
-    """Seconds of one command, and its seconds when all its trainings are finished."""
+    """Seconds of a command, first without and then with finished trainings."""
     target, words = COMMANDS[name]
     settings = ["--config", "jigsaws", "--pack", str(pack), "--out", str(out)]
     command = [sys.executable, "run_pipeline.py", "evaluate", *words, *settings]

@@ -1,4 +1,4 @@
-"""Measures what a model learns from 12, 24 and 48 judged videos, beside predictions without video.
+"""Measures models trained on 12, 24 and 48 judged videos, compared with predictions without video.
 
     python -m benchmarks.few_videos dives demo [--dives 88] [--repeats 5] [--out FILE]
     python -m benchmarks.few_videos surgeons [--repeats 20] [--out FILE]
@@ -55,13 +55,13 @@ Measured = dict[str, dict[str, tuple[float, float]]]
 def folds_of_sizes(
     features: FeatureSet, order: Rows, test: Rows, name: str = "", unsplit: Sequence[str] = TIED
 ) -> list[Fold]:
-    """A fold for each size, with inner folds: the first rows of an order train, and all test the same rows."""
+    """A fold for each size, with inner folds, trained on the first rows of `order` and tested on `test`."""
     parts = {size: np.sort(order[:size]) for size in SIZES if size <= len(order)}
     return [Fold(f"{size}{name}", train, test, inner_folds(features, train, unsplit)) for size, train in parts.items()]
 
 
 def dives(folder: Path, count: int) -> Callable[[int], Iterator[Case]]:
-    """Rendered dives with the rows of an evaluation that combines, without choices of an epoch; by repeat."""
+    """Rendered dives with the rows of a combined evaluation, without choosing an epoch; by repeat."""
     config = demo_config(folder, ["combined=true"])
     render(folder / "dives", count, config.machine.work, SILENT)
     records = dataset_records(config).records
@@ -80,7 +80,7 @@ def dives(folder: Path, count: int) -> Callable[[int], Iterator[Case]]:
 
 
 def surgeons(repeat: int) -> Iterator[Case]:
-    """Drawn trials of known and of new surgeons: the combination without AIM, its parts, baselines."""
+    """Simulated trials of known and new surgeons: the combination without AIM, its parts, baselines."""
     features = draw(repeat, tasks=1, times=3)
     new = np.array([record.groups["subject"] in NEW for record in features.records])
     order = np.random.default_rng(repeat).permutation(np.flatnonzero(~new))

@@ -1,19 +1,19 @@
-"""Coverage of the 95 % intervals of an evaluation on simulated predictions, by code that shares nothing with them.
+"""Coverage of the 95 % intervals of an evaluation on simulated predictions, by independent code.
 
     python -m benchmarks.interval_coverage [--draws 1000] [--out FILE]
 
-folds  normal scores and predictions with a true correlation of 0, .5, .85 or .95, and a mean of its own in each fold.
-       The truth of Spearman's rho is 6 / pi * asin(r / 2). The same where score and error of a performance have heavy
-       tails together (Student's t, 3 degrees of freedom); there the truth is that of a million performances.
-users  the same under leave-one-user-out, where the correlation differs between users: Fisher's z has a deviation of 0,
-       .3 or .6. The truth is the correlation of 4 000 users ranked together without their means.
-together  the same with users of means of their own, where a fold holds one or two of them out, as a calibration does.
-skewed  scores exp(k z) of normal z, k 0 to 1.5, and predictions that rank as well for every k: their skewness, and
-       rho with and without the means of the folds.
-phases  movements of six channels at an uneven tempo, with edges whose marks err by 0, .04 or .08 s: share of true edges
-        within the range of the nearest annotated ones on both sides, and within half of it.
-leads  eight systems with one true correlation, whose errors are half shared: share of sets in which some interval of
-       a difference excludes zero, in twice as many sets. It is .05 if the intervals hold together.
+folds  normal scores and predictions with a true correlation of 0, .5, .85 or .95, and a different mean in each fold.
+       The true Spearman's rho is 6 / pi * asin(r / 2). Also with heavy tails of score and error of the same
+       performances (Student's t, 3 degrees of freedom); the truth is then that of a million performances.
+users  the same under leave-one-user-out, with correlations that differ between users: Fisher's z has a deviation of 0,
+       .3 or .6. The truth is the correlation of 4 000 users ranked together after subtracting their means.
+together  the same with different means of users, and one or two users held out in a fold, as in a calibration.
+skewed  scores exp(k z) of normal z, k 0 to 1.5, and predictions of equal rank correlation for every k: their skewness,
+       and rho with and without the means of the folds.
+phases  movements of six channels at an uneven tempo, with errors of 0, .04 or .08 s in the marked edges: share of true
+        edges within the range of the nearest annotated edges on both sides, and within half of it.
+leads  eight systems with equal true correlation and half of their errors in common: share of sets in which any interval
+       of a difference excludes zero, in twice as many sets. It is .05 if the simultaneous coverage is right.
 
 Prints the numbers and writes JSON.
 """
@@ -47,14 +47,14 @@ USERS, TRIALS, FOLDS, DIFFERENT = 8, 5, 5, (0.0, 0.3, 0.6)
 def drawn(
     rng: np.random.Generator, fold: NDArray[np.intp], r: Values | float, heavy: bool = False
 ) -> tuple[Values, Values]:
-    """(n,) labels and predictions whose correlation within a fold is r, with heavy tails if asked."""
+    """(n,) labels and predictions with correlation r within each fold; `heavy`: with heavy tails."""
     true, noise = rng.normal(size=(2, len(fold))) * (np.sqrt(HEAVY / rng.chisquare(HEAVY, len(fold))) if heavy else 1)
     shift = rng.normal(size=(2, fold.max() + 1))[:, fold]
     return np.asarray(true + shift[1]), np.asarray(r * true + np.sqrt(1 - np.square(r)) * noise + shift[0])
 
 
 def holds(rows: HeldOut, truth: float, units: Units = "performances") -> bool:
-    """Whether the interval of one simulated set holds the truth."""
+    """Whether the interval of one simulated set contains the truth."""
     found = rank_agreement([rows], units)
     return found.low is not None and found.high is not None and found.low <= truth <= found.high
 
@@ -112,7 +112,7 @@ def together(draws: int) -> list[dict[str, Any]]:
 
 
 def population(rng: np.random.Generator, r: float, between: float, many: int = 4000) -> float:
-    """The correlation of very many users, ranked together without their means."""
+    """The correlation of `many` users, ranked together after subtracting their means."""
     fold = np.repeat(np.arange(many), TRIALS)
     each = np.tanh(np.arctanh(r) + between * rng.normal(size=many))[fold]
     sides = (values.reshape(many, TRIALS) for values in drawn(rng, fold, each))
@@ -120,7 +120,7 @@ def population(rng: np.random.Generator, r: float, between: float, many: int = 4
 
 
 def skewed(draws: int) -> list[dict[str, Any]]:
-    """What removed fold means do to the correlation of skewed scores."""
+    """The effect of subtracting fold means on the correlation of skewed scores."""
     rng, rows = np.random.default_rng(4), []
     for k, (count, number) in product((0.0, 0.4, 0.8, 1.0, 1.5), ((40, 4), (40, 20), (102, 10))):
         fold, made = np.arange(count) % number, []
@@ -135,7 +135,7 @@ def skewed(draws: int) -> list[dict[str, Any]]:
 
 
 def marked(rng: np.random.Generator, curves: Values, error: float) -> tuple[Signal, list[Phase], Values]:
-    """A movement of 2.5 to 4 s at an uneven tempo, its phases as they are marked, and the true edges in seconds."""
+    """A movement of 2.5 to 4 s at an uneven tempo, its marked phases, and the true edges in seconds."""
     end, even = rng.uniform(2.5, 4), np.linspace(0, 1, 6)
     tempo = np.cumsum([0, *rng.uniform(0.5, 1.5, 5)])
     time = np.arange(round(end * 25)) / 25
@@ -148,7 +148,7 @@ def marked(rng: np.random.Generator, curves: Values, error: float) -> tuple[Sign
 
 
 def phases(draws: int) -> list[dict[str, Any]]:
-    """Coverage of the range of carried edges; a tenth of the draws, of four movements each."""
+    """Coverage of the range of transferred edges, for a tenth of the draws with four movements each."""
     rows = []
     for error, count in product((0.0, 0.04, 0.08), (4, 8, 20)):
         rng, made = np.random.default_rng([5, count]), []

@@ -1,4 +1,4 @@
-"""Measures `label` on synthetic raters whose truth is known, by code that shares nothing with it.
+"""Measures `label` on synthetic raters with a known truth, by independent code.
 
     python -m benchmarks.label [--worlds 200] [--out FILE]
 
@@ -37,7 +37,7 @@ PANELS = ((1, 0), (2, 0), (4, 0), (3, 1), (4, 1), (5, 1))
 
 
 def pairs(worlds: Sequence[int], videos: int, raters: int, quality: float, coins: int) -> dict[str, Any]:
-    """What is printed about a scale, beside the truth; `coins` of the raters toss a coin."""
+    """The printed values of a scale and the truth; `coins` of the raters toss a coin."""
     made = []
     for world in worlds:
         rng = np.random.default_rng([world, videos, raters, coins])
@@ -88,7 +88,7 @@ def components(scores: Floats) -> float:
 
 
 def scores(worlds: Sequence[int], quality: float, leniency: float) -> dict[str, float]:
-    """What is printed about scores, beside the truth; noise .8, a third of the scores missing."""
+    """The printed values of scores and the truth; noise .8, a third of the scores missing."""
     made = []
     for world in worlds:
         rng = np.random.default_rng(world)
@@ -120,7 +120,7 @@ def scores(worlds: Sequence[int], quality: float, leniency: float) -> dict[str, 
 
 
 def of_mean_score(quality: float, leniency: float, judges: float) -> float:
-    """The true share of the variance of the mean of so many judges that is quality."""
+    """The true share of quality in the variance of the mean of `judges` judges."""
     return quality**2 / (quality**2 + (leniency**2 + 0.64) / judges)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: options of a command, tables, and the JSON of the results."""
+"""Shared parts of the benchmarks: options, tables, and JSON results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def show(title: str, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def write(out: Path, results: Mapping[str, Any]) -> None:
-    """Write results with the number of cores that they had."""
+    """Write results with the number of available cores."""
     out.parent.mkdir(parents=True, exist_ok=True)
     made = {"cores": len(os.sched_getaffinity(0)), **results}
     out.write_text(json.dumps(made, indent=1, default=float) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Resident memory of a process that extracts: a long video beside a short one, and many short videos one after another.
+"""Resident memory of extraction: a long video compared with a short one, and many short videos in sequence.
 
     python -m benchmarks.memory length --seconds 60,3600 [--size 1920x1080] [--people made] [--set pose.stride=5]
     python -m benchmarks.memory count --videos 500
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 class MadePeople:
-    """Two swaying people in place of a pose network, without its cost."""
+    """Replaces the pose network by two swaying people, without its cost."""
 
     max_views = 4
 
@@ -83,7 +83,7 @@ def resident(peak: bool) -> float:
 
 
 def write_loop(path: Path, pictures: Path, seconds: float, size: tuple[int, int]) -> None:
-    """Write a video that repeats the pictures of another one: compressed once, with its packets repeated."""
+    """Write a video that repeats the packets of another one."""
     import av
     import cv2
 
@@ -103,7 +103,7 @@ def write_loop(path: Path, pictures: Path, seconds: float, size: tuple[int, int]
 
 
 def write_sway(path: Path) -> None:
-    """Write a picture that sways and ends where it began: repeated, it is one unbroken shot."""
+    """Write a swaying picture that ends at its start, so its repetition is one unbroken shot."""
     from scipy.ndimage import gaussian_filter, zoom
 
     noise = np.random.default_rng(0).normal(size=(60, 96, 3))
@@ -114,7 +114,7 @@ def write_sway(path: Path) -> None:
 
 
 def in_a_child(call: Callable[..., T], *arguments: Any) -> T:
-    """What a function returns in a process of its own, with one thread."""
+    """The result of a function in a separate process with one thread."""
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(call, *arguments).result()
@@ -126,7 +126,7 @@ def configured(overrides: Sequence[str]) -> Config:
 
 
 def extract_one(video: Path, cache: Path, made: bool, overrides: Sequence[str]) -> dict[str, Any]:
-    """Extract one video, and tell the memory."""
+    """Extract one video, and return the memory."""
     if made:
         mock.patch("extractors.pose.stage.load_backend", return_value=MadePeople()).start()
     config, kept, course = configured(overrides), Cache(cache), list[tuple[int, float]]()
@@ -153,11 +153,11 @@ def refuse_failed(result: Result) -> None:
 
 
 def ignored(*_: object) -> None:
-    """Take no progress."""
+    """Ignore progress."""
 
 
 def extract_many(folder: Path, cache: Path, overrides: Sequence[str]) -> list[float]:
-    """Extract the videos of a folder, and tell the memory after each."""
+    """Extract the videos of a folder, and return the memory after each."""
     config, kept, held = configured(["clips.steps=1", *overrides]), Cache(cache), list[float]()
     planner, runner = Planner(config, kept), PlanRunner(kept, threading.Event(), ignored)
     for record in find_videos([folder]).records:
@@ -176,7 +176,7 @@ def length(given: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     else:
         write_sway(pictures)
     width, height = (int(side) for side in given.size.split("x"))
-    # First a second of video: a network that is compiled for the first time takes twice the memory.
+    # Extract one second first: compiling a network for the first time takes twice the memory.
     for seconds in (1.0, *map(float, given.seconds.split(","))):
         video = folder / f"{seconds:g}.mp4"
         write_loop(video, pictures, seconds, (width, height))

@@ -1,10 +1,10 @@
-"""Measures what the published methods learn from planted data, and the gain of choosing the epoch on the test set.
+"""Measures the published methods on planted data, and the gain from choosing the epoch on the test set.
 
     python -m benchmarks.method_comparison [--count 60] [--runs 1] [--out FILE]
 
-Each set shows the score by one cue alone (`CUES`). Half of the performances train AIM and the other methods by recipe
-`fast`, half test them. The set "nothing" has 4 folds instead. There each system also has the epoch that inner
-validation chooses, and, as an oracle, the best epoch on the test part. Writes JSON and prints tables.
+In each set, one cue (`CUES`) determines the score. Half of the performances train AIM and the other methods by recipe
+`fast`, half test them. The set "nothing" has 4 folds instead. There each system is also evaluated at the epoch chosen
+by inner validation and, as an oracle, at the best epoch on the test part. Writes JSON and prints tables.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class PlantedCue:
     score: Floats  # (n,) around 50
     judges: Floats  # (n, 5) from 0 to 10 for "difficulty", else (n, 0)
     difficulty: Floats  # (n,) for "difficulty", else NaN
-    noisy: NDArray[np.bool_]  # (n,) true where the score is noisy ("noise")
+    noisy: NDArray[np.bool_]  # (n,) true if the score is noisy ("noise")
 
 
 def planted_cue(cue: Cue, count: int) -> PlantedCue:
-    """Performances whose quality, from 0 to 1, is shown by one cue of `CUES`; the rest is noise."""
+    """Performances whose quality, from 0 to 1, determines one cue of `CUES`; the rest is noise."""
     steps, channels, entries = 8, 6, 4  # channels of either agent, entries of the scene
     rng = np.random.default_rng([0, list(CUES).index(cue), count])
     quality = rng.uniform(0, 1, count)
@@ -129,7 +129,7 @@ def cue_features(cue: Cue, count: int) -> FeatureSet:
 
 
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
-    """Rank correlation of every system on `count` performances after training on as many; for `CHOICE`, over folds."""
+    """Rank correlation of every system on `count` performances after training on `count` others, or over folds."""
     features, config = cue_features(cue, 2 * count), TrainConfig(networks=runs, scene_gain=1.0)
     networks = [AimSystem(OURS, AimConfig(), config), *published_systems(features, config)]
     systems: list[Row] = []

@@ -1,19 +1,19 @@
-"""The share of random changes of the source that the tests notice.
+"""Mutation testing: the share of random changes of the source that the tests detect.
 
     python -m benchmarks.mutants [--count 150] [--paths pipeline/checks] [--seed 47] [--out FILE]
 
-First the suite runs once and records which test covers which line (pytest-cov; 3 processes), unless --contexts and
---durations name the data and the printed durations of an earlier run of the same commit. Then each mutant changes one
-place: a comparison, constant, condition, arithmetic operator or returned value, or removes a statement. The tests that
-cover its line run in a clone of the committed state until one fails. Texts, annotations, assertions and logging stay.
-A call with the same commit, seed, paths and --out continues an earlier one.
+First the suite runs once and records the tests of each line (pytest-cov; 3 processes). --contexts and --durations can
+name data and printed durations of an earlier run of the same commit instead. Then each mutant changes one place: a
+comparison, constant, condition, arithmetic operator or returned value, or removes a statement. The tests that cover its
+line run in a clone of the commit until one fails. Texts, annotations, assertions and logging are not changed.
+A call with the same commit, seed, paths and --out resumes an earlier one.
 
-The order of the lines comes from a hash of their text, so each prefix is a fair sample, and a line that a commit does
-not touch stays in the sample: two commits are compared on mostly the same mutants.
+Lines are ordered by a hash of their text. So each prefix is a random sample, unchanged lines stay in the sample, and
+two commits are compared on mostly the same mutants.
 
-The tests of a mutant are limited to `BUDGET_S` of recorded time, those in the folder of the same name and fast ones
-first; `limited` counts the mutants for which that left tests out. A line that no test enters in its own process runs
-the tests in the folder of the same name. A test that also fails without the mutant does not count.
+The tests of a mutant are limited to `BUDGET_S` of recorded time, with those in the folder of the same name and fast
+ones first; `limited` counts the mutants with skipped tests. Lines without recorded tests run the tests in the folder of
+the same name. Tests that also fail without the mutant do not count.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Mutant:
 
 @dataclass
 class Outcome:
-    """What the tests said: `by` is the test that failed, "import", "time", or "" for a survivor."""
+    """The result of the tests: `by` is the failed test, "import", "time", or "" for a survivor."""
 
     mutant: Mutant
     by: str
@@ -101,7 +101,7 @@ class MutantFinder(ast.NodeVisitor):
         self.visit(ast.parse(text))
 
     def generic_visit(self, node: ast.AST) -> None:
-        """Visit what runs: no annotations, decorators, assertions, messages and formatted texts."""
+        """Visit executed code, without annotations, decorators, assertions, messages and formatted texts."""
         if isinstance(node, ast.stmt):
             body = [] if isinstance(node, ast.FunctionDef) else getattr(node, "body", [])
             self.lines = (node.lineno, body[0].lineno - 1 if body else node.end_lineno or node.lineno)
@@ -148,17 +148,17 @@ class MutantFinder(ast.NodeVisitor):
             self._add(node, "statement", "pass")
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        """Leave docstrings and logging alone."""
+        """Skip docstrings and logging."""
         if isinstance(node.value, ast.Constant) or set(re.split(r"\W", ast.unparse(node)[:20])) & LOGGING:
             return
         self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> None:
-        """Remove the statement, and leave its message alone."""
+        """Remove the statement, but do not change its message."""
         self.generic_visit(ast.copy_location(ast.Raise(), node))
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Change no process id and no signal."""
+        """Skip process ids and signals."""
         if "kill" not in ast.unparse(node.func):
             self.generic_visit(node)
 
@@ -195,7 +195,7 @@ class MutantFinder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> None:
-        """Negate the condition; what only the type checker reads stays."""
+        """Negate the condition, except for blocks of the type checker."""
         if ast.unparse(node.test) == "TYPE_CHECKING":
             return
         self.lines = (node.lineno, node.test.end_lineno or node.lineno)
@@ -238,7 +238,7 @@ def sampled_mutants(tree: Path, paths: Sequence[str], seed: int) -> list[Mutant]
 
 
 class Coverage:
-    """Which tests to run for a mutant, and how long they took."""
+    """The tests for each mutant, and their durations."""
 
     def __init__(self, contexts: Path, durations: Path, tests: Sequence[str]) -> None:
         from coverage import CoverageData
@@ -260,7 +260,7 @@ class Coverage:
                 self.setup_s[module] = max(self.setup_s[module], float(seconds))
 
     def covering(self, mutant: Mutant) -> set[str]:
-        """The tests that enter the statement; of a setup, which several tests may share, the tests of its module."""
+        """The tests that cover the statement; for shared setup code, all tests of its module."""
         by_line = self.data.contexts_by_lineno(mutant.file)
         numbers = range(mutant.lines[0], mutant.lines[1] + 1) if mutant.lines[0] else by_line
         found = set()
@@ -270,7 +270,7 @@ class Coverage:
         return found & set(self.tests)
 
     def chosen(self, mutant: Mutant) -> tuple[list[str], bool]:
-        """The tests to run, in order, and whether the budget leaves any out."""
+        """The tests to run, in order, and whether the budget excludes any."""
         folder = Path(mutant.file).parent
         near = (f"tests/{folder.as_posix()}/", f"tests/test_{folder.name}.py")
         tests = self.covering(mutant) or {test for test in self.tests if test.startswith(near)}
@@ -291,9 +291,9 @@ class Coverage:
 
 
 class Checkout:
-    """A clone in which mutants are written and tests run, with a home of its own.
+    """A clone for mutants and their tests, with a separate home folder.
 
-    Where the system allows it, the tests see no process but their own, and none of theirs outlives them.
+    If the system supports it, tests run in a process namespace, which ends with them.
     """
 
     def __init__(self, tree: Path, folder: Path) -> None:
@@ -354,14 +354,14 @@ class Checkout:
 
 
 class Measurement:
-    """Runs mutants, and remembers how the tests end without them."""
+    """Runs mutants, and caches the results of tests without them."""
 
     def __init__(self, coverage: Coverage) -> None:
         self.coverage = coverage
         self.fails_clean: dict[str, bool] = {}
 
     def outcome(self, mutant: Mutant, checkout: Checkout) -> Outcome:
-        """Run the tests of one mutant until one fails that passes without it."""
+        """Run the tests of a mutant until one fails that passes without the mutant."""
         begun = time.monotonic()
         tests, limited = self.coverage.chosen(mutant)
         outcome = Outcome(mutant, "", len(tests), limited, 0.0)
@@ -389,7 +389,7 @@ class Measurement:
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Counts and the share that was noticed, with its 95 % interval (Wilson); by package and by kind."""
+    """Counts and the detected share, with its 95 % interval (Wilson), by package and by kind."""
 
     def share(part: Sequence[Outcome]) -> dict[str, float]:
         n, noticed, z = len(part), sum(bool(outcome.by) for outcome in part), 1.96
@@ -413,7 +413,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def measured_before(out: Path, run: dict[str, Any]) -> list[Outcome]:
-    """Outcomes of an earlier call for the same commit, seed and paths, which this one continues."""
+    """Outcomes of an earlier call with the same commit, seed and paths, which this one resumes."""
     report = json.loads(out.read_text("utf-8")) if out.exists() else {}
     if any(report.get(name) != value for name, value in run.items()):
         return []

@@ -1,17 +1,17 @@
-"""Error of phases that are carried over by alignment, on the Parkour videos: contacts measured by force plates.
+"""Error of phases transferred by alignment, on the Parkour videos, whose force plates measured contacts.
 
     python -m benchmarks.phases [--half even|odd] [--poses FOLDER] [--out FILE]
 
-`REAL_PEOPLE` names the folder that has `parkour/` (as for `benchmarks.pose`). Edges are begins and ends of contact:
+`REAL_PEOPLE` is the folder with `parkour/` (as for `benchmarks.pose`). Edges are starts and ends of contact:
 
 - kv, kong vault: the hands touch the box, and leave it.
 - sv, safety vault: a hand touches the box, a foot steps on it, the foot leaves it, the hand leaves it.
 - pu, pull-up: the left foot takes off, touches the wall; the hands touch the bar; the foot leaves the wall.
 - mu, muscle-up: the hands touch the bar, the last foot leaves the wall.
 
-Each video is left out in turn, and its edges come from the others of its technique: by alignment, by the mean share of
-time, and as equal shares. An edge outside the video is left out. `--half even` uses the even numbers alone, for
-choosing; `--half odd` measures the odd ones with all others as references, once.
+Each video is left out in turn, and its edges come from the other videos of its technique: by alignment, by the mean
+fraction of time, and as equal fractions. Edges outside the video are skipped. `--half even` uses only the even numbers,
+for choosing settings; `--half odd` measures the odd ones once, with all others as references.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NAMES = ("before", "1", "2", "3", "4")
 
 
 def contacts(touching: np.ndarray) -> list[tuple[int, int]]:
-    """First frame of each contact, and the first one after it."""
+    """First frame of each contact, and the first frame after it."""
     made: list[tuple[int, int]] = []
     for start, end in np.flatnonzero(np.diff(np.r_[0, touching.astype(int), 0])).reshape(-1, 2).tolist():
         joined = made and start - made[-1][1] <= TOUCHING
@@ -65,7 +65,7 @@ def edges_of(technique: str, forces: np.ndarray) -> list[int]:
 
 
 def pose_of(video: Path, kept: Path) -> StageOutput:
-    """The output of the pose stage, kept in a file of its arrays."""
+    """The output of the pose stage, cached in a file."""
     file = kept / f"{video.stem}.npz"
     if not file.is_file():
         output = Pose(PoseConfig(agents=1), FILES).extract(Clip(video, rate=PARKOUR_RATE))
@@ -90,7 +90,7 @@ def marked(video: Path, forces: np.ndarray, kept: Path) -> tuple[Signal, list[Ph
 
 
 def errors(half: str, kept: Path) -> list[dict[str, Any]]:
-    """One row an edge: the video, the edge, and the error of each way in frames."""
+    """One row per edge: the video, the edge, and the error of each method in frames."""
     path = PEOPLE / "parkour" / "gt_motion_forces" / "contact_forces_local.pkl"
     content = load_plain(path.read_bytes(), path)
     names, odd = sorted(content), half == "odd"
@@ -118,7 +118,7 @@ def errors(half: str, kept: Path) -> list[dict[str, Any]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean error of each way, and the rank correlation of the alignment's error with the uncertainty that it gives."""
+    """Mean error of each method, and the rank correlation of the alignment's error with its stated uncertainty."""
     ranks = spearmanr([row["spread"] for row in rows], [row["alignment"] for row in rows], nan_policy="omit")
     means = {way: float(np.mean([row[way] for row in rows])) for way in WAYS}
     return {"edges": len(rows), **means, "uncertainty": float(ranks.statistic)}

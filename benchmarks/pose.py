@@ -1,17 +1,17 @@
-"""Accuracy of the pose stage on real people, by the most views that a frame gets; one row a setting.
+"""Accuracy of the pose stage on real people, by the maximum number of views per frame; one row per setting.
 
     python -m benchmarks.pose [--half even|odd|all] [--views 1 2 3 4] [--pictures 120] [--workers 2] [--out FILE]
 
-Parts (`--parts`), each skipped where its files are absent:
+Parts (`--parts`), each skipped if its files are missing:
 
-- `photographs`: Leeds Sports Pose, extended; `REAL_PEOPLE` names the folder that has `lspet/`. Share of the twelve limb
-  joints within half a torso of the label, by the direction of the trunk. The body nearest to the label counts.
-- `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of the motion capture, seen by
-  a fitted camera, and frames in which the athlete is found.
+- `photographs`: Leeds Sports Pose, extended; `REAL_PEOPLE` is the folder with `lspet/`. Share of the twelve limb joints
+  within half a torso of the label, by the direction of the trunk. The body nearest to the label counts.
+- `parkour`: the Parkour videos; `REAL_PEOPLE` has `parkour/`. Joints within half a torso of the motion capture,
+  projected by a fitted camera, and frames in which the athlete is detected.
 - `cameras`: ../shared/views. Joints of one camera within half a torso of the point that the other three cameras give.
   Identity switches of the two people who cross.
 - `athlete`: ../shared/clips/one_person_sports2d.mp4 in ten cuts and sizes. Share of frames in which the agent is the
-  athlete, who somersaults, and not the passer-by.
+  athlete, who somersaults, not the passer-by.
 
 Even numbers (pictures, videos, cameras) are for choosing settings, odd ones for one check at the end. `AIM_SHARED`
 names the folder ../shared; its default is the one beside this checkout.
@@ -67,7 +67,7 @@ LEEDS = [16, 14, 12, 11, 13, 15, 10, 8, 6, 5, 7, 9]
 PARKOUR = [11, 13, 15, -1, 12, 14, 16, -1, 5, 7, 9, -1, 6, 8, 10, -1]
 """COCO joint of each of the sixteen joints of Parkour-dataset; -1 for toes and fingers."""
 
-PARKOUR_RATE = 25.0  # frames per second of life; the containers say 10
+PARKOUR_RATE = 25.0  # real frames per second; the containers state 10
 
 CUTS = ((5.2, 7.7, 640), (5.2, 7.7, 480), (5.2, 7.7, 320), (5.2, 7.7, 960), (0.0, 8.0, 640), (0.0, 8.0, 480),
         (0.0, 3.0, 640), (0.0, 3.0, 320), (3.0, 6.5, 640), (4.0, 8.0, 480))  # fmt: skip
@@ -87,7 +87,7 @@ PASSER_BY = (
 
 
 class Clip:
-    """A video or some frames of it, reduced to a width where one is given, as a stage's source."""
+    """A video or some of its frames, optionally reduced to a width, as a stage's source."""
 
     def __init__(
         self, path: Path, first: float = 0.0, last: float = np.inf, width: int = 0, rate: float | None = None
@@ -168,18 +168,18 @@ def photograph(item: tuple[str, Points, int, int]) -> tuple[Points, int]:
     bodies, views = People(), Views(network(), most, 1).of(image, number)
     bodies.add(0, views)
     people = list(bodies.bodies(np.arange(len(bodies.starts) - 1)).keypoints)
-    people.append(np.full((17, 3), np.nan))  # where no person is detected, every joint is missing
+    people.append(np.full((17, 3), np.nan))  # without people, every joint is missing
     return min((torso_distances(pose, truth) for pose in people), key=np.nanmedian), len(views)
 
 
 @cache
 def network() -> PoseBackend:
-    """The default network, loaded once a process."""
+    """The default network, loaded once per process."""
     return load_backend(PoseConfig(), FILES)
 
 
 def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespace, pool: Any) -> dict[str, Any]:
-    """Share of right joints by direction of the trunk."""
+    """Share of correct joints by direction of the trunk."""
     row: dict[str, Any] = {}
     for kind, pictures in leeds(half, given.pictures).items():
         items = [(name, truth, views, number) for number, (name, truth) in enumerate(pictures)]
@@ -192,7 +192,7 @@ def photographs(views: int, half: Callable[[int], bool], given: argparse.Namespa
 
 
 def fitted_camera(world: Points, pixels: Points) -> Points:
-    """(N, 2) projections of (N, 3) points by the one camera that explains (N, 2) pixels best, NaN allowed.
+    """(N, 2) projections of (N, 3) points by the camera that fits (N, 2) pixels best, NaN allowed.
 
     An affine camera by RANSAC, then a projective one by least squares with a robust loss.
     """
@@ -291,7 +291,7 @@ def calibration(path: Path) -> list[Camera]:
 
 
 def triangulated(cameras: Sequence[Camera], poses: Points) -> Points:
-    """(..., 3) world points in mm that cameras see at (C, ..., 3) x, y, score; weighted linear least squares."""
+    """(..., 3) world points in mm from each camera's (C, ..., 3) x, y, score, by weighted linear least squares."""
     rows = []
     for camera, pose in zip(cameras, poses, strict=True):
         projection = np.column_stack([camera.rotation, -camera.rotation @ camera.position / 1e3])
@@ -302,7 +302,7 @@ def triangulated(cameras: Sequence[Camera], poses: Points) -> Points:
 
 
 def reprojected(cameras: Sequence[Camera], poses: Points, camera: int) -> Points:
-    """(..., 2) pixels in one camera of the points that the other cameras give."""
+    """(..., 2) pixels in one camera of points triangulated from the other cameras."""
     others = [row for row in range(len(cameras)) if row != camera]
     return cameras[camera].pixels(triangulated([cameras[row] for row in others], poses[others]))
 
@@ -324,7 +324,7 @@ def cameras(views: int, half: Callable[[int], bool], given: argparse.Namespace, 
         poses = np.stack([clip[:frames] for clip in clips])  # (C, N, people, 17, 3)
         orders = list(itertools.product(itertools.permutations(range(people)), repeat=len(paths) - 1))
         errors = np.array([np.nanmean(_misfit(setup, _ordered(poses, order)), axis=(0, 2, 3)) for order in orders])
-        best = errors.argmin(axis=0)  # (N,) which people of the cameras are the same
+        best = errors.argmin(axis=0)  # (N,) best assignment of people across cameras
         order = orders[int(np.bincount(best).argmax())]
         clear = np.abs(errors[best, np.arange(frames)] - errors[orders.index(order)]) > 0.1
         row["switches"] += int((np.diff((clear & (best != orders.index(order))).astype(int)) != 0).sum())

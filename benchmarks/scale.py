@@ -1,10 +1,10 @@
-"""Runs with nothing to do and `status` over large caches: seconds, memory, and the cost of an entry.
+"""Seconds, memory and cost per entry of finished runs and `status` over large caches.
 
     python -m benchmarks.scale [--sizes 1000,10000] [--folder DIR] [--out FILE]
 
-Entries are synthetic. Every video is a small file of its own content. Every output is a file of one byte, and the index
-has its header, as after a real write. The benchmark times `extract` until it says "nothing to do", and `status`, over
-four stages. Each runs in a process of its own with cold memory; the disk may be warm.
+Entries are synthetic. Every video is a small file with different content. Every output is a file of one byte, and the
+index has its header, as after a real write. The benchmark times `extract` until it says "nothing to do", and `status`,
+over four stages. Each runs in a separate process with cold memory; the disk cache may be warm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ QUALITY = {"found_rate": 0.98, "cuts": 1, "longest_gap_s": 0.2, "people": 2}
 
 
 def configured(cache: Path) -> Config:
-    """Four stages with seeded weights, so that nothing is fetched."""
+    """Four stages with seeded weights, which need no download."""
     values: dict[str, Any] = {"stages": list(STAGES), "cache": str(cache), "work": {"workers": 0}}
     return validate(values)
 
@@ -79,7 +79,7 @@ def status(folder: Path) -> None:
 
 
 def measured(action: Callable[[Path], None], folder: Path, videos: int) -> dict[str, Any]:
-    """Time an action in a process of its own; other work disturbs the seconds of the processor less."""
+    """Time an action in a separate process; other work disturbs processor time less."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_timed, args=(action, folder, theirs))

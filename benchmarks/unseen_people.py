@@ -1,4 +1,4 @@
-"""Measures systems on drawn surgical trials of people whom they have not seen.
+"""Measures systems on simulated surgical trials of unseen people.
 
     python -m benchmarks.unseen_people [--draws 20] [--first 0] [--stated] [--out FILE]
 
@@ -63,9 +63,9 @@ CALIBRATION_FOLDS = 5
 
 
 def draw(seed: int, tasks: int | None = None, times: int = 1) -> FeatureSet:
-    """One drawn data set of about 100 trials: trial descriptors, scores from 6 to 30, task, user and scene.
+    """A simulated data set of about 100 trials: trial descriptors, scores from 6 to 30, task, user and scene.
 
-    With `tasks`, only the first tasks; with `times`, so many times as many trials of each user.
+    `tasks`: only the first tasks; `times` multiplies the trials of each user.
     """
     with np.load(STATISTICS) as archive:
         given = {name: archive[name] for name in archive.files}
@@ -91,7 +91,7 @@ def draw(seed: int, tasks: int | None = None, times: int = 1) -> FeatureSet:
 
 
 def _root(covariance: NDArray[np.float32]) -> Floats:
-    """A square root of a covariance matrix; negative eigenvalues, which rounding leaves, count as 0."""
+    """A square root of a covariance matrix; negative eigenvalues from rounding count as 0."""
     values, vectors = np.linalg.eigh(covariance.astype(np.float64))
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
@@ -113,14 +113,14 @@ def _features(records: Sequence[Record], trial: Floats, names: tuple[str, ...], 
 
 
 def rows(features: FeatureSet) -> list[Row]:
-    """The combination that `evaluate` makes for unseen people, its parts, the systems for known people, baselines."""
+    """`evaluate`'s combination for unseen people, its parts, the systems for known people, and baselines."""
     candidates = regressions_for(UNSPLIT, features)
     systems = [*unseen_systems(features), *FOR_KNOWN_PEOPLE, *trivial_baselines(features, shorter=True)]
     return [combination(candidates, unseen_users=True), *map(last_epoch, systems)]
 
 
 def measures(seed: int) -> dict[str, dict[str, float]]:
-    """By row, its measures of one draw: those of `MEASURES`."""
+    """The `MEASURES` of one draw by row."""
     features = draw(seed)
     folds = leave_one_out(features.records, "subject")
     results = cross_validate(features, Protocol(folds, "louo"), rows(features))
@@ -136,7 +136,7 @@ def measures(seed: int) -> dict[str, dict[str, float]]:
 
 
 def stated(seed: int) -> dict[str, dict[str, float]]:
-    """What a calibration states of a draw's surgeons, and what is true, over all surgeons."""
+    """The stated and the true accuracy on a draw's held-out surgeons, over all surgeons."""
     features = draw(seed)
     (system,), found = regressions_for(UNSPLIT, features), list[tuple[float, ...]]()
     for fold in leave_one_out(features.records, "subject"):
@@ -159,7 +159,7 @@ def stated(seed: int) -> dict[str, dict[str, float]]:
 
 
 def summary(draws: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
-    """By row and measure: the mean over draws, and the deviation of one draw."""
+    """Mean over draws and deviation of one draw, by row and measure."""
     return {
         name: {
             measure: {"mean": float(np.mean(values)), "deviation": float(np.std(values))}

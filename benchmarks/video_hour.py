@@ -1,11 +1,10 @@
-"""Minutes that an hour of video takes: every default stage alone, all in one decoding pass, on one core and on two.
+"""Minutes for an hour of video: every default stage alone, and all in one decoding pass, on one core and on two.
 
     python -m benchmarks.video_hour [--seconds 600] [--clips DIR] [--out FILE]
 
 Two videos of 1280x720 at 25 frames a second are repeated to `--seconds`: a rendered dive, and the first clip in DIR
-(../shared/clips), which is left out where there is none. Each row is one `extract` in a process of its own, on as many
-copies of the video as it has workers. CPU and memory are those of the largest process. Times on a machine with other
-work on it mean nothing; compare rows of one run.
+(../shared/clips), if any. Each row is one `extract` in a separate process, with one copy of the video per worker. CPU
+and memory are those of the largest process. Times on a busy machine are meaningless; compare rows of one run.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ ALL = "all together"
 
 
 def sources(folder: Path, clips: Path) -> Iterator[tuple[str, Path]]:
-    """Name and file of each video that is repeated."""
+    """Name and file of each repeated video."""
     render_dives(folder, 1, seed=20, frames=LOOP)
     yield "rendered", next((folder / "videos").glob("*.mp4"))
     yield from (("real", path) for path in sorted(clips.glob("*.mp4"))[:1])
 
 
 def extracted(video: Path, seconds: float, workers: int, stages: tuple[str, ...]) -> dict[str, Any]:
-    """Cost of one `extract` of copies of a video, one a worker."""
+    """Cost of one `extract` of copies of a video, one per worker."""
     with TemporaryDirectory(dir=video.parent) as folder:
         for number in range(workers):
             (Path(folder) / f"{number}.mp4").hardlink_to(video)

@@ -23,7 +23,7 @@ MAKERS = {"tasd2": make_tasd2, "aqa7": make_aqa7, **PUBLISHED}
 
 
 def main() -> None:
-    """Make the data set that the arguments name, and print its folder."""
+    """Make the requested data set, and print its folder."""
     parser = argparse.ArgumentParser(
         prog="python -m synthetic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

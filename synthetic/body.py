@@ -1,7 +1,7 @@
-"""A jointed body: from joint angles to points in space, with its masses and inertia.
+"""A jointed body: converts joint angles to points in space, with masses and inertia.
 
-Everything is vectorised over N moments and given in the pelvis frame: x to the diver's front, y to the head,
-z to the diver's right, metres. Angles are degrees. Pairs are (left, right).
+Arrays cover N times, in the pelvis frame: x to the diver's front, y to the head, z to the diver's right, metres. Angles
+are in degrees. Pairs are (left, right).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ MASSES = (
 
 @dataclass(frozen=True)
 class BodyPose:
-    """Joint angles over N moments, degrees unless stated."""
+    """Joint angles at N times, in degrees unless stated otherwise."""
 
     spine: Floats  # (N,) bend of the trunk to the front
     neck: Floats  # (N,) bend of the head to the front
@@ -70,8 +70,8 @@ class BodyPose:
     arm: Floats  # (N,) arms from hanging (0) over the front (90) to overhead (180)
     arm_out: Floats  # (N,) arms sideways
     reach: Floats  # (N,) distance of the wrists from the shoulders as a share of the arm's length
-    grab: Floats  # (N,) 0..1, how far the hands have moved from there to the legs
-    grab_at: float  # place on the shank that hands go to, 0 knee to 1 ankle
+    grab: Floats  # (N,) 0..1, how far the hands have moved to the legs
+    grab_at: float  # target of the hands on the shank, 0 knee to 1 ankle
 
 
 def rotate(vectors: Floats, degrees: Floats) -> Floats:
@@ -141,7 +141,7 @@ def _arm(out: Floats, pose: BodyPose, side: str, sign: float) -> None:
 
 
 def mass_points(body: Floats) -> tuple[Floats, Floats, float]:
-    """Middles of the segments (N, S, 3), their shares of the mass (S,), and the sum of their own inertia per kg."""
+    """Middles of the segments (N, S, 3), their shares of the mass (S,), and the sum of their inertia per kg."""
     shares = np.array([mass for _, _, mass, _ in MASSES])
     shares = shares / shares.sum()
     middles = np.stack([(body[:, P[a]] + body[:, P[b]]) / 2 for a, b, _, _ in MASSES], axis=1)

@@ -1,7 +1,7 @@
-"""Scenes with planted camera motion: a background moved by a known similarity, people over it, bars, graphics, noise.
+"""Scenes with planted camera motion: a background moved by a known similarity, with people, bars, graphics and noise.
 
 One cubic resampling of a larger picture gives a frame at twice its size, which is then averaged down. So each frame
-samples the moved scene, and no frame is a resampled copy of another one.
+samples the moved scene, not another frame.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ CLOTH = _cloth()
 
 
 def _draw_person(large: NDArray[np.float32], shift: tuple[float, float]) -> None:
-    """A textured body over the centre, one over the lower border and one over the right border (a fifth of it)."""
+    """Draw textured bodies over the centre, the lower border and the right border (a fifth of it)."""
     k = OVERSAMPLING
     for x, y, wide, high in ((170, 130, 35, 95), (60, 235, 40, 60), (320, 100, 30, 50)):
         cx, cy = (x + shift[0]) * k, (y + shift[1]) * k
@@ -114,7 +114,7 @@ def _draw_person(large: NDArray[np.float32], shift: tuple[float, float]) -> None
 
 
 def motions(count: int, largest: float, seed: int) -> Iterator[CameraMotion]:
-    """Pans, zooms, rotations and mixtures that move the picture's corner by up to `largest` pixels, in turns."""
+    """Alternating pans, zooms, rotations and mixtures that move the picture's corner by up to `largest` pixels."""
     rng = np.random.default_rng(seed)
     radius = np.hypot(WIDTH / 2, HEIGHT / 2)
     for k in range(count):

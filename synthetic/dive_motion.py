@@ -1,9 +1,9 @@
 """The movement of one diver: stance, arm swing, take-off, somersaults, entry.
 
-On the platform the pose is given over time, and the body is balanced over its feet. In the air only the joint angles
-are given. The centre of mass flies a parabola, and the body turns with constant angular momentum, so tucking makes it
-faster; the momentum is chosen to reach the entry angle. Frame: x to the diver's front, y up from the water, z to the
-right, metres; time in seconds from take-off.
+On the platform, the pose is prescribed over time, and the body is balanced over its feet. In the air, only the joint
+angles are prescribed. The centre of mass follows a parabola, and the body rotates with constant angular momentum, so
+tucking makes it faster. The momentum is chosen to reach the entry angle. Frame: x to the diver's front, y up from the
+water, z to the right, metres; time in seconds from take-off.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _shape_keys(shape: Shape, errors: ExecutionErrors, tempo: float) -> Keys:
 
 
 def _launch(time: Floats, low: float, high: float, back: float) -> Floats:
-    """(N,) angle from `high` to `low` in the crouch, then to `back` ever faster until take-off."""
+    """(N,) angle from `high` to `low` in the crouch, then with increasing speed to `back` at take-off."""
     crouch = track(time, [(-0.80, high), (-0.32, low)])
     push = np.clip((time + 0.32) / 0.32, 0.0, 1.0) ** 2.0
     return crouch + (back - low) * push
@@ -99,7 +99,7 @@ def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: f
 def _arms(
     time: Floats, shape: Shape, errors: ExecutionErrors, opened: float, flat: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Forward angle, outward angle and reach of the arms: raised, swung down and up, in the shape, joined."""
+    """Forward angle, outward angle and reach of the arms: raised, swung down and up, in the shape, then joined."""
     joined = opened + 0.10
     arm = track(time, [(-1.95, 2.0), (-1.40, 172.0), (-0.85, 172.0), (-0.50, -28.0), (-0.34, -10.0), (0.0, 168.0),
                        (opened, 168.0), (joined, 179.0)])  # fmt: skip
@@ -150,7 +150,7 @@ def _select(pose: BodyPose, mask: NDArray[np.bool_]) -> BodyPose:
 
 
 def _stand(pose: BodyPose, time: Floats, shape: Shape) -> tuple[Floats, Floats, Floats]:
-    """Body, pitch and foot angle that balance the centre of mass over the feet, tilting forward only to take off."""
+    """Body, pitch and foot angle that balance the centre of mass over the feet, with a forward tilt at take-off."""
     lift = track(time, [(-1.7, 0.0), (-1.4, 22.0), (-0.85, 12.0), (-0.6, 0.0)]) * (shape.facing < 0)
     lift = lift + 62.0 * np.clip((time + 0.2) / 0.2, 0.0, 1.0) ** 2
     away = {"forward": 13.0, "reverse": 7.0, "back": -14.0, "inward": -9.0}[shape.group]

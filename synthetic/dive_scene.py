@@ -1,4 +1,4 @@
-"""Two divers before a camera: placed on the platform, timed against each other, projected, followed.
+"""The scene of one or two divers: positions on the platform, relative timing, projection, and camera work.
 
 World frame: x away from the platform, y up from the water, z towards the first diver's side, metres. The camera is far
 away (parallel projection) and views the divers obliquely from the front. So the first diver is on the left of the
@@ -19,7 +19,7 @@ from synthetic.dive_motion import STEP, flight_time, move
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 
 SPACING = 2.8  # distance of the two divers along the platform's edge, metres
-AFTER_ENTRY = 0.07  # seconds that a clip goes on after the first hands touch the water
+AFTER_ENTRY = 0.07  # seconds of a clip after the first hands touch the water
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class CameraView:
 def set_scene(
     shape: Shape, execution: tuple[ExecutionErrors, ...], pair: SynchronisationErrors, length: float
 ) -> tuple[Floats, tuple[float, ...]]:
-    """The last `length` seconds until just after the first entry, of one diver or two.
+    """The last `length` seconds until just after the first entry, for one diver or two.
 
     Returns:
-        (N, divers, len(POINTS), 3) world metres every `STEP`, and the seconds from the first of them at which each
-        diver's hands touch the water.
+        (N, divers, len(POINTS), 3) world metres every `STEP`, and the time in seconds at which each diver's hands touch
+        the water.
     """
     lags = (0.0, pair.lag)
     first_entry = min(lag + flight_time(errors) for lag, errors in zip(lags, execution, strict=False))
@@ -70,7 +70,7 @@ def set_scene(
 
 
 def between_steps(points: Floats, time: Floats) -> Floats:
-    """`points` (N, ...), one row every `STEP` from 0 seconds, at any times; linear between them."""
+    """`points` (N, ...), one row every `STEP` from 0 seconds, interpolated linearly at any times."""
     place = np.clip(time / STEP, 0, len(points) - 1.001)
     left = place.astype(int)
     share = (place - left).reshape(-1, *[1] * (points.ndim - 1))
@@ -81,13 +81,13 @@ def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: n
     """(F, 3) picture centre (m, right and up) and scale (px/m) of a camera that keeps the divers in the picture.
 
     `flat` (F, divers, P, 2) are metres in the picture's plane, and `above` (F, divers, P) is true above the water.
-    `rng` draws the style of the camera work: how tight, late and steady it is, and how much it zooms.
+    `rng` draws the style of the camera work: framing, delay, steadiness and zoom.
     """
     count = len(flat)
     middle = flat[:, :, [P["pelvis"], P["waist"], P["neck"]]].mean(axis=(1, 2))
     sigma = rng.uniform(2.0, 4.0)
     steady = _smooth(middle, sigma) + np.stack([_wander(count, rng), _wander(count, rng)], axis=1) * 0.06
-    shown = (above | ~above.any(axis=(1, 2), keepdims=True))[..., None]  # all, where nothing is above the water
+    shown = (above | ~above.any(axis=(1, 2), keepdims=True))[..., None]  # all points if none is above the water
     low = np.where(shown, flat, np.inf).min(axis=(1, 2))
     high = np.where(shown, flat, -np.inf).max(axis=(1, 2))
     centre = 0.65 * steady + 0.35 * _smooth((low + high) / 2, sigma)

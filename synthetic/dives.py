@@ -29,7 +29,7 @@ EVENT = "10m"  # the column `event` of every dive: all are filmed from a platfor
 ENCODING = {"crf": "18", "preset": "veryfast"}
 """Options of x264; with `data.video.writer`, equal pictures give equal bytes."""
 
-TEST_SHARE = 2 / 11  # share of the dives that are held out: 16 of 88; 4 of 24, so that 20 remain for 95 % intervals
+TEST_SHARE = 2 / 11  # share of held-out dives: 16 of 88; 4 of 24, which leaves 20 for 95 % intervals
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Dive:
     pair: SynchronisationErrors  # hidden errors of their synchronisation
     scores: Scores  # awards and labels
     split: str  # "train" or "test"
-    key: tuple[int, int]  # (seed, number) from which everything about the dive follows
+    key: tuple[int, int]  # (seed, number), which determines the dive
 
     @property
     def video(self) -> str:
@@ -63,7 +63,7 @@ def plan_dives(count: int, seed: int) -> list[Dive]:
         shape = every_shape[int(order[place])]
         scores = judge(shape, first, second, pair, rng)
         dives.append(Dive(f"dive_{number:03d}", shape, (first, second), pair, scores, "train", (seed, number)))
-    # Held out: two at random of every eleven neighbours in the order of final scores.
+    # Held out: two random dives of every eleven in the order of final scores.
     rng, ranked = np.random.default_rng([seed, 1]), sorted(range(count), key=lambda number: dives[number].scores.final)
     for block in (ranked[start : start + 11] for start in range(0, count, 11)):
         for number in rng.permutation(block)[: round(len(block) * TEST_SHARE)]:

@@ -63,7 +63,7 @@ class Shape:
 
 
 def shapes() -> tuple[Shape, ...]:
-    """Every shape that is dived here: straight up to 1 1/2 somersaults, 3 1/2 not in reverse."""
+    """Every shape in the data set: straight only up to 1 1/2 somersaults, 3 1/2 not in reverse."""
     return tuple(
         Shape(group, halves, position)
         for group in GROUPS
@@ -81,7 +81,7 @@ def difficulty(shape: Shape) -> float:
 
 @dataclass(frozen=True)
 class ExecutionErrors:
-    """The faults of one diver; zeros are a flawless dive."""
+    """The errors of one diver; zeros are a flawless dive."""
 
     knees: float = 0.0  # bend of the knees where they should be straight, degrees
     apart: float = 0.0  # angle of each leg (and arm at entry) from where they should touch, degrees
@@ -96,7 +96,7 @@ class SynchronisationErrors:
     """The differences between the two divers."""
 
     lag: float = 0.0  # seconds by which the second diver is later (negative: earlier)
-    tempo: float = 0.0  # seconds by which the second diver's somersault is later within his flight
+    tempo: float = 0.0  # seconds by which the second diver's somersault is later during the flight
     drift: float = 0.0  # metres by which the two drift apart (+) or together (-) until entry
 
 
@@ -142,7 +142,7 @@ def judge(
 
 
 def draw_errors(rng: np.random.Generator) -> tuple[ExecutionErrors, ExecutionErrors, SynchronisationErrors]:
-    """Hidden errors of a pair, correlated by a common severity, with chance added.
+    """Hidden errors of a pair, correlated by a common severity, with random variation.
 
     One severity is drawn per pair, and from it one per diver and one for their synchronisation. Each error is a random
     share of its range around that severity.

@@ -23,11 +23,11 @@ GAINS = (1.7, 3.3)  # bounds of the follower's magnification of each channel
 
 @dataclass(frozen=True)
 class Relation:
-    """The part that all performances of one data set share."""
+    """The parameters of one data set, common to all performances."""
 
-    gain: Floats  # (channel,) how much the follower magnifies the leader
+    gain: Floats  # (channel,) magnification of the leader by the follower
     direction: Floats  # (channel,) unit vector of a bad follower's error
-    lag: float  # seconds by which the follower is late
+    lag: float  # delay of the follower in seconds
     symmetric: bool  # whether exchanging the two makes no difference
 
     @classmethod
@@ -58,7 +58,7 @@ def follow(
 
 
 def _wander(rng: np.random.Generator, channels: int) -> Callable[[Floats], Floats]:
-    """A smooth motion over time: a resting point and three swings per channel."""
+    """A smooth motion over time: a constant and three oscillations per channel."""
     rest, shape = rng.normal(size=channels), (channels, 3)
     size, speed, phase = (rng.uniform(low, high, shape) for low, high in ((0.1, 0.6), (0.1, 1.0), (0, 6.3)))
     return lambda time: rest + (size * np.sin(2 * np.pi * speed * time[:, None, None] + phase)).sum(axis=2)

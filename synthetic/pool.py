@@ -1,4 +1,4 @@
-"""The indoor pool behind the divers: wall, windows, stands, tower, water; one large picture that the camera scans."""
+"""The indoor pool behind the divers (wall, windows, stands, tower, water), as one large picture for the camera."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from synthetic.dive_motion import PLATFORM
 from synthetic.dive_scene import CameraView
 
 Image = NDArray[np.uint8]
-LEFT, RIGHT, BOTTOM, TOP = -11.0, 13.0, -6.0, 17.0  # what the picture covers, metres in the picture's plane
+LEFT, RIGHT, BOTTOM, TOP = -11.0, 13.0, -6.0, 17.0  # extent of the picture, metres in its plane
 DENSITY = 48  # pixels per metre of the picture
-FAR_EDGE = -9.0  # where the water ends behind the divers, metres along z
+FAR_EDGE = -9.0  # end of the water behind the divers, metres along z
 
 
 def to_canvas(flat: Floats) -> Floats:
@@ -126,7 +126,7 @@ def _block(canvas: Image, view: CameraView, extent: tuple[tuple[float, float], .
 
 
 def look_at(pool: Image, camera: Floats, size: tuple[int, int]) -> Image:
-    """The part of the pool picture that a camera (centre right, centre up, px/m) sees, `size` (width, height)."""
+    """The part of the pool picture in a camera's view (centre right, centre up, px/m), `size` (width, height)."""
     u, v, scale = camera
     ratio = DENSITY / scale
     centre = to_canvas(np.array([u, v]))

@@ -1,7 +1,7 @@
 """Practice clips: rendered dives of one diver each in the layout of own videos, and synthetic raters who judge them.
 
 FOLDER/videos/monday/anna_1.mp4 ...   twelve clips without scores, 50 frames at 25 per second, 320x240
-FOLDER/new/thursday/anna_4.mp4 ...    four clips that come later
+FOLDER/new/thursday/anna_4.mp4 ...    four later clips
 FOLDER/new/friday/anna_5.mp4 ...      two more
 """
 
@@ -47,13 +47,13 @@ def make_practice_clips(folder: Path, seed: int = 0) -> tuple[Path, Path]:
 def answer_pairs(videos: Path, only: tuple[str, ...] = (), seed: int = 0) -> int:
     """Let synthetic raters compare practice clips of a folder, and return the number of their answers.
 
-    The answers are appended to the files that `label` writes. A rater judges by the award that the clip was rendered
-    for, with a normal error that is drawn anew for every answer.
+    The answers are appended to the files of `label`. A rater judges by the clip's true award, with an independent
+    normal error for every answer.
 
     Args:
-        only: clips to compare with each other and with clips that were judged before; empty: all in the folder.
+        only: clips to compare with each other and with clips judged earlier; empty: all in the folder.
 
-    Raises UsageError where the folder has no such practice clip.
+    Raises UsageError: the folder has no such practice clip.
     """
     awards = {name: dive.scores.awards[0] for name, dive in _dives(seed).items() if (videos / name).is_file()}
     asked = only or tuple(awards)

@@ -1,4 +1,4 @@
-"""Draws people: every body part is the hull of a few circles, shaded from a dark rim to a lit side, near over far.
+"""Draws people: each body part is the hull of a few circles, with a dark rim and a lit side, in order of depth.
 
 Coordinates are continuous pixels: (0, 0) is the outer corner of the first pixel, (0.5, 0.5) its middle.
 """
@@ -72,7 +72,7 @@ _LIMBS = (
 
 
 def _groups(appearance: Appearance) -> tuple[tuple[_Part, ...], ...]:
-    """Parts that are drawn together, each group at its own depth."""
+    """Groups of parts at the same depth."""
     chest = _Part((*_both(("waist", 0.088), ("chest", 0.098), ("shoulder", 0.052)), ("neck", 0.058)), "skin")
     upper = "skin" if appearance.trunks else "suit"
     suit = _Part(_both(("waist", 0.090), ("chest", 0.100), ("strap", 0.030)), upper)
@@ -109,7 +109,7 @@ class RenderedPerson:
         pixels: (F, P, 2) points in pixels.
         depth: (F, P) metres towards the camera.
         scale: (F,) pixels per metre.
-        facing: (F,) how much the face is turned to the camera, -1..1.
+        facing: (F,) direction of the face, -1 (away) to 1 (towards the camera).
     """
 
     def __init__(self, pixels: Floats, depth: Floats, scale: Floats, facing: Floats, appearance: Appearance) -> None:
@@ -154,7 +154,7 @@ class RenderedPerson:
         drawn = cv2.resize(fine, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
         if water is not None and water < y1:
             row = max(round(water) - int(y0), 0)
-            if row < len(drawn):  # the rounded surface can be the picture's last row
+            if row < len(drawn):  # the rounded water level can be below the last row
                 drawn[row:] = cv2.addWeighted(under[row:], 0.88, drawn[row:], 0.12, 0.0)
         image[y0:y1, x0:x1] = drawn
 
@@ -183,7 +183,7 @@ class RenderedPerson:
 
 
 def _fixed(points: Floats) -> NDArray[np.int32]:
-    """Continuous pixels to OpenCV's fixed-point pixel middles."""
+    """Convert continuous pixels to OpenCV's fixed-point pixel centres."""
     return np.round((points - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
 
 

@@ -20,7 +20,7 @@ from synthetic.rendered_people import Image, RenderedPerson, draw_appearances
 
 @dataclass(frozen=True)
 class Options:
-    """How a dive is filmed."""
+    """Options of a rendered video."""
 
     frames: int = 102
     rate: int = 25  # frames per second
@@ -69,7 +69,7 @@ class Film:
 
 
 class _Foam:
-    """White water thrown up around each entry."""
+    """White water around each entry."""
 
     def __init__(self, times: Floats, entries: tuple[float, ...], rng: np.random.Generator) -> None:
         self.age = times[:, None] - np.array(entries)
@@ -77,7 +77,7 @@ class _Foam:
         self.radius = rng.uniform(0.012, 0.05, (len(entries), 60))
 
     def draw(self, image: Image, index: int, diver: int, row: float, person: RenderedPerson) -> None:
-        """Draw drops on ballistic trajectories from the place where the diver meets the water, in pixel row `row`."""
+        """Draw drops on ballistic trajectories from the point of entry, in pixel row `row`."""
         age = float(self.age[index, diver])
         if age <= 0:
             return
@@ -102,7 +102,7 @@ def film_dive(
 ) -> Film:
     """Set the scene, place the cameras and prepare every person; nothing is drawn yet.
 
-    `rng` draws what does not affect the score: venue, colours, camera work.
+    `rng` draws properties without effect on the score: venue, colours, camera work.
     """
     times = np.arange(options.frames) / options.rate
     steps, entries = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)

@@ -1,7 +1,7 @@
-"""Tiny data sets in the official layouts, for tests and examples: a few seconds to make, traps included.
+"""Tiny data sets in the official layouts and with their traps, for tests and examples; made in seconds.
 
-Their scores follow from how one agent follows the other (`synthetic.planted_relation`). Pictures are simple shapes, for
-decoding, camera motion and viewing. They show no people: `synthetic.dives` renders those.
+Scores depend on how closely one agent follows the other (`synthetic.planted_relation`). Pictures show simple shapes,
+for decoding, camera motion and viewing. `synthetic.dives` renders people.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def draw_spots(spots: Floats, camera: Floats, seed: int) -> Iterator[Picture]:
     """Frames (height, width, 3) uint8 of a textured scene seen by a moving camera, with coloured spots in it.
 
     Args:
-        spots: (frame, spot, 2) places in picture widths and heights from the centre, before the camera moves.
-        camera: (frame, 2) what the camera looks at, in the same measure.
+        spots: (frame, spot, 2) positions in picture widths and heights from the centre, before camera motion.
+        camera: (frame, 2) target of the camera, in the same unit.
         seed: of the scene's texture.
     """
     coarse = np.random.default_rng(seed).uniform(40, 160, (24, 32, 3))
@@ -48,9 +48,9 @@ def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
 
 
 def make_tasd2(root: Path, *, count: int = 12, frames: int = 24, seed: int = 0) -> Path:
-    """A TASD-2 set: two spots that dive together, every original with a mirrored copy; returns `root`.
+    """A TASD-2 set of two synchronised spots, with a mirrored copy of every original; returns `root`.
 
-    Synchronisation follows from how closely the second spot follows the first; execution is drawn. The final score is
+    Synchronisation depends on how closely the second spot follows the first; execution is random. The final score is
     difficulty x (.6 execution + .4 synchronisation). Half of the originals are 3 m, half 10 m. Every fourth of an event
     is in the test part.
     """
@@ -77,15 +77,15 @@ def make_tasd2(root: Path, *, count: int = 12, frames: int = 24, seed: int = 0) 
 def athlete_and_camera(
     rng: np.random.Generator, seed: int, quality: float, frames: int, texture: int
 ) -> Iterator[Picture]:
-    """The pictures of an athlete whom a camera follows, the better the higher the quality."""
+    """The pictures of an athlete whom a camera follows, more closely at higher quality."""
     athlete, camera = (0.08 * signal for signal in follow(rng, Relation.draw(2, seed), quality, frames, 25.0))
     return draw_spots(athlete[:, None], camera, texture)
 
 
 def make_aqa7(root: Path, *, count: int = 6, frames: int = 24, seed: int = 0) -> Path:
-    """An AQA-7 set: one spot and a camera that follows it, the better the higher the score; returns `root`.
+    """An AQA-7 set: one spot and a camera that follows it more closely at higher scores; returns `root`.
 
-    The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video. The second
+    The lists are in hundredths of a point and have a duplicate row; the last action lacks its last video. The second
     of every three videos of an action is in the test part.
     """
     rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}

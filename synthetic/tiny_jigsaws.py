@@ -1,7 +1,7 @@
 """A JIGSAWS set in the official layout, with its traps: CRLF, empty columns, more frames than rows, crossed slaves.
 
-Each hand of the surgeon is a leader with seven latent channels (position, turning, gripper). The instrument that it
-drives is the follower (`synthetic.planted_relation`). How well it follows decides the six items of the rating.
+Each hand of the surgeon is a leader with seven latent channels (position, turning, gripper), and its instrument is the
+follower (`synthetic.planted_relation`). The six items of the rating depend on how closely it follows.
 Names are those of the official scored trials, so that every protocol works.
 """
 
@@ -40,8 +40,8 @@ def make_jigsaws(
 ) -> Path:
     """A JIGSAWS copy; returns `root`.
 
-    Beside the scored trials there are an empty, unscored kinematics file (Knot_Tying_H002) and transcriptions. `trials`
-    of each task are spread over the four folds; None makes all 103. Each has about `rows` kinematics rows.
+    Besides scored trials, it has an empty, unscored kinematics file (Knot_Tying_H002) and transcriptions. `trials` of
+    each task are spread over the four folds; None makes all 103. Each has about `rows` kinematics rows.
     """
     relation = Relation.draw(2 * LATENT, seed)
     for task in tasks:
@@ -71,14 +71,14 @@ def official_trials(task: str) -> list[str]:
 
 
 def _rate(rng: np.random.Generator, surgeon: str, seed: int) -> list[int]:
-    """Six items from 1 to 5 around the surgeon's skill and the trial's luck."""
+    """Six items from 1 to 5 around the surgeon's skill, with random variation per trial."""
     skill = np.random.default_rng([seed, ord(surgeon)]).uniform(0.2, 0.8)
     quality = np.clip(skill + rng.uniform(-0.35, 0.35), 0, 1)
     return [int(np.clip(round(1 + 4 * quality + rng.normal(0, 0.4)), 1, 5)) for _ in range(6)]
 
 
 def _tools(leader: Floats, follower: Floats) -> Floats:
-    """(row, 76) in file order: masters left and right, then the slave that follows the right one first."""
+    """(row, 76) in file order: left and right master, then the right master's slave and the left one's."""
     blocks = [_block(signal[:, part]) for signal in (leader, follower) for part in (slice(LATENT), slice(LATENT, None))]
     master_left, master_right, slave_of_left, slave_of_right = blocks
     return np.concatenate([master_left, master_right, slave_of_right, slave_of_left], axis=1)

@@ -1,6 +1,6 @@
 """Tiny copies of further published data sets in their official layouts, traps included; see `tiny_datasets`.
 
-The pictures of the videos show one spot and a camera that follows it, the better the higher the score.
+The videos show one spot and a camera that follows it more closely at higher scores.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0
 
 
 def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """FineDiving: a folder of frames a dive, of three to five sub-actions; the last dive lacks its last two frames."""
+    """FineDiving: a folder of frames per dive, with 3 to 5 sub-actions; the last dive lacks its last two frames."""
     annotations: dict[tuple[str, int], list[Any]] = {}
     coarse: dict[tuple[str, int], dict[str, Any]] = {}
     sides: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
@@ -97,7 +97,7 @@ def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int 
 
 
 def make_logo(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """LOGO: two events, a folder of frames a routine, numbered from 0; the last routine has no frames."""
+    """LOGO: two events, with a folder of frames per routine, numbered from 0; the last routine has no frames."""
     annotations: dict[tuple[str, int], list[Any]] = {}
     sides: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
     for number in range(count):
@@ -132,10 +132,10 @@ def make_finefs(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0)
 
 
 def make_lasana(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """LASANA: `count` trials of each task and the left camera's videos, of the first two tasks alone, to save time.
+    """LASANA: `count` trials of each task, with the left camera's videos of only the first two tasks, to save time.
 
-    Of the first task, the last trial has no video, and the trial before failed: raters gave it no scores. Names repeat
-    in another task.
+    In the first task, the last trial has no video, and the previous one failed, so it has no raters' scores. Names
+    repeat in another task.
     """
     aspects = ("bimanual_dexterity", "depth_perception", "efficiency", "tissue_handling")
     for place, task in enumerate(LASANA):
@@ -164,7 +164,7 @@ def make_lasana(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0)
 
 
 def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """Fis-V, FS1000 or rhythmic gymnastics: videos and a text a side; the last listed performance has no video."""
+    """Fis-V, FS1000 or rhythmic gymnastics: videos and a text per side; the last performance has no video."""
     lines: dict[str, list[str]] = {"train": [], "test": []}
     apparatus = kind == "rhythmic-gymnastics"
     if apparatus:
@@ -233,9 +233,9 @@ BODY = {
 
 
 def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0) -> Path:
-    """UI-PRMD: one movement, three people, `count` correct and incorrect ones each; one file of angles is missing.
+    """UI-PRMD: one movement, three people, each with `count` correct and incorrect ones; one angle file is missing.
 
-    Positions are relative to each parent and all angles 0, except that the whole body is turned by the waist's.
+    Positions are relative to the parents, and all angles are 0 except the waist's, which rotates the whole body.
     """
     turn = np.zeros((frames, 22, 3))
     turn[:, 0] = (0.0, 90.0, 0.0)
@@ -254,9 +254,9 @@ def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0)
 
 
 def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) -> Path:
-    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row has two frames.
+    """KIMORE: two exercises of `count` people; the last person's second one has no score, one row has two frames.
 
-    The recordings of the second person miss .7 s in the middle. The first person has an exercise without a score, Es6.
+    The recordings of the second person lack .7 s in the middle. The first person has an unscored exercise, Es6.
     """
     for number in range(count):
         group = ("CG/Expert", "GPP/Stroke")[number % 2]
