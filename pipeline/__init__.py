@@ -1,4 +1,4 @@
-"""Decides which stages run, where outputs are and whether they are fresh; trains, scores and reports."""
+"""Plans and runs stages, caches their outputs, trains, scores and reports."""
 
 import sys
 from importlib.util import find_spec
@@ -7,13 +7,13 @@ from pathlib import Path
 __version__ = "0.2.0"
 
 PACKAGES = ("data", "extractors", "models", "synthetic")
-"""The packages beside this one. Their names are common words, so a user's file may have one of them."""
+"""The packages beside this one. Their names are common words, so a user's file may hide one of them."""
 
 COMMANDS = ("aqa", "run_pipeline.py")
 
 
 def hidden_packages() -> list[tuple[str, Path]]:
-    """Names of our packages that are taken from elsewhere, with the file or folder that is taken."""
+    """Names of our packages that are imported from elsewhere, with the file or folder."""
     root, hidden = Path(__file__).resolve().parent.parent, []
     for name in PACKAGES:
         spec = find_spec(name)
@@ -24,7 +24,7 @@ def hidden_packages() -> list[tuple[str, Path]]:
 
 
 def refuse_hidden_packages() -> None:
-    """Raise ImportError where a user's file hides one of our packages; a command ends with the same sentence."""
+    """Raise ImportError if a user's file hides one of our packages; commands end with the same sentence."""
     for name, taken in hidden_packages():
         other = taken.with_name(f"my_{taken.name}").name
         text = f"{taken} hides the package '{name}' of this program: rename it, for example to {other}"

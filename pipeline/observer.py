@@ -28,17 +28,17 @@ Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """Columns and rows."""
 
 CountDone = Callable[[int, int], None]
-"""Called with how many pieces of work are done, and how many there are."""
+"""Called with the numbers of finished and of all pieces of work."""
 
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
-"""The time left is shown after this share or time. Before, while workers load networks, it would be too long."""
+"""The time left is shown after this share or time. Before, it would be too long, since workers load networks."""
 
 
 class Progress:
-    """How much of some work is done, failed and left; this class shows nothing.
+    """Counts finished, failed and remaining work; this class shows nothing.
 
     The work is either equal pieces (`advance`), or items of known weight, such as videos with their frames: `plan`,
-    `inside` and `finish` count those. `what` names them in the plural; `total`, `done` and `failed` are their numbers.
+    `inside` and `finish` count these. `what` names them in the plural; `total`, `done` and `failed` are their numbers.
     """
 
     def __init__(self, what: str = "") -> None:
@@ -50,13 +50,13 @@ class Progress:
         self._lock, self._began = threading.Lock(), time.monotonic()
 
     def plan(self, weights: Mapping[Any, float], done: int = 0) -> None:
-        """Begin items with these weights; `done` further ones are finished already."""
+        """Begin items with these weights; `done` more are already finished."""
         self._weights, self._inside, self._finished = dict(weights), {}, 0.0
         self.total, self.done, self._began = len(weights) + done, done, time.monotonic()
         self.changed()
 
     def inside(self, item: Hashable, done: float, total: float, stages: Sequence[str] = ()) -> None:
-        """Record that `done` of `total` parts of a running item are finished; `stages` are at work.
+        """Record that `done` of `total` parts of a running item are finished; `stages` are running.
 
         With `total` 0, these stages begin.
         """
@@ -66,7 +66,7 @@ class Progress:
             self.changed()
 
     def finish(self, item: Hashable, failure: str = "") -> None:
-        """Record that an item has ended; `failure` says why it failed, "" that it did not."""
+        """Record that an item has ended; `failure` says why it failed, or is ""."""
         with self._lock:
             self._inside.pop(item, None)
             self._finished += self._weights.pop(item, 0.0)
@@ -97,7 +97,7 @@ class Progress:
 
     @property
     def counts(self) -> str:
-        """How much is done, failed and left, and the time left."""
+        """The finished, failed and remaining work, and the time left."""
         left = self.total - self.done - self.failed
         failed = f"{self.failed} failed, " if self.failed else ""
         counts = f"{self.done} of {self.total} done, {failed}{left} left"
@@ -180,11 +180,11 @@ class Observer:
         self._stop = stop or threading.Event()
 
     def stop_event(self) -> threading.Event:
-        """The event that ends the work; work that can end cleanly asks for it when it begins."""
+        """The event that ends the work; work that can end cleanly gets it when it begins."""
         return self._stop
 
     def raise_if_stopped(self) -> None:
-        """Raise Cancelled once the work shall end; called before partial results could be used."""
+        """Raise Cancelled after a stop; called before partial results could be used."""
         if self.stop_event().is_set():
             raise Cancelled
 
@@ -192,21 +192,21 @@ class Observer:
         """Receive one line for people."""
 
     def flagged(self, flagged: Mapping[str, Sequence[Any]], videos: int) -> None:
-        """Receive the flags (`pipeline.checks.flag.Flag`) of each flagged training video, of `videos` in all."""
+        """Receive the flags (`pipeline.checks.flag.Flag`) of each flagged training video; `videos` counts all."""
 
     def failures(self, results: Sequence[Any]) -> None:
-        """Receive the failed videos (`pipeline.run.Result`) where the work goes on without them."""
+        """Receive the failed videos (`pipeline.run.Result`) if the work continues without them."""
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         """A context with the progress over `what`, such as videos or epochs: in a notebook a bar, else silent."""
         return nullcontext(NotebookProgress(what) if "ipykernel" in sys.modules else Progress(what))
 
     def confirm(self, question: str) -> bool:
-        """Whether the user agrees to delete what the question names; False where nobody can be asked."""
+        """Whether the user agrees to a deletion; False if nobody can be asked."""
         return False
 
     def notes(self, texts: Sequence[str]) -> None:
-        """Receive the first `MOST_NOTES` of many lines, and how many follow."""
+        """Receive the first `MOST_NOTES` of many lines, and the number of the others."""
         for text in texts[:MOST_NOTES]:
             self.note(text)
         if len(texts) > MOST_NOTES:
@@ -214,7 +214,7 @@ class Observer:
 
 
 class NotesAlone(Observer):
-    """Passes notes on. Nothing asks it to stop, so Ctrl-C still ends at once what reads first and then writes."""
+    """Passes notes on without a stop event, so Ctrl-C ends work at once that only writes at its end."""
 
     def __init__(self, observer: Observer) -> None:
         super().__init__()
@@ -226,4 +226,4 @@ class NotesAlone(Observer):
 
 
 SILENT = Observer()
-"""The observer of calls that have none, which shows progress in a notebook; nobody sets its stop event."""
+"""The observer of calls without one, which shows progress in a notebook; its stop event is never set."""

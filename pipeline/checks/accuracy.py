@@ -1,4 +1,4 @@
-"""The accuracy of a model on held-out performances, and how many digits of a score it allows."""
+"""The accuracy of a model on held-out performances, and the digits of a score that it justifies."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Interval = tuple[float, float]
 
 
 def as_printed(value: float, digits: int) -> Decimal:
-    """A finite value as it is printed with `digits` decimals, without a negative zero.
+    """A finite value rounded to `digits` decimals for printing, without a negative zero.
 
-    A printed difference is the difference of such values, so that it agrees with the numbers beside it.
+    Printed differences are differences of rounded values, so that they agree with the numbers beside them.
     """
     return Decimal(decimals(value, digits))
 
 
 def interval_text(interval: Interval | None, digits: int = 2) -> str | None:
-    """Both ends of an interval, None where there is none."""
+    """Both ends of an interval, or None."""
     return None if interval is None else " to ".join(decimals(end, digits) for end in interval)
 
 
@@ -41,18 +41,18 @@ class Accuracy:
     The guess is the mean score of the other folds.
     """
 
-    performances: int  # independent ones: views and copies of one count once, and so does a user who is held out
-    rho: float | None  # Spearman's rank correlation without fold means; None where undefined
+    performances: int  # independent ones: views and copies count once, and so does a held-out user
+    rho: float | None  # Spearman's rank correlation without fold means; None if undefined
     mae: float  # mean absolute error of the model
     mean_mae: float  # the same of guessing the mean
-    within: float | None  # error that 8 of 10 new performances do not exceed; None where too few tell
+    within: float | None  # error that 8 of 10 new performances do not exceed; None with too few performances
     better: bool  # whether `mae` is smaller than `mean_mae` by more than chance explains (one side of 95 %)
     unit: str = "performance"  # what counts once
     ceiling: str = ""  # `pipeline.checks.rater_ceiling.ceiling_line`
 
     @property
     def decimals(self) -> int:
-        """Decimals of a score as people read it, 0 to 2: two digits of `within`, so 34 for ±18 and 34.26 for ±0.18."""
+        """Decimals of a score for people, 0 to 2: two digits of `within`, so 34 for ±18 and 34.26 for ±0.18."""
         if self.within is None or not (math.isfinite(self.within) and self.within > 0):
             return 2
         return max(0, min(2, 1 - math.floor(math.log10(self.within))))
@@ -63,7 +63,7 @@ class Accuracy:
 
     @property
     def held_out(self) -> str:
-        """How many were held out, such as "8 held-out users"."""
+        """The number of held-out units, such as "8 held-out users"."""
         return counted(self.performances, f"held-out {self.unit}")
 
     @property

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["info", "warn", "bad"]
-"""How serious a flag is: for information, use the score with care, do not use the score."""
+"""Severity of a flag: for information, use the score with care, do not use the score."""
 
 Agent = Literal["", "primary", "secondary"]
-"""The agent of the model that a flag is about, if it is about one."""
+"""The agent of a flag, or ""."""
 
 SEVERITY: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
 
@@ -23,7 +23,7 @@ class Flag:
     kind: str
     detail: str = ""
     agent: Agent = ""
-    title: str = ""  # as it is shown: the kind, unless it has a name or a number in it
+    title: str = ""  # as shown: the kind, unless it includes a name or a number
 
     def __post_init__(self) -> None:
         if not self.title:

@@ -1,9 +1,9 @@
 """Flags of a score: reasons to doubt it, each with a level and a sentence, and the checks that ran.
 
-A check runs where its quality measures exist: a model without a pose stage has no check for the right person, and
-`checked` does not list it. The limits below are our own choices. Two come from the training performances: that of the
-distance (`pipeline.checks.novelty`) and that of the length. Differences from training below a floor are not flagged,
-however alike the training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.checks.novelty` have the floors.
+A check runs if its quality measures exist. Without a pose stage, a model has no check for the right person, and
+`checked` does not list it. The limits below are our choices, except two from the training performances: distance
+(`pipeline.checks.novelty`) and length. Differences from training below a floor are not flagged, however similar the
+training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.checks.novelty` have the floors.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ Ranges = Mapping[str, Mapping[str, tuple[float, float]]]
 LENGTH_MARGIN = 0.2
 """Videos shorter or longer than every training performance by more than this share are flagged."""
 LENGTH_FLOOR_S = 0.25
-"""Smallest difference in length that is flagged: cuts by hand are off by as much."""
+"""Smallest flagged difference in length: manual cuts vary by as much."""
 PAUSE_S, PAUSE_SHARE = 1.0, 0.1
 """A pause in the times is flagged above these seconds and this share of the recording."""
 SHORTEST_S = 1.0
-"""Shorter videos are flagged where the lengths of the training performances are unknown."""
+"""Shorter videos are flagged if the lengths of the training performances are unknown."""
 SHORT = 3.0
-"""Before training, a video is too short where it is shorter than the median of the videos by this factor."""
+"""Before training, a video is too short if it is shorter than the median of the videos by this factor."""
 FAR = 2.0
-"""Distances above the limit are flagged "warn", those above this many limits "bad"."""
+"""Distances above the limit are flagged "warn", and above this multiple of it "bad"."""
 RIVAL = 0.5
-"""Salience of another person relative to a followed one, above which the choice is flagged."""
+"""Salience of another person relative to the followed person, above which the choice is flagged."""
 FRAMERATES, RATE_MARGIN = (12.0, 130.0), 1.5
 """Plausible frames per second, and the factor beyond which a frame rate differs from those of training."""
 SHAKE = 0.3
-"""Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
-dives has .12 to .14; one that shakes by 2 % of the picture four times a second has .36."""
+"""Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered dives
+has .12 to .14; shaking by 2 % of the picture four times a second gives .36."""
 
 AGENT_OF_BLOCK: Mapping[str, Agent] = {BLOCKS[0]: "primary", BLOCKS[1]: "secondary"}
 """The agent that a block of trial-level features describes."""
@@ -51,20 +51,20 @@ KIND_OF_VIDEO = (
     "people detected",
     "quality against training",
 )
-"""Checks that a video of another kind fails. A good video may fail one; flags of two of them withhold the score."""
+"""Checks that fail for videos of another kind. A good video may fail one; flags of two withhold the score."""
 
 TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
 EXECUTION_ALONE = "execution alone"
-"""Kinds of flags that say what a page may show."""
+"""Kinds of flags that limit what a page shows."""
 
 
 @dataclass(frozen=True)
 class ComparedMeasure:
-    """A quality measure that is compared with training."""
+    """A quality measure to compare with training."""
 
     text: str  # its name in texts
     more_is_worse: bool  # else less is worse
-    floor: float  # smallest difference from the worst of training that is flagged, in the unit of the measure
+    floor: float  # smallest flagged difference from the worst of training, in the unit of the measure
 
 
 COMPARED: Mapping[tuple[str, str], ComparedMeasure] = {
@@ -81,11 +81,11 @@ COMPARED: Mapping[tuple[str, str], ComparedMeasure] = {
     # In picture widths per s: less than half of what a smoothly following camera has (see SHAKE); a tripod had .0009.
     ("camera_flow", "shake"): ComparedMeasure("jitter of the camera", True, 0.05),
 }
-"""Quality measures that are compared with training, each with the reason for its floor."""
+"""Quality measures to compare with training, each with the reason for its floor."""
 
 MARGIN = 0.5
-"""A measure is flagged where it is worse than the worst of training, by more than its floor and by more than this share
-of the training range."""
+"""A measure is flagged if it is worse than the worst of training by more than its floor and this share of the training
+range."""
 
 
 def quality_ranges(each: Sequence[Quality]) -> Ranges:
@@ -111,11 +111,11 @@ class Facts:
     usual_length: float = 0.0  # median of a data set's videos in seconds, before training
     distance: tuple[float, str] | None = None  # `Novelty.ratios`: distance in limits, and the most distant block
     software: Sequence[str] = ()  # packages whose versions differ from those of training, one line each
-    uncalibrated: str | None = None  # why there are no intervals
-    levels_missing: Sequence[int] = ()  # levels in per cent of the intervals that need more training performances
+    uncalibrated: str | None = None  # why scores have no intervals
+    levels_missing: Sequence[int] = ()  # levels in per cent whose intervals need more training performances
     independent: int = 0  # number of independent training performances
     camera_agent: bool = False  # the camera's motion is one of the model's agents
-    trained_on: bool | None = None  # a file of the performance was in the training part
+    trained_on: bool | None = None  # whether a file of the performance was in the training part
     accuracy: Accuracy | None = None  # of the model on held-out performances
     has_difficulty: bool | None = None  # of a model that multiplies by it
     phases: tuple[float, float] | None = None  # uncertainty in s of phases by alignment, and its limit
@@ -126,12 +126,12 @@ class Facts:
         return of_agents(self.quality.get("timesteps", {}), NAME)
 
     def measure(self, stage: str, name: str) -> float | None:
-        """A quality measure that is a number; None where it is unknown."""
+        """A numeric quality measure; None if unknown."""
         value = self.quality.get(stage, {}).get(name)
         return float(value) if isinstance(value, (int, float)) else None
 
     def name_of(self, agent: Agent) -> str:
-        """The name of an agent's person, or else "primary agent" or "secondary agent"."""
+        """The name of an agent's person, else "primary agent" or "secondary agent"."""
         return self.names.get(agent, f"{agent} agent")
 
 
@@ -153,7 +153,7 @@ def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...
 
 
 def _measures(facts: Facts, *measures: tuple[str, str]) -> dict[tuple[str, str], float] | None:
-    """The known ones of the measures (stage, name); None where none is known."""
+    """The known measures among (stage, name); None if none is known."""
     return {measure: value for measure in measures if (value := facts.measure(*measure)) is not None} or None
 
 
@@ -246,7 +246,7 @@ def _kinematics(_: Facts, measures: Measures) -> Iterator[Flag]:
 
 
 def _comparable(facts: Facts) -> list[tuple[ComparedMeasure, float, Sequence[float]]] | None:
-    """Each quality measure that training has too, its value and its range in training; None without any."""
+    """Each quality measure that training also has, with its value and range in training; None without any."""
     values = _measures(facts, *COMPARED) or {}
     limits = {(stage, name): facts.training.get(stage, {}).get(name) for stage, name in values}
     return [
@@ -365,5 +365,5 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "settings": (lambda _: True, _settings),
     "calibration": (lambda _: True, _intervals),
 }
-"""Checks by the names that reports show, two functions each. The first gives the check's input from the facts, None
-where the check cannot run. The second gives the flags from facts and input."""
+"""Checks by the names in reports, two functions each. The first gives the check's input from the facts, or None if it
+cannot run. The second gives the flags from facts and input."""

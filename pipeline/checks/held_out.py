@@ -15,7 +15,7 @@ from pipeline.checks.accuracy import Accuracy, Interval
 from pipeline.checks.prediction_intervals import reach
 
 SHARE = 0.8
-"""Share of new performances whose errors are at most `Accuracy.within`, and that `HeldOut.own_intervals` hold."""
+"""Share of new performances with errors of at most `Accuracy.within`, and inside `HeldOut.own_intervals`."""
 
 CERTAIN = 0.95
 """Certainty that the model's error is smaller than that of guessing the mean: one side of Student's t."""
@@ -28,7 +28,7 @@ class HeldOut:
     Attributes:
         truth, predicted: (n,) label and prediction.
         fold: (n,) the fold that held it out.
-        group: (n,) the independent performance; views and copies share one.
+        group: (n,) the independent performance, shared by views and copies.
     """
 
     truth: Floats
@@ -67,9 +67,9 @@ class HeldOut:
         )
 
     def own_intervals(self) -> list[Interval | None]:
-        """80 % intervals around the predictions, each from the residuals of the other folds; None for too few of them.
+        """80 % intervals around the predictions, each from the residuals of the other folds; None if these are too few.
 
-        Where no label is negative, both ends are at least zero.
+        If no label is negative, both ends are at least zero.
         """
         floor = 0.0 if np.nanmin(self.truth, initial=np.inf) >= 0 else -math.inf
         intervals: list[Interval | None] = [None] * len(self.truth)
@@ -92,21 +92,21 @@ class HeldOut:
         return HeldOut(truth, predicted, *pairs)
 
     def without_fold_means(self) -> tuple[Floats, Floats]:
-        """(n,) predictions and labels less their fold's mean."""
+        """(n,) predictions and labels minus their fold's mean."""
         return centred(self.predicted, self.fold), centred(self.truth, self.fold)
 
     @property
     def rho(self) -> float:
-        """Spearman's correlation of all performances ranked together, without fold means; NaN where undefined."""
+        """Spearman's correlation of all performances ranked together, without fold means; NaN if undefined."""
         return spearman(*self.without_fold_means()) if len(self.truth) else math.nan
 
     def take(self, kept: Bools) -> HeldOut:
-        """The predictions that are marked in `kept` (n,)."""
+        """The predictions marked in `kept` (n,)."""
         return HeldOut(self.truth[kept], self.predicted[kept], self.fold[kept], self.group[kept])
 
 
 def centred(values: Floats, fold: Rows) -> Floats:
-    """(m,) values less their fold's mean. Equal values of a fold stay equal: rounding errors give no ranks."""
+    """(m,) values minus their fold's mean. Equal values of a fold stay equal, so rounding errors do not rank them."""
     if not len(values):
         return values
     scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)

@@ -1,9 +1,9 @@
 """Distance of a performance to the training performances, and the threshold above which it is flagged.
 
-Five blocks of trial-level features describe each performance. Those of the primary and the secondary agents hold means
-and deviations over the observed steps. The others are the mean scene, the trial descriptors, and length with observed
-shares. The training part standardises the columns. The distance of two performances is the root mean square over the
-blocks. That of a block is the root mean square over its columns, so that 400 scene classes count as much as 3 lengths.
+Five blocks of trial-level features describe each performance. Two have means and deviations of the primary and the
+secondary agents over the observed steps. The others are the mean scene, the trial descriptors, and length with observed
+shares. Columns are standardised by the training part. The distance of two performances is the root mean square over the
+blocks. A block's distance is the root mean square over its columns, so 400 scene classes count as much as 3 lengths.
 The distance of a performance is the mean over its `NEIGHBOURS` nearest training performances. The threshold comes from
 held-out folds, whose distances are measured to their own training parts.
 """
@@ -25,20 +25,19 @@ if TYPE_CHECKING:  # torch, which its package imports, would make `extract` slow
 
 NEIGHBOURS = 5
 LEVEL = 0.99
-"""At most one exchangeable performance in a hundred is flagged (or one in G + 1, where that is more)."""
+"""At most one exchangeable performance in a hundred is flagged (or one in G + 1, if that is more)."""
 
 CUT = 10.0
 """Standardised columns are clipped to this on both sides, so that one nearly constant column does not dominate."""
 
 STILL, STILL_CHANGE = 0.01, 0.25
-"""Smallest deviation of the camera's channels in picture widths (rad, log scale) per second, since tripods differ by
-the noise of the flow alone. That of the absolute rates of change is a change by `STILL` per frame at 25 frames per
-second."""
+"""Smallest deviation of the camera's channels in picture widths (rad, log scale) per second, since tripods differ only
+by noise of the flow. For absolute rates of change, it is a change by `STILL` per frame at 25 frames per second."""
 
 BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial descriptors", "length and visibility")
 
 WHOLE = "whole"
-"""The distance over all blocks, beside those of `BLOCKS`."""
+"""Name of the distance over all blocks, beside `BLOCKS`."""
 
 
 def trial_level(features: FeatureSet) -> dict[str, Floats]:
@@ -74,10 +73,10 @@ def neighbour_distances(
     new: Mapping[str, Floats],
     least: Mapping[str, Floats] | None = None,
 ) -> dict[str, Floats]:
-    """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation.
+    """Mean distance of each row of `new` to its nearest rows of `reference`, which also defines the standardisation.
 
-    (m,) for each block, and over all (`WHOLE`). `reference` and `new` come from `trial_level`, `least` from `floors`:
-    smaller deviations are raised to it.
+    (m,) for each block, and over all (`WHOLE`). `reference` and `new` come from `trial_level`. `least` from `floors` is
+    the minimum of the deviations.
     """
     least = least or {}
     squares = {name: _squares(reference[name], new[name], least.get(name, 0.0)) for name in reference}  # (m, n) each
@@ -92,15 +91,15 @@ def neighbour_distances(
 
 @dataclass(frozen=True)
 class Novelty:
-    """The training performances of a model, and how far apart they are."""
+    """The training performances of a model, and their distances."""
 
     features: Mapping[str, Floats]  # trial-level features of the training performances
-    held_out_distances: Mapping[str, Floats]  # `neighbour_distances`, to the parts that folds train on without them
+    held_out_distances: Mapping[str, Floats]  # `neighbour_distances` to training parts without them
     group: Rows  # (n,) the independent performance; views and copies share one
 
     @classmethod
     def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], group: Rows) -> Novelty:
-        """Held-out distances by (training rows, test rows) of folds that test every performance once."""
+        """Held-out distances from (training rows, test rows) of folds that test every performance once."""
         blocks, least = trial_level(features), floors(features)
         distances = {name: np.zeros(len(features)) for name in (*blocks, WHOLE)}
         for train, test in folds:
@@ -130,7 +129,7 @@ class Novelty:
 def agents_over_steps(features: FeatureSet) -> Iterator[tuple[Floats, Floats]]:
     """Of the primary, then of the secondary agents: means and deviations (n, N) over the observed steps and agents.
 
-    Both are 0 where there are none.
+    Both are 0 without observations.
     """
     primary = features.primary[:, :, None], features.primary_mask[:, :, None]
     for values, mask in (primary, (features.secondary, features.secondary_mask)):

@@ -1,11 +1,11 @@
-"""Which systems rank held-out performances better or worse than one of them: paired permutation tests.
+"""Paired permutation tests: which systems rank held-out performances better or worse than a reference.
 
-All systems share one correction: every exchange is done in all of them at once, and the largest of their differences,
-each in its own standard deviations, is what a difference must exceed (Westfall and Young 1993, single-step max T). So
-the intervals hold together, and one that excludes zero is a corrected p-value below .05.
+All systems share one correction (Westfall and Young 1993, single-step max T). Every exchange is done in all of them at
+once. A difference must exceed the largest of their differences, each in its own standard deviations. So the intervals
+hold simultaneously, and an interval that excludes zero means a corrected p-value below .05.
 
-Fold means are removed before ranks are exchanged. In a fold of m performances that leaves 1 - 1 / m of the variance of
-two systems' difference, so differences are widened by sqrt(m / (m - 1)) before the exchange. Without it, some row of
+Fold means are removed before ranks are exchanged. In a fold of m performances this leaves 1 - 1 / m of the variance of
+two systems' difference. So differences are widened by sqrt(m / (m - 1)) before the exchange. Without it, some row of
 eight equal systems differs in .05 to .08 of simulated sets.
 """
 
@@ -23,7 +23,7 @@ from models.estimate import Estimate
 from pipeline.checks.held_out import HeldOut
 
 RESAMPLES = 4999
-"""Permutations of a test; the least p-value is .0002."""
+"""Permutations of a test; the smallest p-value is .0002."""
 
 LEVEL = 0.05
 
@@ -32,12 +32,12 @@ BATCH = 500
 
 
 Verdict = Literal["better", "worse", "tie"]
-"""How a system ranks held-out performances beside the reference."""
+"""How a system ranks held-out performances compared with the reference."""
 
 
 @dataclass(frozen=True)
 class Lead:
-    """The reference's rank correlation less that of another system, mean over the tasks.
+    """The reference's rank correlation minus another system's, mean over the tasks.
 
     Attributes:
         difference: its interval holds for all systems at once.
@@ -61,12 +61,12 @@ class Lead:
 def paired_test(
     rows: Mapping[str, Sequence[HeldOut]], against: str, *, users: bool = False
 ) -> tuple[int, dict[str, Lead]]:
-    """Every system beside the one named `against`: the number of exchanged units, and the difference by name.
+    """Compare every system with `against`: the number of exchanged units, and the lead by name.
 
     The statistic is the difference of Spearman's rho of all held-out predictions ranked together without fold means,
-    averaged over the tasks. Under the null hypothesis the two systems' ranks of a performance can be exchanged; where
-    each fold is a user, those of all performances of a user. Systems without a correlation, such as one constant
-    prediction, are left out.
+    averaged over the tasks. Under the null hypothesis the two systems' ranks of a performance are exchangeable. If each
+    fold is a user, a user's ranks are exchanged together. Systems without a correlation, such as a constant prediction,
+    are left out.
 
     Args:
         rows: by system, its held-out predictions of each task.
@@ -86,7 +86,7 @@ def paired_test(
 
 
 def _units(tasks: Sequence[HeldOut], users: bool) -> tuple[list[Rows], int]:
-    """For each task the number of what is exchanged with each row, and how many there are in all tasks."""
+    """For each task the exchange unit of each row, and the number of units in all tasks."""
     if users:
         names = np.unique(np.concatenate([task.fold for task in tasks]))
         return [np.searchsorted(names, task.fold) for task in tasks], len(names)
@@ -100,7 +100,7 @@ def _ranks(tasks: Sequence[HeldOut]) -> list[Floats]:
 
 
 def _centred_ranks(values: Floats) -> Floats:
-    """(m,) ranks less their mean; equal values share a rank."""
+    """(m,) ranks minus their mean; equal values share a rank."""
     from scipy.stats import rankdata
 
     ranks = np.asarray(rankdata(values))
@@ -120,17 +120,17 @@ class _Pair:
     ours: Sequence[Floats]
     other: Sequence[Floats]
     labels: Sequence[Floats]
-    widened: Sequence[Floats]  # what differences of ranks are multiplied by
-    units: Sequence[Rows]  # number of what is exchanged with each row
+    widened: Sequence[Floats]  # factors for differences of ranks
+    units: Sequence[Rows]  # exchange unit of each row
 
     @property
     def difference(self) -> float:
-        """The reference's correlation less that of the other row."""
+        """The reference's correlation minus the other row's."""
         pairs = zip(self.ours, self.other, self.labels, strict=True)
         return float(np.mean([_correlation(a, true) - _correlation(b, true) for a, b, true in pairs]))
 
     def exchanged(self, signs: Floats) -> Floats:
-        """(draws,) differences where units with the sign -1, of `signs` (draws, units), are exchanged."""
+        """(draws,) differences with units exchanged that have sign -1 in `signs` (draws, units)."""
         total = np.zeros(len(signs))
         for a, b, true, wide, unit in zip(self.ours, self.other, self.labels, self.widened, self.units, strict=True):
             mean, apart = (a + b) / 2, signs[:, unit] * (wide * (a - b) / 2)
@@ -146,7 +146,7 @@ def _leads(pairs: Mapping[str, _Pair], count: int) -> dict[str, Lead]:
     safe = np.where(deviations > 0, deviations, 1.0)
     largest = np.sort(np.abs(null / safe[:, None]).max(axis=0))[::-1]
     exact, total = 2**count <= RESAMPLES, len(largest)
-    # The most exchanges that may reach as far as a difference that the test finds; exact ones come in pairs.
+    # The most exchanges that may reach a significant difference; exact ones come in pairs.
     most = math.ceil(LEVEL * total) - 1 if exact else math.ceil(LEVEL * (total + 1)) - 2
     found = {}
     for name, value, deviation, divisor in zip(pairs, values.tolist(), deviations.tolist(), safe.tolist(), strict=True):
@@ -158,7 +158,7 @@ def _leads(pairs: Mapping[str, _Pair], count: int) -> dict[str, Lead]:
 
 
 def _exchanges(count: int) -> Iterator[Floats]:
-    """Signs of `count` units, (draws, count) at a time, -1 for exchanged: all ways of few units, else random ones."""
+    """Signs of `count` units, (draws, count) at a time, -1: exchanged; all combinations of few units, else random."""
     if 2**count <= RESAMPLES:
         yield np.where(np.arange(2**count)[:, None] >> np.arange(count) & 1, -1.0, 1.0)
         return

@@ -1,9 +1,9 @@
 """Prediction intervals from held-out residuals, correct for finite samples: CV+ with groups.
 
-CV+ (Barber, Candès, Ramdas and Tibshirani 2021, "Predictive inference with the jackknife+", section 3): networks m_k(i)
-were trained without the fold k(i) of performance i, and have the residuals R_i = |y_i - m_k(i)(x_i)|. The interval at
-a new x extends from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k(i)(x) + R_i. For any learner it covers
-with probability at least 1 - 2a, less a term that vanishes with the fold size; in practice close to 1 - a.
+CV+ is from Barber, Candès, Ramdas and Tibshirani 2021, "Predictive inference with the jackknife+", section 3. Networks
+m_k(i), trained without the fold k(i) of performance i, have the residuals R_i = |y_i - m_k(i)(x_i)|. The interval at a
+new x extends from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k(i)(x) + R_i. For any learner its coverage
+is at least 1 - 2a, minus a term that vanishes with the fold size; in practice it is close to 1 - a.
 
 Groups (Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data"): views and copies of one
 performance are not independent evidence. There are G groups of n_g performances each. Every residual has the weight
@@ -37,9 +37,9 @@ def needed(level: float) -> int:
 
 
 def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
-    """Smallest value of each column whose cumulative weight reaches `level`, (m,); infinite where none does.
+    """Smallest value of each column whose cumulative weight reaches `level`, (m,); infinite if none does.
 
-    `values` are (n, m). `weights` (n,) are those of `group_weights`; what they lack of 1 counts as infinite values.
+    `values` are (n, m). `weights` (n,) are those of `group_weights`; the rest up to 1 belongs to infinite values.
     """
     order = np.argsort(values, axis=0, kind="stable")
     reached = np.cumsum(weights[order], axis=0) >= level - _ROUNDING  # (n, m)
@@ -49,7 +49,7 @@ def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
 
 
 def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: float) -> Floats | None:
-    """(m, 2) low and high ends of CV+ intervals; None where there are too few performances for this level.
+    """(m, 2) low and high ends of CV+ intervals; None with too few performances for this level.
 
     Args:
         centres: (n, m) m_k(i)(x_j) for every calibration performance i and new performance j.
@@ -65,6 +65,6 @@ def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: f
 def reach(values: Floats, groups: Rows, level: float) -> float:
     """The bound that a new value, exchangeable with `values` (n,), exceeds with probability at most 1 - level.
 
-    Views and copies have equal `groups` (n,) and count once. The bound is infinite where there are too few groups.
+    Views and copies have equal `groups` (n,) and count once. The bound is infinite with too few groups.
     """
     return float(upper_quantile(values[:, None], group_weights(groups), level)[0])

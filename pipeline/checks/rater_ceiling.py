@@ -1,4 +1,4 @@
-"""The agreement of two raters, which is the ceiling of what a model can learn from them."""
+"""The agreement of two raters, the ceiling of what a model can learn from them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from data.video import Record
 from models.agreement import agreement
 
 OWN_VIDEOS = "folder"
-"""The kind of data set whose `judges` are raters of the same thing; in others they are items or panels of judges."""
+"""The kind of data set whose `judges` rate the same thing; in others they are items or panels of judges."""
 
 
 @dataclass(frozen=True)
 class RaterAgreement:
-    """How far two raters agree."""
+    """The agreement of two raters."""
 
     spearman: float  # rank correlation
     difference: float  # mean absolute difference in points
 
 
 def rater_agreement(records: Sequence[Record], kind: str) -> RaterAgreement | None:
-    """How far two raters of these performances agree.
+    """The agreement of two raters of these performances.
 
-    None without two raters, or where all their scores are equal. The place in the list of scores identifies a rater, so
+    None without two raters, or if all their scores are equal. The position in the list of scores identifies a rater, so
     the result is exact only if every rater judged every video.
     """
     judges = [record.labels.judges for record in records if record.labels is not None and len(record.labels.judges) > 1]
@@ -43,7 +43,7 @@ def rater_agreement(records: Sequence[Record], kind: str) -> RaterAgreement | No
 
 
 def ceiling_line(agreed: RaterAgreement | None, rho: float | None, mae: float) -> str:
-    """One sentence: the agreement of two raters, and that of the model with their mean; empty where it is unknown."""
+    """One sentence: the agreement of two raters, and of the model with their mean; empty if unknown."""
     if agreed is None:
         return ""
     model = "undefined" if rho is None else decimals(rho, 2)

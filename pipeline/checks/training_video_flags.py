@@ -1,4 +1,4 @@
-"""Flags of videos before training, so that users can mend bad training data."""
+"""Flags of videos before training, so that users can fix bad training data."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pipeline.settings.config import Config, load_config
 
 ALONE = ("stream", "people detected", "right person", "cuts", "kinematics", "pauses")
 AMONG_OTHERS = ("frame rate", "length")
-"""Names of the checks (`flag_checks.CHECKS`) of a video alone, and of those against the other videos."""
+"""Names of the checks (`flag_checks.CHECKS`) of a single video, and of those that compare with the others."""
 
 ADVISED = "person"
-"""The preset for one person before a still camera."""
+"""The preset for one person and a still camera."""
 
 MeasuredVideo = tuple[str, Quality]
 """Name of a video, and the quality values of its outputs by stage."""
@@ -29,10 +29,10 @@ MeasuredVideo = tuple[str, Quality]
 def announce_flags(
     measured: Iterable[MeasuredVideo], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
 ) -> dict[str, tuple[Flag, ...]]:
-    """Flags by the name of the video; the observer gets them, and where the contact sheets are.
+    """Flags by the name of the video; the observer gets them with the location of the contact sheets.
 
-    `measured` holds the extracted ones of all `videos`. `sheets` is the cache with their previews, empty without any.
-    Raises DataError where `strict` and a video is flagged.
+    `measured` holds the extracted videos of all `videos`. `sheets` is the cache with their previews, or "". Raises
+    DataError if `strict` and a video is flagged.
     """
     flagged = flag_videos(measured)
     if not flagged:
@@ -48,7 +48,7 @@ def announce_flags(
 
 
 def flag_videos(measured: Iterable[MeasuredVideo]) -> dict[str, tuple[Flag, ...]]:
-    """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
+    """Flags by the name of each flagged video; frame rate and length are compared with the other videos."""
     alone: dict[str, tuple[Flag, ...]] = {}
     compared: list[tuple[str, Facts]] = []  # holds only what the comparison needs, since data sets may be large
     for name, quality in measured:
@@ -72,9 +72,9 @@ def flag_videos(measured: Iterable[MeasuredVideo]) -> dict[str, tuple[Flag, ...]
 
 
 def still_camera_advice(measured: Iterable[MeasuredVideo], config: Config, out: Path) -> str:
-    """Advice to use the preset for one person before a still camera; empty where it does not fit.
+    """Advice to use the preset for one person and a still camera; empty if it does not fit.
 
-    It fits where the camera's motion is the secondary agent of one person, and the camera of most videos stands still.
+    It fits if the secondary agent of one person is the camera's motion, and the camera of most videos is still.
     `out` is the folder of the model, for the command.
     """
     timesteps = config.method.stage("timesteps")

@@ -1,1 +1,1 @@
-"""The demo: rendered dives from raw video to scores. Workers import this package, so it imports nothing itself."""
+"""The demo: rendered dives from raw video to scores. Workers import this package, so it imports nothing."""

@@ -51,14 +51,14 @@ class DemoResult:
     model: Path  # folder of the trained model
     extraction: Summary
     pose: PoseAgreement  # over all dives
-    summary: str  # what the model is, how far off it is, against what
+    summary: str  # the model, its error and the reference
     results: EvaluationResults  # of all dives, each predicted without it
-    scored: tuple[Score, ...]  # the dives that the model has not seen
+    scored: tuple[Score, ...]  # the held-out dives
     truth: tuple[float, ...]  # (n,) the judges' final scores of these dives
     seconds: dict[str, float]  # time of each part
 
     def tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-        """Title, columns and rows of the tables that the demo prints beside that of its results."""
+        """Title, columns and rows of the demo's tables besides its results."""
         pose = self.pose
         agreement = [
             ("frames in which both divers can be seen", pose.frames),
@@ -101,7 +101,7 @@ def run_demo(
         full: more dives.
         overrides: further `section.key=value` settings.
 
-    Raises AimError where weights cannot be downloaded or dives failed, Cancelled after a stop.
+    Raises AimError if a download of weights or a dive fails, Cancelled after a stop.
     """
     size, began = FULL if full else QUICK, time.monotonic()
     seconds: dict[str, float] = {}
@@ -152,7 +152,7 @@ def run_demo(
 
 
 def announcement(size: DemoSize, out: Path) -> str:
-    """One line on the time and space that a demo takes, and on the larger demo."""
+    """One line on the time and space of a demo, and on the larger demo."""
     other = f"; `demo --full` renders {FULL.dives} dives: {FULL.minutes} minutes, {FULL.megabytes} MB"
     return (
         f"the demo renders {size.dives} dives and goes from raw video to scores in {len(ACTIVITIES)} parts: about"

@@ -1,4 +1,4 @@
-"""Quality of the demo: agreement of the poses with the rendered truth, and the model beside trivial baselines."""
+"""Quality of the demo: agreement of the poses with the rendered truth, and the model compared with baselines."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ BASELINES = ("difficulty", "training mean", "random")
 SHOULDERS, HIPS = (5, 6), (11, 12)
 
 FOUND_TORSOS = 0.5
-"""A person counts as detected where the median joint error is below this many torso lengths."""
+"""A person counts as detected if the median joint error is below this many torso lengths."""
 
 MIN_TORSO = 8.0
 """Smallest torso length in pixels: a torso that points at the camera is short and would make every error large."""
 
 FAR_TORSOS = 10.0
-"""Largest error in torso lengths, so that missing joints and far ones count the same."""
+"""Maximum error in torso lengths, so that missing and distant joints count the same."""
 
 
 @dataclass(frozen=True)
 class PoseAgreement:
-    """How detected people agree with the rendered truth."""
+    """Agreement of detected people with the rendered truth."""
 
     frames: int  # in which all people are visible
     found_all: float  # share of these frames in which all people were detected
@@ -107,14 +107,14 @@ def compare_keypoints(keypoints: Floats, truth: Floats, visible: Bools) -> PoseA
 def held_out_results(
     features: FeatureSet, model: TrainedModel, scored: Sequence[Score], cache: Cache
 ) -> EvaluationResults:
-    """The model and predictions without video on every dive: those of its training by fold, the others by the model.
+    """The model and baselines without video on every dive: training dives by fold, the others by the model.
 
     Args:
         features: of all dives.
-        scored: the dives that the model has not seen.
-        cache: knows the hashes of the dives' files.
+        scored: the held-out dives.
+        cache: has the hashes of the dives' files.
 
-    Raises DataError where a dive is on both sides of a fold.
+    Raises DataError if a dive is on both sides of a fold.
     """
     calibration = model.calibration
     assert calibration is not None
@@ -136,7 +136,7 @@ def held_out_results(
 
 
 def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
-    """One sentence: what the model is, how far off it is, against what."""
+    """One sentence: the model, its error and the reference."""
     found = [results.systems[name].average for name in (MODEL, *BASELINES[:2])]
     ours, difficulty, mean = (significant(average.mae or 0.0) for average in found)
     ranks = [estimate_text(average.rho, 2).replace(" (", ", ").rstrip(")") for average in found]

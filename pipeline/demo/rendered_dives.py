@@ -1,4 +1,4 @@
-"""Renders the dives of the demo. Workers import this module, so it imports no network and no model."""
+"""Renders the dives of the demo. Workers import this module, so it imports no networks or models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEED = 7
 
 
 def _start_rendering(folder: Path, stop: threading.Event, tell: Tell) -> Callable[[Dive], OSError | None]:
-    """The function that renders one dive in a worker, and returns the error of a full disk, else None."""
+    """A function that renders one dive in a worker and returns the error of a full disk, else None."""
 
     def run(dive: Dive) -> OSError | None:
         try:
@@ -39,7 +39,7 @@ def _refuse_lost(dive: Dive, loss: WorkerLost) -> OSError | None:
 def render(folder: Path, count: int, work: WorkConfig, observer: Observer) -> list[Dive]:
     """Render the missing dives on this machine, then write the labels, and return all dives.
 
-    Raises DataError where a dive lost its workers, OSError where the disk is full, Cancelled after a stop.
+    Raises DataError if a dive lost its workers, OSError if the disk is full, Cancelled after a stop.
     """
     dives = plan_dives(count, SEED)
     truth = folder / "truth"
@@ -47,7 +47,7 @@ def render(folder: Path, count: int, work: WorkConfig, observer: Observer) -> li
     done = len(dives) - len(missing)
     if missing:
         start, stop = partial(_start_rendering, folder), observer.stop_event().is_set
-        pool = pool_of(work.model_copy(update={"engine": "local"}))  # the folder may be on this machine alone
+        pool = pool_of(work.model_copy(update={"engine": "local"}))  # the folder may exist only on this machine
         with observer.progress("rendered dives") as progress:
             for _, error in run_items(pool, start, deque(missing), stop, _refuse_lost):
                 if isinstance(error, OSError):

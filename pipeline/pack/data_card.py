@@ -1,4 +1,4 @@
-"""The data card of packed features: their performances, the settings that made them, and their limits."""
+"""The data card of packed features: performances, settings and limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.settings.config import Config
 from pipeline.settings.stages import stage_class, with_defaults
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
-"""Size classes of the Hugging Face Hub, each with the number of records that it does not reach."""
+"""Size classes of the Hugging Face Hub, each with its exclusive upper limit."""
 
 LIMITS = (
     "The features hold no picture and no path. They hold the ids and labels of the data set, whose own terms of use "
@@ -47,7 +47,7 @@ def write_data_card(path: Path, config: Config, records: Sequence[Record], stage
 
 
 def data_lines(kind: str, records: Sequence[Record], what: str) -> Iterator[str]:
-    """Lines of a card: number, tasks and labels of the performances, which the card calls `what`."""
+    """Lines of a card: number, tasks and labels of the performances, called `what`."""
     yield f"{len(records)} {what} of a data set of kind `{kind}`"
     tasks = Counter(record.task for record in records)
     if set(tasks) != {""}:

@@ -29,8 +29,8 @@ FEW = 20
 def gather_features(records: Sequence[Record], config: Config, cache: Cache, observer: Observer) -> FeatureSet:
     """Read the fresh time steps of the records from the cache; damaged ones are extracted again, with a note.
 
-    Performances without them are left out, each with a note that says why. Raises DataError where no record has fresh
-    time steps, or they do not fit together.
+    Performances without time steps are left out, each with a note on the reason. Raises DataError if no record has
+    fresh time steps, or if they do not fit together.
     """
     outputs: dict[str, StageOutput] = {}
     left_out: list[str] = []
@@ -61,7 +61,7 @@ def gather_features(records: Sequence[Record], config: Config, cache: Cache, obs
 
 
 def _of_other_sizes(outputs: dict[str, StageOutput]) -> list[str]:
-    """Remove time steps whose sizes most others do not have, such as those of another network; a line for each."""
+    """Remove time steps with other sizes than most, such as those of another network; returns a line for each."""
     sizes = {name: {part: made.arrays[part].values.shape[-1] for part in PARTS} for name, made in outputs.items()}
     common = Counter(tuple(size.values()) for size in sizes.values()).most_common(1)
     usual = dict(zip(PARTS, common[0][0], strict=True)) if common else {}
@@ -78,11 +78,11 @@ def _of_other_sizes(outputs: dict[str, StageOutput]) -> list[str]:
 def labelled_features(
     config: Config, cache: Cache, pack: Path | None, observer: Observer, *, extract: bool = False
 ) -> tuple[FeatureSet, Config]:
-    """Features of all labelled performances, from a packed file or from the cache, and the configuration of them.
+    """Features of all labelled performances, from a packed file or from the cache, and their configuration.
 
-    That is the given one, without the stages that need a video where no performance has one. `extract` first computes
-    missing ones and reports failed videos. Raises UsageError without a data set and a pack, DataError where no
-    performance has a score or usable features, or all scores are equal, Cancelled after a stop.
+    The configuration is the given one, without stages that need a video if no performance has one. With `extract`,
+    missing features are computed first, and failed videos reported. Raises UsageError without a data set and a pack,
+    Cancelled after a stop. Raises DataError if no performance has a score or usable features, or all scores are equal.
     """
     if pack is not None and config.dataset.features:
         raise UsageError("--pack and --features are both given", where=pack, fix="Give one of them")
@@ -115,7 +115,7 @@ def training_features(config: Config, cache: Cache, pack: Path | None, observer:
 
 
 def all_features(config: Config, cache: Cache, pack: Path | None, observer: Observer) -> tuple[FeatureSet, Config]:
-    """`labelled_features` that systems are evaluated on; missing ones are extracted. Raises as it."""
+    """`labelled_features` to evaluate systems on; missing ones are extracted. Raises as it."""
     features, config = labelled_features(config, cache, pack, observer, extract=True)
     for task in sorted({record.task for record in features.records}):
         _warn_of_few([record for record in features.records if record.task == task], observer)
@@ -123,7 +123,7 @@ def all_features(config: Config, cache: Cache, pack: Path | None, observer: Obse
 
 
 def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
-    """Warn where there are too few independent performances to learn from; views and copies count once."""
+    """Warn of too few independent performances to learn from; views and copies count once."""
     count, tasks = len(tied(records)), {record.task for record in records}
     if count < FEW:
         of_task = f" of {min(tasks)}" if len(tasks) == 1 and min(tasks) else ""
@@ -132,7 +132,7 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
 
 
 def _refuse_equal(records: Sequence[Record], where: Path | None) -> None:
-    """Raise DataError where all scores are equal: nothing can be ranked or learned, however many there are."""
+    """Raise DataError if all scores are equal: nothing can be ranked or learned."""
     scores = [
         record.labels.score for record in records if record.labels is not None and record.labels.score is not None
     ]
@@ -150,9 +150,9 @@ def _usable(features: FeatureSet, method: Method, observer: Observer) -> Feature
 
 
 def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:
-    """The same features. Raises DataError where an input of the network is missing in every performance.
+    """The same features. Raises DataError if an input of the network is missing in every performance.
 
-    The inputs are the primary and the secondary agents; a network of the scene alone has only the scene.
+    The inputs are the primary and the secondary agents; a scene-only network has only the scene.
     """
     if method.network.variant == "scene":
         if features.scene.size and not features.scene.any():
@@ -168,9 +168,9 @@ def refuse_empty(features: FeatureSet, method: Method) -> FeatureSet:
 
 
 def labelled_records(config: Config, observer: Observer) -> tuple[list[Record], Config]:
-    """The performances of the data set that have labels, and the configuration that they can feed.
+    """The labelled performances of the data set, and their `feasible_config`.
 
-    Raises as `list_inputs`, and DataError where none has labels.
+    Raises as `list_inputs`, and DataError if none has labels.
     """
     listing, config = list_inputs((), config, observer)
     labelled = [record for record in listing.records if record.labels is not None]
@@ -181,7 +181,7 @@ def labelled_records(config: Config, observer: Observer) -> tuple[list[Record], 
 
 
 def _scores(dataset: DatasetConfig) -> str:
-    """What to do so that performances have scores."""
+    """The fix for performances without scores."""
     if dataset.kind != "folder":
         check = typed("data", "check", Path(dataset.root or ""))
         return f"Type: {check}, or name the table of scores: --set dataset.labels=FILE"

@@ -1,7 +1,7 @@
 """One file with the features of a whole data set, for sharing and for training elsewhere.
 
-It is a file of the cache's format (`data/store/hdf5.py`) whose stage is "pack". It has the arrays of a feature set with
-a first dimension `performance`. Its header has the records (without paths) and the settings that made the features.
+It is a file in the cache's format (`data/store/hdf5.py`) with the stage "pack". It has the arrays of a feature set with
+a first dimension `performance`. Its header has the records (without paths) and the settings of the features.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def write_pack(path: Path, features: FeatureSet) -> None:
 
 
 def read_pack(path: str | Path) -> FeatureSet:
-    """The feature set of a packed file. Raises DataError where it is missing, damaged or no pack."""
+    """The feature set of a packed file. Raises DataError if it is missing, damaged or not a pack."""
     try:
         stored = store.read(path)
     except FileNotFoundError:
@@ -78,9 +78,9 @@ def read_pack(path: str | Path) -> FeatureSet:
 
 
 def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
-    """The labelled performances of a pack, of `tasks` alone where some are named.
+    """The labelled performances of a pack, of `tasks` alone if given.
 
-    Raises as `read_pack`, UsageError for a task without performances, DataError where no performance has a label.
+    Raises as `read_pack`, UsageError for a task without performances, DataError if no performance has a label.
     """
     features = read_pack(path)
     tasks_in_pack = {record.task for record in features.records}
@@ -99,7 +99,7 @@ def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
 
 
 def _record_out(record: Record) -> dict[str, Any]:
-    """A record as JSON types; judges' scores are left out where there are none."""
+    """A record as JSON types; missing judges' scores are left out."""
     labels = asdict(record.labels) if record.labels else None
     return {
         "id": printable(record.id),
@@ -135,7 +135,7 @@ def _array_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
 
 
 def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str]:
-    """Faults of the list of performances, which could give a label to the features of another performance."""
+    """Faults of the list of performances that could assign labels to the wrong features."""
     if len(records) != performances:
         yield f"it lists {len(records)} performances and has the features of {performances}"
     for record in records:

@@ -54,7 +54,7 @@ class Packed:
 
 
 def chosen_format(name: str, out: Path | None) -> str:
-    """The format by its name, else by the ending of `out`, else h5. Raises UsageError where it cannot be written."""
+    """The format by its name, else by the ending of `out`, else h5. Raises UsageError for an unavailable format."""
     chosen = name or (out.suffix.lstrip(".").lower() if out is not None else "") or "h5"
     if chosen not in FORMATS:
         raise UsageError(f"unknown format '{printable(chosen)}'", fix=nearest(chosen, FORMATS))
@@ -67,9 +67,9 @@ def chosen_format(name: str, out: Path | None) -> str:
 def stage_outputs(
     records: Sequence[Record], config: Config, cache: Cache, stage: str, observer: Observer
 ) -> Iterator[tuple[Record, StageOutput]]:
-    """The fresh outputs of a stage, one video at a time, those that are extracted again last.
+    """The fresh outputs of a stage, one video at a time; outputs that are extracted again come last.
 
-    The observer gets a line about each video without one.
+    The observer gets a line about each video without an output.
     """
     stored = (plan.idle() for plan in Planner(config, cache, stages=(stage,)).plan_all(records))
     for result, outputs in run(stored, config.machine, cache, NotesAlone(observer), read=(stage,)):
@@ -91,7 +91,7 @@ def write_features(
     """Write the outputs of a stage in the order of `records` and, beside them, `<name>.dictionary.json`.
 
     With `per_video` each video has a file, and one video at a time is in memory. Raises DataError without outputs, or
-    where two do not fit in one table.
+    if two do not fit in one table.
     """
     order = {record.id: number for number, record in enumerate(records)}
     dictionary = out / f"{stage}.dictionary.json" if per_video else out.with_name(f"{out.stem}.dictionary.json")
@@ -147,7 +147,7 @@ def _clocked(stage: str, output: StageOutput) -> Mapping[str, Array]:
 
 
 def _fixed(group: Group, stage: str) -> list[str]:
-    """Names of the arrays without the clock that have one shape in all videos; lists, such as of cuts, are left out."""
+    """Names of arrays without the clock that have the same shape in all videos; excludes lists, such as of cuts."""
     outputs = [output.arrays for _, output in group]
     other = [name for name in outputs[0] if name not in _clocked(stage, group[0][1])]
     specs = stage_class(stage).arrays
@@ -161,7 +161,7 @@ def _fixed(group: Group, stage: str) -> list[str]:
 
 
 def _joined(stage: str, group: Group) -> dict[str, Array]:
-    """Arrays of all videos, joined along the clock, or stacked where they have none."""
+    """Arrays of all videos, joined along the clock, or stacked if they have none."""
     first, clock = group[0][1].arrays, stage_class(stage).clock
     made: dict[str, Array] = {}
     lengths: list[int] = []
@@ -221,7 +221,7 @@ def _write_csv(path: Path, stage: str, group: Group) -> list[str]:
 
 
 def _cells(values: NDArray[Any]) -> list[str]:
-    """Cells of a column: numbers with all digits, missing ones empty, text that no spreadsheet reads as a formula."""
+    """Cells of a column: numbers with all digits, empty if missing, and text that is safe from spreadsheet formulas."""
     if values.dtype.kind == "f":
         digits = 9 if values.dtype.itemsize == 4 else 17
         return ["" if number != number else f"{number:.{digits}g}" for number in values.tolist()]
@@ -251,7 +251,7 @@ FORMATS: Mapping[str, Callable[[Path, str, Group], list[str]]] = {
 
 
 def _dictionary(stage: str, form: str, output: StageOutput, columns: Sequence[str]) -> str:
-    """The data dictionary as JSON: unit and meaning of each array, and the columns that it became."""
+    """The data dictionary as JSON: unit, meaning and columns of each array."""
     kind = stage_class(stage)
     arrays = {}
     for name, array in output.arrays.items():

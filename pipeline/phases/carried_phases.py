@@ -1,10 +1,10 @@
 """Carries the phases of annotated performances over to others by dynamic time warping.
 
-A performance is the signal of its primary agent, as the time steps read it; of a person the angles, which do not depend
-on place and camera. Each annotated performance that is aligned with a new one gives it every edge of its phases. The
-median over the `NEAREST` best aligned ones counts, and their range is the uncertainty: within it on both sides were .82
-to .92 of simulated edges, within half of it .57 to .75 (`benchmarks.interval_coverage`). There is no network.
-`python -m benchmarks.phases` measures the error.
+A performance is the signal of its primary agent, as the time steps read it; for a person, the angles, which do not
+depend on place and camera. Each annotated performance is aligned with a new one and transfers the edges of its phases.
+The result is the median over the `NEAREST` best aligned performances, and their range is the uncertainty. Of simulated
+edges, .82 to .92 were within this range on either side, and .57 to .75 within half of it
+(`benchmarks.interval_coverage`). `python -m benchmarks.phases` measures the error. No network is involved.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from pipeline.settings.config import Config
 T = TypeVar("T")
 
 NEAREST = 3
-"""Annotated performances of which the median counts."""
+"""Number of annotated performances in the median."""
 
 ROWS_PER_S, MOST_ROWS = 25.0, 1000
-"""Rate to which signals are resampled, and the greatest number of rows; a longer performance has a lower rate."""
+"""Rate of resampled signals, and the maximum number of rows; longer performances get a lower rate."""
 
 MOST_REFERENCES = 40
-"""Annotated performances that a model keeps, evenly chosen."""
+"""Most annotated performances in a model, evenly chosen."""
 
 SURPRISE = 0.9
-"""Share of the annotated performances whose own uncertainty, from the others, is within the limit of a flag."""
+"""Share of the annotated performances whose uncertainty, computed from the others, is within a flag's limit."""
 
 
 class Signal(NamedTuple):
@@ -53,7 +53,7 @@ class Signal(NamedTuple):
 
     @classmethod
     def of(cls, channels: Channels) -> Signal:
-        """The angles of a person, or else all channels of an agent. Raises DataError: the agent is never observed."""
+        """The angles of a person, else all channels of an agent. Raises DataError for an agent without observations."""
         body = [n for n, name in enumerate(channels.names) if "angle." in name or name.startswith("torso.")]
         columns, end = body or list(range(len(channels.names))), channels.span[1]
         count = int(np.clip(round(end * ROWS_PER_S), 2, MOST_ROWS))
@@ -75,13 +75,13 @@ class CarriedPhases:
 
 @dataclass(frozen=True)
 class PhaseReferences:
-    """The n annotated performances of a model. Raises ValueError: arrays that do not fit together."""
+    """The n annotated performances of a model. Raises ValueError for incompatible arrays."""
 
     names: tuple[str, ...]
-    signals: Floats  # (n, row, channel) rows of `Signal`; those beyond the end of a performance are NaN
+    signals: Floats  # (n, row, channel) rows of `Signal`, NaN beyond the end of a performance
     ends: Floats  # (n,) s
     edges: Floats  # (n, phase and end) s at which each phase begins and the last one ends; NaN for a left-out phase
-    limit: float | Floats = np.inf  # s, the greatest range that is not doubtful
+    limit: float | Floats = np.inf  # s, the largest range without a flag
 
     def __post_init__(self) -> None:
         count, begins = len(self.ends), self.signals[:, :2]
@@ -93,7 +93,7 @@ class PhaseReferences:
 
     @classmethod
     def fit(cls, names: Sequence[str], marked: Sequence[tuple[Signal, Sequence[Phase]]]) -> PhaseReferences:
-        """References from at least one annotated performance; each one's range by the others gives the limit."""
+        """References from at least one annotated performance; ranges from the other performances give the limit."""
         chosen = [marked[n] for n in np.unique(np.linspace(0, len(marked) - 1, MOST_REFERENCES).round().astype(int))]
         longest = max((signal.rows for signal, _ in chosen), key=len)
         signals, edges = np.full((len(chosen), *longest.shape), np.nan), np.full((len(chosen), len(names) + 1), np.nan)
@@ -108,9 +108,9 @@ class PhaseReferences:
         return replace(kept, limit=float(np.quantile(ranges, SURPRISE)))
 
     def carry(self, query: Signal, without: int | None = None) -> CarriedPhases:
-        """The phases of a performance. A phase that most of the nearest references leave out is left out.
+        """The phases of a performance, without those that most of the nearest references leave out.
 
-        Raises DataError: the performance has other channels than the references.
+        Raises DataError if its channels differ from the references'.
         """
         if self.signals.shape[2] != query.rows.shape[1]:
             raise DataError("other channels than the annotated performances of the model", fix="Mark its phases")
@@ -149,7 +149,7 @@ def _align(query: Signal, marked: Signal, edges: Floats) -> tuple[float, Floats]
 def phases_of_model(records: Sequence[Record], config: Config, cache: Cache) -> PhaseReferences | None:
     """The references of a model from the stored outputs of its training performances.
 
-    None for equal time steps, and where no output of the stage that alignment reads is stored.
+    None for equal time steps, and without stored outputs of the stage that alignment reads.
     """
     steps, annotated = config.method.stage("timesteps"), [record for record in records if record.phases]
     if not isinstance(steps, TimestepsConfig) or steps.bounds == "equal" or not steps.leading_stage:
@@ -175,7 +175,7 @@ def _each(
     use: Callable[[Channels], T],
     observer: Observer | None = None,
 ) -> Iterator[tuple[Record, T | Failure]]:
-    """What `use` makes of each record's primary agent; without an observer from stored outputs alone."""
+    """`use` applied to each record's primary agent; without an observer, from stored outputs alone."""
     steps = config.method.stage("timesteps")
     assert isinstance(steps, TimestepsConfig)
     read = (steps.leading_stage,)

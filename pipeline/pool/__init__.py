@@ -1,4 +1,4 @@
-"""Workers: threads, processes or actors of Ray that videos, trainings and stacks of networks are given to."""
+"""Workers (threads, processes or Ray actors) for videos, trainings and stacks of networks."""
 
 from pipeline.pool.process_pool import ProcessPool, ThreadPool
 from pipeline.pool.ray_pool import RayPool, pool_of

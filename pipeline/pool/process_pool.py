@@ -1,4 +1,4 @@
-"""Workers of this machine: threads of this process, which share its memory, or processes, which can crash alone.
+"""Workers on this machine: threads, which share memory, or processes, which crash independently.
 
 Processes die with their parent.
 """
@@ -40,18 +40,18 @@ WORKER_BYTES = 1.5e9
 """Memory that one worker process may need: docs/benchmarks.md measured up to 1.05 GB."""
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
-"""Signals that a hostile video can cause in its decoder; others come from outside, such as the memory guard's."""
+"""Signals that a hostile video can cause in its decoder; others come from outside, such as the OOM killer's."""
 
 Items = queue.SimpleQueue[Any]
-"""Items for a worker; None: there are no more."""
+"""Items for a worker; None marks the end."""
 
 
 @dataclass(frozen=True)
 class ThreadPool(Pool):
     """Threads of this process, at most one per core, each with its share of the cores.
 
-    None can be killed, so an item has no limit of time, and the end waits for it. `work.workers` and `work.threads`
-    are further bounds; 0: none.
+    Threads cannot be killed, so items have no time limit, and the end waits for them. `work.workers` and `work.threads`
+    are further limits; 0: none.
     """
 
     cores: int = 1
@@ -132,8 +132,8 @@ class ThreadWorker(Worker):
 class ProcessPool(Pool):
     """`work.workers` processes of this machine, each with its share of the cores as threads.
 
-    By default there is one process per core, since pose networks use one thread (`pose.threads`). There are at most as
-    many as items, and as fit into the free memory.
+    By default there is one process per core, since pose networks use one thread (`pose.threads`). The number is limited
+    by the number of items and the free memory.
     """
 
     work: WorkConfig
@@ -174,7 +174,7 @@ class ProcessWorker(Worker):
         self.pipe, remote_end = context.Pipe()
         self.process = context.Process(target=_run_process, args=(remote_end, start), daemon=True)
         variables = {name: str(threads) for name in THREAD_VARIABLES}
-        # A child would run the user's main module again.
+        # A child would rerun the user's main module.
         with (
             _replaced(os.environ, variables),
             _replaced(sys.modules, {"__main__": ModuleType("__main__")}),
@@ -201,7 +201,7 @@ class ProcessWorker(Worker):
             code = self.process.exitcode
             by = signal.Signals(-code).name if code and code < 0 else ""
             cause = f"was killed by {by}" if by else f"ended with code {code}"
-            if not self.ready and code is not None and code >= 0:  # the next one would end so too
+            if not self.ready and code is not None and code >= 0:  # the next one would end likewise
                 raise UsageError(
                     f"a worker process cannot start: it {cause}",
                     fix=f"Its error is printed above; type: {PROGRAM} doctor",
@@ -226,7 +226,7 @@ class ProcessWorker(Worker):
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that start meanwhile see no Ctrl-C, which a terminal sends to all; the parent decides when to stop."""
+    """Processes started inside ignore Ctrl-C, which a terminal sends to all; the parent decides when to stop."""
     if sys.platform == "win32":
         yield
         return
@@ -239,7 +239,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def _serve(start: Start[Any, Any], stop: threading.Event, items: Items, answer: Callable[[Answer], None]) -> None:
-    """The loop of a worker: take an item, work on it, send the result, until there are no more."""
+    """A worker's loop: take an item, work on it, send the result, until the end."""
     work = start(stop, lambda *progress: answer(progress))
     answer(())
     while (item := items.get()) is not None:
@@ -247,7 +247,7 @@ def _serve(start: Start[Any, Any], stop: threading.Event, items: Items, answer: 
 
 
 def _run_process(pipe: Connection, start: Start[Any, Any]) -> None:
-    """What a worker process runs; it ends with the pipe."""
+    """The main function of a worker process, which ends with the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows: see `_deaf_to_interrupts`
     stop, items = threading.Event(), Items()
     threading.Thread(target=_listen, args=(pipe, items, stop), daemon=True).start()
@@ -256,9 +256,9 @@ def _run_process(pipe: Connection, start: Start[Any, Any]) -> None:
 
 
 def _listen(pipe: Connection, items: Items, stop: threading.Event) -> None:
-    """Queue the items that the parent sends; None means stop. The pipe ends where the parent was killed.
+    """Queue the items that the parent sends; None means stop. The pipe closes if the parent was killed.
 
-    No shared event says stop: an event whose waiter was killed blocks everybody who sets it.
+    A shared event would not do: if its waiter was killed, setting it blocks.
     """
     try:
         while (item := pipe.recv()) is not None:
@@ -270,9 +270,9 @@ def _listen(pipe: Connection, items: Items, stop: threading.Event) -> None:
 
 
 def kind_of_end(signal_name: str) -> LossKind:
-    """The kind of failure of a video whose worker a signal ended ("": it ended without one).
+    """The kind of failure of a video whose worker was ended by a signal ("": without one).
 
-    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for lack of it, so no crash counts.
+    With limited memory (`ulimit -v`, `ulimit -d`), a library may crash for lack of it, so crashes do not count.
     """
     return "crashed" if signal_name in CRASHES and not _memory_is_limited() else "killed"
 

@@ -1,6 +1,6 @@
-"""Workers on a Ray cluster, or on a Ray started here.
+"""Workers on a Ray cluster, which may be started here.
 
-All machines must see this checkout, the working folder, inputs and cache under the same paths, such as on a shared file
+All machines must see this checkout, the working folder, inputs and cache under the same paths, as on a shared file
 system. Inputs and cache may also be on a store.
 """
 
@@ -26,23 +26,23 @@ from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import WorkConfig
 
 HOST = re.compile(r"(ray://)?\[?(?P<host>[^/\[\]]+?)\]?:(?P<port>[0-9]+)")
-"""An address that names a machine; "auto" and others do not."""
+"""An address with a host, unlike "auto"."""
 
 GREET_SECONDS, HEAD_SECONDS = 10.0, 10.0
-"""A cluster answers within the former; without an answer for the latter, it has ended."""
+"""Time limit for a cluster's first answer, and time without an answer after which it counts as ended."""
 
 HALT_SECONDS, ROOM_SECONDS = 5.0, 5.0
-"""A worker that lives answers a stop within the former; after the latter the machines are counted again."""
+"""Time limit for a worker's answer to a stop, and interval of counting the machines."""
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Terminal colours in Ray's messages."""
 
 
 def pool_of(work: WorkConfig, cores: int = 0) -> Pool:
-    """Where work runs under these settings. Raises UsageError for "ray" without Ray.
+    """The pool for these settings. Raises UsageError for "ray" without Ray.
 
     Args:
-        cores: for threads of this process in place of processes: items share its memory and have no limit of time.
+        cores: for threads of this process instead of processes: items share its memory and have no time limit.
     """
     if work.engine == "ray":
         return RayPool(work, math.inf if cores else work.timeout_s)
@@ -54,7 +54,7 @@ def pool_of(work: WorkConfig, cores: int = 0) -> Pool:
 class _Cluster:
     """The cluster of this process: whether its head answers, and how many actors fit, at most `work.workers`.
 
-    Machines come and go, so it is asked again and again. Raises UsageError where no actor fits at first.
+    Machines come and go, so it is polled. Raises UsageError if no actor fits at first.
     """
 
     def __init__(self, work: WorkConfig) -> None:
@@ -68,7 +68,7 @@ class _Cluster:
             )
 
     def require(self, every_s: float = 1.0) -> None:
-        """Raise UsageError where the head, asked now and then, has not answered for `HEAD_SECONDS`."""
+        """Raise UsageError if the polled head has not answered for `HEAD_SECONDS`."""
         import ray
 
         if (now := time.monotonic()) - self.asked < every_s:
@@ -96,7 +96,7 @@ class _Cluster:
         return self.places
 
     def _count(self) -> tuple[float, float, int]:
-        """Cores, GPUs and places for workers."""
+        """Cores, GPUs and slots for workers."""
         import ray
 
         work, resources = self.work, ray.cluster_resources()
@@ -107,9 +107,9 @@ class _Cluster:
 
 @dataclass(frozen=True)
 class RayPool(Pool):
-    """`work.workers` actors of a Ray cluster (default and 0: as many as it has room for), each with cores and GPUs.
+    """`work.workers` actors of a Ray cluster (default and 0: as many as fit), each with cores and GPUs.
 
-    Without `work.address` it joins the cluster of RAY_ADDRESS, else starts one here. Raises UsageError where Ray is not
+    Without `work.address` it joins the cluster of RAY_ADDRESS, else starts one here. Raises UsageError if Ray is not
     installed.
     """
 
@@ -122,7 +122,7 @@ class RayPool(Pool):
 
     @contextmanager
     def opened(self, start: Start[Any, Any], items: int) -> Iterator[tuple[Callable[[], int], Callable[[], RayActor]]]:
-        """See `Pool`; uses the Ray that this process is connected to. Raises UsageError where no worker fits."""
+        """See `Pool`; uses the Ray that this process is connected to. Raises UsageError if no worker fits."""
         import ray
 
         connected = ray.is_initialized()
@@ -144,7 +144,7 @@ class RayPool(Pool):
         ray.wait([worker.awaited for worker in workers], num_returns=1, timeout=POLL_SECONDS)
 
     def _connect(self) -> None:
-        """Join the cluster, or start Ray here with as many places as there are workers. Raises UsageError."""
+        """Join the cluster, or start Ray here with one slot per worker. Raises UsageError."""
         import ray
 
         work, quiet = self.work, {"log_to_driver": False, "logging_level": "ERROR"}
@@ -154,18 +154,18 @@ class RayPool(Pool):
                 greet(address)
                 ray.init(address=address, **quiet)
             else:
-                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report each start to its makers
+                os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report each start to its developers
                 cores = work.workers * work.ray_cpus if work.workers else os.cpu_count() or 1
                 # "local": Ray would else join another cluster of this machine, even one that was killed
                 ray.init("local", num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
-        except Exception as error:  # noqa: BLE001 - Ray raises this very class where one of its processes is late
+        except Exception as error:  # noqa: BLE001 - Ray raises `Exception` itself if one of its processes is late
             what = f"no Ray cluster at {address}" if address else "Ray did not start on this machine"
             fix = "Start one with `ray start --head`, or leave --address out"
             fix = fix if address else "Retry, or leave out --engine ray"
             raise UsageError(f"{what} ({first_line(error)})", fix=fix) from None
 
     def split_cores(self, items: int) -> tuple[int, int]:
-        """See `Pool`; 0 workers: as many as the cluster has room for, which is not asked."""
+        """See `Pool`; 0 workers: as many as fit on the cluster, which is not polled."""
         return self.work.workers or 0, self.work.threads or max(1, int(self.work.ray_cpus))
 
     def where(self, items: int) -> str:
@@ -189,7 +189,7 @@ def greet(address: str) -> None:
 
 
 class RayActor(Worker):
-    """One actor. The time of an item counts from the first answer about it."""
+    """One actor. The time limit of an item starts at the first answer about it."""
 
     def __init__(self, threads: int, cluster: _Cluster, start: Any) -> None:
         import ray
@@ -207,7 +207,7 @@ class RayActor(Worker):
 
     @property
     def awaited(self) -> Any:
-        """What tells that there is something to take."""
+        """The future of the next answer."""
         return self.result if self.ready else self.first_answer
 
     def give(self, item: Any) -> None:
@@ -216,7 +216,7 @@ class RayActor(Worker):
         self.result = self.actor.work.remote(item)
 
     def take(self) -> Sequence[Answer]:
-        """See `Worker`. Raises WorkerLost where the actor has ended, UsageError where none can start."""
+        """See `Worker`. Raises WorkerLost if the actor has ended, UsageError if none can start."""
         import ray
 
         if not self.ready and ray.wait([self.first_answer], timeout=0)[0]:
@@ -226,7 +226,7 @@ class RayActor(Worker):
             try:
                 return [Done(ray.get(self.result))]
             except ray.exceptions.RayTaskError as error:
-                raise error.cause from None  # a fault of the program, raised as in this process
+                raise error.cause from None  # a bug, raised as in this process
             except ray.exceptions.RayError as error:
                 raise _lost(error) from None
         if time.monotonic() > self.answer_due and not ray.wait([self.halted], timeout=0)[0]:
@@ -245,7 +245,7 @@ class RayActor(Worker):
         self.halted, self.answer_due = self.actor.halt.remote(), time.monotonic() + HALT_SECONDS
 
     def end(self, seconds: float = 0.0) -> None:
-        """See `Worker`; temporaries that an actor was writing are swept later."""
+        """See `Worker`; temporary files of an actor are deleted later."""
         import ray
 
         if seconds and self.ready and self.result is not None:
@@ -254,7 +254,7 @@ class RayActor(Worker):
         ray.kill(self.actor)
 
     def _require_start(self) -> None:
-        """Raise UsageError where the machine cannot start an actor, WorkerLost where it was lost meanwhile."""
+        """Raise UsageError if the machine cannot start an actor, WorkerLost if it was lost meanwhile."""
         import ray
 
         try:

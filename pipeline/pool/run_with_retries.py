@@ -1,7 +1,7 @@
-"""Runs items, such as videos, on the workers of a pool, and once more those that have lost their worker.
+"""Runs items, such as videos, on the workers of a pool; retries an item once if its worker died.
 
-A worker takes one item at a time. An item that crashes, hangs or fills the memory therefore costs one worker, which is
-replaced; all other items go on. The one rule for retries is here.
+A worker takes one item at a time. So an item that crashes, hangs or fills the memory costs one worker, which is
+replaced; all other items continue. The only rule for retries is here.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 START_SECONDS = 300.0
-"""When no worker is there for this long, the run ends."""
+"""The run ends after this time without a worker."""
 
 NO_START = "Check that the cluster has free slots, then run the same command again to resume"
 
 MOST_LOST = 2
-"""An item fails when it has lost this many workers. The first loss may not be its fault: the system's memory guard may
-kill a worker for memory that others took."""
+"""An item fails when it has lost this many workers. The first loss may not be its fault: the OOM killer may kill a
+worker for memory that others use."""
 
 GRACE_SECONDS, EXIT_SECONDS = 60.0, 10.0
-"""Workers have this long to finish their current write or epoch after a stop, and after an error; then they are
-killed."""
+"""Time for workers to finish their current write or epoch after a stop, and after an error, before they are killed."""
 
 
 def raise_loss(_: object, loss: WorkerLost) -> NoReturn:
@@ -45,14 +44,14 @@ def run_items(
     lost: Callable[[J, WorkerLost], R] = raise_loss,
     told: Callable[..., None] = lambda *_: None,
 ) -> Iterator[tuple[J, R]]:
-    """Items with their results, in the order in which they end.
+    """Items with their results, in order of completion.
 
-    Items are taken from the left, also those added meanwhile. When `stop` returns true, no further item starts. Running
-    items are asked to stop, and their results still come. Raises UsageError where workers cannot start.
+    Items are taken from the left, including those added meanwhile. When `stop` returns true, no further item starts.
+    Running items are asked to stop, and their results are still returned. Raises UsageError if workers cannot start.
 
     Args:
         lost: gives the result of an item that has lost `MOST_LOST` workers, or raises.
-        told: is called with an item and what its work tells.
+        told: called with an item and its progress.
     """
     with pool.opened(start, len(items)) as (room, new_worker):
         crew = _Crew[J, R](room, new_worker, pool.timeout_s, lost, told)
@@ -67,9 +66,9 @@ def run_items(
 
 
 class _Crew(Generic[J, R]):
-    """The workers of one run. Items go to workers that are there: an idle one takes over from one that cannot start.
+    """The workers of one run. Items go to started workers: an idle one takes over from one that cannot start.
 
-    So a lost machine of a cluster costs the items that ran there one attempt, and no other one waits for it.
+    So a lost machine of a cluster costs its running items one attempt, and other items do not wait for it.
     """
 
     def __init__(
@@ -82,17 +81,17 @@ class _Crew(Generic[J, R]):
     ) -> None:
         self.room, self.new_worker, self.timeout_s, self.lost, self.told = room, new_worker, timeout_s, lost, told
         self.workers: list[Worker] = []
-        self.at_work: dict[Worker, J] = {}  # the item of each worker that has one
-        self.losses: dict[int, int] = {}  # workers that an item has lost, by the identity of the item
+        self.at_work: dict[Worker, J] = {}  # the item of each busy worker
+        self.losses: dict[int, int] = {}  # number of workers that an item has lost, by the identity of the item
         self.deadline = math.inf
 
     @property
     def late(self) -> bool:
-        """Whether the time to stop is over."""
+        """Whether the time for stopping is over."""
         return time.monotonic() > self.deadline
 
     def assign_items(self, items: deque[J]) -> bool:
-        """Give every waiting item that has room a worker; returns whether an item is in work."""
+        """Give waiting items to workers as far as possible; returns whether an item is running."""
         idle = [worker for worker in self.workers if worker not in self.at_work]
         while idle and items:
             self._give(idle.pop(), items.popleft())
@@ -100,7 +99,7 @@ class _Crew(Generic[J, R]):
             self.workers.append(self.new_worker())
             self._give(self.workers[-1], items.popleft())
         unstarted = [worker for worker in self.at_work if not worker.ready]
-        for worker, other in zip(idle, unstarted, strict=False):  # a worker that is there takes over
+        for worker, other in zip(idle, unstarted, strict=False):  # a started worker takes over
             self._give(worker, self._drop(other))
         if unstarted and len(unstarted) == len(self.workers):
             waited = time.monotonic() - max(worker.since for worker in unstarted)
@@ -119,7 +118,7 @@ class _Crew(Generic[J, R]):
         return self.at_work.pop(worker)
 
     def halt(self) -> bool:
-        """Ask running work to stop; workers that have not started end at once. Returns whether to wait for some."""
+        """Ask running work to stop; workers that have not started end at once. Returns whether to wait for any."""
         if self.deadline == math.inf:
             self.deadline = time.monotonic() + GRACE_SECONDS
             for worker in [*self.at_work]:
@@ -130,7 +129,7 @@ class _Crew(Generic[J, R]):
         return bool(self.at_work) and not self.late
 
     def collect(self, worker: Worker, items: deque[J]) -> Iterator[tuple[J, R]]:
-        """The result that has come from a worker, with its item; an item that lost its worker waits again, or fails."""
+        """A worker's result with its item; an item that lost its worker is retried or fails."""
         item = self.at_work[worker]
         try:
             for answer in worker.take():
@@ -148,7 +147,7 @@ class _Crew(Generic[J, R]):
             lost = self.losses[id(item)] = self.losses.get(id(item), 0) + 1
             if self.deadline < math.inf:
                 return
-            if lost < MOST_LOST and loss.kind != "timeout":  # another worker would take as long
+            if lost < MOST_LOST and loss.kind != "timeout":  # a retry would take as long
                 items.appendleft(item)
                 return
             del self.losses[id(item)]

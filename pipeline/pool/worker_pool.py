@@ -1,4 +1,4 @@
-"""What pools of workers have in common: threads, processes, and actors of Ray, which each load their models once.
+"""Base classes of pools and their workers: threads, processes and Ray actors, which each load their models once.
 
 `process_pool` has the workers of this machine, `ray_pool` those of a cluster. `run_with_retries` gives them items.
 """
@@ -35,14 +35,14 @@ class Done:
 
 
 Answer = tuple[Any, ...] | Done
-"""What comes from a worker: the end of an item, or before it what the work tells; empty: the worker is there."""
+"""A message from a worker: the end of an item, or before it its progress; empty: the worker has started."""
 
 
 class Worker(ABC):
-    """One worker, as the parent sees it."""
+    """One worker, as seen by the parent."""
 
     since: float = 0.0  # `time.monotonic()` when it was given the item
-    started: float | None = None  # when it began the item; None: the worker itself starts, or no limit of time ends it
+    started: float | None = None  # when it began the item; None: the worker is still starting, or has no time limit
     ready: bool = False  # whether it has started
 
     @abstractmethod
@@ -51,9 +51,9 @@ class Worker(ABC):
 
     @abstractmethod
     def take(self) -> Sequence[Answer]:
-        """What has come from the worker since the last call.
+        """The worker's messages since the last call.
 
-        Raises WorkerLost where the worker has ended, UsageError where none can start.
+        Raises WorkerLost if the worker has ended, UsageError if none can start.
         """
 
     @abstractmethod
@@ -62,7 +62,7 @@ class Worker(ABC):
 
     @abstractmethod
     def end(self, seconds: float = 0.0) -> None:
-        """Kill the worker, after `seconds` in which it may end by itself."""
+        """Kill the worker after `seconds` in which it may end by itself."""
 
 
 class Pool(ABC):
@@ -74,19 +74,19 @@ class Pool(ABC):
     def opened(
         self, start: Start[Any, Any], items: int
     ) -> AbstractContextManager[tuple[Callable[[], int], Callable[[], Worker]]]:
-        """A function that returns the number of workers for so many items at present, and one that starts a worker."""
+        """A function for the current number of workers for `items` items, and a function that starts a worker."""
 
     @abstractmethod
     def split_cores(self, items: int) -> tuple[int, int]:
-        """The number of workers that the settings give for so many items (0: unknown), and of threads of each."""
+        """The number of workers for `items` items by the settings (0: unknown), and of threads of each."""
 
     @abstractmethod
     def where(self, items: int) -> str:
-        """Where so many items run, in words."""
+        """Where `items` items run, in words."""
 
     @abstractmethod
     def wait(self, workers: Sequence[Any]) -> None:
-        """Return when a worker has something to take, after `POLL_SECONDS` at most.
+        """Return when a worker has a message, after `POLL_SECONDS` at most.
 
-        Raises UsageError where all workers are out of reach.
+        Raises UsageError if all workers are out of reach.
         """

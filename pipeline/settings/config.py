@@ -1,8 +1,8 @@
 """A configuration from a YAML file and overrides of the form `section.key=value`: method, machine, videos, data set.
 
-One file holds the keys of all, and each reads its own (`setting_classes`). A stage brings a section of its own
-(its `Config`), named like it, whose settings say whom they belong to (`extractors.base.setting`).
-An unknown key is refused, and the error names the nearest known one.
+One file holds the keys of all, and each reads its own (`setting_classes`). Each stage adds a section with its name (its
+`Config`), whose settings name their owner (`extractors.base.setting`). The error for an unknown key names the nearest
+known key.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class DatasetConfig(Section):
 
 
 class FramesConfig(Section):
-    """The rate of folders of numbered pictures, and of videos whose container states another one than that of life."""
+    """The frame rate of folders of numbered pictures, and of videos whose container states a wrong one."""
 
     fps: float = setting(
         0.0,
@@ -66,7 +66,7 @@ class FramesConfig(Section):
 
 
 class Data(Section):
-    """The data set of a file, and what describes videos; what stages know about them is in their own sections."""
+    """The data set of a file, and the description of its videos; stages have their own sections on these."""
 
     frames: FramesConfig = FramesConfig()
     dataset: DatasetConfig = DatasetConfig()
@@ -74,13 +74,13 @@ class Data(Section):
 
 @dataclass(frozen=True)
 class Config:
-    """What a call works with.
+    """The configuration of a call.
 
     Attributes:
-        method: what changes a result.
+        method: everything that changes a result.
         machine: where and how work runs.
-        frames: the rate of the videos.
-        dataset: the performances where a call names none.
+        frames: the frame rate of the videos.
+        dataset: the performances of a call without inputs.
     """
 
     method: Method
@@ -91,7 +91,7 @@ class Config:
     def with_upstream(self, names: Sequence[str] = ()) -> dict[str, StageConfig]:
         """The settings of these stages (default: the method's) and of all that they need, by name, in order.
 
-        Raises UsageError as `Method.with_upstream`, and for settings of two stages that do not fit together.
+        Raises UsageError as `Method.with_upstream`, and for incompatible settings of two stages.
         """
         stages = {name: self.method.stage(name) for name in self.method.with_upstream(names or self.method.stages)}
         for name, settings in stages.items():
@@ -107,21 +107,21 @@ class Config:
         return {name: value for name, value in options.items() if value}
 
     def dump(self) -> dict[str, Any]:
-        """All values as JSON types, as a file holds them."""
+        """All values as JSON types, as in a file."""
         return {**self._sections(), **self.machine.dump(), "dataset": self.dataset.dump()}
 
     def _sections(self) -> dict[str, Any]:
-        """The values of the method, of videos and of stages; without those of a user's stages that do not run."""
+        """The values of the method, videos and stages, without a user's stages that do not run."""
         unused = outside_stages().keys() - self.method.with_upstream(self.method.stages)
         values = {**self.method.dump(), "frames": self.frames.dump()}
         return {key: value for key, value in values.items() if key not in unused}
 
     def recorded(self) -> dict[str, Any]:
-        """What a model stores, as JSON types: the settings of the method and those that describe its videos."""
+        """What a model stores, as JSON types: the settings of the method and the description of its videos."""
         return of_owners(self._sections(), METHOD, HASHED, VIDEOS)
 
     def given(self) -> dict[str, Any]:
-        """What a file or an override gave, as JSON types; the other values are defaults."""
+        """The values from a file or an override, as JSON types; the others are defaults."""
         data = {"frames": self.frames.given(), "dataset": self.dataset.given()}
         return {
             **self.method.given(),
@@ -130,7 +130,7 @@ class Config:
         }
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Cross to worker processes as plain values: the classes of the sections are made anew there."""
+        """Travel to worker processes as plain values, since the section classes are recreated there."""
         return validate, (self.given(),)
 
 
@@ -140,12 +140,12 @@ def setting_classes() -> tuple[type[Method], type[Machine], type[Data]]:
 
 
 def of_owners(values: Mapping[str, Any], *owners: str) -> dict[str, Any]:
-    """Those of the values of a configuration that belong to one of the owners (`extractors.base.owner`)."""
+    """The values of a configuration that belong to one of the owners (`extractors.base.owner`)."""
     return {key: value for kind in setting_classes() for key, value in owned(kind, values, owners).items()}
 
 
 def given_settings(overrides: Overrides) -> list[tuple[str, Any]]:
-    """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read."""
+    """(dotted key, value) of every override, in order. Raises UsageError for an unreadable override."""
     return parse_overrides(overrides, _text_keys(setting_classes()))
 
 
@@ -168,7 +168,7 @@ def load_config(config: str | Path | Config | None = None, overrides: Overrides 
     """A configuration with overrides applied in order.
 
     Args:
-        config: name of a preset, path of a YAML file, or a configuration; None for that of an empty file.
+        config: name of a preset, path of a YAML file, or a configuration; None: an empty file.
         overrides: texts `section.key=value`, or a mapping of keys or sections to values.
 
     Raises UsageError for an unknown preset or key (the nearest one is named), an unreadable file, or a wrong value.
@@ -192,8 +192,8 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     Raises UsageError for an unknown key or a wrong value, by its full path, and for files that do not fit the method.
 
     Args:
-        where: the file that the values come from, for the error.
-        overrides: dotted keys that were set over the file, for the error.
+        where: the file of the values, for the error.
+        overrides: dotted keys that override the file, for the error.
     """
     if (key := next(_with_null(values), None)) is not None:
         raise UsageError(f"'{key}' holds a null character, which no name has", where=where, fix=f"Type {key} again")
@@ -211,16 +211,16 @@ def validate(values: dict[str, Any], where: Path | None = None, overrides: Mappi
     if errors:
         raise usage_error(classes, errors, where, overrides or {})
     method, machine, data = made
-    if method.times_difficulty and data.dataset.score == "execution":  # which the publisher has divided already
+    if method.times_difficulty and data.dataset.score == "execution":  # already divided by the publisher
         method = method.model_copy(update={"times_difficulty": False})
     return Config(method, machine, data.frames, data.dataset)
 
 
 def read_recorded(values: Mapping[str, Any], where: Path, user: Config) -> Config:
-    """The configuration of what `Config.recorded` gave, with the user's machine, data set and words on the videos.
+    """The configuration from `Config.recorded`, with the user's machine, data set and description of videos.
 
-    Raises UsageError for other keys and wrong values, and for stages from outside this program that the user has not
-    named: who made the values must not choose code that runs here.
+    Raises UsageError for other keys and wrong values, and for external stages that the user has not named: the author
+    of the values must not choose code that runs here.
     """
     for name in _stages_of(values):
         if is_outside(name) and name not in outside_stages().values():
@@ -243,13 +243,13 @@ _SECTIONS = {name for kind in (Method, Machine, Data) for name in kind.model_fie
 
 
 def _stages_of(values: Mapping[str, Any]) -> list[str]:
-    """The texts of the list `stages`, which is not checked yet."""
+    """The texts of the list `stages`, unchecked."""
     stages = values.get("stages")
     return [name for name in stages if isinstance(name, str)] if isinstance(stages, (list, tuple)) else []
 
 
 def _with_null(values: Any, key: str = "") -> Iterator[str]:
-    """The dotted keys of texts that hold a null character; no file has one in its name."""
+    """The dotted keys of texts with a null character, which file names cannot contain."""
     if isinstance(values, Mapping):
         for name, value in values.items():
             yield from _with_null(value, f"{key}.{name}" if key else name)

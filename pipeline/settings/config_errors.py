@@ -1,4 +1,4 @@
-"""Errors of a configuration in words: where the wrong key or value comes from, and which key is meant."""
+"""Errors of a configuration in words: the source of the wrong key or value, and the nearest key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOK_UP = f"Type: {PROGRAM} settings, which describes every key, or {PROGRAM} se
 def usage_error(
     classes: Sequence[type[BaseModel]], errors: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]
 ) -> UsageError:
-    """The error that a user reads; each wrong key is blamed on the override that set it, else on the file `where`.
+    """The error for the user; each wrong key is attributed to its override, else to the file `where`.
 
     `errors` are pydantic's, of these classes.
     """
@@ -33,7 +33,7 @@ def usage_error(
 
 
 def _blamed(location: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
-    """The override that set this key or a part of it, else the file."""
+    """The override of this key or a part of it, else the file."""
     parts = [str(part) for part in location]
     for name in reversed(list(overrides)):
         key_parts = name.split(".")
@@ -47,7 +47,7 @@ NEEDED = {
     **{"string_type": "a text in quotes", "model": "a section of keys", "dict": "a section of keys"},
     **{"too_short": "a longer list", "too_long": "a shorter list", "missing": "a value"},
 }
-"""By pydantic's type of error, or its beginning (`int_parsing`, `int_type`, `int_from_float`), what the key takes."""
+"""What a key accepts, by pydantic's error type or its beginning (`int_parsing`, `int_type`, `int_from_float`)."""
 
 
 def explain(classes: Sequence[type[BaseModel]], error: Any) -> str:
@@ -62,7 +62,7 @@ def explain(classes: Sequence[type[BaseModel]], error: Any) -> str:
         if needed := NEEDED.get(error["type"], NEEDED.get(error["type"].partition("_")[0])):
             return f"'{name}': {needed} is needed, not {value}"
         fault = error["msg"].removeprefix("Value error, ")
-        whole = isinstance(error["input"], dict)  # a rule on several keys of a section, which names them
+        whole = isinstance(error["input"], dict)  # a rule on several keys of a section; it names them
         return f"'{name}': {fault[0].lower()}{fault[1:]}" + ("" if whole else f", not {value}")
     keys = [candidate for kind in classes for candidate in all_keys(kind)]
     known = sorted({candidate for kind in classes for candidate in keys_of(section_class(kind, above))})
@@ -87,7 +87,7 @@ def keys_of(section: Any) -> dict[str, FieldInfo]:
 
 
 def is_section(annotation: Any) -> bool:
-    """Whether a key of this annotation holds settings; a stage without any has an empty section."""
+    """Whether a key with this annotation holds settings; a stage without settings has an empty section."""
     return hasattr(annotation, "__pydantic_fields__")
 
 

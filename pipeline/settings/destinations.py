@@ -1,4 +1,4 @@
-"""Checks the places that a command writes to before the work begins, and names them in errors of a full disk."""
+"""Checks a command's destinations before the work begins, and names them in errors of a full disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_full(error: Exception) -> bool:
 
 def check_file(out: Path) -> None:
     """Raise UsageError, before the work begins, for a file that cannot be written."""
-    # /dev/stdout is a link there, which a new file would replace
+    # /dev/stdout is a link, which a new file would replace
     is_stream = out.is_symlink() and str(out.readlink()).startswith("/proc/")
     if is_stream or (out.exists() and not out.is_file()):
         raise UsageError("cannot be written (it is not a file)", where=out, fix="Name a file, such as FOLDER/NAME")
@@ -31,7 +31,7 @@ def check_file(out: Path) -> None:
 
 
 def check_folder(folder: Path, out: Path | None = None) -> None:
-    """Raise UsageError for a folder, existing or not, in which nothing can be written; the error names `out`."""
+    """Raise UsageError for a folder, existing or not, that is not writable; the error names `out`."""
     from tempfile import TemporaryFile
 
     from data.store import is_remote
@@ -41,7 +41,7 @@ def check_folder(folder: Path, out: Path | None = None) -> None:
         raise UsageError("cannot be written (only a cache can be on a store)", where=out, fix="Name a local place")
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
     try:
-        with TemporaryFile(dir=there):  # modes prove nothing: by them root may write in /proc too
+        with TemporaryFile(dir=there):  # modes do not prove it: by mode, root may write to /proc
             pass
     except OSError as error:
         raise file_error(error, out) from None
@@ -49,7 +49,7 @@ def check_folder(folder: Path, out: Path | None = None) -> None:
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Raise UsageError about `out` for errors that name no file or a temporary one, such as those of a full disk."""
+    """Raise UsageError about `out` for errors without a file or with a temporary one, such as a full disk."""
     from safetensors import SafetensorError
 
     from data.store.atomic_writes import TEMPORARY
@@ -66,7 +66,7 @@ def writing(out: Path) -> Iterator[None]:
 
 
 def file_error(error: Exception, path: str | Path | None = None) -> UsageError:
-    """An OSError or failed write as a UsageError: `path` cannot be written, or the named file cannot be used."""
+    """An OSError or failed write as a UsageError: `path` is not writable, or the named file is unusable."""
     what = getattr(error, "strerror", None) or str(error)
     if is_full(error) or not isinstance(error, OSError):
         fix = MAKE_ROOM

@@ -9,11 +9,11 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "scikit-learn", "h5py")
-"""Packages whose versions are written into every file, for people; they are not part of the key."""
+"""Packages whose versions are written into every file for information; they are not part of the key."""
 
 
 def installed_version(name: str) -> str | None:
-    """The version of an installed package, None where it is not installed."""
+    """The version of a package, None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -22,5 +22,5 @@ def installed_version(name: str) -> str | None:
 
 @cache
 def software() -> dict[str, str]:
-    """Versions of the packages that compute, as installed."""
+    """Installed versions of the packages in `SOFTWARE`."""
     return {name: version for name in SOFTWARE if (version := installed_version(name))}

@@ -1,4 +1,4 @@
-"""The machine: where outputs and the user's own networks are, and where and how work runs. No model stores it."""
+"""The machine: where outputs and the user's networks are, and where and how work runs. Models do not store it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.settings.section import Section
 ENGINES = ("local", "ray")
 
 Device = Literal["auto", "cpu", "cuda"]
-"""Where networks train; auto: a GPU where there is one."""
+"""Where networks train; auto: a GPU if available."""
 
 of_machine = partial(setting, belongs_to=MACHINE)
 
@@ -43,7 +43,7 @@ class WorkConfig(Section):
 
 
 class StorageConfig(Section):
-    """How object stores are reached. Credentials come from the environment."""
+    """Access to object stores. Credentials come from the environment."""
 
     endpoint_url: str = of_machine("", "an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
     anonymous: bool = of_machine(False, "ask without credentials, for public buckets")

@@ -39,7 +39,7 @@ class SplitConfig(Section):
 
 _FIELDS: dict[str, Any] = {name: (field.annotation, field) for name, field in keys_of(AimConfig).items()}
 _ModelConfig = create_model("_ModelConfig", __base__=Section, **_FIELDS)
-"""The settings of `AimConfig` as a section, which knows which of them were given."""
+"""The settings of `AimConfig` as a section, which records the given ones."""
 
 
 class Method(Section):
@@ -105,18 +105,18 @@ class Method(Section):
 
     @property
     def network(self) -> AimConfig:
-        """The network: that of section `model`, or that of the scene alone where there are no agents."""
+        """The network of section `model`, or a scene-only network without agents."""
         network = AimConfig(**self.model.dump())
         return replace(network, variant="scene") if self.without_agents else network
 
     @property
     def without_agents(self) -> bool:
-        """Whether the time steps lack the primary or the secondary agent, so that only the scene feeds networks."""
+        """Whether the time steps lack the primary or the secondary agent, so that networks only read the scene."""
         steps = self.stage("timesteps")
         return isinstance(steps, TimestepsConfig) and NO_AGENT in (steps.primary, *steps.secondary)
 
     def with_networks(self, most: int) -> Method:
-        """The method with at most so many networks."""
+        """The method with at most `most` networks."""
         fewer = self.train.model_copy(update={"networks": min(most, self.train.networks)})
         return self.model_copy(update={"train": fewer})
 

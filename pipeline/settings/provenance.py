@@ -1,4 +1,4 @@
-"""Where results and models came from, in words that may be shared: texts name no folder of this machine."""
+"""The origin of results and models, safe to share: texts name no folder of this machine."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _FOLDERS = re.compile(
 """The folders of an absolute path, up to its last separator: of POSIX, of Windows, of a file's address."""
 
 _CALL = ContextVar("_CALL", default="")
-"""The call of `pipeline.api` that runs, the outermost one, as text."""
+"""The outermost running call of `pipeline.api`, as text."""
 
 BUILT = Path(__file__).with_name("commit.txt")
-"""The commit that a wheel was built from, which setup.py writes into it."""
+"""The commit of a wheel, written by setup.py."""
 
 UNKNOWN = "not recorded"
 
 
 class StrictFields:
-    """Base of stored dataclasses: reading refuses unknown fields, and numbers that are not finite."""
+    """Base of stored dataclasses: reading refuses unknown fields and numbers that are not finite."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
 
 @dataclass(frozen=True)
 class Origin(StrictFields):
-    """What made results, a model or a page. Nothing that is hashed or compared contains it."""
+    """The origin of results, a model or a page. It is never hashed or compared."""
 
     command: str  # or the call from Python
     date: str  # ISO 8601, UTC
@@ -54,13 +54,13 @@ class Origin(StrictFields):
     data: str  # SHA-256 of the performances (`pipeline.train.feature_set.data_digest`); empty for a page of scores
 
     def facts(self) -> dict[str, str]:
-        """What a page or a card shows, by name."""
+        """The facts for a page or a card, by name."""
         named = {**vars(self), "devices": ", ".join(self.devices), **self.versions}
         return {name: value for name, value in named.items() if value and name != "versions"}
 
 
 def origin(devices: Iterable[str] = (), data: str = "") -> Origin:
-    """The origin of what this process makes now; arguments as the fields."""
+    """The origin for outputs of this process; arguments as the fields."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     versions = {"aqa": __version__, "python": platform.python_version(), **software()}
     return Origin(command_line(), now, commit(), versions, tuple(sorted(devices)), data)
@@ -71,7 +71,7 @@ def without_folders(text: str) -> str:
     from data.store import expanded
 
     home = expanded("~")
-    for folder in (Path.cwd(), home):  # their names may hold spaces, which end a path for the expression
+    for folder in (Path.cwd(), home):  # their names may contain spaces, which end a path in the expression
         if folder != Path(folder.anchor):
             text = re.sub(rf"{re.escape(str(folder))}[/\\]", "", text)
             text = re.sub(rf"{re.escape(str(folder))}\b", "~" if folder == home else folder.name, text)
@@ -90,7 +90,7 @@ def without_folders_in(value: Any, cut: Callable[[str], str] = without_folders) 
 
 
 def recorded(call: Call) -> Call:
-    """The same call; `command_line` names it while it runs, where no command started the process."""
+    """The same call, recorded for `command_line` while it runs, if no command started the process."""
 
     @wraps(call)
     def run(*args: Any, **keywords: Any) -> Any:
@@ -108,9 +108,9 @@ def _shown(value: object) -> str:
 
 
 def command_line() -> str:
-    """The command that started this process, quoted for a shell, else the call from Python that runs.
+    """The command that started this process, quoted for a shell, else the running call from Python.
 
-    Of what is on this machine the last name is left.
+    Paths of this machine are cut to their last name.
     """
     if Path(sys.argv[0]).name not in COMMANDS and (call := _CALL.get()):
         return call
@@ -119,7 +119,7 @@ def command_line() -> str:
 
 
 def _last_name(word: str) -> str:
-    """A word of a command without folders: those of relative paths too, in which people have names."""
+    """A word of a command without folders, also of relative paths, which may contain names of people."""
     *option, value = word.rpartition("=")
     parts = Path(value).parts
     return "".join((*option, parts[-1])) if len(parts) > 1 and Path(parts[0]).exists() else without_folders(word)
@@ -127,7 +127,7 @@ def _last_name(word: str) -> str:
 
 @cache
 def commit() -> str:
-    """The commit of the program's checkout, with "+ changes" where files differ, or of its wheel; else `UNKNOWN`."""
+    """The commit of the program's checkout, with "+ changes" if files differ, or of its wheel; else `UNKNOWN`."""
     with suppress(OSError, subprocess.SubprocessError):
         if not (CHECKOUT / ".git").exists():
             return BUILT.read_text()

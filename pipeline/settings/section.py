@@ -17,5 +17,5 @@ class Section(BaseModel):
         return self.model_dump(mode="json")
 
     def given(self) -> dict[str, Any]:
-        """What a file or an override gave, as JSON types; the other values are defaults."""
+        """The values from a file or an override, as JSON types; the others are defaults."""
         return self.model_dump(mode="json", exclude_unset=True)

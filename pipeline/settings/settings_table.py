@@ -1,4 +1,4 @@
-"""The table of settings that the page on settings and `aqa settings` show: key, default, owner, meaning."""
+"""The table of settings for the documentation and `aqa settings`: key, default, owner, meaning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.settings.config_errors import is_section, keys_of
 from pipeline.settings.train_config import DEFAULT_RECIPE, RECIPES
 
 OWNERS = {METHOD: "method", HASHED: "method, by content", MACHINE: "machine", VIDEOS: "videos", DATA_SET: "data set"}
-"""In words, whom a setting belongs to."""
+"""A setting's owner, in words."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SettingRow:
     """One setting."""
 
     key: str  # such as "pose.stride"
-    default: str  # as YAML, with the values of other recipes where they differ
+    default: str  # as YAML, with the values of other recipes if they differ
     belongs_to: str  # a value of `OWNERS`
     meaning: str
 
@@ -35,7 +35,7 @@ def setting_rows(section: str = "") -> list[SettingRow]:
     """
     rows = [row for kind in setting_classes() for row in _rows(kind, "")]
     order = list(dict.fromkeys(row.key.split(".")[0] for row in rows))
-    rows.sort(key=lambda row: order.index(row.key.split(".")[0]))  # a stage has settings of both
+    rows.sort(key=lambda row: order.index(row.key.split(".")[0]))  # a stage has settings of both owners
     chosen = [row for row in rows if not section or row.key == section or row.key.startswith(f"{section}.")]
     if not chosen:
         sections = dict.fromkeys(row.key.rpartition(".")[0] or row.key for row in rows)

@@ -1,4 +1,4 @@
-"""Checks of the set-up: packages, weights and backends, each with the command that repairs it."""
+"""Checks of the installation: packages, weights and backends, each with the command that repairs it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def setup_checks() -> Iterator[SetupCheck]:
 
 
 def _opencv() -> SetupCheck:
-    """The check of OpenCV's wheels: they install the same files, so those of different versions break each other."""
+    """The check of OpenCV's wheels, which install the same files, so different versions break each other."""
     installed = {name: version for name in OPENCV_WHEELS if (version := installed_version(name))}
     named, versions = ", ".join(f"{name} {version}" for name, version in installed.items()), {*installed.values()}
     if len(versions) == 1:
@@ -85,7 +85,7 @@ def _opencv() -> SetupCheck:
 
 
 def _package(name: str, install: str, needed_for: str = "") -> SetupCheck:
-    """The check of a package; without `needed_for` the program needs it, so its absence is a fault."""
+    """The check of a package; without `needed_for` it is required, so its absence is a fault."""
     state: Literal["missing", "broken"] = "missing" if needed_for else "broken"
     detail = f"; for {needed_for}" if needed_for else ""
     if version := installed_version(name):

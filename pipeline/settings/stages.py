@@ -1,4 +1,4 @@
-"""The table of stages: those of this program, and those that a user adds by `module:class`."""
+"""The table of stages: this program's, and a user's by `module:class`."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ OWN = frozenset(STAGES)
 
 
 def stage_name(reference: str) -> str:
-    """The name of a stage that is given by it, or by `module:class`, which is imported and joins `STAGES`.
+    """The name of a stage from its name, or from `module:class`, which is imported and added to `STAGES`.
 
-    Raises UsageError where the import fails, gives no stage, or gives one with the name of another.
+    Raises UsageError if the import fails, is not a stage, or has the name of another stage.
     """
     if not is_outside(reference) or reference in STAGES.values():
         return next((name for name, class_path in STAGES.items() if class_path == reference), reference)
@@ -59,13 +59,13 @@ def stage_class(name: str) -> type[Extractor[Any]]:
 
 @cache
 def _loaded(class_path: str) -> type[Extractor[Any]]:
-    """The class at "module:class"; plans of ten thousand videos ask for it a hundred thousand times."""
+    """The class at "module:class"; cached, since plans of ten thousand videos need it a hundred thousand times."""
     extractor: type[Extractor[Any]] = resolve_name(class_path)
     return extractor
 
 
 def with_defaults(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What `StageConfig.result_settings` gave for a stage, with the defaults that it left out."""
+    """`StageConfig.result_settings` of a stage, with the defaults that it left out."""
     if name not in STAGES:
         return dict(settings)
     kind = stage_class(name).Config
@@ -90,9 +90,9 @@ def fetch_weights(stages: Mapping[str, StageConfig], announce: Announce) -> None
 
 
 def fetch_registered(settings: Iterable[StageConfig], announce: Announce) -> None:
-    """Download the registered weights that stages load, where missing: before the first video, not after each one.
+    """Download missing registered weights of stages, before the first video instead of failing after each.
 
-    Raises WeightsError: a download failed.
+    Raises WeightsError if a download fails.
     """
     from data.weights import REGISTRY, fetch
 
@@ -104,6 +104,6 @@ def fetch_registered(settings: Iterable[StageConfig], announce: Announce) -> Non
 
 
 def needed_inputs(name: str) -> tuple[str, ...]:
-    """Input files without which a stage cannot run, in order; the video is optional where it reads another file."""
+    """Input files that a stage needs, in order; the video is optional if it reads another file."""
     reads = stage_class(name).reads
     return tuple(kind for kind in sorted(reads) if kind != "video" or len(reads) == 1)

@@ -27,7 +27,7 @@ PAPER: dict[str, Any] = {
 }
 
 SHORTER: dict[str, Any] = {**PAPER, "clip": 5.0, "scene_components": 24, "scene_gain": 0.2, "start_at_mean": True}
-"""Settings that recipes `fast` and `tools` share."""
+"""Settings of both recipes `fast` and `tools`."""
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "paper": PAPER,
@@ -39,13 +39,13 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "tools": SHORTER
     | {"epochs": 300, "batch": 0, "learning_rates": (1e-3,), "switch_epochs": (300,), "weight_decay": 1e-3},
 }
-"""Values of the settings of `train` that a configuration leaves out, by recipe."""
+"""Defaults of the settings of `train`, by recipe."""
 
 DEFAULT_RECIPE = "fast"
 
 
 class TrainConfig(Section):
-    """Settings of training; `recipe` gives the values of those that are left out."""
+    """Settings of training; `recipe` gives their defaults."""
 
     recipe: Annotated[str, one_of(RECIPES)] = setting(
         DEFAULT_RECIPE, f"values of the settings of train that are left out: {', '.join(RECIPES)}"
@@ -76,7 +76,7 @@ class TrainConfig(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _fill(cls, values: Any, validate: ModelWrapValidatorHandler[TrainConfig]) -> TrainConfig:
-        """Fill in the recipe's values, which do not count as given: another recipe replaces them."""
+        """Fill in the recipe's values, which do not count as given, so that another recipe replaces them."""
         if not isinstance(values, dict):
             return validate(values)
         recipe = RECIPES.get(str(values.get("recipe", DEFAULT_RECIPE)), RECIPES[DEFAULT_RECIPE])

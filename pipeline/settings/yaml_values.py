@@ -13,16 +13,16 @@ from data.errors import UsageError, closest, nearest, typed
 from data.store import read_regular
 
 PRESETS = Path(__file__).resolve().parent.parent.parent / "configs"
-"""The configurations that come with the package, found by name from any folder."""
+"""The package's configurations, available by name from any folder."""
 
 DEFAULT = PRESETS / "folder.yaml"
-"""The configuration of every call that names none."""
+"""The configuration of calls without one."""
 
 MAX_BYTES = 1 << 17
-"""Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
+"""Larger configuration files are refused, so that a hostile one cannot fill the memory."""
 
 YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""Errors of PyYAML: for a tag that does not fit (`!!int foo`, `!!map [a]`) or an impossible date, those of Python."""
+"""Errors of PyYAML, which raises Python's for a wrong tag (`!!int foo`, `!!map [a]`) or an impossible date."""
 
 Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 """Texts `section.key=value`, pairs of a dotted key and its value, or a mapping of keys or sections to values."""
@@ -64,7 +64,7 @@ def presets() -> list[str]:
 def config_path(config: str | Path) -> Path:
     """The file of a configuration: a preset's for a bare name such as `jigsaws`, else the path itself.
 
-    A file of that name in the working folder comes before the preset. Raises UsageError for an unknown preset.
+    A file with that name in the working folder precedes the preset. Raises UsageError for an unknown preset.
     """
     path = Path(config)
     bare = path.name == str(config) and not path.suffix
@@ -83,7 +83,7 @@ def preset_hint(name: str) -> str:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The sections of a configuration file. Raises UsageError where it is missing or no readable YAML mapping."""
+    """The sections of a configuration file. Raises UsageError if it is missing or not a readable YAML mapping."""
     try:
         values = yaml.load(read_regular(path, MAX_BYTES).decode("utf-8"), _Loader)  # noqa: S506 -- a SafeLoader
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parse_values(text: str) -> list[Any]:
     """Values separated by commas: `64,128`, `fast,paper`, `[1e-3, 1e-4], [1e-4, 1e-5]`.
 
-    Raises UsageError where brackets or quotes do not close, or a value cannot be read.
+    Raises UsageError for unclosed brackets or quotes, or an unreadable value.
     """
     try:
         values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
@@ -121,7 +121,7 @@ def parse_values(text: str) -> list[Any]:
 
 
 def _number(value: Any) -> Any:
-    """The value, with texts such as 1e-3 as numbers: YAML reads only 1.0e-3 as one."""
+    """The value, with texts such as 1e-3 as numbers: YAML only reads 1.0e-3 as a number."""
     if isinstance(value, list):
         return [_number(item) for item in value]
     try:
@@ -170,7 +170,7 @@ def _parse_override(override: str, texts: Container[str]) -> tuple[str, Any]:
 
 
 def put(values: dict[str, Any], name: str, value: Any) -> None:
-    """Set one dotted key in nested sections. Raises UsageError where a part of the key is a plain value."""
+    """Set one dotted key in nested sections. Raises UsageError if a part of the key is a plain value."""
     *sections, key = name.split(".")
     for section in sections:
         inner = values.setdefault(section, {})
