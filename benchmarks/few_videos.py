@@ -3,14 +3,13 @@
     python -m benchmarks.few_videos dives demo [--dives 88] [--repeats 5] [--out FILE]
     python -m benchmarks.few_videos surgeons [--repeats 20] [--out FILE]
 
-dives     rendered dives, in FOLDER with their cache, which may be that of a demo; a second call extracts nothing. The
-          systems are those of `evaluate` with `combined`, of three networks. At least 12 dives are left to predict.
-surgeons  drawn knot-tying trials (`benchmarks.unseen_people`), three times as many of each surgeon as in the real set.
-          Their time steps are empty, so AIM is left out. Two surgeons are never trained on; "new" is of their trials.
+dives     rendered dives, in FOLDER with their cache, which may be that of a demo; a second call reuses it. The systems
+          are those of `evaluate` with `combined`, with three networks. At least 12 dives remain for testing.
+surgeons  simulated knot-tying trials (`benchmarks.unseen_people`), three times as many of each surgeon as in the real
+          set. Their time steps are empty, so AIM is left out. Two surgeons are only tested: "new" is their trials.
 
-Each repeat draws what is trained on: the smaller parts are parts of the larger ones, and all predict the same others.
-The correlation is that of all these together. Prints tables and writes JSON. Nothing of this is real: a number of
-judged videos of another sport can give more or less.
+Each repeat draws nested training sets, with one test set for all sizes. The correlation is that of the whole test set.
+Prints tables and writes JSON. The data are synthetic: results in another sport can be better or worse.
 """
 
 from __future__ import annotations

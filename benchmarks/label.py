@@ -6,12 +6,12 @@ pairs    raters who answer three pairs a video by Bradley-Terry. Share of 95 % i
          printed reliability beside the squared correlation with the truth; printed and true share of two videos in
          the right order; share of worlds called better than chance; of three raters or more, share of honest ones,
          and of those who toss a coin, whose answers are called random; share of worlds in which a video is a misfit.
-scores   scores = quality + leniency of the rater + noise, a third of them missing. The printed reliability of the
-         mean beside the true one; alpha less the true ICC; share of worlds called better than chance; share of 95 %
-         intervals of ICC(2,1) and ICC(2,k) of complete tables that hold the truth, and the ICC beside an independent
-         one, from variance components.
+scores   scores = quality + leniency of the rater + noise, a third of them missing. The printed and the true reliability
+         of the mean; alpha minus the true ICC; share of worlds called better than chance; share of 95 % intervals of
+         ICC(2,1) and ICC(2,k) of complete tables that contain the truth; the ICC and an independent one from variance
+         components.
 
-Scores are of twice as many worlds. Five minutes of one core (100 worlds: 160 s). Prints tables and writes JSON.
+Scores use twice as many worlds. It takes five minutes of one core (100 worlds: 160 s). Prints tables and writes JSON.
 """
 
 from __future__ import annotations

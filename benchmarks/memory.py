@@ -4,14 +4,13 @@
     python -m benchmarks.memory count --videos 500
 
 `length`: one process per length runs every stage of `configs/folder.yaml` on a synthetic video. It repeats compressed
-pictures, so that any length is made in seconds: a dive over and over (`--scene dive`, a cut at every repetition) or one
-unbroken shot (`--scene shot`). The table shows the largest resident memory of each, their ratio (at most 1.15), and the
-slope while the frames are decoded. With `--people made` a function that returns swaying people replaces the pose
-network, so that memory per frame is measured without hours of networks. An hour of 1080p with the network takes about
-as long as the video lasts.
+pictures, so any length is made in seconds: a repeated dive (`--scene dive`, a cut at every repetition) or one unbroken
+shot (`--scene shot`). The table shows the peak resident memory of each, their ratio (at most 1.15), and the slope
+during decoding. With `--people made`, a function that returns swaying people replaces the pose network, which measures
+memory per frame without hours of inference. An hour of 1080p with the network takes about an hour.
 
-`count`: one process extracts many short videos of several sizes, and reports its resident memory after each. That after
-the 500th may be at most 1.10 times that after the 20th.
+`count`: one process extracts many short videos of several sizes, and reports its resident memory after each. The value
+after the 500th may be at most 1.10 times that after the 20th.
 """
 
 from __future__ import annotations

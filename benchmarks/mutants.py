@@ -304,7 +304,7 @@ class Checkout:
         for name in ("aim", "matplotlib"):
             if (kept := Path.home() / ".cache" / name).is_dir():
                 shutil.copytree(kept, folder / "home" / ".cache" / name)
-        # The shell is the first process of the space, and collects orphans.
+        # The shell is the first process of the namespace, and collects orphans.
         isolated = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", '"$@"; exit $?', "sh"]
         works = shutil.which("unshare") and subprocess.run([*isolated, "true"], capture_output=True).returncode == 0
         self.prefix = ["nice", "-n", "10", *(isolated if works else [])]

@@ -2,18 +2,18 @@
 
     python -m benchmarks.unseen_people [--draws 20] [--first 0] [--stated] [--out FILE]
 
-`surgeons.npz` beside this file holds statistics that were measured once on real suturing, needle-passing and knot-tying
-trials: the number of trials of each of eight surgeons; mean and deviation of 71 trial descriptors and of the judges'
+`surgeons.npz` beside this file has statistics of real suturing, needle-passing and knot-tying trials, but no trials.
+They are the number of trials of each of eight surgeons; mean and deviation of 71 trial descriptors and of the judges'
 score, by task; and their covariances within a surgeon's trials of a task ("within"), between a surgeon's tasks
-("user_task"), and between surgeons ("user"). It holds no trial. A draw is normal with these covariances, so it has the
-sizes, the noise and the ties between descriptors and score of the real trials.
+("user_task"), and between surgeons ("user"). A draw is normal with these covariances, so it has the sizes, noise and
+correlations of the real trials.
 
-The whole-scene feature is made up: it shows who operates and in which task, and nothing of the trial. The time steps of
-a draw are empty, so AIM is left out. A system that works here can still fail on real trials.
+The whole-scene feature is synthetic: it depends on the surgeon and the task, not on the trial. The time steps of a draw
+are empty, so AIM is left out. A system that works here can still fail on real trials.
 
-Every surgeon is held out once (`louo`), and the measures are those of `evaluate`. With `--stated`, what `train` states
-for people whom it has not seen is compared with the errors on the surgeon who is held out: the share of trials inside
-the 80 % interval and inside "8 of 10 within", and both mean errors. 20 draws take about three minutes of one core.
+Every surgeon is held out once (`louo`), and the measures are those of `evaluate`. `--stated` compares the accuracy that
+`train` states for unseen people with the errors on the held-out surgeon: the share of trials inside the 80 % interval
+and inside "8 of 10 within", and both mean errors. 20 draws take about three minutes of one core.
 Prints a table and writes JSON.
 """
 
