@@ -236,8 +236,6 @@ def sortable(value: float) -> float:
     return value if np.isfinite(value) else -2.0
 
 
-def _of_network(
-    network: NetworkSystem, read: Read, ending: str = "", epoch: str = "", inner: tuple[System, ...] = ()
-) -> Row:
+def _of_network(network: NetworkSystem, read: Read, ending: str, epoch: str, inner: tuple[System, ...] = ()) -> Row:
     name = network.name
     return Row(f"{name}{ending}", read, (network,), inner, kind=network.kind, network=name, epoch=epoch)

@@ -94,13 +94,9 @@ class Normaliser:
         span = float(self._spans()[column])
         return np.asarray(scaled / SCALE * span + low)
 
-    def arrays(self) -> dict[str, Floats]:
-        """Every field as an array, for storing."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Normaliser:
-        """The normaliser that `arrays` came from."""
+        """The normaliser of these arrays by the names of its fields."""
         return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
 
     def _scaled(self, values: Singles, statistics: Floats, mask: Bools | None = None) -> Singles:

@@ -111,7 +111,7 @@ class TrainedNetworks(Generic[N]):
 
     def tensors(self) -> dict[str, Tensor]:
         """`state.<parameter>` (parts * networks, ...) and `normaliser.<field>` (parts, ...)."""
-        each = [normaliser.arrays() for normaliser in self.normalisers]
+        each = [vars(normaliser) for normaliser in self.normalisers]
         stacked = {name: np.stack([arrays[name] for arrays in each]).astype(np.float64) for name in each[0]}
         made = {f"normaliser.{name}": torch.from_numpy(values) for name, values in stacked.items()}
         return made | {f"state.{name}": values.contiguous() for name, values in self.state.items()}
