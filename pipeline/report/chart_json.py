@@ -21,7 +21,7 @@ from pipeline.report import page_data as page
 from pipeline.report.performers import performer_scores
 
 MAX_POINTS = 800
-"""Most points of one curve: more than a screen has pixels."""
+"""Most points of one curve, more than the pixels of a screen."""
 
 TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS, LOSS_AXIS = "judges' score", "predicted score", "epoch", "training loss"
 LEAD_AXIS = "difference of rank correlations"
@@ -55,13 +55,13 @@ def video_payload(video: page.VideoSection) -> dict[str, Any]:
 
 
 def identity(video: page.VideoSection) -> str:
-    """The same for each page of a video, by which a browser keeps what is drawn on it."""
+    """Equal for all pages of a video: the key under which a browser keeps its drawings."""
     seen = "".join(frame.uri for frame in video.key_frames) or video.name
     return hashlib.sha256(seen.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def frame_times(video: page.VideoSection) -> Sequence[float]:
-    """Begin of each frame in seconds: those of the video, or else of the skeletons."""
+    """Start of each frame in seconds, from the video, else from the skeletons."""
     if video.media is not None and len(video.media.times):
         return video.media.times
     return () if video.skeleton is None else video.skeleton.time.tolist()
@@ -73,12 +73,12 @@ def _moment(observation: page.Observation) -> dict[str, Any]:
 
 
 def is_known(video: page.VideoSection) -> bool:
-    """Whether the model was trained on this video, so that the page compares its score with no other."""
+    """Whether the model was trained on this video, so that the page does not compare its score."""
     return video.held_out_score is not None or any(flag.kind == TRAINED_ON for flag in video.result.flags)
 
 
 def charts(video: page.VideoSection) -> tuple[page.Traces, ...]:
-    """The charts of the time axis without the angles, in the order of the page."""
+    """The charts over time except the angles, in the order of the page."""
     pan = () if video.camera is None or is_static(video.camera) else (video.camera,)
     return (*video.difference, *pan, *video.kinematics)
 
@@ -122,7 +122,7 @@ def evaluation_payload(evaluation: page.EvaluationSection) -> dict[str, Any]:
 
 
 def leads(evaluation: page.EvaluationSection) -> list[dict[str, Any]]:
-    """The leads of the reference over the other systems, the least first; baselines are drawn in grey."""
+    """The reference's leads over the other systems, the smallest first; baselines are grey."""
     baselines = {row.name for row in evaluation.table.rows if row.kind == "baseline"} if evaluation.table else set()
     rows = evaluation.comparison.rows if evaluation.comparison else {}
     bars = [{"name": name, "baseline": name in baselines, **asdict(lead.difference)} for name, lead in rows.items()]
@@ -130,7 +130,7 @@ def leads(evaluation: page.EvaluationSection) -> list[dict[str, Any]]:
 
 
 def prediction_range(predictions: Sequence[page.ScatterPoint]) -> Interval:
-    """Both axes of predicted against true scores: all scores and intervals with a margin of 3 %."""
+    """The range of both axes of predicted against true scores: all scores and intervals with a margin of 3 %."""
     values = [
         v for p in predictions for v in (p.true, *vars(p.predicted).values()) if v is not None and math.isfinite(v)
     ]
@@ -148,7 +148,7 @@ def _curve(losses: Losses) -> list[dict[str, Any]]:
 
 
 def is_static(pan: page.Traces) -> bool:
-    """Whether the camera's pan stays within a fiftieth of the picture."""
+    """Whether the camera's pan stays within 2 % of the picture."""
     ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in pan.series.values()]
     return max(ranges) < pan.least / 5
 
@@ -163,7 +163,7 @@ def _traces(traces: page.Traces) -> dict[str, Any]:
 
 
 def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
-    """Rows to draw: all, or the lowest, highest and first missing one of every bucket, which keeps peaks and gaps."""
+    """Rows to draw: all, or the minimum, maximum and first gap of every bucket, which keeps peaks and gaps."""
     if len(values) <= MAX_POINTS:
         return list(range(len(values)))
     rows: set[int] = {0, len(values) - 1}
@@ -195,13 +195,13 @@ def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:
 
 
 def _evenly(count: int, most: int) -> list[int]:
-    """At most `most` indices at even distances in `count`, first and last among them."""
+    """At most `most` evenly spaced indices below `count`, including the first and last."""
     if count <= most:
         return list(range(count))
     return [int(i) for i in np.unique(np.rint(np.linspace(0, count - 1, most)))]
 
 
 def rounded(value: Any) -> float | None:
-    """The value with five significant digits, which keeps pages small; None where it is not finite."""
+    """The value with five significant digits, which keeps pages small; None if not finite."""
     number = math.nan if value is None else float(f"{float(value):.5g}")  # the largest numbers become infinite
     return number if math.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""The section of a report page on an evaluation, and the files that an evaluation writes."""
+"""The section of a report page on an evaluation, and the files of an evaluation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pipeline.settings.destinations import writing
 
 
 def write_evaluation(done: Evaluation) -> None:
-    """Write results.json and report.html into the folder. Raises UsageError where that fails."""
+    """Write results.json and report.html into the folder. Raises UsageError if writing fails."""
     method, folder = done.config.method, done.folder
     data = evaluation_page(done.results, f"{done.results.kind.capitalize()}: {method.name}, {method.protocol}")
     with writing(folder):
@@ -38,7 +38,7 @@ def write_evaluation(done: Evaluation) -> None:
 
 
 def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
-    """The page of an evaluation, with what made it."""
+    """The page of an evaluation, with its origin."""
     return page.ReportData(
         title,
         subtitle=counted(results.performances, "performance"),
@@ -72,7 +72,7 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
 
 
 def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> page.EvaluationSection:
-    """The section on the training videos `ids`, each predicted by networks that were trained without its fold."""
+    """The section on the training videos `ids`, each predicted by networks trained without its fold."""
     truth, predicted, accuracy = calibration.truth, calibration.predicted, calibration.accuracy
     folds = [str(fold) for fold in calibration.fold]
     rows = zip(ids, truth.tolist(), predicted.tolist(), calibration.own_intervals(), folds, strict=True)
@@ -102,7 +102,7 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
 
 
 def _about(results: EvaluationResults) -> str:
-    """How many performances and folds the result is of."""
+    """The number of performances and folds of the result."""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
     held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.folds)
@@ -125,7 +125,7 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
 
 
 def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
-    """The leak audit as questions and answers; None where it did not run."""
+    """The leak audit as questions and answers; None if it did not run."""
     if audit is None:
         return None
     kinds = {leak.kind for leak in audit.leaks}

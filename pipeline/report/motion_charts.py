@@ -1,7 +1,7 @@
-"""Curves of a video for its page, over time: bodies, tools and the camera.
+"""Curves over time for a video's page: bodies, tools and the camera.
 
-Bodies are compared without their size and position in the picture: joints are relative to the middle of the hips and in
-torso lengths (the median of the body over the video).
+Bodies are compared independent of size and position in the picture: joints are relative to the middle of the hips, in
+torso lengths (the body's median over the video).
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ def skeleton(pose: StageOutput) -> Skeleton:
 def pose_difference(pose: StageOutput) -> Traces | None:
     """Distance between the first two bodies by part, and of their hips, in torso lengths; None for one body.
 
-    `hips` is the change of the vector between the hips since the first frames: zero for two divers who fall side by
-    side at the same time.
+    `hips` is the change of the vector between the hips since the first frames: zero for synchronous dives side by side.
     """
     points = pose.floats("keypoints")
     if points.shape[1] < 2:
@@ -63,7 +62,7 @@ def pose_difference(pose: StageOutput) -> Traces | None:
 
 
 def body_speed(pose: StageOutput) -> Traces | None:
-    """Speed of each part of the first body relative to its hips, in torso lengths/s; None where never detected."""
+    """Speed of each part of the first body relative to its hips, in torso lengths/s; None if never detected."""
     time = pose.floats("time")
     shape, _, torso = _body(pose.floats("keypoints")[:, 0])
     if torso is None or len(time) < 3:
@@ -114,8 +113,8 @@ def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
 def camera_pan(flow: StageOutput) -> Traces | None:
     """Direction of the camera relative to the first frame, from the motion of the content in `camera_flow`.
 
-    The content moves opposite to the camera, so its motion is summed with inverted sign. The time between
-    sampled pairs has the motion of the next pair. Unknown motion counts as none.
+    The content moves opposite to the camera, so its motion is summed with inverted sign. Between sampled pairs, the
+    motion of the next pair is used. Unknown motion counts as zero.
     """
     times = flow.floats("time")
     if len(times) == 0:
@@ -129,7 +128,7 @@ def camera_pan(flow: StageOutput) -> Traces | None:
 
 
 def smooth(values: NDArray[np.floating[Any]]) -> Floats:
-    """Centred mean over `SMOOTHING` values without NaN; NaN where the value itself is NaN."""
+    """Centred mean over `SMOOTHING` values without NaN; NaN stays NaN."""
     padded = np.pad(np.asarray(values, dtype=np.float64), SMOOTHING // 2, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING)
     return np.where(np.isfinite(values), known_mean(windows, axis=1), np.nan)

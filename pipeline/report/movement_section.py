@@ -1,4 +1,4 @@
-"""Charts of the angles of a video, and its differences from the better training videos in words and numbers."""
+"""Charts of a video's angles, and its differences from the better training videos in words and numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 6
 """Most differences that a page lists."""
 
 LEAST_SPAN = 0.6
-"""Shortest moment in seconds that a loop can show without flicker."""
+"""Shortest span in seconds that loops without flicker."""
 
 _TRUNK = (5, 6, 11, 12)
 
@@ -56,7 +56,7 @@ def angle_charts(moved: Movement, names: Sequence[str]) -> tuple[Traces, ...]:
 
 
 def _points(angle: str) -> tuple[tuple[int, ...], ...]:
-    """The points of an angle as `page_data.Arc` has them."""
+    """The points of an angle, as in `page_data.Arc`."""
     if angle == "trunk":
         return (5, 6), (11, 12)
     return tuple((4 + POINTS.index(joint),) for joint in JOINT_ANGLES[angle])
@@ -65,7 +65,7 @@ def _points(angle: str) -> tuple[tuple[int, ...], ...]:
 def better_part(
     moved: Movement, steps: Sequence[StepScore], names: Sequence[str], ranges: BetterRanges
 ) -> BetterVideos | None:
-    """The differences from the better third of the video's task; None where the numbers of steps differ."""
+    """The differences from the better third of the video's task; None if the numbers of steps differ."""
     if not steps or any(len(limit) != len(steps) for *_, limit in ranges.limits.items()):
         return None
     outside = movement_differences(steps_of(moved, np.array([(step.start, step.end) for step in steps])), ranges.limits)
@@ -101,19 +101,19 @@ def _observation(difference: Difference, steps: Sequence[StepScore], names: Sequ
 
 
 def gap(difference: Difference) -> str:
-    """How far the value is beyond its limit, as the difference of both as they are printed."""
+    """The distance of the value beyond its limit, as the difference of both printed numbers."""
     limit = difference.low if difference.beyond < 0 else difference.high
     value, passed = (as_printed(v, difference.variable.decimals) for v in (difference.value, limit))
     return to_digits(abs(value - passed), difference.variable.decimals)
 
 
 def moment(step: StepScore) -> Interval:
-    """Begin and end of a step in seconds, widened on both sides to `LEAST_SPAN`."""
+    """Start and end of a step in seconds, widened on both sides to `LEAST_SPAN`."""
     wider = max(0.0, LEAST_SPAN - (step.end - step.start)) / 2
     return max(0.0, step.start - wider), step.end + wider
 
 
 def marked(difference: Difference) -> tuple[tuple[int, int], ...]:
-    """Person and joint to mark for a difference; both people for one of two."""
+    """Person and joint to mark for a difference; both people for a variable of two."""
     people = (0, 1) if difference.person is None else (difference.person,)
     return tuple((person, joint) for person in people for joint in MARKED[difference.name])

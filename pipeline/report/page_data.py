@@ -1,7 +1,7 @@
 """The content of a report page as plain values, without files, models or HTML.
 
-All times are seconds from the first frame. The page leaves out parts that are empty or None.
-Text may be hostile (file names, labels): the page escapes it, so callers pass it unchanged.
+All times are seconds from the first frame. The page leaves out parts that are empty or None. Text may be hostile (file
+names, labels): the page escapes it, so callers pass it unchanged.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Media:
     """A video that a page embeds or links."""
 
     uri: str | None  # the whole video as a `data:` URI (`data.video.web_media.embed_video`)
-    link: str | None  # address relative to the page, used where `uri` is None
+    link: str | None  # address relative to the page, used if `uri` is None
     width: int  # pixels as shown, after rotation
     height: int
-    note: str = ""  # why the video is linked, re-encoded or absent
+    note: str = ""  # why the video is linked, re-encoded or missing
     poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
-    times: Sequence[float] = ()  # begin of each frame in seconds
+    times: Sequence[float] = ()  # start of each frame in seconds
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Skeleton:
 
     time: Curve  # (frame,) seconds
     keypoints: NDArray[np.floating[Any]]  # (frame, agent, 17, 3) x px, y px, score in COCO-17 order; NaN: undetected
-    size: tuple[float, float]  # width and height of the picture that the pixels refer to
+    size: tuple[float, float]  # width and height of the picture in pixels
     names: tuple[str, ...] = ()  # one per agent, such as ("left athlete", "right athlete")
 
 
@@ -78,7 +78,7 @@ class Traces:
     time: Curve  # (row,) seconds, ascending
     series: Mapping[str, Curve]  # (row,) values by name
     about: str = ""  # one sentence on how to read the chart
-    least: float = 0.0  # smallest height of the axis in the unit, so that noise is not drawn as large as motion
+    least: float = 0.0  # smallest range of the axis in the unit, so that noise does not look like motion
     arcs: Mapping[str, Arc] = field(default_factory=dict)  # by series: the angle to draw over the video
 
 
@@ -87,7 +87,7 @@ class TrainingSteps:
     """The T time steps of the training videos, scored by the same model."""
 
     scores: tuple[tuple[float, float], ...]  # mean and standard deviation of each step's score
-    lowest: tuple[float, ...]  # by video: the smallest difference of a step's score from that step's mean
+    lowest: tuple[float, ...]  # by video: the smallest difference of a step's score from the step's mean
     attention: tuple[Interval, ...] = ()  # 5th and 95th percentile of each step's attention to the interaction
 
     def times(self, difficulty: float) -> TrainingSteps:
@@ -103,7 +103,7 @@ class Observation:
     text: str
     numbers: str  # the value and the range
     time: float  # seconds: the middle of the step that is furthest outside
-    span: Interval  # begin and end of the moment that the player loops, in seconds
+    span: Interval  # start and end of the loop in the player, in seconds
     joints: tuple[tuple[int, int], ...] = ()  # person and COCO-17 joint, marked on the video
 
 
@@ -114,14 +114,14 @@ class BetterVideos:
     observations: tuple[Observation, ...]  # the largest ones
     count: int  # all differences
     usual: int  # differences that a better video typically has
-    note: str  # which videos these are, and how many differences are typical
+    note: str  # the better videos, and the typical number of differences
     best: str  # id of the training video with the highest score
     best_score: float
 
 
 @dataclass(frozen=True)
 class VideoSection:
-    """One scored video: a section of the page, or without media and charts a line of the batch table."""
+    """One scored video: a section of the page, or, without media and charts, a line of the batch table."""
 
     name: str  # shown name of the video, unique within the page
     result: Score
@@ -135,30 +135,30 @@ class VideoSection:
     key_frames: tuple[KeyFrame, ...] = ()
     skeleton: Skeleton | None = None
     difference: tuple[Traces, ...] = ()  # primary minus secondary over time, by body part or tool
-    camera: Traces | None = None  # its pan, which the page shows where the camera moves
+    camera: Traces | None = None  # its pan, which the page shows if the camera moves
     kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
-    angles: tuple[Traces, ...] = ()  # one chart per joint, of which the page shows one
+    angles: tuple[Traces, ...] = ()  # one chart per joint; the page shows one at a time
     better: BetterVideos | None = None
-    no_better: str = ""  # why `better` is missing; empty where no movement could be compared
-    moved: Movement | None = None  # to compare with other videos; None where that says nothing
-    still: bool = False  # the camera: heights can be compared
+    no_better: str = ""  # why `better` is missing; empty if movement cannot be compared
+    moved: Movement | None = None  # to compare with other videos; None if that is meaningless
+    still: bool = False  # whether the camera is still, so that heights are comparable
     people: tuple[str, ...] = ()  # names of the people of `moved`
-    beside: str = ""  # name of the group's best training video, where this page has it
-    held_out_score: float | None = None  # prediction of a training video by networks that were trained without it
+    beside: str = ""  # name of the group's best training video, if on this page
+    held_out_score: float | None = None  # prediction of a training video by networks trained without it
 
     @property
     def time_steps(self) -> tuple[Interval, ...]:
-        """Begin and end of each time step in seconds."""
+        """Start and end of each time step in seconds."""
         return tuple((step.start, step.end) for step in self.result.steps)
 
     @property
     def shown_score(self) -> float | None:
-        """The score that the page shows: the held-out prediction where there is one; None without a valid score."""
+        """The score on the page: the held-out prediction, else the score; None without a valid score."""
         return self.result.score if self.held_out_score is None or not self.result.valid else self.held_out_score
 
 
 def quantity_of(rows: Iterable[VideoSection]) -> str:
-    """What the axes of a page show: the scores; without any, the executions (`Score.quantity`)."""
+    """The quantity on a page's axes: scores, or executions if there are no scores (`Score.quantity`)."""
     return max((row.result.quantity for row in rows), default="score")
 
 
@@ -167,7 +167,7 @@ class BatchSection:
     """All videos of one run."""
 
     rows: tuple[VideoSection, ...] = ()  # scored videos; those with a section of their own link to it
-    failures: Mapping[str, Failure] = field(default_factory=dict)  # by name, of videos that could not be scored
+    failures: Mapping[str, Failure] = field(default_factory=dict)  # by name, of videos without a score
     training_scores: tuple[float, ...] = ()  # drawn behind the batch's distribution
 
 
@@ -191,16 +191,16 @@ class EvaluationSection:
     """One evaluation of a protocol."""
 
     title: str = "Evaluation"
-    rho: Estimate | None = None  # the one number of the evaluation
-    rho_of: str = ""  # which number, of which system
-    rho_about: str = ""  # of how many performances, in how many folds
+    rho: Estimate | None = None  # the headline number of the evaluation
+    rho_of: str = ""  # name of the number and of its system
+    rho_about: str = ""  # numbers of performances and folds
     predictions: tuple[ScatterPoint, ...] = ()  # held-out videos
     table: Table | None = None  # results beside baselines and the paper's row
     further: tuple[Table, ...] = ()  # folded: each task, the inner validation, the learning curve
     comparison: Leads | None = None  # leads over the other systems
     losses: Losses | None = None
     notes: tuple[str, ...] = ()  # shown before the numbers
-    leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
+    leaks: tuple[LeakCheck, ...] | None = None  # None if no audit ran, which the page states
     methods_text: str = ""  # a paragraph for a paper
     paper_table: Table | None = None  # tasks as columns
 

@@ -1,4 +1,4 @@
-"""Files that a page offers: scores and tables as CSV, tables as LaTeX. The page writes those of joints and charts."""
+"""Files of a page: scores and tables as CSV, tables as LaTeX. The page's scripts write those of joints and charts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def downloads(data: ReportData) -> dict[str, str]:
 
 
 def tables_of(evaluation: EvaluationSection) -> tuple[Table, ...]:
-    """The tables of a page in its order, which numbers their files."""
+    """The tables of a page, in the order that numbers their files."""
     return (*([evaluation.table] if evaluation.table else []), *evaluation.further)
 
 

@@ -1,7 +1,7 @@
-"""Writes a page: templates, style, scripts and the bundled library in one file that loads nothing.
+"""Writes a page: templates, style, scripts and the bundled library in one file that loads nothing else.
 
-A content security policy names the page's own scripts by hash and forbids every request to the network. So even a text
-that is not escaped could not run.
+A content security policy lists the page's scripts by hash and forbids all network requests. So even unescaped text
+could not run.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ STYLES = ("base.css", "video.css", "results.css", "compare.css", "narrow.css", "
 
 
 def render_report(data: ReportData) -> str:
-    """The page as one self-contained HTML document. Raises UsageError where two videos have the same name."""
+    """The page as one self-contained HTML document. Raises UsageError if two videos have the same name."""
     anchors: dict[str, str] = {}
     for index, video in enumerate(data.videos):
         if video.name in anchors:
@@ -77,7 +77,7 @@ def render_report(data: ReportData) -> str:
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the page to `path`, atomically. Raises UsageError where it cannot be written, or as `render_report`."""
+    """Write the page to `path`, atomically. Raises UsageError if writing fails, and as `render_report`."""
     try:
         write_text(path, render_report(data))
     except OSError as error:
@@ -86,13 +86,13 @@ def write_report(path: Path, data: ReportData) -> None:
 
 @cache
 def asset(name: str, package: str = "pipeline.report") -> Markup:
-    """The content of a file of the package's `assets`, which goes into pages without escaping."""
+    """The content of a file in the package's `assets`, inserted into pages without escaping."""
     content = (files(package) / "assets" / name).read_text(encoding="utf-8")
     return Markup(content)  # noqa: S704
 
 
 def script_sources(scripts: Sequence[Markup]) -> str:
-    """The hashes of the scripts, as a content security policy lists them."""
+    """The hashes of the scripts, for a content security policy."""
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 

@@ -1,4 +1,4 @@
-"""What moved differently between two videos of a page, in the same parts of the movement."""
+"""Differences in movement between two videos of a page, in the same parts of the movement."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pipeline.score.movement import Difference, movement_differences
 
 
 def pair_payload(videos: Sequence[VideoSection]) -> dict[str, list[dict[str, Any]]]:
-    """How B differs from A, by "A-B", the places of two videos on the page: timing first, then the largest differences.
+    """Differences of B from A, by "A-B", the positions of two videos on the page: timing first, then the largest.
 
-    Each has a text, the phase that shows it in A (2.5: the middle of the third step), how many steps later the same
-    moment is in B, and the joints to mark. Videos without movement, or with other numbers of steps or people, have no
+    Each has a text, the phase that shows it in A (2.5: the middle of the third step), the delay of the same moment in B
+    in steps, and the joints to mark. Videos without movement, or with different numbers of steps or people, have no
     entry.
     """
     return {

@@ -2,9 +2,9 @@
 
     for path in plot_report(data, Path("figures")): ...
 
-Every figure is one column wide (3.3 in) and has text of 7 and 8 points, so it goes into a paper without scaling.
-Colour-blind readers can tell the colours apart: the palette of Okabe and Ito, and for attention `cividis`. Markers
-differ too, for grey print. Text stays text in both formats. The same data gives the same bytes.
+Every figure is one column wide (3.3 in), with text of 7 and 8 points, so it needs no scaling in a paper. Colours are
+safe for colour-blind readers: the palette of Okabe and Ito, and `cividis` for attention. Markers differ too, for grey
+print. Text stays text in both formats. The same data gives the same bytes.
 """
 
 from __future__ import annotations
@@ -62,19 +62,19 @@ LABEL_LENGTH = 48
 """Most characters of a task's name in a figure."""
 
 NAME_LENGTH = 20
-"""Most characters of a video's name beside the attention; a longer one loses its folders, then its beginning."""
+"""Most characters of a video's name beside the attention; longer names lose their folders, then their beginning."""
 
 LEGEND_ROW = 0.15
-"""Inches of a row of a legend."""
+"""Height of a legend's row in inches."""
 
 LABELLED_STEPS = 16
-"""Most bars of a figure with numbers; more bars have no room for them."""
+"""Most bars with numbers in a figure; more would overlap."""
 
 LEAST_ATTENTION = 2.0
-"""Smallest range of the colours of attention in per cent, so that noise is not drawn as large as a difference."""
+"""Smallest colour range of attention in per cent, so that noise does not look like a difference."""
 
 FORMATS = ("pdf", "svg", "png", "tex")
-"""Those of figures, and LaTeX, which is that of the table."""
+"""Formats of figures, and LaTeX for the table."""
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"
 
@@ -99,9 +99,9 @@ STYLE: dict[str, Any] = {
 
 
 def check_figures(folder: Path, formats: Sequence[str]) -> None:
-    """Check before minutes of work that there can be figures of a folder that `train` or `evaluate` wrote.
+    """Check, before minutes of work, that figures of a folder from `train` or `evaluate` are possible.
 
-    Raises UsageError for a format that is not in `FORMATS`, DataError for a model that gives no scores.
+    Raises UsageError for a format outside `FORMATS`, DataError for a model without scores.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
@@ -116,7 +116,7 @@ def plot_report(
     """Write every figure of a report's data and return the files: `steps-NAME`, `attention`,
     `predictions`, `leads`, `curve`; in LaTeX the table `results`.
 
-    Raises UsageError for a folder that cannot be written, Cancelled where the observer stops between two figures.
+    Raises UsageError for a folder that is not writable, Cancelled after a stop between two figures.
     """
     import matplotlib as mpl
 
@@ -132,7 +132,7 @@ def plot_report(
 
 
 def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
-    """Name and figure of everything in the data that can be drawn."""
+    """Name and figure of everything drawable in the data."""
     counts: dict[str, int] = {}
     for video in data.videos:
         if drawn_steps(video):
@@ -204,7 +204,7 @@ def _step_bars(axes: Axes, video: VideoSection) -> None:
 
 
 def _name_phases(axes: Axes, steps: Iterable[StepScore]) -> None:
-    """Write the names of phases above the axes, and draw a line where each begins."""
+    """Write the names of phases above the axes, with a line at each start."""
     if kept := [phase for phase in phases_of_steps(steps) if phase.end > phase.start]:
         above = axes.secondary_xaxis("top")
         above.set_xticks(
@@ -227,9 +227,9 @@ def attention_by_task(videos: Sequence[VideoSection]) -> dict[str, list[VideoSec
 
 
 def attention_range(videos: Iterable[VideoSection]) -> Interval:
-    """Ends of the colours in whole per cent, at least `LEAST_ATTENTION` apart.
+    """Ends of the colour range in whole per cent, at least `LEAST_ATTENTION` apart.
 
-    They hold the attention of these videos and its usual range in training.
+    It covers the attention of these videos and its usual range in training.
     """
     videos = list(videos)
     usual = [video.training.attention for video in videos if video.training is not None]
@@ -306,7 +306,7 @@ def prediction_figure(predictions: Sequence[ScatterPoint], rho: Estimate | None 
 
 
 def agreement_title(predictions: Sequence[ScatterPoint], rho: Estimate | None) -> str:
-    """Number of predictions, and the rank correlation with its interval where it is known."""
+    """Number of predictions, and the rank correlation with its interval if known."""
     said = f"n {len(predictions)}"
     if rho is None or rho.value is None:
         return said
@@ -376,13 +376,13 @@ def _plain_ticks() -> FuncFormatter:
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure atomically and without dates, so that equal figures are equal files, and return `path`.
 
-    Raises UsageError where the file cannot be written.
+    Raises UsageError if writing fails.
     """
     kind = path.suffix.lstrip(".")
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    for axes in figure.axes:  # the last bits of the layout differ between runs, and would get into names inside SVG
+    for axes in figure.axes:  # the last bits of the layout differ between runs, and would enter names inside SVG
         left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position().bounds)
         axes.set_position((left, bottom, width, height))
     content = io.BytesIO()  # the library's PDF writer would hide the error of a full disk

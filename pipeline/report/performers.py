@@ -11,7 +11,7 @@ from pipeline.report.text import to_digits
 
 
 def performer_scores(batch: BatchSection) -> dict[str, list[VideoSection]]:
-    """The valid scores of performers with some on at least two days, by name and day."""
+    """The valid scores of performers who have them on at least two days, by name and day."""
     by_subject: dict[str, list[VideoSection]] = {}
     for row in sorted(batch.rows, key=lambda row: row.day):
         if row.day and row.result.valid and row.shown_score is not None:

@@ -38,7 +38,7 @@ VIDEOS = "Name two video files"
 DATA_SET = "its data set with --config PRESET --set dataset.root=FOLDER"
 
 USUAL = (5, 95)
-"""Percentiles of the attention in training that are drawn as its usual range."""
+"""Percentiles of attention in training, drawn as its usual range."""
 
 EMBEDDED_VIDEOS = 12
 """Most videos with a section of their own, so that a page stays small enough to mail. The table lists all."""
@@ -50,11 +50,11 @@ class ScoredVideos:
 
     Attributes:
         scorer: made the scores; its cache holds the stages' outputs.
-        following: by id, the scorer of a video in which a visitor chose the person, in place of `scorer`.
+        following: by id, the scorer of a video in which a visitor chose the person, instead of `scorer`.
         rows: the scores.
-        records: the same videos, with labels where known.
-        names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
-            page escapes all text.
+        records: the same videos, with labels if known.
+        names: display names by id, such as those of uploads; default: the ids. Untrusted names are safe: the page
+            escapes all text.
     """
 
     scorer: Scorer
@@ -75,10 +75,9 @@ def folder_page(
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: the held-out videos of the data set).
 
-    For `sections` see `scores_page`, for `difficulty` `find_performances`; `user` names the cache, the data set, paths
-    and devices.
-    Raises UsageError where the folder holds neither results nor a model, or there are no videos to show, DataError
-    where its files are damaged.
+    For `sections` see `scores_page`, for `difficulty` see `find_performances`; `user` names the cache, the data set,
+    paths and devices. Raises UsageError if the folder has neither results nor a model, or without videos to show.
+    Raises DataError if its files are damaged.
     """
     results = read_results(folder / RESULTS) if (folder / RESULTS).exists() else None
     if not (folder / DESCRIPTION).exists():
@@ -112,9 +111,8 @@ def folder_page(
 def compare_videos(folder: Path, names: tuple[str, str], page: Path, user: Config, observer: Observer) -> None:
     """Score two videos with the model in `folder` and write their page.
 
-    `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises
-    UsageError where a video is missing or named twice, DataError where a video has no score, or their steps cannot be
-    compared.
+    `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises UsageError
+    if a video is missing or named twice, DataError if a video has no score or the steps are not comparable.
     """
     records = [_record(folder, name, user, observer) for name in names]
     if records[0].id == records[1].id:
@@ -126,7 +124,7 @@ def compare_videos(folder: Path, names: tuple[str, str], page: Path, user: Confi
 
 @contextmanager
 def _scored(folder: Path, records: Sequence[Record], user: Config, observer: Observer) -> Iterator[ScoredVideos]:
-    """The videos, scored by a model folder, with its cache open. Raises Cancelled where the work was stopped."""
+    """The videos, scored by a model folder, with its cache open. Raises Cancelled after a stop."""
     with load_scorer(folder, user, observer) as scorer:
         rows = scorer.score_records(records, observer)
         observer.raise_if_stopped()
@@ -136,7 +134,7 @@ def _scored(folder: Path, records: Sequence[Record], user: Config, observer: Obs
 def write_comparison_page(path: Path, scored: ScoredVideos, head: ReportData) -> None:
     """Write the page of two scored videos side by side; arguments as in `scores_page`.
 
-    Raises DataError where a video failed, or their steps cannot be compared.
+    Raises DataError if a video failed, or the steps are not comparable.
     """
     refuse_failed(*scored.rows)
     data = scores_page(path, scored, head)
@@ -147,7 +145,7 @@ def write_comparison_page(path: Path, scored: ScoredVideos, head: ReportData) ->
 def write_scores_page(
     path: Path, scored: ScoredVideos, head: ReportData, *, sections: int = EMBEDDED_VIDEOS
 ) -> ReportData:
-    """Write the page of a scored batch to `path` and return what it shows; arguments as in `scores_page`."""
+    """Write the page of a scored batch to `path` and return its data; arguments as in `scores_page`."""
     data = scores_page(path, scored, head, sections=sections)
     write_report(path, data)
     return data
@@ -157,7 +155,7 @@ ONE_MODEL = "Score both with one model: --model MODEL"
 
 
 def refuse_failed(a: Score, b: Score) -> None:
-    """Raise DataError where a video failed, or different models scored them."""
+    """Raise DataError if a video failed, or different models scored them."""
     for row in (a, b):
         if row.failure is not None:
             what, fix = f"this video failed: {row.failure.cause}", row.failure.fix
@@ -167,7 +165,7 @@ def refuse_failed(a: Score, b: Score) -> None:
 
 
 def refuse_incomparable(a: VideoSection, b: VideoSection) -> None:
-    """Raise DataError where the videos have no time steps or different numbers of them."""
+    """Raise DataError if the videos have no time steps or different numbers of them."""
     if len(a.time_steps) != len(b.time_steps) or not a.time_steps:
         counts = f"{len(a.time_steps)} and {len(b.time_steps)} time steps"
         raise DataError(f"'{a.name}' and '{b.name}' have {counts}, which cannot be compared", fix=ONE_MODEL)
@@ -179,11 +177,11 @@ def scores_page(
     """The page of a scored batch.
 
     Args:
-        head: title and subtitle, the section of an evaluation where the videos were held out from training, and the
-            address of the page that leads here.
-        sections: number of scored videos with a section of their own, the first ones.
-        held_out: whether the page shows, in place of the score of a training video, the prediction by networks that
-            were trained without it.
+        head: title and subtitle, the section of an evaluation if the videos were held out from training, and the
+            address of the page that links here.
+        sections: number of scored videos with their own section, the first ones.
+        held_out: whether the page replaces the score of a training video by the prediction of networks trained without
+            it.
     """
     scorer, rows, by_id = scored.scorer, scored.rows, {record.id: record for record in scored.records}
     shown = _shown_names(rows, scored.names)
@@ -233,7 +231,7 @@ def scores_page(
 def _best_of_training(scorer: Scorer, videos: Sequence[VideoSection]) -> list[tuple[Score, Record, float]]:
     """The best training videos of these videos' groups that are not among them, from the user's data set.
 
-    Each has the judges' score. None where the user named no data set, or one without these videos.
+    Each has the judges' score. Empty without a data set, or if it lacks these videos.
     """
     wanted = {video.better.best: video.better.best_score for video in videos if video.better}
     wanted = {name: score for name, score in wanted.items() if name not in {video.result.id for video in videos}}
@@ -245,14 +243,14 @@ def _best_of_training(scorer: Scorer, videos: Sequence[VideoSection]) -> list[tu
 
 
 def _trained_on(row: Score, scorer: Scorer) -> bool:
-    """Whether a scored video trained the model: by the content of its files, or by its id where that is unknown."""
+    """Whether the model was trained on a scored video, by the content of its files, or by its id if unknown."""
     if row.failure is not None or row.id not in scorer.model.train_ids:
         return False
     return "training videos" not in row.checked or any(flag.kind == TRAINED_ON for flag in row.flags)
 
 
 def _held_out(line: VideoSection, scorer: Scorer) -> VideoSection:
-    """A training video with its held-out prediction; intervals and percentile are those of a model that knows it."""
+    """A training video with its held-out prediction; intervals and percentile of the model that saw it are dropped."""
     if scorer.model.calibration is None or not _trained_on(line.result, scorer):
         return line
     prediction = float(scorer.model.calibration.predicted[scorer.model.train_ids.index(line.result.id)])
@@ -276,7 +274,7 @@ def _records(
 
 
 def _record(folder: Path, name: str, user: Config, observer: Observer) -> Record:
-    """The video of a name: a file, else an id in the user's data set."""
+    """The named video: a file, else an id in the user's data set."""
     config = scoring_config(folder, user)
     if is_remote(Path(name)) or Path(name).exists():
         performances = find_performances([Path(name)], observer, config, file_rate=user.frames.fps)
@@ -297,7 +295,7 @@ def _record(folder: Path, name: str, user: Config, observer: Observer) -> Record
 
 
 def _model_facts(scorer: Scorer) -> ModelFacts:
-    """What sections take from a model; an uncalibrated one has nothing to compare with."""
+    """The model's facts for sections; an uncalibrated model has nothing to compare with."""
     labelled = int(np.isfinite(scorer.model.train_labels[:, 0]).sum())
     if scorer.model.calibration is None:
         return ModelFacts(labelled=labelled)
@@ -310,7 +308,7 @@ def _model_facts(scorer: Scorer) -> ModelFacts:
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:
-    """Display name of each video by id: its given name, followed by the id where two videos share a name."""
+    """Display name of each video by id: its given name, followed by the id if two videos share a name."""
     wanted = {row.id: names.get(row.id, row.id) for row in rows}
     counts = Counter(wanted.values())
     return {key: name if counts[name] == 1 else f"{name} ({key})" for key, name in wanted.items()}

@@ -1,4 +1,4 @@
-"""Values for the templates: colours of steps, places on axes, best values of tables, the sentence above a video."""
+"""Values for the templates: colours of steps, positions on axes, best values of tables, the sentence above a video."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ ASIDE: tuple[Kind, ...] = ("paper", "oracle")
 """Rows of a results table that are not compared with the others."""
 
 RARE = 0.1
-"""A step is unusual where at most this share of the training videos have a step as far below its mean."""
+"""A step is unusual if at most this share of the training videos have a step as far below its mean."""
 
 PALE = 0.4
-"""Strength of the colour of a step at the limit of what is usual. Only unusual steps have the full colour, so that the
-colours say what the sentence says."""
+"""Strength of the colour of a step at the limit of usual steps. Only unusual steps have the full colour, so that the
+colours agree with the sentence."""
 
 NEIGHBOUR = 0.5
-"""Neighbours of the lowest step are named with it where they are at least this share of its distance below the mean."""
+"""Neighbours of the lowest step are named too if they have at least this share of its distance below the mean."""
 
 WHOLE = 0.5
-"""Where more than this share of the steps would be named, the sentence names the whole performance instead."""
+"""If more than this share of the steps would be named, the sentence names the whole performance instead."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class DrawnStep:
     left: float  # per cent of the time axis
     width: float  # per cent of the time axis
     share: Decimal | None  # its score as shown
-    gap: float  # its score minus the mean that it is compared with, in points
+    gap: float  # its score minus the reference mean, in points
     shown_gap: Decimal  # `gap` as shown
     unusual: bool  # see `RARE`; False without training videos
     quality: float  # -1 (below) to 1 (above): `gap` on the colour scale of the page
 
 
 def drawn_steps(video: page.VideoSection) -> list[DrawnStep]:
-    """The steps of one video against the means of the training videos, or else against the video's own mean."""
+    """The steps of one video against the means of the training videos, else against the video's mean."""
     steps, length, scores, reach = video.result.steps, axis_seconds(video), _finite_scores(video), colour_reach(video)
     if not scores:
         return []
@@ -80,7 +80,7 @@ def as_low(video: page.VideoSection, gap: float) -> int:
 def colour_reach(video: page.VideoSection) -> float:
     """Points from the mean at which the colour of a usual step is strongest, the same for all steps.
 
-    The limit of what is unusual (`RARE`), or two standard deviations of the video's steps without training videos.
+    The limit of unusual steps (`RARE`); without training videos, two standard deviations of the video's steps.
     """
     if video.training is not None and video.training.lowest:
         lowest = sorted(video.training.lowest)
@@ -96,7 +96,7 @@ def _finite_scores(video: page.VideoSection) -> list[float]:
 def attention_axis(video: page.VideoSection) -> Scale | None:
     """The axis of attention to the interaction; None without attention.
 
-    The axis holds all values and their usual range in training. Without that range it is 0 to 1.
+    The axis covers all values and their usual range in training. Without that range it is 0 to 1.
     """
     values = [step.interaction for step in video.result.steps if step.interaction is not None]
     ranges = video.training.attention if video.training is not None else ()
@@ -143,7 +143,7 @@ def score_scale(data: page.ReportData) -> Scale:
 
 
 def batch_of(data: page.ReportData) -> page.BatchSection | None:
-    """The batch; None where it would only repeat the section of the only video."""
+    """The batch; None if it would only repeat the section of the only video."""
     batch = data.batch
     if batch is None or batch.failures or listed(batch, data.videos):
         return batch
@@ -151,13 +151,13 @@ def batch_of(data: page.ReportData) -> page.BatchSection | None:
 
 
 def listed(batch: page.BatchSection, videos: Sequence[page.VideoSection]) -> bool:
-    """Whether a table of the scores says more than the section of the only video."""
+    """Whether a table of the scores adds to the section of the only video."""
     names = {video.name for video in videos}
     return len(batch.rows) > 1 or any(row.name not in names for row in batch.rows)
 
 
 def conclusion(rows: Sequence[page.VideoSection]) -> str:
-    """The sentence above the scores: the highest one, and how many the intervals separate from it; "" for one score.
+    """The sentence above the scores: the highest, and how many the intervals separate from it; "" for one score.
 
     Scores of training videos are left out, unless they are held-out predictions.
     """
@@ -176,7 +176,7 @@ def conclusion(rows: Sequence[page.VideoSection]) -> str:
 
 
 def comparable(data: page.ReportData) -> list[tuple[int, str]]:
-    """Place and name of the videos that can be shown side by side: those with time steps in seconds."""
+    """Position and name of the videos that can be shown side by side: those with time steps in seconds."""
     return [(index, video.name) for index, video in enumerate(data.videos) if video.time_steps and video.result.timed]
 
 
@@ -186,7 +186,7 @@ def about_movement(batch: page.BatchSection) -> bool:
 
 
 def by_label(rows: Sequence[page.VideoSection]) -> list[page.VideoSection]:
-    """The videos by the judges' score, the highest first, and those without one in their order at the end."""
+    """The videos sorted by the judges' score, the highest first; videos without one follow in their order."""
     return sorted(rows, key=lambda row: -row.truth.get("score", -math.inf))
 
 
@@ -201,7 +201,7 @@ def columns_used(rows: Sequence[page.VideoSection]) -> set[str]:
 
 
 def shared_flags(rows: Sequence[page.VideoSection]) -> list[str]:
-    """Titles of the flags that all of several videos have; the page shows them once, below the table."""
+    """Titles of flags shared by all of several videos; the page shows them once, below the table."""
     titles = [{flag.title for flag in row.result.flags} for row in rows]
     return sorted(set.intersection(*titles)) if len(rows) > 1 else []
 
@@ -212,7 +212,7 @@ def own_flags(row: page.VideoSection, shared: Sequence[str]) -> list[Flag]:
 
 
 def head_decimals(result: Score, name: str) -> int:
-    """Decimals of a further score, such as "execution", by its own accuracy."""
+    """Decimals of a part score, such as "execution", by its accuracy."""
     accuracy = result.head_accuracy.get(name)
     return 2 if accuracy is None else accuracy.decimals
 
@@ -251,14 +251,14 @@ def cell_text(value: Cell) -> str:
 
 
 def plotted_tasks(predictions: Sequence[page.ScatterPoint]) -> list[str]:
-    """Tasks in the order in which they appear, which is that of their colours."""
+    """Tasks in order of appearance, which is that of their colours."""
     return list(dict.fromkeys(prediction.task for prediction in predictions))
 
 
 def why(video: page.VideoSection) -> str:
-    """The sentence above a video; "" without steps, or where a step has no finite score.
+    """The sentence above a video; "" without steps, or if a step has no finite score.
 
-    Its differences are those that the steps show, in points.
+    Its differences equal those shown at the steps, in points.
     """
     steps = drawn_steps(video)
     if not steps or not all(math.isfinite(step.step.score) for step in steps):

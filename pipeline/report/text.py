@@ -1,7 +1,7 @@
 """Text and addresses for HTML.
 
 Jinja2 escapes markup. This module makes control characters and undecodable bytes visible, and keeps line breaks. It
-admits only addresses that a page may point to.
+allows only safe addresses.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def lines(text: str) -> Markup:
 
 
 def template_value(value: Any) -> Any:
-    """`value` as the template writes it, before HTML escaping."""
+    """`value` as text for the template, before HTML escaping."""
     if value is None:
         return MISSING
     return printable(value) if type(value) is str else value
 
 
 def to_digits(value: float | Decimal | None, digits: int = 2, sign: bool = False) -> str:
-    """`value` with `digits` decimals and a real minus sign; a dash where it is None or not finite."""
+    """`value` with `digits` decimals and a real minus sign; a dash if None or not finite."""
     if value is None or not math.isfinite(value):
         return MISSING
     text = f"{as_printed(float(value), digits):{'+' if sign else ''}f}"
@@ -77,15 +77,15 @@ def clock(seconds: float | None) -> str:
 
 
 def data_uri(uri: str | None) -> str | None:
-    """`uri` where it is a base64 image or video and nothing else, else None."""
+    """`uri` if it is exactly a base64 image or video, else None."""
     return uri if uri is not None and _DATA_URI.fullmatch(uri) else None
 
 
 def safe_link(link: str | None) -> str | None:
-    """A percent-encoded link: http, https, file or a path relative to the page; None where it is unsafe.
+    """A percent-encoded link: http, https, file or a path relative to the page; None if unsafe.
 
     Undecodable bytes of a file name are kept (`%ff`). Any other text, such as `javascript:`, counts as a file name.
-    Text that no file name can hold (half a surrogate pair) gives None.
+    Text that is impossible in a file name (half a surrogate pair) gives None.
     """
     if not link or _DRIVE.match(link):
         return None

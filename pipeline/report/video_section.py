@@ -62,7 +62,7 @@ def batch_row(result: Score, record: Record, *, name: str | None = None) -> Vide
 
 
 def who_and_when(record: Record) -> tuple[str, str]:
-    """Subject and day of a performance, from its labels or else from its file name; both empty where one is missing.
+    """Subject and day of a performance, from its labels or else from its file name; both empty if one is missing.
 
     Such file names are `anna_2026-05-31.mp4`, `20260531 anna 2.mp4` and `anna/2026-05-31.mp4`.
     """
@@ -85,7 +85,7 @@ class ModelFacts:
     Attributes:
         training: steps of the training videos to compare with.
         better: ranges of the better training videos, by task.
-        labelled: number of labelled training videos; 0 where the page compares with none.
+        labelled: number of labelled training videos; 0 without a comparison.
     """
 
     training: TrainingSteps | None = None
@@ -109,9 +109,9 @@ def section_of_video(
     """A video's section: score, video, key frames, skeletons and curves. An unreadable video is left out.
 
     Args:
-        outputs: outputs by stage name; any stage may be absent.
-        page: path of the report, to which the address of a linked video is relative.
-        name: shown name of the video; the id where left out.
+        outputs: outputs by stage name; any stage may be missing.
+        page: path of the report; links to videos are relative to it.
+        name: shown name of the video; default: the id.
         limit_bytes: larger videos are linked; 0 links all.
     """
     media, duration = _media(record.video, page, limit_bytes)
@@ -145,14 +145,14 @@ def section_of_video(
 
 
 def _no_better(facts: ModelFacts) -> str:
-    """Why no movement is compared with the better training videos; empty where it should not be."""
+    """Why movement is not compared with the better training videos; empty if it never is."""
     few = f"that takes {2 * LEAST_BETTER} labelled training videos, and this model has {facts.labelled}"
     why = few if facts.labelled < 2 * LEAST_BETTER else "this model keeps no movement of this video's group"
     return f"Differences from better videos are not said: {why}." if facts.labelled else ""
 
 
 def is_performance(result: Score) -> bool:
-    """Whether the video shows a performance: what a model that only guesses says does not count against it."""
+    """Whether the video shows a performance; the flag of a model that only guesses is ignored."""
     return result.failure is None and all(flag.kind == GUESSING for flag in result.flags if flag.level == "bad")
 
 
@@ -172,7 +172,7 @@ def ranges_of(better: Mapping[str, BetterRanges], task: str) -> BetterRanges | N
 
 
 def _media(video: Video | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
-    """The video for the page and its duration in seconds; None for both where it cannot be read."""
+    """The video for the page and its duration in seconds; both None if it is unreadable."""
     if video is None:
         return None, None
     try:
@@ -183,9 +183,9 @@ def _media(video: Video | None, page: Path, limit_bytes: int) -> tuple[Media | N
     duration = float(times[-1]) + frame_length(times)
     path = video.folder if isinstance(video, FrameFolder) else video.path if isinstance(video, RetimedVideo) else video
     link, note = _link(path, page), "" if embedded is None else embedded.note
-    if embedded is None and path != video:  # no page can show a folder
+    if embedded is None and path != video:  # a page cannot show a folder
         return None, duration
-    if embedded is None and expanded("~").name in Path(link).parts:  # a page that is passed on names no account
+    if embedded is None and expanded("~").name in Path(link).parts:  # shared pages must not name an account
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
         note = "The video is too large to embed: keep it in its folder."
@@ -196,7 +196,7 @@ def _media(video: Video | None, page: Path, limit_bytes: int) -> tuple[Media | N
 
 
 def _link(path: Path, page: Path) -> str:
-    """The video's address relative to the page's folder; absolute where there is no relative path."""
+    """The video's address relative to the page's folder; absolute if a relative path is impossible."""
     try:
         return os.path.relpath(path.resolve(), page.resolve().parent)
     except ValueError:  # another drive
