@@ -83,8 +83,7 @@ def create_label_app(
         with closing(copies):
             yield
 
-    names = dict.fromkeys(rater_file(session.folder, name).stem for name in raters)
-    app = guarded_app(lifespan, token, host, names)
+    app = guarded_app(lifespan, token, host, dict.fromkeys(rater_file(session.folder, name).stem for name in raters))
     unreadable = app.state.unreadable = dict[str, str]()  # by content, name and reason of skipped videos
     app.add_exception_handler(AimError, _refused)
     app.add_exception_handler(OSError, _unreadable)
@@ -125,7 +124,7 @@ def create_label_app(
             following = session.next_question(rater, {**answers, skipped.question: skipped}, videos, asked[0])
             for content in following or ():
                 copying(content, videos)
-        done, whole = session.progress(answers, videos)
+        done, whole = session.progress(answers, {k: v for k, v in videos.items() if k not in unreadable})
         return {
             "question": question or None,
             "given": previous and replace(previous, names=()),

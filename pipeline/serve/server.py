@@ -262,7 +262,7 @@ def _listen(port: int, backlog: int = 64, host: str = "") -> socket.socket:
             raise UsageError(f"{host} is every address", fix="Give --host one address of this machine")
         return socket.create_server(address, family=family, backlog=backlog)
     except OSError as error:
-        what, fix = f"port {port} cannot be used ({error.strerror})", "Choose another one with --port, 0 for any"
+        fix = "Choose another one with --port, 0 for any"
         if host:
             fix += "; --host is an address of this machine"
-        raise UsageError(what, where=host, fix=fix) from error
+        raise UsageError(f"port {port} cannot be used ({error.strerror})", where=host, fix=fix) from error

@@ -84,6 +84,7 @@ def test_every_video_is_asked_once_and_one_that_cannot_be_shown_is_left_out(fold
             assert part.status_code == 206, "browsers seek by it"
             given = answer(page, given).json()
         assert len(set(seen)) == len(seen) == 3
+        assert ask(page, back=1)["of"] == 3
         assert page.get(f"/videos/{'0' * 64}").status_code == 404
         assert len(list(scratch.glob("aim-label-*/*.mp4"))) == 3
     assert list(scratch.iterdir()) == []
