@@ -45,7 +45,7 @@ ROWS = {"Knot_Tying": 1500, "Needle_Passing": 2700, "Suturing": 2900}
 """Least kinematics rows of a trial, at 30 a second; a trial has up to a third more."""
 
 SCENE, PATTERNS, SHOWN = 400, 24, 12
-"""Entries of the scene, patterns that they are mixed from, and channels of an agent that show the score."""
+"""Entries of the scene, patterns mixed into them, and channels of an agent that depend on the score."""
 
 
 def made_jigsaws(folder: Path) -> Path:

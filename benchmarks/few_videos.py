@@ -45,7 +45,7 @@ NETWORKS = 3
 NEW = ("user 0", "user 1")
 
 Case = tuple[FeatureSet, list[Row], list[Fold]]
-"""What a repeat measures: performances, rows, and a fold for each column of the table."""
+"""The input of a repeat: performances, rows, and a fold for each column of the table."""
 
 Measured = dict[str, dict[str, tuple[float, float]]]
 """By column and row, Spearman's rho and the mean absolute error."""

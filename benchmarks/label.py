@@ -2,10 +2,10 @@
 
     python -m benchmarks.label [--worlds 200] [--out FILE]
 
-pairs    raters who answer three pairs a video by Bradley-Terry. Share of 95 % intervals of places that hold the truth;
-         printed reliability beside the squared correlation with the truth; printed and true share of two videos in
-         the right order; share of worlds called better than chance; of three raters or more, share of honest ones,
-         and of those who toss a coin, whose answers are called random; share of worlds in which a video is a misfit.
+pairs    raters who answer three pairs per video by Bradley-Terry. Share of 95 % intervals of positions that contain the
+         truth; printed reliability and squared correlation with the truth; printed and true share of correctly ordered
+         pairs; share of worlds called better than chance; with at least three raters, share of honest and of
+         coin-tossing raters whose answers are called random; share of worlds in which a video is a misfit.
 scores   scores = quality + leniency of the rater + noise, a third of them missing. The printed and the true reliability
          of the mean; alpha minus the true ICC; share of worlds called better than chance; share of 95 % intervals of
          ICC(2,1) and ICC(2,k) of complete tables that contain the truth; the ICC and an independent one from variance

@@ -44,7 +44,7 @@ RATE, LOOP = 25, 100
 """Frames per second, and frames that a synthetic video repeats."""
 
 FIRST = 20
-"""Number of the video whose memory the later ones are compared with: by then every network is loaded."""
+"""Number of the reference video for memory: by then every network is loaded."""
 
 SIZES = ((320, 180), (180, 320), (320, 240), (240, 240), (384, 160))
 """Width and height of the short videos, in turn."""

@@ -39,7 +39,7 @@ CUES: dict[Cue, str] = {
     "noise": "as level, but half of the scores are noisy, which the scene marks",
     "nothing": "nothing",
 }
-"""By name of the set: what shows the score."""
+"""The cue for the score, by name of the set."""
 
 JUDGES = 5
 

@@ -15,7 +15,7 @@ MOST_DIGITS = 6
 """Most digits after the point that a message shows."""
 
 PROGRAM = "python run_pipeline.py" if Path(*sys.argv[:1]).name == "run_pipeline.py" else "aqa"
-"""How the user called us, for the commands in messages and examples."""
+"""The command that started the program, for messages and examples."""
 
 
 class AimError(Exception):
@@ -101,7 +101,7 @@ def out_of_memory() -> Iterator[None]:
 
 
 ALLOCATION = ("not enough memory", "out of memory", "allocate memory", "to allocate", "bad_alloc", "bad alloc")
-"""What those libraries say, in lower case; types of errors vary, and have no code."""
+"""Messages of these libraries in lower case, as types of errors vary and have no codes."""
 
 
 class Cancelled(Exception):  # noqa: N818 -- it is not an error
@@ -109,7 +109,7 @@ class Cancelled(Exception):  # noqa: N818 -- it is not an error
 
 
 LossKind = Literal["crashed", "killed", "timeout"]
-"""How a worker was lost: by a crash of its own, by another process, or by its limit of time."""
+"""Cause of a worker's loss: a crash, another process, or the time limit."""
 
 
 class WorkerLost(Exception):  # noqa: N818 -- it is an event, often not an error

@@ -33,7 +33,7 @@ MIN_TRAIN = 2
 """Fewest training performances of a task in a fold."""
 
 MORE = f"Add some: an evaluation needs at least {MIN_TRAIN + 1} independent performances"
-"""What to do where there are too few."""
+"""The fix for too few performances."""
 
 JIGSAWS_4FOLD = Path(__file__).resolve().parents[1] / "configs" / "splits" / "jigsaws_4fold.json"
 

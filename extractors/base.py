@@ -51,11 +51,10 @@ def owned(kind: type[BaseModel], written: Mapping[str, Any], owners: Collection[
 
 
 METHOD, VIDEOS, HASHED, MACHINE, DATA_SET = "method", "videos", "hashed", "machine", "data set"
-"""Whom a setting belongs to. The method changes a result and is in the cache key; so is what describes the videos of a
-call. The method also has names of published networks, for which the key holds a hash of the content. The machine cannot
-change outputs by more than 1e-4: device, runtime, threads, batch size; or it has the path of a file, for which the key
-holds a hash of the content, or says how such a file is read, which is in the key. The data set is an input of a
-call."""
+"""Owners of settings. Settings of the method change results and are in the cache key, like descriptions of a call's
+videos. For names of published networks, the key has a hash of the content. Settings of the machine change outputs by at
+most 1e-4: device, runtime, threads, batch size. A path of a file belongs to the machine too, and the key has a hash of
+the content and how the file is read. The data set is an input of a call."""
 
 IN_KEY = (METHOD, VIDEOS)
 
@@ -150,12 +149,12 @@ class Extractor(ABC, Generic[C]):
     """Name in the command line, the configuration, the cache folder and the file."""
 
     version: ClassVar[int]
-    """Increased by one whenever the same settings begin to give other numbers."""
+    """Increased by one whenever results change with the same settings."""
 
     Config: ClassVar[type[StageConfig]]
 
     reads: ClassVar[frozenset[str]] = frozenset({"video"})
-    """Which input files the result depends on: "video", and kinds of `Record.sidecars` as the data sets name them."""
+    """Input files that determine the result: "video", and kinds of `Record.sidecars`."""
 
     headline: ClassVar[tuple[str, ...]] = ()
     """Quality values that `status` shows by default; `--quality` shows all."""

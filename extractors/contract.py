@@ -91,7 +91,7 @@ class StageContract:
     """Settings that other tests cover."""
 
     bytes_per_frame: ClassVar[int] = 2000
-    """Most bytes of memory that one more frame of a video costs."""
+    """Most bytes of memory per further frame of a video."""
 
     frames: ClassVar[int] = 12
     """Frames of an ordinary input."""

@@ -13,10 +13,10 @@ from models.estimate import Estimate
 from models.metrics import LEVEL, Floats, arithmetic_average, kendall, mae, spearman
 
 LEAST = 3
-"""Fewest videos with several raters from which their agreement is computed."""
+"""Fewest videos with several raters for computing their agreement."""
 
 SHUFFLES = 999
-"""Random tables that the test against chance compares with."""
+"""Number of random tables for the test against chance."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ OPTIONS = Options(frames=50, size=(320, 240), divers=1)
 
 RATERS = ("eva", "finn")
 PAIRS_A_VIDEO = 6
-"""Least answers of a synthetic rater about a video, if there are as many other videos."""
+"""Least answers of a synthetic rater per video, if there are equally many other videos."""
 
 RATER_ERROR, EQUAL = 0.7, 0.25
 """Standard deviation of a synthetic rater's error of an award, 0 to 10, and the largest difference called equal."""

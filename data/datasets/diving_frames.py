@@ -53,7 +53,7 @@ from data.video.records import MAX_LABEL
 
 MAX_AWARD = 10.0  # the highest score of a single judge
 Difficulty = Literal["", "published", "from_awards"]
-"""Which degree of difficulty a dive has; empty: the published one."""
+"""Source of the degree of difficulty; empty: published."""
 
 AGAIN = "Get the annotations and lists again from their publisher"
 

@@ -32,10 +32,10 @@ from data.video.video_search import walk
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "date", "split", "task", "deviation", "raters")
 CANDIDATES = ("scores.csv", "labels.csv", "scores.xlsx", "labels.xlsx")  # label files that are found by name
 DIFFICULTIES = "labels.csv"
-"""The table of a folder of new videos in which their difficulties are."""
+"""The table of difficulties in a folder of new videos."""
 
 BESIDE = "phases.csv"
-"""Name of the table of phases that is read where none is named."""
+"""Default name of the table of phases."""
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}

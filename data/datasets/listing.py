@@ -34,7 +34,7 @@ FINE_GRAINED = (
     "919b1ff8",
     "643e1bde",
 )
-"""Beginnings of SHA-256 of FineDiving's annotation: two of its publisher, and those of T2CR and HP-MCoRe."""
+"""Prefixes of the SHA-256 of FineDiving's annotation: two of its publisher, and those of T2CR and HP-MCoRe."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from data.video import VIDEO_SUFFIXES, Listing, Phase, Record, probe
 from data.video.frame_times import frame_length
 
 TOUCH_S = 0.1
-"""Neighbouring phases whose ends are no further apart meet where the later one begins."""
+"""Phases that overlap or leave a gap of at most this are joined at the start of the later one."""
 
 COLUMNS = ("video", "phase", "start_s", "end_s")
 BORIS = {"behavior": "phase", "behavior type": "kind", "status": "kind", "time": "start_s", "start (s)": "start_s",

@@ -48,7 +48,7 @@ OF_TWO = ("better", "worse", "equal", "skipped")
 """Answers on one video, and on a video against another one."""
 
 MARKED = "marked"
-"""The answer on one video that has its phases."""
+"""The answer with the phases of a video."""
 
 _WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _CONTENT = re.compile(r"[0-9a-f]{64}")

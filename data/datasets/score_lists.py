@@ -28,7 +28,7 @@ ROUNDING = 0.015
 """Totals that differ by less are equal: they are published with two decimals."""
 
 FRAME_RATE = 25.0
-"""Frames per second of published folders of frames, which state none."""
+"""Frames per second of published folders of frames, which do not state it."""
 
 
 Row = tuple[Path, Record, Mapping[str, float]]

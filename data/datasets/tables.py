@@ -196,7 +196,7 @@ def _unread(path: str | Path, header: list[str], rows: Sequence[LabelRow], colum
 
 
 ALIKE = 0.7
-"""Likeness of a column's name from which it may be a misspelt one: "athlet" is not "date"."""
+"""Least similarity of a misspelt column's name: "athlet" is not "date"."""
 
 
 def _meant(name: str, header: list[str], rows: Sequence[LabelRow], columns: tuple[str, ...]) -> str:

@@ -25,15 +25,15 @@ from data.video import Listing, Record
 from data.video.video_search import walk
 
 PARTS = ("scene", "primary", "secondary")
-"""What features can stand for."""
+"""The inputs that features can replace."""
 
 DICTIONARIES = (".npy", ".pkl", ".pickle")
-"""Endings of files whose arrays keep their names, even where there is one."""
+"""Suffixes of files whose arrays keep their names, even a single array."""
 
 BY_PATTERN = "name the files by a pattern: --features 'A/*_rgb.npy'"
 
 MOST_SHOWN = 5
-"""Most names in a line about features that belong to no performance."""
+"""Most names in a line about unmatched features."""
 
 CLOCKS = ("_fps", "_timestamps_ms")
 """Endings of files that video_features writes beside its features; a folder's are left out."""

@@ -16,7 +16,7 @@ from data.store.restricted_pickle import load_plain
 
 AXES = "Save (frame, joint, n) or (frame, person, joint, n), where n is x, y in pixels or x, y, z, and a score"
 MAX_SCORE, MIN_PIXELS = 2.0, 10.0
-"""The last of three numbers is a score if all are 0..2 and a place is beyond 10 pixels; else it is z."""
+"""The last of three numbers is a score if all are 0..2 and a position is beyond 10 pixels; else it is z."""
 
 
 def of_arrays(path: Path, stem: str) -> Keypoints:

@@ -30,7 +30,7 @@ MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are not a joint
 MAX_SHARE = 2.0  # coordinates with a larger median are pixels, not fractions of the picture size
 MIN_JOINTS = 4  # files with fewer COCO-17 joints are refused
 SPAN, SPAN_PER_ENTRY = 10_000, 100
-"""Frames from the first to the last of a file without a video: at most so many, and so many for each that it has."""
+"""Most frames from the first to the last of a file without a video: a constant, plus a number per existing frame."""
 
 
 def read_keypoints(

@@ -61,10 +61,10 @@ BY_NUMBER = {
     136: "Halpe-136",
     16: "MPII",
 }
-"""The skeleton that a number of joints stands for where a file does not name it."""
+"""The skeleton by number of joints, for files that do not name it."""
 
 SAME_NUMBER = {"body_25b": "BODY_25", "ap10k": "COCO-17", "h36m": "COCO-17"}
-"""Further skeletons of files without names, and the one that their number of joints stands for."""
+"""Further skeletons of files without names, and the default skeleton with this number of joints."""
 
 TABLES = [
     dict(zip(COCO17[5:], names.split(), strict=True))
@@ -76,7 +76,7 @@ TABLES = [
         """,  # bones of Mixamo, whose LeftShoulder is a clavicle
     )
 ]
-"""The joints of other skeletons by COCO-17 joint; a file needs all of them, since a foot alone is not an ankle."""
+"""The joints of other skeletons by COCO-17 joint; a file needs all of them, as a foot alone is not an ankle."""
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _PARTS = frozenset(name.removeprefix("left_") for name in COCO17 if name.startswith("left_"))

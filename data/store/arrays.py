@@ -17,7 +17,7 @@ Rows = NDArray[np.intp]
 """Indices of the first axis, such as the performances of a training part."""
 
 Measures = Mapping[str, float | str | None]
-"""Quality measures by name: numbers, yes or no, texts; None where a stored number is not finite."""
+"""Quality measures by name: numbers, booleans, texts; None for non-finite numbers."""
 
 Quality = Mapping[str, Measures]
 """Quality measures of the outputs of stages, by stage."""
@@ -80,7 +80,7 @@ class StageOutput:
 
     arrays: Mapping[str, Array]
     quality: Measures = field(default_factory=dict)
-    """Numbers that show how far to trust the arrays; `status` and the report print them."""
+    """Numbers on the reliability of the arrays, which `status` and the report print."""
 
     @classmethod
     def of(

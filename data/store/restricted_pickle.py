@@ -46,7 +46,7 @@ MOST_DEPTH = 64
 """Deepest nesting of dicts, lists and tuples."""
 
 KEY_LIMIT = 1 << 31
-"""Larger whole numbers are refused as keys of a dict: somebody can choose them so that all have one hash."""
+"""Larger integers are refused as keys of a dict: an attacker can choose them with equal hashes."""
 
 TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9"
 """First bytes of the older form of `torch.save`, which pickled tensors hold."""

@@ -29,7 +29,7 @@ INSTALL = {
 }
 
 MIRRORS = {"rtmlib": "DavidPagnon/rtmlib_models, a data set on the Hugging Face Hub"}
-"""Where a library's own issues send its users while its server is down (rtmlib: issue 75)."""
+"""Mirrors that a library's issues recommend while its server is down (rtmlib: issue 75)."""
 
 OWN_FILES = {
     "rtmlib": "--set pose.rtmlib.model=FILE.onnx, for a top-down model also --set pose.rtmlib.detector=FILE.onnx "

@@ -17,7 +17,7 @@ from models.tvl1_kernels import Image, compiled, inlined
 Motion = NDArray[np.float64]
 
 NOISE = 0.7
-"""Grey levels by which compression and sensor noise make two pictures of one scene differ; floor of the scale."""
+"""Difference in grey levels of two pictures of one scene by compression and sensor noise; floor of the scale."""
 
 FEWEST = 12  # levels with fewer pixels are skipped
 SETTLED = 0.003  # the fit has converged when it changes by fewer pixels

@@ -99,10 +99,10 @@ def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
 
 
 CLIPS = "clips"
-"""Kind of an array whose rows have a begin and an end, without pauses between them."""
+"""Kind of an array whose rows have a start and an end, without pauses between them."""
 
 NO_CHANNELS = Channels("none", (), np.zeros(0), (0.0, 0.0), np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0, bool))
-"""Those of an agent that there is not."""
+"""The channels of a missing agent."""
 
 
 def stored(output: StageOutput, stage: str, array: str) -> Floats:

@@ -29,7 +29,7 @@ from extractors.timesteps.step_features import Statistics, average_steps, step_f
 from extractors.timesteps.trial_descriptors import describe_trial, gestures
 
 SHARES = (0.0, 1.0)
-"""Begin and end of a performance of which only shares are known."""
+"""Start and end of a performance of unknown duration."""
 
 UNTIMED = "phases are in seconds, and its features have no times"
 TIMED = "Say when rows are (--set features.fps=25 --set features.clip_frames=32), or cut equal time steps"

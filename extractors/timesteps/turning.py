@@ -18,7 +18,7 @@ FASTEST_STEP = 0.75 * math.pi
 """Largest angle in rad from one frame to the next. From half a turn on, the other direction looks alike."""
 
 UNSTEADY = 0.06
-"""Angle in rad by which a direction may stray from the curve whose slope is its turning."""
+"""Largest distance in rad of a direction from the curve whose slope is its turning."""
 
 
 def turning(time: Floats, along: Floats, weight: Floats, cuts: Floats) -> tuple[Floats, Bools]:

@@ -42,7 +42,7 @@ def announce_flags(
     advice = "the same `extract` with --preview draws a contact sheet of each, CACHE/preview/<video>.jpg"
     observer.note(f"Look at the flagged videos before you trust them: {drawn if sheets else advice}")
     if strict:
-        fix = "Mend them or leave them out, or accept them without --strict"
+        fix = "Fix them or leave them out, or accept them without --strict"
         raise DataError(f"{len(flagged)} of {videos} videos are flagged", fix=fix)
     return flagged
 

@@ -53,7 +53,7 @@ def following(done: api.ExtractRun, typed: Typed) -> Line:
     if done.summary.cancelled:
         return ("go on", *typed.words)
     if len(done.summary.failed) == done.summary.videos:
-        return ("when they are mended", *typed.with_option("--retry-failed"))
+        return ("when they are fixed", *typed.with_option("--retry-failed"))
     return after_features(typed)
 
 

@@ -37,7 +37,7 @@ def document(rows: api.Scores, typed: Typed) -> dict[str, Any]:
 def following(rows: api.Scores, typed: Typed) -> Line:
     """The page that explains the scores."""
     if all(row.failure is not None for row in rows):
-        return ("when they are mended", *typed.words)
+        return ("when they are fixed", *typed.words)
     if typed.kinematics is not None:
         return ("score others", "score", NEW_VIDEOS, "--model", as_typed(typed.model))
     return page_of("see why", typed)

@@ -29,6 +29,6 @@ SETTINGS = Command(
 )  # fmt: skip
 DOCTOR = Command(
     api.doctor, "doctor",
-    lambda checks, _: ("see it work", "demo") if works(checks) else ("when it is mended", "doctor"),
+    lambda checks, _: ("see it work", "demo") if works(checks) else ("when it is fixed", "doctor"),
     show_checks, plain, works,
 )  # fmt: skip

@@ -159,7 +159,7 @@ def test_one_bad_video_costs_one_video(place, video):
     again = place.extract()
     assert (again.ok, again.fresh, [r.done for r in again.failed]) == (False, 1, [{}, {}])
     place.put("text.mp4", video())
-    assert len(place.extract().failed) == 1, "a mended input runs again without being asked to"
+    assert len(place.extract().failed) == 1, "a fixed input runs again without being asked to"
 
 
 def test_a_cache_among_the_videos_moves_with_them_and_is_no_input(make_video, tmp_path):
