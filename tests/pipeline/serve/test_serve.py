@@ -46,7 +46,7 @@ OURS = {
 }
 PLANNER = SimpleNamespace(stages={})
 LABELS = np.array([[7.0, np.nan, np.nan]])
-MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=LABELS, times_difficulty=False)
+MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=LABELS, times_difficulty=False, guesses="")
 SCORER = SimpleNamespace(
     planner=PLANNER, reads={"video"}, config=load_config(), folder=Path("runs/x"), model=MODEL, model_sha256="m"
 )
