@@ -20,8 +20,8 @@ class ShotDetector:
 
     The detector searches for the middle of the last thumbnail in the new one. A frame begins a new shot on two
     conditions: the best correlation is below 1 - `LOST`, and the least difference is above `LEAP` times that of the
-    last three frames. Fast pans and blur lower the correlation too, but the difference grows slowly: on rendered dives
-    at most 2.8-fold from frame to frame, against 14-fold at cuts.
+    last three frames. Fast pans and blur lower the correlation too, but the difference grows slowly. On
+    rendered dives it grew at most 2.8-fold from frame to frame, against 14-fold at cuts.
     """
 
     def __init__(self) -> None:

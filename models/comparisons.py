@@ -84,10 +84,10 @@ class ClipLstm(Comparison):
 class Snippets(Comparison):
     """TSN-style ranking of snippets (reference 4): Doughty et al., "Who's better? Who's best?" (2018).
 
-    As in the paper: a training step scores a few random snippets of a video separately and takes the mean; the loss
-    ranks pairs of videos; all snippets count at test time. Departures: a snippet is a time step's clip feature, not a
-    frame through a trained network; one stream instead of two; pairs of similar skill are not used; the ranking loss
-    is the recipe's logistic loss, without a margin; the recipe's squared error makes the output a score, not only a
+    As in the paper: a training step scores a few random snippets of a video separately and takes the mean. The loss
+    ranks pairs of videos. All snippets count at test time. Departures: a snippet is a time step's clip feature, not a
+    frame through a trained network; one stream instead of two; pairs of similar skill are not used. The ranking loss
+    is the recipe's logistic loss, without a margin. The recipe's squared error makes the output a score, not only a
     rank.
     """
 

@@ -1,7 +1,7 @@
 """Published methods besides AIM, as small networks on the same time steps: the network, loss and decoding of each.
 
 Every docstring names the paper and lists departures from it. Common departures: features come from the cache instead
-of a jointly trained video network; widths are small; hidden layers are normalised without learnt scales; scores are on
+of a jointly trained video network; widths are small. Hidden layers are normalised without learnt scales. Scores are on
 the training scale 0..10. All are defined on stacks of M members (`models.layers`): B samples, T time steps, F features
 of a step, d = `PublishedConfig.width`.
 """
@@ -170,11 +170,11 @@ class StepTransformer(PublishedNetwork):
 class Usdl(PublishedNetwork):
     """USDL and MUSDL: Tang et al., "Uncertainty-aware score distribution learning" (CVPR 2020).
 
-    As in the paper: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2); features
-    are averaged over the steps; layers with a softmax predict the distribution; the loss is the Kullback-Leibler
+    As in the paper: a score becomes a normal distribution on a grid, normalised to sum 1 (equations 1 and 2). Features
+    are averaged over the steps. Layers with a softmax predict the distribution. The loss is the Kullback-Leibler
     divergence from the target (equation 4). MUSDL has separate layers for every judge, and adds their losses.
-    Departures: the score is the expectation, because the most probable score produces ties; the grid extends beyond the
-    training scores by 4 deviations, so that the target's mean equals the score at both ends too; the deviation is .05
+    Departures: the score is the expectation, because the most probable score produces ties. The grid extends beyond the
+    training scores by 4 deviations, so that the target's mean equals the score at both ends too. The deviation is .05
     of the range of training scores in all data sets.
     """
 
@@ -254,10 +254,10 @@ class Core(PublishedNetwork):
     negative log-likelihood of the group, plus the mean squared error of the position in each group, summed over the
     groups (`Group_helper.py` and `helper.py` of the authors' code). The prediction is the bound of the most likely
     group plus the position, averaged over 10 voting exemplars.
-    Departures: a difference of the whole range belongs to the outer group, and in their code to none; exemplars and
-    voters are training performances of the same task, and of the same difficulty if known; a pair is two rows of one
-    batch; 8 groups instead of 16, because sets are small; the label is the score. On MTL-AQA their label is score /
-    difficulty, multiplied back later (`dataset.score=execution` has that label).
+    Departures: a difference of the whole range belongs to the outer group, and in their code to none. Exemplars and
+    voters are training performances of the same task, and of the same difficulty if known. A pair is two rows of one
+    batch. There are 8 groups instead of 16, because sets are small. The label is the score. On MTL-AQA their label is
+    score / difficulty, multiplied back later (`dataset.score=execution` has that label).
     """
 
     edges: Tensor
@@ -341,9 +341,9 @@ class Tpt(Core):
     Corresponding parts of a performance and an exemplar are compared, and the mean comparison gives the relative score.
     The margin of the ranking loss is 3.2 steps, and the losses have weights 1 and .05. Without positional encodings,
     only the ranking loss orders the parts.
-    Departures: one decoder block instead of two, with self-attention before the attention to the steps, not after;
-    attention is divided by the root of its width, not by the width and a learnt temperature; groups and positions come
-    from CoRe's tree, not from two small networks; otherwise as `Core`.
+    Departures: one decoder block instead of two, with self-attention before the attention to the steps, not after.
+    Attention is divided by the root of its width, not by the width and a learnt temperature. Groups and positions come
+    from CoRe's tree, not from two small networks. Otherwise as `Core`.
     """
 
     def __init__(self, config: PublishedConfig, features: int, layers: Layers) -> None:
@@ -369,8 +369,8 @@ class Tpt(Core):
 def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
     """Disorder of the centres of attention `weights` (M, B, 1, Q, T), and width of the attention.
 
-    The first (M, B, 1, Q + 1) is the number of steps by which each centre is less than `margin` after the previous one;
-    the video's first and last step count as centres. The second (M, B, 1) is the mean distance of the attention from
+    The first (M, B, 1, Q + 1) is the number of steps by which each centre is less than `margin` after the previous one.
+    The video's first and last step count as centres. The second (M, B, 1) is the mean distance of the attention from
     its centres, in steps.
     """
     places = torch.arange(1.0, weights.shape[-1] + 1, device=weights.device)
@@ -384,10 +384,10 @@ def order_terms(weights: Tensor, margin: float) -> tuple[Tensor, Tensor]:
 class Gdlt(PublishedNetwork):
     """GDLT: Xu et al., "Likert scoring with grade decoupling for long-term action assessment" (CVPR 2022).
 
-    As in the paper: an encoder over the clips; one learnt prototype per grade attends to them; normalised responses
-    weight the values of the grades from 0 to 1; squared error plus a triplet loss that separates the features of
-    different grades (hardest positive and negative by cosine distance). Both have weight 1, on labels from 0 to 1.
-    Without positional encodings, the encoder ignores the order of steps.
+    As in the paper: an encoder over the clips. One learnt prototype per grade attends to them. Normalised responses
+    weight the values of the grades from 0 to 1. The loss is the squared error plus a triplet loss. The latter
+    separates the features of different grades (hardest positive and negative by cosine distance). Both have weight 1,
+    on labels from 0 to 1. Without positional encodings, the encoder ignores the order of steps.
     Departures: one block each for encoder and decoder; one preceding layer instead of two with batch normalisation.
     """
 
@@ -437,8 +437,8 @@ def triplet_loss(grades: Tensor, margin: float) -> Tensor:
 class Rica2(PublishedNetwork):
     """RICA2: Majeedi et al., "Rubric-informed, calibrated assessment of actions" (ECCV 2024).
 
-    As in the paper: queries attend to the clips; each becomes a normal distribution of an embedding, sampled by
-    reparameterisation in training; the steps' draws are averaged and scored. Three losses are added: the divergence
+    As in the paper: queries attend to the clips. Each becomes a normal distribution of an embedding, sampled by
+    reparameterisation in training. The steps' draws are averaged and scored. Three losses are added: the divergence
     from the standard normal distribution (weight 1e-5), the ranking loss, averaged over pairs of steps (.05), and the
     sparsity loss (.05). Steps lack positional encodings.
     Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, on scores from 0 to 10.
