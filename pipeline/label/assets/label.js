@@ -89,7 +89,7 @@
     none?.setAttribute("aria-label", ["Left", "Right"][i] + " video: not a performance");
     none?.setAttribute("aria-pressed", String(given?.answer === "no performance" && given.contents[0] === one.content));
     const player = { section, video, state: "" }, wait = section.querySelector(".wait"), source = `/videos/${one.content}`;
-    if (one.copying) wait.textContent = "The server makes a copy that your browser plays. It begins by itself.";
+    if (one.copying) wait.textContent = "The server is making a copy that your browser can play. It starts by itself.";
     video.addEventListener("loadeddata", () => {
       wait.hidden = true;
       player.state = "seen";

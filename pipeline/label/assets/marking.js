@@ -1,5 +1,5 @@
 "use strict";
-// The phases of one video: a key or button sets the begin of each at the frame that is shown. The strip on the time axis mends them.
+// The phases of one video: a key or button sets the start of each at the shown frame. The strip on the time axis corrects them.
 Report.marking = (section, form, say) => {
   const own = Report.player.held(section), { data, strip } = own, part = (name) => form.querySelector(`[data-do=${name}]`);
   const buttons = Report.all("[data-phase]", form), names = buttons.map((button) => button.dataset.phase), earlier = [];
@@ -42,7 +42,7 @@ Report.marking = (section, form, say) => {
     // Marks the next phase; where none is left, gives the phases to save.
     enter: () => {
       if (next < names.length) return void mark(next);
-      return data.phases.length ? data.phases : say("Mark the begin of a phase, or skip this video.");
+      return data.phases.length ? data.phases : say("Mark the start of a phase, or skip this video.");
     },
   };
 };
