@@ -44,11 +44,20 @@ OURS = {
     "origin": "http://127.0.0.1:8765",
     "cookie": f'aim-serve-8765="{TOKEN}"',
 }
-PLANNER = SimpleNamespace(stages={})
-LABELS = np.array([[7.0, np.nan, np.nan]])
-MODEL = SimpleNamespace(calibration=None, train_ids=("a.mp4",), train_labels=LABELS, times_difficulty=False, guesses="")
+MODEL = SimpleNamespace(
+    calibration=None,
+    train_ids=("a.mp4",),
+    train_labels=np.array([[7.0, np.nan, np.nan]]),
+    times_difficulty=False,
+    guesses="",
+)
 SCORER = SimpleNamespace(
-    planner=PLANNER, reads={"video"}, config=load_config(), folder=Path("runs/x"), model=MODEL, model_sha256="m"
+    planner=SimpleNamespace(stages={}),
+    reads={"video"},
+    config=load_config(),
+    folder=Path("runs/x"),
+    model=MODEL,
+    model_sha256="m",
 )
 
 
