@@ -57,7 +57,8 @@ def report(
     observer: Observer = SILENT,
     **given: Unpack[LocalSettings],
 ) -> Path:
-    """Write the offline page of an evaluation, or of a model's scores of INPUT (default: the held-out videos).
+    """Write the offline page of an evaluation, or of a model's scores of INPUT (default: the held-out videos of
+    the data set of --config).
 
     Args:
         model: folder that `train` or `evaluate` wrote.

@@ -126,7 +126,7 @@
     for (const field of fields) {
       const text = field.value.trim().replace(",", "."), value = Number(text), { name, dataset: { least, most } } = field;
       const wrong = !text || !Number.isFinite(value) ? `Type a number as ${name}.` : value < Number(least) || value > Number(most) ? `Type a ${name} from ${least} to ${most}, not ${text}.` : "";
-      if (wrong) { say(wrong); return field.focus(); }
+      if (wrong) { say(wrong); return field.select(); } // what is typed next replaces it
       scores[name] = value;
       const own = last.own.map((one) => one[name]).filter((one) => one !== undefined), low = Math.min(...own), high = Math.max(...own), margin = Math.max(high - low, Math.abs(low) / 2, Math.abs(high) / 2);
       if (!least && (value < low - margin || value > high + margin)) unusual.push(`${text} is far from your other scores, ${low} to ${high}.`);
@@ -205,6 +205,7 @@
     if (back.matches("fieldset:disabled *")) wake();
     if (!does || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !["ArrowLeft", "ArrowRight", ",", "."].includes(key)) return;
     if (event.target.closest("summary")) return;
+    if (key.length === 1 && event.target.value) return; // a letter in a number is a slip, not a command
     event.preventDefault();
     does();
   });
