@@ -19,8 +19,9 @@ from pipeline.evaluate.leaderboard import chosen_systems
 from pipeline.evaluate.learning_curve import noted_curve
 from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.published_results import published_results
+from pipeline.evaluate.results_tables import main_table
 from pipeline.folds.training_runner import TrainingRunner
-from pipeline.observer import SILENT, Observer
+from pipeline.observer import SILENT, Observer, ShownResult, Table
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import without_folders_in
 from pipeline.train import check_difficulties
@@ -30,13 +31,21 @@ QUICK_NETWORKS = 2
 """Networks a fold of `evaluate --quick`."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Result of an evaluation."""
+@dataclass(frozen=True, repr=False)
+class Evaluation(ShownResult):
+    """Result of an evaluation; a prompt shows its page, a notebook the table of systems."""
 
     results: EvaluationResults
     folder: Path  # holds `results.json` and `report.html`
     config: Config
+
+    def table(self) -> Table:
+        """The main table."""
+        main = main_table(self.results)
+        return (main.head, *main.columns), [(row.name, *row.values) for row in main.rows]
+
+    def __repr__(self) -> str:
+        return str(self.folder / "report.html")
 
 
 def table_protocol(table: str) -> tuple[str, str]:

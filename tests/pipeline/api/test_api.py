@@ -37,6 +37,7 @@ def test_raw_data_to_an_evaluation(tmp_path, capfd):
     assert ended(notes)["epochs"] == 2
     assert ended(notes)["trainings"] > 2
     assert sorted(path.name for path in result.folder.glob("*.*")) == ["report.html", "results.json"]
+    assert "<td>AIM" in result._repr_html_()
     again = evaluate(config=config, out=tmp_path / "again")
     assert again.results.systems == result.results.systems, "packed or cached, the results are the same"
     captured = capfd.readouterr()
