@@ -56,7 +56,7 @@ LEVELS = {
 """Names that arms and legs share, by half and joint."""
 
 SIDE_MARK = "side."
-"""Prefix of the channels of a left or right half. Its mirror image is the other agent, so `mirror_map` refuses it."""
+"""Prefix of the channels of a left or right half. Its mirror image is the other agent."""
 
 _JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
 _FAR = 6.0  # body-fixed coordinates are clipped to this many torso lengths, as limbs are shorter

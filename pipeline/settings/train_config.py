@@ -44,6 +44,10 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 DEFAULT_RECIPE = "fast"
 
 
+GONE = [("mirror_copies", False)]
+"""Settings of earlier versions with their default: models that store them stay as they are."""
+
+
 class TrainConfig(Section):
     """Settings of training; `recipe` gives their defaults."""
 
@@ -55,7 +59,6 @@ class TrainConfig(Section):
     exchange_copies: bool = setting(
         False, "also train on every performance with its two agents exchanged, where roles are equal"
     )
-    mirror_copies: bool = setting(False, "also train on every performance mirrored, left and right swapped")
     epochs: int = setting(..., "passes over the training part", ge=1)
     batch: int = setting(..., "samples per step; 0 takes the whole training part", ge=0)
     learning_rates: tuple[float, ...] = setting(..., "learning rates of Adam, one per part of the cycle", min_length=1)
@@ -79,6 +82,7 @@ class TrainConfig(Section):
         """Fill in the recipe's values, which do not count as given, so that another recipe replaces them."""
         if not isinstance(values, dict):
             return validate(values)
+        values = {name: value for name, value in values.items() if (name, value) not in GONE}
         recipe = RECIPES.get(str(values.get("recipe", DEFAULT_RECIPE)), RECIPES[DEFAULT_RECIPE])
         made = validate({**recipe, **values})
         made.model_fields_set.intersection_update(values)

@@ -1,4 +1,4 @@
-"""The training rows of networks: every trial once, and copies that are mirrored or have exchanged agents.
+"""The training rows of networks: every trial once, and copies with exchanged agents.
 
 A fold trains only on copies of its own training rows, also in inner validation and calibration. So no network learns
 from or predicts a copy of a held-out performance. Copies that a data set contains as videos (TASD-2) have the group
@@ -8,14 +8,12 @@ from or predicts a copy of a held-out performance. Copies that a data set contai
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from data.errors import UsageError
-from data.store.arrays import Rows, Singles
-from extractors.timesteps import exchange_map, mirror_map
-from extractors.timesteps.mirror import ChannelMap
+from data.store.arrays import Rows
+from extractors.timesteps import exchange_map
 from pipeline.settings.train_config import TrainConfig
 from pipeline.train.feature_set import FeatureSet, one_per_trial
 from pipeline.train.normalise import same_channels
@@ -38,14 +36,12 @@ class TrainingSet:
 def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
     """Every trial once (`pipeline.train.feature_set.one_per_trial`), followed by the recipe's copies.
 
-    Raises as `with_exchanged` and `with_mirrored`.
+    Raises as `with_exchanged`.
     """
     trials, became = one_per_trial(features)
     count, more = len(trials), trials
     if config.exchange_copies:
         more = with_exchanged(more)
-    if config.mirror_copies:
-        more = with_mirrored(more)
     rows = np.arange(0, len(more), count)[:, None] + became
     if trials is features:
         return TrainingSet(more, rows)
@@ -65,7 +61,7 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
         )
     names = features.names.get("trial", ())
     try:
-        channels = exchange_map(names)
+        index, factor = exchange_map(names)
     except ValueError as error:
         raise UsageError(f"no exchanged copies: {error}", fix=NO_EXCHANGE) from error
     other = replace(
@@ -74,33 +70,6 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
         primary_mask=features.secondary_mask[:, :, 0],
         secondary=features.primary[:, :, None],
         secondary_mask=features.primary_mask[:, :, None],
-        trial=_mapped(features.trial, channels) if names else features.trial,
+        trial=factor * features.trial[:, index] if names else features.trial,
     )
     return features.followed_by(other)
-
-
-def with_mirrored(features: FeatureSet) -> FeatureSet:
-    """2n performances: the given ones, then each mirrored, with left and right joints swapped.
-
-    A copy equals the features of the mirrored video (`extractors.timesteps.mirror`), with two exceptions. The primary
-    agent stays primary, while the pose stage would swap the numbers of two people. The whole-scene feature stays
-    unchanged; it is about as similar to the mirrored feature as a neighbouring time step (`docs/scores.md`).
-
-    Raises UsageError for channels without a mirror image, such as tools or the camera's border cells.
-    """
-    mirrored: dict[str, Any] = {}
-    for part in ("primary", "secondary"):
-        names, values = features.names.get(part, ()), getattr(features, part)
-        try:
-            if len(names) != values.shape[-1]:
-                raise ValueError(f"the channels of '{part}' have no names")
-            channels = mirror_map(names)
-        except ValueError as error:
-            raise UsageError(f"no mirrored copies: {error}", fix="Add --set train.mirror_copies=false") from error
-        mirrored[part] = _mapped(values, channels)
-    return features.followed_by(replace(features, **mirrored))
-
-
-def _mapped(values: Singles, channels: ChannelMap) -> Singles:
-    """`values` with the last axis permuted and signed by a map."""
-    return np.asarray(channels[1] * values[..., channels[0]], dtype=np.float32)

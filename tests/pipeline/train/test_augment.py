@@ -15,13 +15,13 @@ from pipeline.folds import folds_of
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.train_config import TrainConfig
 from pipeline.systems.aim_system import AimSystem
-from pipeline.train.augment import training_set, with_exchanged, with_mirrored
+from pipeline.train.augment import training_set, with_exchanged
 from pipeline.train.feature_set import ARRAYS, feature_set, one_per_trial
 from tests.helpers.folds import predict_folds
 from tests.helpers.made_features import made_features, with_records
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
-BOTH = TrainConfig(networks=1, epochs=3, exchange_copies=True, mirror_copies=True)
+COPIES = TrainConfig(networks=1, epochs=3, exchange_copies=True)
 BODY = (
     "place.vx.mean",
     "body.left_wrist.x.mean",
@@ -53,30 +53,13 @@ def test_exchanged_copies_swap_the_agents_and_their_descriptors():
         with_exchanged(made_features(6, agents=2))
 
 
-def test_mirrored_copies_swap_left_and_right(features):
-    more = with_mirrored(features)
-    assert more.ids == features.ids * 2
-    assert np.array_equal(more.primary[:40], features.primary)
-    signs = np.array([-1, -1, 1, -1, 1, 1, 1])
-    assert np.array_equal(more.primary[40:], features.primary[..., [0, 3, 4, 1, 2, 6, 5]] * signs)
-    assert np.array_equal(more.scene[40:], features.scene)
-    assert np.array_equal(with_mirrored(more.take(range(40, 80))).secondary[40:], features.secondary)
-
-
-@pytest.mark.parametrize("names", [("left_x_m.mean",) * 7, ("cell.00.u.mean",) * 7, (), BODY[:3]])
-def test_tools_and_cells_have_no_mirrored_copies(features, names):
-    with pytest.raises(UsageError, match=r"no mirrored copies: .*\. Add --set train.mirror_copies=false"):
-        with_mirrored(replace(features, names={"primary": names, "secondary": BODY}))
-
-
 @pytest.mark.parametrize("exchange", [False, True])
-@pytest.mark.parametrize("mirror", [False, True])
-def test_rows_of_copies_are_those_of_the_training_part(features, exchange, mirror):
-    config = TrainConfig(exchange_copies=exchange, mirror_copies=mirror)
+def test_rows_of_copies_are_those_of_the_training_part(features, exchange):
+    config = TrainConfig(exchange_copies=exchange)
     learning = training_set(features, config)
     more, rows = learning.features, learning.rows(np.array([3, 5]))
-    assert len(more) == len(features) * (1 + exchange) * (1 + mirror)
-    assert len(rows) == 2 * (1 + exchange) * (1 + mirror)
+    assert len(more) == len(features) * (1 + exchange)
+    assert len(rows) == 2 * (1 + exchange)
     assert {more.ids[row] for row in rows} == {features.ids[3], features.ids[5]}
     assert len({more.primary[row].tobytes() + more.secondary[row].tobytes() for row in rows}) == len(rows)
 
@@ -118,7 +101,7 @@ def test_no_copy_of_a_held_out_performance_is_learnt(features):
     test, primary = {*fold.test}, features.primary.copy()
     primary[fold.test[1:]] = 1e6
     spoiled = with_records(features, lambda _, row: {"labels": Labels(1e6, -1e6, 7.0)} if row in test else {})
-    system = AimSystem("AIM", TINY, BOTH)
+    system = AimSystem("AIM", TINY, COPIES)
     honest, other = (
         predict_folds(system, given, [fold])[0].score for given in (features, replace(spoiled, primary=primary))
     )
