@@ -6,9 +6,9 @@
 Also tabular and aggregated events of BORIS (a point begins a phase), ELAN (.eaf), projects of VIA 3 and exports of
 Label Studio (.json), and transcriptions of JIGSAWS (.txt, frames at 30 Hz). A folder may hold a file for each video.
 
-Seconds are those that a player shows. Repeated names are numbered (`G2 1`, `G2 2`), and a gap is a phase `pause`. If
-phases of a video overlap, or were marked in a file of another length or frame rate, the video has no phases, and a line
-says why.
+Seconds are those that a player shows. Repeated names are numbered (`G2 1`, `G2 2`). Each phase begins where the
+previous one ends. If the marks of a video break this rule, or were made in a file of another length or frame rate, the
+video has no phases, and a line says why. Between events of BORIS a gap is a phase `pause`.
 """
 
 from __future__ import annotations
@@ -158,23 +158,22 @@ def _require_equal_clock(mark: Mark, times: Floats) -> None:
 def phases_of(marks: Sequence[Phase]) -> tuple[Phase, ...]:
     """The phases in temporal order, each ending where the next begins. Raises ValueError, which names the fault.
 
-    Repeated names are numbered: `G2 1`, `G2 2`. A gap above `TOUCH_S` is a phase `pause`.
+    Repeated names are numbered: `G2 1`, `G2 2`.
 
     >>> phases_of([Phase("entry", 2.0, math.inf), Phase("flight", 1.0, 1.95)])
     (Phase(name='flight', start=1.0, end=2.0), Phase(name='entry', start=2.0, end=inf))
     """
     ordered = sorted(marks, key=lambda phase: phase.start)
-    gaps = [(one.end, other.start) for one, other in pairwise(ordered) if other.start - one.end > TOUCH_S]
-    ordered = sorted([*ordered, *(Phase("pause", *gap) for gap in gaps)], key=lambda phase: phase.start)
     counts, numbers = Counter(phase.name for phase in ordered), Counter[str]()
     for at, phase in enumerate(ordered):
         if counts[phase.name] > 1:
             numbers[phase.name] += 1
             ordered[at] = replace(phase, name=f"{phase.name} {numbers[phase.name]}")
     for at, (phase, following) in enumerate(pairwise(ordered)):
-        overlap = phase.end - following.start
-        if TOUCH_S < overlap < math.inf:
-            raise ValueError(f"'{clip(phase.name)}' and '{clip(following.name)}' overlap by {overlap:.2f} s")
+        apart = following.start - phase.end
+        if apart > TOUCH_S or -math.inf < apart < -TOUCH_S:
+            fault = f"leave a gap of {apart:.2f} s" if apart > 0 else f"overlap by {-apart:.2f} s"
+            raise ValueError(f"'{clip(phase.name)}' and '{clip(following.name)}' {fault}")
         ordered[at] = replace(phase, end=following.start)
     if empty := next((phase for phase in ordered if not 0 <= phase.start < phase.end), None):
         raise ValueError(f"'{clip(empty.name)}' has no time: {empty.start:.2f} s to {empty.end:.2f} s")
@@ -206,7 +205,7 @@ def _read(path: Path, content: bytes) -> list[Mark]:
 
 def _events(path: Path, content: bytes) -> Iterator[Mark]:
     """The rows of a table, also of BORIS below its preamble; START and STOP rows are paired."""
-    if b"behavior" in content[: 1 << 14].lower():
+    if of_boris := b"behavior" in content[: 1 << 14].lower():
         lines = read_text(path, content).splitlines(keepends=True)
         header = next((row for row, line in enumerate(lines) if _is_header(line.lower())), 0)
         content = "".join(lines[header:]).encode()
@@ -230,7 +229,11 @@ def _events(path: Path, content: bytes) -> Iterator[Mark]:
             same[-1] = same[-1]._replace(end=start - offset)
         else:
             raise DataError(f"'{clip(name)}' has a STOP too many", where=row.where, fix="Correct it")
-    return chain.from_iterable(marks.values())
+    events = sorted(chain.from_iterable(marks.values()), key=lambda event: (event.video, event.start))
+    yield from events
+    for event, following in pairwise(events if of_boris else ()):  # its users code only events of interest
+        if event.video == following.video and following.start - event.end > TOUCH_S:
+            yield event._replace(name="pause", start=event.end, end=following.start)
 
 
 def _is_header(line: str) -> bool:
