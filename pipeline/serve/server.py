@@ -10,6 +10,7 @@ from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,8 +242,6 @@ def progress_page(submissions: Sequence[Submission], model: str) -> ReportData |
 TRIMMED = ".trimmed.mp4"
 """Ending of the file with the chosen part of an upload."""
 
-EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - refused
-
 ACTIVITIES = {
     "clips": "watching the whole scene",
     "pose": "finding the athlete",
@@ -258,7 +257,7 @@ ACTIVITIES = {
 def _listen(port: int, backlog: int = 64, host: str = "") -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host or "127.0.0.1", port, type=socket.SOCK_STREAM)[0]
-        if address[0] in EVERY_ADDRESS:  # the guard allows one name, and links need it
+        if ip_address(address[0]).is_unspecified:  # the guard allows one name, and links need it
             raise UsageError(f"{host} is every address", fix="Give --host one address of this machine")
         return socket.create_server(address, family=family, backlog=backlog)
     except OSError as error:
