@@ -193,6 +193,11 @@ def decimals(value: float, digits: int) -> str:
     return f"{round(float(value), digits) + 0.0:.{digits}f}"
 
 
+def interval_text(interval: tuple[float, float] | None, digits: int = 2) -> str | None:
+    """Both ends of an interval, or None."""
+    return None if interval is None else " to ".join(decimals(end, digits) for end in interval)
+
+
 def apart(*values: float, digits: int = 1) -> tuple[str, ...]:
     """Numbers as texts, with the fewest decimals that keep unequal numbers unequal and nonzero numbers nonzero.
 

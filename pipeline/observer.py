@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, nullcontext
 from html import escape
 from typing import Any
 
-from data.errors import Cancelled, decimals, printable
+from data.errors import Cancelled, decimals, interval_text, printable
 
 MOST_NOTES = 20
 """Most notes of one kind, and most rows of a result in a notebook."""
@@ -154,7 +154,7 @@ class ShownResult:
 def value_text(value: Any) -> str:
     """A value of a table as people read it: numbers with three decimals, an interval as its ends."""
     if isinstance(value, tuple):
-        return " to ".join(decimals(end, 2) for end in value)
+        return interval_text(value) or ""
     return decimals(value, 3) if isinstance(value, float) else "" if value is None else printable(str(value))
 
 

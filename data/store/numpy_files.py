@@ -41,8 +41,7 @@ def numpy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"a .npy file of version {version}")
-    shape, fortran, dtype = readers[version](stream)
-    return shape, fortran, dtype
+    return readers[version](stream)
 
 
 def _values(content: bytes) -> NDArray[Any]:

@@ -15,12 +15,11 @@ def exchange_map(names: Sequence[str]) -> tuple[Rows, Singles]:
     Returns (descriptor,) the old index of each descriptor and its factor: new[c] = factor[c] * old[index[c]]. Raises
     ValueError: a descriptor of one agent has no counterpart.
     """
-    places = {name: i for i, name in enumerate(names)}
     index, factor = np.empty(len(names), dtype=np.intp), np.ones(len(names), dtype=np.float32)
     for i, name in enumerate(names):
         part, _, rest = name.partition(".")
         twin = {"primary": f"secondary.{rest}", "secondary": f"primary.{rest}"}.get(part, name)
-        if twin not in places:
+        if twin not in names:
             raise ValueError(f"'{name}' has no counterpart '{twin}'")
-        index[i], factor[i] = places[twin], -1.0 if part == "pair" and name.endswith(".lag_s") else 1.0
+        index[i], factor[i] = names.index(twin), -1.0 if part == "pair" and name.endswith(".lag_s") else 1.0
     return index, factor

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from data.errors import apart, counted, decimals, significant
+from data.errors import apart, counted, decimals, interval_text, significant
 from models.estimate import Estimate
 
 Interval = tuple[float, float]
@@ -19,11 +19,6 @@ def as_printed(value: float, digits: int) -> Decimal:
     Printed differences are differences of rounded values, so that they agree with the numbers beside them.
     """
     return Decimal(decimals(value, digits))
-
-
-def interval_text(interval: Interval | None, digits: int = 2) -> str | None:
-    """Both ends of an interval, or None."""
-    return None if interval is None else " to ".join(decimals(end, digits) for end in interval)
 
 
 def estimate_text(estimate: Estimate, digits: int) -> str:

@@ -152,15 +152,17 @@ def alarm(text: str) -> None:
     say(text, "bold red")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Stream = "stdout") -> None:
-    """Print a table without parsing markup; floats have three decimals."""
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Stream = "stdout", red: str = ""
+) -> None:
+    """Print a table without parsing markup; floats have three decimals, and rows with the cell `red` are red."""
     from rich.table import Table
 
     grid = Table(title=printable(title), title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
         grid.add_column(printable(name), overflow="fold", justify="left" if position == 0 else "default")
     for row in rows:
-        grid.add_row(*map(value_text, row), style="red" if "failed" in row else "")
+        grid.add_row(*map(value_text, row), style="red" if red and red in row else "")
     console(to).print(grid)
 
 

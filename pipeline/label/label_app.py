@@ -88,9 +88,11 @@ def create_label_app(
     app.add_exception_handler(AimError, _refused)
     app.add_exception_handler(OSError, _unreadable)
 
+    pages = {rater: render_page(session, rubric, rater) for rater in app.state.tokens}
+
     @app.get("/")
     async def home(request: Request) -> HTMLResponse:
-        page, policy = render_page(session, rubric, request.state.rater)
+        page, policy = pages[request.state.rater]
         return HTMLResponse(page, headers={"content-security-policy": policy})
 
     def file_of(rater: str, request: Request) -> Path:

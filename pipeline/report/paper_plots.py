@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError, UsageError, decimals, printable
+from data.errors import DataError, UsageError, decimals, interval_text, printable
 from data.store import write_bytes
 from models.estimate import Estimate
-from pipeline.checks.accuracy import Interval, interval_text
+from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.evaluation_results import Losses
 from pipeline.observer import SILENT, Observer
 from pipeline.report.chart_json import (

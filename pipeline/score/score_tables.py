@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.tables import csv_lines, spreadsheet_text
-from data.errors import printable
+from data.errors import interval_text, printable
 from data.store import write_text
-from pipeline.checks.accuracy import as_printed, interval_text
+from pipeline.checks.accuracy import as_printed
 from pipeline.checks.flag_checks import EXECUTION_ALONE
 from pipeline.observer import ShownResult, Table
 from pipeline.score.path_redaction import redact_score

@@ -261,7 +261,5 @@ def _listen(port: int, backlog: int = 64, host: str = "") -> socket.socket:
             raise UsageError(f"{host} is every address", fix="Give --host one address of this machine")
         return socket.create_server(address, family=family, backlog=backlog)
     except OSError as error:
-        fix = "Choose another one with --port, 0 for any"
-        if host:
-            fix += "; --host is an address of this machine"
+        fix = f"Choose another one with --port, 0 for any{host and '; --host is an address of this machine'}"
         raise UsageError(f"port {port} cannot be used ({error.strerror})", where=host, fix=fix) from error

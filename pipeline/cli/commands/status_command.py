@@ -11,7 +11,7 @@ from pipeline.cli.terminal import say_fixes, table
 
 def show(state: api.Status, typed: Typed) -> None:
     """Print one row per video and stage."""
-    table("", *state.table(all_values=typed.quality))
+    table("", *state.table(all_values=typed.quality), red="failed")
     say_fixes(row.reason for row in state.rows if row.reason and row.state == "failed")
 
 
