@@ -262,7 +262,8 @@ def _joint_map(read: Keypoints, settings: Mapping[str, str]) -> dict[str, str]:
     Raises DataError: too few COCO-17 joints, two joints that mean the same, or none of a name in the settings.
     """
     bare = {re.sub("^mixamorig[:_]?", "", name): name for name in read.joints}
-    table = next((table for table in TABLES if bare.keys() >= {*table.values()}), {})
+    known = {*map(coco_joint, bare)}  # a file that names all joints itself needs no table: its LFoot is not the ankle
+    table = next((t for t in TABLES if bare.keys() >= {*t.values()} and not known >= t.keys()), {})
     given = {**{joint: bare[name] for joint, name in table.items()}, **settings}
     if read.joints and (absent := [name for name in settings.values() if name not in read.joints]):
         raise keypoint_error(read.path, f"has no joint '{absent[0]}'", nearest(absent[0], read.joints))

@@ -74,6 +74,7 @@ TABLES = [
         LeftArm RightArm LeftForeArm RightForeArm LeftHand RightHand LeftUpLeg RightUpLeg LeftLeg RightLeg LeftFoot
         RightFoot
         """,  # bones of Mixamo, whose LeftShoulder is a clavicle
+        "LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LFoot RFoot",  # Human3.6M
     )
 ]
 """The joints of other skeletons by COCO-17 joint; a file needs all of them, as a foot alone is not an ankle."""

@@ -179,6 +179,15 @@ def test_names_of_known_tables_are_read_and_settings_name_others(tmp_path, names
         assert read_motion(path, joints=given).points[1, KNEE, 0] == points[1, number, 0]
 
 
+@pytest.mark.parametrize("more", [[], ["LAnkle", "RAnkle"]])
+def test_a_foot_of_human36m_is_the_ankle_where_there_is_no_other(tmp_path, more):
+    sides = [f"{side}{part}" for side in "LR" for part in ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Foot")]
+    names = [*sides, *more]
+    points = np.arange(15.0 * len(names)).reshape(5, -1, 3)
+    got = read_motion(trc(tmp_path / "a.trc", points, names)).points[1, COCO17.index("left_ankle"), 0]
+    assert got == points[1, names.index(more[0] if more else "LFoot"), 0]
+
+
 def test_names_that_no_table_has_are_refused(tmp_path):
     points = places(depth=1.0)
     other = trc(tmp_path / "b.trc", points, [f"M{number}" for number in range(12)])
