@@ -23,7 +23,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from data.datasets.tables import MAX_BYTES, LabelRow, clip, inner_path, number, read_bytes, read_table, without_mark
-from data.errors import DataError, UsageError, counted, quoted
+from data.errors import AimError, DataError, UsageError, counted, quoted
 from data.keypoints import SUFFIXES
 from data.store import RemoteFolder, Storage, absence, address, is_remote
 from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
@@ -97,14 +97,25 @@ def list_unfilmed(names: Iterable[str], labels: str | Path | None = None) -> Lis
     Raises as `list_folder`.
     """
     listing = Listing(tuple(Record(name, None) for name in sorted(names)))
-    table = find_labels(Path(), labels, ())
+    return with_table(listing, find_labels(Path(), labels, ()))
+
+
+def with_table(listing: Listing, table: LabelFile | None) -> Listing:
+    """The performances with the labels of a table, if there is one. Raises DataError as `list_folder`."""
     return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
 
 def with_difficulties(listing: Listing, root: Path, storage: Storage) -> Listing:
     """The videos below `root` with the labels in its file `DIFFICULTIES`. Raises as `list_folder`."""
-    table = find_labels(root, None, (DIFFICULTIES,), storage)
-    return listing if table is None else join_listing(listing, table, COLUMNS, _build)
+    return with_table(listing, find_labels(root, None, (DIFFICULTIES,), storage))
+
+
+def with_scores(listing: Listing, root: Path) -> Listing:
+    """The videos below `root` with the labels of its table. A table that cannot be read is one of the problems."""
+    try:
+        return with_table(listing, find_labels(root, None, CANDIDATES))
+    except AimError as error:
+        return replace(listing, problems=(*listing.problems, str(error)))
 
 
 def _spreadsheets(root: Path) -> list[str]:
@@ -133,8 +144,7 @@ def list_skeletons(root: Path, *, labels: str | Path | None = None, feature_name
     if not records:
         fix = f"Keypoint files end in {' '.join(SUFFIXES)}"
         raise UsageError("no keypoint file in this folder", where=root, fix=fix)
-    listing = Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
-    return listing if table is None else join_listing(listing, table, COLUMNS, _build)
+    return with_table(Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems)), table)
 
 
 def _build(record: Record, row: LabelRow) -> Record:

@@ -41,6 +41,7 @@ def data_check(
 
     Args:
         root: the data set's folder, or the one above it.
+        config: preset of the data set, or a YAML configuration; default: the layout of the folder decides.
     """
     from data.datasets import check_data, kind_of
     from data.features import named_features, with_features

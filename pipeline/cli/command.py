@@ -211,7 +211,8 @@ def after_features(typed: Typed) -> Line:
     path = typed.inputs[0] if typed.inputs else None
     config = arguments.config_of(typed.config, typed.overrides or ())
     if path is None or any((path / name).is_file() for name in CANDIDATES) or data_set_at(typed.inputs, config):
-        return ("train on its labels", "train", *(() if path is None else (as_typed(path),)), *typed.settings)
+        place = () if path is None else (as_typed(path),)
+        return ("train on its labels", "train", *place, *typed.settings, "--out", "runs/mine")
     return ("judge these videos", "label", path if path.is_dir() else NEW_VIDEOS, "--pairs")
 
 

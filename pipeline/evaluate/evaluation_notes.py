@@ -42,11 +42,13 @@ def evaluation_notes(
     if results.paper and results.videos < published:
         cautions.append(f"{results.videos} of {published} published videos; the paper's rows are of all {published}")
     if requested.quick:
-        members = f", so {COMBINED} is {_members(results)}" if COMBINED in results.systems else ""
-        cautions.append(f"--quick: no inner validation{members}")
-    facts = [Note("fact", results.ceiling)] if results.ceiling else []
+        cautions.append("--quick: no inner validation")
+    combined = results.systems.get(COMBINED)
+    facts = [f"{COMBINED} is {_members(results)}"] if combined is not None and combined.chosen else []
+    facts += [results.ceiling] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
-    return [*notes, *facts, *_training_notes(results, method, kind, origins), *_row_notes(results, requested)]
+    notes += [Note("fact", text) for text in facts]
+    return [*notes, *_training_notes(results, method, kind, origins), *_row_notes(results, requested)]
 
 
 def _training_notes(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> Iterator[Note]:
@@ -71,15 +73,19 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
         yield Note("caution", "optimistic: the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS")
 
 
+def best_baseline(results: EvaluationResults) -> tuple[str, float] | None:
+    """The baseline without video that ranks best, and its correlation; None if the headline is a baseline too."""
+    rho = {name: system.average.rho.value for name, system in results.systems.items() if system.kind == "baseline"}
+    known = {name: value for name, value in rho.items() if value is not None and results.against not in rho}
+    return max(known.items(), key=lambda item: item[1], default=None)
+
+
 def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
     """The best baseline without video, if it ranks better than the headline."""
-    rho = {name: system.average.rho.value for name, system in results.systems.items() if system.kind == "baseline"}
-    known = {name: value for name, value in rho.items() if value is not None}
-    ours = results.systems[results.against].average.rho.value
-    if ours is not None and results.against not in rho and known and max(known.values()) > ours:
-        best = max(known, key=lambda name: known[name])
-        values = f"{known[best]:.3f} against {ours:.3f}"
-        yield f"'{best}', which sees no video, ranks higher than {results.against}: {values}"
+    ours, best = results.systems[results.against].average.rho.value, best_baseline(results)
+    if ours is not None and best is not None and best[1] > ours:
+        values = f"{best[1]:.3f} against {ours:.3f}"
+        yield f"'{best[0]}', which sees no video, ranks higher than {results.against}: {values}"
 
 
 def _combined_leads(results: EvaluationResults) -> bool:
@@ -147,24 +153,22 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
 
 
 def _members(results: EvaluationResults) -> str:
-    """The systems that the combination averages, with the number of folds if they differ."""
-    folds = {choice.fold: choice.chosen for choice in results.systems[COMBINED].chosen}  # one choice for all tasks
+    """The systems that the combination averages, with the number of folds if they differ, and how it chose them."""
+    choices = results.systems[COMBINED].chosen
+    folds = {choice.fold: choice.chosen for choice in choices}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
     shown = [name if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
              for name, count in counts.items()]  # fmt: skip
-    return f"the mean of {'; '.join(shown)}" if len(shown) > 1 else shown[0]
+    how = ", chosen inside the training part" if any(choice.tests for choice in choices) else ""
+    return f"{'the mean of ' if len(shown) > 1 else ''}{'; '.join(shown)}{how}"
 
 
 def _system_sentences(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> list[str]:
     if not (network := _network(results, method)):
         return [f"The system is {results.against}."]
     recipe, differing = method.train, paper_differences(method, kind, origins)
-    combined = []
-    if results.against == COMBINED:
-        tested = any(choice.tests for choice in results.systems[COMBINED].chosen)
-        combined = [f"The score is {_members(results)}{', chosen inside the training part' if tested else ''}."]
     return [
-        *combined,
+        *([f"The score is {_members(results)}."] if results.against == COMBINED else []),
         f"{network} is the mean of {counted(recipe.networks, 'network')} trained for {recipe.epochs} epochs"
         f" (seed {recipe.seed}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",

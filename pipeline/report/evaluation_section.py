@@ -12,6 +12,7 @@ from data.leaks import SHOWN, LeakAudit
 from models.estimate import Estimate
 from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, write_results
+from pipeline.evaluate.evaluation_notes import best_baseline
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
 from pipeline.evaluate.results_tables import (
@@ -102,11 +103,13 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
 
 
 def _about(results: EvaluationResults) -> str:
-    """The number of performances and folds of the result."""
+    """The number of performances and folds of the result, and the best baseline."""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
     held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.folds)
-    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(folds, 'fold')}{unit}"
+    best = best_baseline(results)
+    beside = f". The best baseline without video, {best[0]}: {best[1]:.2f}" if best else ""
+    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(folds, 'fold')}{unit}{beside}"
 
 
 def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:

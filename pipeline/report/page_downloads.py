@@ -61,7 +61,8 @@ def table_latex(table: Table, label: str) -> str:
         cells = [_latex(cell_text(value)) for value in row.values]
         cells = [rf"\textbf{{{cell}}}" if (i, k) in best else cell for k, cell in enumerate(cells)]
         lines.append(" & ".join((_latex(row.name), *cells)) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_latex(f'{table.title}. {table.note}'.strip())}}}"]
+    caption = "; ".join(filter(None, (table.title, table.note))).rstrip(".")
+    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_latex(caption)}.}}"]
     return "\n".join([*lines, rf"\label{{{label}}}", r"\end{table}", ""])
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import PROGRAM, DataError, UsageError, closest, counted, printable
+from data.errors import PROGRAM, AimError, DataError, UsageError, closest, counted, printable
 from data.store import is_remote
 from data.video import Record
 from pipeline.cache import stages_as_json
@@ -231,13 +231,16 @@ def scores_page(
 def _best_of_training(scorer: Scorer, videos: Sequence[VideoSection]) -> list[tuple[Score, Record, float]]:
     """The best training videos of these videos' groups that are not among them, from the user's data set.
 
-    Each has the judges' score. Empty without a data set, or if it lacks these videos.
+    Each has the judges' score. Empty without a readable data set, or if it lacks these videos.
     """
     wanted = {video.better.best: video.better.best_score for video in videos if video.better}
     wanted = {name: score for name, score in wanted.items() if name not in {video.result.id for video in videos}}
     if not wanted or scorer.config.dataset.root is None:
         return []
-    records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
+    try:
+        records = {record.id: record for record in dataset_records(scorer.config).records if record.id in wanted}
+    except AimError:  # a page of new videos does not need the data set
+        return []
     rows = scorer.score_records(list(records.values()))
     return [(row, records[row.id], wanted[row.id]) for row in rows if _trained_on(row, scorer)]
 

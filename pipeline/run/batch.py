@@ -80,7 +80,7 @@ class Previews:
 
 
 @dataclass(frozen=True, repr=False)
-class ExtractRun:
+class ExtractRun(ShownResult):
     """The work that `extract` did, or would do; a prompt shows how many videos it concerned."""
 
     cache: str  # where the outputs are
@@ -94,6 +94,14 @@ class ExtractRun:
     def ok(self) -> bool:
         """Whether no video or preview failed and the run was not stopped."""
         return self.costs is not None or (self.summary.ok and not (self.preview and self.preview.failed))
+
+    def table(self) -> Table:
+        """A row for each video that had stages to run or failed, with the first failure, or its flags."""
+        rows = [(plan.record.name, ", ".join(plan.todo), "to do") for plan in self.plans]
+        for result in self.summary.results:
+            flags = "; ".join(self.flags.get(result.record.name, ()))
+            rows.append((result.record.name, ", ".join(result.done), result.fault or flags))
+        return ("video", "stages", "failure or flags"), rows
 
     def __repr__(self) -> str:
         summary, videos = self.summary, counted(self.summary.videos, "video")

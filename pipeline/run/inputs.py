@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from data.datasets import ANY, data_set_in, list_records, list_unfilmed, with_phases
+from data.datasets import ANY, data_set_in, list_records, list_unfilmed, with_phases, with_scores
 from data.errors import UsageError, nearest
 from data.features import named_features, names_of, with_features
 from data.store import is_remote
@@ -51,6 +51,8 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
     else:
         rate = config.frames.fps
         listing = find_videos(list(inputs), config.machine.storage.as_storage(), rate)
+        if len(inputs) == 1 and not is_remote(inputs[0]):
+            listing = with_scores(listing, inputs[0])  # a fault of the table is told before hours of work
         listing = completed(listing, config, rate, inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])
     return listing, feasible_config(listing.records, config, observer)

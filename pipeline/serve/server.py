@@ -89,6 +89,7 @@ def run_app(app: FastAPI, port: int, observer: Observer) -> None:
                 observer.note(line)
         if host:
             observer.note("note: HTTP is not encrypted: others in this network can read the links and the pages")
+        observer.note("Ctrl-C stops it; what is finished is kept")
         make_server(app).run(sockets=[listener])
 
 

@@ -32,7 +32,7 @@ NAME_LENGTH = 200
 KINEMATICS = "kinematics.txt"
 """Name of the kinematics file in a submission's folder."""
 
-MOST_BYTES = 512 << 20
+MOST_BYTES = 512 * 10**6
 """Most bytes of an upload."""
 
 MOST_KINEMATICS = 64 << 20

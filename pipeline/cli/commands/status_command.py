@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from pipeline import api
 from pipeline.cli.command import Command, Line, Typed, after_features, plain
-from pipeline.cli.terminal import say_fixes, table
+from pipeline.cli.terminal import say, say_fixes, table
 
 
 def show(state: api.Status, typed: Typed) -> None:
-    """Print one row per video and stage."""
+    """Print one row per video and stage, and their number in each state."""
     table("", *state.table(all_values=typed.quality), red="failed")
+    say(repr(state))
     say_fixes(row.reason for row in state.rows if row.reason and row.state == "failed")
 
 

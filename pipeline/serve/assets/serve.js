@@ -6,7 +6,7 @@
   const uploads = new Map(); // by id: uploads that are under way, and files that wait for the other file of their trial
   const reads = list.dataset.reads.split(" "), pairs = reads.length > 1;
   const texts = new Map(); // kinematics files by trial: a second view of the trial may follow
-  let submissions = [], serial = 0, soon = null;
+  let submissions = [], serial = 0, soon = null, awaited = null; // awaited: the comparison that opens when it is done
 
   const say = (text, label = "Dismiss", act = () => {}) => {
     const line = document.createElement("li");
@@ -79,6 +79,7 @@
     const answer = await fetch(path, { method, headers });
     if (!answer.ok) say(detail(await answer.text()));
     await refresh();
+    return answer;
   };
 
   // A video is deleted when "Undo" has been on the page for a while, or when the page is left.
@@ -166,10 +167,12 @@
     byId("compare").hidden = !two;
     list.querySelectorAll(".pick").forEach((box) => { box.disabled = two && !box.checked; });
   };
-  byId("compare").addEventListener("click", () => {
-    act(`/api/comparisons/${picked().reverse().join("/")}`, "POST"); // the older one is A
+  byId("compare").addEventListener("click", async () => {
+    const pair = picked().reverse().join("/"); // the older one is A
     list.querySelectorAll(".pick").forEach((box) => { box.checked = false; });
     choose();
+    const answer = await act(`/api/comparisons/${pair}`, "POST");
+    if (answer.ok) awaited = (await answer.json()).id;
   });
   list.addEventListener("change", choose);
 
@@ -182,6 +185,10 @@
       submissions = given.submissions;
       byId("progress").hidden = !given.progress;
       draw();
+      if (submissions.some((one) => one.id === awaited && one.state === "done") && !uploads.size) {
+        location.assign(`/submissions/${awaited}/report.html`);
+        awaited = null;
+      }
     } catch { /* the server is gone for a moment */ }
     const busy = uploads.size || submissions.some((submission) => ["queued", "running"].includes(submission.state));
     soon = setTimeout(refresh, busy ? 400 : 4000);

@@ -23,7 +23,7 @@ SHORT = {
 """What stands for words of the lines below."""
 
 MADE = """
-extract SET FAST                                => train SET FAST
+extract SET FAST                                => train SET FAST --out runs/mine
 train SET FAST --folds 0 --out MODEL            => score NEW_VIDEOS --model MODEL
 train SET FAST --folds 2 --out runs/guess       => train SET FAST --folds 2 --out runs/guess --curve
 train SET FAST --folds 2 --out runs/guess --curve => report runs/guess NEW_VIDEOS
@@ -34,8 +34,8 @@ score 'my set' --model MODEL                    => report MODEL 'my set'
 compare TRIALS --model MODEL SET                => report MODEL SET
 report MODEL 'my set'                           => compare VIDEO_A VIDEO_B --model MODEL
 report MODEL 'my set' --cache cache/jigsaws     => compare VIDEO_A VIDEO_B --model MODEL --cache cache/jigsaws
-status SET FAST                                 => train SET FAST
-status 'my set' -c jigsaws FAST                 => train 'my set' --config jigsaws FAST
+status SET FAST                                 => train SET FAST --out runs/mine
+status 'my set' -c jigsaws FAST                 => train 'my set' --config jigsaws FAST --out runs/mine
 leaderboard SET FAST --quick --systems AIM      => plot runs/leaderboard
 plot runs/evaluation --formats svg              => report runs/evaluation
 report runs/evaluation                          => plot runs/evaluation
@@ -136,7 +136,7 @@ def test_videos_are_judged_before_a_model_is_trained(make_video, tmp_path, monke
         assert after("extract clips") == "label clips --pairs"
         assert after("extract ./-clips") == "label ./-clips --pairs"
         Path("clips/scores.csv").write_text("video,score\na.mp4,1\n")
-        assert after("extract clips") == "train clips"
+        assert after("extract clips") == "train clips --out runs/mine"
         done.cancelled, done.ok = True, False
         assert after("extract clips", 1) == "extract clips"
     Path("-clips/a.mp4").write_bytes(b"no video")

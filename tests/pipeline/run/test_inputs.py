@@ -14,7 +14,7 @@ from data.video.records import Record
 from pipeline.api import status
 from pipeline.cli.command_tree import app
 from pipeline.observer import SILENT, Observer
-from pipeline.run import feasible_config, shard_of
+from pipeline.run import feasible_config, list_inputs, shard_of
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 
@@ -90,3 +90,12 @@ def test_the_slurm_script_divides_the_videos(make_video, tmp_path):
         logged = json.loads((tmp_path / f"extract-{task}.json").read_text())
         counts.append([row["video"] for row in logged["results"] if row["done"]])
     assert counts == [["0.mp4", "2.mp4"], ["1.mp4"]]
+
+
+def test_a_fault_in_the_table_of_scores_is_told_before_hours_of_work(make_video, tmp_path):
+    make_video(tmp_path / "a.mp4")
+    for text, told in (("a.mp4,high", "high"), ("b.mp4,7.5", "no video 'b.mp4'")):
+        (tmp_path / "scores.csv").write_text(f"video,score\n{text}\n")
+        listing, _ = list_inputs([tmp_path], load_config("folder"), SILENT)
+        assert [record.id for record in listing.records] == ["a.mp4"]
+        assert told in listing.problems[0]
