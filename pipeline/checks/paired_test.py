@@ -80,7 +80,9 @@ def paired_test(
     widened = [np.ones(len(task.fold)) if users else _widening(task.fold) for task in once[against]]
     ranks = {name: _ranks(tasks) for name, tasks in once.items()}
     pairs = {
-        name: _Pair(ranks[against], other, labels, widened, units) for name, other in ranks.items() if name != against
+        name: [*zip(ranks[against], other, labels, widened, units, strict=True)]
+        for name, other in ranks.items()
+        if name != against
     }
     return count, _leads(pairs, count) if pairs else {}
 
@@ -113,34 +115,25 @@ def _widening(fold: Rows) -> Floats:
     return np.asarray(np.sqrt(sizes / np.maximum(sizes - 1, 1)))
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """The centred ranks of the reference and of another row; lists are by task."""
-
-    ours: Sequence[Floats]
-    other: Sequence[Floats]
-    labels: Sequence[Floats]
-    widened: Sequence[Floats]  # factors for differences of ranks
-    units: Sequence[Rows]  # exchange unit of each row
-
-    @property
-    def difference(self) -> float:
-        """The reference's correlation minus the other row's."""
-        pairs = zip(self.ours, self.other, self.labels, strict=True)
-        return float(np.mean([_correlation(a, true) - _correlation(b, true) for a, b, true in pairs]))
-
-    def exchanged(self, signs: Floats) -> Floats:
-        """(draws,) differences with units exchanged that have sign -1 in `signs` (draws, units)."""
-        total = np.zeros(len(signs))
-        for a, b, true, wide, unit in zip(self.ours, self.other, self.labels, self.widened, self.units, strict=True):
-            mean, apart = (a + b) / 2, signs[:, unit] * (wide * (a - b) / 2)
-            total += _correlation(mean + apart, true) - _correlation(mean - apart, true)
-        return np.asarray(total / len(self.ours))
+TaskPair = tuple[Floats, Floats, Floats, Floats, Rows]
+"""Of one task: centred ranks of the reference, of another row and of the labels, factors of `_widening`, units."""
 
 
-def _leads(pairs: Mapping[str, _Pair], count: int) -> dict[str, Lead]:
-    values = np.array([pair.difference for pair in pairs.values()])
-    parts = [[pair.exchanged(signs) for pair in pairs.values()] for signs in _exchanges(count)]
+def _exchanged(pair: Sequence[TaskPair], signs: Floats) -> Floats:
+    """(draws,) differences with units exchanged that have sign -1 in `signs` (draws, units)."""
+    total = np.zeros(len(signs))
+    for a, b, true, wide, unit in pair:
+        mean, apart = (a + b) / 2, signs[:, unit] * (wide * (a - b) / 2)
+        total += _correlation(mean + apart, true) - _correlation(mean - apart, true)
+    return np.asarray(total / len(pair))
+
+
+def _leads(pairs: Mapping[str, Sequence[TaskPair]], count: int) -> dict[str, Lead]:
+    differences = (
+        [_correlation(a, true) - _correlation(b, true) for a, b, true, *_ in pair] for pair in pairs.values()
+    )
+    values = np.array([np.mean(by_task) for by_task in differences])
+    parts = [[_exchanged(pair, signs) for pair in pairs.values()] for signs in _exchanges(count)]
     null = np.concatenate([np.array(part) for part in parts], axis=1)  # (row, draw)
     deviations = np.sqrt(np.square(null).mean(axis=1))
     safe = np.where(deviations > 0, deviations, 1.0)

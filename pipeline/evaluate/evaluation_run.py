@@ -37,7 +37,6 @@ class Evaluation(ShownResult):
 
     results: EvaluationResults
     folder: Path  # holds `results.json` and `report.html`
-    config: Config
 
     def table(self) -> Table:
         """The main table."""
@@ -116,7 +115,7 @@ def evaluate_features(
         methods_text=methods_paragraph(results, method, kind, features.stages),
         method=without_folders_in({**config.recorded(), "features": stages_as_json(features.stages)}),
     )
-    return Evaluation(results, folder, config)
+    return Evaluation(results, folder)
 
 
 def _label_notes(config: Config) -> Iterator[Note]:

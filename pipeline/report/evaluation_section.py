@@ -31,10 +31,10 @@ from pipeline.settings.destinations import writing
 
 def write_evaluation(done: Evaluation) -> None:
     """Write results.json and report.html into the folder. Raises UsageError if writing fails."""
-    method, folder = done.config.method, done.folder
-    data = evaluation_page(done.results, f"{done.results.kind.capitalize()}: {method.name}, {method.protocol}")
+    results, folder = done.results, done.folder
+    data = evaluation_page(results, f"{results.kind.capitalize()}: {results.method['name']}, {results.protocol}")
     with writing(folder):
-        write_results(done.results, folder / "results.json")
+        write_results(results, folder / "results.json")
         write_report(folder / "report.html", data)
 
 

@@ -25,7 +25,7 @@ from pipeline.score.calibration_folds import calibrate
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.model_files import model_sha256
-from pipeline.score.movement import PEOPLE, TrainingVideo, better_ranges, movement, steps_of
+from pipeline.score.movement import PEOPLE, StepVariables, better_ranges, movement, steps_of
 from pipeline.score.setting_differences import differences_text, setting_differences, without_videos
 from pipeline.score.trained_model import TrainedModel
 from pipeline.settings.config import Config
@@ -145,20 +145,17 @@ def _facts(
     )
 
 
-def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache) -> list[TrainingVideo]:
-    """Movement per time step of the labelled performances with cached outputs."""
+def trained_movement(plans: Sequence[MeasuredPlan], config: Config, cache: Cache) -> list[tuple[Record, StepVariables]]:
+    """Movement per time step of the performances with cached outputs."""
     made = []
     stages = config.method.with_upstream(("timesteps",))
     stage = next((name for name in PEOPLE if name in stages), None)
     if stage is None:
         return []
     for result, outputs in run((plan.idle() for plan, _ in plans), config.machine, cache, read=(stage, "timesteps")):
-        record, labels = result.record, result.record.labels
-        if not isinstance(outputs, Failure) and labels is not None and labels.score is not None:
+        if not isinstance(outputs, Failure):
             bounds = outputs["timesteps"].floats("bounds")
-            made.append(
-                TrainingVideo(record.id, record.task, float(labels.score), steps_of(movement(outputs[stage]), bounds))
-            )
+            made.append((result.record, steps_of(movement(outputs[stage]), bounds)))
     return made
 
 

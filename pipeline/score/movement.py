@@ -16,6 +16,7 @@ import numpy as np
 
 from data.store import StageOutput
 from data.store.arrays import Floats
+from data.video import Record
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
@@ -217,16 +218,6 @@ def known_mean(values: Floats, axis: int = 0) -> Floats:
 
 
 @dataclass(frozen=True)
-class TrainingVideo:
-    """One training video: what `better_ranges` reads."""
-
-    id: str
-    task: str
-    label: float
-    variables: StepVariables
-
-
-@dataclass(frozen=True)
 class BetterRanges:
     """The better third of the training videos of one task."""
 
@@ -238,24 +229,29 @@ class BetterRanges:
     limits: StepLimits
 
 
-def better_ranges(videos: Sequence[TrainingVideo]) -> dict[str, BetterRanges]:
-    """The better third by task; tasks with too few videos are left out.
+def better_ranges(videos: Sequence[tuple[Record, StepVariables]]) -> dict[str, BetterRanges]:
+    """The better third of scored training videos by task; tasks with too few videos are left out.
 
     `typical` is the median number of `movement_differences` of one better video from the others. It is multiplied by
     the ratio of the chances of being outside all of them and outside the others.
     """
     made: dict[str, BetterRanges] = {}
-    for task in dict.fromkeys(video.task for video in videos):
-        group = sorted((v for v in videos if v.task == task), key=lambda v: v.label, reverse=True)
-        group = [video for video in group if np.isfinite(video.label)]
+    for task in dict.fromkeys(record.task for record, _ in videos):
+        group = [
+            (record.labels.score, record.id, steps)
+            for record, steps in videos
+            if record.task == task and record.labels and record.labels.score is not None
+        ]
+        group.sort(key=lambda video: video[0], reverse=True)
         better = group[: max(LEAST_BETTER, round(SHARE * len(group)))]
         if len(better) < LEAST_BETTER or len(better) > len(group) / 2:
             continue
-        rows = [video.variables for video in better]
+        rows = [steps for *_, steps in better]
         others = [[*rows[:index], *rows[index + 1 :]] for index in range(len(rows))]
         typical = median(len(movement_differences(row, _limits(rest))) for row, rest in zip(rows, others, strict=True))
+        best_score, best, _ = group[0]
         typical *= _outside_chance(len(rows)) / _outside_chance(len(rows) - 1)
-        made[task] = BetterRanges(len(group), len(better), group[0].id, group[0].label, typical, _limits(rows))
+        made[task] = BetterRanges(len(group), len(better), best, best_score, typical, _limits(rows))
     return made
 
 

@@ -34,13 +34,14 @@ from pipeline.score.model_config import scoring_config, unused_settings
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
 from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances, positive
-from pipeline.score.setting_differences import stage_differences, without_videos
+from pipeline.score.setting_differences import stage_differences, texts, without_videos
 from pipeline.score.trained_model import ModelScores, TrainedModel
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.environment import software
 from pipeline.settings.stages import fetch_weights, needed_inputs
 from pipeline.train.feature_set import FeatureSet, feature_set
 
+WEIGHTS = ".identity.weights"
 OWN_WEIGHTS = "Give the file of weights that training had, if any: --set {}.weights_file=FILE"
 
 
@@ -60,13 +61,11 @@ class Scorer:
         self.reads = frozenset(kind for name in stages for kind in needed_inputs(name))
         if differing := without_videos(stage_differences(model.stages, self.planner.descriptions)):
             self.cache.close()
+            of_weights = (name.removesuffix(WEIGHTS) for name, *_ in differing if name.endswith(WEIGHTS))
             raise UsageError(
-                "this model was trained on features of other settings: "
-                + "; ".join(setting.text() for setting in differing),
+                f"this model was trained on features of other settings: {'; '.join(texts(differing))}",
                 where=folder,
-                fix=next(
-                    (OWN_WEIGHTS.format(setting.stage) for setting in differing if setting.of_weights), TRAIN_AGAIN
-                ),
+                fix=next(map(OWN_WEIGHTS.format, of_weights), TRAIN_AGAIN),
             )
 
     def __enter__(self) -> Scorer:

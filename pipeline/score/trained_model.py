@@ -53,7 +53,7 @@ from pipeline.score.model_files import (
     no_model_fix,
     require_finite,
 )
-from pipeline.score.setting_differences import stage_differences
+from pipeline.score.setting_differences import stage_differences, texts
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import Origin, origin
 from pipeline.settings.train_config import TrainConfig
@@ -243,7 +243,7 @@ class TrainedModel:
 
     def check(self, features: FeatureSet) -> None:
         """Raise UsageError that lists the differences if settings, channel names or sizes are not the model's."""
-        differing = [difference.text() for difference in stage_differences(self.stages, features.stages)]
+        differing = texts(stage_differences(self.stages, features.stages))
         for name in sorted({*self.names, *features.names}):
             if tuple(self.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")

@@ -14,7 +14,6 @@ from pipeline.evaluate import Evaluation
 from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead
 from pipeline.evaluate.evaluation_results import Leads
-from pipeline.settings.config import load_config
 from pathlib import Path
 from tests.helpers.made_results import made_results, system
 names = ["random", "AIM (ours), best epoch on the test part (oracle)", "AIM (ours)", "combined", "validation table"]
@@ -24,7 +23,7 @@ rows = {name: system(rho, kind=kind, mae=123.456) for name, rho, kind in zip(nam
 lead = Lead(Estimate(0.9, 0.5, 1.2), 0.001)
 comparison = Leads("combined", 60, {name: lead for name in names if name != "combined"})
 results = made_results(rows, against="combined", comparison=comparison)
-EVALUATE.show(Evaluation(results, Path("runs/x"), load_config(None, {})), None)
+EVALUATE.show(Evaluation(results, Path("runs/x")), None)
 """
 
 PUBLISHED = """
@@ -33,7 +32,6 @@ from models.estimate import Estimate
 from pipeline.cli.commands.evaluate_commands import EVALUATE
 from pipeline.evaluate import Evaluation
 from pipeline.evaluate.published_results import published_results
-from pipeline.settings.config import load_config
 from pathlib import Path
 from tests.helpers.made_results import made_results, system
 given, one = published_results("aqa7", "", "fixed"), system(Estimate(.5, .2, .7))
@@ -42,7 +40,7 @@ one = replace(one, tasks=dict.fromkeys(tasks, one.tasks[""]))
 results = made_results({"ridge": one}, protocol="fixed", folds=1, published=given, tasks=tasks)
 held_out = tuple(replace(one, task=task) for task in tasks for one in results.predictions[:2])
 results = replace(results, predictions=held_out)
-EVALUATE.show(Evaluation(results, Path("runs/x"), load_config(None, {})), None)
+EVALUATE.show(Evaluation(results, Path("runs/x")), None)
 """
 
 

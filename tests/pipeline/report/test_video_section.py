@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.video import Record
+from data.video import Labels, Record
 from pipeline.checks.flag import Flag
 from pipeline.checks.flag_checks import GUESSING
 from pipeline.report import ReportData, render_report
 from pipeline.report.movement_section import gap
 from pipeline.report.video_section import ModelFacts, section_of_video
-from pipeline.score.movement import Difference, TrainingVideo, better_ranges, movement, steps_of
+from pipeline.score.movement import Difference, better_ranges, movement, steps_of
 from pipeline.score.score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.approved import page_text
@@ -68,20 +68,17 @@ def better_than(clip, change, count=30, labelled=0, flags=()):
     """The section of two standing bodies beside training videos whose second trunk differs by `change` degrees."""
     bounds = np.array([(0.2 * i, 0.2 * (i + 1)) for i in range(5)])
     outputs = {"pose": pose_output(two_bodies())}
-    moved = movement(outputs["pose"])
-    own = steps_of(moved, bounds)
+    own = steps_of(movement(outputs["pose"]), bounds)
     videos = []
     for number in range(count):
         variables = own.each(lambda values, number=number: [value + 0.0001 * number for value in values])
         variables.people[1]["trunk"] = [value + change for value in variables.people[1]["trunk"]]
-        videos.append(TrainingVideo(f"train_{number}.mp4", "10 m", float(number), variables))
+        videos.append((Record(f"train_{number}.mp4", None, task="10 m", labels=Labels(number)), variables))
     scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0, phase="run" if i < 3 else "entry") for i in range(5))
-    measures = {"observed_primary": 1.0, "name_primary": "left athlete"}
-    quality = {"timesteps": measures}
+    quality = {"timesteps": {"observed_primary": 1.0, "name_primary": "left athlete"}}
     result = Score(clip.name, clip, score=1.0, steps=scored, quality=quality, flags=flags, duration=1.0)
-    record = Record(id=clip.name, path=clip)
     facts = ModelFacts(None, better_ranges(videos), labelled)
-    return section_of_video(result, record, outputs, page=clip.parent / "page.html", facts=facts)
+    return section_of_video(result, Record(clip.name, clip), outputs, page=clip.parent / "page.html", facts=facts)
 
 
 def test_movement_is_compared_where_the_model_guesses_but_not_where_the_video_is_in_doubt(clip):

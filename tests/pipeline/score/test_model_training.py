@@ -17,21 +17,17 @@ from tests.helpers.report_samples import keypoints
 STEPS = StageOutput({"bounds": Array(np.array([(0.0, 1.0), (1.0, 2.0)]), ("step", "edge"), "s")}, {})
 
 
-def test_movement_of_scored_training_videos_is_read_from_the_cache(monkeypatch):
-    records = [Record("a.mp4", None, task="10 m", labels=Labels(70.0)), Record("unscored.mp4", None)]
+def test_movement_of_training_videos_is_read_from_the_cache(monkeypatch):
+    record = Record("a.mp4", None)
     made = {"pose": pose_output(keypoints()), "timesteps": STEPS}
     lost = (
         SimpleNamespace(record=Record("lost.mp4", None, labels=Labels(1.0))),
         Failure("missing", "pose", "not computed yet"),
     )
-    monkeypatch.setattr(
-        model_training, "run", lambda *_, read: [*((SimpleNamespace(record=record), made) for record in records), lost]
-    )
+    monkeypatch.setattr(model_training, "run", lambda *_, read: [(SimpleNamespace(record=record), made), lost])
     cache = None
-    (kept,) = trained_movement([], load_config(), cache)
-    assert (kept.id, kept.task, kept.label) == ("a.mp4", "10 m", 70.0)
-    assert {len(values) for _, _, values in kept.variables.items()} == {2}
-    assert kept.variables.people[0]["knee"][0] == pytest.approx(180, abs=3)
-    assert {(1, "trunk"), (None, "distance"), (None, "delay")} <= {
-        (person, name) for person, name, _ in kept.variables.items()
-    }
+    ((read, steps),) = trained_movement([], load_config(), cache)
+    assert read is record
+    assert {len(values) for _, _, values in steps.items()} == {2}
+    assert steps.people[0]["knee"][0] == pytest.approx(180, abs=3)
+    assert {(1, "trunk"), (None, "distance"), (None, "delay")} <= {(person, name) for person, name, _ in steps.items()}

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from data.video import Labels, Record
 from pipeline.score.movement import (
     VARIABLES,
     StepLimits,
     StepVariables,
-    TrainingVideo,
     better_ranges,
     movement,
     movement_differences,
@@ -54,13 +54,14 @@ def hips(*values):
 def trained(count, hips=100.0):
     """`count` videos of two steps; the hips of number i are at `hips` + i degrees, and its score is i."""
     return [
-        TrainingVideo(f"v{i}", "10 m", float(i), StepVariables([{"hip": [hips + i, float("nan")]}]))
+        (Record(f"v{i}", None, task="10 m", labels=Labels(i)), StepVariables([{"hip": [hips + i, np.nan]}]))
         for i in range(count)
     ]
 
 
 def test_a_video_outside_the_better_third_differs_by_the_distance_from_their_range():
-    ranges = better_ranges(trained(30))["10 m"]
+    unscored = (Record("unscored.mp4", None, task="10 m"), hips(500.0, 500.0))
+    ranges = better_ranges([unscored, *trained(30)])["10 m"]
     assert (ranges.videos, ranges.better, ranges.best, ranges.best_score) == (30, 10, "v29", 29.0)
     assert ranges.limits.people[0]["hip"] == [pytest.approx((120.1, 128.9)), None]  # one of ten is below, one above
     assert ranges.typical == 0
@@ -108,5 +109,5 @@ def simulated(random):
 def test_the_typical_number_of_differences_is_the_approved_one(videos, typical):
     """That of new videos of these random walks, within 15 %, as a simulation found."""
     random = np.random.default_rng(videos)
-    group = [TrainingVideo(str(label), "t", float(label), simulated(random)) for label in range(videos)]
-    assert better_ranges(group)["t"].typical == pytest.approx(typical, abs=1e-4)
+    group = [(record, simulated(random)) for record, _ in trained(videos)]
+    assert better_ranges(group)["10 m"].typical == pytest.approx(typical, abs=1e-4)
