@@ -37,7 +37,7 @@ class Extract:
         api.extract(folder / "in/0.mp4", config=configured(folder / "cache"))
 
     def run(self, folder, finished):
-        summary = api.extract(folder / "in", config=configured(folder / "cache")).summary
+        summary = api.extract(folder / "in", config=configured(folder / "cache"))
         finished |= {(stage, result.record.id) for result in summary.results for stage in result.done}
 
     def found(self, folder):

@@ -56,7 +56,7 @@ def extract(
         `workers` (processes) and the other arguments that calls share.
     """
     from pipeline.pool import pool_of
-    from pipeline.run import ExtractRun, Planner, plan_costs, run_extract, shard_of
+    from pipeline.run import Planner, plan_costs, run_extract, shard_of
     from pipeline.settings.stages import fetch_weights
 
     part, names = shard_of(shard), stage_names(stages)
@@ -72,22 +72,20 @@ def extract(
         planner = Planner(settings, opened, stages=names, force=force, retry_failed=retry_failed)
         if dry_run:
             return plan_costs(planner.plan_all(records), settings.machine, opened)
-        summary = run_extract(planner.plan_all(records), settings.machine, opened, observer, announce=True)
-        summary.videos, summary.problems = len(records), listing.problems
-        drawn = None
+        done = run_extract(planner.plan_all(records), settings.machine, opened, observer, announce=True)
+        done.videos, done.problems = len(records), listing.problems
         if preview:
             from pipeline.preview import draw_previews
 
-            drawn = draw_previews([*planner.plan_all(records)], settings, opened, observer, force=force)
-        flagged = {}
-        if strict or any(result.done for result in summary.results):
+            done.preview = draw_previews([*planner.plan_all(records)], settings, opened, observer, force=force)
+        if strict or any(result.done for result in done.results):
             from pipeline.checks import announce_flags
 
-            stored, sheets = summary.stored, opened.place if preview else ""
+            stored, sheets = done.stored, opened.place if preview else ""
             measured = ((record.name, opened.qualities(record.id, stored.get(record.id, {}))) for record in records)
             flagged = announce_flags(measured, len(records), observer, strict=strict, sheets=sheets)
-        flags = {name: [flag.title for flag in found] for name, found in flagged.items()}
-        return ExtractRun(opened.place, summary, preview=drawn, flags=flags)
+            done.flags = {name: [flag.title for flag in found] for name, found in flagged.items()}
+        return done
 
 
 def status(

@@ -20,7 +20,7 @@ from pipeline.pack.labelled_features import gather_features
 from pipeline.report import ReportData, ScoredVideos, write_scores_page
 from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.report.text import to_digits
-from pipeline.run import Planner, Summary, dataset_records, run_extract
+from pipeline.run import Planner, dataset_records, run_extract
 from pipeline.score import load_scorer, train_model
 from pipeline.score.score import Score
 from pipeline.settings.config import Config, load_config
@@ -49,7 +49,6 @@ class DemoResult:
 
     page: Path
     model: Path  # folder of the trained model
-    extraction: Summary
     pose: PoseAgreement  # over all dives
     summary: str  # the model, its error and the reference
     results: EvaluationResults  # of all dives, each predicted without it
@@ -143,7 +142,7 @@ def run_demo(
         lap("score")
         truth = tuple(label_table(tuple(unseen))[:, 0].tolist())
         said = summary(results, times_difficulty=model.times_difficulty)
-        result = DemoResult(out / "report.html", out / "model", extraction, pose, said, results, scored, truth, seconds)
+        result = DemoResult(out / "report.html", out / "model", pose, said, results, scored, truth, seconds)
         observer.note(f"{next(parts)} {result.page}")
         head = ReportData("Demo: synchronised dives", said, evaluation=section_of_evaluation(results))
         write_scores_page(result.page, ScoredVideos(scorer, scored, unseen), head, sections=PAGE_DIVES)

@@ -7,7 +7,6 @@ from pipeline.run.batch import (
     Previews,
     Status,
     StatusRow,
-    Summary,
     plan_costs,
     run,
     run_extract,

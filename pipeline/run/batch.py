@@ -29,11 +29,21 @@ Outputs = Mapping[str, StageOutput]
 """Outputs of one record by stage."""
 
 
-@dataclass
-class Summary:
-    """The outcome of a batch.
+@dataclass(frozen=True)
+class Previews:
+    """The previews that `extract --preview` drew."""
+
+    written: tuple[str, ...]  # sheets and films, two per video
+    fresh: int  # videos whose preview was drawn before
+    failed: Mapping[str, Failure]  # by the video's name
+
+
+@dataclass(repr=False)
+class ExtractRun:
+    """The work that `extract` did, or would do; a prompt shows how many videos it concerned.
 
     Attributes:
+        cache: where the outputs are.
         videos: number of records, including those that a stopped run did not reach; set by the caller.
         results: one per record that had stages to run or failed.
         fresh: number of records with nothing to do.
@@ -41,8 +51,12 @@ class Summary:
         stored: the part of `keys` whose outputs are stored.
         cancelled: the user stopped the run before its end.
         problems: one line per unusable input.
+        costs: of a dry run.
+        plans: of a dry run, those with stages to run.
+        flags: titles of the flags by each flagged video's name.
     """
 
+    cache: str
     videos: int = 0
     results: list[Result] = field(default_factory=list)
     fresh: int = 0
@@ -50,6 +64,10 @@ class Summary:
     stored: dict[str, Mapping[str, str]] = field(default_factory=dict)
     cancelled: bool = False
     problems: tuple[str, ...] = ()
+    costs: ExpectedCost | None = None
+    plans: Sequence[Plan] = ()
+    preview: Previews | None = None
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
         """Count the result of another record."""
@@ -66,50 +84,16 @@ class Summary:
 
     @property
     def ok(self) -> bool:
-        """Whether no video failed and the run was not stopped."""
-        return not self.failed and not self.cancelled
-
-
-@dataclass(frozen=True)
-class Previews:
-    """The previews that `extract --preview` drew."""
-
-    written: tuple[str, ...]  # sheets and films, two per video
-    fresh: int  # videos whose preview was drawn before
-    failed: Mapping[str, Failure]  # by the video's name
-
-
-@dataclass(frozen=True, repr=False)
-class ExtractRun(ShownResult):
-    """The work that `extract` did, or would do; a prompt shows how many videos it concerned."""
-
-    cache: str  # where the outputs are
-    summary: Summary
-    costs: ExpectedCost | None = None  # of a dry run
-    plans: Sequence[Plan] = ()  # of a dry run, those with stages to run
-    preview: Previews | None = None
-    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # titles of the flags by each flagged video's name
-
-    @property
-    def ok(self) -> bool:
         """Whether no video or preview failed and the run was not stopped."""
-        return self.costs is not None or (self.summary.ok and not (self.preview and self.preview.failed))
-
-    def table(self) -> Table:
-        """A row for each video that had stages to run or failed, with the first failure, or its flags."""
-        rows = [(plan.record.name, ", ".join(plan.todo), "to do") for plan in self.plans]
-        for result in self.summary.results:
-            flags = "; ".join(self.flags.get(result.record.name, ()))
-            rows.append((result.record.name, ", ".join(result.done), result.fault or flags))
-        return ("video", "stages", "failure or flags"), rows
+        failed = self.failed or (self.preview and self.preview.failed)
+        return self.costs is not None or not (failed or self.cancelled)
 
     def __repr__(self) -> str:
-        summary, videos = self.summary, counted(self.summary.videos, "video")
-        rest = f"{summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
+        rest = f"{self.fresh} fresh, {len(self.failed)} failed of {counted(self.videos, 'video')}"
         if self.costs is not None:
             return f"{len(self.plans)} to do, {rest}"
-        stopped = "; stopped" if summary.cancelled else ""
-        return f"{sum(bool(result.done) for result in summary.results)} extracted, {rest} in {self.cache}{stopped}"
+        stopped = "; stopped" if self.cancelled else ""
+        return f"{sum(bool(result.done) for result in self.results)} extracted, {rest} in {self.cache}{stopped}"
 
 
 @dataclass(frozen=True)
@@ -255,13 +239,13 @@ class _Watch:
 
 def run_extract(
     plans: Iterable[Plan], machine: Machine, cache: Cache, observer: Observer = SILENT, *, announce: bool = False
-) -> Summary:
+) -> ExtractRun:
     """Run stages that are not fresh without reading outputs; arguments and errors are those of `run`."""
-    summary = Summary()
+    done = ExtractRun(cache.place)
     for result, _ in run(plans, machine, cache, observer, announce=announce):
-        summary.add(result)
-    summary.cancelled = observer.stop_event().is_set()
-    return summary
+        done.add(result)
+    done.cancelled = observer.stop_event().is_set()
+    return done
 
 
 class _Outcomes:
@@ -344,11 +328,12 @@ def status_rows(plans: Iterable[Plan], cache: Cache) -> Iterator[StatusRow]:
 
 def plan_costs(plans: Iterable[Plan], machine: Machine, cache: Cache) -> ExtractRun:
     """The stages that `extract` would run, with reasons and costs, without running them."""
-    summary, todo = Summary(), list[Plan]()
+    planned, todo = ExtractRun(cache.place), list[Plan]()
     for plan in plans:
-        summary.videos += 1
+        planned.videos += 1
         if plan.todo:
             todo.append(plan)
         else:
-            summary.add(result_of(plan))
-    return ExtractRun(cache.place, summary, expected_cost(todo, machine, cache), todo)
+            planned.add(result_of(plan))
+    planned.plans, planned.costs = todo, expected_cost(todo, machine, cache)
+    return planned

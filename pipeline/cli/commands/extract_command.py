@@ -17,15 +17,14 @@ def show(done: api.ExtractRun, _: Typed) -> None:
 
         for title, columns, rows in dry_run_tables(done.plans, done.costs) if done.plans else ():
             table(title, columns, rows)
-    elif done.summary.failed:
-        Terminal().failures(done.summary.failed)
+    elif done.failed:
+        Terminal().failures(done.failed)
     say(repr(done))
 
 
 def document(done: api.ExtractRun, _: Typed) -> dict[str, Any]:
     """The outcome of each video, or the expected costs."""
-    summary = done.summary
-    head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
+    head = {"cache": done.cache, "videos": done.videos, "fresh": done.fresh}
     if done.costs is not None:
         from pipeline.run.costs import reasons
 
@@ -40,9 +39,9 @@ def document(done: api.ExtractRun, _: Typed) -> dict[str, Any]:
             "failed": {stage: asdict(why) for stage, why in r.failed.items()},
             "skipped": list(r.skipped),
         }
-        for r in summary.results
+        for r in done.results
     ]
-    head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
+    head |= {"results": results, "cancelled": done.cancelled, "problems": list(done.problems)}
     return head | {"flags": done.flags} | ({"preview": asdict(done.preview)} if done.preview else {})
 
 
@@ -50,9 +49,9 @@ def following(done: api.ExtractRun, typed: Typed) -> Line:
     """Run it, continue, or use the features."""
     if done.costs is not None:
         return ("run it", *typed.without("--dry-run"))
-    if done.summary.cancelled:
+    if done.cancelled:
         return ("go on", *typed.words)
-    if len(done.summary.failed) == done.summary.videos:
+    if len(done.failed) == done.videos:
         return ("when they are fixed", *typed.with_option("--retry-failed"))
     return after_features(typed)
 

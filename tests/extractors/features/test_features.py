@@ -69,7 +69,7 @@ def test_the_key_holds_content_and_place_but_no_path(tmp_path):
     def run(features, **settings):
         overrides = given | settings
         done = api.extract(features=[str(features)], config="folder", overrides=overrides, cache=cache, workers=0)
-        return sum(bool(result.done) for result in done.summary.results), done.summary.fresh
+        return sum(bool(result.done) for result in done.results), done.fresh
 
     assert run(root / "vst") == (2, 0)
     (root / "vst").rename(root / "moved")

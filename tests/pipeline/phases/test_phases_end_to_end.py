@@ -54,7 +54,7 @@ def trained(tmp_path_factory):
         "timesteps.bounds": NAMES, "timesteps.steps": 7, "train.epochs": 2, "train.networks": 1, "combined": False,
     }  # fmt: skip
     done = api.extract(config="skeletons", overrides=settings)
-    assert [result.record.name for result in done.summary.failed] == ["09.csv", "10.csv", "11.csv"]
+    assert [result.record.name for result in done.failed] == ["09.csv", "10.csv", "11.csv"]
     api.train(config="skeletons", overrides=settings, out=root / "run", folds=0)
     return root, ours
 
@@ -108,7 +108,7 @@ def test_each_bad_mark_fails_its_performance_alone_with_one_line(tmp_path):
     }  # fmt: skip
     done = api.extract(config="skeletons", overrides=settings, observer=(notes := Watching()))
     unused = "its phases are not used: 'run' and 'flight' leave a gap of 0.50 s"
-    assert {result.record.name: result.failed["timesteps"].cause for result in done.summary.failed} == {
+    assert {result.record.name: result.failed["timesteps"].cause for result in done.failed} == {
         "gap.csv": unused,
         "unknown.csv": "its phases run, twist are not among run, flight, entry, in this order",
         "order.csv": "its phases flight, run are not among run, flight, entry, in this order",

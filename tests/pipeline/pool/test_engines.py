@@ -91,7 +91,7 @@ from pipeline.api import extract
 
 print("begun", flush=True)
 done = extract(sys.argv[1], cache="cache", overrides=["stages=[camera_flow]"], workers=2)
-print(done.ok, len(done.summary.results))
+print(done.ok, len(done.results))
 """
 
 

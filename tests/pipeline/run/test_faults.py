@@ -229,7 +229,7 @@ def test_a_large_file_is_opened_before_it_is_read_and_a_note_tells_that_it_is(tm
     with (tmp_path / "in/sparse.mp4").open("wb") as sparse:
         sparse.truncate(1 << 40)
     observer, given = Watching(), {"stages": (STAGE,), "cache": tmp_path / "cache", "workers": 0}
-    (failed,) = api.extract(tmp_path / "in", observer=observer, **given).summary.failed
+    (failed,) = api.extract(tmp_path / "in", observer=observer, **given).failed
     assert failed.failed[STAGE].cause == "not a readable video (Invalid data found when processing input)"
     assert [line for line in observer.lines if "GiB" in line] == [f"reading {film}, 0 GiB, once for its fingerprint"]
 
