@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from data.errors import PROGRAM
 from pipeline.cli import app
 from pipeline.evaluate.results_file import read_results
+from pipeline.run import ExtractRun
 from synthetic.tiny_jigsaws import make_jigsaws
 from tests.pipeline.cli.test_commands import COMMANDS
 
@@ -130,14 +131,14 @@ def test_videos_are_judged_before_a_model_is_trained(make_video, tmp_path, monke
     assert after("extract clips --config person --dry-run") == "extract clips --config person"
     assert after("status clips --config person") == "extract clips --config person"
     assert after("extract --dry-run -- -clips") == "extract -- -clips"
-    done = SimpleNamespace(results=[], fresh=2, failed=[], cancelled=False, videos=2, ok=True, outputs={})
+    done = ExtractRun("cache/folder", fresh=2)
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.run.run_extract", lambda *_, **__: done)
         assert after("extract clips") == "label clips --pairs"
         assert after("extract ./-clips") == "label ./-clips --pairs"
         Path("clips/scores.csv").write_text("video,score\na.mp4,1\n")
         assert after("extract clips") == "train clips --out runs/mine"
-        done.cancelled, done.ok = True, False
+        done.cancelled = True
         assert after("extract clips", 1) == "extract clips"
     Path("-clips/a.mp4").write_bytes(b"no video")
     flow = "extract --stages camera_flow --set work.workers=0"
