@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from data.datasets.score_lists import LASANA, UNLV
-from data.keypoints.kinect_tables import PARENTS
+from data.keypoints.kimore_and_ui_prmd import PARENTS
 from data.keypoints.skeletons import SKELETONS
 from data.store import write_bytes
 from data.store.arrays import Floats

@@ -33,7 +33,7 @@ from data.features.motion_tables import motion_table
 from data.store.arrays import Singles
 from data.store.files import open_regular, read_regular
 from data.store.hdf5 import dataset_paths, read_dataset
-from data.store.numpy_files import MAX_ARRAY_BYTES, Arrays, numpy_arrays, numpy_header
+from data.store.numpy_reading import MAX_ARRAY_BYTES, Arrays, numpy_arrays, numpy_header
 from data.store.restricted_pickle import TORCH_MAGIC, load_plain
 
 MAX_FILE_BYTES = 1 << 34

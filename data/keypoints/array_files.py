@@ -11,7 +11,7 @@ from data.keypoints.entries import MAX_BYTES, Keypoints, keypoint_error, readabl
 from data.keypoints.skeletons import BY_NUMBER, SKELETONS
 from data.store import read_regular
 from data.store.arrays import Floats
-from data.store.numpy_files import numpy_arrays
+from data.store.numpy_reading import numpy_arrays
 from data.store.restricted_pickle import load_plain
 
 AXES = "Save (frame, joint, n) or (frame, person, joint, n), where n is x, y in pixels or x, y, z, and a score"

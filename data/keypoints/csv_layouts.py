@@ -15,7 +15,7 @@ import numpy as np
 from data.keypoints.deeplabcut import of_table
 from data.keypoints.entries import MAX_BYTES, Field, Keypoints, frame_numbers, keypoint_error
 from data.keypoints.json_layouts import FRAMES
-from data.keypoints.kinect_tables import is_kimore, kimore_keypoints
+from data.keypoints.kimore_and_ui_prmd import is_kimore, kimore_keypoints
 from data.keypoints.skeletons import SKELETONS
 from data.store import read_regular
 

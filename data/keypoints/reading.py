@@ -15,7 +15,7 @@ from data.errors import DataError, nearest, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
 from data.keypoints.array_files import of_arrays
 from data.keypoints.entries import MAX_BYTES, METRES, Keypoints, keypoint_error, readable
-from data.keypoints.kinect_tables import ui_prmd_keypoints
+from data.keypoints.kimore_and_ui_prmd import ui_prmd_keypoints
 from data.keypoints.marker_files import of_c3d, of_qualisys, of_trc
 from data.keypoints.nwb_files import of_nwb
 from data.keypoints.skeletons import COCO17, SAME_NUMBER, SKELETONS, TABLES, coco_joint

@@ -25,7 +25,7 @@ def begun(size: int) -> _Hash:
 
 
 def fingerprint(size: int, blocks: Iterable[bytes]) -> str:
-    """The fingerprint of a file of `size` bytes."""
+    """The fingerprint of a file of `size` bytes, or of a folder of `size` files."""
     digest = begun(size)
     for block in blocks:
         digest.update(block)

@@ -75,8 +75,8 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.run import Status as Status
     from pipeline.score import TrainedModel as TrainedModel
     from pipeline.score.onnx_export import Exported as Exported
-    from pipeline.score.score import Score as Score
     from pipeline.score.score_tables import Scores as Scores
+    from pipeline.score.video_score import Score as Score
     from pipeline.settings.settings_table import SettingRow as SettingRow
     from pipeline.settings.setup_checks import SetupCheck as SetupCheck
 

@@ -22,7 +22,7 @@ from pipeline.report.evaluation_section import section_of_evaluation
 from pipeline.report.text import to_digits
 from pipeline.run import Planner, dataset_records, run_extract
 from pipeline.score import load_scorer, train_model
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.yaml_values import PRESETS
 from pipeline.train import label_table

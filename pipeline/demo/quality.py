@@ -17,7 +17,7 @@ from pipeline.cache import Cache
 from pipeline.checks.accuracy import estimate_text
 from pipeline.evaluate import EvaluationResults, Protocol, cross_validate
 from pipeline.score import TrainedModel
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.systems import SimpleSystem, trivial_baselines
 from pipeline.train.feature_set import FeatureSet
 from synthetic import read_truth

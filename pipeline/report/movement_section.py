@@ -13,7 +13,7 @@ from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.report.page_data import Arc, BetterVideos, Curve, Observation, Traces
 from pipeline.report.text import clock, steps_named, to_digits
 from pipeline.score.movement import JOINTS, OUTSIDE, BetterRanges, Difference, Movement, movement_differences, steps_of
-from pipeline.score.score import StepScore
+from pipeline.score.video_score import StepScore
 
 MOST = 6
 """Most differences that a page lists."""

@@ -21,7 +21,7 @@ from pipeline.checks.accuracy import Interval
 from pipeline.evaluate.evaluation_results import Leads, Losses
 from pipeline.evaluate.system_table import Table
 from pipeline.score.movement import Movement
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 
 Curve = NDArray[np.floating[Any]]
 """Values of one curve, NaN where unknown."""

@@ -24,7 +24,7 @@ from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import downloads, tables_of
 from pipeline.report.pair_differences import pair_payload
 from pipeline.report.performers import performer_scores, progress_of
-from pipeline.score.score import NO_JUDGEMENT, ScoreParts
+from pipeline.score.video_score import NO_JUDGEMENT, ScoreParts
 from pipeline.settings.destinations import file_error
 
 SCRIPTS = (

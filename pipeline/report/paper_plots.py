@@ -44,7 +44,7 @@ from pipeline.report.template_values import drawn_steps, plotted_tasks
 from pipeline.report.text import MINUS, to_digits
 from pipeline.score import TrainedModel
 from pipeline.score.model_files import DESCRIPTION
-from pipeline.score.score import StepScore, phases_of_steps
+from pipeline.score.video_score import StepScore, phases_of_steps
 from pipeline.settings.destinations import file_error
 
 if TYPE_CHECKING:

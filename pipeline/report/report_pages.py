@@ -28,8 +28,8 @@ from pipeline.score import Scorer, load_scorer
 from pipeline.score.model_config import scoring_config
 from pipeline.score.model_files import DESCRIPTION, no_model_fix
 from pipeline.score.path_redaction import redact_score
-from pipeline.score.score import Score
 from pipeline.score.score_inputs import find_performances
+from pipeline.score.video_score import Score
 from pipeline.settings.config import Config
 from pipeline.settings.provenance import origin
 

@@ -16,7 +16,7 @@ from pipeline.evaluate.system_table import Cell, Kind, Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.chart_json import axis_seconds, is_known
 from pipeline.report.text import steps_named, to_digits
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 
 SHOWN_DECIMALS = 2
 """Digits after the point of scores, their parts and differences on the page."""

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from data.errors import printable, significant
 from pipeline.checks.accuracy import as_printed
-from pipeline.score.score import StepScore
+from pipeline.score.video_score import StepScore
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _SCHEME = re.compile(r"(?:https?|file)://", re.IGNORECASE)

@@ -37,7 +37,7 @@ from pipeline.score.movement import (
     BetterRanges,
     movement,
 )
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 
 POSTER_HEIGHT = 360
 """Pixels of the picture that is shown until a video plays."""

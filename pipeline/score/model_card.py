@@ -12,8 +12,8 @@ from data.errors import decimals, printable
 from pipeline.checks.prediction_intervals import LEVELS, needed, reach
 from pipeline.pack.data_card import card_text, data_lines
 from pipeline.score.calibration import Calibration
-from pipeline.score.score import NO_JUDGEMENT
 from pipeline.score.trained_model import TrainedModel
+from pipeline.score.video_score import NO_JUDGEMENT
 from pipeline.train.feature_set import FeatureSet
 
 FILE = "card.md"

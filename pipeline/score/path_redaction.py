@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.cache.failure import Failure
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.settings.provenance import without_folders
 
 

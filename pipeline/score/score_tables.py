@@ -19,7 +19,7 @@ from pipeline.checks.accuracy import as_printed
 from pipeline.checks.flag_checks import EXECUTION_ALONE
 from pipeline.observer import ShownResult, Table
 from pipeline.score.path_redaction import redact_score
-from pipeline.score.score import Score, ScoreParts
+from pipeline.score.video_score import Score, ScoreParts
 
 CSV_DECIMALS, JSON_DECIMALS = 6, 9
 

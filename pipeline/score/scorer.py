@@ -32,10 +32,10 @@ from pipeline.run import STOPPED, Outputs, Planner, run
 from pipeline.score.calibration import HEADS, Calibration
 from pipeline.score.model_config import scoring_config, unused_settings
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256
-from pipeline.score.score import Score, StepScore
 from pipeline.score.score_inputs import find_performances, positive
 from pipeline.score.setting_differences import stage_differences, texts, without_videos
 from pipeline.score.trained_model import ModelScores, TrainedModel
+from pipeline.score.video_score import Score, StepScore
 from pipeline.settings.config import Config, load_config
 from pipeline.settings.environment import software
 from pipeline.settings.stages import fetch_weights, needed_inputs

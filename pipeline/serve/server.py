@@ -19,7 +19,7 @@ from data.video import Labels, Record, trim_video
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
 from pipeline.observer import Observer, Progress
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.serve.submission_queue import RunningSubmission
 from pipeline.serve.submissions import REPORT, Submission
 from pipeline.serve.uploads import KINEMATICS

@@ -12,7 +12,7 @@ from data.errors import AimError, Cancelled
 from data.video.records import Record
 from pipeline.cache.failure import Failure
 from pipeline.score.path_redaction import redact_failure
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.serve.submissions import Submission, Submissions
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from data.errors import CacheError, UsageError
 from data.store.atomic_writes import TEMPORARY, write_bytes
 from data.video import Phase
 from pipeline.cache.failure import Failure
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pipeline.evaluate.evaluation_results import Leads, Losses
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData
 from pipeline.report import page_data as d
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 
 HOSTILE = [
     "<script>alert(1)</script>.mp4",

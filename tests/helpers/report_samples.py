@@ -15,7 +15,7 @@ from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as d
 from pipeline.report.movement_section import angle_charts
 from pipeline.score.movement import movement
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 from tests.helpers import drawn_people
 from tests.helpers.made_outputs import STANDING, pose_output
 

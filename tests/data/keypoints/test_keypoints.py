@@ -217,6 +217,7 @@ def test_which_file_belongs_to_a_video(tmp_path):
         (["pose/cam01_json/x.json", "pose/cam01_json"], "pose/cam01.mp4"),  # Pose2Sim's folder
         (["s/dive.mp4.predictions.slp"], "s/dive.mp4"),
         (["t/dive.analysis.h5"], "t/dive.mp4"),
+        (["w/dive.analysis.hdf5"], "w/dive.mp4"),
         (["u/dive/labels/dive_1.txt", "u/dive/labels"], "u/dive.mp4"),
         ([f"v/dive_Sports2D/dive_Sports2D_{unit}_person00.trc" for unit in ("m", "px")], "v/dive.mp4"),
     ):

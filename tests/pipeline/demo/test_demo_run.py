@@ -11,7 +11,7 @@ from pipeline.cache import open_cache
 from pipeline.demo import demo_run
 from pipeline.demo.demo_run import FULL, QUICK, announcement
 from pipeline.demo.quality import MODEL, held_out_results, summary
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.settings.config import load_config
 from tests.helpers.watching import Watching
 

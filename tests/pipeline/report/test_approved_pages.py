@@ -12,7 +12,7 @@ from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchSection, EvaluationSection, VideoSection
 from pipeline.report.page_downloads import downloads
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.approved import page_text, steady
 

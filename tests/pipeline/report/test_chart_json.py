@@ -13,7 +13,7 @@ from data.errors import PROGRAM
 from pipeline.evaluate.evaluation_results import Losses
 from pipeline.report import chart_json, text
 from pipeline.report import page_data as d
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 
 
 @given(st.one_of(st.floats(), st.integers(-(10**9), 10**9)))

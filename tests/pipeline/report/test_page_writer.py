@@ -14,7 +14,7 @@ from data.errors import UsageError, counted
 from pipeline.report import ReportData, render_report, text, write_report
 from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from tests.helpers import report_samples
 from tests.helpers.hostile_pages import HOSTILE, hostile_report
 

@@ -11,7 +11,7 @@ from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, paper_plots
 from pipeline.report import page_data as d
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.approved import steady
 from tests.helpers.hostile_pages import HOSTILE, hostile_report

@@ -7,7 +7,7 @@ from data.errors import DataError
 from data.video import Record
 from pipeline.checks.accuracy import Accuracy
 from pipeline.report.video_section import batch_row
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 
 ERROR = Accuracy(40, 0.8, 5.0, 9.0, 14.6, True)
 

@@ -9,7 +9,7 @@ import pytest
 from data.video import decode
 from pipeline.report import ReportData, write_report
 from pipeline.report.page_data import BatchSection, VideoSection
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from tests.helpers import report_samples
 from tests.helpers.browsing import (
     IN_BROWSER,

@@ -12,7 +12,7 @@ from pipeline.cache.failure import Failure
 from pipeline.observer import Observer
 from pipeline.report.page_data import VideoSection
 from pipeline.report.report_pages import folder_page, refuse_failed, refuse_incomparable
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 from pipeline.settings.config import load_config
 from tests.helpers.world import FILMS, film
 

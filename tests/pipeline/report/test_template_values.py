@@ -9,7 +9,7 @@ from pipeline.checks.accuracy import Accuracy
 from pipeline.report import template_values
 from pipeline.report.page_data import TrainingSteps, VideoSection
 from pipeline.report.template_values import why
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 from tests.helpers import report_samples
 
 MEAN = 2.0

@@ -14,7 +14,7 @@ from pipeline.report import ReportData, render_report
 from pipeline.report.movement_section import gap
 from pipeline.report.video_section import ModelFacts, section_of_video
 from pipeline.score.movement import Difference, better_ranges, movement, steps_of
-from pipeline.score.score import Score, StepScore
+from pipeline.score.video_score import Score, StepScore
 from tests.helpers import report_samples
 from tests.helpers.approved import page_text
 from tests.helpers.made_outputs import STANDING, pose_output

@@ -29,10 +29,10 @@ from pipeline.report import ReportData, ScoredVideos, write_scores_page
 from pipeline.run import STOPPED
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_files import FILES, HASHES, model_sha256
-from pipeline.score.score import Score
 from pipeline.score.score_tables import Scores, csv_text, scores_as_json
 from pipeline.score.scorer import load_scorer, percentile
 from pipeline.score.trained_model import TrainedModel
+from pipeline.score.video_score import Score
 from pipeline.settings.method import Method, SplitConfig
 from tests.helpers.approved import document_text, steady
 from tests.helpers.cached_outputs import damage

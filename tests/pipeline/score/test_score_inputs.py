@@ -13,7 +13,7 @@ from pipeline import api
 from pipeline.api import extract, report, train
 from pipeline.score import Scorer, load_scorer
 from pipeline.score.model_files import cover
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
 from synthetic.tiny_published import make_finediving

@@ -20,8 +20,8 @@ from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import BatchSection, TrainingSteps, VideoSection
 from pipeline.report.performers import progress_of
 from pipeline.report.text import to_digits
-from pipeline.score.score import Score, ScoreParts, StepScore
 from pipeline.score.score_tables import Scores, csv_text, scores_as_json
+from pipeline.score.video_score import Score, ScoreParts, StepScore
 from tests.helpers.approved import page_text
 
 points = st.floats(-1000, 1000)

@@ -24,7 +24,7 @@ from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.serve import app as serve_app
 from pipeline.serve import submissions
 from pipeline.serve.app import ServerLimits, Service
@@ -479,7 +479,7 @@ def test_an_upload_that_cannot_be_queued_leaves_nothing(client, tmp_path, full_d
 KILLED = """
 import sys, time
 from pathlib import Path
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.serve.submissions import Submission, Submissions
 kept = Submissions(Path(sys.argv[1]))
 for number, state in enumerate(("queued", "running", "done")):

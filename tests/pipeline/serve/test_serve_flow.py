@@ -10,7 +10,7 @@ import pytest
 from data.errors import Cancelled, VideoError
 from pipeline.checks.flag import Flag
 from pipeline.report import ReportData, write_report
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.serve.server import UploadProgress
 from pipeline.serve.submissions import REPORT
 from tests.helpers import report_samples

@@ -19,7 +19,7 @@ from pipeline.checks.flag import Flag
 from pipeline.observer import Observer
 from pipeline.report import render_report
 from pipeline.report.page_data import VideoSection
-from pipeline.score.score import Score
+from pipeline.score.video_score import Score
 from pipeline.serve import server as work
 from pipeline.serve.submission_queue import RunningSubmission
 from pipeline.serve.submissions import ChosenPart, Submission

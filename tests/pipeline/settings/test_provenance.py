@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.cache.failure import Failure
 from pipeline.checks.flag import Flag
-from pipeline.score.score import Score
 from pipeline.score.score_tables import csv_text, scores_as_json
+from pipeline.score.video_score import Score
 from pipeline.settings.provenance import command_line, without_folders, without_folders_in
 
 

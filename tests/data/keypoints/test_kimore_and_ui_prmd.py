@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from data.datasets.listing import list_records
 from data.errors import DataError
 from data.keypoints import read_motion
-from data.keypoints.kinect_tables import PARENTS, absolute_positions
+from data.keypoints.kimore_and_ui_prmd import PARENTS, absolute_positions
 from data.keypoints.skeletons import SKELETONS
 from synthetic.tiny_published import make_kimore, make_ui_prmd
 
