@@ -172,7 +172,8 @@ def conclusion(rows: Sequence[page.VideoSection]) -> str:
     if best.interval80 is None:
         return f"{said}."
     clear = sum(section.interval80 is not None and section.interval80[1] < best.interval80[0] for *_, section in others)
-    return f"{said}; its 80 % interval is above those of {clear or 'none'} of the others."
+    beside = f"is above those of {clear} of the others" if clear else "overlaps those of all others"
+    return f"{said}; its 80 % interval {beside}."
 
 
 def comparable(data: page.ReportData) -> list[tuple[int, str]]:

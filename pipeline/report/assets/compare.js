@@ -135,7 +135,7 @@ Report.compare = (() => {
       const trained = sides.filter((side) => side.data.scored.known).map((side) => side.name).join(" and ");
       const stepless = [...a.steps, ...b.steps].some((s) => s.score === null);
       for (const node of Report.all(".compared, .compared + .note", root)) node.hidden = trained !== "" || stepless;
-      const said = trained && !invalid ? `No difference of scores: the model was trained on ${trained}.` : invalid ? `No difference of scores: ${invalid} ${invalid.length > 1 ? "have" : "has"} no score.` : apart(a, b);
+      const said = trained && !invalid ? `The scores are not compared: the model was trained on ${trained}.` : invalid ? `The scores are not compared: ${invalid} ${invalid.length > 1 ? "have" : "has"} no score.` : apart(a, b);
       const unlike = Math.max(a.duration, b.duration) > 1.25 * Math.min(a.duration, b.duration);
       part("difference").textContent = unlike ? `${said} A lasts ${Report.clock(a.duration)}, B ${Report.clock(b.duration)}: a step is not equally long in both.` : said;
       if (stepless) rows = [];

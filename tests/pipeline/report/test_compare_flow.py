@@ -127,7 +127,7 @@ def test_a_report_opens_two_of_its_videos_side_by_side(browser, data, tmp_path):
         loaded(tab)
         chosen = [tab.eval_on_selector(f"#compare-{s}", "n => n.selectedOptions[0].textContent") for s in "AB"]
         assert chosen == [data.videos[0].name, data.videos[2].name]
-        assert tab.inner_text("#compare .difference") == "No difference of scores: the model was trained on B."
+        assert tab.inner_text("#compare .difference") == "The scores are not compared: the model was trained on B."
         assert "61.00 held-out prediction" in " ".join(tab.inner_text("#compare .side >> nth=1").split())
         assert not tab.is_visible("#compare .compared"), "steps of a video that the model knows are not a measure"
         tab.keyboard.press("6")
@@ -157,7 +157,7 @@ def test_what_is_said_of_pairs_that_differ_little_or_cannot_be_compared(browser,
             ("foreign", "A and B were scored by different models"),
             ("large", "Larger than the model's usual error (±"),
             ("small", "): no sign of progress."),
-            ("no score", "No difference of scores: B has no score."),
+            ("no score", "The scores are not compared: B has no score."),
         ):
             choice.select_option(name)
             assert said in tab.inner_text("#compare")
