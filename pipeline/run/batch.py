@@ -39,7 +39,7 @@ class Previews:
 
 
 @dataclass(repr=False)
-class ExtractRun:
+class ExtractRun(ShownResult):
     """The work that `extract` did, or would do; a prompt shows how many videos it concerned.
 
     Attributes:
@@ -87,6 +87,14 @@ class ExtractRun:
         """Whether no video or preview failed and the run was not stopped."""
         failed = self.failed or (self.preview and self.preview.failed)
         return self.costs is not None or not (failed or self.cancelled)
+
+    def table(self) -> Table:
+        """A row for each video that had stages to run or failed, with the first failure, or its flags."""
+        rows = [(plan.record.name, ", ".join(plan.todo), "to do") for plan in self.plans]
+        for result in self.results:
+            flags = "; ".join(self.flags.get(result.record.name, ()))
+            rows.append((result.record.name, ", ".join(result.done), result.fault or flags))
+        return ("video", "stages", "failure or flags"), rows
 
     def __repr__(self) -> str:
         rest = f"{self.fresh} fresh, {len(self.failed)} failed of {counted(self.videos, 'video')}"

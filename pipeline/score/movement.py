@@ -240,7 +240,10 @@ def better_ranges(videos: Sequence[tuple[Record, StepVariables]]) -> dict[str, B
         group = [
             (record.labels.score, record.id, steps)
             for record, steps in videos
-            if record.task == task and record.labels and record.labels.score is not None
+            if record.task == task
+            and record.labels
+            and record.labels.score is not None
+            and np.isfinite(record.labels.score)
         ]
         group.sort(key=lambda video: video[0], reverse=True)
         better = group[: max(LEAST_BETTER, round(SHARE * len(group)))]

@@ -61,3 +61,4 @@ def test_without_a_configuration_the_preset_of_plain_folders_holds(make_video, t
     )
     assert "<tr><td>b.mp4<td>camera_flow<td>fresh<td>" in states._repr_html_()
     assert [*states.to_frame()["state"]] == ["fresh", "fresh"]
+    assert "<tr><td>b.mp4<td>camera_flow<td>" in done._repr_html_()
