@@ -189,7 +189,7 @@ class Planner:
                 record = replace(record, sidecars={**record.sidecars, **files})
         for name in self.stages:
             if lacking := record.lacking(needed_inputs(name)):
-                what, fix = f"no {lacking[0]} file", f"Add the file, or leave '{name}' out"
+                what, fix = f"no {lacking[0]} file", "Add the file. To extract without it, name other stages with --stages"
                 absent.setdefault(name, Failure("input", name, what, fix))
         inputs = input_hashes(record, self._cache)
         keys: dict[str, str] = {}
