@@ -189,8 +189,8 @@ class Planner:
                 record = replace(record, sidecars={**record.sidecars, **files})
         for name in self.stages:
             if lacking := record.lacking(needed_inputs(name)):
-                what, fix = f"no {lacking[0]} file", "Add the file. To extract without it, name other stages with --stages"
-                absent.setdefault(name, Failure("input", name, what, fix))
+                fix = "Add the file. To extract without it, name other stages with --stages"
+                absent.setdefault(name, Failure("input", name, f"no {lacking[0]} file", fix))
         inputs = input_hashes(record, self._cache)
         keys: dict[str, str] = {}
         for name, settings in self.stages.items():
