@@ -117,7 +117,7 @@ class Facts:
     camera_agent: bool = False  # the camera's motion is one of the model's agents
     trained_on: bool | None = None  # whether a file of the performance was in the training part
     accuracy: Accuracy | None = None  # of the model on held-out performances
-    has_difficulty: bool | None = None  # of a model that multiplies by it
+    difficulty: tuple[float | None, float, float] | None = None  # announced; least, greatest of training, where it counts
     phases: tuple[float, float] | None = None  # uncertainty in s of phases by alignment, and its limit
 
     @property
@@ -332,10 +332,14 @@ def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
         yield Flag("bad", GUESSING, f"{accuracy.errors[0].upper()}{accuracy.errors[1:]}.")
 
 
-def _difficulty(_: Facts, has_difficulty: bool) -> Iterator[Flag]:
-    if not has_difficulty:
+def _difficulty(_: Facts, given: tuple[float | None, float, float]) -> Iterator[Flag]:
+    announced, least, greatest = given
+    if announced is None:
         detail = "A score is this times the announced difficulty, which this video lacks. Give it and score again"
         yield Flag("info", EXECUTION_ALONE, f"{detail}: --difficulty, or the column difficulty of labels.csv.")
+    elif not least <= announced <= greatest:
+        detail = f"It is {announced:g}, {least:g} to {greatest:g} in the training performances. Check it"
+        yield Flag("warn", "unusual difficulty", f"{detail}.")
 
 
 _DAMAGE_KEYS = ("damaged_packets", "hidden_frames")
@@ -361,7 +365,7 @@ CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterab
     "phases": (lambda facts: facts.phases, _phases),
     "training videos": (lambda facts: facts.trained_on, _trained_on),
     "accuracy": (lambda facts: facts.accuracy, _accuracy),
-    "difficulty": (lambda facts: facts.has_difficulty, _difficulty),
+    "difficulty": (lambda facts: facts.difficulty, _difficulty),
     "settings": (lambda _: True, _settings),
     "calibration": (lambda _: True, _intervals),
 }

@@ -149,11 +149,12 @@ class Scorer:
         Performances are scored one by one, since products of a batch may round differently.
         """
         quality, times = self.cache.qualities(record.id, keys), self.model.times_difficulty
+        usual = self.model.difficulty
         calibration, training = self.model.calibration, self.model.train_labels[:, 0]
         difficulty = record.labels.difficulty if times and record.labels else None
         if times and difficulty is None:
             calibration = None if calibration is None else calibration.execution_alone
-            training = training / self.model.difficulty
+            training = training / usual
         try:
             features = feature_set([record], [output], self.planner.descriptions)
             made = self.model.predict(replace(features, stages=self.model.stages))
@@ -166,7 +167,7 @@ class Scorer:
             flags, checked = find_flags(
                 replace(
                     facts,
-                    has_difficulty=difficulty is not None if times else None,
+                    difficulty=(difficulty, float(usual.min()), float(usual.max())) if times else None,
                     phases=None if carried is None else (max(carried.range_s), carried.limit),
                 )
             )

@@ -51,7 +51,7 @@ PACKAGE = "pipeline.serve"
 
 CSV_NUMBERS = ("score", "low80", "high80", "difficulty", "execution_alone")
 
-SHOWN = ("id", "suffix", "state", "created")
+SHOWN = ("id", "suffix", "state", "created", "difficulty")
 """Fields of a submission that the page shows unchanged."""
 
 _ID = re.compile(r"[0-9a-f]{32}")

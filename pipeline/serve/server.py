@@ -87,8 +87,9 @@ def run_app(app: FastAPI, port: int, observer: Observer) -> None:
             observer.note(f"serving {rater and f'{rater} at '}{link}")
             for line in qr_code(link) if host else ():
                 observer.note(line)
-        if host:
-            observer.note("note: HTTP is not encrypted: others in this network can read the links and the pages")
+        here = "note: a link opens on this computer only; --host ADDRESS serves a network"
+        other = "note: HTTP is not encrypted: others in this network can read the links and the pages"
+        observer.note(other if host else here)
         observer.note("Ctrl-C stops it; what is finished is kept")
         make_server(app).run(sockets=[listener])
 

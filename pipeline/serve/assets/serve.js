@@ -26,10 +26,13 @@
 
   // The files of a trial are in two folders and may come one after the other: each waits for the other one.
   const difficulty = byId("difficulty");
-  const announced = () => { const text = difficulty ? difficulty.value : ""; if (difficulty) difficulty.value = ""; return text; };
+  const level = () => (difficulty ? difficulty.value.trim().replace(",", ".") : "");
+  const announced = () => { const text = encodeURIComponent(level()); if (difficulty) difficulty.value = ""; return text; };
+  const isWrong = () => level() && !(Number(level()) > 0) && say("The difficulty is not a number above 0, such as 3.2.");
 
   const add = (files) => {
-    if (difficulty && difficulty.value && files.length > 1) return say("A difficulty is of one video: add one at a time, or clear the difficulty.");
+    if (isWrong()) return;
+    if (level() && files.length > 1) return say("A difficulty is of one video: add one at a time, or clear the difficulty.");
     if (!pairs) return files.forEach((file) => (isText(file) && reads[0] === "kinematics" ? upload(null, file) : upload(file, null)));
     for (const file of files) {
       const id = `waiting-${(serial += 1)}`, other = isText(file) ? "video" : "kinematics file (.txt)";
@@ -65,8 +68,8 @@
     };
     request.open("POST", "/api/videos");
     request.setRequestHeader("x-aim-serve", "1");
-    const level = announced();
-    if (level) request.setRequestHeader("x-difficulty", level);
+    const given = announced();
+    if (given) request.setRequestHeader("x-difficulty", given);
     if (video) request.setRequestHeader("x-file-name", encoded(video.name));
     if (text) request.setRequestHeader("x-kinematics-name", encoded(text.name));
     if (text) request.setRequestHeader("x-kinematics-bytes", text.size);
@@ -115,7 +118,8 @@
     part("state").className = `state chip ${state} ${submission.level || ""}`;
     const shown = (value) => value.toFixed(submission.decimals), known = done && !wrong && isKnown(submission.score);
     part("score").textContent = known ? `${shown(submission.score)}${submission.quantity === "score" ? "" : ` ${submission.quantity}`}` : "";
-    part("interval").textContent = !known ? "" : isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval";
+    const times = isKnown(submission.difficulty) ? `difficulty ${submission.difficulty} · ` : "";
+    part("interval").textContent = !known ? "" : times + (isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval");
     part("activity").textContent = state === "failed" ? submission.error : open ? submission.activity : notes.join("; ");
     node.querySelector("time").textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick"), thumb = part("thumb"), page = `/submissions/${id}/`;
@@ -202,8 +206,9 @@
     else if (event.target.matches(".cancel") && sending) { sending.aborted = true; sending.request.abort(); }
     else if (event.target.matches(".cancel")) act(`/api/submissions/${id}/cancel`, "POST");
     else if (event.target.matches(".again")) {
-      const level = announced();
-      act(`/api/submissions/${id}/again${level ? `?difficulty=${level}` : ""}`, "POST");
+      if (isWrong()) return;
+      const given = announced();
+      act(`/api/submissions/${id}/again${given ? `?difficulty=${given}` : ""}`, "POST");
     }
     else if (event.target.matches(".delete")) remove(id, node.querySelector(".name").textContent);
   });
