@@ -48,10 +48,12 @@ def evaluation_notes(
     facts += [results.ceiling] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
     notes += [Note("fact", text) for text in facts]
-    return [*notes, *_training_notes(results, method, kind, origins), *_row_notes(results, requested)]
+    return [*notes, *_training_notes(results, method, kind, requested, origins), *_row_notes(results, requested)]
 
 
-def _training_notes(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> Iterator[Note]:
+def _training_notes(
+    results: EvaluationResults, method: Method, kind: str, requested: RequestedRows, origins: FeatureOrigins
+) -> Iterator[Note]:
     """How AIM was trained, what differs from the paper, and settings chosen after seeing results of this kind."""
     if not (network := _network(results, method)):
         return
@@ -66,9 +68,9 @@ def _training_notes(results: EvaluationResults, method: Method, kind: str, origi
     yield Note("caution", f"{network} differs from the paper's method in {differing}; Methods in the report names them"
                ", and what the paper leaves open")  # fmt: skip
     if 0 < results.users < MANY_USERS:
-        few = f"with {results.users} users, fewer than {MANY_USERS}, AIM alone is not for new people"
-        instead = "" if method.combined else ": add --set combined=true"
-        yield Note("caution", f"{few}{f': read the row {COMBINED!r}' if _combined_leads(results) else instead}")
+        few = f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone"
+        instead = "" if method.combined or requested.systems in TABLES else "; add --set combined=true"
+        yield Note("caution", f"{few}{f'; read the row {COMBINED!r}' if _combined_leads(results) else instead}")
     if (recipe.recipe, kind) == ("tools", "jigsaws"):
         yield Note("caution", "optimistic: the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS")
 
@@ -160,6 +162,8 @@ def _members(results: EvaluationResults) -> str:
     shown = [name if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
              for name, count in counts.items()]  # fmt: skip
     how = ", chosen inside the training part" if any(choice.tests for choice in choices) else ""
+    if how and 0 < results.users <= MANY_USERS:
+        how = f", fixed in advance for fewer than {MANY_USERS} training users"
     return f"{'the mean of ' if len(shown) > 1 else ''}{'; '.join(shown)}{how}"
 
 

@@ -123,7 +123,8 @@ def _label_notes(config: Config) -> Iterator[Note]:
     dataset = config.dataset
     if config.method.times_difficulty:
         yield Note(
-            "fact", "AIM and the regressions learned score / difficulty; the difficulty multiplies what they predict"
+            "fact",
+            "AIM and any regressions learned score / difficulty; their predictions are multiplied by the difficulty",
         )
     if dataset.score:
         yield Note("fact", f"labels: {dataset.score}")

@@ -143,12 +143,12 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     removed = ", fold means removed" if many else ""
     if many and any(map(_are_skewed, scores)):
         removed += ", which lowers it for scores as skewed as these"
-    form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean"
+    form = "Fisher's z, as in the paper" if results.fold_form == "fisher" else "their arithmetic mean"
     folds = (
-        f"Within users: correlations of a user's own performances, averaged by {form}, as papers print them. "
+        f"Within users: correlations of a user's own performances, averaged by {form}. "
         "Between users: of the users' mean predictions, each less the mean score of its training part."
         if results.users
-        else f"Per fold: correlations of single folds, averaged by {form}, as papers print them."
+        else f"Per fold: correlations of single folds, averaged by {form}."
     )
     return " ".join(
         [

@@ -28,9 +28,7 @@ def separation_line(results: EvaluationResults) -> str:
     if by["better"]:
         said.append(f"{', '.join(by['better'])} {'ranks' if len(by['better']) == 1 else 'rank'} better than "
                     f"{leads.against}")  # fmt: skip
-    said.append(
-        "none is a tie" if not ties else "the other one is a tie" if ties == 1 else f"the other {ties} are ties"
-    )
+    said.append(f"ties with {', '.join(by['tie'])}" if ties else "none is a tie")
     return f"{'; '.join(said)} ({how})"
 
 

@@ -16,7 +16,14 @@ SCORES = "scores.csv"
 
 _LATEX = {
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "–": "--"},
+    **{
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "−": "$-$",
+        "–": "--",
+        "<": "$<$",
+    },
 }
 
 
@@ -72,4 +79,4 @@ def csv_of(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _latex(text: str) -> str:
-    return re.sub(r"[&%$#_{}\\~^−–]", lambda mark: _LATEX[mark[0]], str(template_value(text)))
+    return re.sub(r"[&%$#_{}\\~^−–<]", lambda mark: _LATEX[mark[0]], str(template_value(text)))

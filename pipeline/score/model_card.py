@@ -147,4 +147,4 @@ def result_lines(model: TrainedModel) -> Iterable[str]:
             yield f"{100 * level:.0f} % intervals reach about {width:.3f} to each side{times} (CV+)"
         else:
             yield f"no {100 * level:.0f} % intervals: {needed(level)} independent performances are needed"
-    yield "flagged: distances to the training performances above those of 99 % of held-out performances"
+    yield "later videos are flagged if they are farther from the training performances than 99 % of the held-out ones"
