@@ -101,7 +101,8 @@ class Progress:
         left = self.total - self.done - self.failed
         failed = f"{self.failed} failed, " if self.failed else ""
         counts = f"{self.done} of {self.total} done, {failed}{left} left"
-        return f"{counts}; {self.share:.0%} of the work, {self.time_left()}"
+        share = min(self.share, 0.99) if left else self.share  # never 100 % while items are left
+        return f"{counts}; {share:.0%} of the work, {self.time_left()}"
 
     def time_left(self) -> str:
         """The expected time to the end, in words."""

@@ -234,6 +234,10 @@ def join_listing(
         else:
             problems += [f"{row.where}: '{record.name}' is listed again with the same labels" for row in listed[1:]]
         records.append(chosen)
+    scored = {record.id for record in records if record.labels and record.labels.score is not None}
+    for name, listed in rows.items() if scored else ():
+        if name not in scored and all(not row.text("score") for row in listed):
+            problems.append(f"{listed[0].where}: '{videos[name].name}' has an empty score")
     unlabelled = [record.name for record in records if record.id not in rows]
     problems += [f"{clip(name, 200)}: a video that {PurePosixPath(file[0]).name} does not list" for name in unlabelled]
     return Listing(tuple(records), (*listing.problems, *unread, *problems))

@@ -50,7 +50,9 @@ def open_video(path: Path) -> av.container.InputContainer:
             raise VideoError("the file is empty", where=path, fix=AGAIN)
         return av.open(ffmpeg_url(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS)
     except av.error.FFmpegError as error:
-        raise VideoError(f"not a readable video ({reason(error)})", where=path, fix="Play it to check it, then replace or remove it") from error
+        raise VideoError(
+            f"not a readable video ({reason(error)})", where=path, fix="Play it to check it, then replace or remove it"
+        ) from error
     except OSError as error:
         what = f"cannot be opened ({error.strerror or error})"
         raise VideoError(what, where=path, fix=READABLE) from error
