@@ -221,7 +221,7 @@ def join_listing(
     table, unread = read_table(*file, columns, ALIASES)
     videos = {record.id: record for record in listing.records}
     rows, problems = _match(table, videos)
-    records = []
+    scored, records = any(row.text("score") for row in table), []
     for name, record in videos.items():
         listed = rows.get(name, [])
         built = [build(record, row) for row in listed]
@@ -233,11 +233,9 @@ def join_listing(
             chosen = replace(chosen, labels=None, split=None)
         else:
             problems += [f"{row.where}: '{record.name}' is listed again with the same labels" for row in listed[1:]]
+            if scored and built and (chosen.labels is None or chosen.labels.score is None):
+                problems.append(f"{listed[0].where}: '{record.name}' has an empty score")
         records.append(chosen)
-    scored = {record.id for record in records if record.labels and record.labels.score is not None}
-    for name, listed in rows.items() if scored else ():
-        if name not in scored and all(not row.text("score") for row in listed):
-            problems.append(f"{listed[0].where}: '{videos[name].name}' has an empty score")
     unlabelled = [record.name for record in records if record.id not in rows]
     problems += [f"{clip(name, 200)}: a video that {PurePosixPath(file[0]).name} does not list" for name in unlabelled]
     return Listing(tuple(records), (*listing.problems, *unread, *problems))

@@ -117,7 +117,7 @@ class Facts:
     camera_agent: bool = False  # the camera's motion is one of the model's agents
     trained_on: bool | None = None  # whether a file of the performance was in the training part
     accuracy: Accuracy | None = None  # of the model on held-out performances
-    difficulty: tuple[float | None, float, float] | None = None  # announced; least, greatest of training, where it counts
+    difficulty: tuple[float | None, float, float] | None = None  # announced; least and most in training
     phases: tuple[float, float] | None = None  # uncertainty in s of phases by alignment, and its limit
 
     @property

@@ -9,6 +9,8 @@ from data.errors import counted
 from pipeline.checks.paired_test import Verdict
 from pipeline.evaluate.evaluation_results import EvaluationResults, Leads
 
+MOST_NAMED = 3  # ties that are named; more are counted
+
 
 def separation_line(results: EvaluationResults) -> str:
     """One sentence: rows that rank better or worse than the reference, and the number of ties; or empty."""
@@ -28,7 +30,8 @@ def separation_line(results: EvaluationResults) -> str:
     if by["better"]:
         said.append(f"{', '.join(by['better'])} {'ranks' if len(by['better']) == 1 else 'rank'} better than "
                     f"{leads.against}")  # fmt: skip
-    said.append(f"ties with {', '.join(by['tie'])}" if ties else "none is a tie")
+    names = " and ".join(by["tie"]) if ties <= MOST_NAMED else f"the other {ties}"
+    said.append(f"ties with {names}" if ties else "none is a tie")
     return f"{'; '.join(said)} ({how})"
 
 

@@ -204,9 +204,8 @@ def create_label_app(
 
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
-        """The agreement of the raters, without their names."""
-        summary = label_summary(session)
-        return {"lines": summary.lines, "disputed": summary.disputed}
+        """The agreement of the raters, without their names and answers, which they do not see of one another."""
+        return {"lines": label_summary(session).lines}
 
     @app.get("/videos/{content}")
     async def video(content: str) -> FileResponse:

@@ -25,7 +25,10 @@
     if (busy || !players.every((one) => one.state)) return;
     waking = setTimeout(() => {
       admit("leave", players.every((one) => one.state === "seen") && "judge");
-      if (document.activeElement === document.body) (fields.find((field) => !field.disabled) ?? form.querySelector("[data-do=play]")).focus({ preventScroll: true });
+      if (document.activeElement !== document.body) return;
+      const first = fields.find((field) => !field.disabled) ?? form.querySelector("[data-do=play]");
+      first.focus({ preventScroll: true });
+      first.select?.(); // what is typed next replaces a number that is to be corrected
     }, QUIET_MS);
   };
   const ask = async (address, options) => {
@@ -36,7 +39,7 @@
       if (!answer.ok) throw new Error(typeof content.detail === "string" ? content.detail : "the server refused this");
       return content;
     } catch (error) {
-      say(error instanceof TypeError ? "The server does not answer. Start it again; no answer is lost." : `${error.message}.`);
+      say(error instanceof TypeError ? "The session has ended, or the server does not answer. Ask the person who sent you the link; no answer is lost." : `${error.message}.`);
       return null;
     } finally {
       busy = false;
@@ -47,7 +50,7 @@
   const next = async (after = "", steps = 0) => {
     const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}&after=${after}&back=${steps}`);
     if (content) show(content, steps);
-    else if (!last.question && !linked) nameAsked();
+    else if (!last.of && !linked) nameAsked();
   };
   const show = (content, steps = 0) => {
     const { question, given } = content, ended = !question || content.done >= content.of && !more && !given;
@@ -134,6 +137,8 @@
     const typed = JSON.stringify(scores);
     if (unusual.length && typed !== doubted) {
       doubted = typed;
+      admit("leave"); // a second Enter in haste saves nothing
+      waking = setTimeout(wake, QUIET_MS);
       return say(`${unusual.join(" ")} Correct it, or choose Next again to save it.`);
     }
     send("scored", scores);
@@ -214,8 +219,7 @@
     if (!byId("agreement").open) return;
     const content = await ask("/api/agreement");
     if (!content) return;
-    const lines = [...content.lines, ...content.disputed.map(([name, , low, high]) => `${name}: from ${+low.toPrecision(3)} to ${+high.toPrecision(3)}`)];
-    byId("agreement").querySelector("ul").replaceChildren(...lines.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    byId("agreement").querySelector("ul").replaceChildren(...content.lines.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   });
   Report.startTheme(byId("theme"));
   if (rater) next();

@@ -61,7 +61,7 @@ Report.compare = (() => {
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
       slider.value = phase;
       slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}${named(step)}, ${times}`);
-      part("now").textContent = `Step ${step + 1}${named(step)} · ${times}`;
+      part("now").textContent = `Step ${step + 1}${named(step)} · ${times}${sides[1].ahead ? " (the same moment of the movement)" : ""}`;
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
     // Slightly inside the frame, so that rounding never shows the frame before.
@@ -153,6 +153,7 @@ Report.compare = (() => {
         go.setAttribute("aria-label", `Show: ${one.text}`);
         go.addEventListener("click", () => {
           setPlaying(false);
+          setGhost(null); // which has a clock of its own for B
           seek(one.phase, one.joints, one.ahead);
           root.parentElement.querySelector(".stages").scrollIntoView({ block: "nearest" });
         });

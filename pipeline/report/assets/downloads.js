@@ -18,6 +18,8 @@ Report.downloads = (() => {
     const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
     const context = canvas.getContext("2d"), recorder = new MediaRecorder(canvas.captureStream()), parts = [];
     for (const name of ["skeleton", "whole"]) section.querySelector(`[data-do=${name}][aria-pressed=false]`)?.click(); // lines are thin on a crop
+    section.querySelector("[data-do=loop][aria-pressed=true]")?.click(); // and the whole video, at its own speed
+    video.playbackRate = section.querySelector("[data-part=speed]").value = 1;
     recorder.ondataavailable = (event) => parts.push(event.data);
     recorder.onstop = () => {
       button.disabled = false;

@@ -86,7 +86,7 @@
   };
 
   // A video is deleted when "Undo" has been on the page for a while, or when the page is left.
-  const deleted = new Map(), UNDO_MS = 8000;
+  const deleted = new Map(), UNDO_MS = 30000;
   const remove = (id, name) => {
     const line = say(`${name} is deleted.`, "Undo", () => { clearTimeout(deleted.get(id)); deleted.delete(id); draw(); });
     line.className = "plain";
@@ -180,6 +180,7 @@
   });
   list.addEventListener("change", choose);
 
+  let stopped = null;
   const refresh = async () => {
     clearTimeout(soon);
     try {
@@ -193,7 +194,9 @@
         location.assign(`/submissions/${awaited}/report.html`);
         awaited = null;
       }
-    } catch { /* the server is gone for a moment */ }
+      stopped?.remove();
+      stopped = null;
+    } catch { stopped ??= say("The program that scores was stopped, or cannot be reached. Ask for a new link; what is finished is kept."); }
     const busy = uploads.size || submissions.some((submission) => ["queued", "running"].includes(submission.state));
     soon = setTimeout(refresh, busy ? 400 : 4000);
   };
@@ -212,6 +215,7 @@
     }
     else if (event.target.matches(".delete")) remove(id, node.querySelector(".name").textContent);
   });
+  list.addEventListener("keydown", (event) => { if (event.key === "Escape") event.target.closest(".menu")?.removeAttribute("open"); });
   document.addEventListener("click", (event) => {
     list.querySelectorAll(".menu[open]").forEach((menu) => { if (!menu.contains(event.target) || event.target.matches("div *")) menu.open = false; });
   });
