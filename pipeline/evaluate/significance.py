@@ -13,7 +13,7 @@ MOST_NAMED = 3  # ties that are named; more are counted
 
 
 def separation_line(results: EvaluationResults) -> str:
-    """One sentence: rows that rank better or worse than the reference, and the number of ties; or empty."""
+    """One sentence: rows that rank better or worse than the reference, and ties; or empty."""
     leads = results.comparison
     if leads is None or not leads.rows:
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from data.datasets.tables import csv_lines
@@ -14,17 +13,10 @@ from pipeline.score.score_tables import cell, csv_text
 
 SCORES = "scores.csv"
 
-_LATEX = {
+_LATEX = str.maketrans({
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-    **{
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "−": "$-$",
-        "–": "--",
-        "<": "$<$",
-    },
-}
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": "$-$", "–": "--", "<": "$<$",
+})  # fmt: skip
 
 
 def downloads(data: ReportData) -> dict[str, str]:
@@ -79,4 +71,4 @@ def csv_of(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _latex(text: str) -> str:
-    return re.sub(r"[&%$#_{}\\~^−–<]", lambda mark: _LATEX[mark[0]], str(template_value(text)))
+    return str(template_value(text)).translate(_LATEX)
