@@ -167,8 +167,10 @@ class Cache:
             cause = "failed before, with other settings or input" if endings else "not computed yet"
             return "missing", Failure("missing", stage, cause)
         try:
-            newest = others[0] if len(others) == 1 else max(others, key=self._written)
-            cause = "; ".join(parts.differences(self.header(newest))) or "another format of key"
+            if len(others) > 1:  # of equally different outputs, the newest
+                others.sort(key=self._written, reverse=True)
+            lines = min((parts.differences(self.header(path)) for path in others), key=len)
+            cause = "; ".join(lines) or "another format of key"
         except UNREADABLE as error:
             cause = unusable(f"{stage} with other settings or input", error).what
         return "stale", Failure("missing", stage, cause)

@@ -85,7 +85,7 @@ def test_a_changed_setting_or_content_is_recomputed_and_going_back_costs_nothing
     assert set(place.extract(**stride).results[0].done) == {"brightness", "contrast"}
     assert place.extract(brightness={"stride": 2, "device": "cuda"}).fresh == 2, "it runs elsewhere"
     place.put("a.mp4", video(15))
-    assert place.states()["a.mp4/brightness"] == ("stale", "brightness.stride 2 -> 1; video file changed")
+    assert place.states()["a.mp4/brightness"] == ("stale", "video file changed")
     done = place.extract()
     assert (done.fresh, [result.record.id for result in done.results]) == (1, ["a.mp4"])
     stored = opened(place.config()).read("brightness", "a.mp4", done.keys["a.mp4"]["brightness"])
