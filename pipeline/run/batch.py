@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -275,10 +275,11 @@ class _Outcomes:
         stored = result.stored
         wanted = tuple(stored) if self.read is None else self.read
         lacking = any(stage not in stored for stage in wanted)
-        outputs, unread = self._outputs(result, () if lacking else wanted)
+        outputs, unread = self._read(self.cache.read, result, () if lacking else wanted)
         damaged = {name: why for name, why in result.failed.items() if why.kind == "damaged"} | unread
         if self.measured:
-            damaged |= self._without_quality(result)
+            stages = result.keys.keys() - result.failed.keys()  # the index may hold values of a deleted output
+            damaged |= self._read(self.cache.quality, result, stages)[1]
         if damaged and self._once_more(plan, result, damaged):
             return
         if result.failed and (lacking or not wanted):
@@ -286,27 +287,19 @@ class _Outcomes:
         elif lacking or (self.read is None and not wanted):
             yield result, plan.cause()
         else:
-            yield result, next(iter(unread.values()), outputs)
+            yield result, next(iter(unread.values()), {stage: stored.output for stage, stored in outputs.items()})
 
-    def _outputs(self, result: Result, stages: Iterable[str]) -> tuple[dict[str, StageOutput], dict[str, Failure]]:
-        """The outputs of stages, and why others are unreadable."""
-        outputs, unread = dict[str, StageOutput](), dict[str, Failure]()
+    def _read(
+        self, read: Callable[..., Any], result: Result, stages: Iterable[str]
+    ) -> tuple[dict[str, Any], dict[str, Failure]]:
+        """What a method of the cache reads of each stage, and why it cannot read others."""
+        values, unread = dict[str, Any](), dict[str, Failure]()
         for stage in stages:
             try:
-                outputs[stage] = self.cache.read(stage, result.record.id, result.keys[stage]).output
+                values[stage] = read(stage, result.record.id, result.keys[stage])
             except UNREADABLE as error:
                 unread[stage] = Failure.of(unusable(stage, error), stage)
-        return outputs, unread
-
-    def _without_quality(self, result: Result) -> dict[str, Failure]:
-        """Why stages without a failure have no quality values; the index may hold values of a deleted output."""
-        lost = dict[str, Failure]()
-        for stage in result.keys.keys() - result.failed.keys():
-            try:
-                self.cache.quality(stage, result.record.id, result.keys[stage])
-            except UNREADABLE as error:
-                lost[stage] = Failure.of(unusable(stage, error), stage)
-        return lost
+        return values, unread
 
     def _once_more(self, plan: Plan, result: Result, damaged: Mapping[str, Failure]) -> bool:
         """Plan a record with unreadable outputs once more; false the second time, or if no stage would run."""
