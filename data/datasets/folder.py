@@ -74,9 +74,7 @@ def list_folder(
     """
     table = find_labels(root, labels, CANDIDATES, storage)
     listing = videos_or(feature_names, root, storage, frame_rate)
-    if table is not None:
-        return join_listing(listing, table, COLUMNS, _build)
-    return replace(listing, problems=(*listing.problems, *_spreadsheets(root)))
+    return with_table(listing, table) if table else replace(listing, problems=(*listing.problems, *_spreadsheets(root)))
 
 
 def videos_or(
@@ -120,10 +118,10 @@ def with_scores(listing: Listing, root: Path) -> Listing:
 
 def _spreadsheets(root: Path) -> list[str]:
     """A line for each spreadsheet beside the videos, which may hold the scores."""
-    sheets = [] if is_remote(root) else sorted(path for path in root.glob("*.*") if path.suffix.lower() in SPREADSHEETS)
     return [
         f"{clip(str(path), 200)}: is not read; name it {CANDIDATES[2]}, or save it as {CANDIDATES[0]}"
-        for path in sheets
+        for path in sorted(root.glob("*.*"))
+        if path.suffix.lower() in SPREADSHEETS
     ]
 
 

@@ -72,7 +72,7 @@ KINDS: Mapping[str, DataSetKind] = {
         list_tasd2,
         "we know of no public download; ask the authors of the paper (Gao et al., ECCV 2020)",
         {"all": 606, "SyncDiving-3m": 238, "SyncDiving-10m": 368},
-        ("tasd2.csv",),
+        ("tasd2.csv", "3m/../labels.csv", "10m/../labels.csv"),  # a table and a folder of one event
     ),
     "rendered": DataSetKind(list_tasd2, "the demo renders them, in the layout of TASD-2: aqa demo"),
     "mtl-aqa": DataSetKind(
@@ -192,9 +192,11 @@ def data_set_kind(name: str) -> DataSetKind:
             raise UsageError(f"unknown kind of data set '{clip(name)}'", fix=nearest(name, KINDS))
         return KINDS[name]
     kind = imported(name)
-    if not callable(kind) and not isinstance(kind, DataSetKind):
+    if isinstance(kind, DataSetKind):
+        return kind
+    if not callable(kind):
         raise UsageError(f"'{clip(name)}' does not list a data set", fix="Name a function (root) -> Listing")
-    return kind if isinstance(kind, DataSetKind) else DataSetKind(kind)
+    return DataSetKind(kind)
 
 
 def list_records(
@@ -275,14 +277,12 @@ def kind_of(folder: Path) -> tuple[str, Path]:
     Raises UsageError: none or several.
     """
     sets = [(kind, folder) for kind in _shown(folder)]
-    if not sets:
-        inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-        sets = [(kind, path) for path in inner for kind in _shown(path)]
+    sets = sets or [(kind, path) for path in sorted(folder.glob("[!.]*")) for kind in _shown(path)]
     if len(sets) == 1:
         return sets[0]
     names = [kind if path == folder else f"{kind} in {clip(path.name)}" for kind, path in sets]
     what = f"could be {' or '.join(names)}" if names else "shows no known layout"
-    fix = "Name the set: --config PRESET, such as --config fis-v; your own videos are --config folder"
+    fix = "Name the folder of the whole set, or its preset, such as --config fis-v; your own videos are --config folder"
     raise UsageError(f"this folder {what}", where=folder, fix=fix)
 
 

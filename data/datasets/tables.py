@@ -20,7 +20,7 @@ from data.video.records import MAX_LABEL
 
 MAX_BYTES = 64 << 20  # label and kinematics files larger than this are refused: the largest real one is below 10 MB
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+DECIMAL_COMMA = re.compile(r"(?<![\w.+-])[+-]?\d+,\d+", re.ASCII)
 DELIMITERS = (",", ";", "\t", "|")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """First characters of a text that a spreadsheet may read as a formula."""
@@ -202,13 +202,14 @@ ALIKE = 0.7
 def _meant(name: str, header: list[str], rows: Sequence[LabelRow], columns: tuple[str, ...]) -> str:
     """A hint for an unread column: it may be the score if it holds numbers and no column is called score."""
     cells = [text for row in rows if (text := row.text(name))]
-    if "score" in columns and "score" not in header and cells and all(_is_number(text) for text in cells):
+    if (
+        "score" in columns
+        and "score" not in header
+        and cells
+        and all(NUMBER.fullmatch(text) or DECIMAL_COMMA.fullmatch(text) for text in cells)
+    ):
         return "if it is the score, rename it to 'score'"
     return nearest(name, columns, ALIKE)
-
-
-def _is_number(cell: str) -> bool:
-    return bool(NUMBER.fullmatch(cell) or DECIMAL_COMMA.fullmatch(cell))
 
 
 def _header(path: str | Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -258,8 +259,8 @@ def _rows(path: str | Path, lines: io.StringIO, delimiter: str, header: list[str
             if len(cells) != len(header):
                 what = f"{len(cells)} cells where the header has {len(header)}"
                 fix = "Quote cells that hold the delimiter; keep empty cells"
-                if delimiter == "," and DECIMAL_COMMA.search(",".join(cells)) and len(cells) > len(header):
-                    fix = "Write 6.5 for 6,5, or separate the cells by semicolons"
+                if delimiter == "," and len(cells) > len(header) and (cut := DECIMAL_COMMA.search(",".join(cells))):
+                    fix = f"Write {cut[0].replace(',', '.')} for {cut[0]}, or separate the cells by semicolons"
                 raise DataError(what, where=where, fix=fix)
             texts = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
             rows.append(LabelRow(path, reader.line_num, texts, decimal_comma=delimiter != ","))

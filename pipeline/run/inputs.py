@@ -26,14 +26,9 @@ def shard_of(text: str) -> slice:
 
     Raises UsageError for a text of another form, or unless i is in 1..n.
     """
-    if not text:
-        return slice(None)
-    match = SHARD.fullmatch(text)
-    if match is None:
-        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
-    part, parts = int(match[1]), int(match[2])
-    if not 1 <= part <= parts:
-        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
+    match = SHARD.fullmatch(text or "1/1")
+    if match is None or not 1 <= (part := int(match[1])) <= (parts := int(match[2])):
+        raise UsageError(f"'--shard {text}' is not i/n with i from 1 to n", fix="Example: --shard 1/4")
     return slice(part - 1, None, parts)
 
 
@@ -50,8 +45,8 @@ def list_inputs(inputs: Sequence[Path], config: Config, observer: Observer) -> t
         listing, config = dataset_records(data_set), data_set
     else:
         rate = config.frames.fps
-        listing = find_videos(list(inputs), config.machine.storage.as_storage(), rate)
-        if len(inputs) == 1 and not is_remote(inputs[0]):
+        listing = find_videos(inputs, config.machine.storage.as_storage(), rate)
+        if len(inputs) == 1 and config.dataset.kind == "folder" and not is_remote(inputs[0]):
             listing = with_scores(listing, inputs[0])  # a fault of the table is told before hours of work
         listing = completed(listing, config, rate, inputs[0])
     observer.notes([f"note: {problem}" for problem in listing.problems])

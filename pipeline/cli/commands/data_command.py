@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from data.outside import is_outside
 from pipeline import api
 from pipeline.cli.command import Command, Line, Typed, plain
 from pipeline.cli.terminal import table
@@ -22,11 +23,9 @@ def show(checked: api.DataCheck, _: Typed) -> None:
     table(f"{checked.kind}: {checked.root}", ("performances", "listed", "with files", "published", ""), rows)
     if checked.files:
         table("published files", ("file", "SHA-256"), checked.files)
-    for line in checked.problems[:SHOWN_PROBLEMS]:
-        print(line)
-    if len(checked.problems) > SHOWN_PROBLEMS:
-        print(f"and {len(checked.problems) - SHOWN_PROBLEMS} more")
-    for line in checked.doubts:
+    more = len(checked.problems) - SHOWN_PROBLEMS
+    rest = [f"and {more} more"] * (more > 0)
+    for line in (*checked.problems[:SHOWN_PROBLEMS], *rest, *checked.doubts):
         print(line)
     print("complete, as far as known" if checked.ok else f"where to request it: {checked.access}")
 
@@ -38,12 +37,12 @@ def document(checked: api.DataCheck, typed: Typed) -> dict[str, Any]:
 
 def following(checked: api.DataCheck, typed: Typed) -> Line:
     """Use a complete copy."""
-    config = () if typed.config else ("--config", checked.kind)
-    if checked.ok and typed.features:
+    config = () if typed.config or is_outside(checked.kind) else ("--config", checked.kind)
+    if not checked.ok:
+        return ("when it is complete", *typed.words)
+    if typed.features:
         return ("evaluate on them", "evaluate", Path(checked.root), *config, *typed.settings)
-    if checked.ok:
-        return ("make its features", "extract", *config, *typed.settings, "--set", f"dataset.root={checked.root}")
-    return ("when it is complete", *typed.words)
+    return ("make its features", "extract", *config, *typed.settings, "--set", f"dataset.root={checked.root}")
 
 
 CHECK = Command(api.data_check, "data check datasets/MTL-AQA", following, show, document, lambda checked: checked.ok)
