@@ -51,6 +51,9 @@ train videos --protocol=fixed
 status videos/ --config folder --stages poze
 status videos/ --config folder --stages mylab.none:Stage
 extract videos/ --shard 3/2
+data check typo
+data check JIGSAWS/Suturing
+settings tasd2
 extract pipe
 train --config folder --set dataset.root=videos
 train --config tasd2 --set dataset.root=videos
@@ -126,6 +129,7 @@ compare Suturing/kinematics/AllGestures/Suturing_B001.txt nothing --model runs/s
 compare Suturing/kinematics/AllGestures/Suturing_B001.txt Suturing_B002 --model runs/surgery --config surgery.yaml
 compare Suturing/kinematics/AllGestures/Suturing_B001.txt JIGSAWS --model runs/surgery --config surgery.yaml
 compare videos/a.mp4 videos/a.mp4 --model runs/surgery
+compare evaluated evaluated --model runs/surgery
 compare Suturing/kinematics/AllGestures/Suturing_B001.txt broken/a.mp4 --model runs/surgery --config surgery.yaml
 extract videos/aa.mp4
 extract videos/a.mov
@@ -193,7 +197,8 @@ FILES = {
     "broken/a.mp4": "no video",
     "scored/scores.csv": "video,score\na.mp4,7.5\nb.mp4,6\n",
     "words/scores.csv": "video,score\na.mp4,seven\n",
-    "renamed/scores.csv": "video,score\nA.mp4,7.5\n",
+    "renamed/scores.csv": "video,mark\nA.mp4,7.5\n",
+    "evaluated/results.json": "",
     "demo/model/model.json": "",
     "weights/mine.tflite": "",
     "surgery.yaml": SURGERY,

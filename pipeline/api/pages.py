@@ -101,7 +101,7 @@ def compare(
     """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
 
     Args:
-        a, b: a video, or an id in the data set of --config or among --features.
+        a, b: a video, or an id in the data set of --config or among --features; `leaderboard` compares systems.
         config: names a data set with ids, and your own cache, paths and devices.
         out: the page.
         overrides: of --config: the data set, --set dataset.root=FOLDER.

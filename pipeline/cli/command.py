@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from data.errors import PROGRAM, UsageError, quoted, typed
+from data.errors import PROGRAM, AimError, UsageError, quoted, typed
 from pipeline import api
 from pipeline.api import arguments
 from pipeline.cli.interrupts import INTERRUPTED, STOPPED
@@ -205,15 +205,20 @@ class Command:
 
 def after_features(typed: Typed) -> Line:
     """Label videos without a table of labels; train on a data set."""
-    from data.datasets.folder import CANDIDATES
+    from data.datasets.folder import CANDIDATES, list_folder
     from pipeline.run.inputs import data_set_at
 
     path = typed.inputs[0] if typed.inputs else None
     config = arguments.config_of(typed.config, typed.overrides or ())
-    if path is None or any((path / name).is_file() for name in CANDIDATES) or data_set_at(typed.inputs, config):
-        place = () if path is None else (as_typed(path),)
-        return ("train on its labels", "train", *place, *typed.settings, "--out", "runs/mine")
-    return ("judge these videos", "label", path if path.is_dir() else NEW_VIDEOS, "--pairs")
+    what_for = "train on its labels"
+    if path and not data_set_at(typed.inputs, config):
+        if not any((path / name).is_file() for name in CANDIDATES):
+            return ("judge these videos", "label", path if path.is_dir() else NEW_VIDEOS, "--pairs")
+        try:
+            list_folder(path)
+        except AimError as error:
+            what_for = f"{error}; then {what_for}"
+    return (what_for, "train", *((as_typed(path),) if path else ()), *typed.settings, "--out", "runs/mine")
 
 
 def plain(result: Any, _: Typed) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -176,7 +177,9 @@ def labelled_records(config: Config, observer: Observer) -> tuple[list[Record], 
     labelled = [record for record in listing.records if record.labels is not None]
     if listing.records and not labelled:
         where, count = config.dataset.labels or config.dataset.root, len(listing.records)
-        raise DataError(f"no performance has a score ({count} listed)", where=where, fix=_scores(config.dataset))
+        unread = re.search(r"(column '.*') is not read \(if it is the score", "\n".join(listing.problems))
+        fix = f"Rename the {unread[1]} to 'score'" if unread else _scores(config.dataset)
+        raise DataError(f"no performance has a score ({count} listed)", where=where, fix=fix)
     return labelled, feasible_config(labelled, config, observer)
 
 

@@ -114,6 +114,10 @@ def compare_videos(folder: Path, names: tuple[str, str], page: Path, user: Confi
     `names` are files or ids in the data set of `user`, which also names the cache, paths and devices. Raises UsageError
     if a video is missing or named twice, DataError if a video has no score or the steps are not comparable.
     """
+    for name in names:
+        if (Path(name) / RESULTS).is_file():
+            fix = f"Compare {RESULTS} of both, or test both systems on the same folds: {PROGRAM} leaderboard"
+            raise UsageError("this is an evaluation, and compare shows two videos", where=name, fix=fix)
     records = [_record(folder, name, user, observer) for name in names]
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"

@@ -39,7 +39,7 @@ def setting_rows(section: str = "") -> list[SettingRow]:
     chosen = [row for row in rows if not section or row.key == section or row.key.startswith(f"{section}.")]
     if not chosen:
         sections = dict.fromkeys(row.key.rpartition(".")[0] or row.key for row in rows)
-        raise UsageError(f"no section and no key is called '{section}'", fix=nearest(section, sections))
+        raise UsageError(f"no section and no key is called '{section}'", fix=nearest(section, sections, 0.6))
     return chosen
 
 

@@ -138,6 +138,8 @@ def test_videos_are_judged_before_a_model_is_trained(make_video, tmp_path, monke
         assert after("extract ./-clips") == "label ./-clips --pairs"
         Path("clips/scores.csv").write_text("video,score\na.mp4,1\n")
         assert after("extract clips") == "train clips --out runs/mine"
+        Path("clips/scores.csv").write_text("video,score\na.mp4,1,5\n")
+        assert "semicolons; then train on its labels" in CliRunner().invoke(app, ["extract", "clips"]).stderr
         done.cancelled = True
         assert after("extract clips", 1) == "extract clips"
     Path("-clips/a.mp4").write_bytes(b"no video")
