@@ -139,6 +139,7 @@ weights fetch nothing
 extract videos/ --config folder --set clips.weights_file=/nowhere/net.pt
 extract videos/ --config folder --set clips.weights_file=~no-such-user/net.pt
 extract videos/ --config folder --set timesteps.primary=pose:5
+serve --config demo --port 0
 """
 HOSTILE = r"""
 extract '.' --shard '\u00b2/4'

@@ -290,7 +290,7 @@ class PlainCommand(PlainFlags, TyperCommand):
     """See `PlainFlags`. If a setting is typed as an option, the error gives the line with `--set`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words. Raises UsageError for an unknown option with the name of a setting."""
+        """Read the words. Raises UsageError for a setting as an option, and for a missing `--model` near a model."""
         ctx.meta[WORDS] = [*ctx.command_path.removeprefix(PROGRAM).split(), *args]
         options = {text for option in self.get_params(ctx) for text in option.opts}
         for position, word in enumerate(args if "--set" in options else ()):
@@ -298,7 +298,17 @@ class PlainCommand(PlainFlags, TyperCommand):
                 break
             if word.startswith("--") and word.partition("=")[0] not in options:
                 _refuse_setting(ctx.meta[WORDS][: position - len(args)], args[position:])
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            from pipeline.score.model_files import model_below
+
+            config = ctx.params.get("config") or ""
+            given = (*SPELLED["config"], config, f"--config={config}")
+            if getattr(error.param, "name", "") == "model" and (model := model_below(Path(config))):
+                others = (word for word in ctx.meta[WORDS] if word not in given)
+                raise UsageError("--model is missing", fix=f"Type: {typed(*others, '--model', model)}") from None
+            raise
 
 
 def _refuse_setting(before: list[str], words: list[str]) -> None:

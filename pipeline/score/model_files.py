@@ -117,12 +117,17 @@ def model_sha256(folder: Path) -> str:
     return hashlib.sha256(json.dumps([described, sha256_file(folder / WEIGHTS)]).encode()).hexdigest()
 
 
-def no_model_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
-    """The fix for a folder without a model: name a model one folder below (`demo/model` for `demo`), or train one."""
+def model_below(folder: Path) -> Path | None:
+    """A model one folder below, such as `demo/model` for `demo`."""
     with suppress(OSError):
-        if models := sorted(path.parent for path in folder.glob(f"*/{MODEL_FILES[0]}")):
-            return f"Did you mean {printable(models[0])}?"
-    return f"Name the folder that {writer} wrote"
+        return min((path.parent for path in folder.glob(f"*/{DESCRIPTION}")), default=None)
+    return None
+
+
+def no_model_fix(folder: Path, writer: str = f"`{PROGRAM} train --out FOLDER`") -> str:
+    """The fix for a folder without a model: name the model below it, or train one."""
+    model = model_below(folder)
+    return f"Did you mean {printable(model)}?" if model else f"Name the folder that {writer} wrote"
 
 
 def require_finite(description: Any, tensors: Mapping[str, Tensor]) -> None:
