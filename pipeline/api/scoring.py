@@ -36,7 +36,7 @@ def score(
         model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
         kinematics: kinematics file of the trial whose videos are given; a model of kinematics alone needs no video.
         difficulty: announced difficulty of a single video, such as 3.2, by which a model of dives multiplies. For a
-            folder: the column difficulty of its labels.csv. Without it the result is the execution alone.
+            folder: the column difficulty of its labels.csv. Without it the result is score ÷ difficulty.
         config: names the data set where no videos are given, and your own cache, paths, devices and limits, which no
             model sets.
         out: CSV with one line per video; not written if the work stops before all are scored.

@@ -53,9 +53,11 @@ KIND_OF_VIDEO = (
 )
 """Checks that fail for videos of another kind. A good video may fail one; flags of two withhold the score."""
 
-TRAINED_ON, GUESSING = "training video: no test", "no better than guessing"
+TRAINED_ON, GUESSING = "used for training, so the score proves nothing", "no better than guessing"
 EXECUTION_ALONE = "execution alone"
 """Kinds of flags that limit what a page shows."""
+PER_DIFFICULTY = "score ÷ difficulty"
+"""The shown name of what `EXECUTION_ALONE` flags; judges of dives call their marks the execution."""
 
 
 @dataclass(frozen=True)
@@ -323,7 +325,7 @@ def _intervals(facts: Facts, _: bool) -> Iterator[Flag]:
 
 def _trained_on(_: Facts, trained_on: bool) -> Iterator[Flag]:
     if trained_on:
-        detail = "A file of this performance was in the training part: its score says nothing about new performances."
+        detail = "The model has learned from a file of this performance."
         yield Flag("warn", TRAINED_ON, detail)
 
 
@@ -336,7 +338,8 @@ def _difficulty(_: Facts, given: tuple[float | None, float, float]) -> Iterator[
     announced, least, greatest = given
     if announced is None:
         detail = "A score is this times the announced difficulty, which this video lacks. Give it and score again"
-        yield Flag("info", EXECUTION_ALONE, f"{detail}: --difficulty, or the column difficulty of labels.csv.")
+        fix = "--difficulty, or the column difficulty of labels.csv"
+        yield Flag("info", EXECUTION_ALONE, f"{detail}: {fix}.", title=PER_DIFFICULTY)
     elif not least <= announced <= greatest:
         detail = f"It is {announced:g}, {least:g} to {greatest:g} in the training performances. Check it"
         yield Flag("warn", "unusual difficulty", f"{detail}.")

@@ -304,9 +304,8 @@ class PlainCommand(PlainFlags, TyperCommand):
             from pipeline.score.model_files import model_below
 
             config = ctx.params.get("config") or ""
-            given = (*SPELLED["config"], config, f"--config={config}")
             if getattr(error.param, "name", "") == "model" and (model := model_below(Path(config))):
-                others = (word for word in ctx.meta[WORDS] if word not in given)
+                others = (word for word in ctx.meta[WORDS] if word not in (*SPELLED["config"], config))
                 raise UsageError("--model is missing", fix=f"Type: {typed(*others, '--model', model)}") from None
             raise
 

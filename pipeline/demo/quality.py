@@ -140,7 +140,7 @@ def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
     found = [results.systems[name].average for name in (MODEL, *BASELINES[:2])]
     ours, difficulty, mean = (significant(average.mae or 0.0) for average in found)
     ranks = [estimate_text(average.rho, 2).replace(" (", ", ").rstrip(")") for average in found]
-    times = ", whose score of the execution is multiplied by the announced difficulty," if times_difficulty else ""
+    times = ", which predicts score ÷ difficulty, multiplied by the announced difficulty," if times_difficulty else ""
     return (
         f"{MODEL}, a network trained on rendered dives{times} errs by {ours} points on average on a dive that it has"
         f" not seen (rank correlation with the judges {ranks[0]}); a line through the difficulty alone errs by"

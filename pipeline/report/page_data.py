@@ -158,8 +158,8 @@ class VideoSection:
 
 
 def quantity_of(rows: Iterable[VideoSection]) -> str:
-    """The quantity on a page's axes: scores, or executions if there are no scores (`Score.quantity`)."""
-    return max((row.result.quantity for row in rows), default="score")
+    """The quantity on a page's axes: scores, or `PER_DIFFICULTY` if there are no scores (`Score.quantity`)."""
+    return min((row.result.quantity for row in rows), default="score")
 
 
 @dataclass(frozen=True)

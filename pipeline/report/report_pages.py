@@ -97,11 +97,11 @@ def folder_page(
         tests = any(record.split == "test" for record in records)
         known = sum(_trained_on(row, scorer) for row in scored.rows)
         if of_data_set and not tests and known:
-            title = f"Training videos: no test ({folder.name})"
+            title = f"Training videos: their scores prove nothing ({folder.name})"
             of = f"{known} of {counted(len(scored.rows), 'video')}"
             observer.note(f"note: no part of this data set is kept for testing; the model knows {of}")
             if scorer.model.calibration is not None and scorer.model.calibration.accuracy.better:
-                title = f"Training videos, held-out predictions ({folder.name})"
+                title = f"Training videos, predicted by networks that did not see them ({folder.name})"
                 evaluation = evaluation or section_of_training_folds(scorer.model.calibration, scorer.model.train_ids)
                 held_out = True
         head = ReportData(title, evaluation=evaluation)

@@ -108,7 +108,7 @@ def _training(model: TrainedModel) -> Iterable[str]:
     made = f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}"
     yield f"{made}; every setting is in `model.json`"
     if model.times_difficulty:
-        yield "the score is the mean times the announced difficulty; without one the result is the execution alone"
+        yield "the score is the mean times the announced difficulty; without one the result is score ÷ difficulty"
     if not combination.regressions:
         yield "the score is the mean over the networks"
         return

@@ -71,7 +71,7 @@ class Exported:
     inputs: dict[str, list[int | str]]  # shapes by name; "B" is any number of performances
     outputs: dict[str, list[int | str]]
     share: float  # of the model's score, from 0 to 1
-    times_difficulty: bool  # the score is then the execution alone
+    times_difficulty: bool  # the score is then score ÷ difficulty
 
     def as_json(self) -> dict[str, Any]:
         """As JSON types."""
@@ -81,7 +81,7 @@ class Exported:
         """One line for people."""
         size = f"{printable(self.path)}, {self.bytes / 1e6:.1f} MB"
         text = f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
-        text += "; its score is the execution alone, without the difficulty" if self.times_difficulty else ""
+        text += "; its output is score ÷ difficulty" if self.times_difficulty else ""
         if self.share == 1:
             return text
         rest = "regressions, which the file does not hold"

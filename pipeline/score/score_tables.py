@@ -16,7 +16,7 @@ from data.datasets.tables import csv_lines, spreadsheet_text
 from data.errors import interval_text, printable
 from data.store import write_text
 from pipeline.checks.accuracy import as_printed
-from pipeline.checks.flag_checks import EXECUTION_ALONE
+from pipeline.checks.flag_checks import PER_DIFFICULTY
 from pipeline.observer import ShownResult, Table
 from pipeline.score.path_redaction import redact_score
 from pipeline.score.video_score import Score, ScoreParts
@@ -52,7 +52,7 @@ def csv_text(rows: Sequence[Score]) -> str:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         of = {row.quantity: row.score}
         numbers: list[float | Decimal | None] = [of.get("score"), row.spread, *ends, row.percentile]
-        numbers += [row.execution, row.synchronisation, row.difficulty, of.get(EXECUTION_ALONE)]
+        numbers += [row.execution, row.synchronisation, row.difficulty, of.get(PER_DIFFICULTY)]
         constant, step_scores, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
         numbers += [constant, *step_scores, *[None] * (steps - len(step_scores)), other]
         numbers += [parts.phases.get(name) if parts else None for name in phases]
@@ -72,7 +72,7 @@ class Scores(ShownResult, list[Score]):
     def table(self) -> Table:
         """Columns and cells of the table that a terminal and a notebook show."""
         heads = any(row.execution is not None for row in self)
-        quantities = sorted({row.quantity for row in self if row.score is not None}, reverse=True) or ["score"]
+        quantities = sorted({row.quantity for row in self if row.score is not None}) or ["score"]
         columns = (
             "video", *quantities, "80 %", "95 %", "percentile",
             *(("execution", "synchronisation") if heads else ()), "note",
@@ -117,7 +117,7 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         content["steps"] = [{**asdict(step), **untimed, "score": share} for step, share in shares]
         content["phases"] = [{**asdict(phase), **untimed, "score": sums.get(phase.name)} for phase in row.phases]
         content["phase_range_s"] = None if row.carried is None else list(row.carried.range_s)
-        alone = row.quantity == EXECUTION_ALONE
+        alone = row.quantity == PER_DIFFICULTY
         content |= {"execution_alone": content["score"] if alone else None} | ({"score": None} if alone else {})
         del content["keys"], content["carried"], content["duration"]
         shown.append(content)

@@ -80,7 +80,7 @@ FORMAT = 11
 class ModelScores:
     """Scores of n performances in the units of the labels: means over the networks, except `members`.
 
-    A model with `times_difficulty` gives the execution alone; `times` makes it a score.
+    A model with `times_difficulty` gives score ÷ difficulty; `times` makes it a score.
 
     Attributes:
         score: (n,) final score.

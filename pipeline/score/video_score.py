@@ -14,7 +14,7 @@ from data.video import Phase
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy, Interval, as_printed
 from pipeline.checks.flag import Flag
-from pipeline.checks.flag_checks import EXECUTION_ALONE
+from pipeline.checks.flag_checks import EXECUTION_ALONE, PER_DIFFICULTY
 from pipeline.phases.carried_phases import CarriedPhases
 
 NO_JUDGEMENT = (
@@ -54,11 +54,11 @@ class Score:
     Attributes:
         id: the video's id, as on disk; `data.errors.printable` makes it safe to show.
         score: final score in the unit of the labels, the mean over the model's networks; None without a valid score.
-            `quantity` says whether it and its parts are of the execution alone.
+            `quantity` says whether it and its parts are divided by the difficulty.
         raw_score: prediction, also if a flag of level "bad" forbids a score; nothing else reads it.
         spread: standard deviation of the score over the networks; in a combination the other systems do not vary.
         interval80, interval95: see `pipeline.checks.prediction_intervals`; None with a flag that says why.
-        percentile: percentage of the training scores (or executions) below this score, ties counted half.
+        percentile: percentage of the training scores (of the same `quantity`) below this score, ties counted half.
         difficulty: announced; multiplied the score and its parts. None if they were not multiplied.
         execution, synchronisation: scores of the model's other heads; None without a head that is better than guessing.
         steps: the time steps; only their times and phases without a score.
@@ -115,8 +115,8 @@ class Score:
 
     @property
     def quantity(self) -> str:
-        """The name of `score`: "score", or `EXECUTION_ALONE` if the video lacks the difficulty that the model needs."""
-        return EXECUTION_ALONE if any(flag.kind == EXECUTION_ALONE for flag in self.flags) else "score"
+        """The name of `score`: "score", or `PER_DIFFICULTY` if the video lacks the difficulty that the model needs."""
+        return PER_DIFFICULTY if any(flag.kind == EXECUTION_ALONE for flag in self.flags) else "score"
 
     @property
     def timed(self) -> bool:

@@ -25,7 +25,7 @@ from data.errors import AimError, UsageError
 from data.video import VIDEO_SUFFIXES
 from extractors.pose.config import PoseConfig
 from pipeline.checks.accuracy import Accuracy
-from pipeline.checks.flag_checks import EXECUTION_ALONE
+from pipeline.checks.flag_checks import PER_DIFFICULTY
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import csv_of
 from pipeline.report.page_writer import asset, render_report
@@ -191,7 +191,7 @@ def scores_csv(submissions: Sequence[Submission]) -> str:
             uploaded = datetime.fromtimestamp(submission.created, timezone.utc).isoformat(timespec="seconds")
             of = {result.quantity: result.score}
             ends = result.interval80 or (None, None)
-            values = (of.get("score"), *ends, result.difficulty, of.get(EXECUTION_ALONE))
+            values = (of.get("score"), *ends, result.difficulty, of.get(PER_DIFFICULTY))
             numbers = ("" if value is None else value for value in values)
             rows.append((submission.title, uploaded, *numbers, str(result.valid).lower(), submission.remark))
     return csv_of(rows)

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import PROGRAM, Cancelled, DataError, UsageError
+from data.errors import PROGRAM, Cancelled, DataError, UsageError, counted
 from data.video import Labels, Record, trim_video
 from pipeline.cache.failure import Failure
 from pipeline.checks.accuracy import Accuracy
@@ -55,7 +55,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer, host
 
 
 def judged(scorer: Scorer) -> str:
-    """Sentences on what a model judges: data set, scale, number of training videos, and whether it guesses.
+    """Sentences on what a model scores: data set, scale, number of training videos, and whether it guesses.
 
     A model without a preset is named by its folder.
     """
@@ -66,7 +66,7 @@ def judged(scorer: Scorer) -> str:
     scale = f", on a scale of {to_digits(min(scores))} to {to_digits(max(scores))}" if scores else ""
     name = scorer.config.method.name
     name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
-    learned = f"Judges {name}{scale}, as learned from {len(model.train_ids)} training videos."
+    learned = f"Scores videos like its {counted(len(model.train_ids), 'training video')} ({name}){scale}."
     return f"{learned} It is no better than guessing: pages show movement, and no score." if model.guesses else learned
 
 

@@ -6,7 +6,11 @@ Report.compare = (() => {
   const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(rounded(v, digits));
   const signed = (v, digits = 2) => points(v, rounded(v, digits) === 0 ? "" : "+", digits);
   const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
-  const total = (data) => d3.sum(data.steps, (s) => rounded(s.score));
+  // The sum of the steps, the rest and the score, each with the digits of the score.
+  const parts = ({ steps, scored }) => {
+    const [sum, score] = [d3.sum(steps, (s) => rounded(s.score)), scored.score].map((v) => rounded(v, scored.decimals));
+    return [sum, score - sum, score];
+  };
 
   // Why two videos cannot be shown, or "".
   const refusal = (a, b) => {
@@ -42,7 +46,7 @@ Report.compare = (() => {
       const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
       const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : "");
       big.textContent = why ? "no score" : shown(score);
-      side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? held.data.scored.quantity : "held-out prediction";
+      side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? held.data.scored.quantity : "predicted by networks that did not see it";
       big.classList.toggle("no-score", why !== "");
       side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
       const copies = ["summary .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
@@ -114,18 +118,18 @@ Report.compare = (() => {
       made.className = name;
       return made;
     };
-    const line = (head, values, bar = null) => {
+    const line = (head, values, bar = null, digits = 2) => {
       const row = document.createElement("tr"), first = cell("th", "", "");
       first.scope = "row";
       first.append(head);
-      const [a, b] = values.map((v) => rounded(v)), place = cell("td", "", bar === null ? "" : "bar");
+      const [a, b] = values.map((v) => rounded(v, digits)), place = cell("td", "", bar === null ? "" : "bar");
       if (bar === null) place.colSpan = 3; // the sums have no bar, and no attention
       else {
         const drawn = cell("i", "", bar < 0 ? "below" : "");
         drawn.style.setProperty("--part", `${(100 * Math.abs(bar)).toFixed(1)}%`);
         place.append(drawn);
       }
-      row.append(first, cell("td", points(a)), cell("td", points(b)), cell("td", signed(b - a)), place);
+      row.append(first, cell("td", points(a, "", digits)), cell("td", points(b, "", digits)), cell("td", signed(b - a, digits)), place);
       return row;
     };
     // The table of steps and the difference of the scores. A video without a score, or without steps, has neither.
@@ -163,7 +167,7 @@ Report.compare = (() => {
       }));
     };
     const apart = (a, b) => {
-      if (a.scored.quantity !== b.scored.quantity) return `No difference: A is the ${a.scored.quantity}, B the ${b.scored.quantity}. Give both a difficulty, or neither.`;
+      if (a.scored.quantity !== b.scored.quantity) return `No difference: A has a ${a.scored.quantity}, B a ${b.scored.quantity}. Give both a difficulty, or neither.`;
       const [x, y] = [a, b].map((one) => one.scored.interval80), { decimals, within } = a.scored;
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
       const gap = rounded(b.scored.score, decimals) - rounded(a.scored.score, decimals);
@@ -192,9 +196,8 @@ Report.compare = (() => {
       const phases = d3.groups(d3.range(count).filter((i) => a.steps[i].phase), (i) => a.steps[i].phase);
       part("sums").replaceChildren(
         ...phases.map(([name, places]) => line(goTo(places[0], name, name), [a, b].map((one) => d3.sum(places, (i) => rounded(one.steps[i].score))))),
-        line("Sum of the steps", [total(a), total(b)]),
-        line("Outside the steps", [a, b].map((one) => rounded(one.scored.score) - total(one))),
-        line(a.scored.quantity === "score" ? "Score" : "Execution alone", [a.scored.score, b.scored.score]),
+        ...["Sum of the steps", "Outside the steps", a.scored.quantity === "score" ? "Score" : "Score ÷ difficulty"]
+          .map((name, i) => line(name, [a, b].map((one) => parts(one)[i]), null, a.scored.decimals)),
       );
       body.classList.toggle("no-attention", [...a.steps, ...b.steps].every((s) => s.interaction === null));
       part("scale").textContent = `±${points(widest)}`;

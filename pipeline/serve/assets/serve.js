@@ -234,10 +234,12 @@
     const bar = byId("asked"), part = new URLSearchParams(asked[2]);
     history.replaceState(null, "", "/");
     const words = [part.has("start") ? `from ${part.get("start")} to ${part.get("end")} s` : "", part.has("region") ? "of the chosen person" : "", part.has("phases") ? "with the phases as you set them" : ""];
-    bar.querySelector("span").textContent = `Score this video again ${words.filter(Boolean).join(", ")}?`;
-    bar.hidden = false;
+    refresh().then(() => {
+      const name = submissions.find((one) => one.id === asked[1])?.name ?? "this video";
+      bar.querySelector("span").textContent = `Score ${name} again ${words.filter(Boolean).join(", ")}?`;
+      bar.hidden = false;
+    });
     bar.querySelector(".yes").addEventListener("click", () => { act(`/api/submissions/${asked[1]}/again${asked[2]}`, "POST"); bar.hidden = true; });
     bar.querySelector(".no").addEventListener("click", () => { bar.hidden = true; });
-  }
-  refresh();
+  } else refresh();
 })();

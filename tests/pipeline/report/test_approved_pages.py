@@ -34,7 +34,7 @@ def of_results(data, **changes):
 def guessing(data):
     """No number of the model is on it; the videos are in the order of the judges."""
     accuracy = Accuracy(9, 0.1, 2.0, 1.4, 4.7, False)
-    flags = (Flag("bad", GUESSING, str(accuracy)),)
+    flags = (Flag("bad", GUESSING, accuracy.errors),)
     videos = tuple(
         replace(video, truth={"score": 2.5 * (2 - i)}, result=replace(video.result, flags=flags, accuracy=accuracy))
         for i, video in enumerate(data.videos)

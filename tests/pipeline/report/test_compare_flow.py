@@ -128,7 +128,9 @@ def test_a_report_opens_two_of_its_videos_side_by_side(browser, data, tmp_path):
         chosen = [tab.eval_on_selector(f"#compare-{s}", "n => n.selectedOptions[0].textContent") for s in "AB"]
         assert chosen == [data.videos[0].name, data.videos[2].name]
         assert tab.inner_text("#compare .difference") == "The scores are not compared: the model was trained on B."
-        assert "61.00 held-out prediction" in " ".join(tab.inner_text("#compare .side >> nth=1").split())
+        assert "61.00 predicted by networks that did not see it" in " ".join(
+            tab.inner_text("#compare .side >> nth=1").split()
+        )
         assert not tab.is_visible("#compare .compared"), "steps of a video that the model knows are not a measure"
         tab.keyboard.press("6")
         both_at(tab, 1.02, 1.02)

@@ -55,8 +55,8 @@ def test_training_videos_are_shown_by_their_held_out_predictions(world, tmp_path
     """Or the page says that it is not a test; a new video of the same name is not taken for a training video."""
     run = world.copy_of_model(tmp_path, **({} if calibrated else {"calibration": None}))
     data = page_of(run, world.config())
-    said = "Training videos, held-out predictions" if calibrated else "Training videos: no test"
-    assert data.title == f"{said} (run)"
+    said = ", predicted by networks that did not see them" if calibrated else ": their scores prove nothing"
+    assert data.title == f"Training videos{said} (run)"
     rows = {row.name: row for row in data.batch.rows}
     held_out = dict(zip(world.bundle.train_ids, world.bundle.calibration.predicted.tolist(), strict=True))
     assert len(rows) == FILMS

@@ -35,7 +35,12 @@ def test_a_score_is_the_execution_times_the_difficulty(world, model):
     with load_scorer(model, load_config(None, {"cache": world.cache, "work.workers": 0})) as scorer:
         alone, hard = (scorer.score(world.new / "a.mp4", difficulty=one) for one in (None, 3.0))
         calibration, labels = scorer.model.calibration, scorer.model.train_labels[:, 0]
-    assert (alone.quantity, alone.difficulty, hard.quantity, hard.difficulty) == ("execution alone", None, "score", 3.0)
+    assert (alone.quantity, alone.difficulty, hard.quantity, hard.difficulty) == (
+        "score ÷ difficulty",
+        None,
+        "score",
+        3.0,
+    )
     assert alone.score == pytest.approx(50, abs=15)  # half of the brightness
     assert calibration is not None
     assert calibration.ranked.rho > 0.9
@@ -48,7 +53,7 @@ def test_a_score_is_the_execution_times_the_difficulty(world, model):
         assert np.allclose(getattr(hard, name), np.multiply(getattr(alone, name), 3)), name
 
 
-def test_the_execution_alone_is_called_so_everywhere(world, model, tmp_path):
+def test_score_by_difficulty_is_called_so_everywhere(world, model, tmp_path):
     videos = shutil.copytree(world.new, tmp_path / "videos")
     (videos / "labels.csv").write_text("video,difficulty\na.mp4,2.5\n")
     given = {"cache": world.cache, "workers": 0}
@@ -59,9 +64,9 @@ def test_the_execution_alone_is_called_so_everywhere(world, model, tmp_path):
         assert [bool(one["score"]) for one in form] == [True, False, False]
         assert [bool(one["execution_alone"]) for one in form] == [False, True, True]
     columns, cells = Scores(rows).table()
-    assert columns[1:3] == ("score", "execution alone")
-    assert ["info: execution alone" in cell[-1] for cell in cells] == [False, True, True]
-    for difficulty, label in ((None, "execution alone"), (3.1, "score")):
+    assert columns[1:3] == ("score", "score ÷ difficulty")
+    assert ["info: score ÷ difficulty" in cell[-1] for cell in cells] == [False, True, True]
+    for difficulty, label in ((None, "score ÷ difficulty"), (3.1, "score")):
         page = api.report(model, videos / "b.mp4", out=tmp_path / "p.html", difficulty=difficulty, **given).read_text()
         assert f"</b> <small>{label}</small></span>" in page
         assert ("Announced difficulty" in page) == (label == "score")

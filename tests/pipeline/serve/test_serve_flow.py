@@ -91,7 +91,7 @@ def open_report(line, page):
 
 @IN_VIEWS
 def test_a_video_is_uploaded_scored_opened_scored_again_and_deleted(browser, clip, tmp_path, view):
-    judges = "Judges diving, on a scale of 20.00 to 95.00, as learned from 44 training videos."
+    judges = "Scores videos like its 44 training videos (diving), on a scale of 20.00 to 95.00."
     with running(tmp_path / "serve", judges=judges) as link, opened(browser, link, **view) as page:
         assert page.inner_text(".subtitle").startswith(judges)
         GO_ON.clear()
@@ -116,7 +116,7 @@ def test_a_video_is_uploaded_scored_opened_scored_again_and_deleted(browser, cli
         drag_begin(page, 1, 0.6)
         page.click("[data-part=rescore] a")
         page.wait_for_selector("#asked:not([hidden])")
-        assert "Score this video again with the phases as you set them" in page.inner_text("#asked")
+        assert "Score dropped.mp4 again with the phases as you set them" in page.inner_text("#asked")
         page.click("#asked .yes")
         page.get_by_text("by the phases of the page").first.wait_for()
         names = page.locator(".submission .name").all_inner_texts()

@@ -249,9 +249,9 @@ def test_the_page_names_data_set_scale_and_number():
     labels = np.array([[62.0, np.nan, np.nan], [71.5, np.nan, np.nan], [np.nan] * 3])
     model = SimpleNamespace(train_ids=("a.mp4", "b.mp4", "c.mp4"), train_labels=labels, guesses="")
     scorer = SimpleNamespace(model=model, config=load_config(overrides={"name": "diving"}), folder=Path("runs/dives"))
-    said = "on a scale of 62.00 to 71.50, as learned from 3 training videos."
-    assert work.judged(scorer) == f"Judges diving, {said}"
+    assert work.judged(scorer) == "Scores videos like its 3 training videos (diving), on a scale of 62.00 to 71.50."
     scorer.config = load_config()
     model.guesses = "no better"
     guesses = "It is no better than guessing: pages show movement, and no score."
-    assert work.judged(scorer) == f"Judges dives, {said} {guesses}"
+    said = "Scores videos like its 3 training videos (dives), on a scale of 62.00 to 71.50."
+    assert work.judged(scorer) == f"{said} {guesses}"
