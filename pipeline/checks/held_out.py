@@ -50,21 +50,27 @@ class HeldOut:
     def accuracy(self) -> Accuracy:
         """Errors of the predictions beside those of guessing the mean label of the other folds."""
         means = np.array([self.truth[self.fold != fold].mean() for fold in self.fold])
-        number, counts = np.unique(self.group, return_inverse=True, return_counts=True)[1:]
-        errors, guesses = (
-            np.bincount(number, each) / counts for each in (self.residuals, np.abs(self.truth - means))
-        )  # of each independent performance
-        gains = guesses - errors
-        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
+        errors, guesses = self._by_group(self.residuals), self._by_group(np.abs(self.truth - means))
         within, rho = reach(self.residuals, self.group, SHARE), self.rho
         return Accuracy(
-            performances=len(counts),
+            performances=len(errors),
             rho=rho if math.isfinite(rho) else None,
             mae=float(errors.mean()),
             mean_mae=float(guesses.mean()),
             within=within if math.isfinite(within) else None,
-            better=float(gains.mean()) > float(stdtrit(max(1, len(gains) - 1), CERTAIN)) * noise,
+            better=self.better_than(means),
         )
+
+    def better_than(self, others: Floats) -> bool:
+        """Whether the errors are smaller than those of the predictions `others` (n,) by more than chance explains."""
+        gains = self._by_group(np.abs(self.truth - others) - self.residuals)
+        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else math.inf
+        return float(gains.mean()) > float(stdtrit(max(1, len(gains) - 1), CERTAIN)) * noise
+
+    def _by_group(self, values: Floats) -> Floats:
+        """The mean of `values` (n,) over each independent performance."""
+        number, counts = np.unique(self.group, return_inverse=True, return_counts=True)[1:]
+        return np.asarray(np.bincount(number, values) / counts)
 
     def own_intervals(self) -> list[Interval | None]:
         """80 % intervals around the predictions, each from the residuals of the other folds; None if these are too few.

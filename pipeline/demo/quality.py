@@ -16,6 +16,8 @@ from data.video import Record
 from pipeline.cache import Cache
 from pipeline.checks.accuracy import estimate_text
 from pipeline.evaluate import EvaluationResults, Protocol, cross_validate
+from pipeline.evaluate.evaluation_notes import beside_guessing
+from pipeline.evaluate.evaluation_results import Note
 from pipeline.score import TrainedModel
 from pipeline.score.video_score import Score
 from pipeline.systems import SimpleSystem, trivial_baselines
@@ -132,7 +134,10 @@ def held_out_results(
         MODEL, lambda _: lambda test, repeat: np.array([predicted[name] for name in test.ids]), kind="ours"
     )
     baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
-    return cross_validate(features, protocol, [ours, *baselines])
+    results = cross_validate(features, protocol, [ours, *baselines])
+    learnt = f"its {len(model.train_ids)} training dives"
+    which = f"these results are of all {results.performances} dives; the model's own error, above, is of {learnt}"
+    return replace(results, notes=(*beside_guessing(results), Note("fact", which)))
 
 
 def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from data.datasets.listing import KINDS
-from data.errors import counted
+from data.errors import apart, counted
 from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
 from pipeline.evaluate.grid_search import CHOSEN
@@ -17,7 +18,8 @@ from pipeline.evaluate.significance import separation_line
 from pipeline.folds import COMBINED
 from pipeline.folds.combination import MANY_USERS
 from pipeline.settings.method import Method
-from pipeline.systems.baselines import SHORTER
+from pipeline.systems.baselines import MEAN, SHORTER
+from pipeline.systems.regressors import ECONOMY_AND_RIDGE
 
 
 def evaluation_notes(
@@ -25,6 +27,8 @@ def evaluation_notes(
 ) -> list[Note]:
     """Notes for a reader of the tables; `kind` is that of the data set."""
     cautions = [*_higher_baseline(results)]
+    if kind == "rendered":
+        cautions.append("these videos are rendered, not filmed: the results do not carry over to real ones")
     cautions += [
         f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
         f" {size.test} to test"
@@ -48,7 +52,12 @@ def evaluation_notes(
     facts += [results.ceiling] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
     notes += [Note("fact", text) for text in facts]
-    return [*notes, *_training_notes(results, method, kind, requested, origins), *_row_notes(results, requested)]
+    return [
+        *beside_guessing(results),
+        *notes,
+        *_training_notes(results, method, kind, requested, origins),
+        *_row_notes(results, requested),
+    ]
 
 
 def _training_notes(
@@ -73,6 +82,25 @@ def _training_notes(
         yield Note("caution", f"{few}{f'; read the row {COMBINED!r}' if _combined_leads(results) else instead}")
     if (recipe.recipe, kind) == ("tools", "jigsaws"):
         yield Note("caution", "optimistic: the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS")
+
+
+def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
+    """The headline's mean error beside that of guessing the mean score of the training part."""
+    ours, mean = (results.systems.get(name) for name in (results.against, MEAN))
+    if ours is None or mean is None or ours is mean or ours.average.mae is None or mean.average.mae is None:
+        return
+    pairs = [[results.held_out(task, name) for name in (results.against, MEAN)] for task in results.tasks]
+    certain = all(
+        replace(part, group=part.fold if results.users else part.group).better_than(guess.predicted)
+        for part, guess in pairs
+    )
+    error, guessed = apart(ours.average.mae, mean.average.mae)
+    lower = "better" if certain else "not certainly better"
+    verdict = lower if ours.average.mae < mean.average.mae else "worse"
+    yield Note(
+        "fact" if certain else "caution",
+        f"{results.against} is {verdict} than guessing the mean training score: mean error {error} against {guessed}",
+    )
 
 
 def best_baseline(results: EvaluationResults) -> tuple[str, float] | None:
@@ -159,7 +187,8 @@ def _members(results: EvaluationResults) -> str:
     choices = results.systems[COMBINED].chosen
     folds = {choice.fold: choice.chosen for choice in choices}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
-    shown = [name if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
+    meant = {ECONOMY_AND_RIDGE.name: f"{ECONOMY_AND_RIDGE.name} (the mean of economy of motion and a ridge regression)"}
+    shown = [meant.get(name, name) if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
              for name, count in counts.items()]  # fmt: skip
     how = ", chosen inside the training part" if any(choice.tests for choice in choices) else ""
     if how and 0 < results.users <= MANY_USERS:

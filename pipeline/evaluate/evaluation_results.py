@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from data.leaks import LeakAudit
 from models.chance_test import InnerTest
 from models.estimate import Estimate
+from pipeline.checks.held_out import HeldOut
 from pipeline.checks.paired_test import Lead
 from pipeline.settings.provenance import Origin, StrictFields
 from pipeline.systems.system import RowKind
@@ -228,6 +231,13 @@ class EvaluationResults(StrictFields):
     def users(self) -> int:
         """Number of users if each is held out in turn; 0 under other protocols."""
         return len({entry.fold for entry in self.predictions}) if self.protocol == "louo" else 0
+
+    def held_out(self, task: str, system: str) -> HeldOut:
+        """The predictions of a task by one system."""
+        entries = [entry for entry in self.predictions if entry.task == task]
+        true, mean = np.array([(e.true, e.systems[system].value) for e in entries], dtype=np.float64).T
+        fold, group = np.array([(e.fold, e.performance) for e in entries]).T
+        return HeldOut(true, mean, fold, group)
 
     def held_out_count(self, task: str | None = None) -> int:
         """Number of held-out performances of a task, or of all; views and copies count once."""

@@ -18,6 +18,7 @@ import numpy as np
 from data.errors import counted, quoted
 from data.splits import bundle_numbers, kfold, unsplit_groups
 from data.store import write_text
+from data.store.arrays import Floats
 from models.estimate import Estimate
 from pipeline.checks.accuracy import estimate_text
 from pipeline.checks.held_out import HeldOut
@@ -109,9 +110,14 @@ def learning_curve(
     errors = np.abs(predicted - truth).mean(-1)  # (sizes, repeats)
     rhos = np.array([[HeldOut(truth, prediction, held_out_by, group).rho for prediction in step] for step in predicted])
     return tuple(
-        CurvePoint(float(size), Estimate.of(mae), Estimate(None) if np.isnan(rho).any() else Estimate.of(rho))
+        CurvePoint(float(size), _range(mae), Estimate(None) if np.isnan(rho).any() else _range(rho))
         for size, mae, rho in zip(sizes.mean((1, 2)), errors, rhos, strict=True)
     )
+
+
+def _range(values: Floats) -> Estimate:
+    """The mean and range over the repeats, without the range if there is one repeat."""
+    return Estimate.of(values) if np.ptp(values) else Estimate(float(values[0]))
 
 
 def curve_lines(points: Sequence[CurvePoint]) -> list[str]:

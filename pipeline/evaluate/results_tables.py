@@ -117,9 +117,7 @@ def _table(
     if results.paper and OURS in results.systems:
         rows.append(row(SINGLE_NETWORKS, *_single_networks(results, results.systems[OURS], tasks)))
     for name, printed in results.paper.items():
-        value = _average(
-            [None if (rho := printed.get(task)) is None else rho / 100 for task in tasks], results.fold_form
-        )
+        value = _average(None if (rho := printed.get(task)) is None else rho / 100 for task in tasks)
         rows.append(row(name, Estimate(value if one_fold else None), value))  # papers' correlations are per fold
     return Table(
         title,
@@ -133,7 +131,8 @@ def _table(
 def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> str:
     """How the numbers of a table of these tasks were computed."""
     scores = [[prediction.true for prediction in results.predictions if prediction.task == task] for task in tasks]
-    unit = f"over {counted(results.users, 'user')}" if results.users else "over performances"
+    users = len({prediction.fold for prediction in results.predictions if prediction.task in tasks})
+    unit = f"over {counted(users, 'user')}" if results.users else "over performances"
     interval = (
         f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"
     )
@@ -213,4 +212,5 @@ def curve_table(points: Sequence[CurvePoint]) -> Table:
         TableRow(f"{point.trained_on:.3g}", (point.mae.value, point.mae.interval, point.rho.value, point.rho.interval))
         for point in points
     ]
-    return Table("Learning curve", (ERROR, "range", "rho", "range of rho"), tuple(rows), head="trained on")
+    note = "Folds and networks of its own, so the last row differs from the results above."
+    return Table("Learning curve", (ERROR, "range", "rho", "range of rho"), tuple(rows), note, head="trained on")

@@ -10,7 +10,6 @@ import numpy as np
 from data.errors import counted
 from data.leaks import SHOWN, LeakAudit
 from models.estimate import Estimate
-from pipeline.checks.held_out import HeldOut
 from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, write_results
 from pipeline.evaluate.evaluation_notes import best_baseline
 from pipeline.evaluate.leaderboard import OURS
@@ -27,6 +26,9 @@ from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.score.calibration import Calibration
 from pipeline.settings.destinations import writing
+
+LARGEST = 10
+"""Largest errors that are listed."""
 
 
 def write_evaluation(done: Evaluation) -> None:
@@ -53,14 +55,16 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
     """The evaluation's section of a report page."""
     inner, name = inner_table(results), results.against
     published = published_table(results)
-    further = [*([published] if published else []), *task_tables(results), *([inner] if inner else [])]
+    predictions = _predictions(results, name)
+    further = [_largest_errors(predictions, name), *([published] if published else []), *task_tables(results)]
+    further += [inner] if inner else []
     further += [curve_table(results.curve)] if results.curve else []
     return page.EvaluationSection(
         title=results.kind.capitalize(),
         rho=results.systems[name].average.rho,
         rho_of=f"Rank correlation of {name} with the judges",
         rho_about=_about(results),
-        predictions=_predictions(results, name),
+        predictions=predictions,
         table=main_table(results),
         further=tuple(further),
         comparison=results.comparison,
@@ -108,7 +112,9 @@ def _about(results: EvaluationResults) -> str:
     unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
     held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.folds)
     best = best_baseline(results)
-    beside = f". The best baseline without video, {best[0]}: {best[1]:.2f}" if best else ""
+    leads = results.comparison.rows if results.comparison else {}
+    tie = " (a tie)" if best and best[0] in leads and leads[best[0]].verdict == "tie" else ""
+    beside = f". The best baseline without video, {best[0]}: {best[1]:.2f}{tie}" if best else ""
     return f"{held_out}{tasks}, protocol {results.protocol}, {counted(folds, 'fold')}{unit}{beside}"
 
 
@@ -117,14 +123,25 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
     predictions: list[page.ScatterPoint] = []
     for task in results.tasks:
         entries = [entry for entry in results.predictions if entry.task == task]
-        true, mean = np.array([(e.true, e.systems[system].value) for e in entries], dtype=np.float64).T
-        fold, group = np.array([(e.fold, e.performance) for e in entries]).T
-        intervals = HeldOut(true, mean, fold, group).own_intervals()
+        intervals = results.held_out(task, system).own_intervals()
         predictions += [
             page.ScatterPoint(e.id, e.true, Estimate(e.systems[system].value, *ends or ()), task, e.fold)
             for e, ends in zip(entries, intervals, strict=True)
         ]
     return tuple(predictions)
+
+
+def _largest_errors(predictions: Sequence[page.ScatterPoint], system: str) -> Table:
+    """The videos with the largest errors, and the mean difference."""
+    errors = {point: (point.predicted.value or 0.0) - point.true for point in predictions}
+    largest = sorted(predictions, key=lambda point: -abs(errors[point]))[:LARGEST]
+    return Table(
+        f"Largest errors of {system}",
+        ("judges", "predicted", "difference"),
+        tuple(TableRow(point.id, (point.true, point.predicted.value, errors[point])) for point in largest),
+        note=f"Difference: predicted minus judges; its mean over all videos is {np.mean([*errors.values()]):+.3f}.",
+        head="video",
+    )
 
 
 def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
@@ -134,6 +151,11 @@ def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
     kinds = {leak.kind for leak in audit.leaks}
     checks: list[page.LeakCheck] = [(f"{kind} on both sides", kind not in kinds, "") for kind in audit.forbid]
     checks.append(("performance on both sides", "record" not in kinds, ""))
+    checks += [
+        (f"{kind} on both sides", None, f"allowed by this protocol ({n} times)") for kind, n in audit.shared.items()
+    ]
+    if "subject" not in (*audit.forbid, *audit.shared):
+        checks.append(("subject on both sides", None, "none, or the data set names no subjects"))
     if audit.content_checked:
         checks.append(("equal files on both sides", "content" not in kinds, ""))
     else:

@@ -125,17 +125,16 @@ def result_lines(model: TrainedModel) -> Iterable[str]:
     if calibration is None:
         yield f"no intervals: {model.not_calibrated}"
         return
-    networks = calibration.networks
+    networks, accuracy = calibration.networks, calibration.accuracy
+    yield str(accuracy)
     yield (
         f"protocol: {networks.parts} folds, {networks.count} networks each, kept together: "
         f"{', '.join(calibration.facts.unsplit) or 'nothing'}; {len(calibration.truth)} performances, "
-        f"{calibration.groups} independent"
+        f"{calibration.groups} independent; `evaluate` holds out other parts, so its numbers differ"
     )
-    accuracy = calibration.accuracy
     rho = "undefined" if accuracy.rho is None else decimals(accuracy.rho, 3)
-    yield f"Spearman's rho {rho}, mean absolute error {accuracy.mae:.3f}"
-    yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
-    yield str(accuracy)
+    error = f"mean absolute error {accuracy.mae:.3f}, of guessing the mean {accuracy.mean_mae:.3f}"
+    yield f"Spearman's rho {rho}, {error}"
     for name, test in (model.combination.tests if model.combination.regressions else {}).items():
         rho = "undefined" if test.rho is None else f"Spearman's rho {decimals(test.rho, 3)}, p {test.shown_p}"
         averaged = "averaged" if name in model.combination.used else "not averaged"

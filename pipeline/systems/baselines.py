@@ -63,20 +63,20 @@ def difficulty_alone(train: FeatureSet) -> Score:
     return _line(train, difficulties)
 
 
-SHORTER = "duration, shorter is better"
+MEAN, SHORTER = "training mean", "duration, shorter is better"
 
 
 def trivial_baselines(features: FeatureSet, *, shorter: bool = False) -> tuple[System, ...]:
-    """The baselines of every evaluation; duration and difficulty must be known for at least one performance.
+    """The baselines of every evaluation; duration, subject and difficulty must be known for at least one performance.
 
     `shorter`: include `shorter_is_better`, which is a claim about the data set.
     """
-    known = np.ones(len(features))
+    known, subjects = np.ones(len(features)), np.array([1.0 if name else np.nan for name in _subjects(features)])
     baselines = (
-        (known, SimpleSystem("training mean", training_mean, kind="baseline")),
+        (known, SimpleSystem(MEAN, training_mean, kind="baseline")),
         (features.duration, SimpleSystem("duration", duration, kind="baseline")),
         (features.duration if shorter else known * np.nan, SimpleSystem(SHORTER, shorter_is_better, kind="baseline")),
-        (known, SimpleSystem("subject mean", subject_mean, kind="baseline")),
+        (subjects, SimpleSystem("subject mean", subject_mean, kind="baseline")),
         (known, SimpleSystem("random", random_scores, repeats=10, kind="baseline")),
         (difficulties(features), SimpleSystem("difficulty", difficulty_alone, kind="baseline")),
     )

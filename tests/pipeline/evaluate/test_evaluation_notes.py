@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.evaluate.evaluation_notes import MANY_USERS, evaluation_notes, methods_paragraph
@@ -10,7 +12,7 @@ from pipeline.evaluate.evaluation_results import Choice
 from pipeline.evaluate.evaluation_run import _label_notes
 from pipeline.folds import COMBINED
 from pipeline.settings.config import load_config
-from pipeline.systems.baselines import SHORTER
+from pipeline.systems.baselines import MEAN, SHORTER
 from tests.helpers.made_results import CLEAN, made_results, system
 
 AIM = "AIM (ours)"
@@ -42,6 +44,19 @@ def averaged(*chosen, **tests):
     made = results((AIM, COMBINED), against=COMBINED)
     choices = tuple(Choice("task", str(fold), names, tests) for fold, names in enumerate(chosen))
     return replace(made, systems={**made.systems, COMBINED: replace(made.systems[COMBINED], chosen=choices)})
+
+
+@pytest.mark.parametrize(("error", "word"), [(1.0, "better"), (14.9, "not certainly better"), (20.0, "worse")])
+def test_the_first_note_compares_the_headline_with_guessing(error, word):
+    made = made_results(
+        {AIM: system(Estimate(0.5), mae=error), MEAN: system(Estimate(None), kind="baseline", mae=15.0)}
+    )
+    guessed = [
+        replace(one, systems={AIM: Estimate(one.true + error * (-1) ** row), MEAN: Estimate(29.5)})
+        for row, one in enumerate(made.predictions)
+    ]
+    first = notes(replace(made, predictions=tuple(guessed))).splitlines()[0]
+    assert f"{AIM} is {word} than guessing the mean training score: mean error {error} against 15.0" in first
 
 
 TOOLS = {"dataset.kind": "jigsaws", "train.recipe": "tools"}
