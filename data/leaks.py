@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from data.errors import DataError, printable
 from data.splits import TIED, Fold
@@ -58,22 +57,6 @@ class LeakAudit:
             content = "contents not compared, because some files are absent"
         head = f"leak audit: {found}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
         return [head, *(f"leak: {leak}" for leak in self.leaks[:SHOWN])]
-
-    def as_json(self) -> dict[str, Any]:
-        """The report ready for JSON; ids are made printable."""
-        leaks = [
-            {"fold": leak.fold, "kind": leak.kind, "value": printable(leak.value)}
-            | {side: [printable(name) for name in getattr(leak, side)] for side in ("train", "test")}
-            for leak in self.leaks
-        ]
-        return {
-            "ok": self.ok,
-            "forbid": list(self.forbid),
-            "leaks": leaks,
-            "shared": dict(self.shared),
-            "content_checked": self.content_checked,
-            "untested": [printable(name) for name in self.untested],
-        }
 
     def require(self) -> None:
         """Raise DataError, which lists the leaks, if there are any."""

@@ -130,7 +130,7 @@ def plot(
     observer: Observer = SILENT,
     **given: Unpack[LocalSettings],
 ) -> list[Path]:
-    """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
+    """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads.
 
     Args:
         model: folder that `train` or `evaluate` wrote.

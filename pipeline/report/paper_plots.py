@@ -25,12 +25,9 @@ from data.errors import DataError, UsageError, decimals, interval_text, printabl
 from data.store import write_bytes
 from models.estimate import Estimate
 from pipeline.checks.accuracy import Interval
-from pipeline.evaluate.evaluation_results import Losses
 from pipeline.observer import SILENT, Observer
 from pipeline.report.chart_json import (
-    EPOCH_AXIS,
     LEAD_AXIS,
-    LOSS_AXIS,
     PREDICTED_AXIS,
     TRUE_AXIS,
     is_known,
@@ -50,7 +47,6 @@ from pipeline.settings.destinations import file_error
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter
 
 WIDTH = 3.3
 """Inches of a column."""
@@ -114,7 +110,7 @@ def plot_report(
     data: ReportData, folder: Path, formats: Sequence[str] = FORMATS, observer: Observer = SILENT
 ) -> list[Path]:
     """Write every figure of a report's data and return the files: `steps-NAME`, `attention`,
-    `predictions`, `leads`, `curve`; in LaTeX the table `results`.
+    `predictions`, `leads`; in LaTeX the table `results`.
 
     Raises UsageError for a folder that is not writable, Cancelled after a stop between two figures.
     """
@@ -148,8 +144,6 @@ def drawn_figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
         yield "predictions", prediction_figure(data.evaluation.predictions, data.evaluation.rho)
     if data.evaluation.comparison is not None and (bars := leads(data.evaluation)):
         yield "leads", lead_figure(data.evaluation.comparison.against, bars)
-    if data.evaluation.losses is not None:
-        yield "curve", curve_figure(data.evaluation.losses)
 
 
 def step_figure(video: VideoSection) -> Figure:
@@ -343,34 +337,8 @@ def lead_figure(against: str, leads: Sequence[Mapping[str, Any]]) -> Figure:
             va="top", fontsize=SMALL,
         )  # fmt: skip
     axes.set_xlabel(_wrapped(LEAD_AXIS, 52), labelpad=22)
-    axes.xaxis.set_major_formatter(_plain_ticks())
+    axes.xaxis.set_major_formatter(lambda value, position: f"{value:.3g}".replace("-", MINUS))
     return figure
-
-
-def curve_figure(losses: Losses) -> Figure:
-    """The training loss with its spread over the networks."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-
-    figure = _new(2.1)
-    axes = figure.subplots()
-    mean, low, high = (np.array(values, dtype=float) for values in (losses.mean, losses.low, losses.high))
-    axes.plot(losses.epochs, mean, color=BLUE, label="mean of the networks")
-    axes.fill_between(losses.epochs, low, high, label="least to greatest", color=BLUE, alpha=0.18, linewidth=0)
-    axes.set(xlabel=EPOCH_AXIS, ylabel=LOSS_AXIS, yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(_plain_ticks())
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.legend(frameon=False)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.margins(x=0)
-    return figure
-
-
-def _plain_ticks() -> FuncFormatter:
-    """Numbers of an axis without exponents, with a real minus sign."""
-    from matplotlib.ticker import FuncFormatter
-
-    return FuncFormatter(lambda value, position: f"{value:.3g}".replace("-", MINUS))
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from data.errors import UsageError
 from models.estimate import Estimate
-from pipeline.evaluate.evaluation_results import Losses
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import ReportData, paper_plots
 from pipeline.report import page_data as d
@@ -62,7 +60,7 @@ def test_every_figure_of_a_report_has_equal_files_for_equal_data(sample, tmp_pat
     table = Table("R", ("dive", "average"), (TableRow("AIM", (0.7, 0.8)),), better=("neither", "high"))
     data = replace(sample, videos=sample.videos[:1], evaluation=replace(sample.evaluation, paper_table=table))
     first, second = (paper_plots.plot_report(data, tmp_path / name, paper_plots.FORMATS) for name in ("a", "b"))
-    names = ("steps-final_dive_01.mp4", "attention", "predictions", "leads", "curve")
+    names = ("steps-final_dive_01.mp4", "attention", "predictions", "leads")
     files = {f"{name}.{kind}" for kind in ("pdf", "svg", "png") for name in names}
     assert {path.name for path in first} == files | {"results.tex"}
     starts = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml", ".tex": b"\\begin{table}"}
@@ -96,7 +94,7 @@ def test_colours_of_attention_hold_the_usual_range_in_training():
 @pytest.mark.parametrize("name", [*HOSTILE[:4], "$\\frac{broken", "x" * 500, "/"])
 def test_hostile_names_give_harmless_files(tmp_path, name):
     written = paper_plots.plot_report(hostile_report(name), tmp_path / "out", ["png"])
-    assert len(written) >= 4
+    assert len(written) >= 3
     assert {path.parent for path in written} == {tmp_path / "out"}
     assert not set(tmp_path.iterdir()) - {tmp_path / "out"}
 
@@ -118,7 +116,6 @@ def test_the_words_of_every_figure(sample, snapshot):
     videos = [replace(report_samples.in_phases(video, PHASES), task="") for video in sample.videos[:2]]
     tiny = (StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0))
     points = (d.ScatterPoint("a", 1.0, Estimate(2.0, 0.5, 3.0)), d.ScatterPoint("b", 2.0, Estimate(1.0)))
-    flat = Losses(tuple(range(1, 21)), *3 * (tuple(np.geomspace(50, 9, 20)),))
     long = [d.VideoSection(name, videos[0].result) for name in ("season/final/dive_020.mp4", f"a/{'x' * 30}1.mp4")]
     figures = {
         **dict(paper_plots.drawn_figures(sample)),
@@ -126,7 +123,6 @@ def test_the_words_of_every_figure(sample, snapshot):
         "phases of attention": paper_plots.attention_figure({"": videos}),
         "no step is minus zero": paper_plots.step_figure(d.VideoSection("a", Score("a", steps=tiny, duration=3.0))),
         "negative rho": paper_plots.prediction_figure(points, Estimate(-0.5, -0.8, 0.1)),
-        "logarithmic axis": paper_plots.curve_figure(flat),
         "long names": paper_plots.attention_figure({"": long}),
     }
     words = {}
