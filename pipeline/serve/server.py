@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import math
@@ -84,12 +85,14 @@ def run_app(app: FastAPI, port: int, observer: Observer) -> None:
     with log_rarely(), suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
         for rater, token in app.state.tokens.items():
             link = f"{place}/?token={token}"
-            observer.note(f"serving {rater and f'{rater} at '}{link}")
+            observer.note(f"{f'send {rater} this link' if rater else 'open this link in a browser'}: {link}")
             for line in qr_code(link) if host else ():
                 observer.note(line)
-        here = "note: a link opens on this computer only; --host ADDRESS serves a network"
-        other = "note: HTTP is not encrypted: others in this network can read the links and the pages"
-        observer.note(other if host else here)
+        observer.note(
+            "note: HTTP is not encrypted: others in this network can read the links and the pages"
+            if host
+            else "note: a link opens on this computer only; --host ADDRESS serves a network"
+        )
         observer.note("Ctrl-C stops it; what is finished is kept")
         make_server(app).run(sockets=[listener])
 
@@ -263,5 +266,7 @@ def _listen(port: int, backlog: int = 64, host: str = "") -> socket.socket:
             raise UsageError(f"{host} is every address", fix="Give --host one address of this machine")
         return socket.create_server(address, family=family, backlog=backlog)
     except OSError as error:
-        fix = f"Choose another one with --port, 0 for any{host and '; --host is an address of this machine'}"
-        raise UsageError(f"port {port} cannot be used ({error.strerror})", where=host, fix=fix) from error
+        what, fix = f"port {port} cannot be used", "Choose another one with --port, 0 for any"
+        if host and error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            what, fix = f"--host {host} is not an address of this machine", "Choose one that `hostname -I` shows"
+        raise UsageError(f"{what} ({error.strerror})", fix=fix) from error
