@@ -139,9 +139,11 @@ def find_session(
     if len(records) < 1 + pairs:
         raise UsageError("too few videos to judge", where=folder, fix="Give a folder of video files")
     try:
-        least, most = sorted(map(float, score_range or ("-inf", "inf")))
+        least, most = map(float, score_range or ("-inf", "inf"))
+        if not least < most:
+            raise ValueError
     except ValueError:
-        raise UsageError("a range is the least and the greatest score", fix="Type --range 0,10") from None
+        raise UsageError("a range is the least, then the greatest score", fix="Type --range 0,10") from None
     names = tuple(columns) or ("score",)
     return RatingSession(folder, records, pairs, names, tuple(phases), (least, most)), tuple(problems)
 

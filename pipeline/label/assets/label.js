@@ -12,6 +12,7 @@
   let more = false; // whether the rater goes on after the end
   let doubted = ""; // scores that the page has asked back
   let shownAt = 0, busy = false, waking = 0;
+  const ENOUGH = 5; // scores that show a rater's own range
   const QUIET_MS = 500; // after the frames are there, and after the last key, which may have been meant for the video before
 
   const say = (text, kind = "") => Object.assign(byId("message"), { textContent: text, hidden: !text, className: kind });
@@ -68,6 +69,7 @@
     byId("end").querySelector("[data-end=back]").hidden = content.earlier < 1;
     back.disabled = content.earlier < 1;
     byId("agreement").hidden = content.done < content.of; // earlier, the answers of others would bias the rater
+    agree();
     players.forEach((one) => one.video.pause());
     players = (ended ? [] : question).map((one, i) => shown(one, i, given));
     place.className = pairs ? "two" : "";
@@ -131,8 +133,11 @@
       const wrong = !text || !Number.isFinite(value) ? `Type a number as ${name}.` : value < Number(least) || value > Number(most) ? `Type a ${name} from ${least} to ${most}, not ${text}.` : "";
       if (wrong) { say(wrong); return field.select(); } // what is typed next replaces it
       scores[name] = value;
+      if (least) continue;
       const own = last.own.map((one) => one[name]).filter((one) => one !== undefined), low = Math.min(...own), high = Math.max(...own), margin = Math.max(high - low, Math.abs(low) / 2, Math.abs(high) / 2);
-      if (!least && (value < low - margin || value > high + margin)) unusual.push(`${text} is far from your other scores, ${low} to ${high}.`);
+      const outside = own.length >= ENOUGH && (value < low - margin || value > high + margin), tenfold = own.length && low > 0 && (value >= 7 * high || value > 0 && value <= low / 9); // a decimal point that was left out or typed too early
+      if (value < 0 && low >= 0) unusual.push(`${text} is negative.`);
+      else if (outside || tenfold) unusual.push(`${text} is far from your other scores, ${low < high ? `${low} to ${high}` : low}.`);
     }
     const typed = JSON.stringify(scores);
     if (unusual.length && typed !== doubted) {
@@ -215,12 +220,16 @@
     does();
   });
 
-  byId("agreement").addEventListener("toggle", async () => {
-    if (!byId("agreement").open) return;
-    const content = await ask("/api/agreement");
-    if (!content) return;
-    byId("agreement").querySelector("ul").replaceChildren(...content.lines.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  });
+  // Computed when the panel opens, and after every answer while it is open; the answers do not wait for it.
+  const agree = async () => {
+    const panel = byId("agreement"), list = (...lines) => panel.querySelector("ul").replaceChildren(...lines.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    if (!panel.open || panel.hidden) return;
+    list("computing…");
+    const reply = await fetch("/api/agreement").catch(() => null);
+    if (reply?.ok) list(...(await reply.json()).lines);
+    else list("The agreement could not be computed. Close this panel and open it again.");
+  };
+  byId("agreement").addEventListener("toggle", agree);
   Report.startTheme(byId("theme"));
   if (rater) next();
   else nameAsked();
