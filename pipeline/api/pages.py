@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -214,14 +215,15 @@ def label(
 
         text = "" if rubric is None else read_text(rubric)
         judged.check_folders()
-        app = create_label_app(judged, text, kept_token(folder), host, split_names(raters))
+        app = create_label_app(judged, text, kept_token(folder), host, split_names(raters), observer)
         run_app(app, port, observer)
         observer.notes([*app.state.unreadable.values()])
     labels = label_summary(judged)
     if labels.rows:
         with writing(table):
             write_labels(table, labels.rows)
-        observer.note(f"{len(labels.rows)} videos in {table}")
+        states = Counter(row.state for row in labels.rows).most_common()
+        observer.note(f"{table}: {', '.join(f'{count} {state}' for state, count in states)}")
     if judged.phases:
         with writing(folder / "phases"):
             write_phases(judged)

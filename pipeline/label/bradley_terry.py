@@ -66,12 +66,10 @@ def fit_scale(count: int, first: Rows, second: Rows, outcome: Floats) -> PairSca
     scales, evidence = zip(*fits, strict=True)
     weights = np.exp(np.array(evidence) - max(evidence))
     weights /= weights.sum()
-    mean = sum(weight * scale.value for weight, scale in zip(weights, scales, strict=True))
-    covariance = sum(
-        weight * (scale.covariance + np.outer(scale.value - mean, scale.value - mean))
-        for weight, scale in zip(weights, scales, strict=True)
-    )
-    return PairScale(np.asarray(mean, np.float64), np.asarray(covariance, np.float64))
+    values = np.array([scale.value for scale in scales])
+    mean = weights @ values
+    within = np.tensordot(weights, [scale.covariance for scale in scales], 1)
+    return PairScale(mean, within + (values - mean).T * weights @ (values - mean))
 
 
 def pair_reliability(count: int, first: Rows, second: Rows, outcome: Floats) -> float:
@@ -106,7 +104,7 @@ def fit_under_prior(count: int, a: Rows, b: Rows, won: Floats, deviation: float)
 
 
 def _laplacian(count: int, a: Rows, b: Rows, weight: Floats) -> Floats:
-    matrix: Floats = np.zeros((count, count))
+    matrix = np.zeros((count, count))
     np.add.at(matrix, (a, b), -weight)
     matrix += matrix.T
     matrix[np.diag_indices(count)] = -matrix.sum(axis=1)

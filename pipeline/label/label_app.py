@@ -45,6 +45,7 @@ from data.weights.weight_files import cache_dir
 from pipeline.label.label_summary import label_summary
 from pipeline.label.questions import PAIR, RatingSession
 from pipeline.label.video_copies import VideoCopies
+from pipeline.observer import SILENT, Observer
 from pipeline.report.page_writer import asset
 from pipeline.serve.request_guard import TOKEN_BYTES, guarded_app, sealed_page
 
@@ -69,11 +70,16 @@ class GivenAnswer(BaseModel):
 
 
 def create_label_app(
-    session: RatingSession, rubric: str = "", token: str | None = None, host: str = "", raters: Collection[str] = ()
+    session: RatingSession,
+    rubric: str = "",
+    token: str | None = None,
+    host: str = "",
+    raters: Collection[str] = (),
+    observer: Observer = SILENT,
 ) -> FastAPI:
     """The application; `rubric` is Markdown for the raters; for the rest see `guarded_app`.
 
-    `app.state.unreadable` has the names of skipped videos, and why.
+    `app.state.unreadable` has the names of skipped videos, and why. The observer gets a line when a rater has finished.
     """
     shown: dict[str, Record] = {}  # by content, the videos of questions so far
     copies = VideoCopies()
@@ -195,12 +201,14 @@ def create_label_app(
             contents, seconds = tuple(reply.contents), reply.seconds
             append_answers(path, Answer(contents, reply.answer, reply.scores, names, seconds, reply.phases))
         except OSError as error:
-            shown_path = f"{path.parent.name}/{path.name}"
-            what = f"Free space on the disk, or make {shown_path} a file to write in"
+            what = f"Free space on the disk, or make {RATINGS}/{path.name} a file to write in"
             raise HTTPException(
                 507, f"the answer was not saved ({_reason(error)}). {what}, then answer again"
             ) from error
-        return next_for(reply.rater, reply.contents[0])
+        following = next_for(reply.rater, reply.contents[0])
+        if following["done"] == following["of"]:
+            observer.note(f"{path.stem}: all {following['of']} {'pairs' if session.pairs else 'videos'} done")
+        return following
 
     @app.get("/api/agreement")
     async def agreement() -> dict[str, Any]:
@@ -225,11 +233,10 @@ def create_label_app(
 def render_page(session: RatingSession, rubric: str, rater: str) -> tuple[str, str]:
     """The page of a rating session, and its content security policy; it asks for the name if `rater` is ""."""
     scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "phases.js", "player.js"))]
-    scripts += [asset(name, PACKAGE) for name in (("marking.js", "label.js") if session.phases else ("label.js",))]
+    scripts += [asset("marking.js", PACKAGE), asset("label.js", PACKAGE)]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
-    values = {"styles": styles, "session": session, "rubric": read, "rater": rater}
-    return sealed_page(PACKAGE, "label.html.j2", scripts, **values)
+    return sealed_page(PACKAGE, "label.html.j2", scripts, styles=styles, session=session, rubric=read, rater=rater)
 
 
 def kept_token(folder: Path) -> str:

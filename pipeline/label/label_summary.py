@@ -26,7 +26,7 @@ from pipeline.label.pair_consistency import (
     infit,
     rater_chance,
 )
-from pipeline.label.questions import PAIR, RatingSession
+from pipeline.label.questions import RatingSession
 from pipeline.label.verdicts import count_line, pair_lines, phase_lines, score_lines
 
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
@@ -93,8 +93,9 @@ def label_summary(session: RatingSession) -> LabelSummary:
     """
     raters, problems = all_answers(session.folder, marked=bool(session.phases))
     videos = session.by_content()
-    size = PAIR if session.pairs else 1
+    size = session.size
     counts = {name: sum(len(q) == size and q <= videos.keys() for q in answers) for name, answers in raters.items()}
+    other = any(len(q) != size for answers in raters.values() for q in answers)
     raters = {
         name: answers
         for name, answers in raters.items()
@@ -107,7 +108,7 @@ def label_summary(session: RatingSession) -> LabelSummary:
         made = _of_phases(videos, raters)
     else:
         made = _of_pairs(videos, raters) if session.pairs else _of_scores(videos, raters, session.columns)
-    line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder)
+    line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder, other)
     return replace(made, answers=counts, counts=line, problems=tuple(problems))
 
 
@@ -121,10 +122,10 @@ def _of_scores(videos: Mapping[str, Record], raters: Mapping[str, Answers], colu
     first = tables[columns[0]]
     rows = []
     for number, (content, record) in enumerate(videos.items()):
-        judged = [float(score) for score in first[number] if math.isfinite(score)]
+        judged = [score for score in first[number] if math.isfinite(score)]
         if any(frozenset((content,)) in answers for answers in raters.values()):
             means = {name: _mean(table[number]) for name, table in tables.items()}
-            deviation = float(np.std(judged, ddof=1)) if len(judged) > 1 else None
+            deviation = np.std(judged, ddof=1) if len(judged) > 1 else None
             rows.append(_row(record.id, means, deviation, judged, refused=_refusals(raters, content) > len(judged)))
     agreed = agreement(first)
     return LabelSummary({}, tuple(rows), score_lines(agreed), agreed, disputed=_disputed(list(videos.values()), first))
@@ -134,8 +135,7 @@ def _of_pairs(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> La
     decided = decided_pairs(videos, raters.values())
     scale = decided.scale
     labels = dict(zip(decided.contents, zip(scale.value, scale.error, strict=True), strict=True))
-    of_all = {content: float(score) for content, (score, _) in labels.items()}
-    single = [of_all] if len(raters) == 1 else [_own_scale(videos, answers) for answers in raters.values()]
+    single = [_own_scale(videos, answers) for answers in raters.values()]
     rows = []
     for content, record in videos.items():
         judged = [own[content] for own in single if content in own]
@@ -173,13 +173,12 @@ def _row(
     """A row of the table of labels; a refused video has no label."""
     if refused:
         return VideoLabel(video, len(judged), dict.fromkeys(scores), None, None)
-    means = {name: None if score is None else float(score) for name, score in scores.items()}
-    return VideoLabel(video, len(judged), means, None if deviation is None else float(deviation), tuple(judged))
+    return VideoLabel(video, len(judged), scores, deviation, tuple(judged))
 
 
 def _mean(scores: Floats) -> float | None:
     finite = scores[np.isfinite(scores)]
-    return float(finite.mean()) if len(finite) else None
+    return finite.mean() if len(finite) else None
 
 
 def _refusals(raters: Mapping[str, Answers], content: str) -> int:
@@ -222,7 +221,7 @@ def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAn
 def _own_scale(videos: Iterable[str], answers: Answers) -> dict[str, float]:
     """Places on a rater's own scale by content."""
     decided = decided_pairs(videos, [answers])
-    return dict(zip(decided.contents, map(float, decided.scale.value), strict=True))
+    return dict(zip(decided.contents, decided.scale.value, strict=True))
 
 
 def _pair_fit(
@@ -263,6 +262,6 @@ def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, flo
     rows = []
     for record, video_scores in zip(records, scores, strict=True):
         judged = video_scores[np.isfinite(video_scores)]
-        if len(judged) > 1 and np.ptp(judged) > 0:
-            rows.append((record.id, float(np.ptp(judged)), float(judged.min()), float(judged.max())))
+        if len(judged) and np.ptp(judged):
+            rows.append((record.id, np.ptp(judged), judged.min(), judged.max()))
     return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])

@@ -27,6 +27,13 @@ class VideoLabel:
     deviation: float | None
     judges: tuple[float, ...] | None
 
+    @property
+    def state(self) -> str:
+        """What the raters made of the video."""
+        if {*self.scores.values()} != {None}:
+            return "scored"
+        return "not a performance" if self.judges is None else "skipped"
+
     def cells(self) -> dict[str, object]:
         """Cells by column."""
         return {"video": self.video, "raters": self.raters, **self.scores, "deviation": self.deviation,
@@ -48,11 +55,15 @@ def write_labels(path: Path, rows: Sequence[VideoLabel]) -> None:
     writer = csv.DictWriter(text, [*columns, *further], lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for row in rows:
-        cells = {name: _number(row.scores.get(name)) for name in scores}
-        cells |= {"deviation": _number(row.deviation), "raters": _number(row.raters)}
-        cells |= {"video": spreadsheet_text(row.video), "judges": " ".join(map(_number, row.judges or ()))}
-        kept = {name: existing.get(row.video, {}).get(name, "") for name in further}
-        writer.writerow(cells | kept)
+        cells = {name: existing.get(row.video, {}).get(name, "") for name in further}
+        cells |= {name: _number(row.scores.get(name)) for name in scores}
+        cells |= {
+            "video": spreadsheet_text(row.video),
+            "deviation": _number(row.deviation),
+            "raters": str(row.raters),
+            "judges": " ".join(map(_number, row.judges or ())),
+        }
+        writer.writerow(cells)
     write_text(path, text.getvalue())
 
 

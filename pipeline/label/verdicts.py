@@ -27,11 +27,11 @@ errors apart, G = sqrt(r / (1 - r)) (Wright and Masters 1982): r = .8 gives thre
 """
 
 
-def count_line(counts: Mapping[str, int], pairs: bool, folder: Path) -> str:
-    """A sentence on the number of answers of each rater."""
-    what = "pairs" if pairs else "videos"
+def count_line(counts: Mapping[str, int], pairs: bool, folder: Path, other: bool) -> str:
+    """A sentence on the number of answers of each rater; `other`: there are answers of the other kind."""
+    what, instead = ("pairs", ", but videos: leave out --pairs") if pairs else ("videos", ", but pairs: add --pairs")
     each = ", ".join(f"{name} {count}" for name, count in counts.items())
-    return f"{what} judged: {each}" if each else f"no {what} judged yet in {folder}"
+    return f"{what} judged: {each}" if each else f"no {what} judged yet in {folder}{other * instead}"
 
 
 def verdict(chance: float, reliability: float, raters: int) -> str:
@@ -89,6 +89,8 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
             f"two raters agree by Kendall's tau {decimals(agreed.kendall, 2)}, Spearman's rho "
             f"{decimals(agreed.spearman, 2)}, and differ by {significant(agreed.difference)} on average"
         )
+        if agreed.reliability >= 0.5 and (agreed.icc.low or 1) < 0:
+            lines[0] = f"The raters agree better than chance, but {agreed.complete} videos are too few to say how well"
         if agreed.icc.value is not None:
             lines.append(
                 f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "

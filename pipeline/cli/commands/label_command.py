@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import api
+from pipeline.api.arguments import config_of
 from pipeline.cli.command import Command, Line, Typed
 from pipeline.cli.terminal import say, table
 
@@ -31,23 +32,29 @@ def document(summary: api.LabelSummary, _: Typed) -> Any:
 
 
 def following(summary: api.LabelSummary, typed: Typed) -> Line:
-    """Train on the labels, if they are informative."""
+    """Extract features and train on the labels, if they are informative."""
     from data.datasets.folder import CANDIDATES
     from pipeline.label.verdicts import NO_BETTER
 
-    train = ("train", "--config", "folder", "--set", f"dataset.root={typed.root}")
+    settings = ["--config", "folder", "--set", f"dataset.root={typed.root}"]
     if typed.phases and summary.answers:
         if not any((typed.root / name).exists() for name in CANDIDATES):
             return ("give the videos scores too", "label", typed.root)
         most = max(summary.answers, key=lambda name: summary.answers[name])
-        marked = ("--set", f"dataset.phases={typed.root / 'phases' / f'{most}.csv'}")
-        cut = ("--set", f"timesteps.bounds=[{typed.phases}]")
-        return ("train on these phases", *train, *marked, *cut, "--out", "runs/mine")
-    labelled = any(value is not None for row in summary.rows for value in row.scores.values())
-    if labelled and not summary.lines[0].endswith(NO_BETTER):
-        labels = () if typed.out is None else ("--set", f"dataset.labels={typed.out.absolute()}")
-        return ("train on these labels", *train, *labels, "--out", "runs/mine")
-    return ("judge on the page", *typed.without("--summary"))
+        marked = f"dataset.phases={typed.root / 'phases' / f'{most}.csv'}"
+        settings += ["--set", marked, "--set", f"timesteps.bounds=[{typed.phases}]"]
+    elif all(row.state != "scored" for row in summary.rows):
+        return ("judge on the page", *typed.without("--summary"))
+    elif summary.lines[0].endswith(NO_BETTER):
+        alone = f"keep one rater's file in {typed.root / 'ratings'} and add --summary"
+        then = "judge more pairs" if typed.pairs else f"correct scores with Back on the page, or {alone}"
+        return (f"decide what counts, then {then}", *typed.without("--summary"))
+    elif typed.out is not None:
+        settings += ["--set", f"dataset.labels={typed.out.absolute()}"]
+    purpose = f"train on these {'phases' if typed.phases else 'labels'}"
+    if not (config_of().machine.cache / "timesteps").exists():
+        return (f"extract features, to {purpose}", "extract", *settings)
+    return (purpose, "train", *settings, "--out", "runs/mine")
 
 
 LABEL = Command(api.label, "label videos/ --pairs", following, show, document)

@@ -32,8 +32,7 @@ def client(folder, rubric="", **options):
 
 def ask(page, **more):
     """The next question of Anna."""
-    given = page.get("/api/question", params={"rater": "anna", **more}).json()
-    return given
+    return page.get("/api/question", params={"rater": "anna", **more}).json()
 
 
 def answer(page, given, **more):

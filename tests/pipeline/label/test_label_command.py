@@ -13,12 +13,11 @@ from pipeline import api
 from pipeline.cli import app
 from tests.helpers.rated import mark_phases, rate_scores
 
-TRAIN = ("train", "--config", "folder", "--set")
-
 
 @pytest.fixture
-def folder(make_video, tmp_path):
-    """Five videos with scores of two raters."""
+def folder(make_video, tmp_path, monkeypatch):
+    """Five videos with scores of two raters, in the working directory."""
+    monkeypatch.chdir(tmp_path)
     for number in range(5):
         make_video(tmp_path / f"{number}.mp4", frames=3 + number)
     for name, shift in (("anna", 0.0), ("ben", 1.0)):
@@ -43,10 +42,10 @@ def test_the_report_is_printed_and_the_labels_are_written(folder):
     assert "videos on which the raters differ most" in shown.stdout
     said = shown.stderr.splitlines()
     assert said[1].startswith("The raters agree "), "the verdict comes first"
-    train = shlex.split(said[-1].removeprefix("train on these labels: "))
-    assert train == [PROGRAM, *TRAIN, f"dataset.root={folder}", "--out", "runs/mine"]
+    extract = shlex.split(said[-1].removeprefix("extract features, to train on these labels: "))
+    assert extract == [PROGRAM, "extract", "--config", "folder", "--set", f"dataset.root={folder}"]
     rate_scores(folder, "ben", {f"{n}.mp4": {"score": -n} for n in range(5)})
-    assert label(folder, "--summary").stderr.splitlines()[-1].startswith("judge on the page: "), "they disagree"
+    assert label(folder, "--summary").stderr.splitlines()[-1].startswith("decide what counts, "), "they disagree"
     for path in (folder / "ratings").iterdir():
         head, *lines = path.read_text().splitlines()
         path.write_text("\n".join([head, *(line.replace("scored", "no performance") for line in lines)]))
@@ -54,6 +53,7 @@ def test_the_report_is_printed_and_the_labels_are_written(folder):
 
 
 def test_a_table_of_phases_is_named_to_train_on(folder):
+    (folder / "cache/folder/timesteps").mkdir(parents=True)
     for name, begin, videos in (("anna", 0.0, (0, 1)), ("ben", 0.08, (0,))):
         for video in videos:
             mark_phases(folder, name, f"{video}.mp4", [Phase("run", begin, 0.12)])
@@ -87,7 +87,7 @@ def test_wrong_use(folder):
     for arguments, said in (
         ({"rubric": folder / "none.md"}, "none.md: cannot be read"),
         ({"out": folder}, "it is not a file"),
-        ({"score_range": "0,ten"}, "the least and the greatest score"),
+        ({"score_range": "10,0"}, "the least, then the greatest"),
         ({"phases": "run", "pairs": True}, "in one video at a time"),
         ({"phases": ["run", "run"]}, "once each"),
         ({"columns": "scroe"}, "no score is called"),

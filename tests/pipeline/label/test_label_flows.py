@@ -136,10 +136,10 @@ def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, vie
         tab.keyboard.press("Enter")
         wait_for(tab, "!document.querySelector('[aria-pressed=true][data-answer=skipped]')")
         ready(tab, "3 of ")
-        tab.fill("input[name=score]", "1")
+        tab.fill("input[name=score]", "75")
         tab.fill("input[name=execution]", "2")
         tab.click("#answer button[type=submit]")
-        wait_for(tab, f"{MESSAGE}.startsWith('1 is far from your other scores, 6.25 to 7.5.')")
+        wait_for(tab, f"{MESSAGE}.startsWith('75 is far from your other scores, 6.25 to 7.5.')")
         tab.click("#answer button[type=submit]")
         ended(tab)
         assert tab.locator("[data-end=more]").is_hidden(), "every video has its score"
@@ -147,7 +147,7 @@ def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, vie
         assert "becomes the label of each video" in tab.text_content("#end")
     given = answers(videos, "anna")
     assert [one.answer for one in given] == ["scored", "no performance", "scored", "scored"]
-    scores = [(7.5, 8.0), (6.25, 5.0), (1.0, 2.0)]
+    scores = [(7.5, 8.0), (6.25, 5.0), (75.0, 2.0)]
     assert [tuple(one.scores.values()) for one in given if one.scores] == scores
 
 
@@ -159,7 +159,9 @@ def test_two_raters_with_their_own_links_judge_at_the_address_of_a_network(opene
     with subprocess.Popen([sys.executable, ROOT / "run_pipeline.py", *words], stderr=subprocess.PIPE, text=True) as run:
         warning = "note: HTTP is not encrypted: others in this network can read the links and the pages"
         lines = [*iter(lambda: run.stderr.readline().rstrip(), warning)]
-        links = dict(re.findall(r"serving (\w+) at (http://127\.0\.0\.2:\d+/\?token=\w{32})$", "\n".join(lines), re.M))
+        links = dict(
+            re.findall(r"send (\w+) this link: (http://127\.0\.0\.2:\d+/\?token=\w{32})$", "\n".join(lines), re.M)
+        )
         assert [*links] == ["anna", "ben"]
         assert sum(set(line) <= set("█▀▄ ") for line in lines) > 30, "a QR code each"
         with pytest.raises(HTTPError, match="403") as refused:
@@ -174,7 +176,8 @@ def test_two_raters_with_their_own_links_judge_at_the_address_of_a_network(opene
         for tab in tabs.values():
             ended(tab)
         run.send_signal(signal.SIGINT)
-        assert run.wait(60) == 0, run.stderr.read()
+        assert "anna: all 2 videos done\nben: " in run.stderr.read()
+        assert run.wait(60) == 0
     table = [line.split(",")[1:4] for line in (videos / "labels.csv").read_text().splitlines()[1:]]
     assert table == [["5", "1.41421", "2"]] * 2
 
