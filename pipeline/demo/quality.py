@@ -18,6 +18,7 @@ from pipeline.checks.accuracy import estimate_text
 from pipeline.evaluate import EvaluationResults, Protocol, cross_validate
 from pipeline.evaluate.evaluation_notes import beside_guessing
 from pipeline.evaluate.evaluation_results import Note
+from pipeline.evaluate.significance import separation_line
 from pipeline.score import TrainedModel
 from pipeline.score.video_score import Score
 from pipeline.systems import SimpleSystem, trivial_baselines
@@ -134,20 +135,22 @@ def held_out_results(
         MODEL, lambda _: lambda test, repeat: np.array([predicted[name] for name in test.ids]), kind="ours"
     )
     baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
-    results = cross_validate(features, protocol, [ours, *baselines])
+    results = cross_validate(features, protocol, [ours, *baselines], against=MODEL)
     learnt = f"its {len(model.train_ids)} training dives"
     which = f"these results are of all {results.performances} dives; the model's own error, above, is of {learnt}"
-    return replace(results, notes=(*beside_guessing(results), Note("fact", which)))
+    return replace(
+        results, notes=(*beside_guessing(results), Note("caution", separation_line(results)), Note("fact", which))
+    )
 
 
 def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
-    """One sentence: the model, its error and the reference."""
+    """The model's error, the references, and what the model is."""
     found = [results.systems[name].average for name in (MODEL, *BASELINES[:2])]
     ours, difficulty, mean = (significant(average.mae or 0.0) for average in found)
     ranks = [estimate_text(average.rho, 2).replace(" (", ", ").rstrip(")") for average in found]
-    times = ", which predicts score ÷ difficulty, multiplied by the announced difficulty," if times_difficulty else ""
+    times = "; it predicts score ÷ difficulty, which the announced difficulty multiplies" if times_difficulty else ""
     return (
-        f"{MODEL}, a network trained on rendered dives{times} errs by {ours} points on average on a dive that it has"
-        f" not seen (rank correlation with the judges {ranks[0]}); a line through the difficulty alone errs by"
-        f" {difficulty} ({ranks[1]}), the mean score by {mean}."
+        f"On a dive that it has not seen, {MODEL} errs by {ours} points on average (rank correlation with the judges "
+        f"{ranks[0]}). A line through the difficulty alone errs by {difficulty} ({ranks[1]}), the mean by {mean}. "
+        f"{MODEL} is a network trained on rendered dives{times}."
     )
