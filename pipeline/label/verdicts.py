@@ -80,9 +80,9 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
         return ("The agreement is unknown until two raters have judged the same three videos",)
     if math.isnan(agreed.chance):
         return ("The agreement is unknown while all scores are equal",)
-    lines = [verdict(agreed.chance, agreed.reliability, agreed.raters)]
     judged = f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more"
-    lines.append(f"{judged}: Krippendorff's alpha {decimals(agreed.alpha, 2)}")
+    alpha = f"{judged}: Krippendorff's alpha {decimals(agreed.alpha, 2)}"
+    lines = [verdict(agreed.chance, agreed.reliability, agreed.raters), alpha]
     if agreed.chance < LEVEL:
         lines[-1] += f"; reliability of the mean score {agreed.reliability:.2f}, {right_order(agreed.reliability)}"
         lines.append(

@@ -15,9 +15,8 @@ def show(summary: api.LabelSummary, _: Typed) -> None:
     for line in (*summary.lines, summary.counts):
         say(line)
     if summary.disputed:
-        columns = ("video", "difference", "lowest", "highest")
-        table("videos on which the raters differ most", columns, summary.disputed)
-    if (fit := summary.fit) is not None and fit.random:
+        table("videos on which the raters differ most", ("video", "difference", "lowest", "highest"), summary.disputed)
+    if (fit := summary.fit) and fit.random:
         title = "raters whose answers agree with the scale of the others no better than tossed coins"
         table(title, ("rater", "probability"), [(name, fit.raters[name]) for name in fit.random])
     for line in summary.problems:
@@ -46,7 +45,7 @@ def following(summary: api.LabelSummary, typed: Typed) -> Line:
     elif all(row.state != "scored" for row in summary.rows):
         return ("judge on the page", *typed.without("--summary"))
     elif summary.lines[0].endswith(NO_BETTER):
-        alone = f"keep one rater's file in {typed.root / 'ratings'} and add --summary"
+        alone = f"keep only one rater's file in {typed.root / 'ratings'} and add --summary"
         then = "judge more pairs" if typed.pairs else f"correct scores with Back on the page, or {alone}"
         return (f"decide what counts, then {then}", *typed.without("--summary"))
     elif typed.out is not None:

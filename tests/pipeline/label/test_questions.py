@@ -16,10 +16,10 @@ def session(count, tmp_path, *, pairs):
     return RatingSession(tmp_path, tuple(videos.values()), pairs=pairs), videos
 
 
-def asked(count, tmp_path, rater, *, most=999, pairs=True):
+def asked(count, tmp_path, rater, *, pairs):
     rated, videos = session(count, tmp_path, pairs=pairs)
     answers, questions = Answers(), []
-    while len(questions) < most and (question := rated.next_question(rater, answers, videos)) is not None:
+    while (question := rated.next_question(rater, answers, videos)) is not None:
         answers[frozenset(question)] = Answer(question, "skipped")
         questions.append(question)
     return questions

@@ -38,6 +38,7 @@ def test_what_is_said_of_the_agreement(snapshot):
         "random scores": score_lines(agreement(scores(np.inf, 0))),
         "good scores": score_lines(agreement(scores(1, 0))),
         "seven videos judged by all": score_lines(agreement(gaps)),
+        "five videos": score_lines(agreement(scores(1, 290)[:5])),
         "equal scores": score_lines(agreement(np.ones((5, 2)))),
     }  # fmt: skip
     assert {name: steady(str(lines)) for name, lines in said.items()} == snapshot
