@@ -51,12 +51,19 @@
   window.addEventListener("hashchange", toHash);
   toHash();
 
+  // Space presses a control that the keyboard reached. After a click with the mouse it plays; by then, browsers say
+  // :focus-visible of both.
+  let clicked = null;
+  document.addEventListener("click", (event) => { clicked = event.detail ? event.target.closest("button, summary, a") : null; });
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Tab") clicked = null;
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range]), select, textarea, video")) return;
-    if (event.key === " " && event.target.closest("button, summary, a")) return;
+    const control = event.key === " " ? event.target.closest("button, summary, a") : null;
+    if (control && control !== clicked) return;
     const player = players.get(current);
     if (!player || current.open === false || current.hidden || !/^([jko,.0-9]| )$/.test(event.key)) return;
     event.preventDefault();
+    control?.blur(); // Firefox would press it all the same
     player(event.key);
   });
 

@@ -63,6 +63,14 @@ Report.compare = (() => {
         Report.drawing.paint(side.canvas, Report.drawing.kept(side.data.identity), side.time);
       }
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
+      const pictured = phase > 0 ? step : Math.floor(count / 2);
+      for (const side of sides) {
+        const [image, caption] = side.head.querySelector(".pictured").children, { start, end } = side.data.steps[pictured];
+        const still = Report.all(".frame img", sections[Number(side.pick.value)])[pictured]?.src ?? "";
+        image.parentElement.classList.toggle("no-picture", !still);
+        if (image.getAttribute("src") !== still) image.src = still;
+        caption.textContent = `${side.name} · step ${pictured + 1}${named(pictured)} · ${Report.clock((start + end) / 2)}`;
+      }
       slider.value = phase;
       slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}${named(step)}, ${times}`);
       part("now").textContent = `Step ${step + 1}${named(step)} · ${times}${sides[1].ahead ? " (the same moment of the movement)" : ""}`;
@@ -145,6 +153,8 @@ Report.compare = (() => {
       if (stepless) rows = [];
       else fillTable(a, b);
     };
+    // Within half a step of a phase.
+    const isUnsure = ({ data, clock }, at, marks) => Report.overlay.isUnsure(data.skeleton, clock(at - 0.5), clock(at + 0.5), marks);
     // What moved differently, each with a button that shows both videos there.
     const fillMoved = () => {
       const found = pairs[sides.map((side) => side.pick.value).join("-")], root = part("moved");
@@ -162,6 +172,8 @@ Report.compare = (() => {
           root.parentElement.querySelector(".stages").scrollIntoView({ block: "nearest" });
         });
         said.append(cell("span", `(${one.numbers})`, "note"));
+        const unsure = sides.filter((side, i) => isUnsure(side, one.phase + i * one.ahead, one.joints)).map((side) => side.name).join(" and ");
+        if (unsure) said.append(cell("span", ` The pose of ${unsure} is uncertain here.`, "unsure"));
         item.append(go, said);
         return item;
       }));

@@ -18,11 +18,11 @@ Report.downloads = (() => {
     const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
     const context = canvas.getContext("2d"), recorder = new MediaRecorder(canvas.captureStream()), parts = [];
     for (const name of ["skeleton", "whole"]) section.querySelector(`[data-do=${name}][aria-pressed=false]`)?.click(); // lines are thin on a crop
-    section.querySelector("[data-do=loop][aria-pressed=true]")?.click(); // and the whole video, at its own speed
-    video.playbackRate = section.querySelector("[data-part=speed]").value = 1;
+    const restore = Report.player.held(section).wholeVideo(); // at its own speed
     recorder.ondataavailable = (event) => parts.push(event.data);
     recorder.onstop = () => {
       button.disabled = false;
+      restore();
       Report.saving.save(`${Report.saving.named(button, "overlay")}.${/mp4/.test(recorder.mimeType) ? "mp4" : "webm"}`, new Blob(parts, { type: recorder.mimeType }));
     };
     const copy = () => {

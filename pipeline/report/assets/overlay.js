@@ -49,6 +49,13 @@ Report.overlay = (() => {
     return t === null && Math.min(right - left, bottom - top) > MOST ? null : [left, top, right - left, bottom - top];
   };
 
+  // Whether a marked joint is faint or not detected in most frames from one moment to another.
+  const isUnsure = (skeleton, from, to, joints) => {
+    if (!skeleton || !joints.length) return false;
+    const middle = nearest(skeleton.t, (from + to) / 2), within = skeleton.points.filter((_, i) => i === middle || (skeleton.t[i] >= from && skeleton.t[i] <= to));
+    return d3.mean(within, (flat) => joints.some(([person, k]) => flat[51 * person + 3 * k + 2] < confident)) > 0.5;
+  };
+
   // The people at `t`: x and y of the hips and the usual length of the trunk in pixels; null where hips are not detected.
   const people = ({ points, t: times }, t) => {
     const middle = (flat, person, pair) => {
@@ -163,5 +170,5 @@ Report.overlay = (() => {
     return context;
   };
 
-  return { draw, people, around, wedge, label, strokeOf };
+  return { draw, isUnsure, people, around, wedge, label, strokeOf };
 })();

@@ -132,11 +132,29 @@ Report.player = (() => {
       if (loop) seek(loop.start);
       else show(time);
     };
+    // Leaves the loop, for the whole video at its own speed; returns what restores both.
+    held(section).wholeVideo = () => {
+      const before = { loop, time, speed: speed.value, usual: usualSpeed ?? speed.value };
+      const setSpeed = (to) => { video.playbackRate = speed.value = to; };
+      setLoop(null);
+      setSpeed(1);
+      return () => {
+        setSpeed(before.usual);
+        setLoop(before.loop);
+        setSpeed(before.speed);
+        seek(before.time);
+      };
+    };
     const showMoment = (moment) => {
       setLoop(moment);
       section.querySelector(".stage")?.scrollIntoView({ block: "center" });
       video?.play();
     };
+    Report.all("[data-moment]", section).forEach((button) => {
+      const { start, end, joints: marks } = data.moments[Number(button.dataset.moment)];
+      if (!Report.overlay.isUnsure(data.skeleton, start, end, marks)) return;
+      button.previousElementSibling.append(Object.assign(document.createElement("span"), { className: "unsure", textContent: " The pose is uncertain here." }));
+    });
     const ratio = Number(section.querySelector(".stage")?.style.getPropertyValue("--ratio")); // of the whole picture
     const athletes = data.skeleton && Report.overlay.around(data.skeleton);
     const view = video ? Report.player.view(section.querySelector(".stage"), athletes, control, () => show(time)) : null;
