@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import api
-from pipeline.api.arguments import config_of
 from pipeline.cli.command import Command, Line, Typed
 from pipeline.cli.terminal import say, table
 
@@ -17,8 +16,11 @@ def show(summary: api.LabelSummary, _: Typed) -> None:
     if summary.disputed:
         table("videos on which the raters differ most", ("video", "difference", "lowest", "highest"), summary.disputed)
     if (fit := summary.fit) and fit.random:
-        title = "raters whose answers agree with the scale of the others no better than tossed coins"
-        table(title, ("rater", "probability"), [(name, fit.raters[name]) for name in fit.random])
+        table(
+            "raters whose answers agree with the scale of the others no better than tossed coins",
+            ("rater", "probability"),
+            [(name, fit.raters[name]) for name in fit.random],
+        )
     for line in summary.problems:
         say(line)
 
@@ -51,7 +53,7 @@ def following(summary: api.LabelSummary, typed: Typed) -> Line:
     elif typed.out is not None:
         settings += ["--set", f"dataset.labels={typed.out.absolute()}"]
     purpose = f"train on these {'phases' if typed.phases else 'labels'}"
-    if not (config_of().machine.cache / "timesteps").exists():
+    if not (api.arguments.config_of().machine.cache / "timesteps").exists():
         return (f"extract features, to {purpose}", "extract", *settings)
     return (purpose, "train", *settings, "--out", "runs/mine")
 
