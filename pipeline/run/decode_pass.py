@@ -123,6 +123,8 @@ class DecodePass:
         return {name: count for name, count in counts.items() if count}
 
     def _decode(self) -> None:
+        if self.stop.is_set():  # a stage that has not asked for frames yet must not take this for an empty video
+            raise Cancelled
         sources = [source for source in self.sources if source.wanted is not None and len(source.wanted)]
         if not sources or self.record.video is None:
             return
