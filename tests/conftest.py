@@ -3,15 +3,14 @@
 import os
 import pathlib
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 from data.video.writer import LOSSLESS, write_video
+from tests.helpers.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 # Equal bits are promised for the same input, machine and number of threads. The processes of this suite use all cores.

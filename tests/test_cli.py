@@ -9,9 +9,8 @@ import pytest
 
 from data.errors import UsageError
 from pipeline.settings.destinations import check_file, check_folder
+from tests.helpers.checkout import ROOT
 from tests.helpers.hostile_videos import sound
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_bad_videos_beside_good_ones(program, make_video, tmp_path, snapshot):

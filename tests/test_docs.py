@@ -7,7 +7,6 @@ import configparser
 import re
 import shlex
 from functools import cache
-from pathlib import Path
 
 import pytest
 import typer
@@ -17,8 +16,8 @@ from pipeline.settings.config import load_config
 from pipeline.settings.train_config import RECIPES
 from pipeline.settings.yaml_values import config_path
 from run_pipeline import app
+from tests.helpers.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SITE = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]

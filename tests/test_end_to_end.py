@@ -2,7 +2,6 @@
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,8 @@ from data.errors import AimError
 from data.weights import REGISTRY
 from data.weights import weight_files as weights
 from synthetic.dives import render_dives
+from tests.helpers.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SMALL = (
     "clips.frames_per_clip=4",
     "clips.steps=4",

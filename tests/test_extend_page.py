@@ -4,9 +4,9 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.checkout import ROOT
+
 SECTION = re.compile(r"^## A stage, a data set and a system of your own\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"(?:`([\w./]+)`:\n\n)?```(\w*)\n(.*?)```\n", re.DOTALL)
 PROGRAM = "import sys\nsys.path.append({root!r})\nfrom pipeline.cli import main\nmain()\n"

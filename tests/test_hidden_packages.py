@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.checkout import ROOT
+
 SCRIPT = "from pipeline.api import extract\n"
 COMMAND = "import sys\nfrom run_pipeline import main\nsys.exit(main())\n"
 """What pip writes for `aqa`."""

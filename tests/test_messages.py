@@ -1,13 +1,11 @@
 """What a message names can be read after a plain installation, which brings no pages."""
 
 import ast
-from pathlib import Path
 
 from data import errors
 from data.errors import AimError, install_line
 from pipeline.settings.settings_table import OWNERS, setting_rows
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.checkout import ROOT
 
 
 def nodes():

@@ -1,10 +1,8 @@
 """The tutorial, which `.ci/newcomer.py` runs: every command shows its lines."""
 
-from pathlib import Path
-
+from tests.helpers.checkout import ROOT
 from tests.helpers.scripts import load_script
 
-ROOT = Path(__file__).resolve().parent.parent
 newcomer = load_script(ROOT / ".ci" / "newcomer.py")
 
 

@@ -16,8 +16,7 @@ from data.store import address, addresses, is_remote, is_shared, local_path
 from pipeline.serve.uploads import shown_name
 from pipeline.settings.provenance import without_folders
 from synthetic.tiny_jigsaws import make_jigsaws
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.helpers.checkout import ROOT
 
 WITHOUT = """
 import builtins, ctypes, io, os, sys

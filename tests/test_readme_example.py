@@ -5,14 +5,13 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import yaml
 
 from data.video import write_video
+from tests.helpers.checkout import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {
     "stages": ["timesteps"],
     "times_difficulty": True,

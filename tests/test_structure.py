@@ -6,11 +6,11 @@ setup.cfg has the contracts of import-linter: which package imports which, and w
 import configparser
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.checkout import ROOT
+
 PACKAGES = ("data", "models", "extractors", "pipeline", "synthetic", "benchmarks")
 
 

@@ -16,9 +16,9 @@ from data.store import Array, StageOutput
 from data.store import hdf5 as store
 from data.video.decoder import decode, probe
 from pipeline.pack.pack_file import read_pack
+from tests.helpers.checkout import ROOT
 from tests.helpers.hostile_videos import build
 
-ROOT = Path(__file__).resolve().parents[2]
 MOST_KILOBYTES = 1_500_000
 
 

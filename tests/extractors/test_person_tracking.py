@@ -112,12 +112,15 @@ def test_a_path_does_not_leave_its_person_for_another_one():
 PLACES = st.lists(st.tuples(st.integers(0, 600), st.floats(-3, 3), st.floats(0.05, 1)), min_size=1, max_size=4)
 
 
+def in_a_row(group):
+    return people(*[person(x, 200, angle) for x, angle, _ in group], scores=[score for *_, score in group])
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(PLACES, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_the_order_of_detections_changes_no_path(frames, random):
     def identified(groups):
-        made = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in groups]
-        return {(tuple(one.frames), tuple(map(x_of, one.poses()))) for one in tracks_of(made)}
+        return {(tuple(one.frames), tuple(map(x_of, one.poses()))) for one in tracks_of([*map(in_a_row, groups)])}
 
     # Two detections at one place would tie.
     frames = [list({x // 5: (x, a, s) for x, a, s in group}.values()) for group in frames]
@@ -128,7 +131,7 @@ def test_the_order_of_detections_changes_no_path(frames, random):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(PLACES, min_size=1, max_size=8))
 def test_a_path_has_at_most_one_detection_of_a_frame(frames):
-    groups = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in frames]
+    groups = [in_a_row(group) for group in frames]
     tracks = tracks_of(groups)
     for track in tracks:
         assert list(track.frames) == sorted(set(track.frames))

@@ -16,6 +16,11 @@ COLOURS = np.array([[i * 14 + 5, 255 - i * 14, (i * 83) % 256] for i in range(17
 """One colour a joint, by which a joint is found in a picture in any rotation."""
 
 
+def rotation(angle):
+    """(2, 2) the matrix that turns columns (x, y) by `angle`."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
 def person(x, y, angle=0.0, scale=1.0, score=0.9):
     """(17, 3) the body, turned clockwise by `angle` about its hips."""
     cos, sin = np.cos(angle), np.sin(angle)

@@ -18,11 +18,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.checkout import ROOT
 
 IMPORTED = (
     *("torch.optim", "torch._dynamo", "sklearn.linear_model", "matplotlib.figure", "h5py", "cv2", "av", "numba"),

@@ -55,9 +55,8 @@ def keypoints():
         phase = np.clip((np.arange(FRAMES) - agent * 2.0) / FRAMES, 0, 1)
         for i, p in enumerate(phase):
             angle = 2 * np.pi * 1.5 * p**1.5
-            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
             centre = np.array([110 + 90 * agent, 60 + 130 * p**2])
-            points[i, agent, :, :2] = 0.6 * STANDING @ turn.T + centre
+            points[i, agent, :, :2] = 0.6 * STANDING @ drawn_people.rotation(angle).T + centre
             points[i, agent, :, 2] = 0.9 - 0.5 * p
     points[20:23, 1] = np.nan
     return points

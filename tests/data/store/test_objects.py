@@ -29,11 +29,10 @@ from pipeline.run.prune import unneeded
 from pipeline.run.runner import PlanRunner
 from pipeline.score import load_scorer
 from pipeline.settings.machine import Machine
+from tests.helpers.checkout import ROOT
 from tests.helpers.extracting import extract, opened
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def scratch_left(bucket):

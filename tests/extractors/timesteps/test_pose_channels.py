@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from tests.helpers.drawn_people import BODY as STANDING
+from tests.helpers.drawn_people import rotation
 from tests.helpers.made_outputs import pose_of
 
 
 def moved(angle=0.0, scale=1.0, shift=(0, 0)):
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return scale * STANDING @ turn.T + shift
+    return scale * STANDING @ rotation(angle).T + shift
 
 
 def still(pose, frames=20):
@@ -37,8 +37,9 @@ def test_channels_ignore_place_and_zoom_of_the_picture_and_those_of_the_body_its
     bodies = [still(moved(shift=shift)) + wobble for shift in ((100, 230), (200, 200))]
 
     def channels(angle, scale, *place):
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        return pose_channels(pose_of([scale * body @ turn.T + place for body in bodies], TIME), [0, 1], SETTINGS)
+        return pose_channels(
+            pose_of([scale * body @ rotation(angle).T + place for body in bodies], TIME), [0, 1], SETTINGS
+        )
 
     for before, zoomed, turned in zip(
         channels(0, 1, 0, 0), channels(0, scale, x, y), channels(angle, scale, x, y), strict=True

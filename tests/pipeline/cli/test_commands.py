@@ -4,7 +4,6 @@ import inspect
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import typer
 from typer.testing import CliRunner
@@ -13,9 +12,8 @@ from pipeline import __version__, api
 from pipeline.cli import app
 from pipeline.cli.command import METAVARS
 from pipeline.pack.pack_formats import FORMATS
+from tests.helpers.checkout import ROOT
 from tests.helpers.scripts import load_script
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def leaves(group, prefix=""):

@@ -22,10 +22,9 @@ from data.video.video_search import find_videos
 from pipeline.pool import process_pool, run_items
 from pipeline.pool.process_pool import ProcessPool, kind_of_end
 from pipeline.settings.machine import WorkConfig
+from tests.helpers.checkout import ROOT
 from tests.helpers.extracting import assert_equal_outputs, extract, extract_flow, flow_config, moving_films
 from tests.helpers.local_ray import local_ray
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -25,12 +24,12 @@ from pipeline.pool.ray_pool import RayPool
 from pipeline.pool.run_with_retries import run_items
 from pipeline.settings.machine import WorkConfig
 from run_pipeline import app
+from tests.helpers.checkout import ROOT
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films
 from tests.helpers.made_features import made_features
 
 ray = pytest.importorskip("ray")
 
-ROOT = Path(__file__).resolve().parents[3]
 VIDEOS = 6
 
 NODE = {"num_cpus": 1, "include_log_monitor": False}

@@ -19,10 +19,10 @@ from data.store.atomic_writes import TEMPORARY
 from pipeline import api
 from pipeline.cache import output_cache
 from pipeline.run import decode_pass
+from tests.helpers.checkout import ROOT
 from tests.helpers.extracting import assert_equal_outputs, extract_flow, flow_config, moving_films, outputs
 from tests.helpers.watching import Watching
 
-ROOT = Path(__file__).resolve().parents[3]
 STAGE = "camera_flow"
 ADDRESS_SPACE = 1 << 30
 """Bytes of `ulimit -v`: enough to start, too few for the work."""

@@ -17,8 +17,7 @@ from pipeline.observer import SILENT, Observer
 from pipeline.run import feasible_config, list_inputs, shard_of
 from pipeline.settings.config import load_config
 from synthetic.tiny_jigsaws import make_jigsaws
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.helpers.checkout import ROOT
 
 
 def test_shards_divide_the_videos():

@@ -13,17 +13,16 @@ from pipeline.score.movement import (
     movement_differences,
     steps_of,
 )
+from tests.helpers.drawn_people import rotation
 from tests.helpers.made_outputs import STANDING, pose_output
 from tests.helpers.report_samples import FRAMES
 
 
 def standing(turn=0.0, agents=1):
     """(FRAMES, agents, 17, 3): people who stand still, turned by `turn` degrees in the picture."""
-    angle = np.radians(turn)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = np.full((FRAMES, agents, 17, 3), 0.9)
     for agent in range(agents):
-        points[:, agent, :, :2] = STANDING @ rotation.T + 200 + 90 * agent
+        points[:, agent, :, :2] = STANDING @ rotation(np.radians(turn)).T + 200 + 90 * agent
     return points
 
 

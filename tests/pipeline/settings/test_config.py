@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from data.errors import UsageError
 from pipeline.settings.config import load_config, validate
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.helpers.checkout import ROOT
 
 
 def test_every_preset_loads():

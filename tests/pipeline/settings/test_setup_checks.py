@@ -1,13 +1,11 @@
 """`doctor` says what is missing for what, with the command that gets it, and where files are."""
 
 import configparser
-from pathlib import Path
 
 from data.errors import install_line
 from pipeline.settings import setup_checks as doctor
 from pipeline.settings.setup_checks import OPTIONAL, setup_checks
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.helpers.checkout import ROOT
 
 
 def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch):

@@ -1,7 +1,6 @@
 """A stage is named in one place: the line in `pipeline/settings/stages.py`. Status, costs and docs read its class."""
 
 import json
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -15,11 +14,11 @@ from pipeline.run.plan import Planner
 from pipeline.settings.method import method_class
 from pipeline.settings.stages import STAGES
 from tests.helpers.cached_outputs import failure_of
+from tests.helpers.checkout import ROOT
 from tests.helpers.extracting import configured, extract, opened, states
 from tests.helpers.scripts import load_script
 from tests.helpers.toy_stages import Brightness, use_stages
 
-ROOT = Path(__file__).resolve().parents[3]
 TOY = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
 
 
