@@ -139,10 +139,10 @@ class StGcn(_Graph):
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
         super().__init__(config, sizes, layers)
         inputs = (self.channels, config.width)
-        self.own = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
-        self.near = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
-        self.importance = torch.nn.ModuleList(layers.mixing(len(self.edges)) for _ in inputs)
-        self.temporal = torch.nn.ModuleList(layers.linear(3 * config.width, config.width) for _ in inputs)
+        self.own = nn.ModuleList(layers.linear(size, config.width) for size in inputs)
+        self.near = nn.ModuleList(layers.linear(size, config.width) for size in inputs)
+        self.importance = nn.ModuleList(layers.mixing(len(self.edges)) for _ in inputs)
+        self.temporal = nn.ModuleList(layers.linear(3 * config.width, config.width) for _ in inputs)
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
@@ -179,7 +179,7 @@ class JrGcn(_Graph):
         count, width = len(self.edges), config.width
         self.motion = layers.linear(self.channels, width)
         self.spatial, self.temporal = layers.mixing(count), layers.mixing(count)
-        self.first = torch.nn.ModuleList(layers.linear(width, width) for _ in range(4))
+        self.first = nn.ModuleList(layers.linear(width, width) for _ in range(4))
         self.scene = layers.linear(sizes.scene, width) if sizes.scene else None
         self.second = layers.linear(width * (5 if sizes.scene else 4), width)
 
@@ -199,7 +199,7 @@ class JrGcn(_Graph):
 
 def _with_neighbouring_steps(h: Tensor) -> Tensor:
     """(..., T, V, d) concatenated with the steps before and after, zero-padded: (..., T, V, 3 d)."""
-    padded = torch.nn.functional.pad(h, (0, 0, 0, 0, 1, 1))
+    padded = nn.functional.pad(h, (0, 0, 0, 0, 1, 1))
     return torch.cat([padded[..., :-2, :, :], h, padded[..., 2:, :, :]], dim=-1)
 
 

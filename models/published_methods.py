@@ -137,14 +137,13 @@ class Queries(nn.Module):
 
     def __init__(self, config: PublishedConfig, layers: Layers, *, cross: int) -> None:
         super().__init__()
-        self.count = QUERIES
         self.table = layers.linear(QUERIES, config.width)
         self.block = Block(config, layers, cross=cross)
 
     def forward(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """(M, B, T, d) to the queries' features (M, B, Q, d) and their attention (M, B, heads, Q, T)."""
         members, batch = memory.shape[:2]
-        one_hot = torch.eye(self.count, device=memory.device).expand(members, 1, -1, -1)
+        one_hot = torch.eye(QUERIES, device=memory.device).expand(members, 1, -1, -1)
         asked = self.table(one_hot).expand(-1, batch, -1, -1)
         return self.block(asked, memory)  # type: ignore[no-any-return]
 

@@ -26,6 +26,9 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats, Integers
 from extractors.signals import row_period
 
+Frames = NDArray[np.int32]
+"""Frame numbers, or places in a list of them."""
+
 Layout = Literal["uniform", "windows", "dense", "sliding"]
 
 
@@ -33,24 +36,24 @@ Layout = Literal["uniform", "windows", "dense", "sliding"]
 class ClipPlan:
     """Clips of one video. Step k is the average of the clips from `spans[k, 0]` to `spans[k, 1]`, end excluded."""
 
-    clips: NDArray[np.int32]  # (clip, frame) frame numbers, ascending along both axes
-    spans: NDArray[np.int32]  # (step, 2)
+    clips: Frames  # (clip, frame) frame numbers, ascending along both axes
+    spans: Frames  # (step, 2)
 
     @property
-    def wanted(self) -> NDArray[np.int32]:
+    def wanted(self) -> Frames:
         """(n,) distinct frame numbers of all clips, ascending."""
         return np.unique(self.clips)
 
     @property
-    def bounds(self) -> NDArray[np.int32]:
+    def bounds(self) -> Frames:
         """(step, 2) first and last frame number of each step."""
         return np.stack([self.clips[self.spans[:, 0], 0], self.clips[self.spans[:, 1] - 1, -1]], axis=1)
 
-    def of(self, frames: NDArray[np.int32]) -> ClipPlan:
+    def of(self, frames: Frames) -> ClipPlan:
         """The plan for the original video, if this plan is for a selection of its frames (count,)."""
         return replace(self, clips=frames[self.clips])
 
-    def step_frames(self) -> NDArray[np.int32]:
+    def step_frames(self) -> Frames:
         """(step, frame) frame numbers of each step: those of its clip if every step is one clip.
 
         Otherwise a row has the distinct frames of its clips, padded with -1.
@@ -93,7 +96,7 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
     return _one_per_step(clips) if layout == "sliding" else ClipPlan(clips, divide(len(starts), steps))
 
 
-def frames_at_rate(times: Floats, rate: float) -> NDArray[np.int32]:
+def frames_at_rate(times: Floats, rate: float) -> Frames:
     """The frames of the video resampled at `rate` frames per second; all frames for rate 0.
 
     A video with a lower frame rate repeats some.
@@ -109,7 +112,7 @@ def frames_at_rate(times: Floats, rate: float) -> NDArray[np.int32]:
     return np.asarray(np.searchsorted(times, instants + 1e-3 * period, side="right") - 1, dtype=np.int32)
 
 
-def uniform_positions(count: int, positions: int) -> NDArray[np.int32]:
+def uniform_positions(count: int, positions: int) -> Frames:
     """The frames in the middle of `positions` equal parts of `count` frames, in integer arithmetic.
 
     >>> uniform_positions(9, 3).tolist(), uniform_positions(2, 4).tolist()
@@ -137,7 +140,7 @@ def window_starts(last: int, steps: int) -> Integers:
     return (2 * order * last + steps - 1) // (2 * (steps - 1))
 
 
-def divide(items: int, steps: int) -> NDArray[np.int32]:
+def divide(items: int, steps: int) -> Frames:
     """(step, 2) ranges that divide `items` evenly over `steps` in order; fewer items than steps are repeated.
 
     >>> divide(5, 2).tolist(), divide(2, 3).tolist()
@@ -147,13 +150,13 @@ def divide(items: int, steps: int) -> NDArray[np.int32]:
     return np.stack([order[:-1], np.maximum(order[1:], order[:-1] + 1)], axis=1).astype(np.int32)
 
 
-def _windows(starts: Integers, count: int, frames: int, stride: int) -> NDArray[np.int32]:
+def _windows(starts: Integers, count: int, frames: int, stride: int) -> Frames:
     """(clip, frame) frame numbers, padded with the last frame."""
     numbers: Integers = np.minimum(starts[:, None] + np.arange(frames) * stride, count - 1)
     return numbers.astype(np.int32)
 
 
-def _one_per_step(clips: NDArray[np.int32]) -> ClipPlan:
+def _one_per_step(clips: Frames) -> ClipPlan:
     """One clip per step; steps of a short video with the same frames share one clip."""
     new = np.ones(len(clips), bool)
     new[1:] = (clips[1:] != clips[:-1]).any(axis=1)

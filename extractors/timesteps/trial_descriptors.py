@@ -27,6 +27,9 @@ from extractors.timesteps.motion_descriptors import (
 from extractors.timesteps.pose_channels import SIDE_MARK
 from extractors.timesteps.pose_points import TRUNK
 
+Descriptors = dict[str, float]
+"""Descriptors by name."""
+
 LESS_IS_BETTER = frozenset({"log_duration_s", "log_path_m", "log_travel_rad", "log_turned_rad"})
 """Descriptors whose direction is known before any score: the time of a trial, and of each tool its path length, the
 travel of its gripper and its turning. Skilled operators need less of each ("economy of motion"; Datta et al. 2001,
@@ -60,9 +63,9 @@ def describe_trial(
     return tuple(descriptors), values.astype(np.float32)
 
 
-def gestures(phases: Sequence[Phase], names: Sequence[str], end: float) -> dict[str, float]:
+def gestures(phases: Sequence[Phase], names: Sequence[str], end: float) -> Descriptors:
     """Number of occurrences of each named phase until `end`, and log(1 + its total seconds)."""
-    descriptors = dict[str, float]()
+    descriptors = Descriptors()
     for name in names:
         found = [phase for phase in phases if name in (phase.name, re.sub(r" \d+$", "", phase.name))]
         seconds = sum(max(min(phase.end, end) - phase.start, 0.0) for phase in found)
@@ -70,7 +73,7 @@ def gestures(phases: Sequence[Phase], names: Sequence[str], end: float) -> dict[
     return descriptors
 
 
-def _agent_descriptors(channels: Channels) -> dict[str, float]:
+def _agent_descriptors(channels: Channels) -> Descriptors:
     """Descriptors of one agent: of its tracks, grippers and rotating tools, both hands together, or its body."""
     tracks = tracks_of(channels)
     descriptors = {f"{track.prefix}{name}": v for track in tracks for name, v in track_descriptors(track).items()}
@@ -90,7 +93,7 @@ def _agent_descriptors(channels: Channels) -> dict[str, float]:
     return descriptors
 
 
-def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]:
+def pair_descriptors(primary: Channels, secondary: Channels) -> Descriptors:
     """Motion of the secondary agent relative to the primary one; empty for agents of different kinds."""
     if primary.names != secondary.names:
         return {}
@@ -99,7 +102,7 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
         return _apart(primary, secondary) | _phase(primary, secondary, angles)
     if primary.kind == "pose":
         return _two_people(primary, secondary)
-    descriptors: dict[str, float] = {}
+    descriptors: Descriptors = {}
     for track, other in zip(tracks_of(primary), tracks_of(secondary), strict=True):
         (fast, weight), (fast_too, weight_too) = track.speed(), other.speed()
         weight_of_pair = np.minimum(weight, weight_too)
@@ -132,7 +135,7 @@ def tracks_of(channels: Channels) -> list[PointTrack]:
     return tracks
 
 
-def _two_hands(left: PointTrack, right: PointTrack) -> dict[str, float]:
+def _two_hands(left: PointTrack, right: PointTrack) -> Descriptors:
     """Correlation of the hands' speeds, log ratio of their mean speeds, and share of time in which both move."""
     (a, weight_a), (b, weight_b) = left.speed(), right.speed()
     weight = np.minimum(weight_a, weight_b)
@@ -152,7 +155,7 @@ def _integral(channels: Channels, name: str) -> float:
     return float((np.abs(channels.column(name)[0]) * np.diff(channels.cells())[:, 0]).sum())
 
 
-def _one_body(channels: Channels, turning: str) -> dict[str, float]:
+def _one_body(channels: Channels, turning: str) -> Descriptors:
     """Total turning of the trunk, and mean and 5th percentile of the knee and hip angles, in radians.
 
     The 5th percentile of the hip is the tightest tuck or pike. A half has the angles of its own joints.
@@ -167,12 +170,12 @@ def _one_body(channels: Channels, turning: str) -> dict[str, float]:
     return descriptors
 
 
-def _apart(a: Channels, b: Channels) -> dict[str, float]:
+def _apart(a: Channels, b: Channels) -> Descriptors:
     """Distance of corresponding joints, in body-fixed coordinates and in the shared frame.
 
     Halves share one head, which is excluded.
     """
-    descriptors: dict[str, float] = {}
+    descriptors: Descriptors = {}
     for form in ("body", "camera"):
         forms, one_head = (f"{form}.", f"{SIDE_MARK}{form}."), a.kind == "half"
         columns = [i for i, n in enumerate(a.names) if n.startswith(forms) and not (one_head and ".head." in n)]
@@ -187,7 +190,7 @@ def _apart(a: Channels, b: Channels) -> dict[str, float]:
     return descriptors
 
 
-def _two_people(a: Channels, b: Channels) -> dict[str, float]:
+def _two_people(a: Channels, b: Channels) -> Descriptors:
     """Differences of pose, height, position and phase between two people in one shared frame."""
     descriptors = _apart(a, b)
     for track, other in zip(tracks_of(a), tracks_of(b), strict=True):
@@ -199,7 +202,7 @@ def _two_people(a: Channels, b: Channels) -> dict[str, float]:
     return descriptors | _phase(a, b, [n for n in a.names if n.startswith("angle.") or n in ("torso.x", "torso.y")])
 
 
-def _phase(a: Channels, b: Channels, names: Sequence[str]) -> dict[str, float]:
+def _phase(a: Channels, b: Channels, names: Sequence[str]) -> Descriptors:
     """Lag of `b` in seconds and the correlation at it, over rows with both; empty without `names`."""
     if not names:
         return {}
@@ -223,7 +226,7 @@ def _change(time: Floats, values: Floats, weight: Floats) -> float:
     return float(slope * np.ptp(time[weighted]))
 
 
-def _spread(name: str, values: Floats, weight: Floats, end: str = "high", percentile: float = 95) -> dict[str, float]:
+def _spread(name: str, values: Floats, weight: Floats, end: str = "high", percentile: float = 95) -> Descriptors:
     """Mean, and a percentile at one end, over the rows with weight."""
     weighted = weight > 0
     if not weighted.any():
@@ -232,7 +235,7 @@ def _spread(name: str, values: Floats, weight: Floats, end: str = "high", percen
     return {f"{name}_mean": mean, f"{name}_{end}": float(np.percentile(values[weighted], percentile))}
 
 
-def _mean(descriptors: Sequence[dict[str, float]]) -> dict[str, float]:
+def _mean(descriptors: Sequence[Descriptors]) -> Descriptors:
     return (
         {name: float(np.mean([descriptor[name] for descriptor in descriptors])) for name in descriptors[0]}
         if descriptors

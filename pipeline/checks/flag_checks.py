@@ -20,6 +20,9 @@ from pipeline.checks.flag import Agent, Flag, Level, worst_first
 from pipeline.checks.novelty import BLOCKS
 
 Ranges = Mapping[str, Mapping[str, tuple[float, float]]]
+Flags = Iterator[Flag]
+Known = Mapping[tuple[str, str], float]
+"""Quality measures by stage and name."""
 
 LENGTH_MARGIN = 0.2
 """Videos shorter or longer than every training performance by more than this share are flagged."""
@@ -154,12 +157,12 @@ def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...
     return worst_first(flags), tuple(found)
 
 
-def _measures(facts: Facts, *measures: tuple[str, str]) -> dict[tuple[str, str], float] | None:
+def _measures(facts: Facts, *measures: tuple[str, str]) -> Known | None:
     """The known measures among (stage, name); None if none is known."""
     return {measure: value for measure in measures if (value := facts.measure(*measure)) is not None} or None
 
 
-def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
+def _detection(facts: Facts, rate: float) -> Flags:
     if rate < 0.5:
         detail = f"All people of the model were detected in only {100 * rate:.0f} % of the frames."
         yield Flag("bad" if rate < 0.25 else "warn", "people rarely detected", detail)
@@ -170,7 +173,7 @@ def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
         yield Flag("warn", "long gap in the pose", detail)
 
 
-def _damage(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+def _damage(_: Facts, counts: Known) -> Flags:
     packets, hidden = (max((n for (_, key), n in counts.items() if key == name), default=0.0) for name in _DAMAGE_KEYS)
     if packets > 0:
         detail = f"The video has {counted(int(packets), 'damaged packet')}: frames may be missing."
@@ -180,14 +183,14 @@ def _damage(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]
         yield Flag("warn", "hidden frames", f"{detail}: it was trimmed, or its table of times is damaged.")
 
 
-def _person(_: Facts, rival: float) -> Iterator[Flag]:
+def _person(_: Facts, rival: float) -> Flags:
     if rival > RIVAL:
         detail = f"Another person is {rival:.2f} times as prominent as a followed one"
         fix = "For two who perform together, set pose.agents=2; else choose with pose.region or pose.tracks."
         yield Flag("warn", "another person is prominent", f"{detail}. {fix}")
 
 
-def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+def _frame_rate(facts: Facts, rates: Known) -> Flags:
     (stage, name), rate = next(iter(rates.items()))
     low, high = facts.training.get(stage, {}).get(name, FRAMERATES)
     if not FRAMERATES[0] <= rate <= FRAMERATES[1]:
@@ -200,19 +203,19 @@ def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterato
         yield Flag("warn", "another frame rate", f"{detail}: film all at one rate, or convert this one.")
 
 
-def _pause(facts: Facts, pause: float) -> Iterator[Flag]:
+def _pause(facts: Facts, pause: float) -> Flags:
     if pause > PAUSE_S and facts.duration and pause > PAUSE_SHARE * facts.duration:
         detail = f"For {significant(pause)} s of {significant(facts.duration)} s the file has no frame or row"
         yield Flag("bad", "pause in the recording", f"{detail}: its clock jumped, or parts are missing.")
 
 
-def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+def _cuts(_: Facts, counts: Known) -> Flags:
     if not (cuts := max(counts.values())) < 1:
         detail = f"The video has {'one cut' if cuts == 1 else f'{cuts:.0f} cuts'}: it shows more than one shot."
         yield Flag("warn" if cuts == 1 else "bad", "cut in the video", detail)
 
 
-def _steps(facts: Facts, shares: Mapping[Agent, float]) -> Iterator[Flag]:
+def _steps(facts: Facts, shares: Mapping[Agent, float]) -> Flags:
     for agent, share in shares.items():
         if share > 0.2:
             name = facts.name_of(agent)
@@ -225,7 +228,7 @@ def _camera_measured(facts: Facts) -> tuple[float, bool] | None:
     return None if shake is None or moving is None else (shake, bool(moving))
 
 
-def _camera(facts: Facts, measured: tuple[float, bool]) -> Iterator[Flag]:
+def _camera(facts: Facts, measured: tuple[float, bool]) -> Flags:
     shake, moving = measured
     if shake > SHAKE:
         yield Flag("warn", "shaking camera", f"The camera jitters by {shake:.2f} picture widths per second.")
@@ -242,7 +245,7 @@ def _camera(facts: Facts, measured: tuple[float, bool]) -> Iterator[Flag]:
         yield Flag("warn", "camera motion unknown", detail)
 
 
-def _kinematics(_: Facts, measures: Measures) -> Iterator[Flag]:
+def _kinematics(_: Facts, measures: Measures) -> Flags:
     if measures.get("video_mismatch"):
         yield Flag("warn", "kinematics and video differ", "The recording and the video differ in length.")
 
@@ -256,7 +259,7 @@ def _comparable(facts: Facts) -> list[tuple[ComparedMeasure, float, Sequence[flo
     ] or None
 
 
-def _against_training(_: Facts, measured: Sequence[tuple[ComparedMeasure, float, Sequence[float]]]) -> Iterator[Flag]:
+def _against_training(_: Facts, measured: Sequence[tuple[ComparedMeasure, float, Sequence[float]]]) -> Flags:
     worse = []
     for measure, value, (low, high) in measured:
         slack = max(MARGIN * (high - low), measure.floor)
@@ -266,7 +269,7 @@ def _against_training(_: Facts, measured: Sequence[tuple[ComparedMeasure, float,
         yield Flag("warn", "poorer features than in training", f"{'; '.join(worse).capitalize()}.")
 
 
-def _length(facts: Facts, duration: float) -> Iterator[Flag]:
+def _length(facts: Facts, duration: float) -> Flags:
     shortest, longest = facts.lengths or (SHORTEST_S, float("inf"))
     if facts.lengths and max(shortest - duration, duration - longest) < LENGTH_FLOOR_S:
         return
@@ -284,7 +287,7 @@ def _length(facts: Facts, duration: float) -> Iterator[Flag]:
         yield Flag("warn", "too short", f"The video lasts {has} s, half of the videos {usual} s or more.")
 
 
-def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
+def _distance(facts: Facts, distance: tuple[float, str]) -> Flags:
     ratio, block = distance
     if not ratio <= 1:
         detail = f"The distance of its features to the training performances is {apart(ratio, 1)[0]} times the limit"
@@ -294,7 +297,7 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
         yield Flag(level, "unlike the training performances", f"{detail}, most in {part}.", agent)
 
 
-def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:
+def _phases(_: Facts, uncertainty: tuple[float, float]) -> Flags:
     widest, limit = uncertainty
     if widest > limit:
         here, usual = apart(widest, limit)
@@ -303,7 +306,7 @@ def _phases(_: Facts, uncertainty: tuple[float, float]) -> Iterator[Flag]:
         yield Flag("warn", "uncertain phases", f"{detail}: {mend}.")
 
 
-def _settings(facts: Facts, _: bool) -> Iterator[Flag]:
+def _settings(facts: Facts, _: bool) -> Flags:
     if facts.software:
         text = f"Package versions differ from training: {_first(facts.software)}."
         yield Flag("info", "other software versions", text)
@@ -313,7 +316,7 @@ def _first(lines: Sequence[str]) -> str:
     return "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
 
 
-def _intervals(facts: Facts, _: bool) -> Iterator[Flag]:
+def _intervals(facts: Facts, _: bool) -> Flags:
     if facts.uncalibrated is not None:
         yield Flag("warn", "no intervals", f"The uncertainty of the score is unknown: {facts.uncalibrated}.")
     elif facts.levels_missing:
@@ -323,18 +326,18 @@ def _intervals(facts: Facts, _: bool) -> Iterator[Flag]:
         yield Flag("info", "no interval", detail, title=f"no {which} interval")
 
 
-def _trained_on(_: Facts, trained_on: bool) -> Iterator[Flag]:
+def _trained_on(_: Facts, trained_on: bool) -> Flags:
     if trained_on:
         detail = "The model has learned from a file of this performance."
         yield Flag("warn", TRAINED_ON, detail)
 
 
-def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
+def _accuracy(_: Facts, accuracy: Accuracy) -> Flags:
     if not accuracy.better:
         yield Flag("bad", GUESSING, f"{accuracy.errors[0].upper()}{accuracy.errors[1:]}.")
 
 
-def _difficulty(_: Facts, given: tuple[float | None, float, float]) -> Iterator[Flag]:
+def _difficulty(_: Facts, given: tuple[float | None, float, float]) -> Flags:
     announced, least, greatest = given
     if announced is None:
         detail = "A score is this times the announced difficulty, which this video lacks. Give it and score again"

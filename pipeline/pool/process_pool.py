@@ -25,15 +25,7 @@ from typing import Any
 import psutil
 
 from data.errors import PROGRAM, LossKind, UsageError, WorkerLost, counted
-from pipeline.pool.worker_pool import (
-    POLL_SECONDS,
-    THREAD_VARIABLES,
-    Answer,
-    Done,
-    Pool,
-    Start,
-    Worker,
-)
+from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Answer, Done, Opened, Pool, Start, Worker
 from pipeline.settings.machine import WorkConfig
 
 WORKER_BYTES = 1.5e9
@@ -59,9 +51,7 @@ class ThreadPool(Pool):
     work: WorkConfig = field(default_factory=WorkConfig)
 
     @contextmanager
-    def opened(
-        self, start: Start[Any, Any], items: int
-    ) -> Iterator[tuple[Callable[[], int], Callable[[], ThreadWorker]]]:
+    def opened(self, start: Start[Any, Any], items: int) -> Iterator[Opened]:
         """See `Pool`."""
         workers, _ = self.split_cores(items)
         yield lambda: workers, partial(ThreadWorker, start, threading.Event())
@@ -140,9 +130,7 @@ class ProcessPool(Pool):
     timeout_s: float = math.inf
 
     @contextmanager
-    def opened(
-        self, start: Start[Any, Any], items: int
-    ) -> Iterator[tuple[Callable[[], int], Callable[[], ProcessWorker]]]:
+    def opened(self, start: Start[Any, Any], items: int) -> Iterator[Opened]:
         """See `Pool`."""
         workers, threads = self.split_cores(items)
         yield lambda: workers, partial(ProcessWorker, threads, start)

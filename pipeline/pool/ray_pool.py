@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from typing import Any
 
 from data.errors import UsageError, WorkerLost, first_line, of_extra
 from pipeline.pool.process_pool import ProcessPool, ThreadPool
-from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Answer, Done, Pool, Start, Worker
+from pipeline.pool.worker_pool import POLL_SECONDS, THREAD_VARIABLES, Answer, Done, Opened, Pool, Start, Worker
 from pipeline.settings.environment import CHECKOUT
 from pipeline.settings.machine import WorkConfig
 
@@ -121,7 +121,7 @@ class RayPool(Pool):
             import ray  # noqa: F401
 
     @contextmanager
-    def opened(self, start: Start[Any, Any], items: int) -> Iterator[tuple[Callable[[], int], Callable[[], RayActor]]]:
+    def opened(self, start: Start[Any, Any], items: int) -> Iterator[Opened]:
         """See `Pool`; uses the Ray that this process is connected to. Raises UsageError if no worker fits."""
         import ray
 

@@ -21,6 +21,9 @@ Tell = Callable[..., None]
 Start = Callable[[threading.Event, Tell], Callable[[J], R]]
 """Called once in every worker, with an event that asks to stop; returns the work on one item. It must be picklable."""
 
+Opened = tuple[Callable[[], int], Callable[[], "Worker"]]
+"""A function for the current number of workers, and a function that starts a worker."""
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Environment variables that give a worker its number of threads."""
 
@@ -71,10 +74,8 @@ class Pool(ABC):
     timeout_s: float  # of one item
 
     @abstractmethod
-    def opened(
-        self, start: Start[Any, Any], items: int
-    ) -> AbstractContextManager[tuple[Callable[[], int], Callable[[], Worker]]]:
-        """A function for the current number of workers for `items` items, and a function that starts a worker."""
+    def opened(self, start: Start[Any, Any], items: int) -> AbstractContextManager[Opened]:
+        """The workers for `items` items."""
 
     @abstractmethod
     def split_cores(self, items: int) -> tuple[int, int]:
