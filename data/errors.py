@@ -75,9 +75,10 @@ class StorageError(AimError, OSError):
     It is an OSError too, so callers treat it like a failing disk.
     """
 
-    def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
-        super().__init__(what, where=where, fix=fix)
-        self.strerror = self.what
+    @property
+    def strerror(self) -> str:  # type: ignore[override]
+        """The text, where other errors of the system have the system's."""
+        return self.what
 
 
 def first_line(error: BaseException) -> str:

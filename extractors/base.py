@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from data.stage_files import StageFiles
-from data.store import ArraySpec, OutputSpec, StageOutput
+from data.store import ArraySpec, Outputs, OutputSpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Frame, Record, VideoInfo
 from data.weights.registry import Announce
@@ -121,7 +121,7 @@ class Source(Protocol):
         """(N,) presentation time of every frame in seconds from the first, from the stream. Raises as `info`."""
 
     @property
-    def upstream(self) -> Mapping[str, StageOutput]:
+    def upstream(self) -> Outputs:
         """Outputs of the stages named by `Extractor.upstream`."""
 
     def opened(self, kind: str, reader: Callable[[Path], Content]) -> Content:

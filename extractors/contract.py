@@ -13,7 +13,7 @@ import numpy as np
 
 from data.errors import AimError, DataError, VideoError
 from data.stage_files import StageFiles
-from data.store import StageOutput
+from data.store import Outputs, StageOutput
 from data.store.arrays import Floats
 from data.video import Frame, Picture, Record, VideoInfo
 from extractors.base import IN_KEY, Content, Extractor, Source, StageConfig, owner
@@ -37,13 +37,13 @@ class MadeSource:
         times: Sequence[float] | Floats = (),
         *,
         record: Record | None = None,
-        upstream: Mapping[str, StageOutput] | None = None,
+        upstream: Outputs | None = None,
     ) -> None:
         """`times` in seconds, by default 25 frames a second; with more times than pictures the stream is damaged."""
         self.pictures, self.asked = pictures, list[int]()
         self.times = np.array(times, dtype=np.float64) if len(times) else np.arange(len(pictures)) / 25
         self.record = record or Record("clip", Path("clip") if len(pictures) else None)
-        self.upstream: Mapping[str, StageOutput] = upstream or {}
+        self.upstream: Outputs = upstream or {}
 
     @property
     def info(self) -> VideoInfo:

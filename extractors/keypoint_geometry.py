@@ -55,12 +55,8 @@ def body_sizes(keypoints: Reals) -> Floats:
     """(P,) pixels: the diagonal of the box around the joints of (P, 17, 3), at least twice the torso and 1."""
     boxes = np.nan_to_num(boxes_of(keypoints)).astype(np.float64)
     diagonal = np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
-    return np.asarray(np.maximum(np.maximum(diagonal, 2 * torsos_of(keypoints)), 1.0), dtype=np.float64)
-
-
-def torsos_of(keypoints: Reals) -> Floats:
-    """(P,) pixels from the middle of the hips to the middle of the shoulders."""
-    return np.asarray(np.nan_to_num(np.hypot(*_spines(keypoints).T)), dtype=np.float64)
+    torsos = np.nan_to_num(np.hypot(*_spines(keypoints).T)).astype(np.float64)
+    return np.asarray(np.maximum(np.maximum(diagonal, 2 * torsos), 1.0), dtype=np.float64)
 
 
 def pose_distances(poses: Reals, others: Reals) -> Floats:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -146,12 +147,12 @@ class Aim(nn.Module):
             self.encoder = layers.linear(sizes.scene + extra, config.width)
         if self.uses_scene and self.uses_agents and config.fusion == "attention":
             self.key = layers.linear(sizes.scene, config.width)
-        head, rate = config.regression_width, config.dropout
-        self.regression = Regression(config.width, head, rate, layers)
+        regression = partial(Regression, config.width, config.regression_width, config.dropout, layers)
+        self.regression = regression()
         if config.multi_task and self.uses_scene:
-            self.execution = Regression(config.width, head, rate, layers)
+            self.execution = regression()
         if config.multi_task and self.uses_agents:
-            self.synchronisation = Regression(config.width, head, rate, layers)
+            self.synchronisation = regression()
 
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch, by default without dropout."""

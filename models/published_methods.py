@@ -460,7 +460,8 @@ class Rica2(PublishedNetwork):
         mean, log_variance, order = self.steps(x.steps, drop)
         score, deviation = self.draw(mean, log_variance, drop, 5)
         apart = BOTTLENECK * divergence(mean, log_variance).mean(-1)
-        weighted = normal_loss(x.score, score, deviation) * deviation.detach().square()
+        loss = 0.5 * ((x.score - score) / deviation).square() + deviation.log()  # normal, without its constant
+        weighted = loss * deviation.detach().square()
         return weighted.mean(-1) + order + apart
 
     def predict(self, steps: Tensor, bank: LabelledSteps, voters: Tensor, drop: MemberDropout) -> Tensor:
@@ -485,11 +486,6 @@ class Rica2(PublishedNetwork):
             scores.append(self.out(relu(self.graph(drawn.mean(-2)))).squeeze(-1))
         drawn_scores = torch.stack(scores)
         return self.mean + drawn_scores.mean(0), (drawn_scores.var(0) + FLOOR**2).sqrt()
-
-
-def normal_loss(score: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """Negative log-likelihood of `score` under normal distributions, without its constant."""
-    return 0.5 * ((score - mean) / deviation).square() + deviation.log()
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

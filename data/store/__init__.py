@@ -1,7 +1,7 @@
 """Files and arrays: local paths and object stores, atomic writes, HDF5 outputs, tensors."""
 
 from data.store.addresses import address, is_remote, is_shared, local_path, refuse_ambiguous, refuse_unknown
-from data.store.arrays import Array, ArraySpec, OutputSpec, StageOutput
+from data.store.arrays import Array, ArraySpec, Outputs, OutputSpec, StageOutput
 from data.store.atomic_writes import atomic_path, write_bytes, write_text
 from data.store.files import (
     absence,

@@ -112,6 +112,10 @@ class StageOutput:
         return np.asarray(self.arrays[name].values, dtype=np.float64)
 
 
+Outputs = Mapping[str, StageOutput]
+"""Outputs of one record by stage."""
+
+
 @dataclass(frozen=True)
 class OutputSpec:
     """The arrays that a stage promises for one video."""

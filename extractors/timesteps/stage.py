@@ -15,7 +15,7 @@ from pydantic import ValidationInfo, ValidatorFunctionWrapHandler, field_validat
 
 from data.errors import DataError, UsageError, nearest
 from data.stage_files import StageFiles
-from data.store import ArraySpec, StageOutput
+from data.store import ArraySpec, Outputs, StageOutput
 from data.store.arrays import Bools, Floats, Singles
 from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
@@ -192,11 +192,12 @@ class Timesteps(Extractor[TimestepsConfig]):
         lasting = bounds[:, 1] > bounds[:, 0]  # other steps belong to phases that are missing from this performance
         quality = _quality(primary, secondary, [mask[lasting] for mask in masks], people)
         if span:
-            quality |= {"longest_pause_s": _longest_pause(agents), "duration_s": round(end - start, 3)}
+            pauses = (float(np.diff(a.time).max(initial=0.0)) for a in agents if a.kind != CLIPS)
+            quality |= {"longest_pause_s": round(max(pauses, default=0.0), 3), "duration_s": round(end - start, 3)}
         names = {"primary": columns[0], "secondary": columns[1], "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
-    def _span(self, agents: Sequence[Channels], upstream: Mapping[str, StageOutput]) -> tuple[float, float] | None:
+    def _span(self, agents: Sequence[Channels], upstream: Outputs) -> tuple[float, float] | None:
         """Start and end in seconds of the performance, from its agents, else from its scene, if known."""
         spans = [agent.span for agent in agents if len(agent.time) and agent.timed]
         stage, array = self.config.scene_array
@@ -205,7 +206,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             spans = [(bounds.min(), bounds.max())] if bounds.size and np.isfinite(bounds).all() else []
         return (float(min(start for start, _ in spans)), float(max(end for _, end in spans))) if spans else None
 
-    def primary(self, upstream: Mapping[str, StageOutput]) -> Channels:
+    def primary(self, upstream: Outputs) -> Channels:
         """The channels of the primary agent, else of the scene. Raises DataError: a stage lacks an array."""
         roles = self.config.roles()[:1]
         stage, array = self.config.scene_array
@@ -213,9 +214,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             return array_channels(_stage(upstream, stage), stage, array)
         return self._channels(roles, upstream)[0][0]
 
-    def _channels(
-        self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]
-    ) -> tuple[list[Channels], dict[str, str]]:
+    def _channels(self, roles: tuple[Role, ...], upstream: Outputs) -> tuple[list[Channels], dict[str, str]]:
         """Channels of every role, all people in one shared frame, and `role_names`."""
         persons = [role for role in roles if role.kind == "pose"]
         people = list(dict.fromkeys(role.agent for role in persons))
@@ -239,7 +238,7 @@ class Timesteps(Extractor[TimestepsConfig]):
                 made.append(array_channels(outputs[role.stage], role.stage, role.array))
         return made, names
 
-    def _scene(self, upstream: Mapping[str, StageOutput], bounds: Floats) -> tuple[Singles, tuple[str, ...]]:
+    def _scene(self, upstream: Outputs, bounds: Floats) -> tuple[Singles, tuple[str, ...]]:
         """Scene (step, class), averaged over time unless there is one clip per step, and the classes' names."""
         stage, array = self.config.scene_array
         if not stage:
@@ -264,7 +263,7 @@ def _scene_bounds(output: StageOutput, array: str) -> Floats:
     return np.zeros(0) if name is None else output.floats(name)
 
 
-def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
+def _stage(upstream: Outputs, stage: str) -> StageOutput:
     if stage not in upstream:
         raise DataError(f"no output of stage '{stage}'", fix=nearest(stage, upstream))
     return upstream[stage]
@@ -285,11 +284,6 @@ def _quality(
         if group[0].names:
             quality |= {stored_name(measure, agent): float(np.mean(each)) for measure, each in shares}
     return quality
-
-
-def _longest_pause(agents: Sequence[Channels]) -> float:
-    """Seconds of the longest pause between two rows of an agent."""
-    return round(max((float(np.diff(a.time).max(initial=0.0)) for a in agents if a.kind != CLIPS), default=0.0), 3)
 
 
 def _share(agent: Channels, rows: np.ndarray) -> float:

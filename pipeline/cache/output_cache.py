@@ -168,7 +168,7 @@ class Cache:
             return "missing", Failure("missing", stage, cause)
         try:
             if len(others) > 1:  # of equally different outputs, the newest
-                others.sort(key=self._written, reverse=True)
+                others.sort(key=lambda path: self.folder.written(self._name(path)), reverse=True)
             lines = min((parts.differences(self.header(path)) for path in others), key=len)
             cause = "; ".join(lines) or "another format of key"
         except UNREADABLE as error:
@@ -393,9 +393,6 @@ class Cache:
     def _escaped(self, name: str) -> str:
         """The name, with bytes that are not text escaped on a store."""
         return name.encode("utf-8", "backslashreplace").decode() if self.on_store else name
-
-    def _written(self, path: Path) -> float:
-        return self.folder.written(self._name(path))
 
     def _touch(self, path: Path) -> None:
         """Update an output's access time; `cache gc` deletes the longest unread first."""

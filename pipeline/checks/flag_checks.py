@@ -308,12 +308,9 @@ def _phases(_: Facts, uncertainty: tuple[float, float]) -> Flags:
 
 def _settings(facts: Facts, _: bool) -> Flags:
     if facts.software:
-        text = f"Package versions differ from training: {_first(facts.software)}."
-        yield Flag("info", "other software versions", text)
-
-
-def _first(lines: Sequence[str]) -> str:
-    return "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
+        more = len(facts.software) - 3
+        lines = "; ".join(facts.software[:3]) + (f"; and {more} more" if more > 0 else "")
+        yield Flag("info", "other software versions", f"Package versions differ from training: {lines}.")
 
 
 def _intervals(facts: Facts, _: bool) -> Flags:

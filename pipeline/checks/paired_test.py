@@ -78,7 +78,7 @@ def paired_test(
     units, count = _units(once[against], users)
     labels = [_centred_ranks(task.without_fold_means()[1]) for task in once[against]]
     widened = [np.ones(len(task.fold)) if users else _widening(task.fold) for task in once[against]]
-    ranks = {name: _ranks(tasks) for name, tasks in once.items()}
+    ranks = {name: [_centred_ranks(task.without_fold_means()[0]) for task in tasks] for name, tasks in once.items()}
     pairs = {
         name: [*zip(ranks[against], other, labels, widened, units, strict=True)]
         for name, other in ranks.items()
@@ -95,10 +95,6 @@ def _units(tasks: Sequence[HeldOut], users: bool) -> tuple[list[Rows], int]:
     sizes = [len(task.truth) for task in tasks]
     starts = np.cumsum([0, *sizes])
     return [start + np.arange(size) for start, size in zip(starts, sizes, strict=False)], int(starts[-1])
-
-
-def _ranks(tasks: Sequence[HeldOut]) -> list[Floats]:
-    return [_centred_ranks(task.without_fold_means()[0]) for task in tasks]
 
 
 def _centred_ranks(values: Floats) -> Floats:

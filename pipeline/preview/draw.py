@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
 from data.keypoints.skeletons import COCO17
-from data.store import StageOutput
+from data.store import Outputs
 from data.store.arrays import Bools, Reals
 from data.video import Picture
 from data.video.frame_times import shown_at
@@ -67,11 +67,6 @@ def draw_text(image: Picture, text: str, origin: tuple[int, int], colour: Colour
     cv2.putText(image, text, origin, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, colour, 1, cv2.LINE_AA)
 
 
-def text_width(text: str) -> int:
-    """Width in pixels of the text that `draw_text` draws."""
-    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)[0][0])
-
-
 def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: Colour, thick: int = 1) -> None:
     """Draw a line between two points (x, y), or nothing if a point is far outside or NaN."""
     ends = np.array([first, last], np.float64)
@@ -81,7 +76,7 @@ def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: 
     cv2.line(image, (x1, y1), (x2, y2), colour, thick, cv2.LINE_AA)
 
 
-def draw_outputs(image: Picture, outputs: Mapping[str, StageOutput], time: float, scale: Reals) -> None:
+def draw_outputs(image: Picture, outputs: Outputs, time: float, scale: Reals) -> None:
     """Draw the outputs of the stages for the frame shown at `time` seconds.
 
     Args:
@@ -128,7 +123,8 @@ def draw_body(image: Picture, agent: int, joints: Reals, box: Reals, *, interpol
         x1, y1, x2, y2 = np.rint(np.clip(box, -9999, 9999)).astype(int).tolist()
         cv2.rectangle(image, (x1, y1), (x2, y2), GREY if interpolated else colour, 1, cv2.LINE_AA)
         label = f"pose:{agent}" + (" (interpolated)" if interpolated else "")
-        left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
+        (width, _), _ = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, FONT_SCALE, 1)
+        left = int(np.clip(x1, 2, max(2, image.shape[1] - width - 2)))
         below = agent % 2 == 1  # so that names of overlapping people do not overlap
         base = int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))
         draw_text(image, label, (left, base), colour)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from data.errors import Cancelled, DataError, UsageError, counted, printable
-from data.store import StageOutput, is_remote, write_bytes, write_text
+from data.store import Outputs, is_remote, write_bytes, write_text
 from data.store.arrays import Floats, Integers
 from data.video import Frame, Picture, Record, decode, jpeg, probe, write_video
 from data.video.frame_times import frame_length, shown_at
@@ -26,7 +26,7 @@ from pipeline.cache.failure import Failure
 from pipeline.cache.index import stamp
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, draw_outputs, draw_text
-from pipeline.run import Outputs, Plan, Previews, run
+from pipeline.run import Plan, Previews, run
 from pipeline.settings.config import Config
 
 MOST_WIDTH, MOST_HEIGHT = 1280, 720
@@ -126,7 +126,7 @@ def _draw(record: Record, outputs: Outputs, cache: Cache, stop: threading.Event)
 
 
 def draw_preview(
-    record: Record, outputs: Mapping[str, StageOutput], sheet: Path, film: Path, stop: threading.Event | None = None
+    record: Record, outputs: Outputs, sheet: Path, film: Path, stop: threading.Event | None = None
 ) -> None:
     """Write the contact sheet and the film of a video from one decode. The pictures of the sheet are held in memory.
 
@@ -186,7 +186,7 @@ def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, in
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
 
 
-def sheet_frames(times: Floats, outputs: Mapping[str, StageOutput]) -> list[int]:
+def sheet_frames(times: Floats, outputs: Outputs) -> list[int]:
     """Frames of the contact sheet: the middle of every time step, or else of every clip, or else one a second."""
     spans = [outputs[name].arrays["bounds"].values for name in ("timesteps", "clips") if name in outputs]
     if spans and len(spans[0]):

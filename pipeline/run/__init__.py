@@ -3,7 +3,6 @@
 from pipeline.run.batch import (
     STOPPED,
     ExtractRun,
-    Outputs,
     Previews,
     Status,
     StatusRow,

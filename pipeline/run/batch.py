@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from data.errors import PROGRAM, UsageError, counted
-from data.store import StageOutput, sweep_scratch
+from data.store import Outputs, sweep_scratch
 from data.store.arrays import Measures
 from pipeline.cache import UNREADABLE, Cache, State, unusable
 from pipeline.cache.failure import Failure, first_cause
@@ -24,9 +24,6 @@ from pipeline.settings.stages import fetch_registered, outside_stages, stage_cla
 
 STOPPED = Failure("stopped", "", "not extracted: the run was stopped")
 """The failure of a record that a stopped run did not reach."""
-
-Outputs = Mapping[str, StageOutput]
-"""Outputs of one record by stage."""
 
 
 @dataclass(frozen=True)

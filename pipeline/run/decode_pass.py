@@ -21,7 +21,7 @@ from typing import TypeVar
 import numpy as np
 
 from data.errors import Cancelled, DataError, VideoError
-from data.store import StageOutput
+from data.store import Outputs, StageOutput
 from data.store.arrays import Floats
 from data.video import Frame, Record, VideoInfo, decode, probe
 
@@ -55,7 +55,7 @@ class DecodePass:
         self._probed: tuple[VideoInfo, Floats] | None = None
 
     def outputs(
-        self, stages: Mapping[str, tuple[Callable[[StageSource], StageOutput], Mapping[str, StageOutput]]]
+        self, stages: Mapping[str, tuple[Callable[[StageSource], StageOutput], Outputs]]
     ) -> Iterator[tuple[str, StageOutput | BaseException]]:
         """The output of each stage, or its error, in order of completion.
 
@@ -149,7 +149,7 @@ class DecodePass:
 class StageSource:
     """An opened input as one stage reads it; implements `extractors.base.Source`."""
 
-    def __init__(self, shared: DecodePass, stage: str, upstream: Mapping[str, StageOutput]) -> None:
+    def __init__(self, shared: DecodePass, stage: str, upstream: Outputs) -> None:
         self.record, self.stage, self.upstream = shared.record, stage, upstream
         self.wanted: Sequence[int] | None = None  # indices of the requested frames; None before the request
         self.closed = False  # takes no more frames

@@ -167,12 +167,8 @@ def compared_steps(moved: Movement, bounds: Floats, still: bool) -> StepVariable
 
 def _angles(body: Channels) -> dict[str, Floats]:
     made = {f"{side}_{joint}": _values(body, f"angle.{side}_{joint}") for joint in JOINTS for side in ("left", "right")}
-    return {name: np.degrees(values) for name, values in made.items()} | {"trunk": _tilt(body)}
-
-
-def _tilt(body: Channels) -> Floats:
-    """(frame,) degrees between the trunk and the vertical: 0 upright, 180 upside down."""
-    return np.asarray(np.degrees(np.arccos(np.clip(_values(body, "torso.y"), -1.0, 1.0))))
+    made["trunk"] = np.arccos(np.clip(_values(body, "torso.y"), -1.0, 1.0))  # from the vertical: 0 is upright
+    return {name: np.degrees(values) for name, values in made.items()}
 
 
 def _one(body: Channels, angles: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, is_remote
+from data.store import Outputs, StageOutput, is_remote
 from data.store.arrays import Floats, Quality
 from data.video import Record
 from extractors.timesteps import TimestepsConfig
@@ -28,7 +28,7 @@ from pipeline.checks.accuracy import Interval
 from pipeline.checks.flag_checks import Facts, find_flags
 from pipeline.observer import SILENT, Observer
 from pipeline.phases.carried_phases import CarriedPhases, carried_phases
-from pipeline.run import STOPPED, Outputs, Planner, run
+from pipeline.run import STOPPED, Planner, run
 from pipeline.score.calibration import HEADS, Calibration
 from pipeline.score.model_config import scoring_config, unused_settings
 from pipeline.score.model_files import TRAIN_AGAIN, model_sha256

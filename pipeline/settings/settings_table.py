@@ -55,7 +55,8 @@ def _rows(section: Any, prefix: str) -> Iterator[SettingRow]:
         if is_section(field.annotation):
             yield from _rows(field.annotation, f"{key}.")
         else:
-            yield SettingRow(key, _default(key, field.default), OWNERS[owner(field)], _line(field.description))
+            text = " ".join((field.description or "").split())
+            yield SettingRow(key, _default(key, field.default), OWNERS[owner(field)], text)
 
 
 def _default(key: str, default: Any) -> str:
@@ -69,7 +70,3 @@ def _default(key: str, default: Any) -> str:
 def _text(value: Any) -> str:
     value = value.as_posix() if isinstance(value, Path) else value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _line(text: str | None) -> str:
-    return " ".join((text or "").split())
