@@ -139,8 +139,7 @@ class StGcn(_Graph):
     def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
         super().__init__(config, sizes, layers)
         inputs = (self.channels, config.width)
-        self.own = nn.ModuleList(layers.linear(size, config.width) for size in inputs)
-        self.near = nn.ModuleList(layers.linear(size, config.width) for size in inputs)
+        self.own, self.near = (nn.ModuleList(layers.linear(size, config.width) for size in inputs) for _ in range(2))
         self.importance = nn.ModuleList(layers.mixing(len(self.edges)) for _ in inputs)
         self.temporal = nn.ModuleList(layers.linear(3 * config.width, config.width) for _ in inputs)
 

@@ -35,13 +35,17 @@ Row = tuple[Path, Record, Mapping[str, float]]
 """A list, one of its performances as it names it, and the scores of that performance by name."""
 
 
+Names = Mapping[str, tuple[str, ...]]
+"""Names of files or folders, by the side of the split or the prefix that they belong to."""
+
+
 @dataclass(frozen=True)
 class ListLayout:
     """One data set."""
 
     rows: Callable[[Path], Iterable[Row]]  # below a root
     scores: tuple[str, ...]  # what `dataset.score` may be; the first is the default
-    videos: Mapping[str, tuple[str, ...]]  # by prefix of a name: folders below the root that may hold the videos
+    videos: Names  # by prefix of a name: folders below the root that may hold the videos
 
     def list(
         self, root: Path, *, score: str = "", frame_rate: float = 0.0, feature_names: Sequence[str] = ()
@@ -100,7 +104,7 @@ def _people(root: Path) -> tuple[dict[str, dict[str, str]], list[str]]:
 
 
 def _text_rows(
-    lists: Mapping[str, tuple[str, ...]],
+    lists: Names,
     columns: tuple[str, ...],
     task: Callable[[str], str],
     root: Path,
@@ -209,7 +213,7 @@ def checked_score(score: str, names: Sequence[str]) -> str:
     return score
 
 
-def _videos(root: Path, places: Mapping[str, tuple[str, ...]], frame_rate: float) -> dict[str, Record]:
+def _videos(root: Path, places: Names, frame_rate: float) -> dict[str, Record]:
     """Videos and folders of frames by plain name."""
     videos: dict[str, Record] = {}
     for start, folder in ((start, root / name) for start, names in places.items() for name in names):

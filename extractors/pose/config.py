@@ -59,6 +59,10 @@ BACKENDS = {
 """The values of `pose.backend`, each with the "module:class" of its `PoseBackend`."""
 
 
+Region = tuple[float, float, float, float] | None
+"""x1 y1 x2 y2, relative to the picture; None: anywhere."""
+
+
 class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
@@ -80,9 +84,7 @@ class PoseConfig(StageConfig):
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
     tracks: tuple[NonNegativeInt, ...] = setting((), "Rows of `tracks` to take as agents.", belongs_to=VIDEOS)
-    region: tuple[float, float, float, float] | None = setting(
-        None, "Where an agent is: relative x1 y1 x2 y2, 0..1.", belongs_to=VIDEOS
-    )
+    region: Region = setting(None, "Where an agent is: relative x1 y1 x2 y2, 0..1.", belongs_to=VIDEOS)
     weights_file: str = _file("A .tflite file in place of `weights`.")
     threads: int = setting(1, "CPU threads of one forward.", belongs_to=MACHINE, ge=1)
     device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", belongs_to=MACHINE)
@@ -94,7 +96,7 @@ class PoseConfig(StageConfig):
 
     @field_validator("region")
     @classmethod
-    def _region(cls, region: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+    def _region(cls, region: Region) -> Region:
         """Refuse an impossible region: pixels, reversed corners, NaN."""
         x1, y1, x2, y2 = region or (0, 0, 1, 1)
         if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):

@@ -26,9 +26,12 @@ MeasuredVideo = tuple[str, Quality]
 """Name of a video, and the quality values of its outputs by stage."""
 
 
+FlagsByVideo = dict[str, tuple[Flag, ...]]
+
+
 def announce_flags(
     measured: Iterable[MeasuredVideo], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
-) -> dict[str, tuple[Flag, ...]]:
+) -> FlagsByVideo:
     """Flags by the name of the video; the observer gets them with the location of the contact sheets.
 
     `measured` holds the extracted videos of all `videos`. `sheets` is the cache with their previews, or "". Raises
@@ -47,9 +50,9 @@ def announce_flags(
     return flagged
 
 
-def flag_videos(measured: Iterable[MeasuredVideo]) -> dict[str, tuple[Flag, ...]]:
+def flag_videos(measured: Iterable[MeasuredVideo]) -> FlagsByVideo:
     """Flags by the name of each flagged video; frame rate and length are compared with the other videos."""
-    alone: dict[str, tuple[Flag, ...]] = {}
+    alone: FlagsByVideo = {}
     compared: list[tuple[str, Facts]] = []  # holds only what the comparison needs, since data sets may be large
     for name, quality in measured:
         facts = Facts(quality=quality)
