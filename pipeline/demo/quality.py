@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from data.errors import significant
+from data.errors import counted, significant
 from data.splits import Fold
 from data.store.arrays import Bools, Floats
 from data.video import Record
@@ -136,8 +136,8 @@ def held_out_results(
     )
     baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
     results = cross_validate(features, protocol, [ours, *baselines], against=MODEL)
-    learnt = f"its {len(model.train_ids)} training dives"
-    which = f"these results are of all {results.performances} dives; the model's own error, above, is of {learnt}"
+    learnt = f"{len(model.train_ids)} training dives, held out in {counted(len(tests), 'fold')}"
+    which = f"these results are of {learnt}, and {len(scored)} new dives; the error above is of the training dives only"
     return replace(
         results, notes=(*beside_guessing(results), Note("caution", separation_line(results)), Note("fact", which))
     )

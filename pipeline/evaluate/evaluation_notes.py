@@ -35,8 +35,8 @@ def evaluation_notes(
         for size in results.left_out
     ]
     if len(results.folds) > 1 and (few := results.held_out_per_fold) < FEW:
-        cautions.append(f"a fold holds out {few:.3g} performances, fewer than {FEW}: correlations of single folds are "
-                        "mostly noise")  # fmt: skip
+        noise = "correlations of single folds are mostly noise"
+        cautions.append(f"a fold of a task holds out {few:.3g} performances, fewer than {FEW}: {noise}")
     if results.videos > results.performances:
         cautions.append(f"{results.performances} trials in {results.videos} videos; each counts once, its views "
                         "averaged")  # fmt: skip
@@ -44,11 +44,15 @@ def evaluation_notes(
         cautions.append(apart)
     published = KINDS[kind].counts.get("all", 0) if kind in KINDS else 0
     if results.paper and results.videos < published:
-        cautions.append(f"{results.videos} of {published} published videos; the paper's rows are of all {published}")
+        cautions.append(
+            f"{results.videos} videos, by name among the {published} published; the paper's rows are of all {published}"
+        )
     if requested.quick:
         cautions.append("--quick: no inner validation")
     combined = results.systems.get(COMBINED)
-    facts = [f"{COMBINED} is {_members(results)}"] if combined is not None and combined.chosen else []
+    facts = (
+        [f"{COMBINED}, which `train` fits, is {_members(results)}"] if combined is not None and combined.chosen else []
+    )
     facts += [results.ceiling] if results.ceiling else []
     notes = [Note("caution", text) for text in cautions]
     notes += [Note("fact", text) for text in facts]
@@ -74,13 +78,13 @@ def _training_notes(
     if method.without_agents:
         yield Note("caution", "these features lack an agent, so AIM and other systems that need both are left out")
     differing = counted(len(paper_differences(method, kind, origins)), "setting")
-    yield Note("caution", f"{network} differs from the paper's method in {differing}; Methods in the report names them"
+    yield Note("caution", f"{network} differs from the paper's method in {differing}: Methods on the page lists them"
                ", and what the paper leaves open")  # fmt: skip
     if 0 < results.users < MANY_USERS:
         few = f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone"
         instead = "" if method.combined or requested.systems in TABLES else "; add --set combined=true"
         yield Note("caution", f"{few}{f'; read the row {COMBINED!r}' if _combined_leads(results) else instead}")
-    if (recipe.recipe, kind) == ("tools", "jigsaws"):
+    if _seen(method, kind):
         yield Note("caution", "optimistic: the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS")
 
 
@@ -151,11 +155,16 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
             yield Note("caution", f"these features are not enough for {', '.join(missing)}")
 
 
+def _seen(method: Method, kind: str) -> bool:
+    """Whether the recipe was chosen after seeing results of this kind."""
+    return (method.train.recipe, kind) == ("tools", "jigsaws")
+
+
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    apart = ", ".join(results.audit.forbid) if results.audit and results.audit.forbid else "nothing"
+    apart = " or ".join(results.audit.forbid) if results.audit and results.audit.forbid else "nothing"
     leaks = "the audit was not run" if results.audit is None else "an audit found no leak" if results.audit.ok else (
         f"an audit found {counted(len(results.audit.leaks), 'leak')}")  # fmt: skip
     units = f"the jackknife over {counted(users, 'user') if users else 'performances'}"
@@ -205,6 +214,7 @@ def _system_sentences(results: EvaluationResults, method: Method, kind: str, ori
         f"{network} is the mean of {counted(recipe.networks, 'network')} trained for {recipe.epochs} epochs"
         f" (seed {recipe.seed}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",
+        *(["The recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS."] if _seen(method, kind) else []),
         *(
             ["Scores were divided by the announced difficulty, predictions multiplied."]
             if method.times_difficulty

@@ -124,7 +124,7 @@ def _label_notes(config: Config) -> Iterator[Note]:
     if config.method.times_difficulty:
         yield Note(
             "fact",
-            "AIM and any regressions learned score / difficulty; their predictions are multiplied by the difficulty",
+            "networks and regressions learned score ÷ difficulty; the difficulty multiplies their predictions",
         )
     if dataset.score:
         yield Note("fact", f"labels: {dataset.score}")

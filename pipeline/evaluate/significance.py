@@ -18,7 +18,7 @@ def separation_line(results: EvaluationResults) -> str:
     if leads is None or not leads.rows:
         return ""
     count, by = len(leads.rows), {verdict: _named(leads, verdict) for verdict in ("better", "worse", "tie")}
-    how = f"paired permutation test, p < .05{'' if count == 1 else f' for all {count} rows at once'}"
+    how = f"paired permutation test at 5 %{'' if count == 1 else f' for all {count} rows at once'}"
     if all(lead.difference.interval is None for lead in leads.rows.values()):
         units = counted(leads.units, "user" if results.users else "performance")
         return f"{units} are too few to separate {counted(count, 'row')} from {leads.against}"
@@ -31,7 +31,7 @@ def separation_line(results: EvaluationResults) -> str:
         said.append(f"{', '.join(by['better'])} {'ranks' if len(by['better']) == 1 else 'rank'} better than "
                     f"{leads.against}")  # fmt: skip
     names = " and ".join(by["tie"]) if ties <= MOST_NAMED else f"the other {ties}"
-    said.append(f"ties with {names}" if ties else "none is a tie")
+    said.append(f"{leads.against} is not separated from {names}" if ties else "none is a tie")
     return f"{'; '.join(said)} ({how})"
 
 

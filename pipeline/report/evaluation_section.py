@@ -24,6 +24,7 @@ from pipeline.evaluate.results_tables import (
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
+from pipeline.report.text import to_digits
 from pipeline.score.calibration import Calibration
 from pipeline.settings.destinations import writing
 
@@ -134,12 +135,13 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
 def _largest_errors(predictions: Sequence[page.ScatterPoint], system: str) -> Table:
     """The videos with the largest errors, and the mean difference."""
     errors = {point: (point.predicted.value or 0.0) - point.true for point in predictions}
+    mean = float(np.mean([*errors.values()]))
     largest = sorted(predictions, key=lambda point: -abs(errors[point]))[:LARGEST]
     return Table(
         f"Largest errors of {system}",
         ("judges", "predicted", "difference"),
         tuple(TableRow(point.id, (point.true, point.predicted.value, errors[point])) for point in largest),
-        note=f"Difference: predicted minus judges; its mean over all videos is {np.mean([*errors.values()]):+.3f}.",
+        note=f"Difference: predicted minus judges; its mean over all videos is {to_digits(mean, 3, True)}.",
         head="video",
     )
 

@@ -33,7 +33,7 @@
 
   // What is printed has all differences and key frames of the open sections, and all tables.
   const unfold = () => {
-    Report.all("details.video[open] :is(.work-first details, .about), details.folded").forEach((more) => { more.open = true; });
+    Report.all("details.video[open] :is(.work-first details, .about), details.folded, #origin details").forEach((more) => { more.open = true; });
     return Report.all("details.video[open] .frame img").map((picture) => Object.assign(picture, { loading: "eager" }).decode().catch(() => {}));
   };
   window.addEventListener("beforeprint", unfold);

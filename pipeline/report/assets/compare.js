@@ -184,12 +184,12 @@ Report.compare = (() => {
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
       const gap = rounded(b.scored.score, decimals) - rounded(a.scored.score, decimals);
       const small = Math.abs(gap) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
-      const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? ": no sign of progress" : ""}.` : "";
+      const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? `: no sign of ${gap < 0 ? "a decline" : "progress"}` : ""}.` : "";
       return `B − A: ${signed(gap, decimals)} points.${usual}${overlap}`;
     };
     const named = (i) => (sides[0].data.steps[i].phase ? ` · ${sides[0].data.steps[i].phase}` : "");
     const fillTable = (a, b) => {
-      const gaps = a.steps.map((s, i) => b.steps[i].score - s.score);
+      const gaps = a.steps.map((s, i) => rounded(b.steps[i].score) - rounded(s.score));
       const widest = d3.max(gaps, Math.abs) || 1;
       const goTo = (i, text, name) => {
         const go = cell("button", text, "quiet");
