@@ -38,7 +38,7 @@
   };
   window.addEventListener("beforeprint", unfold);
   document.getElementById("print").addEventListener("click", async () => {
-    await Promise.all(unfold());
+    await Promise.all([...unfold(), Report.drawing.pictured()]);
     window.print();
   });
 

@@ -6,6 +6,8 @@ Report.drawing = (() => {
   const FADE = 0.5; // seconds from its frame at which a mark is faint (line, circle) or gone (angle, note)
   const TAP = 14; // px: a shorter movement is a tap, since fingers tremble
   const REST_MS = 800; // a click so soon after the last point is of the same touch, and plays nothing
+  const FRAME_NEAR = 0.02, FRAME_MS = 500; // seconds within which a picture is of its frame; the longest wait for it after a seek
+  const PRINT_MS = 5000; // the longest that the PDF button waits for pictures
   const COLOUR = "#ffe14d"; // no athlete's, and neither A's nor B's
 
   // Of a video: its marks { kind, t, points: [[x, y], ...] in shares of the picture, degrees, text }, the stopwatch's ends,
@@ -13,6 +15,7 @@ Report.drawing = (() => {
   // drawings has those of its time, which are used unless this browser has later ones.
   const all = new Map(), key = (identity) => `aim-marks-${identity}`;
   let copies = null;
+  const waits = []; // of each section: when its pictures for print are ready
   const kept = (identity) => {
     if (!all.has(identity)) {
       copies ??= Report.read(document.getElementById("drawn-data")) ?? {};
@@ -78,7 +81,8 @@ Report.drawing = (() => {
     const help = () => {
       if (tool === "angle") return "Drag along one side to the vertex, then tap the end of the other side; or tap three times.";
       if (tool) return `Drag over the picture${tool === "circle" ? " from the middle" : ""}, or tap twice.`;
-      return marks.some(({ kind }) => kind === "line") ? "Type the length of a line that you know: the others follow. Lengths hold at the same distance from a camera that neither moves nor zooms." : "";
+      const lengths = marks.some(({ kind }) => kind === "line") ? " Type the length of a line that you know: the others follow. Lengths hold at the same distance from a camera that neither moves nor zooms." : "";
+      return marks.length ? `Drawings and notes stay in this browser; Save writes a page with them for others.${lengths}` : "";
     };
     const choose = (kind) => {
       [tool, open] = [tool === kind ? null : kind, null];
@@ -118,30 +122,46 @@ Report.drawing = (() => {
       part("watch").value = watch.every((t) => t !== null)
         ? `${Math.abs(to - from).toFixed(3)} s, ${apart} ${apart === 1 ? "frame" : "frames"} (${from.toFixed(3)} to ${to.toFixed(3)} s)`
         : from !== null ? `from ${from.toFixed(3)} s` : to !== null ? `to ${to.toFixed(3)} s` : "";
-      picture().catch(() => {}); // a video that cannot be played has no pictures
+      for (const { t } of marks) if (!stills.has(t) && shows(t)) still(t, screen);
+      picture();
+      fetching = fetching.then(fetchStills).catch(() => {}); // a video that cannot be played has no pictures
     };
-    // Pictures of the frames with their marks, which the page shows in print alone. A later change replaces an earlier one.
-    let pictures = 0;
-    const picture = async () => {
-      const mine = ++pictures, video = Object.assign(document.createElement("video"), { muted: true, preload: "auto" }), drawn = [];
-      const happens = (name) => new Promise((resolve, reject) => { Object.assign(video, { [`on${name}`]: resolve, onerror: reject }); });
-      const began = happens("loadeddata");
-      if (marks.length) video.src = player.source;
-      for (const [t, ofFrame] of d3.groups(marks, (mark) => mark.t)) {
-        await began;
-        const arrived = happens("seeked");
-        video.currentTime = t + 1e-3;
-        await arrived;
-        const { videoWidth: width, videoHeight: height } = video, figure = document.createElement("figure"), caption = document.createElement("figcaption");
-        const copy = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
-        copy.getContext("2d").drawImage(video, 0, 0, copy.width, copy.height);
-        paint(copy, { ...state, marks: ofFrame }, t);
-        caption.textContent = ofFrame.map((mark) => `${named(mark)}${mark.text ? `: ${mark.text}` : ""}`).join(", ");
-        figure.append(copy, caption);
-        drawn.push(figure);
+    // Pictures of the frames with their marks, which the page shows in print alone. Print cannot wait for them. So a frame that
+    // the player shows is copied when a mark is put on it; others, such as those of a reloaded page, come from a hidden video.
+    const stills = new Map(), screen = section.querySelector("video"), hidden = Object.assign(document.createElement("video"), { muted: true, preload: "auto" });
+    const shows = (t) => screen.readyState >= 2 && !screen.seeking && Report.frameAt(frames, screen.currentTime) === Report.frameAt(frames, t);
+    const still = (t, video) => {
+      const copy = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: video.videoHeight });
+      copy.getContext("2d").drawImage(video, 0, 0);
+      stills.set(t, copy);
+    };
+    // "seeked" may come before the frame itself, which a browser without frame callbacks is given time for.
+    const arrival = (t) => new Promise((resolve, reject) => {
+      const look = (_, { mediaTime }) => (Math.abs(mediaTime - t) < FRAME_NEAR ? resolve() : hidden.requestVideoFrameCallback(look));
+      hidden.requestVideoFrameCallback?.(look);
+      Object.assign(hidden, { onseeked: () => setTimeout(resolve, FRAME_MS), onerror: reject });
+      hidden.currentTime = t + 1e-3;
+    });
+    const fetchStills = async () => {
+      for (const { t } of marks) {
+        if (stills.has(t) || hidden.error) continue;
+        if (!hidden.src) await new Promise((resolve, reject) => { Object.assign(hidden, { onloadeddata: resolve, onerror: reject, src: player.source }); });
+        await arrival(t);
+        still(t, hidden);
+        picture();
       }
-      if (mine === pictures) part("drawn").replaceChildren(...drawn);
     };
+    const picture = () => part("drawn").replaceChildren(...d3.groups(marks, (mark) => mark.t).filter(([t]) => stills.has(t)).map(([t, ofFrame]) => {
+      const { width, height } = stills.get(t), figure = document.createElement("figure"), caption = document.createElement("figcaption");
+      const copy = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
+      copy.getContext("2d").drawImage(stills.get(t), 0, 0, copy.width, copy.height);
+      paint(copy, { ...state, marks: ofFrame }, t);
+      caption.textContent = ofFrame.map((mark) => `${named(mark)}${mark.text ? `: ${mark.text}` : ""}`).join(", ");
+      figure.append(copy, caption);
+      return figure;
+    }));
+    let fetching = Promise.resolve();
+    waits.push(() => fetching);
     const save = () => {
       list();
       keep(identity);
@@ -211,5 +231,7 @@ Report.drawing = (() => {
     };
   };
 
-  return { start, kept, ofPage, paint };
+  const pictured = () => Promise.race([Promise.all(waits.map((wait) => wait())), new Promise((resolve) => { setTimeout(resolve, PRINT_MS); })]);
+
+  return { start, kept, ofPage, paint, pictured };
 })();

@@ -91,7 +91,10 @@ Report.player = (() => {
       const target = event.target.closest("[data-step], [data-seek], [data-moment], .plot");
       if (!target) return;
       if (target.dataset.moment !== undefined) return void showMoment(data.moments[Number(target.dataset.moment)]);
-      if (joints.length) setLoop(null);
+      if (loop?.joints) {
+        setLoop(null);
+        video?.pause(); // else the video would play on from there, to its end
+      }
       if (target.dataset.step !== undefined) goStep(Number(target.dataset.step));
       else if (target.dataset.seek !== undefined) seek(Number(target.dataset.seek));
       else if (axis.contains(target)) seek(timeUnder(event));

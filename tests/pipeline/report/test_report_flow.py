@@ -175,7 +175,7 @@ def test_what_to_work_on_is_shown_in_the_video_and_angles_are_read_at_its_time(p
     wait_for(page, "(b => b.top >= 0 && b.bottom <= innerHeight)(player.parentElement.getBoundingClientRect())")
     until_painted(page, 50)  # rings around both hips, without the skeletons
     step(page, 1)
-    wait_for(page, "player.playbackRate === 1")
+    wait_for(page, "player.paused && player.playbackRate === 1")
     until_clear(page)
     assert page.get_attribute("#video-0 [data-do=loop]", "aria-pressed") == "false"
 
