@@ -36,6 +36,8 @@ SHORT = 3.0
 """Before training, a video is too short if it is shorter than the median of the videos by this factor."""
 FAR = 2.0
 """Distances above the limit are flagged "warn", and above this multiple of it "bad"."""
+PROMINENT = "another person is prominent"
+
 RIVAL = 0.5
 """Salience of another person relative to the followed person, above which the choice is flagged."""
 FRAMERATES, RATE_MARGIN = (12.0, 130.0), 1.5
@@ -187,7 +189,7 @@ def _person(_: Facts, rival: float) -> Flags:
     if rival > RIVAL:
         detail = f"Another person is {rival:.2f} times as prominent as a followed one"
         fix = "For two who perform together, set pose.agents=2; else choose with pose.region or pose.tracks."
-        yield Flag("warn", "another person is prominent", f"{detail}. {fix}")
+        yield Flag("warn", PROMINENT, f"{detail}. {fix}")
 
 
 def _frame_rate(facts: Facts, rates: Known) -> Flags:

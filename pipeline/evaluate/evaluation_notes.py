@@ -18,7 +18,7 @@ from pipeline.evaluate.significance import separation_line
 from pipeline.folds import COMBINED
 from pipeline.folds.combination import MANY_USERS
 from pipeline.settings.method import Method
-from pipeline.systems.baselines import MEAN, SHORTER
+from pipeline.systems.baselines import MEAN
 from pipeline.systems.regressors import ECONOMY_AND_RIDGE
 
 
@@ -44,9 +44,8 @@ def evaluation_notes(
         cautions.append(apart)
     published = KINDS[kind].counts.get("all", 0) if kind in KINDS else 0
     if results.paper and results.videos < published:
-        cautions.append(
-            f"{results.videos} videos, by name among the {published} published; the paper's rows are of all {published}"
-        )
+        known = f"{results.videos} of {published} published recordings, by name"
+        cautions.append(f"{known}; the paper's rows are of all")
     if requested.quick:
         cautions.append("--quick: no inner validation")
     combined = results.systems.get(COMBINED)
@@ -83,7 +82,7 @@ def _training_notes(
     if 0 < results.users < MANY_USERS:
         few = f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone"
         instead = "" if method.combined or requested.systems in TABLES else "; add --set combined=true"
-        yield Note("caution", f"{few}{f'; read the row {COMBINED!r}' if _combined_leads(results) else instead}")
+        yield Note("caution", few + instead)
     if _seen(method, kind):
         yield Note("caution", "optimistic: the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS")
 
@@ -120,15 +119,6 @@ def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
     if ours is not None and best is not None and best[1] > ours:
         values = f"{best[1]:.3f} against {ours:.3f}"
         yield f"'{best[0]}', which sees no video, ranks higher than {results.against}: {values}"
-
-
-def _combined_leads(results: EvaluationResults) -> bool:
-    """Whether the combination ranks better than chance and than every baseline on the duration."""
-    if COMBINED not in results.systems:
-        return False
-    ours, lines = results.systems[COMBINED].average.rho, [results.systems.get(name) for name in ("duration", SHORTER)]
-    others = [line.average.rho.value for line in lines if line is not None]
-    return (ours.low or 0.0) > 0 and all(value is None or (ours.value or 0.0) > value for value in others)
 
 
 def _network(results: EvaluationResults, method: Method) -> str:

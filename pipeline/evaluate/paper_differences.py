@@ -18,7 +18,7 @@ from pipeline.settings.config import load_config
 from pipeline.settings.method import Method
 from pipeline.settings.yaml_values import PRESETS
 
-NO_METHOD = ("recipe", "networks", "seed")
+NO_METHOD = ("recipe", "seed")
 """Settings of training outside the method: a name for other settings, and chance."""
 
 PAPER = "{}-paper.yaml"

@@ -63,7 +63,8 @@ def paper_table(results: EvaluationResults) -> Table:
         f"Spearman's correlation with the judges, n {results.held_out_count()}",
         (*tasks, "average" if tasks else "rho"),
         by_result(rows, len(tasks)),
-        note=separation_line(results),
+        note=f"Held-out predictions ranked together, fold means removed; the paper's rows are per fold. "
+        f"{separation_line(results)}",
         better=(*no_task, "high" if separated else "neither"),
     )
 
@@ -142,7 +143,8 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     removed = ", fold means removed" if many else ""
     if many and any(map(_are_skewed, scores)):
         removed += ", which lowers it for scores as skewed as these"
-    form = "Fisher's z, as in the paper" if results.fold_form == "fisher" else "their arithmetic mean"
+    few, column = "their arithmetic mean, since a fold holds out few", "within users" if results.users else "per fold"
+    form = "Fisher's z, as in the paper" if results.fold_form == "fisher" else few
     folds = (
         f"Within users: correlations of a user's own performances, averaged by {form}. "
         "Between users: of the users' mean predictions, each less the mean score of its training part."
@@ -153,6 +155,7 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
         [
             f"rho: Spearman's correlation of all held-out predictions{removed}; {interval}.",
             *([folds] if many else []),
+            *([f"Compare the paper's rows with '{SINGLE_NETWORKS}', {column}."] if results.paper else []),
             "Mean prediction of the networks; last epoch, unless a row says otherwise.",
         ]
     )

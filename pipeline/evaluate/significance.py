@@ -24,8 +24,7 @@ def separation_line(results: EvaluationResults) -> str:
         return f"{units} are too few to separate {counted(count, 'row')} from {leads.against}"
     ties = len(by["tie"])
     if ties == count:
-        all_others = "the other one is a tie" if count == 1 else f"all {count} others are ties"
-        return f"no row is separated from {leads.against}: {all_others} ({how})"
+        return f"no row is separated from {leads.against} ({how})"
     said = [f"{leads.against} ranks better than {', '.join(by['worse'])}"] if by["worse"] else []
     if by["better"]:
         said.append(f"{', '.join(by['better'])} {'ranks' if len(by['better']) == 1 else 'rank'} better than "

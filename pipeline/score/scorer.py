@@ -327,5 +327,5 @@ def score_videos(
         if user.dataset.features and "features" not in scorer.planner.stages:
             raise UsageError("this model does not read features", where=model, fix="Leave out --features")
         if difficulty is not None and not scorer.model.times_difficulty:
-            raise UsageError("this model does not use the difficulty", where=model, fix="Leave out --difficulty")
+            raise UsageError("this model does not use the difficulty", where=model, fix="Leave out the difficulty")
         return scorer.score_records(records, observer)

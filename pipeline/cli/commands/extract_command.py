@@ -53,6 +53,12 @@ def following(done: api.ExtractRun, typed: Typed) -> Line:
         return ("go on", *typed.words)
     if len(done.failed) == done.videos:
         return ("when they are fixed", *typed.with_option("--retry-failed"))
+    from pipeline.checks.flag_checks import PROMINENT
+
+    if 2 * sum(PROMINENT in titles for titles in done.flags.values()) > done.videos:
+        two = ("pose.agents=2", "timesteps.secondary=[pose:1]", "stages=[clips,pose,timesteps]")
+        settings = (word for setting in two for word in ("--set", setting))
+        return ("if two people perform together, extract both", *typed.words, *settings)
     return after_features(typed)
 
 

@@ -74,8 +74,6 @@ def test_notes(snapshot):
         "features that cannot feed a table": notes(results((AIM, "ST-GCN")), "2"),
         "an agent is missing": notes(results(), "aim", {"timesteps.primary": "none", "timesteps.secondary": ["none"]}),
         "quick, combined": notes(averaged(("ridge",)), "aim", quick=True),
-        "combined ranks higher": notes(against_duration(Estimate(0.5, 0.2, 0.7), 0.4), "aim"),
-        "combined may be chance": notes(against_duration(Estimate(0.5, -0.1, 0.8), 0.4), "aim"),
         "the duration ranks higher": notes(against_duration(Estimate(0.4, 0.2, 0.6), 0.5), "aim"),
         "no network": notes(results(("USDL",)), "usdl"),
         "a recipe that was chosen on the data": notes(results(), "aim", TOOLS),
