@@ -35,16 +35,15 @@ def video_payload(video: page.VideoSection) -> dict[str, Any]:
     """Duration, steps, score, skeleton and charts of one video."""
     result = video.result
     shown = ("start", "end", "score", "interaction", "phase")
+    scored = ("quantity", "score", "difficulty", "interval80", "interval95", "model", "decimals", "why")
     return {
         "duration": axis_seconds(video),
         "timed": result.timed,
         "steps": [{name: getattr(step, name) for name in shown} for step in result.steps],
         "phases": [asdict(phase) for phase in result.phases],
         "typed": {"program": PROGRAM, "video": quoted(Path(video.name))},
-        "scored": {"name": video.name, "quantity": result.quantity, "score": result.score,
-                   "interval80": result.interval80,
-                   "interval95": result.interval95, "model": result.model, "decimals": result.decimals,
-                   "why": result.why, "held_out": video.held_out_score, "known": is_known(video),
+        "scored": {"name": video.name, **{name: getattr(result, name) for name in scored},
+                   "held_out": video.held_out_score, "known": is_known(video),
                    "within": None if result.accuracy is None else result.accuracy.within},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in (*charts(video), *video.angles)],

@@ -42,13 +42,13 @@ Report.compare = (() => {
       side.video.hidden = !held.source;
       side.video.setAttribute("aria-label", `Video ${side.name}: ${held.data.scored.name}`);
       if (held.source && side.video.src !== held.source) side.video.src = held.source;
-      const { interval80, interval95, decimals, why, held_out: heldOut } = held.data.scored, score = heldOut ?? held.data.scored.score;
+      const { interval80, interval95, decimals, why, held_out: heldOut, difficulty } = held.data.scored, score = heldOut ?? held.data.scored.score;
       const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
-      const ends = (level, interval) => (interval ? `${level} % interval ${shown(interval[0])} to ${shown(interval[1])}` : "");
+      const ends = (often, interval) => (interval ? `${often} times within ${shown(interval[0])} to ${shown(interval[1])}` : "");
       big.textContent = why ? "no score" : shown(score);
-      side.head.querySelector(".label").textContent = why ? "" : heldOut === null ? held.data.scored.quantity : "predicted by networks that did not see it";
+      side.head.querySelector(".label").textContent = (why ? "" : heldOut === null ? held.data.scored.quantity : "predicted by networks that did not see it") + (difficulty ? ` · difficulty ${difficulty}` : "");
       big.classList.toggle("no-score", why !== "");
-      side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends(80, interval80), ends(95, interval95)].filter(Boolean).join(" · ");
+      side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends("8 of 10", interval80), ends("19 of 20", interval95), section.querySelector("summary .truth") ? "upright mark: judges" : ""].filter(Boolean).join(" · ");
       const copies = ["summary .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };
@@ -181,11 +181,15 @@ Report.compare = (() => {
     const apart = (a, b) => {
       if (a.scored.quantity !== b.scored.quantity) return `No difference: A has a ${a.scored.quantity}, B a ${b.scored.quantity}. Give both a difficulty, or neither.`;
       const [x, y] = [a, b].map((one) => one.scored.interval80), { decimals, within } = a.scored;
-      const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
+      const meet = x && y && Math.max(x[0], y[0]) <= Math.min(x[1], y[1]), overlap = x && y ? ` The 80 % intervals ${meet ? "overlap" : "do not overlap"}.` : "";
       const gap = rounded(b.scored.score, decimals) - rounded(a.scored.score, decimals);
       const small = Math.abs(gap) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
-      const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}${small ? `: no sign of ${gap < 0 ? "a decline" : "progress"}` : ""}.` : "";
-      return `B − A: ${signed(gap, decimals)} points.${usual}${overlap}`;
+      const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}.` : "";
+      const higher = gap < 0 ? "A" : "B", clear = x && y && !meet;
+      const verdict = !error ? "" : small ? `No sign of ${gap < 0 ? "a decline" : "progress"}. ` : clear ? `${higher} scores higher. ` : `${higher} probably scores higher. `;
+      const [d, e] = [a, b].map((one) => one.scored.difficulty), equal = [a, b].map((one) => points(one.scored.score / one.scored.difficulty, "", 1));
+      const harder = d && e && d !== e && a.scored.quantity === "score" ? ` Part of the difference is the difficulty: at equal difficulty (score ÷ difficulty) A ${equal[0]}, B ${equal[1]}.` : "";
+      return `${verdict}B − A: ${signed(gap, decimals)} points.${usual}${overlap}${harder}`;
     };
     const named = (i) => (sides[0].data.steps[i].phase ? ` · ${sides[0].data.steps[i].phase}` : "");
     const fillTable = (a, b) => {

@@ -12,6 +12,15 @@ Report.overlay = (() => {
     return times.length && Math.abs(times[i] - t) < 0.5 ? i : -1;
   };
 
+  // The joints at `t`, on a line between those of the nearest two frames with people, if these are close.
+  const CLOSE = 0.09; // seconds: two frames of 25 a second
+  const between = ({ t: times, points }, frame, t) => {
+    const flat = points[frame], next = frame + Math.sign(t - times[frame]), other = points[next], apart = Math.abs(times[next] - times[frame]);
+    if (!other || !(apart > 0 && apart < CLOSE)) return flat;
+    const part = Math.abs(t - times[frame]) / apart, detected = (i) => Math.min(flat[i - (i % 3) + 2], other[i - (i % 3) + 2]) >= 0;
+    return flat.map((v, i) => (i % 3 < 2 && detected(i) ? v + part * (other[i] - v) : v));
+  };
+
   // `arcs` are the angles to draw: { arc: [person, points], value in degrees }. `bodies`: whether to draw skeletons.
   // `joints` are [person, joint] to mark with rings. `under` draws on the context before the skeletons.
   const draw = (canvas, skeleton, t, { arcs = [], bodies = true, joints = [], under = null } = {}) => {
@@ -22,7 +31,7 @@ Report.overlay = (() => {
     if (frame < 0) return;
     const scale = canvas.width / skeleton.size[0];
     const stroke = strokeOf(canvas);
-    const flat = skeleton.points[frame];
+    const flat = between(skeleton, frame, t);
     for (let agent = 0; agent < flat.length / 51; agent += 1) {
       const joint = (k) => {
         const [x, y, score] = flat.slice(51 * agent + 3 * k, 51 * agent + 3 * k + 3);

@@ -83,7 +83,7 @@ Report.player = (() => {
       place?.addEventListener("input", () => { video.pause(); seek(Number(place.value)); });
       for (const name of ["play", "pause"]) video.addEventListener(name, () => { control("play").textContent = video.paused ? "Play" : "Pause"; });
       // Without this, a loop that ends with the video would stop there.
-      video.addEventListener("ended", () => { if (loop) { seek(loop.start); video.play(); } });
+      video.addEventListener("ended", () => { if (loop) { seek(loop.start); video.play().catch(() => {}); } });
       for (const name of ["seeked", "timeupdate", "loadeddata"]) video.addEventListener(name, () => show(video.currentTime));
       video.addEventListener("error", () => section.classList.add("no-video"));
     }
@@ -151,7 +151,7 @@ Report.player = (() => {
     const showMoment = (moment) => {
       setLoop(moment);
       section.querySelector(".stage")?.scrollIntoView({ block: "center" });
-      video?.play();
+      video?.play().catch(() => {}); // a click may stop it before it runs
     };
     Report.all("[data-moment]", section).forEach((button) => {
       const { start, end, joints: marks } = data.moments[Number(button.dataset.moment)];

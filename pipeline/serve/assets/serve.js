@@ -58,7 +58,7 @@
     const body = new Blob([text, video].filter(Boolean)), name = [video, text].filter(Boolean).map((part) => part.name).join(" + ");
     if (body.size > most) return say(`${name}: larger than ${Math.round(most / 1e6)} MB`);
     const key = `upload-${(serial += 1)}`, request = new XMLHttpRequest();
-    const entry = { id: key, name, state: "uploading", share: 0, activity: "sending", request };
+    const entry = { id: key, name, state: "uploading", share: 0, activity: "sending", difficulty: Number(level()) || null, request };
     uploads.set(key, entry);
     request.upload.onprogress = (event) => { entry.share = event.loaded / event.total; draw(); };
     request.onloadend = () => {
@@ -119,8 +119,8 @@
     const shown = (value) => value.toFixed(submission.decimals), known = done && !wrong && isKnown(submission.score);
     part("score").textContent = known ? `${shown(submission.score)}${submission.quantity === "score" ? "" : ` ${submission.quantity}`}` : "";
     const times = isKnown(submission.difficulty) ? `difficulty ${submission.difficulty} · ` : "";
-    part("interval").textContent = !known ? "" : times + (isKnown(submission.low) ? `80 %: ${shown(submission.low)} to ${shown(submission.high)}` : "no interval");
-    part("activity").textContent = state === "failed" ? submission.error : open ? submission.activity : notes.join("; ");
+    part("interval").textContent = !known ? "" : times + (isKnown(submission.low) ? `8 of 10 times within ${shown(submission.low)} to ${shown(submission.high)}` : "no interval");
+    part("activity").textContent = state === "failed" ? submission.error : open ? times + submission.activity : notes.join("; ");
     node.querySelector("time").textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick"), thumb = part("thumb"), page = `/submissions/${id}/`;
     pick.hidden = !done || submission.pair;

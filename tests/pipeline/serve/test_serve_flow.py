@@ -109,7 +109,9 @@ def test_a_video_is_uploaded_scored_opened_scored_again_and_deleted(browser, cli
         assert "the stream ends at frame 3" in failed.locator(".activity").inner_text()
         page.evaluate(DROP, list(clip.read_bytes()))
         line = reached(page, "dropped.mp4", "done")
-        low, high = map(float, line.locator(".interval").inner_text().removeprefix("80 %: ").split(" to "))
+        low, high = map(
+            float, line.locator(".interval").inner_text().removeprefix("8 of 10 times within ").split(" to ")
+        )
         assert low < float(line.locator(".score").inner_text()) < high
         fits(page, view)
         open_report(line, page)
