@@ -47,7 +47,7 @@ def evaluation_notes(
         known = f"{results.videos} of {published} published recordings, by name"
         cautions.append(f"{known}; the paper's rows are of all")
     if requested.quick:
-        cautions.append("--quick: no inner validation")
+        cautions.append("no inner validation (--quick)")
     combined = results.systems.get(COMBINED)
     facts = (
         [f"{COMBINED}, which `train` fits, is {_members(results)}"] if combined is not None and combined.chosen else []

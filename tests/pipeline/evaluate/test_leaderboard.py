@@ -84,7 +84,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws, tmp_path):
     assert len(systems[OURS].tasks["Suturing"].networks) == 2
     assert not any("inner validation" in name for name in systems)
     assert not any(choice.tests for choice in systems[COMBINED].chosen)
-    assert "--quick: no inner validation" in " ".join(printed.split())
+    assert "no inner validation (--quick)" in " ".join(printed.split())
 
 
 def test_leaderboard_of_a_made_tasd2(tasd2, tmp_path):
