@@ -90,22 +90,18 @@ def fit_under_prior(count: int, a: Rows, b: Rows, won: Floats, deviation: float)
         gradient = -value / deviation**2
         np.add.at(gradient, a, won - chance)
         np.add.at(gradient, b, chance - won)
-        information = _laplacian(count, a, b, chance * (1 - chance))
+        information = np.zeros((count, count))
+        np.add.at(information, (a, b), chance * (chance - 1))
+        information += information.T
+        information[np.diag_indices(count)] = -information.sum(axis=1)
         step = np.linalg.solve(prior + information, gradient)
-        value = value + step * min(1.0, 2.0 / max(np.abs(step).max(initial=0.0), 1e-12))
-        if np.abs(step).max(initial=0.0) < 1e-9:
+        largest = np.abs(step).max(initial=0.0)
+        value += step * min(1.0, 2.0 / max(largest, 1e-12))
+        if largest < 1e-9:
             break
     covariance = np.asarray(np.linalg.inv(prior + information), np.float64) - deviation**2 / max(count, 1)
     difference = value[a] - value[b]
-    fit = -float((won * np.logaddexp(0, -difference) + (1 - won) * np.logaddexp(0, difference)).sum())
+    fit = -(won * np.logaddexp(0, -difference) + (1 - won) * np.logaddexp(0, difference)).sum()
     size = np.linalg.slogdet(prior + information)[1]
-    evidence = fit - float(value @ value) / (2 * deviation**2) - count * np.log(deviation) - size / 2
+    evidence = fit - value @ value / (2 * deviation**2) - count * np.log(deviation) - size / 2
     return PairScale(value, covariance), float(evidence)
-
-
-def _laplacian(count: int, a: Rows, b: Rows, weight: Floats) -> Floats:
-    matrix = np.zeros((count, count))
-    np.add.at(matrix, (a, b), -weight)
-    matrix += matrix.T
-    matrix[np.diag_indices(count)] = -matrix.sum(axis=1)
-    return matrix

@@ -137,6 +137,7 @@ def create_label_app(
             "question": question or None,
             "given": previous and replace(previous, names=()),
             "earlier": len(earlier) - back,
+            "skipped": sum(answer.answer == "skipped" for answer in earlier),
             "own": [answer.scores for answer in earlier],
             "unreadable": list(unreadable.values()),
             "done": done,
@@ -207,7 +208,8 @@ def create_label_app(
             ) from error
         following = next_for(reply.rater, reply.contents[0])
         if following["done"] == following["of"]:
-            observer.note(f"{path.stem}: all {following['of']} {'pairs' if session.pairs else 'videos'} done")
+            skipped = f", {following['skipped']} skipped" * bool(following["skipped"])
+            observer.note(f"{path.stem}: all {following['of']} {'pairs' if session.pairs else 'videos'} done{skipped}")
         return following
 
     @app.get("/api/agreement")
@@ -232,8 +234,8 @@ def create_label_app(
 
 def render_page(session: RatingSession, rubric: str, rater: str) -> tuple[str, str]:
     """The page of a rating session, and its content security policy; it asks for the name if `rater` is ""."""
-    scripts = [*map(asset, ("core.js", "charts.js", "overlay.js", "phases.js", "player.js"))]
-    scripts += [asset("marking.js", PACKAGE), asset("label.js", PACKAGE)]
+    shared = map(asset, ("core.js", "charts.js", "overlay.js", "phases.js", "player.js"))
+    scripts = [*shared, asset("marking.js", PACKAGE), asset("label.js", PACKAGE)]
     styles = [asset("base.css"), asset("video.css"), asset("label.css", PACKAGE)]
     read = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(rubric))  # noqa: S704 - no HTML passes
     return sealed_page(PACKAGE, "label.html.j2", scripts, styles=styles, session=session, rubric=read, rater=rater)

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from data.datasets.rater_answers import Answers, all_answers, refuses
-from data.errors import VideoError, counted
+from data.datasets.rater_answers import RATINGS, Answer, Answers, all_answers, refuses
+from data.errors import VideoError, counted, typed
 from data.store.arrays import Floats, Rows
 from data.video import Record, probe
 from models.agreement import Agreement, agreement
@@ -78,10 +79,15 @@ class CountedAnswers:
     outcome: Floats
     rater: Rows
 
-    @property
+    @cached_property
     def scale(self) -> PairScale:
         """The scale of the videos."""
         return fit_scale(len(self.contents), self.first, self.second, self.outcome)
+
+    @property
+    def places(self) -> dict[str, tuple[float, float]]:
+        """Place on the scale and its standard error by content."""
+        return dict(zip(self.contents, zip(self.scale.value, self.scale.error, strict=True), strict=True))
 
 
 def label_summary(session: RatingSession) -> LabelSummary:
@@ -93,22 +99,33 @@ def label_summary(session: RatingSession) -> LabelSummary:
     """
     raters, problems = all_answers(session.folder, marked=bool(session.phases))
     videos = session.by_content()
-    size = session.size
-    counts = {name: sum(len(q) == size and q <= videos.keys() for q in answers) for name, answers in raters.items()}
-    other = any(len(q) != size for answers in raters.values() for q in answers)
+    given = {
+        name: [answer.answer for q, answer in answers.items() if len(q) == session.size and q <= videos.keys()]
+        for name, answers in raters.items()
+    }
+    other = any(
+        answer.scores if session.pairs else answer.answer in OUTCOMES
+        for answers in raters.values()
+        for answer in answers.values()
+    )
     raters = {
         name: answers
         for name, answers in raters.items()
-        if counts[name] or any(refuses(answers, content) for content in videos)
+        if given[name] or any(refuses(answers, content) for content in videos)
     }
-    gone = sum(len(q) == size and not q <= videos.keys() for answers in raters.values() for q in answers)
+    gone = sum(len(q) == session.size and not q <= videos.keys() for answers in raters.values() for q in answers)
     if gone:
         problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
     if session.phases:
         made = _of_phases(videos, raters)
     else:
         made = _of_pairs(videos, raters) if session.pairs else _of_scores(videos, raters, session.columns)
-    line = count_line({name: counts[name] for name in raters}, session.pairs, session.folder, other)
+    if other and made.rows:
+        held, kept, *flag = ("scale of the pairs", "scores") if session.pairs else ("scores", "pairs", "--pairs")
+        line = typed("label", session.folder, *flag, "--summary")
+        problems.append(f"the table now holds the {held}; the {kept} are kept in {RATINGS}: {line} writes them again")
+    line = count_line(given, session.pairs, session.folder, other)
+    counts = {name: len(answers) for name, answers in given.items()}
     return replace(made, answers=counts, counts=line, problems=tuple(problems))
 
 
@@ -133,17 +150,16 @@ def _of_scores(videos: Mapping[str, Record], raters: Mapping[str, Answers], colu
 
 def _of_pairs(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
     decided = decided_pairs(videos, raters.values())
-    scale = decided.scale
-    labels = dict(zip(decided.contents, zip(scale.value, scale.error, strict=True), strict=True))
-    single = [_own_scale(videos, answers) for answers in raters.values()]
+    labels = decided.places
+    single = [decided_pairs(videos, [answers]).places for answers in raters.values()]
     rows = []
     for content, record in videos.items():
-        judged = [own[content] for own in single if content in own]
+        judged = [own[content][0] for own in single if content in own]
         refusals = _refusals(raters, content)
         if content in labels or refusals:
             score, error = labels.get(content, (None, None))
             rows.append(_row(record.id, {"score": score}, error, judged, refused=refusals > len(judged)))
-    fit = _pair_fit(decided, scale, videos, raters)
+    fit = _pair_fit(decided, videos, raters)
     return LabelSummary({}, tuple(rows), pair_lines(fit, len(raters)), fit=fit)
 
 
@@ -187,13 +203,13 @@ def _refusals(raters: Mapping[str, Answers], content: str) -> int:
 
 def _scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Sequence[str]) -> dict[str, Floats]:
     """(videos, raters) scores by column, NaN where missing."""
-    tables = {column: np.full((len(contents), len(raters)), np.nan) for column in columns}
-    for column, table in tables.items():
-        for number, answers in enumerate(raters.values()):
-            for row, content in enumerate(contents):
-                if (answer := answers.get(frozenset((content,)))) is not None:
-                    table[row, number] = answer.scores.get(column, np.nan)
-    return tables
+    none = Answer((), "")
+    given = [[answers.get(frozenset((content,)), none).scores for answers in raters.values()] for content in contents]
+    shape = len(contents), len(raters)
+    return {
+        column: np.array([[scores.get(column, np.nan) for scores in row] for row in given]).reshape(shape)
+        for column in columns
+    }
 
 
 def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAnswers:
@@ -218,22 +234,14 @@ def decided_pairs(videos: Iterable[str], raters: Iterable[Answers]) -> CountedAn
     return CountedAnswers(contents, first.astype(np.intp), second.astype(np.intp), outcome, rater.astype(np.intp))
 
 
-def _own_scale(videos: Iterable[str], answers: Answers) -> dict[str, float]:
-    """Places on a rater's own scale by content."""
-    decided = decided_pairs(videos, [answers])
-    return dict(zip(decided.contents, decided.scale.value, strict=True))
-
-
-def _pair_fit(
-    decided: CountedAnswers, scale: PairScale, videos: Mapping[str, Record], raters: Mapping[str, Answers]
-) -> PairFit | None:
+def _pair_fit(decided: CountedAnswers, videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> PairFit | None:
     if not decided.contents:
         return None
     answers = len(decided.contents), decided.first, decided.second, decided.outcome
     several = enumerate(raters) if len(raters) >= LEAST_RATERS else ()
     tossed = {name: rater_chance(*answers, decided.rater == number) for number, name in several}
     design = design_of(*answers[:3])
-    of_videos, misfits = infit(scale.value, design, decided.outcome)
+    of_videos, misfits = infit(decided.scale.value, design, decided.outcome)
     names = [videos[content].id for content in decided.contents]
     return PairFit(
         chance_probability(*answers),

@@ -55,15 +55,14 @@ def write_labels(path: Path, rows: Sequence[VideoLabel]) -> None:
     writer = csv.DictWriter(text, [*columns, *further], lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for row in rows:
-        cells = {name: existing.get(row.video, {}).get(name, "") for name in further}
-        cells |= {name: _number(row.scores.get(name)) for name in scores}
-        cells |= {
+        own = {
             "video": spreadsheet_text(row.video),
             "deviation": _number(row.deviation),
             "raters": str(row.raters),
             "judges": " ".join(map(_number, row.judges or ())),
         }
-        writer.writerow(cells)
+        kept = {name: existing.get(row.video, {}).get(name, "") for name in further}
+        writer.writerow(kept | own | {name: _number(row.scores.get(name)) for name in scores})
     write_text(path, text.getvalue())
 
 

@@ -12,7 +12,7 @@ import unicodedata
 from pathlib import Path, PurePosixPath
 
 from data.datasets.folder import key_of
-from data.datasets.rater_answers import Answer, Answers, append_answers, rater_file, read_answers
+from data.datasets.rater_answers import Answer, append_answers, rater_file, read_answers
 from data.datasets.tables import at_line, clip, read_text
 from data.errors import DataError, UsageError, counted
 from pipeline.label.questions import PAIR, RatingSession
@@ -34,11 +34,11 @@ def import_pairs(session: RatingSession, path: Path) -> list[str]:
         raise DataError(f"no pair of this list has both its videos in {session.folder}", where=path, fix=fix)
     contradicted = {pair for pair in listed if pair[::-1] in listed}
     rater = rater_file(session.folder, _rater(path))
-    answers = read_answers(rater)[0]
+    given = {(answer.contents, answer.answer) for answer in read_answers(rater)[0].values()}
     new = [
         Answer(pair, "better", names=(videos[pair[0]].id, videos[pair[1]].id))
         for pair in listed
-        if pair not in contradicted and _missing(pair, answers)
+        if pair not in contradicted and (pair, "better") not in given
     ]
     if new:
         append_answers(rater, *new)
@@ -68,12 +68,6 @@ def _read_pairs(path: Path, contents: dict[str, str]) -> tuple[dict[tuple[str, s
         else:
             unknown += 1
     return pairs, unknown
-
-
-def _missing(pair: tuple[str, ...], answers: Answers) -> bool:
-    """Whether a rater's answers lack "the first video of this pair is better"."""
-    earlier = answers.get(frozenset(pair))
-    return earlier is None or (earlier.contents, earlier.answer) != (pair, "better")
 
 
 def _by_name(ids: dict[str, str]) -> dict[str, str]:

@@ -26,8 +26,6 @@ MOST_CYCLES = 32
 @lru_cache(maxsize=4)
 def all_pairs(count: int) -> Rows:
     """(pairs, 2) places of the left and the right video of every pair to ask, in the order of asking."""
-    if count < 2:
-        return np.zeros((0, 2), dtype=np.intp)
     turning = count - 1  # the last place stays, the others rotate
     zigzag = [(j + 1) // 2 * (1 if j % 2 else -1) for j in range(turning)]  # 0, 1, -1, 2, -2, ...
     edges = []

@@ -132,10 +132,10 @@ def find_session(
         raise UsageError("phases are marked once each, in one video at a time", fix="Type --phases run,flight,entry")
     listing = find_videos([folder])
     records = tuple(record for record in listing.records if record.path is not None and record.frames is None)
-    problems = [
+    problems = (
         *listing.problems,
         *(f"{r.name}: left out, folders of frames are not shown" for r in listing.records if r.frames),
-    ]
+    )
     if len(records) < 1 + pairs:
         raise UsageError("too few videos to judge", where=folder, fix="Give a folder of video files")
     try:
@@ -144,8 +144,8 @@ def find_session(
             raise ValueError
     except ValueError:
         raise UsageError("a range is the least, then the greatest score", fix="Type --range 0,10") from None
-    names = tuple(columns) or ("score",)
-    return RatingSession(folder, records, pairs, names, tuple(phases), (least, most)), tuple(problems)
+    asked = tuple(columns) or ("score",), tuple(phases), (least, most)
+    return RatingSession(folder, records, pairs, *asked), problems
 
 
 def _digest(*parts: str) -> str:

@@ -13,6 +13,7 @@ from pipeline.checks.accuracy import estimate_text
 from pipeline.label.pair_consistency import LEVEL, PairFit
 
 NO_BETTER = "no better than chance: these labels say nothing yet"
+TOO_FEW = "too few to tell it from chance: score more videos"
 
 VERDICTS = (
     (0.9, "well enough to rank all but close neighbours"),
@@ -27,10 +28,14 @@ errors apart, G = sqrt(r / (1 - r)) (Wright and Masters 1982): r = .8 gives thre
 """
 
 
-def count_line(counts: Mapping[str, int], pairs: bool, folder: Path, other: bool) -> str:
+def count_line(given: Mapping[str, Sequence[str]], pairs: bool, folder: Path, other: bool) -> str:
     """A sentence on the number of answers of each rater; `other`: there are answers of the other kind."""
     what, instead = ("pairs", ", but videos: leave out --pairs") if pairs else ("videos", ", but pairs: add --pairs")
-    each = ", ".join(f"{name} {count}" for name, count in counts.items())
+    each = ", ".join(
+        f"{name} {len(said) - said.count('skipped')}" + f" ({said.count('skipped')} skipped)" * ("skipped" in said)
+        for name, said in given.items()
+        if said
+    )
     return f"{what} judged: {each}" if each else f"no {what} judged yet in {folder}{other * instead}"
 
 
@@ -96,4 +101,7 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
                 f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "
                 f"ICC(2,1) {estimate_text(agreed.icc, 2)}, of their mean {estimate_text(agreed.icc_mean, 2)}"
             )
+    elif agreed.alpha >= 0.5:
+        seem = f"The raters seem to agree (alpha {decimals(agreed.alpha, 2)})"
+        lines[0] = f"{seem}, but {counted(agreed.videos, 'video')} are {TOO_FEW}"
     return tuple(lines)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from data.errors import typed as command_line
 from pipeline import api
 from pipeline.cli.command import Command, Line, Typed
 from pipeline.cli.terminal import say, table
 
 
-def show(summary: api.LabelSummary, _: Typed) -> None:
-    """Print the agreement of the raters, the verdict first."""
+def show(summary: api.LabelSummary, typed: Typed) -> None:
+    """Print the agreement of the raters, the verdict first, and what to do about a bad one."""
     for line in (*summary.lines, summary.counts):
         say(line)
     if summary.disputed:
@@ -21,8 +22,24 @@ def show(summary: api.LabelSummary, _: Typed) -> None:
             ("rater", "probability"),
             [(name, fit.raters[name]) for name in fit.random],
         )
-    for line in summary.problems:
+    for line in (*summary.problems, *remedies(summary, typed)):
         say(line)
+
+
+def remedies(summary: api.LabelSummary, typed: Typed) -> list[str]:
+    """What to do about labels that are not known to be better than chance, with a command each."""
+    from pipeline.label.verdicts import NO_BETTER, TOO_FEW
+
+    page = command_line(*typed.without("--summary"))
+    if summary.lines[0].endswith(TOO_FEW):
+        return [f"add videos to {typed.root}, and score them too: {page}"]
+    if not summary.lines[0].endswith(NO_BETTER):
+        return []
+    then = "judge more pairs" if summary.fit else "correct scores with Back on the page"
+    return [
+        f"decide what counts, then {then}: {page}",
+        f"or keep only one rater's file in {typed.root / 'ratings'}: {command_line(*typed.with_option('--summary'))}",
+    ][: len(summary.answers)]
 
 
 def document(summary: api.LabelSummary, _: Typed) -> Any:
@@ -33,9 +50,8 @@ def document(summary: api.LabelSummary, _: Typed) -> Any:
 
 
 def following(summary: api.LabelSummary, typed: Typed) -> Line:
-    """Extract features and train on the labels, if they are informative."""
+    """Extract features and train on the labels."""
     from data.datasets.folder import CANDIDATES
-    from pipeline.label.verdicts import NO_BETTER
 
     settings = ["--config", "folder", "--set", f"dataset.root={typed.root}"]
     if typed.phases and summary.answers:
@@ -46,13 +62,11 @@ def following(summary: api.LabelSummary, typed: Typed) -> Line:
         settings += ["--set", marked, "--set", f"timesteps.bounds=[{typed.phases}]"]
     elif all(row.state != "scored" for row in summary.rows):
         return ("judge on the page", *typed.without("--summary"))
-    elif summary.lines[0].endswith(NO_BETTER):
-        alone = f"keep only one rater's file in {typed.root / 'ratings'} and add --summary"
-        then = "judge more pairs" if typed.pairs else f"correct scores with Back on the page, or {alone}"
-        return (f"decide what counts, then {then}", *typed.without("--summary"))
     elif typed.out is not None:
         settings += ["--set", f"dataset.labels={typed.out.absolute()}"]
-    purpose = f"train on these {'phases' if typed.phases else 'labels'}"
+    purpose = (
+        f"train on these {'phases' if typed.phases else 'labels'}{' as they are' * bool(remedies(summary, typed))}"
+    )
     if not (api.arguments.config_of().machine.cache / "timesteps").exists():
         return (f"extract features, to {purpose}", "extract", *settings)
     return (purpose, "train", *settings, "--out", "runs/mine")

@@ -1,6 +1,7 @@
 """The command `label`: the report, the table that it writes, and wrong use."""
 
 import json
+import re
 import shlex
 import shutil
 
@@ -45,7 +46,13 @@ def test_the_report_is_printed_and_the_labels_are_written(folder):
     extract = shlex.split(said[-1].removeprefix("extract features, to train on these labels: "))
     assert extract == [PROGRAM, "extract", "--config", "folder", "--set", f"dataset.root={folder}"]
     rate_scores(folder, "ben", {f"{n}.mp4": {"score": -n} for n in range(5)})
-    assert label(folder, "--summary").stderr.splitlines()[-1].startswith("decide what counts, "), "they disagree"
+    said = label(folder, "--summary").stderr
+    assert re.search(r"^decide what counts, .*\nor keep .*--summary\nextract .* as they are: ", said, re.M), (
+        "they disagree"
+    )
+    rate_scores(folder, "ben", {f"{n}.mp4": {"score": (0, 7, 3, 4, 8)[n]} for n in range(5)})
+    said = label(folder, "--summary").stderr
+    assert re.search(r"(?s)^The raters seem to agree \(alpha 0\.67\).*^add videos to .*as they are: ", said, re.M)
     for path in (folder / "ratings").iterdir():
         head, *lines = path.read_text().splitlines()
         path.write_text("\n".join([head, *(line.replace("scored", "no performance") for line in lines)]))

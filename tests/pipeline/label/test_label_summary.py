@@ -73,6 +73,12 @@ def pairs(folder, *raters):
         rate_pairs(folder, rater, ORDER)
 
 
+def scores_and_pairs(folder):
+    two_scores(folder)
+    answer(folder, "anna", "skipped", "0.mp4")
+    pairs(folder)
+
+
 def refused(folder, *by):
     """A video that more raters refuse than judge has no label."""
     pairs(folder, "anna", "ben", "cleo")
@@ -91,6 +97,8 @@ SESSIONS = {
     "renamed and replaced": (renamed_and_replaced, {}),
     "bad files": (bad_files, {}),
     "pairs": (pairs, {"pairs": True}),
+    "pairs beside scores": (scores_and_pairs, {"pairs": True}),
+    "scores beside pairs": (scores_and_pairs, {}),
     "skipped pairs alone": (lambda folder: answer(folder, "anna", "skipped", "0.mp4", "1.mp4"), {"pairs": True}),
     "refused by one": (lambda folder: refused(folder, "anna"), {"pairs": True}),
     "refused by two": (lambda folder: refused(folder, "anna", "ben"), {"pairs": True}),
