@@ -48,7 +48,7 @@ Report.compare = (() => {
       big.textContent = why ? "no score" : shown(score);
       side.head.querySelector(".label").textContent = (why ? "" : heldOut === null ? held.data.scored.quantity : "predicted by networks that did not see it") + (difficulty ? ` · difficulty ${difficulty}` : "");
       big.classList.toggle("no-score", why !== "");
-      side.head.querySelector(".note").textContent = (why ? `No score: ${why}. ` : "") + [ends("8 of 10", interval80), ends("19 of 20", interval95), section.querySelector("summary .truth") ? "upright mark: judges" : ""].filter(Boolean).join(" · ");
+      side.head.querySelector("p.note").textContent = (why ? `No score: ${why}. ` : "") + [ends("8 of 10", interval80), ends("19 of 20", interval95), section.querySelector("summary .truth") ? "upright mark: judges" : ""].filter(Boolean).join(" · ");
       const copies = ["summary .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };

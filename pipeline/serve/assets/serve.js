@@ -118,9 +118,9 @@
     part("state").className = `state chip ${state} ${submission.level || ""}`;
     const shown = (value) => value.toFixed(submission.decimals), known = done && !wrong && isKnown(submission.score);
     part("score").textContent = known ? `${shown(submission.score)}${submission.quantity === "score" ? "" : ` ${submission.quantity}`}` : "";
-    const times = isKnown(submission.difficulty) ? `difficulty ${submission.difficulty} · ` : "";
-    part("interval").textContent = !known ? "" : times + (isKnown(submission.low) ? `8 of 10 times within ${shown(submission.low)} to ${shown(submission.high)}` : "no interval");
-    part("activity").textContent = state === "failed" ? submission.error : open ? times + submission.activity : notes.join("; ");
+    const times = isKnown(submission.difficulty) ? `difficulty ${submission.difficulty}` : "", joined = (...parts) => parts.filter(Boolean).join(" · ");
+    part("interval").textContent = !known ? "" : joined(times, isKnown(submission.low) ? `8 of 10 times within ${shown(submission.low)} to ${shown(submission.high)}` : "no interval");
+    part("activity").textContent = state === "failed" ? submission.error : open ? joined(times, submission.activity) : notes.join("; ");
     node.querySelector("time").textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick"), thumb = part("thumb"), page = `/submissions/${id}/`;
     pick.hidden = !done || submission.pair;
