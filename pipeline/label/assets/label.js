@@ -57,7 +57,7 @@
     const { question, given } = content, ended = !question || content.done >= content.of && !more && !given;
     [last, behind, doubted] = [content, steps, ""];
     byId("counts").textContent = !content.of ? "" : more && pairs ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}${content.skipped ? `, ${content.skipped} skipped` : ""}`;
-    byId("skips").textContent = content.skipped ? `You skipped ${content.skipped} of them. Go back to judge them after all.` : "";
+    byId("skips").textContent = content.skipped ? `${content.skipped} skipped. Go back to judge what you skipped.` : "";
     byId("unreadable").textContent = content.unreadable.join("; ");
     byId("rater").textContent = rater;
     localStorage.setItem("aim-rater", rater); // the server has accepted it
