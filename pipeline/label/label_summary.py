@@ -137,15 +137,18 @@ def summary_as_json(summary: LabelSummary) -> dict[str, Any]:
 def _of_scores(videos: Mapping[str, Record], raters: Mapping[str, Answers], columns: Sequence[str]) -> LabelSummary:
     tables = _scores(list(videos), raters, columns)
     first = tables[columns[0]]
-    rows = []
+    rows, disputed = [], []
     for number, (content, record) in enumerate(videos.items()):
         judged = [score for score in first[number] if math.isfinite(score)]
+        if judged and (difference := max(judged) - min(judged)):
+            disputed.append((record.id, difference, min(judged), max(judged)))
         if any(frozenset((content,)) in answers for answers in raters.values()):
             means = {name: _mean(table[number]) for name, table in tables.items()}
             deviation = np.std(judged, ddof=1) if len(judged) > 1 else None
             rows.append(_row(record.id, means, deviation, judged, refused=_refusals(raters, content) > len(judged)))
     agreed = agreement(first)
-    return LabelSummary({}, tuple(rows), score_lines(agreed), agreed, disputed=_disputed(list(videos.values()), first))
+    disputed = sorted(disputed, key=lambda row: -row[1])[:DISPUTED]
+    return LabelSummary({}, tuple(rows), score_lines(agreed), agreed, disputed=tuple(disputed))
 
 
 def _of_pairs(videos: Mapping[str, Record], raters: Mapping[str, Answers]) -> LabelSummary:
@@ -264,12 +267,3 @@ def _same_answers(decided: CountedAnswers) -> tuple[int, int]:
     each = np.array([np.bincount(where[outcome == value], minlength=len(pairs)) for value in OUTCOMES.values()])
     whole = each.sum(axis=0)
     return int((each * (each - 1)).sum() // 2), int((whole * (whole - 1)).sum() // 2)
-
-
-def _disputed(records: Sequence[Record], scores: Floats) -> tuple[tuple[str, float, float, float], ...]:
-    rows = []
-    for record, video_scores in zip(records, scores, strict=True):
-        judged = video_scores[np.isfinite(video_scores)]
-        if len(judged) and np.ptp(judged):
-            rows.append((record.id, np.ptp(judged), judged.min(), judged.max()))
-    return tuple(sorted(rows, key=lambda row: -row[1])[:DISPUTED])

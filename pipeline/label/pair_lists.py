@@ -33,7 +33,10 @@ def import_pairs(session: RatingSession, path: Path) -> list[str]:
         fix = "Give the folder of the clips; its files have the names of the list"
         raise DataError(f"no pair of this list has both its videos in {session.folder}", where=path, fix=fix)
     contradicted = {pair for pair in listed if pair[::-1] in listed}
-    rater = rater_file(session.folder, _rater(path))
+    try:
+        rater = rater_file(session.folder, path.stem)
+    except UsageError as error:
+        raise UsageError(error.what, where=path, fix="Rename the file, such as: skill_train.txt") from error
     given = {(answer.contents, answer.answer) for answer in read_answers(rater)[0].values()}
     new = [
         Answer(pair, "better", names=(videos[pair[0]].id, videos[pair[1]].id))
@@ -81,12 +84,3 @@ def _by_name(ids: dict[str, str]) -> dict[str, str]:
 
 def _form(name: str) -> str:
     return unicodedata.normalize("NFC", key_of(name))
-
-
-def _rater(path: Path) -> str:
-    """The rater named like the file."""
-    try:
-        rater_file(path, path.stem)
-    except UsageError as error:
-        raise UsageError(error.what, where=path, fix="Rename the file, such as: skill_train.txt") from error
-    return path.stem
