@@ -89,17 +89,17 @@ def _training_notes(
 
 def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
     """The headline's mean error beside that of guessing the mean score of the training part."""
-    ours, mean = (results.systems.get(name) for name in (results.against, MEAN))
-    if ours is None or mean is None or ours is mean or ours.average.mae is None or mean.average.mae is None:
+    names = (results.against, MEAN)
+    ours, mean = (results.systems[name].average.mae if name in results.systems else None for name in names)
+    if ours is None or mean is None or results.against == MEAN:
         return
-    pairs = [[results.held_out(task, name) for name in (results.against, MEAN)] for task in results.tasks]
+    pairs = [[results.held_out(task, name) for name in names] for task in results.tasks]
     certain = all(
         replace(part, group=part.fold if results.users else part.group).better_than(guess.predicted)
         for part, guess in pairs
     )
-    error, guessed = apart(ours.average.mae, mean.average.mae)
-    lower = "better" if certain else "not certainly better"
-    verdict = lower if ours.average.mae < mean.average.mae else "worse"
+    error, guessed = apart(ours, mean)
+    verdict = "worse" if ours >= mean else "better" if certain else "not certainly better"
     yield Note(
         "fact" if certain else "caution",
         f"{results.against} is {verdict} than guessing the mean training score: mean error {error} against {guessed}",

@@ -122,11 +122,9 @@ def _range(values: Floats) -> Estimate:
 
 def curve_lines(points: Sequence[CurvePoint]) -> list[str]:
     """The curve, one line per size."""
-    lines = []
-    for point in points:
-        error, rho = estimate_text(point.mae, 3), estimate_text(point.rho, 2)
-        lines.append(f"trained on {point.trained_on:.3g}: error {error}, rho {rho}")
-    return lines
+    return [
+        f"trained on {p.trained_on:.3g}: error {estimate_text(p.mae, 3)}, rho {estimate_text(p.rho, 2)}" for p in points
+    ]
 
 
 def write_curve(points: Sequence[CurvePoint], path: Path) -> None:

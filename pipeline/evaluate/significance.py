@@ -5,9 +5,11 @@ The reference is the combination or AIM, named before the test labels are read, 
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from data.errors import counted
 from pipeline.checks.paired_test import Verdict
-from pipeline.evaluate.evaluation_results import EvaluationResults, Leads
+from pipeline.evaluate.evaluation_results import EvaluationResults
 
 MOST_NAMED = 3  # ties that are named; more are counted
 
@@ -17,7 +19,9 @@ def separation_line(results: EvaluationResults) -> str:
     leads = results.comparison
     if leads is None or not leads.rows:
         return ""
-    count, by = len(leads.rows), {verdict: _named(leads, verdict) for verdict in ("better", "worse", "tie")}
+    count, by = len(leads.rows), defaultdict[Verdict, list[str]](list)
+    for name, lead in leads.rows.items():
+        by[lead.verdict].append(name)
     how = f"paired permutation test at 5 %{'' if count == 1 else f' for all {count} rows at once'}"
     if all(lead.difference.interval is None for lead in leads.rows.values()):
         units = counted(leads.units, "user" if results.users else "performance")
@@ -32,7 +36,3 @@ def separation_line(results: EvaluationResults) -> str:
     names = " and ".join(by["tie"]) if ties <= MOST_NAMED else f"the other {ties}"
     said.append(f"{leads.against} is not separated from {names}" if ties else "none is a tie")
     return f"{'; '.join(said)} ({how})"
-
-
-def _named(leads: Leads, verdict: Verdict) -> list[str]:
-    return [name for name, lead in leads.rows.items() if lead.verdict == verdict]
