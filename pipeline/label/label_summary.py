@@ -125,8 +125,9 @@ def label_summary(session: RatingSession) -> LabelSummary:
         line = typed("label", session.folder, *flag, "--summary")
         problems.append(f"the table now holds the {held}; the {kept} are kept in {RATINGS}: {line} writes them again")
     line = count_line(given, session.pairs, session.folder, other)
-    counts = {name: len(answers) for name, answers in given.items()}
-    return replace(made, answers=counts, counts=line, problems=tuple(problems))
+    return replace(
+        made, answers={name: len(said) for name, said in given.items()}, counts=line, problems=tuple(problems)
+    )
 
 
 def summary_as_json(summary: LabelSummary) -> dict[str, Any]:
@@ -208,9 +209,10 @@ def _scores(contents: Sequence[str], raters: Mapping[str, Answers], columns: Seq
     """(videos, raters) scores by column, NaN where missing."""
     none = Answer((), "")
     given = [[answers.get(frozenset((content,)), none).scores for answers in raters.values()] for content in contents]
-    shape = len(contents), len(raters)
     return {
-        column: np.array([[scores.get(column, np.nan) for scores in row] for row in given]).reshape(shape)
+        column: np.array([[scores.get(column, np.nan) for scores in row] for row in given]).reshape(
+            len(given), len(raters)
+        )
         for column in columns
     }
 

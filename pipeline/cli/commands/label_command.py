@@ -30,7 +30,7 @@ def remedies(summary: api.LabelSummary, typed: Typed) -> list[str]:
     """What to do about labels that are not known to be better than chance, with a command each."""
     from pipeline.label.verdicts import NO_BETTER, TOO_FEW
 
-    page = command_line(*typed.without("--summary"))
+    page = command_line(*(("label", typed.root, "--pairs") if typed.imported else typed.without("--summary")))
     if summary.lines[0].endswith(TOO_FEW):
         return [f"add videos to {typed.root}, and score them too: {page}"]
     if not summary.lines[0].endswith(NO_BETTER):
@@ -39,7 +39,7 @@ def remedies(summary: api.LabelSummary, typed: Typed) -> list[str]:
     return [
         f"decide what counts, then {then}: {page}",
         f"or keep only one rater's file in {typed.root / 'ratings'}: {command_line(*typed.with_option('--summary'))}",
-    ][: len(summary.answers)]
+    ][: sum(map(bool, summary.answers.values()))]
 
 
 def document(summary: api.LabelSummary, _: Typed) -> Any:
