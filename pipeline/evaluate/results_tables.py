@@ -56,15 +56,15 @@ def paper_table(results: EvaluationResults) -> Table:
         if system.kind != "oracle"
     ]
     no_task: list[Better] = ["neither"] * len(tasks)
+    removed = ", fold means removed" if len(results.folds) > 1 else ""
     best = max(rows, key=lambda row: number_of(row.values[-1])).name
     others = {name: lead.verdict for name, lead in results.comparison.rows.items()} if results.comparison else {}
     separated = {*others.values()} == {"worse"} if best == results.against else others.get(best) == "better"
     return Table(
-        f"Spearman's correlation with the judges, n {results.held_out_count()}",
+        f"Spearman's correlation with the judges{removed}, n {results.held_out_count()}",
         (*tasks, "average" if tasks else "rho"),
         by_result(rows, len(tasks)),
-        note=f"Held-out predictions ranked together, fold means removed; the paper's rows are per fold. "
-        f"{separation_line(results)}",
+        note=separation_line(results),
         better=(*no_task, "high" if separated else "neither"),
     )
 
