@@ -46,16 +46,18 @@ def document(done: api.ExtractRun, _: Typed) -> dict[str, Any]:
 
 
 def following(done: api.ExtractRun, typed: Typed) -> Line:
-    """Run it, continue, or use the features."""
+    """Run it, continue, follow both of two performers, or use the features."""
+    from pipeline.checks.flag_checks import PROMINENT
+
     if done.costs is not None:
         return ("run it", *typed.without("--dry-run"))
     if done.cancelled:
         return ("go on", *typed.words)
     if len(done.failed) == done.videos:
         return ("when they are fixed", *typed.with_option("--retry-failed"))
-    from pipeline.checks.flag_checks import PROMINENT
-
-    if 2 * sum(PROMINENT in titles for titles in done.flags.values()) > done.videos:
+    config = api.arguments.config_of(typed.config, typed.overrides or ())
+    prominent = sum(PROMINENT in titles for titles in done.flags.values())
+    if 2 * prominent > done.videos and config.given().get("pose", {}).get("agents", 1) == 1:
         two = ("pose.agents=2", "timesteps.secondary=[pose:1]", "stages=[clips,pose,timesteps]")
         settings = (word for setting in two for word in ("--set", setting))
         return ("if two people perform together, extract both", *typed.words, *settings)
