@@ -38,6 +38,7 @@ def test_subsets_are_nested_and_apart_from_the_held_out_part(seen):
     made = learning_curve(features, load_config("folder").method)
     assert [point.trained_on for point in made] == pytest.approx([10, 14, 19, 24], abs=1)
     errors = [point.mae for point in made]
+    assert all(error.low <= error.value <= error.high for error in errors if error.interval)
     assert errors[-1].interval is None, "all repeats have the same whole training part"
     assert len(set(seen)) == FOLDS * (3 * 2 + 1), "the whole training part is trained on once"
     for train, test in seen:
