@@ -83,8 +83,8 @@ def _training_notes(
         few = f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone"
         instead = "" if method.combined or requested.systems in TABLES else "; add --set combined=true"
         yield Note("caution", few + instead)
-    if _seen(method, kind):
-        yield Note("caution", "optimistic: the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS")
+    if chosen := _seen(method, kind):
+        yield Note("caution", f"optimistic: {chosen}")
 
 
 def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
@@ -145,9 +145,10 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
             yield Note("caution", f"these features are not enough for {', '.join(missing)}")
 
 
-def _seen(method: Method, kind: str) -> bool:
-    """Whether the recipe was chosen after seeing results of this kind."""
-    return (method.train.recipe, kind) == ("tools", "jigsaws")
+def _seen(method: Method, kind: str) -> str:
+    """What was chosen after seeing results of this kind; or empty."""
+    known = (method.train.recipe, kind) == ("tools", "jigsaws")
+    return "the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS" if known else ""
 
 
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:
@@ -204,7 +205,7 @@ def _system_sentences(results: EvaluationResults, method: Method, kind: str, ori
         f"{network} is the mean of {counted(recipe.networks, 'network')} trained for {recipe.epochs} epochs"
         f" (seed {recipe.seed}; seed of the split {method.split.seed}).",
         "The checkpoint is the last epoch; no choice used a test label.",
-        *(["The recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS."] if _seen(method, kind) else []),
+        *([f"Optimistic: {chosen}."] if (chosen := _seen(method, kind)) else []),
         *(
             ["Scores were divided by the announced difficulty, predictions multiplied."]
             if method.times_difficulty

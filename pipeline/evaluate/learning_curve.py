@@ -116,7 +116,7 @@ def learning_curve(
 
 
 def _range(values: Floats) -> Estimate:
-    """The mean and range over the repeats, without the range if there is one repeat."""
+    """The mean and range over the repeats, without the range if all are equal, as those of one training."""
     return Estimate.of(values) if np.ptp(values) else Estimate(float(values[0]))
 
 
