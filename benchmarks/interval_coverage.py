@@ -14,6 +14,9 @@ phases  movements of six channels at an uneven tempo, with errors of 0, .04 or .
         edges within the range of the nearest annotated edges on both sides, and within half of it.
 leads  eight systems with equal true correlation and half of their errors in common: share of sets in which any interval
        of a difference excludes zero, in twice as many sets. It is .05 if the simultaneous coverage is right.
+verdicts  two new performances, and a bound that 8 of 10 held-out errors do not exceed: share of pairs in which the
+        higher score is right, for differences up to the bound ("no sign"), up to twice the bound (the 80 % intervals
+        overlap: "probably scores higher") and beyond ("scores higher"). 20 times as many sets.
 
 Prints the numbers and writes JSON.
 """
@@ -180,12 +183,29 @@ def leads(draws: int) -> list[dict[str, Any]]:
     return rows
 
 
+def verdicts(draws: int) -> list[dict[str, Any]]:
+    """Share of each verdict of a comparison, and how often its direction is right."""
+    rng, rows = np.random.default_rng(6), []
+    for heavy, count, r in product((False, True), (10, 20, 40, 100), (0.5, 0.8, 0.95)):
+        known, noise = rng.normal(size=(2, 20 * draws, count + 2))
+        scale = np.sqrt(HEAVY / rng.chisquare(HEAVY, known.shape)) if heavy else 1
+        predicted, true = r * known * scale, (r * known + (1 - r**2) ** 0.5 * noise) * scale
+        bound = np.sort(abs(true - predicted)[:, 2:])[:, int(np.ceil(0.8 * (count + 1))) - 1]
+        gap, right = np.diff(predicted[:, :2])[:, 0], np.diff(true[:, :2])[:, 0]
+        row: dict[str, Any] = {"heavy": heavy, "held_out": count, "r": r}
+        for name, low, high in (("no_sign", 0, 1), ("probably", 1, 2), ("higher", 2, np.inf)):
+            here = (abs(gap) >= low * bound) & (abs(gap) < high * bound)
+            row |= {name: here.mean(), f"{name}_right": (gap * right > 0)[here].mean()}
+        rows.append(row)
+    return rows
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = options(__doc__, "interval_coverage.json")
     parser.add_argument("--draws", type=int, default=1000)
     given = parser.parse_args()
-    measured = {part.__name__: part(given.draws) for part in (folds, users, together, skewed, phases)}
+    measured = {part.__name__: part(given.draws) for part in (folds, users, together, skewed, phases, verdicts)}
     measured["leads"] = leads(2 * given.draws)
     for name, rows in measured.items():
         show(name, rows)

@@ -4,6 +4,7 @@ import contextlib
 import fractions
 import os
 import pickle
+import re
 import time
 import tracemalloc
 from collections import OrderedDict
@@ -62,7 +63,7 @@ def test_pickled_tensors_are_arrays():
         with pytest.raises(DataError):
             load_plain(content.replace(old, new))
     with pytest.raises(DataError, match="tensor of another form"):
-        load_plain(content.replace(b"B+\x01\0\0\x80\x02", b"B+\x01\0\0PK"))
+        load_plain(re.sub(rb"(B...\0)\x80\x02", rb"\1PK", content, flags=re.DOTALL))  # its length is that of an address
 
 
 def test_the_length_of_a_buffer_reserves_no_memory():
