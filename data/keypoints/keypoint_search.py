@@ -6,10 +6,9 @@ import re
 from pathlib import Path, PurePosixPath
 
 from data.errors import DataError, printable
+from data.keypoints.reading import SUFFIXES
 from data.store import expanded
 from data.video.records import Record
-
-SUFFIXES = (".json", ".csv", ".h5", ".hdf5", ".trc", ".tsv", ".c3d", ".slp", ".nwb", ".npy", ".npz", ".pkl")
 
 ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions", "_json")
 """Endings that may follow the video's name. Others may not: `dive1_b.json` belongs to the video dive1_b, not dive1."""

@@ -235,12 +235,14 @@ READERS: Mapping[str, Callable[[Path], Keypoints]] = {
 
 ARRAYS = (".npy", ".npz", ".pkl")
 
+SUFFIXES = (".json", *READERS, *ARRAYS)
+
 
 def _json(path: Path) -> Any:
     try:
         return read_json(path, MAX_BYTES)
     except ValueError as error:
-        fix = f"Expected JSON, or a file that ends in {' '.join([*READERS, *ARRAYS])}"
+        fix = f"Expected a file that ends in {' '.join(SUFFIXES)}"
         raise keypoint_error(path, f"is not JSON ({str(error)[:100]})", fix) from None
 
 

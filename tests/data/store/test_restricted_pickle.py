@@ -4,7 +4,6 @@ import contextlib
 import fractions
 import os
 import pickle
-import re
 import time
 import tracemalloc
 from collections import OrderedDict
@@ -63,7 +62,7 @@ def test_pickled_tensors_are_arrays():
         with pytest.raises(DataError):
             load_plain(content.replace(old, new))
     with pytest.raises(DataError, match="tensor of another form"):
-        load_plain(re.sub(rb"(B...\0)\x80\x02", rb"\1PK", content, flags=re.DOTALL))  # its length is that of an address
+        load_plain(content.replace(b"\x80\x02\x8a", b"PK\x8a"))
 
 
 def test_the_length_of_a_buffer_reserves_no_memory():
