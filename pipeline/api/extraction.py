@@ -55,6 +55,7 @@ def extract(
         `help(pipeline.api)` on `inputs` (videos or folders), `config`, `overrides`, `cache` (folder of outputs),
         `workers` (processes) and the other arguments that calls share.
     """
+    from pipeline.checks import announce_flags
     from pipeline.pool import pool_of
     from pipeline.run import Planner, plan_costs, run_extract, shard_of
     from pipeline.settings.stages import fetch_weights
@@ -78,13 +79,10 @@ def extract(
             from pipeline.preview import draw_previews
 
             done.preview = draw_previews([*planner.plan_all(records)], settings, opened, observer, force=force)
-        if strict or any(result.done for result in done.results):
-            from pipeline.checks import announce_flags
-
-            stored, sheets = done.stored, opened.place if preview else ""
-            measured = ((record.name, opened.qualities(record.id, stored.get(record.id, {}))) for record in records)
-            flagged = announce_flags(measured, len(records), observer, strict=strict, sheets=sheets)
-            done.flags = {name: [flag.title for flag in found] for name, found in flagged.items()}
+        stored, sheets = done.stored, opened.place if preview else ""
+        measured = ((record.name, opened.qualities(record.id, stored.get(record.id, {}))) for record in records)
+        flagged = announce_flags(measured, len(records), observer, strict=strict, sheets=sheets)
+        done.flags = {name: [flag.title for flag in found] for name, found in flagged.items()}
         return done
 
 
