@@ -28,7 +28,7 @@ from pipeline.label.pair_consistency import (
     rater_chance,
 )
 from pipeline.label.questions import RatingSession
-from pipeline.label.verdicts import count_line, pair_lines, phase_lines, score_lines
+from pipeline.label.verdicts import Doubt, count_line, doubt_of, pair_lines, phase_lines, score_lines
 
 OUTCOMES = {"better": 1.0, "equal": 0.5, "worse": 0.0}
 
@@ -48,6 +48,7 @@ class LabelSummary:
         fit: of pairs; None without answers on pairs.
         disputed: (video, difference between the raters, lowest, highest) of scores, the largest difference first; of
             phases, begins in frames.
+        doubt: why the labels are not known to be better than chance.
         counts: a sentence on the number of answers, by rater.
         problems: lines about ignored answers.
     """
@@ -58,6 +59,7 @@ class LabelSummary:
     agreement: Agreement | None = None
     fit: PairFit | None = None
     disputed: tuple[tuple[str, float, float, float], ...] = ()
+    doubt: Doubt = ""
     counts: str = ""
     problems: tuple[str, ...] = ()
 
@@ -124,9 +126,12 @@ def label_summary(session: RatingSession) -> LabelSummary:
         held, kept, *flag = ("scale of the pairs", "scores") if session.pairs else ("scores", "pairs", "--pairs")
         line = typed("label", session.folder, *flag, "--summary")
         problems.append(f"the table now holds the {held}; the {kept} are kept in {RATINGS}: {line} writes them again")
-    line = count_line(given, session.pairs, session.folder, other)
     return replace(
-        made, answers={name: len(said) for name, said in given.items()}, counts=line, problems=tuple(problems)
+        made,
+        answers={name: len(said) for name, said in given.items()},
+        doubt=doubt_of(made.fit or made.agreement),
+        counts=count_line(given, session.pairs, session.folder, other),
+        problems=tuple(problems),
     )
 
 

@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 from data.errors import counted, decimals, significant
 from models.agreement import Agreement
 from pipeline.checks.accuracy import estimate_text
 from pipeline.label.pair_consistency import LEVEL, PairFit
 
-NO_BETTER = "no better than chance: these labels say nothing yet"
-TOO_FEW = "too few to tell it from chance: score more videos"
+Doubt = Literal["", "no better than chance", "too few videos"]
+"""Why labels are not known to be better than chance; "" if they are, or if nothing is known yet."""
 
 VERDICTS = (
     (0.9, "well enough to rank all but close neighbours"),
@@ -39,11 +40,18 @@ def count_line(given: Mapping[str, Sequence[str]], pairs: bool, folder: Path, ot
     return f"{what} judged: {each}" if each else f"no {what} judged yet in {folder}{other * instead}"
 
 
+def doubt_of(judged: Agreement | PairFit | None) -> Doubt:
+    """The doubt in labels of this agreement."""
+    if judged is None or not judged.chance >= LEVEL:
+        return ""
+    return "too few videos" if isinstance(judged, Agreement) and judged.alpha >= 0.5 else "no better than chance"
+
+
 def verdict(chance: float, reliability: float, raters: int) -> str:
     """One sentence on the agreement of raters, or of one rater's answers with one another."""
     who = "The raters agree" if raters > 1 else "The rater's answers agree"
     if not chance < LEVEL:
-        return f"{who} {NO_BETTER}"
+        return f"{who} no better than chance: these labels say nothing yet"
     return f"{who} {next(text for least, text in VERDICTS if reliability >= least)}"
 
 
@@ -101,7 +109,9 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
                 f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "
                 f"ICC(2,1) {estimate_text(agreed.icc, 2)}, of their mean {estimate_text(agreed.icc_mean, 2)}"
             )
-    elif agreed.alpha >= 0.5:
+    elif doubt_of(agreed) == "too few videos":
         seem = f"The raters seem to agree (alpha {decimals(agreed.alpha, 2)})"
-        lines[0] = f"{seem}, but {counted(agreed.videos, 'video')} are {TOO_FEW}"
+        lines[0] = (
+            f"{seem}, but {counted(agreed.videos, 'video')} are too few to tell it from chance: score more videos"
+        )
     return tuple(lines)

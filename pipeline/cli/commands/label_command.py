@@ -28,12 +28,10 @@ def show(summary: api.LabelSummary, typed: Typed) -> None:
 
 def remedies(summary: api.LabelSummary, typed: Typed) -> list[str]:
     """What to do about labels that are not known to be better than chance, with a command each."""
-    from pipeline.label.verdicts import NO_BETTER, TOO_FEW
-
     page = command_line(*(("label", typed.root, "--pairs") if typed.imported else typed.without("--summary")))
-    if summary.lines[0].endswith(TOO_FEW):
+    if summary.doubt == "too few videos":
         return [f"add videos to {typed.root}, and score them too: {page}"]
-    if not summary.lines[0].endswith(NO_BETTER):
+    if not summary.doubt:
         return []
     then = "judge more pairs" if summary.fit else "correct scores with Back on the page"
     return [
@@ -64,9 +62,7 @@ def following(summary: api.LabelSummary, typed: Typed) -> Line:
         return ("judge on the page", *typed.without("--summary"))
     elif typed.out is not None:
         settings += ["--set", f"dataset.labels={typed.out.absolute()}"]
-    purpose = (
-        f"train on these {'phases' if typed.phases else 'labels'}{' as they are' * bool(remedies(summary, typed))}"
-    )
+    purpose = f"train on these {'phases' if typed.phases else 'labels'}{' as they are' * bool(summary.doubt)}"
     if not (api.arguments.config_of().machine.cache / "timesteps").exists():
         return (f"extract features, to {purpose}", "extract", *settings)
     return (purpose, "train", *settings, "--out", "runs/mine")
