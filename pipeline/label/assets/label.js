@@ -12,6 +12,8 @@
   let more = false; // whether the rater goes on after the end
   let doubted = ""; // scores that the page has asked back
   let shownAt = 0, busy = false, waking = 0;
+  const STOPPED = "The server has stopped, or cannot be reached. Your answers so far are saved. Ask the person who sent you the link to start it again (if it was you: run the same command). This page then goes on.";
+  const WATCH_MS = 4000; // between two looks whether the server answers
   const ENOUGH = 5; // scores that show a rater's own range
   const QUIET_MS = 500; // after the frames are there, and after the last key, which may have been meant for the video before
 
@@ -40,13 +42,31 @@
       if (!answer.ok) throw new Error(typeof content.detail === "string" ? content.detail : "the server refused this");
       return content;
     } catch (error) {
-      say(error instanceof TypeError ? "The session has ended, or the server does not answer. Ask the person who sent you the link; no answer is lost." : `${error.message}.`);
+      say(error instanceof TypeError ? STOPPED : `${error.message}.`);
       return null;
     } finally {
       busy = false;
       wake();
     }
   };
+
+  // Shows that the server has stopped before the next answer does, and goes on when it answers again; the end needs no server.
+  let soon = 0;
+  const watch = async () => {
+    clearTimeout(soon);
+    try {
+      if (ends.hidden) await (await fetch("/", { cache: "no-store" })).body?.cancel();
+      if (byId("message").textContent === STOPPED) {
+        say("");
+        if (players.some((one) => one.state !== "seen")) next("", behind); // a video that was on its way
+      }
+    } catch {
+      if (ends.hidden) say(STOPPED);
+    }
+    clearTimeout(soon);
+    soon = setTimeout(watch, WATCH_MS);
+  };
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) watch(); });
 
   const next = async (after = "", steps = 0) => {
     const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}&after=${after}&back=${steps}`);
@@ -103,7 +123,8 @@
     });
     video.addEventListener("error", async () => {
       const reply = await fetch(source, { headers: { range: "bytes=0-0" } }).catch(() => null);
-      wait.textContent = `${reply?.ok === false ? (await reply.json()).detail : "This video cannot be played here"}. Skip it.`;
+      if (!reply) return watch();
+      wait.textContent = `${!reply.ok ? (await reply.json()).detail : "This video cannot be played here"}. Skip it.`;
       player.state = "broken";
       wake();
     });
@@ -234,4 +255,5 @@
   Report.startTheme(byId("theme"));
   if (rater) next();
   else nameAsked();
+  soon = setTimeout(watch, WATCH_MS);
 })();
