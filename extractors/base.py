@@ -163,7 +163,10 @@ class Extractor(ABC, Generic[C]):
     """The arrays of the stage: the store refuses others, and the documentation shows this table."""
 
     clock: ClassVar[str] = "frame"
-    """The dim along time: frame, pair, row or step; empty for a stage without one."""
+    """The dim along time, as the arrays name it: "frame", "pair" of frames, "row" of another clock, "step"; or "".
+
+    With `ticks` the store checks its length. Names of other dims are free.
+    """
 
     unit: ClassVar[str] = "frames"
     """Unit of the stage's work (see `work`); the cost is proportional to it."""

@@ -245,6 +245,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             return np.zeros((len(bounds), 0), np.float32), ()
         output = _stage(upstream, stage)
         values = stored(output, stage, array)
+        values = values[:, None] if values.ndim == 1 else values
         if values.ndim != 2 or not values.size:  # a clip network without a class layer has no logits
             what = f"{stage}/{array} has shape {values.shape}, not (step, class)"
             raise DataError(what, fix="Set timesteps.scene to another array, such as clips/features")
