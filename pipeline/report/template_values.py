@@ -32,7 +32,7 @@ PALE = 0.4
 colours agree with the sentence."""
 
 NEIGHBOUR = 0.5
-"""Neighbours of the lowest step are named too if they have at least this share of its distance below the mean."""
+"""Neighbours of the lowest or highest step are named too with at least this share of its distance from the mean."""
 
 WHOLE = 0.5
 """If more than this share of the steps would be named, the sentence names the whole performance instead."""
@@ -264,23 +264,24 @@ def why(video: page.VideoSection) -> str:
     steps = drawn_steps(video)
     if not steps or not all(math.isfinite(step.step.score) for step in steps):
         return ""
-    lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
-    run = _around(lowest, steps)
-    named = _named(video, run)
+    low, high = (pick(steps, key=lambda step: step.shown_gap) for pick in (min, max))
+    run = _around(low, steps)
     if video.training is None:
-        if steps[lowest].shown_gap == 0:
+        if low.shown_gap == 0:
             return "All steps have the same score."
-        return f"Lowest in this video, without training videos to compare with: {named}."
-    if steps[lowest].shown_gap >= 0:
-        return "No step is below the mean of the training videos."
-    count, of = as_low(video, steps[lowest].gap), len(video.training.lowest)
-    rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as far below"
-    if not steps[lowest].unusual:
-        return f"No step is unusual. Lowest against training: {_named(video, [steps[lowest]])} ({rank})."
-    if len(run) > WHOLE * len(steps):
+        return f"Lowest in this video, without training videos to compare with: {_named(video, run, 'its mean')}."
+    gain = _named(video, _around(high, steps), "it")
+    gained = f" Gained most in {gain}." if high.shown_gap > 0 else ""
+    if low.shown_gap >= 0:
+        return f"No step is below the mean of the training videos.{gained}"
+    count, of = as_low(video, low.gap), len(video.training.lowest)
+    have = "have" if count > 1 else "has"
+    rank = f"{count or 'none'} of {of} training videos {have} a step as far below as step {low.number}"
+    if low.unusual and len(run) > WHOLE * len(steps):
         return _whole(video, sum((step.shown_gap for step in steps), Decimal(0)))
-    than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
-    return f"Lowest against training: {named} ({rank}{than})."
+    usual = "" if low.unusual else ", which is not unusual"
+    run = run if low.unusual else [low]
+    return f"Lost most in {_named(video, run, 'the training mean')}{usual} ({rank}).{gained}"
 
 
 def _whole(video: page.VideoSection, points: Decimal) -> str:
@@ -293,20 +294,21 @@ def _whole(video: page.VideoSection, points: Decimal) -> str:
     return f"The whole performance is below usual: {shown} points against the training videos{less}."
 
 
-def _around(lowest: int, steps: Sequence[DrawnStep]) -> Sequence[DrawnStep]:
-    """The lowest step and its neighbours that are almost as low (`NEIGHBOUR`)."""
-    first, last, limit = lowest, lowest, NEIGHBOUR * steps[lowest].gap
-    if limit < 0:
-        while first > 0 and steps[first - 1].gap <= limit:
+def _around(peak: DrawnStep, steps: Sequence[DrawnStep]) -> Sequence[DrawnStep]:
+    """The lowest or highest step and its neighbours that are almost as far from the mean (`NEIGHBOUR`)."""
+    first = last = peak.number - 1
+    if peak.gap:
+        while first > 0 and steps[first - 1].gap / peak.gap >= NEIGHBOUR:
             first -= 1
-        while last + 1 < len(steps) and steps[last + 1].gap <= limit:
+        while last + 1 < len(steps) and steps[last + 1].gap / peak.gap >= NEIGHBOUR:
             last += 1
     return steps[first : last + 1]
 
 
-def _named(video: page.VideoSection, run: Sequence[DrawnStep]) -> str:
-    """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
+def _named(video: page.VideoSection, run: Sequence[DrawnStep], mean: str) -> str:
+    """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s: 0.31 points below the training mean"."""
     numbers = steps_named(video.result.steps, run[0].number - 1, run[-1].number - 1)
     timed = video.result.timed
     times = f", {to_digits(run[0].step.start)}\N{EN DASH}{to_digits(run[-1].step.end)} s" if timed else ""
-    return f"{numbers}{times}, {to_digits(sum((step.shown_gap for step in run), Decimal(0)), sign=True)} points"
+    points = sum((step.shown_gap for step in run), Decimal(0))
+    return f"{numbers}{times}: {to_digits(abs(points))} points {'below' if points < 0 else 'above'} {mean}"

@@ -8,10 +8,11 @@ Report.drawing = (() => {
   const REST_MS = 800; // a click so soon after the last point is of the same touch, and plays nothing
   const FRAME_NEAR = 0.02, FRAME_MS = 500; // seconds within which a picture is of its frame; the longest wait for it after a seek
   const PRINT_MS = 5000; // the longest that the PDF button waits for pictures
+  const QUALITY = 0.6; // of the pictures kept for print
   const COLOUR = "#ffe14d"; // no athlete's, and neither A's nor B's
 
   // Of a video: its marks { kind, t, points: [[x, y], ...] in shares of the picture, degrees, text }, the stopwatch's ends,
-  // the metres that the picture is wide where a line has a known length, and when it was kept. A page that was saved with
+  // the metres that the picture is wide where a line has a known length, its pictures for print by time, and when it was kept. A page that was saved with
   // drawings has those of its time, which are used unless this browser has later ones.
   const all = new Map(), key = (identity) => `aim-marks-${identity}`;
   let copies = null;
@@ -28,7 +29,9 @@ Report.drawing = (() => {
   };
   const keep = (identity) => {
     const state = Object.assign(kept(identity), { saved: Date.now() });
-    try { localStorage.setItem(key(identity), JSON.stringify(state)); } catch { /* as above */ }
+    for (const of of [state, { ...state, pictures: {} }]) { // without the pictures where they do not fit
+      try { return localStorage.setItem(key(identity), JSON.stringify(of)); } catch { /* as above */ }
+    }
   };
   // What is kept of the page's videos, by identity.
   const ofPage = () => Object.fromEntries(Report.all(".video-data").map((node) => Report.read(node).identity).map((identity) => [identity, kept(identity)]).filter(([, state]) => state.saved));
@@ -127,7 +130,8 @@ Report.drawing = (() => {
       fetching = fetching.then(fetchStills).catch(() => {}); // a video that cannot be played has no pictures
     };
     // Pictures of the frames with their marks, which the page shows in print alone. Print cannot wait for them. So a frame that
-    // the player shows is copied when a mark is put on it; others, such as those of a reloaded page, come from a hidden video.
+    // the player shows is copied when a mark is put on it, and kept as a small JPEG for a reloaded page; others come from a hidden
+    // video.
     const stills = new Map(), screen = section.querySelector("video"), hidden = Object.assign(document.createElement("video"), { muted: true, preload: "auto" });
     const shows = (t) => screen.readyState >= 2 && !screen.seeking && Report.frameAt(frames, screen.currentTime) === Report.frameAt(frames, t);
     const still = (t, video) => {
@@ -151,18 +155,27 @@ Report.drawing = (() => {
         picture();
       }
     };
-    const picture = () => part("drawn").replaceChildren(...d3.groups(marks, (mark) => mark.t).filter(([t]) => stills.has(t)).map(([t, ofFrame]) => {
-      const { width, height } = stills.get(t), figure = document.createElement("figure"), caption = document.createElement("figcaption");
+    const picture = () => {
+      const pictures = state.pictures ?? {};
+      state.pictures = {};
+      part("drawn").replaceChildren(...d3.groups(marks, (mark) => mark.t).filter(([t]) => stills.has(t) || pictures[t]).map(([t, ofFrame]) => {
+        const figure = document.createElement("figure"), caption = document.createElement("figcaption");
+        caption.textContent = ofFrame.map((mark) => `${named(mark)}${mark.text ? `: ${mark.text}` : ""}`).join(", ");
+        figure.append(stills.has(t) ? drawnOn(stills.get(t), ofFrame, t) : Object.assign(new Image(), { src: pictures[t], alt: "" }), caption);
+        try { state.pictures[t] = stills.has(t) ? figure.firstChild.toDataURL("image/jpeg", QUALITY) : pictures[t]; } catch { /* of a linked video */ }
+        return figure;
+      }));
+    };
+    const drawnOn = ({ width, height }, ofFrame, t) => {
       const copy = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
       copy.getContext("2d").drawImage(stills.get(t), 0, 0, copy.width, copy.height);
       paint(copy, { ...state, marks: ofFrame }, t);
-      caption.textContent = ofFrame.map((mark) => `${named(mark)}${mark.text ? `: ${mark.text}` : ""}`).join(", ");
-      figure.append(copy, caption);
-      return figure;
-    }));
+      return copy;
+    };
     let fetching = Promise.resolve();
     waits.push(() => fetching);
     const save = () => {
+      state.pictures = {}; // they show what was drawn before
       list();
       keep(identity);
       player.redraw();

@@ -124,6 +124,7 @@
     node.querySelector("time").textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick"), thumb = part("thumb"), page = `/submissions/${id}/`;
     pick.hidden = !done || submission.pair;
+    pick.title = comparable(submission) ? "" : "This video has no score to compare";
     pick.setAttribute("aria-label", `Compare ${submission.name}`);
     if (submission.suffix && !submission.pair && !thumb.dataset.src) {
       thumb.dataset.src = `${page}video${submission.suffix}#t=0.5`;
@@ -143,6 +144,8 @@
     else bar.value = submission.share;
     bar.setAttribute("aria-label", `${submission.name}: ${submission.activity}`);
   };
+  // The pages of a model that only guesses have no scores and compare movement.
+  const comparable = (one) => one.state === "done" && !one.pair && ("guesses" in list.dataset || (one.level !== "bad" && isKnown(one.score)));
   const isKnown = (value) => value !== null && value !== undefined;
 
   const draw = () => {
@@ -158,7 +161,7 @@
     old.forEach((node) => node.remove());
     byId("empty").hidden = shown.length > 0;
     byId("scores").hidden = !submissions.some((submission) => isKnown(submission.score));
-    byId("compare-help").hidden = submissions.filter((submission) => submission.state === "done" && !submission.pair).length < 2;
+    byId("compare-help").hidden = submissions.filter(comparable).length < 2;
     choose();
     const waiting = shown.filter((j) => ["queued", "running"].includes(j.state)).length;
     byId("counts").textContent = waiting ? `${waiting} in progress` : "";
@@ -169,7 +172,7 @@
   const choose = () => {
     const two = picked().length === 2;
     byId("compare").hidden = !two;
-    list.querySelectorAll(".pick").forEach((box) => { box.disabled = two && !box.checked; });
+    list.querySelectorAll(".pick").forEach((box) => { box.disabled = Boolean(box.title) || (two && !box.checked); });
   };
   byId("compare").addEventListener("click", async () => {
     const pair = picked().reverse().join("/"); // the older one is A
