@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from data.datasets.listing import SYNTHETIC
 from data.errors import UsageError, typed
+from data.store import write_text
 from synthetic.practice_clips import RATERS, answer_pairs, make_practice_clips
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -50,6 +52,7 @@ def main() -> None:
         make_jigsaws(given.folder, trials=given.count, rows=300, seed=given.seed, videos=filmed)
     else:
         MAKERS[given.kind](given.folder, **({"count": given.count} if given.count else {}), seed=given.seed)
+    write_text(given.folder / SYNTHETIC, f"Synthetic data, made by python -m synthetic {given.kind}.\n")
     print(given.folder)
     print(f"evaluate it: {typed('evaluate', given.folder, '--config', given.kind)}")
 

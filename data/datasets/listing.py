@@ -28,6 +28,9 @@ from data.video import Listing, Record, find_videos
 ANY = ("",)
 """As `feature_names`, lists performances without files too."""
 
+SYNTHETIC = "synthetic.txt"
+"""The file by which `python -m synthetic` marks the folder of a data set that it made."""
+
 FINE_GRAINED = (
     "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
     "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd",

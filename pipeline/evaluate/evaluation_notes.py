@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from data.datasets.listing import KINDS
+from data.datasets.listing import KINDS, SYNTHETIC
 from data.errors import apart, counted
 from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
@@ -17,18 +18,20 @@ from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.significance import separation_line
 from pipeline.folds import COMBINED
 from pipeline.folds.combination import MANY_USERS
+from pipeline.settings.config import Config
 from pipeline.settings.method import Method
 from pipeline.systems.baselines import MEAN
 from pipeline.systems.regressors import ECONOMY_AND_RIDGE
 
 
 def evaluation_notes(
-    results: EvaluationResults, method: Method, kind: str, requested: RequestedRows, origins: FeatureOrigins
+    results: EvaluationResults, config: Config, requested: RequestedRows, origins: FeatureOrigins
 ) -> list[Note]:
-    """Notes for a reader of the tables; `kind` is that of the data set."""
+    """Notes for a reader of the tables."""
+    method, kind = config.method, config.dataset.kind
     cautions = [*_higher_baseline(results)]
-    if kind == "rendered":
-        cautions.append("these videos are rendered, not filmed: the results do not carry over to real ones")
+    if kind == "rendered" or Path(config.dataset.root or "", SYNTHETIC).exists():
+        cautions.append("the data are made by a computer, not recorded: the results do not carry over to real ones")
     cautions += [
         f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
         f" {size.test} to test"

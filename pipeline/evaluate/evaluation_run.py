@@ -111,7 +111,7 @@ def evaluate_features(
     )
     results = replace(
         results,
-        notes=(*evaluation_notes(results, method, kind, requested, features.stages), *_label_notes(config)),
+        notes=(*evaluation_notes(results, config, requested, features.stages), *_label_notes(config)),
         methods_text=methods_paragraph(results, method, kind, features.stages),
         method=without_folders_in({**config.recorded(), "features": stages_as_json(features.stages)}),
     )

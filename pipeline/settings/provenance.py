@@ -127,10 +127,19 @@ def _last_name(word: str) -> str:
 
 @cache
 def commit() -> str:
-    """The commit of the program's checkout, with "+ changes" if files differ, or of its wheel; else `UNKNOWN`."""
+    """The commit of the checkout, with "+ uncommitted changes" if files differ, or of the wheel; else `UNKNOWN`."""
     with suppress(OSError, subprocess.SubprocessError):
         if not (CHECKOUT / ".git").exists():
             return BUILT.read_text()
-        git = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes"]
+        git = [
+            "git",
+            "-C",
+            str(CHECKOUT),
+            "describe",
+            "--always",
+            "--exclude=*",
+            "--abbrev=12",
+            "--dirty= + uncommitted changes",
+        ]
         return subprocess.run(git, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
     return UNKNOWN

@@ -67,11 +67,12 @@ MEAN, SHORTER = "training mean", "duration, shorter is better"
 
 
 def trivial_baselines(features: FeatureSet, *, shorter: bool = False) -> tuple[System, ...]:
-    """The baselines of every evaluation; duration, subject and difficulty must be known for at least one performance.
+    """The baselines of every evaluation. Those by duration, subject or difficulty need two different known values.
 
     `shorter`: include `shorter_is_better`, which is a claim about the data set.
     """
-    known, subjects = np.ones(len(features)), np.array([1.0 if name else np.nan for name in _subjects(features)])
+    known = np.arange(len(features))
+    subjects = np.where(np.array(_subjects(features)) == "", np.nan, known)
     baselines = (
         (known, SimpleSystem(MEAN, training_mean, kind="baseline")),
         (features.duration, SimpleSystem("duration", duration, kind="baseline")),
@@ -80,7 +81,7 @@ def trivial_baselines(features: FeatureSet, *, shorter: bool = False) -> tuple[S
         (known, SimpleSystem("random", random_scores, repeats=10, kind="baseline")),
         (difficulties(features), SimpleSystem("difficulty", difficulty_alone, kind="baseline")),
     )
-    return tuple(system for values, system in baselines if np.isfinite(values).any())
+    return tuple(system for values, system in baselines if len(np.unique(values[np.isfinite(values)])) > 1)
 
 
 def _line(train: FeatureSet, value: Callable[[FeatureSet], Floats]) -> Score:

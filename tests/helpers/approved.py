@@ -10,7 +10,7 @@ VOID = {"meta", "link", "img", "input", "br", "source"}
 
 VARYING = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d[:\d.]*( UTC|\+00:00)?", "TIME"),
-    (r"(?<![\d.])\b[0-9a-f]{12,64}\b( \+ changes)?", "HASH"),
+    (r"(?<![\d.])\b[0-9a-f]{12,64}\b( \+ uncommitted changes)?", "HASH"),
     (r"\b\d+\.\d+\.\d+\S*", "VERSION"),
     (r"(data:\w+/[\w+]+;base64,)[\w+/=]+", r"\1…"),
     (r"/\S*/(pytest-|tmp|world/)\S*", "PATH"),

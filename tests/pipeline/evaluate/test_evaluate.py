@@ -96,7 +96,9 @@ def test_baselines_by_hand(features):
     assert np.allclose(predicted(subject_mean), of_subject)
     assert np.allclose(predicted(subject_mean, records=strangers), mean)
     assert np.allclose(predicted(duration, duration=np.exp(scores)), scores[test])
-    assert np.allclose(predicted(duration, duration=np.full(32, 3.0)), mean)
+    equal = {"duration": np.full(32, 3.0)}
+    assert np.allclose(predicted(duration, **equal), mean)
+    assert "duration" not in {system.name for system in trivial_baselines(replace(features, **equal))}
     drawn, again, other = (predicted(random_scores, run) for run in (0, 0, 1))
     assert np.array_equal(drawn, again)
     assert not np.array_equal(drawn, other)

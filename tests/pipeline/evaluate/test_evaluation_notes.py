@@ -28,9 +28,7 @@ def few_users(users=8, **more):
 
 def notes(made, systems="all", settings=None, **more):
     config = load_config(*settings) if isinstance(settings, tuple) else load_config(None, settings or {})
-    return "\n".join(
-        map(str, evaluation_notes(made, config.method, config.dataset.kind, RequestedRows(systems, **more), {}))
-    )
+    return "\n".join(map(str, evaluation_notes(made, config, RequestedRows(systems, **more), {})))
 
 
 def against_duration(combined, duration):
