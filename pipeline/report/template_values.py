@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean, pstdev
 
-from data.errors import significant
 from pipeline.checks.accuracy import Interval, as_printed
 from pipeline.checks.flag import Flag
 from pipeline.checks.flag_checks import GUESSING
@@ -33,9 +32,6 @@ colours agree with the sentence."""
 
 NEIGHBOUR = 0.5
 """Neighbours of the lowest or highest step are named too with at least this share of its distance from the mean."""
-
-WHOLE = 0.5
-"""If more than this share of the steps would be named, the sentence names the whole performance instead."""
 
 
 @dataclass(frozen=True)
@@ -265,33 +261,18 @@ def why(video: page.VideoSection) -> str:
     if not steps or not all(math.isfinite(step.step.score) for step in steps):
         return ""
     low, high = (pick(steps, key=lambda step: step.shown_gap) for pick in (min, max))
-    run = _around(low, steps)
+    against = "the training mean" if video.training else "the mean of its steps; no training videos are known"
+    lost, gain = _named(video, _around(low, steps), against), _named(video, _around(high, steps), "it")
     if video.training is None:
-        if low.shown_gap == 0:
-            return "All steps have the same score."
-        return f"Lowest in this video, without training videos to compare with: {_named(video, run, 'its mean')}."
-    gain = _named(video, _around(high, steps), "it")
+        return f"Lowest in {lost}." if low.shown_gap else "All steps have the same score."
     gained = f" Gained most in {gain}." if high.shown_gap > 0 else ""
     if low.shown_gap >= 0:
         return f"No step is below the mean of the training videos.{gained}"
     count, of = as_low(video, low.gap), len(video.training.lowest)
     have = "have" if count > 1 else "has"
     rank = f"{count or 'none'} of {of} training videos {have} a step as far below as step {low.number}"
-    if low.unusual and len(run) > WHOLE * len(steps):
-        return _whole(video, sum((step.shown_gap for step in steps), Decimal(0)))
     usual = "" if low.unusual else ", which is not unusual"
-    run = run if low.unusual else [low]
-    return f"Lost most in {_named(video, run, 'the training mean')}{usual} ({rank}).{gained}"
-
-
-def _whole(video: page.VideoSection, points: Decimal) -> str:
-    """The sentence on a performance that is low in most steps; `points` is the sum over all steps."""
-    accuracy = video.result.accuracy
-    less = ""
-    if accuracy is not None and accuracy.within is not None and abs(points) < accuracy.within:
-        less = f", less than the model's usual error of ±{significant(accuracy.within)}"
-    shown = to_digits(points, sign=True)
-    return f"The whole performance is below usual: {shown} points against the training videos{less}."
+    return f"Lost most in {lost}{usual} ({rank}).{gained}"
 
 
 def _around(peak: DrawnStep, steps: Sequence[DrawnStep]) -> Sequence[DrawnStep]:

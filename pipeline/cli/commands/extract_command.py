@@ -58,9 +58,8 @@ def following(done: api.ExtractRun, typed: Typed) -> Line:
     config = api.arguments.config_of(typed.config, typed.overrides or ())
     prominent = sum(PROMINENT in titles for titles in done.flags.values())
     if 2 * prominent > done.videos and config.given().get("pose", {}).get("agents", 1) == 1:
-        two = ("pose.agents=2", "timesteps.secondary=[pose:1]", "stages=[clips,pose,timesteps]")
-        settings = (word for setting in two for word in ("--set", setting))
-        return ("if two people perform together, extract both", *typed.words, *settings)
+        two = "--set pose.agents=2 --set timesteps.secondary=[pose:1] --set stages=[clips,pose,timesteps]"
+        return ("if two people perform together, extract both", *typed.words, *two.split())
     return after_features(typed)
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.checks.accuracy import Accuracy
 from pipeline.report import template_values
 from pipeline.report.page_data import TrainingSteps, VideoSection
 from pipeline.report.template_values import why
@@ -22,12 +21,6 @@ def video(*gaps, training=TRAINING):
     return VideoSection("v", Score("v", score=20.0, steps=steps, duration=float(len(gaps))), training=training)
 
 
-def accurate(shown, within):
-    """The video, scored by a model with this error."""
-    accuracy = Accuracy(38, 0.5, within / 2, within, within, True)
-    return replace(shown, result=replace(shown.result, accuracy=accuracy))
-
-
 LOW = (0.1, 0.0, -1.2, -0.9, -0.2)
 USUAL = replace(TRAINING, lowest=(-0.1,) * 20)
 
@@ -41,8 +34,6 @@ SENTENCES = {
     "no steps": VideoSection("v", Score("v", score=1.0)),
     "no finite step": video(float("nan"), 0, 0, 0, 0),
     "the whole is low": video(0.1, -0.28, -0.3, -0.28, -0.25, training=USUAL),
-    "less than the usual error": accurate(video(0.1, -0.28, -0.3, -0.28, -0.25, training=USUAL), 18.3),
-    "more than the usual error": accurate(video(0.1, -0.28, -0.3, -0.28, -0.25, training=USUAL), 0.5),
     "phases": report_samples.in_phases(video(*LOW), ("run", "run", "flight", "flight", "entry")),
 }
 
