@@ -80,7 +80,6 @@ def train_model(
         return TrainingControl(checkpoints, progress.advance, stop, where.train_device, cores=where.threads)
 
     with observer.progress("epochs") as progress:
-        run_by = control(folder / "checkpoints", progress)
         model = TrainedModel.fit(
             features,
             config.method.train,
@@ -89,7 +88,7 @@ def train_model(
             new_people=new_people,
             times_difficulty=config.method.times_difficulty,
             contents=None if cache is None else content_hashes(features.records, cache),
-            control=run_by,
+            control=control(folder / "checkpoints", progress),
         )
     learnt = set(model.train_ids)
     plans = [(plan, quality) for plan, quality in plans if plan.record.id in learnt]
@@ -97,16 +96,15 @@ def train_model(
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         if folds := config.method.split.calibration_folds:
             try:
-                run_by, seed = control(unfinished, progress), config.method.split.seed
                 calibration, combination = calibrate(
                     features,
                     model,
                     folds=folds,
-                    seed=seed,
+                    seed=config.method.split.seed,
                     unsplit=unsplit,
                     systems=systems,
                     new_people=new_people,
-                    control=run_by,
+                    control=control(unfinished, progress),
                 )
                 records = [record for record in features.records if record.id in learnt]
                 moved = {} if cache is None else better_ranges(trained_movement(plans, config, cache))
