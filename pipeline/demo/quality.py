@@ -137,7 +137,7 @@ def held_out_results(
     baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
     results = cross_validate(features, protocol, [ours, *baselines], against=MODEL)
     learnt = f"{len(model.train_ids)} training dives, held out in {counted(len(tests), 'fold')}"
-    which = f"these results are of {learnt}, and {len(scored)} new dives; the error above is of the training dives only"
+    which = f"these results are of {learnt}, and {len(scored)} new dives; the error under Scores is of the former"
     return replace(
         results, notes=(*beside_guessing(results), Note("caution", separation_line(results)), Note("fact", which))
     )

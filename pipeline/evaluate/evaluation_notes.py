@@ -83,7 +83,7 @@ def _training_notes(
     yield Note("caution", f"{network} differs from the paper's method in {differing}: Methods on the page lists them"
                ", and what the paper leaves open")  # fmt: skip
     if 0 < results.users < MANY_USERS:
-        few = f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone"
+        few = f"fewer than {MANY_USERS} users ({results.users}): rough intervals; do not score new people by AIM alone"
         instead = "" if method.combined or requested.systems in TABLES else "; add --set combined=true"
         yield Note("caution", few + instead)
     if chosen := _seen(method, kind):
