@@ -21,18 +21,9 @@ def keep_commit(folder: str) -> None:
     if (here / RECORD).exists():
         commit = (here / RECORD).read_text()
     elif (here / ".git").exists():
-        words = (
-            "git",
-            "-C",
-            here,
-            "describe",
-            "--always",
-            "--exclude=*",
-            "--abbrev=12",
-            "--dirty= + uncommitted changes",
-        )
+        words = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + uncommitted changes"]
         try:
-            commit = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+            commit = subprocess.run(words, cwd=here, capture_output=True, text=True, check=True).stdout.strip()
         except (OSError, subprocess.CalledProcessError):
             return
     else:

@@ -242,7 +242,7 @@ def _json(path: Path) -> Any:
     try:
         return read_json(path, MAX_BYTES)
     except ValueError as error:
-        fix = f"Expected a file that ends in {' '.join(SUFFIXES)}"
+        fix = f"Expected JSON, or a file that ends in {' '.join(SUFFIXES[1:])}"
         raise keypoint_error(path, f"is not JSON ({str(error)[:100]})", fix) from None
 
 

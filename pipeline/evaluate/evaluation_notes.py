@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from data.datasets.listing import KINDS, SYNTHETIC
 from data.errors import apart, counted
@@ -30,7 +29,7 @@ def evaluation_notes(
     """Notes for a reader of the tables."""
     method, kind = config.method, config.dataset.kind
     cautions = [*_higher_baseline(results)]
-    if kind == "rendered" or Path(config.dataset.root or "", SYNTHETIC).exists():
+    if kind == "rendered" or (config.dataset.root and (config.dataset.root / SYNTHETIC).exists()):
         cautions.append("the data are made by a computer, not recorded: the results do not carry over to real ones")
     cautions += [
         f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
@@ -83,7 +82,7 @@ def _training_notes(
     yield Note("caution", f"{network} differs from the paper's method in {differing}: Methods on the page lists them"
                ", and what the paper leaves open")  # fmt: skip
     if 0 < results.users < MANY_USERS:
-        few = f"fewer than {MANY_USERS} users ({results.users}): rough intervals; do not score new people by AIM alone"
+        few = f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone"
         instead = "" if method.combined or requested.systems in TABLES else "; add --set combined=true"
         yield Note("caution", few + instead)
     if chosen := _seen(method, kind):

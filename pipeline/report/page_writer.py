@@ -19,6 +19,7 @@ from markupsafe import Markup
 from data.errors import UsageError
 from data.store import write_text
 from pipeline.checks.flag import worst_first
+from pipeline.checks.flag_checks import COMPARED
 from pipeline.report import chart_json, template_values, text
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_downloads import downloads, tables_of
@@ -118,6 +119,7 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
     made.globals |= {
         "template_values": template_values,
         "chart_json": chart_json,
+        "COMPARED": COMPARED,
         "performer_scores": performer_scores,
         "progress_of": progress_of,
         "tables_of": tables_of,

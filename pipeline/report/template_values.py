@@ -269,10 +269,9 @@ def why(video: page.VideoSection) -> str:
     if low.shown_gap >= 0:
         return f"No step is below the mean of the training videos.{gained}"
     count, of = as_low(video, low.gap), len(video.training.lowest)
-    have = "have" if count > 1 else "has"
-    rank = f"{count or 'none'} of {of} training videos {have} a step as far below as step {low.number}"
+    rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as far below"
     usual = "" if low.unusual else ", which is not unusual"
-    return f"Lost most in {lost}{usual} ({rank}).{gained}"
+    return f"Lost most in {lost}{usual} ({rank} as step {low.number}).{gained}"
 
 
 def _around(peak: DrawnStep, steps: Sequence[DrawnStep]) -> Sequence[DrawnStep]:

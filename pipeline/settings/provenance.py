@@ -131,15 +131,6 @@ def commit() -> str:
     with suppress(OSError, subprocess.SubprocessError):
         if not (CHECKOUT / ".git").exists():
             return BUILT.read_text()
-        git = [
-            "git",
-            "-C",
-            str(CHECKOUT),
-            "describe",
-            "--always",
-            "--exclude=*",
-            "--abbrev=12",
-            "--dirty= + uncommitted changes",
-        ]
-        return subprocess.run(git, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        git = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + uncommitted changes"]
+        return subprocess.run(git, cwd=CHECKOUT, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
     return UNKNOWN

@@ -25,7 +25,7 @@ def steady(text, *, trained=False):
     for pattern, name in VARYING:
         text = re.sub(pattern, name, text)
     if trained:
-        text = re.sub(r"steps (\d+)\N{EN DASH}\d+", r"step \1", text)  # digits decide
+        text = re.sub(r"steps (\d+)\N{EN DASH}\d+", r"step \1", text)  # neighbours vary too
         return re.sub(r"[-+\N{MINUS SIGN}±]?\d[\d.]*", "#", text)
     return re.sub(r"-?\d+\.\d+(e[-+]?\d+)?", lambda number: _rounded(float(number[0])), text)
 

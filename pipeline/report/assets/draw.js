@@ -12,8 +12,8 @@ Report.drawing = (() => {
   const COLOUR = "#ffe14d"; // no athlete's, and neither A's nor B's
 
   // Of a video: its marks { kind, t, points: [[x, y], ...] in shares of the picture, degrees, text }, the stopwatch's ends,
-  // the metres that the picture is wide where a line has a known length, its pictures for print by time, and when it was kept. A page that was saved with
-  // drawings has those of its time, which are used unless this browser has later ones.
+  // the metres that the picture is wide where a line has a known length, its pictures for print by time, and when it was kept.
+  // A page that was saved with drawings has those of its time, which are used unless this browser has later ones.
   const all = new Map(), key = (identity) => `aim-marks-${identity}`;
   let copies = null;
   const waits = []; // of each section: when its pictures for print are ready
