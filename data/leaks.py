@@ -50,6 +50,11 @@ class LeakAudit:
         return not self.leaks
 
     @property
+    def subjects_known(self) -> bool:
+        """Whether the records name subjects; without names, leaks between subjects cannot be found."""
+        return "subject" in (*self.forbid, *self.shared)
+
+    @property
     def lines(self) -> list[str]:
         """The result in one line, then a line for each of the first `SHOWN` leaks."""
         found, content = "no leak" if self.ok else f"{len(self.leaks)} leak(s)", "contents compared"
@@ -87,7 +92,7 @@ def audit(
     """
     by_id = {record.id: record for record in records}
     leaks: list[Leak] = []
-    shared: Counter[str] = Counter()
+    shared = Counter({"subject": 0} if "subject" not in forbid and any("subject" in r.groups for r in records) else {})
     for fold in folds:
         unknown = [name for name in (*fold.train, *fold.test) if name not in by_id]
         if unknown:

@@ -29,7 +29,7 @@ def evaluation_notes(
     """Notes for a reader of the tables."""
     method, kind = config.method, config.dataset.kind
     cautions = [*_higher_baseline(results)]
-    if kind == "rendered" or (config.dataset.root and (config.dataset.root / SYNTHETIC).exists()):
+    if synthetic := kind == "rendered" or (config.dataset.root and (config.dataset.root / SYNTHETIC).exists()):
         cautions.append("the data are made by a computer, not recorded: the results do not carry over to real ones")
     cautions += [
         f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
@@ -45,9 +45,8 @@ def evaluation_notes(
     if apart := separation_line(results):
         cautions.append(apart)
     published = KINDS[kind].counts.get("all", 0) if kind in KINDS else 0
-    if results.paper and results.videos < published:
-        known = f"{results.videos} of {published} published recordings, by name"
-        cautions.append(f"{known}; the paper's rows are of all")
+    if results.paper and not synthetic and results.videos < published:
+        cautions.append(f"{results.videos} of the {published} published videos; the paper's rows are of all")
     if requested.quick:
         cautions.append("no inner validation (--quick)")
     combined = results.systems.get(COMBINED)
@@ -108,11 +107,18 @@ def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
     )
 
 
-def best_baseline(results: EvaluationResults) -> tuple[str, float] | None:
-    """The baseline without video that ranks best, and its correlation; None if the headline is a baseline too."""
+def best_baseline(results: EvaluationResults) -> tuple[str, float, str] | None:
+    """The baseline without video that ranks best, its correlation, and " (a tie)" if the test finds no difference.
+
+    None if the headline is a baseline too.
+    """
     rho = {name: system.average.rho.value for name, system in results.systems.items() if system.kind == "baseline"}
-    known = {name: value for name, value in rho.items() if value is not None and results.against not in rho}
-    return max(known.items(), key=lambda item: item[1], default=None)
+    known = [(value, name) for name, value in rho.items() if value is not None and results.against not in rho]
+    if not known:
+        return None
+    value, name = max(known)
+    lead = results.comparison and results.comparison.rows.get(name)
+    return name, value, " (a tie)" if lead and lead.verdict == "tie" else ""
 
 
 def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
@@ -120,7 +126,7 @@ def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
     ours, best = results.systems[results.against].average.rho.value, best_baseline(results)
     if ours is not None and best is not None and best[1] > ours:
         values = f"{best[1]:.3f} against {ours:.3f}"
-        yield f"'{best[0]}', which sees no video, ranks higher than {results.against}: {values}"
+        yield f"'{best[0]}', which sees no video, ranks higher than {results.against}: {values}{best[2]}"
 
 
 def _network(results: EvaluationResults, method: Method) -> str:
@@ -160,6 +166,8 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
     apart = " or ".join(results.audit.forbid) if results.audit and results.audit.forbid else "nothing"
     leaks = "the audit was not run" if results.audit is None else "an audit found no leak" if results.audit.ok else (
         f"an audit found {counted(len(results.audit.leaks), 'leak')}")  # fmt: skip
+    if results.audit and not results.audit.subjects_known:
+        leaks += ", but could not check subjects, which the data set does not name"
     units = f"the jackknife over {counted(users, 'user') if users else 'performances'}"
     average = "; tasks are averaged by Fisher's z" if len(results.tasks) > 1 else ""
     versions = ", ".join(f"{name} {version}" for name, version in origin.versions.items())

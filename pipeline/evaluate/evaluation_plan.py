@@ -84,7 +84,7 @@ def protocol_systems(
         )
         beside = unseen_systems(features)[:-1] if new_people else regressions
         chosen = [combined, *chosen, *map(last_epoch, beside)]
-    chosen += map(last_epoch, trivial_baselines(features, shorter=shorter))
+    chosen += map(last_epoch, trivial_baselines(features, unsplit, shorter=shorter))
     if requested.systems == "all":
         possible = all_systems(features, model, recipe, unsplit, times_difficulty=times)
         names = {system.name for system in chosen}

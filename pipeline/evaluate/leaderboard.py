@@ -67,7 +67,7 @@ def all_systems(
         times_difficulty: AIM and its variants learn score / difficulty; one more row learns the score.
     """
     model, aim = replace(model, variant="aim"), partial(AimSystem, times_difficulty=times_difficulty)
-    systems: list[System] = [*trivial_baselines(features), *regression_systems(features, unsplit)]
+    systems: list[System] = [*trivial_baselines(features, unsplit), *regression_systems(features, unsplit)]
     systems += [*_compared(features, model, config), *published_systems(features, config)]
     has_scene = features.scene.shape[-1] > 0
     has_agents = min(features.primary.shape[-1], features.secondary.shape[-1]) > 0

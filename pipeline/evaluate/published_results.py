@@ -18,7 +18,6 @@ from data.store import read_json
 from models.metrics import fisher_average
 from pipeline.evaluate.evaluation_results import EvaluationResults, Published, PublishedResult, SystemResult, TaskResult
 from pipeline.evaluate.paper_tables import TABLES
-from pipeline.evaluate.results_tables import row_kind
 from pipeline.evaluate.system_table import Better, Cell, Table, TableRow, by_result
 
 PLACE = Path(__file__).resolve().parents[2] / "configs" / "published" / "results.json"
@@ -59,7 +58,7 @@ def published_table(results: EvaluationResults) -> Table | None:
     if published is None:
         return None
     ours = [
-        TableRow(name, _ours(results, system, published.range, _epoch(results, name)), row_kind(results, name))
+        TableRow(name, _ours(results, system, published.range, _epoch(results, name)), system.kind)
         for name, system in results.systems.items()
         if system.kind != "baseline" and all(task in system.tasks for task in tasks)
     ]

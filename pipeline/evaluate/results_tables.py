@@ -15,13 +15,11 @@ from pipeline.evaluate.evaluation_results import (
     CurvePoint,
     EvaluationResults,
     FoldAverage,
-    SystemResult,
     TaskResult,
 )
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.significance import separation_line
 from pipeline.evaluate.system_table import Better, Cell, Kind, Table, TableRow, by_result, number_of
-from pipeline.folds import COMBINED
 
 SKEWED = 1.5
 """Skewness of scores above which removing fold means lowers the correlation by .01 to .08 in simulated sets."""
@@ -30,13 +28,6 @@ INTERVAL, ERROR, WITHIN, BETWEEN = "95 % interval", "MAE", "within users", "betw
 
 SINGLE_NETWORKS = f"{OURS}, mean of single networks"
 """Row to compare with the paper's means over single networks; other rows use the networks' mean prediction."""
-
-
-def row_kind(results: EvaluationResults, name: str) -> Kind:
-    """The kind of a row."""
-    if name in results.systems:
-        return results.systems[name].kind
-    return "ours" if name == SINGLE_NETWORKS else "paper"
 
 
 def main_table(results: EvaluationResults) -> Table:
@@ -60,11 +51,14 @@ def paper_table(results: EvaluationResults) -> Table:
     best = max(rows, key=lambda row: number_of(row.values[-1])).name
     others = {name: lead.verdict for name, lead in results.comparison.rows.items()} if results.comparison else {}
     separated = {*others.values()} == {"worse"} if best == results.against else others.get(best) == "better"
+    as_papers = [_as_in_papers(results, part) for part in (*([task] for task in tasks), results.tasks)]
+    beside = [TableRow(name, tuple(part[name] for part in as_papers), "paper") for name in as_papers[-1]]
+    per_fold = f"; last {counted(len(beside), 'row')}: correlations of single folds, averaged" if beside else ""
     return Table(
         f"Spearman's correlation with the judges{removed}, n {results.held_out_count()}",
         (*tasks, "average" if tasks else "rho"),
-        by_result(rows, len(tasks)),
-        note=separation_line(results),
+        (*by_result(rows, len(tasks)), *beside),
+        note=f"{separation_line(results)}{per_fold}",
         better=(*no_task, "high" if separated else "neither"),
     )
 
@@ -107,7 +101,8 @@ def _table(
             BETWEEN: between,
         }
         cells |= {ERROR: error, columns[-1]: _verdict(results, name)} if compared else {ERROR: error}
-        return TableRow(name, tuple(cells[column] for column in columns), row_kind(results, name))
+        kind: Kind = results.systems[name].kind if name in results.systems else "paper"
+        return TableRow(name, tuple(cells[column] for column in columns), kind)
 
     columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
     good: dict[str, Better] = {"rho": "high", "per fold": "high", WITHIN: "high", BETWEEN: "high", ERROR: "low"}
@@ -115,11 +110,8 @@ def _table(
         row(name, result.rho, _shown(results, result.per_fold), result.mae, result.between)
         for name, result in systems.items()
     ]
-    if results.paper and OURS in results.systems:
-        rows.append(row(SINGLE_NETWORKS, *_single_networks(results, results.systems[OURS], tasks)))
-    for name, printed in results.paper.items():
-        value = _average(None if (rho := printed.get(task)) is None else rho / 100 for task in tasks)
-        rows.append(row(name, Estimate(value if one_fold else None), value))  # papers' correlations are per fold
+    as_papers = _as_in_papers(results, tasks).items()
+    rows += [row(name, Estimate(value if one_fold else None), value) for name, value in as_papers]
     return Table(
         title,
         columns,
@@ -143,8 +135,11 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     removed = ", fold means removed" if many else ""
     if many and any(map(_are_skewed, scores)):
         removed += ", which lowers it for scores as skewed as these"
-    few, column = "their arithmetic mean, since a fold holds out few", "within users" if results.users else "per fold"
-    form = "Fisher's z, as in the paper" if results.fold_form == "fisher" else few
+    few, column = (
+        "their arithmetic mean, since a fold holds out few",
+        "within users" if results.users else "per fold",
+    )
+    form = "Fisher's z" if results.fold_form == "fisher" else few
     folds = (
         f"Within users: correlations of a user's own performances, averaged by {form}. "
         "Between users: of the users' mean predictions, each less the mean score of its training part."
@@ -155,7 +150,11 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
         [
             f"rho: Spearman's correlation of all held-out predictions{removed}; {interval}.",
             *([folds] if many else []),
-            *([f"Compare the paper's rows with '{SINGLE_NETWORKS}', {column}."] if results.paper else []),
+            *(
+                [f"Compare the paper's rows with '{SINGLE_NETWORKS}', {column}; the paper averages by Fisher's z."]
+                if results.paper
+                else []
+            ),
             "Mean prediction of the networks; last epoch, unless a row says otherwise.",
         ]
     )
@@ -176,14 +175,17 @@ def _verdict(results: EvaluationResults, name: str) -> str | None:
     return None if lead is None else lead.verdict
 
 
-def _single_networks(
-    results: EvaluationResults, system: SystemResult, tasks: Sequence[str]
-) -> tuple[Estimate, float | None]:
-    """Mean correlations of single networks, not of their mean prediction: over all folds together, and per fold."""
-    networks = [system.tasks[task].networks for task in tasks if task in system.tasks]
-    rho = _average([_average((network.rho for network in each), "arithmetic") for each in networks])
+def _as_in_papers(results: EvaluationResults, tasks: Sequence[str]) -> dict[str, float | None]:
+    """The mean over single networks and the paper's rows, by name: correlations per fold, averaged over these tasks."""
+    rows = {
+        name: _average(None if (rho := printed.get(task)) is None else rho / 100 for task in tasks)
+        for name, printed in results.paper.items()
+    }
+    if not rows or OURS not in results.systems:
+        return rows
+    networks = [part.networks for task, part in results.systems[OURS].tasks.items() if task in tasks]
     folds = [_average((_shown(results, network.per_fold) for network in each), "arithmetic") for each in networks]
-    return Estimate(rho), _average(folds, results.fold_form)
+    return {SINGLE_NETWORKS: _average(folds, results.fold_form), **rows}
 
 
 def _average(values: Iterable[float | None], form: Literal["fisher", "arithmetic"] = "fisher") -> float | None:
@@ -193,20 +195,23 @@ def _average(values: Iterable[float | None], form: Literal["fisher", "arithmetic
     return fisher_average(known) if form == "fisher" else float(np.mean(known))
 
 
-def inner_table(results: EvaluationResults) -> Table | None:
-    """The number of folds in which the combination has each system, and its correlation in inner validation."""
-    system = results.systems.get(COMBINED)
-    choices = () if system is None else system.chosen
-    folds = {choice.fold: choice for choice in choices if choice.tests}  # one choice for all tasks
-    if not folds:
-        return None
-    rows = []
-    for name in next(iter(folds.values())).tests:
-        rho = _average((choice.tests[name].rho for choice in folds.values()), "arithmetic")
-        used = sum(name in choice.chosen for choice in folds.values())
-        rows.append(TableRow(name, (rho, f"{used} of {len(folds)}")))
-    title = "Inner validation of the combination, mean over the training parts"
-    return Table(title, ("rho", "averaged in"), tuple(rows), better=("high", "neither"))
+def fold_table(results: EvaluationResults) -> Table:
+    """The performances of each fold, and what rows chose inside its training part."""
+    choices = {
+        name: {choice.fold: ", ".join(choice.chosen) for choice in system.chosen}  # equal for all tasks
+        for name, system in results.systems.items()
+        if system.chosen and system.kind != "oracle"
+    }
+    return Table(
+        "Size of each fold, and choices inside its training part",
+        ("trained on", "held out", *choices),
+        tuple(
+            TableRow(part.fold, (str(part.train), str(part.test), *(row.get(part.fold) for row in choices.values())))
+            for part in results.folds
+        ),
+        note="Performances of all tasks.",
+        head="user held out" if results.users else "fold",
+    )
 
 
 def curve_table(points: Sequence[CurvePoint]) -> Table:

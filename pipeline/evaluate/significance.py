@@ -21,7 +21,7 @@ def separation_line(results: EvaluationResults) -> str:
         return ""
     count, by = len(leads.rows), defaultdict[Verdict, list[str]](list)
     for name, lead in leads.rows.items():
-        by[lead.verdict].append(name)
+        by[lead.verdict].append(f"'{name}'")
     how = f"paired permutation test at 5 %{'' if count == 1 else f' for all {count} rows at once'}"
     if all(lead.difference.interval is None for lead in leads.rows.values()):
         units = counted(leads.units, "user" if results.users else "performance")

@@ -16,7 +16,7 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
 from pipeline.evaluate.results_tables import (
     curve_table,
-    inner_table,
+    fold_table,
     main_table,
     paper_table,
     task_tables,
@@ -43,27 +43,29 @@ def write_evaluation(done: Evaluation) -> None:
 
 def evaluation_page(results: EvaluationResults, title: str) -> page.ReportData:
     """The page of an evaluation, with its origin."""
+    # other protocols fix the folds; "Methods" has the seed
+    settings = {key: value for key, value in results.method.items() if key != "split" or results.protocol == "kfold"}
     return page.ReportData(
         title,
         subtitle=counted(results.performances, "performance"),
         origin=results.origin.facts(),
-        config=json.dumps(results.method, indent=1, sort_keys=True) if results.method else "",
+        config=json.dumps(settings, indent=1, sort_keys=True) if settings else "",
         evaluation=section_of_evaluation(results),
     )
 
 
 def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
     """The evaluation's section of a report page."""
-    inner, name = inner_table(results), results.against
+    name = results.against
     published = published_table(results)
     predictions = _predictions(results, name)
-    further = [_largest_errors(predictions, name), *([published] if published else []), *task_tables(results)]
-    further += [inner] if inner else []
+    further = [fold_table(results), _largest_errors(predictions, name), *([published] if published else [])]
+    further += task_tables(results)
     further += [curve_table(results.curve)] if results.curve else []
     return page.EvaluationSection(
         title=results.kind.capitalize(),
         rho=results.systems[name].average.rho,
-        rho_of=f"Rank correlation of {name} with the judges",
+        rho_of=f"Rank correlation of {name} with the judges{', fold means removed' if len(results.folds) > 1 else ''}",
         rho_about=_about(results),
         predictions=predictions,
         table=main_table(results),
@@ -110,13 +112,10 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
 def _about(results: EvaluationResults) -> str:
     """The number of performances and folds of the result, and the best baseline."""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    unit = f"; interval over {counted(results.users, 'user')}" if results.users else ""
     held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.folds)
     best = best_baseline(results)
-    leads = results.comparison.rows if results.comparison else {}
-    tie = " (a tie)" if best and best[0] in leads and leads[best[0]].verdict == "tie" else ""
-    beside = f". The best baseline without video, {best[0]}: {best[1]:.2f}{tie}" if best else ""
-    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(folds, 'fold')}{unit}{beside}"
+    beside = f". The best baseline without video, {best[0]}: {best[1]:.2f}{best[2]}" if best else ""
+    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(folds, 'fold')}{beside}"
 
 
 def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:
@@ -154,10 +153,11 @@ def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
     checks: list[page.LeakCheck] = [(f"{kind} on both sides", kind not in kinds, "") for kind in audit.forbid]
     checks.append(("performance on both sides", "record" not in kinds, ""))
     checks += [
-        (f"{kind} on both sides", None, f"allowed by this protocol ({n} times)") for kind, n in audit.shared.items()
+        (f"{kind} on both sides", not n or None, f"allowed by this protocol ({n} times)")
+        for kind, n in audit.shared.items()
     ]
-    if "subject" not in (*audit.forbid, *audit.shared):
-        checks.append(("subject on both sides", None, "none, or the data set names no subjects"))
+    if not audit.subjects_known:
+        checks.append(("subject on both sides", None, "not checked: the data set names no subjects"))
     if audit.content_checked:
         checks.append(("equal files on both sides", "content" not in kinds, ""))
     else:

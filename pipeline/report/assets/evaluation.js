@@ -53,13 +53,12 @@ Report.results = (() => {
     const longest = d3.max(chart.bars, (b) => b.name.length);
     const marginLeft = (width) => Math.min(width * 0.42, 16 + 6.3 * longest);
     Report.chart(node, (width) => Plot.plot({
-      width, height: 46 + 30 * chart.bars.length, marginLeft: marginLeft(width), marginRight: 44, marginBottom: 28, marginTop: 6,
+      width, height: 46 + 30 * chart.bars.length, marginLeft: marginLeft(width), marginRight: 14, marginBottom: 28, marginTop: 6,
       x: { label: null, grid: true, nice: true, zero: true, ticks: 5, tickFormat: plain }, y: { label: null, axis: null, domain: chart.bars.map((b) => b.name) },
       marks: [
         Plot.axisY({ label: null, tickSize: 0, lineWidth: marginLeft(width) / 11 - 0.5 }),
         Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => (b.baseline ? "var(--s6)" : "var(--s4)"), fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
         Plot.ruleY(chart.bars.filter((b) => b.low !== null), { y: "name", x1: "low", x2: "high", stroke: "var(--ink)", strokeWidth: 1.5 }),
-        Plot.text(chart.bars, { x: (b) => Math.max(b.value, b.high ?? b.value, 0), y: "name", text: (b) => b.value.toFixed(3).replace("-", "\u2212"), textAnchor: "start", dx: 6, fill: "var(--ink)" }),
         Plot.ruleX([0], { stroke: "var(--muted)" }),
       ],
     }), () => [["system", chart.unit, "low95", "high95"], ...chart.bars.map((b) => [b.name, b.value, b.low, b.high])]);

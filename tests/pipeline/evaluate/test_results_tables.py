@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.chance_test import InnerTest
 from models.estimate import Estimate
 from pipeline.checks.paired_test import Lead
 from pipeline.evaluate.evaluation_results import (
@@ -17,7 +16,7 @@ from pipeline.evaluate.evaluation_results import (
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.results_tables import (
     curve_table,
-    inner_table,
+    fold_table,
     main_table,
     paper_table,
     task_tables,
@@ -41,8 +40,7 @@ PER_FOLD = {
 NETWORKS = tuple(NetworkCorrelations(rho, FoldAverage(rho + 0.1, rho)) for rho in (0.2, 0.4))
 SINGLE = {**SYSTEMS, OURS: replace(SYSTEMS[OURS], tasks={"": replace(SYSTEMS[OURS].tasks[""], networks=NETWORKS)})}
 EQUAL = made_results({"training mean": SYSTEMS["training mean"]})
-TESTS = {"AIM": InnerTest(0.4, 0.01), "ridge": InnerTest(0.6, 0.01)}
-CHOSEN = tuple(Choice(task, str(i), ("AIM",) if i else ("AIM", "ridge"), TESTS) for task in "ab" for i in range(3))
+CHOSEN = tuple(Choice(task, str(i), ("AIM",) if i else ("AIM", "ridge"), {}) for task in "ab" for i in range(3))
 CURVE = [CurvePoint(10, Estimate(2, 1, 3), Estimate(0.5, 0.4, 0.6)), CurvePoint(20, Estimate(1, 1, 1), Estimate(None))]
 
 
@@ -71,10 +69,10 @@ def test_tables(snapshot):
         "three performances a fold": main_table(made_results(PER_FOLD, rows=12, folds=4)),
         "twenty performances a fold": main_table(made_results(PER_FOLD)),
         "users": main_table(made_results(SYSTEMS, rows=40, folds=8, protocol="louo")),
-        "inner validation": inner_table(made_results({COMBINED: replace(SYSTEMS[COMBINED], chosen=CHOSEN)})),
-        "no inner validation": inner_table(made_results(SYSTEMS)),
+        "folds and choices": fold_table(made_results({COMBINED: replace(SYSTEMS[COMBINED], chosen=CHOSEN)}, folds=3)),
         "a curve": curve_table(CURVE),
         "skewed scores": main_table(replace(WHOLE, predictions=SKEWED)),
+        "for a paper, beside its row": paper_table(made_results(SINGLE, paper={"AIM (paper)": {"": 63.0}})),
         "for a paper, nothing separated": paper_table(made_results(SYSTEMS, against=COMBINED, comparison=LEADS)),
         "for a paper, the reference separated": paper_table(TWO),
     }

@@ -24,10 +24,10 @@ def compared(**leads):
 
 def test_the_sentence_says_which_side_ranks_better():
     line = separation_line(compared(mean=(-0.5, -0.1), noise=(0.1, 0.3), tie=(-0.1, 0.1)))
-    ours = "ours ranks better than noise; mean ranks better than ours; ours is not separated from tie ("
+    ours = "ours ranks better than 'noise'; 'mean' ranks better than ours; ours is not separated from 'tie' ("
     assert line.startswith(ours)
     assert "at 5 % for all 3 rows at once" in line
-    assert separation_line(compared(a=(-1, -0.1), b=(-1, -0.1))).startswith("a, b rank better than ours; none")
+    assert separation_line(compared(a=(-1, -0.1), b=(-1, -0.1))).startswith("'a', 'b' rank better than ours; none")
     assert "no row is separated from ours (" in separation_line(compared(a=(-1, 1), b=(0, 1)))
     assert "60 performances are too few to separate 2 rows from ours" in separation_line(compared(a=None, b=None))
     assert separation_line(made_results({"ours": system(Estimate(0.5))})) == ""
@@ -45,7 +45,7 @@ def test_a_worse_reference_is_named_as_worse():
     results, again = (cross_validate(features, protocol, systems, against="combined") for _ in range(2))
     assert set(results.comparison.rows) == {"subject mean"}, "a constant prediction has no correlation"
     assert results.comparison.rows["subject mean"].difference.high < 0
-    assert separation_line(results).startswith("subject mean ranks better than combined; none is a tie")
+    assert separation_line(results).startswith("'subject mean' ranks better than combined; none is a tie")
     assert again.comparison == results.comparison, "permutations are the same again"
 
 
