@@ -60,7 +60,7 @@ KINDS: Mapping[str, DataSetKind] = {
     "jigsaws": DataSetKind(
         list_jigsaws,
         "request it from the Johns Hopkins University, cirl.lcsr.jhu.edu (form; non-commercial use)",
-        {"all": 206, "Suturing": 78, "Needle_Passing": 56, "Knot_Tying": 72},
+        {"all": 103, "Suturing": 39, "Needle_Passing": 28, "Knot_Tying": 36},
         tuple(f"{t}/{name}" for t in TASKS for name in ("video", "kinematics/AllGestures", f"meta_file_{t}.txt")),
         doubts=length_doubts,
     ),
@@ -355,7 +355,10 @@ def check_data(
 
 
 def _counted(records: Sequence[Record]) -> Counter[str]:
-    return Counter(name for record in records if record.id for name in ("all", record.split, record.task) if name)
+    """Performances by task and part; views of a trial count once there, and each as "views"."""
+    kept = [record for record in records if record.id]
+    each = {(name, r.groups.get("trial", r.id)) for r in kept for name in ("all", r.split, r.task) if name}
+    return Counter([*(name for name, _ in each), *("views" for r in kept if r.groups.get("view", "none") != "none")])
 
 
 def _state(root: Path, entry: DataSetKind, name: str) -> str:
