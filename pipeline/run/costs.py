@@ -126,9 +126,14 @@ def dry_run_tables(
         )
         for stage, about in cost.stages.items()
     ]
-    frames = counted(cost.frames, "frame")
+    if not cost.frames:
+        return  # no video to decode: a matter of seconds
     workers = counted(cost.workers, "worker") if cost.workers else "as many workers as fit"
-    yield f"{_time(cost)}{frames} with {workers}", ("stage", "videos", "work", "seconds a unit"), costs
+    yield (
+        f"{_time(cost)}{counted(cost.frames, 'frame')} with {workers}",
+        ("stage", "videos", "work", "seconds a unit"),
+        costs,
+    )
 
 
 def expected_frames(records: Sequence[Record]) -> list[int]:
