@@ -45,20 +45,17 @@ def evaluation_notes(
     if apart := separation_line(results):
         cautions.append(apart)
     published = KINDS[kind].counts.get("all", 0) if kind in KINDS else 0
-    if results.paper and not synthetic and results.videos < published:
-        cautions.append(f"{results.videos} of the {published} published videos; the paper's rows are of all")
+    if results.paper and not synthetic and results.performances < published:
+        cautions.append(f"{results.performances} of {published} published performances; the paper's rows are of all")
     if requested.quick:
         cautions.append("no inner validation (--quick)")
     combined = results.systems.get(COMBINED)
-    facts = (
-        [f"{COMBINED}, which `train` fits, is {_members(results)}"] if combined is not None and combined.chosen else []
-    )
+    facts = [f"{COMBINED}, which `train` fits, is {_members(results)}"] if combined and combined.chosen else []
     facts += [results.ceiling] if results.ceiling else []
-    notes = [Note("caution", text) for text in cautions]
-    notes += [Note("fact", text) for text in facts]
     return [
         *beside_guessing(results),
-        *notes,
+        *(Note("caution", text) for text in cautions),
+        *(Note("fact", text) for text in facts),
         *_training_notes(results, method, kind, requested, origins),
         *_row_notes(results, requested),
     ]
@@ -163,7 +160,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.folds), results.origin
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    apart = " or ".join(results.audit.forbid) if results.audit and results.audit.forbid else "nothing"
+    apart = " or ".join(results.audit.forbid) if results.audit else ""
     leaks = "the audit was not run" if results.audit is None else "an audit found no leak" if results.audit.ok else (
         f"an audit found {counted(len(results.audit.leaks), 'leak')}")  # fmt: skip
     if results.audit and not results.audit.subjects_known:
@@ -176,7 +173,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
         [
             f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
             f"the protocol {results.protocol} with {counted(folds, 'fold')}.",
-            f"Training and test parts shared no {apart}; {leaks}." if apart != "nothing" else f"{leaks.capitalize()}.",
+            f"Training and test parts shared no {apart}; {leaks}." if apart else f"{leaks.capitalize()}.",
             *_system_sentences(results, method, kind, origins),
             "The metric is Spearman's rank correlation of all held-out predictions with the judges' scores"
             f"{', ranked together after the mean of each fold was removed from both' if folds > 1 else ''}{average}.",

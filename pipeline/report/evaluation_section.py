@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import numpy as np
-
 from data.errors import counted
 from data.leaks import SHOWN, LeakAudit
 from models.estimate import Estimate
@@ -24,7 +22,6 @@ from pipeline.evaluate.results_tables import (
 from pipeline.evaluate.system_table import Table, TableRow
 from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
-from pipeline.report.text import to_digits
 from pipeline.score.calibration import Calibration
 from pipeline.settings.destinations import writing
 
@@ -112,10 +109,10 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
 def _about(results: EvaluationResults) -> str:
     """The number of performances and folds of the result, and the best baseline."""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    held_out, folds = counted(results.held_out_count(), "held-out performance"), len(results.folds)
+    held_out = counted(results.held_out_count(), "held-out performance")
     best = best_baseline(results)
     beside = f". The best baseline without video, {best[0]}: {best[1]:.2f}{best[2]}" if best else ""
-    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(folds, 'fold')}{beside}"
+    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(len(results.folds), 'fold')}{beside}"
 
 
 def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:
@@ -132,15 +129,14 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
 
 
 def _largest_errors(predictions: Sequence[page.ScatterPoint], system: str) -> Table:
-    """The videos with the largest errors, and the mean difference."""
+    """The videos with the largest errors."""
     errors = {point: (point.predicted.value or 0.0) - point.true for point in predictions}
-    mean = float(np.mean([*errors.values()]))
     largest = sorted(predictions, key=lambda point: -abs(errors[point]))[:LARGEST]
     return Table(
         f"Largest errors of {system}",
         ("judges", "predicted", "difference"),
         tuple(TableRow(point.id, (point.true, point.predicted.value, errors[point])) for point in largest),
-        note=f"Difference: predicted minus judges; its mean over all videos is {to_digits(mean, 3, True)}.",
+        note="Difference: predicted minus judges.",
         head="video",
     )
 
