@@ -151,8 +151,9 @@ def leaderboard(
         out: folder of results.json and the page.
         systems: only these rows, comma separated: names or their beginnings, "methods", or your own
             systems, module:name; default: all.
-        table: only the systems of one of the paper's results tables, 2 to 7, beside its rows. On the table's data set
-            its protocol is used (3: louo), unless --set protocol=… names another.
+        table: only the systems of one of the paper's results tables, 2 to 7, beside its rows: 2 and 3 on JIGSAWS, 5 AIM
+            without one of its parts, 4 and 6 on TASD-2, 7 on AQA-7. On the table's data set its protocol is used
+            (3: louo), unless --set protocol=… names another.
         quick: two networks a fold and no inner validation.
 
     See also:
