@@ -40,7 +40,7 @@ def following(rows: api.Scores, typed: Typed) -> Line:
         return ("when they are fixed", *typed.words)
     if typed.kinematics is not None:
         return ("score others", "score", NEW_VIDEOS, "--model", as_typed(typed.model))
-    return page_of("see why", typed)
+    return page_of("see the movement", typed)
 
 
 SCORE = Command(
