@@ -54,9 +54,7 @@ class Accuracy:
 
     def __str__(self) -> str:
         """One sentence for people who read a score."""
-        worse = self.mae >= self.mean_mae
-        doubt = "no better than guessing the mean" if worse else "not certainly better than guessing the mean"
-        return self.errors if self.better else f"{doubt}: {self.errors}"
+        return self.errors if self.better else f"not certainly better than guessing the mean: {self.errors}"
 
     @property
     def held_out(self) -> str:

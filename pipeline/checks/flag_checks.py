@@ -58,7 +58,7 @@ KIND_OF_VIDEO = (
 )
 """Checks that fail for videos of another kind. A good video may fail one; flags of two withhold the score."""
 
-TRAINED_ON, GUESSING = "used for training, so the score proves nothing", "no better than guessing"
+TRAINED_ON, GUESSING = "used for training, so the score proves nothing", "not certainly better than guessing"
 EXECUTION_ALONE = "execution alone"
 """Kinds of flags that limit what a page shows."""
 PER_DIFFICULTY = "score ÷ difficulty"

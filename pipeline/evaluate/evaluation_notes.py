@@ -48,7 +48,7 @@ def evaluation_notes(
     if results.paper and not synthetic and results.performances < published:
         cautions.append(f"{results.performances} of {published} published performances; the paper's rows are of all")
     if requested.quick:
-        cautions.append("no inner validation (--quick)")
+        cautions.append("no inner validation (--quick): `train` may combine other systems")
     combined = results.systems.get(COMBINED)
     facts = [f"{COMBINED}, which `train` fits, is {_members(results)}"] if combined and combined.chosen else []
     facts += [results.ceiling] if results.ceiling else []

@@ -121,10 +121,10 @@ def _range(values: Floats) -> Estimate:
 
 
 def curve_lines(points: Sequence[CurvePoint]) -> list[str]:
-    """The curve, one line per size."""
+    """The curve, one line per size, and how to read it."""
     return [
         f"trained on {p.trained_on:.3g}: error {estimate_text(p.mae, 3)}, rho {estimate_text(p.rho, 2)}" for p in points
-    ]
+    ] + ["an error that still falls speaks for more labels; a flat curve of fewer than 20 labels says nothing"]
 
 
 def write_curve(points: Sequence[CurvePoint], path: Path) -> None:

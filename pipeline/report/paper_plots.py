@@ -102,7 +102,7 @@ def check_figures(folder: Path, formats: Sequence[str]) -> None:
     if unknown := [name for name in formats if name not in FORMATS]:
         raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
     if (folder / DESCRIPTION).exists() and not (folder / RESULTS).exists() and TrainedModel.load(folder).guesses:
-        what = "this model is no better than guessing: without scores there is nothing to draw"
+        what = "this model is not certainly better than guessing: without scores there is nothing to draw"
         raise DataError(what, where=folder, fix="See the movement: `report`")
 
 

@@ -133,8 +133,7 @@ def result_lines(model: TrainedModel) -> Iterable[str]:
         f"{calibration.groups} independent; `evaluate` holds out other parts, so its numbers differ"
     )
     rho = "undefined" if accuracy.rho is None else decimals(accuracy.rho, 3)
-    error = f"mean absolute error {accuracy.mae:.3f}, of guessing the mean {accuracy.mean_mae:.3f}"
-    yield f"Spearman's rho {rho}, {error}"
+    yield f"Spearman's rho {rho}, fold means removed"
     for name, test in (model.combination.tests if model.combination.regressions else {}).items():
         rho = "undefined" if test.rho is None else f"Spearman's rho {decimals(test.rho, 3)}, p {test.shown_p}"
         averaged = "averaged" if name in model.combination.used else "not averaged"

@@ -196,7 +196,7 @@ class TrainedModel:
 
     @property
     def guesses(self) -> str:
-        """The sentence on the accuracy of a model that is no better than guessing and gives no scores, else ""."""
+        """For a model without scores, not certainly better than guessing: a sentence on its accuracy, else ""."""
         accuracy = self.calibration and self.calibration.accuracy
         return str(accuracy) if accuracy and not accuracy.better else ""
 

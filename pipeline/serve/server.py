@@ -68,7 +68,8 @@ def judged(scorer: Scorer) -> str:
     name = scorer.config.method.name
     name = scorer.folder.name if name == type(scorer.config.method).model_fields["name"].default else name
     learned = f"Scores videos like its {counted(len(model.train_ids), 'training video')} ({name}){scale}."
-    return f"{learned} It is no better than guessing: pages show movement, and no score." if model.guesses else learned
+    guesses = " It is not certainly better than guessing: pages show movement, and no score."
+    return learned + guesses if model.guesses else learned
 
 
 def run_app(app: FastAPI, port: int, observer: Observer) -> None:

@@ -143,6 +143,7 @@ def test_the_player_by_keys_and_buttons(page):
     page.click("#video-0 [data-do=zoom-in]")
     before = page.get_attribute("#video-0 video", "style")
     assert "width: 200%" in before
+    page.locator("#video-0 .stage").scroll_into_view_if_needed()
     stage = box(page, "#video-0 .stage")
     drag(page, (stage["x"] + 50, stage["y"] + 50), (stage["x"] + 80, stage["y"] + 70))
     assert page.get_attribute("#video-0 video", "style") != before, "an enlarged picture is dragged"

@@ -252,6 +252,6 @@ def test_the_page_names_data_set_scale_and_number():
     assert work.judged(scorer) == "Scores videos like its 3 training videos (diving), on a scale of 62.00 to 71.50."
     scorer.config = load_config()
     model.guesses = "no better"
-    guesses = "It is no better than guessing: pages show movement, and no score."
+    guesses = "It is not certainly better than guessing: pages show movement, and no score."
     said = "Scores videos like its 3 training videos (dives), on a scale of 62.00 to 71.50."
     assert work.judged(scorer) == f"{said} {guesses}"
