@@ -7,6 +7,8 @@ folds  normal scores and predictions with a true correlation of 0, .5, .85 or .9
        performances (Student's t, 3 degrees of freedom); the truth is then that of a million performances.
 users  the same under leave-one-user-out, with correlations that differ between users: Fisher's z has a deviation of 0,
        .3 or .6. The truth is the correlation of 4 000 users ranked together after subtracting their means.
+unequal  the same for one task of 13, 15, 12, 5, 2 and 1 trials, for the Suturing of JIGSAWS, and for the average of its
+         three tasks, in which the users differ together or in each task on their own.
 together  the same with different means of users, and one or two users held out in a fold, as in a calibration.
 skewed  scores exp(k z) of normal z, k 0 to 1.5, and predictions of equal rank correlation for every k: their skewness,
        and rho with and without the means of the folds.
@@ -88,6 +90,42 @@ def users(draws: int) -> list[dict[str, Any]]:
                 own = np.tanh(np.arctanh(r) + between * rng.normal(size=USERS))[fold]
                 hits += holds(HeldOut(*drawn(rng, fold, own), fold, np.arange(len(fold))), truth, "folds")
             rows.append({"users": USERS, "trials": TRIALS, "r": r, "between": between, "coverage": hits / draws})
+    return rows
+
+
+JIGSAWS = ((5, 5, 5, 5, 5, 5, 4, 5), (4, 5, 5, 4, 3, 0, 3, 4), (4, 5, 5, 5, 5, 5, 3, 4))
+"""Scored trials of users B to I: Suturing, Needle_Passing, Knot_Tying."""
+
+UNEQUAL = {"unequal": ((13, 15, 12, 5, 2, 1),), "Suturing": JIGSAWS[:1], "JIGSAWS": JIGSAWS}
+
+
+def unequal(draws: int) -> list[dict[str, Any]]:
+    """Coverage under leave-one-user-out where users have different numbers of trials, and for averages of tasks."""
+    rng, rows = np.random.default_rng(7), []
+    for (name, tasks), r, between, common in product(UNEQUAL.items(), TRUE, DIFFERENT, (True, False)):
+        if common and (len(tasks) == 1 or not between):
+            continue  # nothing to have in common
+
+        def made(times: int, tasks: Any = tasks, r: float = r, between: float = between, common: bool = common) -> Any:
+            """Labels, predictions and users of each task, for `times` as many users."""
+            users = times * len(tasks[0])
+            shared = rng.normal(size=users)
+            for counts in tasks:
+                own = np.tanh(np.arctanh(r) + between * (shared if common else rng.normal(size=users)))
+                user = np.repeat(np.arange(users), np.tile(counts, times))
+                yield *drawn(rng, user, own[user]), user
+
+        z = []
+        for true, predicted, user in made(1000):
+            means = np.maximum(np.bincount(user), 1)
+            sides = (side - (np.bincount(user, side) / means)[user] for side in (true, predicted))
+            z.append(np.arctanh(spearmanr(*sides).statistic))
+        hits, truth = 0, float(np.tanh(np.mean(z)))
+        for _ in range(draws):
+            tasks_held = [HeldOut(true, guess, user, np.arange(len(user))) for true, guess, user in made(1)]
+            found = rank_agreement(tasks_held, "folds")
+            hits += found.low is not None and found.high is not None and found.low <= truth <= found.high
+        rows.append({"set": name, "r": r, "between": between, "common": common, "coverage": hits / draws})
     return rows
 
 
@@ -205,7 +243,9 @@ def main() -> None:
     parser = options(__doc__, "interval_coverage.json")
     parser.add_argument("--draws", type=int, default=1000)
     given = parser.parse_args()
-    measured = {part.__name__: part(given.draws) for part in (folds, users, together, skewed, phases, verdicts)}
+    measured = {
+        part.__name__: part(given.draws) for part in (folds, users, unequal, together, skewed, phases, verdicts)
+    }
     measured["leads"] = leads(2 * given.draws)
     for name, rows in measured.items():
         show(name, rows)
