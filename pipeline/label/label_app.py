@@ -96,6 +96,7 @@ def create_label_app(
 
     pages = {rater: render_page(session, rubric, rater) for rater in app.state.tokens}
 
+    @app.head("/")  # asked by the page, whether the server still runs
     @app.get("/")
     async def home(request: Request) -> HTMLResponse:
         page, policy = pages[request.state.rater]
@@ -199,8 +200,8 @@ def create_label_app(
             raise HTTPException(409, "the answer was not saved, since this video was replaced or deleted meanwhile")
         names = tuple(videos[content].id for content in reply.contents)
         try:
-            contents, seconds = tuple(reply.contents), reply.seconds
-            append_answers(path, Answer(contents, reply.answer, reply.scores, names, seconds, reply.phases))
+            given = Answer(tuple(reply.contents), reply.answer, reply.scores, names, reply.seconds, reply.phases)
+            append_answers(path, given)
         except OSError as error:
             what = f"Free space on the disk, or make {RATINGS}/{path.name} a file to write in"
             raise HTTPException(
@@ -208,7 +209,7 @@ def create_label_app(
             ) from error
         following = next_for(reply.rater, reply.contents[0])
         if following["done"] == following["of"]:
-            skipped = f", {following['skipped']} skipped" * bool(following["skipped"])
+            skipped = f", {following['skipped']} of them skipped" * bool(following["skipped"])
             observer.note(f"{path.stem}: all {following['of']} {'pairs' if session.pairs else 'videos'} done{skipped}")
         return following
 

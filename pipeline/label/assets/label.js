@@ -55,7 +55,7 @@
   const watch = async () => {
     clearTimeout(soon);
     try {
-      if (ends.hidden) await (await fetch("/", { cache: "no-store" })).body?.cancel();
+      if (ends.hidden) await fetch("/", { method: "HEAD" });
       if (byId("message").textContent === STOPPED) {
         say("");
         if (players.some((one) => one.state !== "seen")) next("", behind); // a video that was on its way
@@ -73,11 +73,16 @@
     if (content) show(content, steps);
     else if (!last.of && !linked) nameAsked();
   };
+  // The answers by kind, if there is more than one; the numbers add up to `done`.
+  const parts = ({ done, skipped, own }) => {
+    const refused = pairs ? 0 : done - skipped - own.filter((scores) => Object.keys(scores).length).length, judged = done - skipped - refused;
+    return !skipped && !refused || phases ? "" : `: ${judged} ${pairs ? "judged" : "scored"}${skipped ? `, ${skipped} skipped` : ""}${refused ? `, ${refused} not a performance` : ""}`;
+  };
   const show = (content, steps = 0) => {
     const { question, given } = content, ended = !question || content.done >= content.of && !more && !given;
     [last, behind, doubted] = [content, steps, ""];
-    byId("counts").textContent = !content.of ? "" : more && pairs ? `${content.done} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}${content.skipped ? `, ${content.skipped} skipped` : ""}`;
-    byId("skips").textContent = content.skipped ? `${content.skipped} skipped. Go back to judge what you skipped.` : "";
+    byId("counts").textContent = !content.of ? "" : more && pairs ? `${content.done - content.skipped} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}${parts(content)}`;
+    byId("skips").textContent = content.skipped ? `You skipped ${content.skipped} ${pairs ? "pair" : "video"}${content.skipped > 1 ? "s" : ""}. You may still go back and judge ${content.skipped > 1 ? "them" : "it"}.` : "";
     byId("unreadable").textContent = content.unreadable.join("; ");
     byId("rater").textContent = rater;
     localStorage.setItem("aim-rater", rater); // the server has accepted it
