@@ -115,8 +115,7 @@ def label_summary(session: RatingSession) -> LabelSummary:
         for name, answers in raters.items()
         if given[name] or any(refuses(answers, content) for content in videos)
     }
-    gone = sum(len(q) == session.size and not q <= videos.keys() for answers in raters.values() for q in answers)
-    if gone:
+    if gone := sum(len(q) == session.size and not q <= videos.keys() for answers in raters.values() for q in answers):
         problems.append(f"{counted(gone, 'answer')} on videos that were deleted or replaced: not counted")
     if session.phases:
         made = _of_phases(videos, raters)
@@ -124,8 +123,10 @@ def label_summary(session: RatingSession) -> LabelSummary:
         made = _of_pairs(videos, raters) if session.pairs else _of_scores(videos, raters, session.columns)
     if other and made.rows:
         held, kept, *flag = ("scale of the pairs", "scores") if session.pairs else ("scores", "pairs", "--pairs")
-        line = typed("label", session.folder, *flag, "--summary")
-        problems.append(f"the table now holds the {held}; the {kept} are kept in {RATINGS}: {line} writes them again")
+        problems.append(
+            f"the table now holds the {held}; the {kept} are kept in {RATINGS}: "
+            f"{typed('label', session.folder, *flag, '--summary')} writes them again"
+        )
     return replace(
         made,
         answers={name: len(said) for name, said in given.items()},

@@ -17,9 +17,9 @@ Doubt = Literal["", "no better than chance", "too few videos"]
 """Why labels are not known to be better than chance; "" if they are, or if nothing is known yet."""
 
 VERDICTS = (
-    (0.9, "well enough to rank all but close neighbours"),
-    (0.8, "well enough to rank, not to tell neighbours apart"),
-    (0.5, "well enough to tell good from bad, not to rank"),
+    (0.9, "well enough to rank all videos but those of nearly equal score"),
+    (0.8, "well enough to rank, but not to separate videos of similar score"),
+    (0.5, "well enough to tell good from bad, but not to rank"),
     (0.0, "better than chance, but too little to rank"),
 )
 """A verdict by the least reliability r, the share of the labels' variance that is not error.
@@ -33,7 +33,7 @@ def count_line(given: Mapping[str, Sequence[str]], pairs: bool, folder: Path, ot
     """A sentence on the number of answers of each rater; `other`: there are answers of the other kind."""
     what, instead = ("pairs", ", but videos: leave out --pairs") if pairs else ("videos", ", but pairs: add --pairs")
     each = ", ".join(
-        f"{name} {len(said) - said.count('skipped')}" + f" ({said.count('skipped')} skipped)" * ("skipped" in said)
+        f"{name} {len(said) - said.count('skipped')}" + f" (+ {said.count('skipped')} skipped)" * ("skipped" in said)
         for name, said in given.items()
         if said
     )
@@ -49,7 +49,7 @@ def doubt_of(judged: Agreement | PairFit | None) -> Doubt:
 
 def verdict(chance: float, reliability: float, raters: int) -> str:
     """One sentence on the agreement of raters, or of one rater's answers with one another."""
-    who = "The raters agree" if raters > 1 else "The rater's answers agree"
+    who = "The raters agree" if raters > 1 else "The rater's answers agree with one another"
     if not chance < LEVEL:
         return f"{who} no better than chance: these labels say nothing yet"
     return f"{who} {next(text for least, text in VERDICTS if reliability >= least)}"
@@ -93,11 +93,13 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
         return ("The agreement is unknown until two raters have judged the same three videos",)
     if math.isnan(agreed.chance):
         return ("The agreement is unknown while all scores are equal",)
-    judged = f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more"
-    alpha = f"{judged}: Krippendorff's alpha {decimals(agreed.alpha, 2)}"
-    lines = [verdict(agreed.chance, agreed.reliability, agreed.raters), alpha]
+    lines = [
+        verdict(agreed.chance, agreed.reliability, agreed.raters),
+        f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more: "
+        f"Krippendorff's alpha {decimals(agreed.alpha, 2)}",
+    ]
     if agreed.chance < LEVEL:
-        lines[-1] += f"; reliability of the mean score {agreed.reliability:.2f}, {right_order(agreed.reliability)}"
+        lines.append(f"reliability of the mean score {agreed.reliability:.2f}: {right_order(agreed.reliability)}")
         lines.append(
             f"two raters agree by Kendall's tau {decimals(agreed.kendall, 2)}, Spearman's rho "
             f"{decimals(agreed.spearman, 2)}, and differ by {significant(agreed.difference)} on average"
@@ -110,8 +112,8 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
                 f"ICC(2,1) {estimate_text(agreed.icc, 2)}, of their mean {estimate_text(agreed.icc_mean, 2)}"
             )
     elif doubt_of(agreed) == "too few videos":
-        seem = f"The raters seem to agree (alpha {decimals(agreed.alpha, 2)})"
         lines[0] = (
-            f"{seem}, but {counted(agreed.videos, 'video')} are too few to tell it from chance: score more videos"
+            f"The raters seem to agree (alpha {decimals(agreed.alpha, 2)}), "
+            f"but {counted(agreed.videos, 'video')} are too few to tell it from chance: score more videos"
         )
     return tuple(lines)

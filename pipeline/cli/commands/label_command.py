@@ -27,17 +27,18 @@ def show(summary: api.LabelSummary, typed: Typed) -> None:
 
 
 def remedies(summary: api.LabelSummary, typed: Typed) -> list[str]:
-    """What to do about labels that are not known to be better than chance, with a command each."""
+    """What to do about labels of one rater, or not known to be better than chance, with a command each."""
     page = command_line(*(("label", typed.root, "--pairs") if typed.imported else typed.without("--summary")))
     if summary.doubt == "too few videos":
         return [f"add videos to {typed.root}, and score them too: {page}"]
+    alone = sum(map(bool, summary.answers.values())) == 1
     if not summary.doubt:
-        return []
+        return [f"to see how well raters agree, let a second person judge the same videos: {page}"] * alone
     then = "judge more pairs" if summary.fit else "correct scores with Back on the page"
     return [
         f"decide what counts, then {then}: {page}",
         f"or keep only one rater's file in {typed.root / 'ratings'}: {command_line(*typed.with_option('--summary'))}",
-    ][: sum(map(bool, summary.answers.values()))]
+    ][: 2 - alone]
 
 
 def document(summary: api.LabelSummary, _: Typed) -> Any:
