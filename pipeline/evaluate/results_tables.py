@@ -86,28 +86,22 @@ def _table(
     *,
     compared: bool,
 ) -> Table:
-    one_fold, users = len(results.folds) == 1, results.users > 0
-    per_fold = [] if one_fold else [WITHIN, BETWEEN] if users else ["per fold"]
+    one_fold, of_folds = len(results.folds) == 1, WITHIN if results.users else "per fold"
+    per_fold = [] if one_fold else [of_folds, BETWEEN] if results.users else [of_folds]
     known = [INTERVAL] if any(result.rho.interval for result in systems.values()) else []
 
-    def row(
-        name: str, rho: Estimate, of_folds: float | None, error: float | None = None, between: float | None = None
-    ) -> TableRow:
-        cells: dict[str, Cell] = {
-            "rho": rho.value,
-            INTERVAL: rho.interval,
-            "per fold": of_folds,
-            WITHIN: of_folds,
-            BETWEEN: between,
-        }
-        cells |= {ERROR: error, columns[-1]: _verdict(results, name)} if compared else {ERROR: error}
+    def row(name: str, rho: Estimate, each: float | None, *others: float | None) -> TableRow:
+        between, error = others or (None, None)
+        lead = results.comparison and results.comparison.rows.get(name)
+        cells: dict[str, Cell] = {columns[-1]: lead.verdict if lead else None}
+        cells |= {"rho": rho.value, INTERVAL: rho.interval, of_folds: each, BETWEEN: between, ERROR: error}
         kind: Kind = results.systems[name].kind if name in results.systems else "paper"
         return TableRow(name, tuple(cells[column] for column in columns), kind)
 
     columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
-    good: dict[str, Better] = {"rho": "high", "per fold": "high", WITHIN: "high", BETWEEN: "high", ERROR: "low"}
+    good: dict[str, Better] = {"rho": "high", of_folds: "high", BETWEEN: "high", ERROR: "low"}
     rows = [
-        row(name, result.rho, _shown(results, result.per_fold), result.mae, result.between)
+        row(name, result.rho, _shown(results, result.per_fold), result.between, result.mae)
         for name, result in systems.items()
     ]
     as_papers = _as_in_papers(results, tasks).items()
@@ -135,11 +129,8 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     removed = ", fold means removed" if many else ""
     if many and any(map(_are_skewed, scores)):
         removed += ", which lowers it for scores as skewed as these"
-    few, column = (
-        "their arithmetic mean, since a fold holds out few",
-        "within users" if results.users else "per fold",
-    )
-    form = "Fisher's z" if results.fold_form == "fisher" else few
+    form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean, since a fold holds out few"
+    paper = f"Compare the paper's rows with '{SINGLE_NETWORKS}', {WITHIN if results.users else 'per fold'}; the paper "
     folds = (
         f"Within users: correlations of a user's own performances, averaged by {form}. "
         "Between users: of the users' mean predictions, each less the mean score of its training part."
@@ -150,11 +141,7 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
         [
             f"rho: Spearman's correlation of all held-out predictions{removed}; {interval}.",
             *([folds] if many else []),
-            *(
-                [f"Compare the paper's rows with '{SINGLE_NETWORKS}', {column}; the paper averages by Fisher's z."]
-                if results.paper
-                else []
-            ),
+            *([f"{paper}averages by Fisher's z."] if results.paper else []),
             "Mean prediction of the networks; last epoch, unless a row says otherwise.",
         ]
     )
@@ -167,12 +154,6 @@ def _are_skewed(scores: Sequence[float]) -> bool:
 
 def _shown(results: EvaluationResults, average: FoldAverage) -> float | None:
     return average.fisher if results.fold_form == "fisher" else average.arithmetic
-
-
-def _verdict(results: EvaluationResults, name: str) -> str | None:
-    assert results.comparison is not None
-    lead = results.comparison.rows.get(name)
-    return None if lead is None else lead.verdict
 
 
 def _as_in_papers(results: EvaluationResults, tasks: Sequence[str]) -> dict[str, float | None]:
