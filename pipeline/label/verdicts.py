@@ -95,25 +95,25 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
         return ("The agreement is unknown while all scores are equal",)
     lines = [
         verdict(agreed.chance, agreed.reliability, agreed.raters),
-        f"{agreed.raters} raters, {counted(agreed.videos, 'video')} judged by two or more: "
+        f"{agreed.raters} raters, {counted(agreed.videos, 'video')} with two scores or more: "
         f"Krippendorff's alpha {decimals(agreed.alpha, 2)}",
     ]
     if agreed.chance < LEVEL:
         lines.append(f"reliability of the mean score {agreed.reliability:.2f}: {right_order(agreed.reliability)}")
         lines.append(
-            f"two raters agree by Kendall's tau {decimals(agreed.kendall, 2)}, Spearman's rho "
-            f"{decimals(agreed.spearman, 2)}, and differ by {significant(agreed.difference)} on average"
+            f"between two raters, on average: Kendall's tau {decimals(agreed.kendall, 2)}, Spearman's rho "
+            f"{decimals(agreed.spearman, 2)}, difference {significant(agreed.difference)}"
         )
         if agreed.reliability >= 0.5 and (agreed.icc.low or 1) < 0:
             lines[0] = f"The raters agree better than chance, but {agreed.complete} videos are too few to say how well"
         if agreed.icc.value is not None:
             lines.append(
-                f"on the {counted(agreed.complete, 'video')} that all of them judged, with 95 % intervals: "
-                f"ICC(2,1) {estimate_text(agreed.icc, 2)}, of their mean {estimate_text(agreed.icc_mean, 2)}"
+                f"on the {counted(agreed.complete, 'video')} that all raters judged, with 95 % intervals: "
+                f"ICC(2,1) of one rater {estimate_text(agreed.icc, 2)}, ICC(2,k) of their mean {estimate_text(agreed.icc_mean, 2)}"
             )
     elif doubt_of(agreed) == "too few videos":
         lines[0] = (
-            f"The raters seem to agree (alpha {decimals(agreed.alpha, 2)}), "
-            f"but {counted(agreed.videos, 'video')} are too few to tell it from chance: score more videos"
+            f"The raters seem to agree, but {counted(agreed.videos, 'video')} with two scores or more are too few "
+            "to rule out chance: score more videos"
         )
     return tuple(lines)

@@ -205,6 +205,7 @@
     form.hidden = ends.hidden = true;
     byId("name").value = rater;
     byId("name").focus();
+    byId("name").select(); // what another rater types replaces the name
   };
   byId("name-form").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -52,7 +52,7 @@ def test_the_report_is_printed_and_the_labels_are_written(folder):
     )
     rate_scores(folder, "ben", {f"{n}.mp4": {"score": (0, 7, 3, 4, 8)[n]} for n in range(5)})
     said = label(folder, "--summary").stderr
-    assert re.search(r"(?s)^The raters seem to agree \(alpha 0\.67\).*^add videos to .*as they are: ", said, re.M)
+    assert re.search(r"(?s)^The raters seem to agree, but 5 .*alpha 0\.67$.*^add videos to .*as they are: ", said, re.M)
     for path in (folder / "ratings").iterdir():
         head, *lines = path.read_text().splitlines()
         path.write_text("\n".join([head, *(line.replace("scored", "no performance") for line in lines)]))
