@@ -108,8 +108,8 @@ def score_lines(agreed: Agreement | None) -> tuple[str, ...]:
             lines[0] = f"The raters agree better than chance, but {agreed.complete} videos are too few to say how well"
         if agreed.icc.value is not None:
             lines.append(
-                f"on the {counted(agreed.complete, 'video')} that all raters judged, with 95 % intervals: "
-                f"ICC(2,1) of one rater {estimate_text(agreed.icc, 2)}, ICC(2,k) of their mean {estimate_text(agreed.icc_mean, 2)}"
+                f"on the {counted(agreed.complete, 'video')} that all raters judged, with 95 % intervals: ICC(2,1) "
+                f"of one rater {estimate_text(agreed.icc, 2)}, ICC(2,k) of the mean {estimate_text(agreed.icc_mean, 2)}"
             )
     elif doubt_of(agreed) == "too few videos":
         lines[0] = (

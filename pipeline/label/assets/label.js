@@ -201,8 +201,12 @@
   const step = (key) => players.forEach((one) => { one.video.pause(); one.key(key); });
 
   const nameAsked = () => {
+    players.forEach((one) => one.video.pause());
+    players = [];
+    place.replaceChildren();
+    byId("counts").textContent = "";
     byId("name-form").hidden = false;
-    form.hidden = ends.hidden = true;
+    form.hidden = ends.hidden = byId("rater").hidden = byId("agreement").hidden = true; // nothing of the rater before
     byId("name").value = rater;
     byId("name").focus();
     byId("name").select(); // what another rater types replaces the name
@@ -212,11 +216,10 @@
     rater = byId("name").value.trim();
     more = false;
     last = {};
-    place.replaceChildren();
     say("");
     next();
   });
-  byId("rater").addEventListener("click", nameAsked);
+  byId("rater").addEventListener("click", () => { say(""); nameAsked(); });
 
   form.addEventListener("submit", (event) => { event.preventDefault(); if (!pairs) submit(); });
   form.addEventListener("click", (event) => {
