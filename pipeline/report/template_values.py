@@ -262,16 +262,15 @@ def why(video: page.VideoSection) -> str:
         return ""
     low, high = (pick(steps, key=lambda step: step.shown_gap) for pick in (min, max))
     against = "the training mean" if video.training else "the mean of its steps; no training videos are known"
-    lost, gain = _named(video, _around(low, steps), against), _named(video, _around(high, steps), "it")
+    lost, gain = _named(video, _around(low, steps), against), _named(video, _around(high, steps), "that mean")
     if video.training is None:
         return f"Lowest in {lost}." if low.shown_gap else "All steps have the same score."
     gained = f" Gained most in {gain}." if high.shown_gap > 0 else ""
     if low.shown_gap >= 0:
         return f"No step is below the mean of the training videos.{gained}"
     count, of = as_low(video, low.gap), len(video.training.lowest)
-    rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as far below"
-    usual = "" if low.unusual else ", which is not unusual"
-    return f"Lost most in {lost}{usual} ({rank} as step {low.number}).{gained}"
+    rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as low as"
+    return f"Lost most in {lost}. That is {'unusual' if low.unusual else 'usual'}: {rank} step {low.number}.{gained}"
 
 
 def _around(peak: DrawnStep, steps: Sequence[DrawnStep]) -> Sequence[DrawnStep]:

@@ -3,7 +3,7 @@
 // A saved copy of the page, the picture of a frame and the page in print have them too.
 Report.drawing = (() => {
   const POINTS = { line: 2, circle: 2, angle: 3 }; // a circle has its middle first, an angle its vertex second
-  const FADE = 0.5; // seconds from its frame at which a mark is faint (line, circle) or gone (angle, note)
+  const FADE = 0.3; // seconds from its frame at which a mark is gone
   const TAP = 14; // px: a shorter movement is a tap, since fingers tremble
   const REST_MS = 800; // a click so soon after the last point is of the same touch, and plays nothing
   const FRAME_NEAR = 0.02, FRAME_MS = 500; // seconds within which a picture is of its frame; the longest wait for it after a seek
@@ -48,7 +48,7 @@ Report.drawing = (() => {
   const paint = (canvas, state, t) => {
     const context = canvas.getContext("2d"), stroke = Report.overlay.strokeOf(canvas);
     for (const mark of state.marks.filter(({ kind }) => kind !== "note")) {
-      const strength = Math.max(mark.kind === "angle" ? 0 : 0.3, 1 - Math.abs(t - mark.t) / FADE);
+      const strength = 1 - Math.abs(t - mark.t) / FADE;
       const said = metres(mark, state, canvas.width / canvas.height);
       if (strength > 0) draw(context, mark, mark.points.map(([x, y]) => ({ x: x * canvas.width, y: y * canvas.height })), { stroke, strength, said });
     }
@@ -82,10 +82,11 @@ Report.drawing = (() => {
 
     const frameTime = () => frames[Report.frameAt(frames, player.time())] ?? 0;
     const help = () => {
-      if (tool === "angle") return "Drag along one side to the vertex, then tap the end of the other side; or tap three times.";
-      if (tool) return `Drag over the picture${tool === "circle" ? " from the middle" : ""}, or tap twice.`;
+      const stays = " Drawings and notes stay in this browser; Save writes a page with them for others.";
+      if (tool === "angle") return `Drag along one side to the vertex, then tap the end of the other side; or tap three times.${stays}`;
+      if (tool) return `Drag over the picture${tool === "circle" ? " from the middle" : ""}, or tap twice.${stays}`;
       const lengths = marks.some(({ kind }) => kind === "line") ? " Type the length of a line that you know: the others follow. Lengths hold at the same distance from a camera that neither moves nor zooms." : "";
-      return marks.length ? `Drawings and notes stay in this browser; Save writes a page with them for others.${lengths}` : "";
+      return marks.length ? `${stays}${lengths}` : "";
     };
     const choose = (kind) => {
       [tool, open] = [tool === kind ? null : kind, null];
@@ -233,7 +234,13 @@ Report.drawing = (() => {
       if (note) marks[note].text = target.value.trim();
       else if (line) state.metres = target.value > 0 ? target.value / length(marks[line].points, ratio) : null;
       else return;
-      save();
+      // The list stays: the press that ended the typing may be on one of its buttons.
+      Report.all("[data-mark]", part("marks")).forEach((one, i) => { one.textContent = named(marks[i]); });
+      Report.all("[data-length]", part("marks")).forEach((one) => { one.value = parseFloat(metres(marks[one.dataset.length], state, ratio)) || ""; });
+      state.pictures = {};
+      picture();
+      keep(identity);
+      player.redraw();
     });
     list();
     return (t) => {

@@ -32,10 +32,11 @@ Report.player = (() => {
       figure, series: data.charts[Number(figure.dataset.chart)].series, unit: data.charts[Number(figure.dataset.chart)].unit,
       outputs: Report.all(".value", figure),
     }));
-    const { frames } = data;
+    const { frames } = data, ofFrame = (t) => Report.clock(frames[Report.frameAt(frames, t)] ?? t); // the shown frame's own time
     let time = 0, overlay = Boolean(data.skeleton), arcs = false, loop = null, joints = [], usualSpeed = null, marked = null; // `marked` paints what is drawn by hand
 
     if (video) video.src = source;
+    Report.all(".frame", section).forEach((frame) => { frame.lastElementChild.textContent = ofFrame(Number(frame.dataset.seek)); });
 
     const show = (t) => {
       time = t;
@@ -45,7 +46,7 @@ Report.player = (() => {
       axis.classList.toggle("begun", t > 2e-3);
       if (place) place.value = t;
       axis.style.setProperty("--at", `${(Report.clamp(t / data.duration, 0, 1) * width).toFixed(1)}px`);
-      if (now) now.value = Report.clock(t);
+      if (now) now.value = ofFrame(t);
       const current = stepAt(t);
       steps.forEach((button, i) => (i === current ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current")));
       for (const { figure, series, outputs } of values) {

@@ -259,8 +259,7 @@ def test_an_angle_a_length_a_time_and_a_note_are_kept_saved_and_printed(browser,
     assert page.get_attribute("#video-0 .stage", "class") == "stage"
     step(page, 9)
     at(page, 9 * STEP_S)
-    until_clear(page, marks=True)
-    until_painted(page, 0)  # a line stays, faintly, over other frames
+    until_clear(page)
     for _ in range(2):
         page.click("#video-0 [data-delete='0']")
     until_clear(page)
