@@ -36,7 +36,11 @@ Report.player = (() => {
     let time = 0, overlay = Boolean(data.skeleton), arcs = false, loop = null, joints = [], usualSpeed = null, marked = null; // `marked` paints what is drawn by hand
 
     if (video) video.src = source;
-    Report.all(".frame", section).forEach((frame) => { frame.lastElementChild.textContent = ofFrame(Number(frame.dataset.seek)); });
+    for (const frame of Report.all(".frame", section)) {
+      const at = ofFrame(Number(frame.dataset.seek));
+      frame.lastElementChild.textContent = at;
+      frame.setAttribute("aria-label", `Go to ${at}`);
+    }
 
     const show = (t) => {
       time = t;
