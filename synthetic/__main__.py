@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 from data.datasets.listing import SYNTHETIC
-from data.errors import UsageError, typed
+from data.errors import UsageError, quoted, typed
 from data.store import write_text
 from synthetic.practice_clips import RATERS, answer_pairs, make_practice_clips
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
@@ -52,7 +52,10 @@ def main() -> None:
         make_jigsaws(given.folder, trials=given.count, rows=300, seed=given.seed, videos=filmed)
     else:
         MAKERS[given.kind](given.folder, **({"count": given.count} if given.count else {}), seed=given.seed)
-    write_text(given.folder / SYNTHETIC, f"Synthetic data, made by python -m synthetic {given.kind}.\n")
+    options = {"--count": given.count, "--seed": given.seed}
+    made = [word for name, value in options.items() if value is not None for word in (name, value)]
+    made += ["--kinematics-only"] if given.kinematics_only else []
+    write_text(given.folder / SYNTHETIC, f"python -m synthetic {quoted(given.kind, given.folder.name, *made)}\n")
     print(given.folder)
     print(f"evaluate it: {typed('evaluate', given.folder, '--config', given.kind)}")
 

@@ -17,7 +17,7 @@ from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.jigsaws import TASKS, length_doubts, list_jigsaws
 from data.datasets.kimore import clock_doubts, list_kimore
 from data.datasets.score_lists import FOLDERS, LAYOUTS
-from data.datasets.tables import clip, read_bytes
+from data.datasets.tables import clip, read_bytes, read_text
 from data.datasets.tasd2 import list_tasd2
 from data.datasets.ui_prmd import list_ui_prmd
 from data.errors import DataError, UsageError, nearest, printable
@@ -29,7 +29,7 @@ ANY = ("",)
 """As `feature_names`, lists performances without files too."""
 
 SYNTHETIC = "synthetic.txt"
-"""The file by which `python -m synthetic` marks the folder of a data set that it made."""
+"""The command that made a synthetic data set, in a file of the set's folder."""
 
 FINE_GRAINED = (
     "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
@@ -245,6 +245,12 @@ def list_records(
     if not root.is_dir():
         raise UsageError("no such folder", where=root, fix="Check dataset.root; names are case sensitive")
     return data_set_kind(kind).lister(root, **options)
+
+
+def made_by(kind: str, root: Path | None) -> str:
+    """The command that made a synthetic data set; empty for recordings."""
+    file = root and root / SYNTHETIC
+    return "aqa demo" if kind == "rendered" else read_text(file).strip() if file and file.exists() else ""
 
 
 def options_of(kind: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from data.datasets.listing import KINDS, SYNTHETIC
+from data.datasets.listing import KINDS
 from data.errors import apart, counted
 from pipeline.evaluate.evaluation_plan import RequestedRows
 from pipeline.evaluate.evaluation_results import FEW, EvaluationResults, Note
@@ -29,23 +29,23 @@ def evaluation_notes(
     """Notes for a reader of the tables."""
     method, kind = config.method, config.dataset.kind
     cautions = [*_higher_baseline(results)]
-    if synthetic := kind == "rendered" or (config.dataset.root and (config.dataset.root / SYNTHETIC).exists()):
-        cautions.append("the data are made by a computer, not recorded: the results do not carry over to real ones")
+    if results.made_by:
+        cautions.append(f"synthetic data ({results.made_by}): the results do not carry over to recordings")
     cautions += [
         f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
         f" {size.test} to test"
         for size in results.left_out
     ]
-    if len(results.folds) > 1 and (few := results.held_out_per_fold) < FEW:
-        noise = "correlations of single folds are mostly noise"
-        cautions.append(f"a fold of a task holds out {few:.3g} performances, fewer than {FEW}: {noise}")
+    if len(results.folds) > 1 and results.held_out_per_fold < FEW:
+        cautions.append(f"folds hold out fewer than {FEW} performances of a task on average, so correlations of single "
+                        "folds are mostly noise")  # fmt: skip
     if results.videos > results.performances:
         cautions.append(f"{results.performances} trials in {results.videos} videos; each counts once, its views "
                         "averaged")  # fmt: skip
     if apart := separation_line(results):
         cautions.append(apart)
     published = KINDS[kind].counts.get("all", 0) if kind in KINDS else 0
-    if results.paper and not synthetic and results.performances < published:
+    if results.paper and results.performances < published:
         cautions.append(f"{results.performances} of {published} published performances; the paper's rows are of all")
     if requested.quick:
         cautions.append("no inner validation (--quick): `train` may combine other systems")
@@ -100,12 +100,13 @@ def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
     verdict = "worse" if ours >= mean else "better" if certain else "not certainly better"
     yield Note(
         "fact" if certain else "caution",
-        f"{results.against} is {verdict} than guessing the mean training score: mean error {error} against {guessed}",
+        f"{results.against} is {verdict} than guessing the mean training score: mean error {error} against {guessed}"
+        " (one-sided paired t-test at 5 %)",
     )
 
 
 def best_baseline(results: EvaluationResults) -> tuple[str, float, str] | None:
-    """The baseline without video that ranks best, its correlation, and " (a tie)" if the test finds no difference.
+    """The trivial baseline that ranks best, its correlation, and " (a tie)" if the test finds no difference.
 
     None if the headline is a baseline too.
     """
@@ -119,11 +120,11 @@ def best_baseline(results: EvaluationResults) -> tuple[str, float, str] | None:
 
 
 def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
-    """The best baseline without video, if it ranks better than the headline."""
+    """The best trivial baseline, if it ranks better than the headline."""
     ours, best = results.systems[results.against].average.rho.value, best_baseline(results)
     if ours is not None and best is not None and best[1] > ours:
         values = f"{best[1]:.3f} against {ours:.3f}"
-        yield f"'{best[0]}', which sees no video, ranks higher than {results.against}: {values}{best[2]}"
+        yield f"'{best[0]}', a trivial baseline, ranks higher than {results.against}: {values}{best[2]}"
 
 
 def _network(results: EvaluationResults, method: Method) -> str:
@@ -143,7 +144,7 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
         yield Note("caution", "MUSDL is left out: fewer than nine in ten performances have single judges' scores")
     if requested.systems in TABLES:
         table = TABLES[requested.systems]
-        if not results.paper:
+        if not results.paper and not results.made_by:
             where = f"{table.kind}, {table.protocol}"
             yield Note("caution", f"the paper's rows are of {where}, so this table leaves them out")
         if missing := [name for name in table.systems if name not in results.systems]:
@@ -159,6 +160,7 @@ def _seen(method: Method, kind: str) -> str:
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:
     """Data, split, system, checkpoint rule, seeds, metric, interval, software and citation, for a paper."""
     users, folds, origin = results.users, len(results.folds), results.origin
+    made = f", synthetic: {results.made_by}" if results.made_by else ""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     apart = " or ".join(results.audit.forbid) if results.audit else ""
     leaks = "the audit was not run" if results.audit is None else "an audit found no leak" if results.audit.ok else (
@@ -171,7 +173,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
     trained_on = " and ".join({"cpu": "CPUs", "cuda": "GPUs"}[device] for device in origin.devices)
     return " ".join(
         [
-            f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}) by "
+            f"We evaluated {counted(results.performances, 'performance')}{tasks} (data set {kind}{made}) by "
             f"the protocol {results.protocol} with {counted(folds, 'fold')}.",
             f"Training and test parts shared no {apart}; {leaks}." if apart else f"{leaks.capitalize()}.",
             *_system_sentences(results, method, kind, origins),

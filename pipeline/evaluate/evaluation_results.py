@@ -204,6 +204,7 @@ class EvaluationResults(StrictFields):
         ceiling: the agreement of two raters, in one sentence.
         methods_text: a paragraph for a paper.
         method: the settings behind the results.
+        made_by: the command that made synthetic data; empty for recordings.
     """
 
     origin: Origin
@@ -226,6 +227,7 @@ class EvaluationResults(StrictFields):
     notes: tuple[Note, ...] = ()
     methods_text: str = ""
     method: Mapping[str, Any] = field(default_factory=dict)
+    made_by: str = ""
 
     @property
     def users(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data.datasets import options_of
+from data.datasets import made_by, options_of
 from data.errors import UsageError
 from pipeline.cache import Cache
 from pipeline.cache.cache_key import stages_as_json
@@ -101,11 +101,13 @@ def evaluate_features(
             row for row, record in enumerate(features.records) if method.protocol != "fixed" or record.split != "test"
         ]
         curve = noted_curve(features.take(learnt), method, work, kept, observer)
+    synthetic = made_by(kind, config.dataset.root)
     results = replace(
         results,
         kind="evaluation" if requested.systems == "aim" else "leaderboard",
-        paper=paper_rows(kind, method.protocol, table),
-        published=published_results(kind, config.dataset.score, method.protocol),
+        made_by=synthetic,
+        paper={} if synthetic else paper_rows(kind, method.protocol, table),
+        published=None if synthetic else published_results(kind, config.dataset.score, method.protocol),
         ceiling=ceiling,
         curve=curve,
     )

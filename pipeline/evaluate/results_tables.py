@@ -33,7 +33,8 @@ SINGLE_NETWORKS = f"{OURS}, mean of single networks"
 def main_table(results: EvaluationResults) -> Table:
     """One row per system: the result over all tasks."""
     tasks = f", average over {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    title = f"Rank correlation with the judges{tasks}, n {results.held_out_count()}"
+    of = ", synthetic data" if results.made_by else ""
+    title = f"Rank correlation with the judges{tasks}, n {results.held_out_count()}{of}"
     averages = {name: system.average for name, system in results.systems.items()}
     return _table(results, title, averages, results.tasks, compared=results.comparison is not None)
 
@@ -119,7 +120,8 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     """How the numbers of a table of these tasks were computed."""
     scores = [[prediction.true for prediction in results.predictions if prediction.task == task] for task in tasks]
     users = len({prediction.fold for prediction in results.predictions if prediction.task in tasks})
-    unit = f"over {counted(users, 'user')}" if results.users else "over performances"
+    unequal = ", too narrow if few users differ much in their number of performances"
+    unit = f"over {counted(users, 'user')}{unequal}" if results.users else "over performances"
     interval = (
         f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"
     )

@@ -32,7 +32,8 @@ LARGEST = 10
 def write_evaluation(done: Evaluation) -> None:
     """Write results.json and report.html into the folder. Raises UsageError if writing fails."""
     results, folder = done.results, done.folder
-    data = evaluation_page(results, f"{results.kind.capitalize()}: {results.method['name']}, {results.protocol}")
+    of = " of synthetic data" if results.made_by else ""
+    data = evaluation_page(results, f"{results.kind.capitalize()}{of}: {results.method['name']}, {results.protocol}")
     with writing(folder):
         write_results(results, folder / "results.json")
         write_report(folder / "report.html", data)
@@ -62,7 +63,7 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
     return page.EvaluationSection(
         title=results.kind.capitalize(),
         rho=results.systems[name].average.rho,
-        rho_of=f"Rank correlation of {name} with the judges{', fold means removed' if len(results.folds) > 1 else ''}",
+        rho_of=f"Rank correlation of '{name}' with the judges{', fold means removed' if len(results.folds) > 1 else ''}",
         rho_about=_about(results),
         predictions=predictions,
         table=main_table(results),
@@ -111,7 +112,7 @@ def _about(results: EvaluationResults) -> str:
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     held_out = counted(results.held_out_count(), "held-out performance")
     best = best_baseline(results)
-    beside = f". The best baseline without video, {best[0]}: {best[1]:.2f}{best[2]}" if best else ""
+    beside = f". The best trivial baseline, '{best[0]}': {best[1]:.2f}{best[2]}" if best else ""
     return f"{held_out}{tasks}, protocol {results.protocol}, {counted(len(results.folds), 'fold')}{beside}"
 
 
@@ -129,15 +130,15 @@ def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterP
 
 
 def _largest_errors(predictions: Sequence[page.ScatterPoint], system: str) -> Table:
-    """The videos with the largest errors."""
+    """The performances with the largest errors."""
     errors = {point: (point.predicted.value or 0.0) - point.true for point in predictions}
     largest = sorted(predictions, key=lambda point: -abs(errors[point]))[:LARGEST]
     return Table(
-        f"Largest errors of {system}",
+        f"Largest errors of '{system}'",
         ("judges", "predicted", "difference"),
         tuple(TableRow(point.id, (point.true, point.predicted.value, errors[point])) for point in largest),
         note="Difference: predicted minus judges.",
-        head="video",
+        head="performance",
     )
 
 
@@ -149,7 +150,7 @@ def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
     checks: list[page.LeakCheck] = [(f"{kind} on both sides", kind not in kinds, "") for kind in audit.forbid]
     checks.append(("performance on both sides", "record" not in kinds, ""))
     checks += [
-        (f"{kind} on both sides", not n or None, f"allowed by this protocol ({n} times)")
+        (f"{kind} on both sides", not n or None, f"allowed by this protocol ({counted(n, kind)}, all folds together)")
         for kind, n in audit.shared.items()
     ]
     if not audit.subjects_known:
