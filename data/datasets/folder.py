@@ -232,7 +232,7 @@ def join_listing(
         else:
             problems += [f"{row.where}: '{record.name}' is listed again with the same labels" for row in listed[1:]]
             if scored and built and (chosen.labels is None or chosen.labels.score is None):
-                problems.append(f"{listed[0].where}: '{record.name}' has an empty score")
+                problems.append(f"{listed[0].where}: '{record.name}' has an empty score, so training leaves it out")
         records.append(chosen)
     unlabelled = [record.name for record in records if record.id not in rows]
     problems += [f"{clip(name, 200)}: a video that {PurePosixPath(file[0]).name} does not list" for name in unlabelled]

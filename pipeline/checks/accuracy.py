@@ -58,8 +58,8 @@ class Accuracy:
 
     @property
     def held_out(self) -> str:
-        """The number of held-out units, such as "8 held-out users"."""
-        return counted(self.performances, f"held-out {self.unit}")
+        """The number of held-out units, such as "8 held-out training users"."""
+        return counted(self.performances, f"held-out training {self.unit}")
 
     @property
     def errors(self) -> str:

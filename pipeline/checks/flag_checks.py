@@ -187,8 +187,8 @@ def _damage(_: Facts, counts: Known) -> Flags:
 
 def _person(_: Facts, rival: float) -> Flags:
     if rival > RIVAL:
-        detail = f"Another person is {rival:.2f} times as prominent as a followed one"
-        fix = "For two who perform together, set pose.agents=2; else choose with pose.region or pose.tracks."
+        detail = "Another person stands out at least half as much as the followed one, in size and visibility"
+        fix = "For two who perform together, set pose.agents=2; else choose one by pose.region or pose.tracks."
         yield Flag("warn", PROMINENT, f"{detail}. {fix}")
 
 
