@@ -28,7 +28,7 @@ def evaluation_notes(
 ) -> list[Note]:
     """Notes for a reader of the tables."""
     method, kind = config.method, config.dataset.kind
-    cautions = [*_higher_baseline(results)]
+    cautions = list[str]()
     if results.made_by:
         cautions.append(f"synthetic data ({results.made_by}): the results do not carry over to recordings")
     cautions += [
@@ -54,6 +54,7 @@ def evaluation_notes(
     facts += [results.ceiling] if results.ceiling else []
     return [
         *beside_guessing(results),
+        *_best_baseline(results),
         *(Note("caution", text) for text in cautions),
         *(Note("fact", text) for text in facts),
         *_training_notes(results, method, kind, requested, origins),
@@ -105,26 +106,21 @@ def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
     )
 
 
-def best_baseline(results: EvaluationResults) -> tuple[str, float, str] | None:
-    """The trivial baseline that ranks best, its correlation, and " (a tie)" if the test finds no difference.
-
-    None if the headline is a baseline too.
-    """
+def _best_baseline(results: EvaluationResults) -> Iterator[Note]:
+    """The trivial baseline that ranks best, beside the headline; nothing if that is a baseline too."""
     rho = {name: system.average.rho.value for name, system in results.systems.items() if system.kind == "baseline"}
-    known = [(value, name) for name, value in rho.items() if value is not None and results.against not in rho]
-    if not known:
-        return None
+    known = [(value, name) for name, value in rho.items() if value is not None]
+    ours = results.systems[results.against].average.rho.value
+    if not known or ours is None or results.against in rho:
+        return
     value, name = max(known)
     lead = results.comparison and results.comparison.rows.get(name)
-    return name, value, " (a tie)" if lead and lead.verdict == "tie" else ""
-
-
-def _higher_baseline(results: EvaluationResults) -> Iterator[str]:
-    """The best trivial baseline, if it ranks better than the headline."""
-    ours, best = results.systems[results.against].average.rho.value, best_baseline(results)
-    if ours is not None and best is not None and best[1] > ours:
-        values = f"{best[1]:.3f} against {ours:.3f}"
-        yield f"'{best[0]}', a trivial baseline, ranks higher than {results.against}: {values}{best[2]}"
+    order, tie = "higher" if value > ours else "no higher", " (a tie)" if lead and lead.verdict == "tie" else ""
+    yield Note(
+        "caution" if value > ours else "fact",
+        f"'{name}', the best trivial baseline, ranks {order} than {results.against}: {value:.3f} against {ours:.3f}"
+        f"{tie}",
+    )
 
 
 def _network(results: EvaluationResults, method: Method) -> str:
@@ -135,12 +131,15 @@ def _network(results: EvaluationResults, method: Method) -> str:
 
 def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator[Note]:
     """Rows chosen inside the training parts, and missing rows."""
-    named = {part.strip().lower() for part in requested.only.split(",")} - {""}
     if by_grid := results.systems.get(CHOSEN):
         counts = Counter(name for choice in by_grid.chosen for name in choice.chosen)
         chosen = "; ".join(f"{settings} in {count}" for settings, count in counts.most_common())
         yield Note("fact", f"settings chosen by inner validation, with the number of trainings: {chosen}")
-    if requested.systems == "all" and "MUSDL" not in results.systems and (not named or PUBLISHED in named):
+    if (
+        requested.systems == "all"
+        and "MUSDL" not in results.systems
+        and PUBLISHED in (requested.only.lower() or PUBLISHED)
+    ):
         yield Note("caution", "MUSDL is left out: fewer than nine in ten performances have single judges' scores")
     if requested.systems in TABLES:
         table = TABLES[requested.systems]

@@ -14,7 +14,6 @@ from pipeline.evaluate.evaluation_results import (
     AverageResult,
     CurvePoint,
     EvaluationResults,
-    FoldAverage,
     TaskResult,
 )
 from pipeline.evaluate.leaderboard import OURS
@@ -102,7 +101,7 @@ def _table(
     columns = ("rho", *known, *per_fold, ERROR, *([f"beside {results.against}"] if compared else []))
     good: dict[str, Better] = {"rho": "high", of_folds: "high", BETWEEN: "high", ERROR: "low"}
     rows = [
-        row(name, result.rho, _shown(results, result.per_fold), result.between, result.mae)
+        row(name, result.rho, getattr(result.per_fold, results.fold_form), result.between, result.mae)
         for name, result in systems.items()
     ]
     as_papers = _as_in_papers(results, tasks).items()
@@ -154,10 +153,6 @@ def _are_skewed(scores: Sequence[float]) -> bool:
     return bool(abs((apart**3).mean()) > SKEWED * (apart**2).mean() ** 1.5)
 
 
-def _shown(results: EvaluationResults, average: FoldAverage) -> float | None:
-    return average.fisher if results.fold_form == "fisher" else average.arithmetic
-
-
 def _as_in_papers(results: EvaluationResults, tasks: Sequence[str]) -> dict[str, float | None]:
     """The mean over single networks and the paper's rows, by name: correlations per fold, averaged over these tasks."""
     rows = {
@@ -167,7 +162,9 @@ def _as_in_papers(results: EvaluationResults, tasks: Sequence[str]) -> dict[str,
     if not rows or OURS not in results.systems:
         return rows
     networks = [part.networks for task, part in results.systems[OURS].tasks.items() if task in tasks]
-    folds = [_average((_shown(results, network.per_fold) for network in each), "arithmetic") for each in networks]
+    folds = [
+        _average((getattr(network.per_fold, results.fold_form) for network in each), "arithmetic") for each in networks
+    ]
     return {SINGLE_NETWORKS: _average(folds, results.fold_form), **rows}
 
 

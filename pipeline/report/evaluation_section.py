@@ -9,7 +9,6 @@ from data.errors import counted
 from data.leaks import SHOWN, LeakAudit
 from models.estimate import Estimate
 from pipeline.evaluate import Evaluation, EvaluationResults, rank_agreement, write_results
-from pipeline.evaluate.evaluation_notes import best_baseline
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.published_results import published_table
 from pipeline.evaluate.results_tables import (
@@ -63,7 +62,8 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
     return page.EvaluationSection(
         title=results.kind.capitalize(),
         rho=results.systems[name].average.rho,
-        rho_of=f"Rank correlation of '{name}' with the judges{', fold means removed' if len(results.folds) > 1 else ''}",
+        rho_of=f"Rank correlation of '{name}' with the judges"
+        f"{', fold means removed' if len(results.folds) > 1 else ''}",
         rho_about=_about(results),
         predictions=predictions,
         table=main_table(results),
@@ -108,12 +108,10 @@ def section_of_training_folds(calibration: Calibration, ids: Sequence[str]) -> p
 
 
 def _about(results: EvaluationResults) -> str:
-    """The number of performances and folds of the result, and the best baseline."""
+    """The number of performances and folds of the result."""
     tasks = f" of {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
     held_out = counted(results.held_out_count(), "held-out performance")
-    best = best_baseline(results)
-    beside = f". The best trivial baseline, '{best[0]}': {best[1]:.2f}{best[2]}" if best else ""
-    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(len(results.folds), 'fold')}{beside}"
+    return f"{held_out}{tasks}, protocol {results.protocol}, {counted(len(results.folds), 'fold')}"
 
 
 def _predictions(results: EvaluationResults, system: str) -> tuple[page.ScatterPoint, ...]:

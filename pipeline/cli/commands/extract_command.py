@@ -59,7 +59,7 @@ def following(done: api.ExtractRun, typed: Typed) -> Line:
     prominent = sum(PROMINENT in titles for titles in done.flags.values())
     if 2 * prominent > done.videos and config.given().get("pose", {}).get("agents", 1) == 1:
         two = "--set pose.agents=2 --set timesteps.secondary=[pose:1] --set stages=[clips,pose,timesteps]"
-        return ("if two people perform together, extract both, then train as that command says", *typed.words, *two.split())
+        return ("if two people perform together, extract both, then train as it says", *typed.words, *two.split())
     return after_features(typed)
 
 

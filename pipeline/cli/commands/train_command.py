@@ -19,7 +19,7 @@ def show(done: api.TrainedModel, typed: Typed) -> None:
     say(f"{networks} trained on {counted(len(done.train_ids), 'performance')}: {typed.out}")
     if done.guesses:
         alarm(f"{done.guesses}. This model gives no scores")
-        say("what may help: videos without flags, more labelled videos, more raters of each, or pairs in place of numbers (label --pairs)")
+        say("what may help: videos without flags, more labelled videos, more raters of each, or pairs (label --pairs)")
     else:
         for line in result_lines(done):
             say(line)

@@ -105,6 +105,6 @@ def test_a_model_that_guesses_is_called_better_in_one_of_twenty_cases():
 def test_three_performances_do_not_tell_how_far_off_new_videos_are():
     accuracy = HeldOut(np.arange(3.0), np.arange(3.0) + 0.1, np.arange(3) % 2, np.arange(3)).accuracy
     assert (accuracy.within, accuracy.decimals) == (None, 2)
-    assert "3 held-out performances are too few to tell how far off new videos are" in str(
+    assert "3 held-out training performances are too few to tell how far off new videos are" in str(
         replace(accuracy, better=True)
     )
