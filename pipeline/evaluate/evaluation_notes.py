@@ -98,7 +98,7 @@ def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
         for part, guess in pairs
     )
     error, guessed = apart(ours, mean)
-    verdict = "worse" if ours >= mean else "better" if certain else "not certainly better"
+    verdict = "no better" if ours >= mean else "better" if certain else "not certainly better"
     yield Note(
         "fact" if certain else "caution",
         f"{results.against} is {verdict} than guessing the mean training score: mean error {error} against {guessed}"
