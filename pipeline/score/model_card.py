@@ -120,7 +120,7 @@ def _training(model: TrainedModel) -> Iterable[str]:
 
 
 def result_lines(model: TrainedModel) -> Iterable[str]:
-    """Held-out accuracy within the training part, systems and intervals; the terminal shows the same lines."""
+    """Held-out accuracy within the training part, systems and intervals; the terminal shows the first line."""
     calibration = model.calibration
     if calibration is None:
         yield f"no intervals: {model.not_calibrated}"

@@ -12,7 +12,7 @@ from pipeline.cli.terminal import alarm, say
 
 
 def show(done: api.TrainedModel, typed: Typed) -> None:
-    """Print what was trained and how it is calibrated, in the words of its card."""
+    """Print what was trained and how it is calibrated, in the first words of its card."""
     from pipeline.score.model_card import result_lines
 
     networks = counted(done.networks.count, "network")
@@ -21,8 +21,8 @@ def show(done: api.TrainedModel, typed: Typed) -> None:
         alarm(f"{done.guesses}. This model gives no scores")
         say("what may help: videos without flags, more labelled videos, more raters of each, or pairs (label --pairs)")
     else:
-        for line in result_lines(done):
-            say(line)
+        accuracy, *_ = result_lines(done)
+        say(f"{accuracy}\nprotocol, systems and intervals: {typed.out}/card.md")
 
 
 def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:
