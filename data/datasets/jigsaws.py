@@ -113,6 +113,8 @@ def _list_task(
             absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
             problems += [f"{trial}: no video of {view}" for view in absent]
             problems += [] if records else [f"{trial}: listed in {meta.name}, but has no input"]
+    if not videos and not unscored:
+        doubts.append(f"{task}: no videos; the stages that need them are left out")
     for what, stems in unlisted.items():
         if stems and not unscored:
             doubts.append(f"{task}: {counted(len(stems), what)} without a score: {clip(', '.join(stems), 400)}")

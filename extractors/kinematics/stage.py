@@ -41,7 +41,9 @@ class KinematicsConfig(StageConfig):
     pairing: Literal["motion", "column"] = setting(
         "motion", "which slave belongs to which master: the one that moves alike, or the one of the same columns"
     )
-    smoothing_s: float = setting(0.1, "standard deviation of the fits that give derivatives, in seconds", gt=0, le=5)
+    smoothing_s: float = setting(
+        0.1, "window of speed, acceleration and jerk: the standard deviation of a Gaussian, s", gt=0, le=5
+    )
     rotation: Literal["6d", "matrix", "none"] = setting("6d", "6d: first two columns of the rotation matrix")
     gripper: bool | Literal["slave"] = setting(
         True, "gripper angle, rad; slave: only the slaves have it, beside the angle of the master's handle"

@@ -95,10 +95,12 @@ def evaluate(
     observer: Observer = SILENT,
     **given: Unpack[WorkSettings],
 ) -> Evaluation:
-    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
+    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row
+    beside recordings.
 
-    Values are those of the last epoch; another row takes the epoch that inner validation chooses. The first row is
-    the method that `train` fits: AIM combined with regressions, or alone with `combined=false`. Each task trains alone.
+    Values are those of the last epoch; another row takes the epoch that inner validation chooses. The result is that
+    of the method that `train` fits: AIM combined with regressions, or alone with `combined=false`. Each task trains
+    alone.
 
     Args:
         out: folder of results.json and the page.

@@ -168,15 +168,12 @@ def table(
 
 KIND_STYLE = {"ours": "bold", "baseline": "bright_black", "paper": "italic"}
 
-MARK = "*"
-"""Marks the names of AIM's rows and its combination."""
-
 BASELINES = "baselines:"
 """Line above the baselines, the last rows; logs cannot show them in grey."""
 
 
 def systems_table(systems: SystemsTable) -> None:
-    """Print a table of systems and its note within 80 columns: AIM marked and bold, baselines grey, names whole."""
+    """Print a table of systems and its note within 80 columns: AIM bold, baselines grey, names whole."""
     from rich.table import Table
 
     grid = Table(title=printable(systems.title), title_justify="left", header_style="bold", box=None, pad_edge=False)
@@ -187,13 +184,10 @@ def systems_table(systems: SystemsTable) -> None:
     for row in systems.rows:
         if row is first_baseline:
             grid.add_row(BASELINES, style=KIND_STYLE["baseline"])
-        name = f"{MARK} {row.name}" if row.kind == "ours" else row.name
-        grid.add_row(printable(name), *map(value_text, row.values), style=KIND_STYLE.get(row.kind, ""))
+        grid.add_row(printable(row.name), *map(value_text, row.values), style=KIND_STYLE.get(row.kind, ""))
     console("stdout").print(grid)
-    ours = [row.name for row in systems.rows if row.kind == "ours"]
-    marked = "AIM" if any("AIM" in name for name in ours) else "The combination"
-    if lines := [f"{MARK} {marked}", systems.note][not ours :]:
-        say(". ".join(filter(None, lines)))
+    if systems.note:
+        say(systems.note)
 
 
 def say_fixes(failures: Iterable[Failure]) -> None:

@@ -30,7 +30,7 @@ def evaluation_notes(
     method, kind = config.method, config.dataset.kind
     cautions = list[str]()
     if results.made_by:
-        cautions.append(f"synthetic data ({results.made_by}): the results do not carry over to recordings")
+        cautions.append(f"synthetic data ({results.made_by}): no recording, so published results are left out")
     cautions += [
         f"fold {size.fold}{size.task and f' of {size.task}'} is not evaluated: {size.train} to train on,"
         f" {size.test} to test"

@@ -143,7 +143,8 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
             f"rho: Spearman's correlation of all held-out predictions{removed}; {interval}.",
             *([folds] if many else []),
             *([f"{paper}averages by Fisher's z."] if results.paper else []),
-            "Mean prediction of the networks; last epoch, unless a row says otherwise.",
+            "A system that predicts one value per fold has no rho. Networks: mean prediction, last epoch, "
+            "unless a row says otherwise.",
         ]
     )
 

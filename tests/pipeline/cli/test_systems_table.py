@@ -53,7 +53,7 @@ def printed(columns, program):
 
 @pytest.mark.parametrize("tasks", [0, 2, 6])
 def test_tables_fit_80_columns_without_a_broken_word(tasks, snapshot):
-    """Rows are sorted by result, AIM is marked, and baselines are last. Beside published results there is room for the
+    """Rows are sorted by result, and baselines are last. Beside published results there is room for the
     columns of two tasks, not of six."""
     program = PUBLISHED.replace("TASKS", str(tasks)) if tasks else PROGRAM
     narrow, wide = printed(80, program), printed(200, program)
@@ -62,7 +62,7 @@ def test_tables_fit_80_columns_without_a_broken_word(tasks, snapshot):
     assert (narrow, wide) == snapshot
 
 
-def test_a_table_without_aim_has_its_note(capsys):
+def test_a_table_has_its_note(capsys):
     systems_table(Table("systems", ("rho",), (TableRow("TPT", (0.5,), "paper"),), note="Sources: here."))
     assert capsys.readouterr().err == "Sources: here.\n"
 
@@ -72,10 +72,3 @@ def test_no_zero_has_a_sign(capsys):
     shown = capsys.readouterr().out
     assert "0.00 to 0.72" in shown
     assert "-0" not in shown
-
-
-def test_the_mark_names_aim_only_where_it_has_a_row(capsys):
-    for names, marked in ((("combined",), "* The combination. How."), (("combined", "AIM (ours)"), "* AIM. How.")):
-        rows = tuple(TableRow(name, (0.5,), "ours") for name in names)
-        systems_table(Table("systems", ("rho",), rows, note="How."))
-        assert capsys.readouterr().err.splitlines()[-1] == marked
