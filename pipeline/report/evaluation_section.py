@@ -147,10 +147,7 @@ def leak_checks(audit: LeakAudit | None) -> tuple[page.LeakCheck, ...] | None:
     kinds = {leak.kind for leak in audit.leaks}
     checks: list[page.LeakCheck] = [(f"{kind} on both sides", kind not in kinds, "") for kind in audit.forbid]
     checks.append(("performance on both sides", "record" not in kinds, ""))
-    checks += [
-        (f"{kind} on both sides", not n or None, "allowed by this protocol")
-        for kind, n in audit.shared.items()
-    ]
+    checks += [(f"{kind} on both sides", not n or None, "allowed by this protocol") for kind, n in audit.shared.items()]
     if not audit.subjects_known:
         checks.append(("subject on both sides", None, "not checked: the data set names no subjects"))
     if audit.content_checked:
