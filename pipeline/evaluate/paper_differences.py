@@ -35,12 +35,12 @@ HASH_LETTERS = 12
 
 
 OPEN = {
-    "the views of a trial are one sample, their scenes averaged (all 206 videos are used)": "views",
+    "the views of a trial are one sample, their scenes averaged (the paper uses all 206 videos)": "views",
     "hands are paired by their motion": "kinematics",
     "all folds are ranked together": "folds",
     "an agent is the statistics of its channels in each step (timesteps.statistics)": "",
     "inputs are standardised, and scores scaled to 0 to 10, by the training part": "",
-    "a prediction is the mean of all networks (the results of 10 runs are averaged)": "",
+    "a prediction is the mean of all networks (the paper averages the results of 10 runs)": "",
     "scene and interaction share one key O": "",
 }
 """What AIM does here where the paper is silent or differs (in brackets), and when that applies."""

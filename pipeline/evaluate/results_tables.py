@@ -32,8 +32,7 @@ SINGLE_NETWORKS = f"{OURS}, mean of single networks"
 def main_table(results: EvaluationResults) -> Table:
     """One row per system: the result over all tasks."""
     tasks = f", average over {counted(len(results.tasks), 'task')}" if len(results.tasks) > 1 else ""
-    of = ", synthetic data" if results.made_by else ""
-    title = f"Rank correlation with the judges{tasks}, n {results.held_out_count()}{of}"
+    title = f"Rank correlation with the judges{tasks}, n {results.held_out_count()}{_of(results)}"
     averages = {name: system.average for name, system in results.systems.items()}
     return _table(results, title, averages, results.tasks, compared=results.comparison is not None)
 
@@ -55,12 +54,17 @@ def paper_table(results: EvaluationResults) -> Table:
     beside = [TableRow(name, tuple(part[name] for part in as_papers), "paper") for name in as_papers[-1]]
     per_fold = f"; last {counted(len(beside), 'row')}: correlations of single folds, averaged" if beside else ""
     return Table(
-        f"Spearman's correlation with the judges{removed}, n {results.held_out_count()}",
+        f"Spearman's correlation with the judges{removed}, n {results.held_out_count()}{_of(results)}",
         (*tasks, "average" if tasks else "rho"),
         (*by_result(rows, len(tasks)), *beside),
         note=f"{separation_line(results)}{per_fold}",
         better=(*no_task, "high" if separated else "neither"),
     )
+
+
+def _of(results: EvaluationResults) -> str:
+    """The end of a title that says that data are synthetic."""
+    return ", synthetic data" if results.made_by else ""
 
 
 def task_tables(results: EvaluationResults) -> list[Table]:

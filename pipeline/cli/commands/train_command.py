@@ -22,7 +22,8 @@ def show(done: api.TrainedModel, typed: Typed) -> None:
         say("what may help: videos without flags, more labelled videos, more raters of each, or pairs (label --pairs)")
     else:
         accuracy, *_ = result_lines(done)
-        say(f"{accuracy}\nprotocol, systems and intervals: {typed.out}/card.md")
+        say(accuracy)
+        say(f"protocol, systems and intervals: {typed.out}/card.md")
 
 
 def document(done: api.TrainedModel, typed: Typed) -> dict[str, Any]:

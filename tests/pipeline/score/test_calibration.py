@@ -128,10 +128,10 @@ def test_users_who_are_held_out_whole_are_counted_and_their_videos_ranked(calibr
     """A group of several performances is not a performance: the page ranks what the card ranks."""
     facts = replace(calibration.facts, unsplit=(*calibration.facts.unsplit, "subject"))
     users = replace(calibration, facts=facts, group=calibration.fold * 2 + np.arange(TRAINED) % 2)
-    assert str(users.accuracy).count("on 8 held-out users") == 1
+    assert str(users.accuracy).count("on 8 held-out training users") == 1
     assert users.accuracy.rho == calibration.accuracy.rho
     page = section_of_training_folds(users, world.planted_bundle.train_ids)
-    assert (page.rho.value, page.rho_about) == (users.accuracy.rho, "8 held-out users in 4 folds")
+    assert (page.rho.value, page.rho_about) == (users.accuracy.rho, "8 held-out training users in 4 folds")
     assert page.rho.interval == rank_agreement([users], "groups").interval
     assert page.rho.interval != rank_agreement([users], "folds").interval, "folds are not users"
 
