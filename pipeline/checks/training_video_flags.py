@@ -94,7 +94,7 @@ def still_camera_advice(measured: Iterable[MeasuredVideo], config: Config, out: 
     root, cache = config.dataset.root, config.machine.cache
     options = () if cache == load_config(ADVISED).machine.cache else ("--cache", cache)
     extract = typed("extract", root, "--config", ADVISED, *options)
-    train = typed("train", "--config", ADVISED, "--set", f"dataset.root={root}", *options, "--out", out)
+    train = typed("train", root, "--config", ADVISED, *options, "--out", out)
     return (
         f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
         f"For one person before a still camera, type: {extract} && {train}"

@@ -204,7 +204,7 @@ class Command:
 
 
 def after_features(typed: Typed) -> Line:
-    """Label videos without a table of labels; train on a data set."""
+    """Extract stages left out; label videos without a table of labels; train on a data set."""
     from data.datasets.folder import CANDIDATES, list_folder
     from pipeline.run.inputs import data_set_at
 
@@ -218,7 +218,10 @@ def after_features(typed: Typed) -> Line:
             list_folder(path)
         except AimError as error:
             what_for = f"{error}; then {what_for}"
-    return (what_for, "train", *((as_typed(path),) if path else ()), *typed.settings, "--out", "runs/mine")
+    line = (*map(as_typed, typed.inputs or ()), *typed.settings)
+    if "timesteps" not in (typed.given.get("stages") or "timesteps"):
+        return ("extract the other stages too", "extract", *line)
+    return (what_for, "train", *line, "--out", "runs/mine")
 
 
 def plain(result: Any, _: Typed) -> Any:

@@ -20,7 +20,7 @@ def show(checked: api.DataCheck, _: Typed) -> None:
         (name, listed, here, "" if known is None else known, {None: "", here: "agrees"}.get(known, "differs"))
         for name, listed, here, known in checked.counts
     ]
-    table(f"{checked.kind}: {checked.root}", ("performances", "listed", "with files", "published", ""), rows)
+    table(f"{checked.kind}: {checked.root}", ("performances", "listed", "files here", "published", ""), rows)
     if checked.files:
         table("published files", ("file", "SHA-256"), checked.files)
     more = len(checked.problems) - SHOWN_PROBLEMS
@@ -42,7 +42,7 @@ def following(checked: api.DataCheck, typed: Typed) -> Line:
         return ("when it is complete", *typed.words)
     if typed.features:
         return ("evaluate on them", "evaluate", Path(checked.root), *config, *typed.settings)
-    return ("make its features", "extract", *config, *typed.settings, "--set", f"dataset.root={checked.root}")
+    return ("make its features", "extract", Path(checked.root), *config, *typed.settings)
 
 
 CHECK = Command(api.data_check, "data check datasets/MTL-AQA", following, show, document, lambda checked: checked.ok)

@@ -37,5 +37,5 @@ def comparing(call: Callable[..., api.Evaluation], example: str) -> Command:
     return Command(call, example, lambda done, _: ("draw figures for a paper", "plot", done.folder), show, document)
 
 
-EVALUATE = comparing(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")
+EVALUATE = comparing(api.evaluate, "evaluate JIGSAWS --config jigsaws")
 LEADERBOARD = comparing(api.leaderboard, "leaderboard --config jigsaws --pack jigsaws.h5")

@@ -52,7 +52,7 @@ def following(summary: api.LabelSummary, typed: Typed) -> Line:
     """Extract features and train on the labels."""
     from data.datasets.folder import CANDIDATES
 
-    settings = ["--config", "folder", "--set", f"dataset.root={typed.root}"]
+    settings = [typed.root, "--config", "folder"]
     if typed.phases and summary.answers:
         if not any((typed.root / name).exists() for name in CANDIDATES):
             return ("give the videos scores too", "label", typed.root)

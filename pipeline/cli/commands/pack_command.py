@@ -22,4 +22,4 @@ def following(packed: api.Packed, typed: Typed) -> Line:
     return ("evaluate on the same features", "evaluate", *root, *typed.settings)
 
 
-PACK = Command(api.pack, "pack --config tasd2 --set dataset.root=TASD-2 --out tasd2.h5", following, show)
+PACK = Command(api.pack, "pack TASD-2 --config tasd2 --out tasd2.h5", following, show)

@@ -51,4 +51,4 @@ def following(done: api.TrainedModel, typed: Typed) -> Line:
     return ("score others", "score", *others, "--model", typed.out, *typed.same_cache)
 
 
-TRAIN = Command(api.train, "train --config tasd2 --set dataset.root=TASD-2", following, show, document)
+TRAIN = Command(api.train, "train TASD-2 --config tasd2", following, show, document)

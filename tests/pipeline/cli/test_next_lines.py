@@ -36,6 +36,7 @@ compare TRIALS --model MODEL SET                => report MODEL SET
 report MODEL 'my set'                           => compare VIDEO_A VIDEO_B --model MODEL
 report MODEL 'my set' --cache cache/jigsaws     => compare VIDEO_A VIDEO_B --model MODEL --cache cache/jigsaws
 status SET FAST                                 => train SET FAST --out runs/mine
+status SET FAST --stages kinematics             => extract SET FAST
 status 'my set' -c jigsaws FAST                 => train 'my set' --config jigsaws FAST --out runs/mine
 leaderboard SET FAST --quick --systems AIM      => plot runs/leaderboard
 plot runs/evaluation --formats svg              => report runs/evaluation

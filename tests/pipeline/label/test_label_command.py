@@ -44,7 +44,7 @@ def test_the_report_is_printed_and_the_labels_are_written(folder):
     said = shown.stderr.splitlines()
     assert said[1].startswith("The raters agree "), "the verdict comes first"
     extract = shlex.split(said[-1].removeprefix("extract features, to train on these labels: "))
-    assert extract == [PROGRAM, "extract", "--config", "folder", "--set", f"dataset.root={folder}"]
+    assert extract == [PROGRAM, "extract", str(folder), "--config", "folder"]
     rate_scores(folder, "ben", {f"{n}.mp4": {"score": -n} for n in range(5)})
     said = label(folder, "--summary").stderr
     assert re.search(r"^decide what counts, .*\nor keep .*--summary\nextract .* as they are: ", said, re.M), (
@@ -70,7 +70,7 @@ def test_a_table_of_phases_is_named_to_train_on(folder):
     said = label(folder, "--phases", "run, entry", "--summary").stderr.splitlines()
     assert said[0] == "two raters put a begin 2 frames apart (median of 1 begin), at most 2"
     train = shlex.split(said[-1].removeprefix("train on these phases: "))
-    assert train[:4] == [PROGRAM, "train", "--config", "folder"]
+    assert train[:4] == [PROGRAM, "train", str(folder), "--config"]
     assert {f"dataset.phases={folder / 'phases/anna.csv'}", "timesteps.bounds=[run, entry]"} < set(train)
     lines = (folder / "phases/anna.csv").read_text().splitlines()
     assert lines == ["video,phase,start_s,end_s", "0.mp4,run,0.0000,0.1200", "1.mp4,run,0.0000,0.1200"]
