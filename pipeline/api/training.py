@@ -99,8 +99,8 @@ def evaluate(
     beside recordings.
 
     Values are those of the last epoch; another row takes the epoch that inner validation chooses. The result is that
-    of the method that `train` fits: AIM combined with regressions, or alone with `combined=false`. Each task trains
-    alone.
+    of the method that `train` fits: AIM combined with regressions, or alone with `combined=false`. Networks train
+    on one task each.
 
     Args:
         out: folder of results.json and the page.

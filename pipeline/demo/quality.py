@@ -137,10 +137,12 @@ def held_out_results(
     baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
     results = cross_validate(features, protocol, [ours, *baselines], against=MODEL)
     learnt = f"{len(model.train_ids)} training dives, held out in {counted(len(tests), 'fold')}"
-    which = f"these results are of {learnt}, and {len(scored)} new dives; the error under Scores is of the former"
-    return replace(
-        results, notes=(*beside_guessing(results), Note("caution", separation_line(results)), Note("fact", which))
+    which = (
+        f"the table is of {learnt}, and {len(scored)} new dives as one more; the error under Scores leaves these out"
     )
+    cautions = separation_line(results), "optimistic: the recipe 'fast' was chosen by results on rendered dives"
+    notes = (*beside_guessing(results), *(Note("caution", text) for text in cautions), Note("fact", which))
+    return replace(results, notes=notes)
 
 
 def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
@@ -148,7 +150,7 @@ def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
     found = [results.systems[name].average for name in (MODEL, *BASELINES[:2])]
     ours, difficulty, mean = (significant(average.mae or 0.0) for average in found)
     ranks = [estimate_text(average.rho, 2).replace(" (", ", ").rstrip(")") for average in found]
-    times = "; it predicts score ÷ difficulty, which the announced difficulty multiplies" if times_difficulty else ""
+    times = " whose predictions are multiplied by the announced difficulty" if times_difficulty else ""
     return (
         f"On a dive that it has not seen, {MODEL} errs by {ours} points on average (rank correlation with the judges "
         f"{ranks[0]}). A line through the difficulty alone errs by {difficulty} ({ranks[1]}), the mean by {mean}. "

@@ -20,7 +20,6 @@ from pipeline.folds.combination import MANY_USERS
 from pipeline.settings.config import Config
 from pipeline.settings.method import Method
 from pipeline.systems.baselines import MEAN
-from pipeline.systems.regressors import ECONOMY_AND_RIDGE
 
 
 def evaluation_notes(
@@ -153,7 +152,7 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
 def _seen(method: Method, kind: str) -> str:
     """What was chosen after seeing results of this kind; or empty."""
     known = (method.train.recipe, kind) == ("tools", "jigsaws")
-    return "the recipe 'tools' was chosen after seeing 4-fold results on JIGSAWS" if known else ""
+    return "AIM's recipe 'tools' was chosen earlier, after seeing 4-fold results on JIGSAWS" if known else ""
 
 
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:
@@ -195,13 +194,16 @@ def _members(results: EvaluationResults) -> str:
     choices = results.systems[COMBINED].chosen
     folds = {choice.fold: choice.chosen for choice in choices}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
-    meant = {ECONOMY_AND_RIDGE.name: f"{ECONOMY_AND_RIDGE.name} (the mean of economy of motion and a ridge regression)"}
-    shown = [meant.get(name, name) if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
-             for name, count in counts.items()]  # fmt: skip
+    about = "economy and ridge (the mean of a ridge regression and of economy of motion, unfitted but scaled to it)"
+    shown = [
+        name if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
+        for name, count in counts.items()
+    ]
     how = ", chosen inside the training part" if any(choice.tests for choice in choices) else ""
     if how and 0 < results.users <= MANY_USERS:
-        how = f", fixed in advance for fewer than {MANY_USERS} training users"
-    return f"{'the mean of ' if len(shown) > 1 else ''}{'; '.join(shown)}{how}"
+        how = f", without AIM: fixed in advance for fewer than {MANY_USERS} training users"
+    members = "; ".join(shown).replace("economy and ridge", about)
+    return f"{'the mean of ' if len(shown) > 1 else ''}{members}{how}"
 
 
 def _system_sentences(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> list[str]:
@@ -212,7 +214,7 @@ def _system_sentences(results: EvaluationResults, method: Method, kind: str, ori
         *([f"The score is {_members(results)}."] if results.against == COMBINED else []),
         f"{network} is the mean of {counted(recipe.networks, 'network')} trained for {recipe.epochs} epochs"
         f" (seed {recipe.seed}; seed of the split {method.split.seed}).",
-        "The checkpoint is the last epoch; no choice used a test label.",
+        "The checkpoint is the last epoch; no choice of this run used a test label.",
         *([f"Optimistic: {chosen}."] if (chosen := _seen(method, kind)) else []),
         *(
             ["Scores were divided by the announced difficulty, predictions multiplied."]

@@ -8,6 +8,7 @@
   const SPEEDS = ["1×", "½×", "¼×", "⅛×"];
   const linked = document.body.dataset.rater; // whose link this browser has; "": the page asks for the name
   let rater = linked || localStorage.getItem("aim-rater") || "", last = {}, players = [], slowness = 0, loop = true, marking = null; // `last`: what the server gave last
+  let named = Boolean(linked); // whether the rater has confirmed the name since the page was opened
   let behind = 0; // answers between the end and the question that is shown
   let more = false; // whether the rater goes on after the end
   let doubted = ""; // scores that the page has asked back
@@ -70,7 +71,7 @@
 
   const next = async (after = "", steps = 0) => {
     const content = await ask(`/api/question?rater=${encodeURIComponent(rater)}&after=${after}&back=${steps}`);
-    if (content) show(content, steps);
+    if (content && (named || content.earlier)) show(content, steps); // in another folder it may be another person's turn
     else if (!last.of && !linked) nameAsked();
   };
   // The answers by kind, if there is more than one; the numbers add up to `done`.
@@ -82,6 +83,7 @@
     const { question, given } = content, ended = !question || content.done >= content.of && !more && !given;
     [last, behind, doubted] = [content, steps, ""];
     byId("counts").textContent = !content.of ? "" : more && pairs ? `${content.done - content.skipped} pairs judged` : `${content.done} of ${content.of} ${pairs ? "pairs" : "videos"}${parts(content)}`;
+    if (steps && !phases) byId("counts").textContent += `; your answer ${content.earlier + 1} again`;
     byId("skips").textContent = content.skipped ? `You skipped ${content.skipped} ${pairs ? "pair" : "video"}${content.skipped > 1 ? "s" : ""}. You may still go back and judge ${content.skipped > 1 ? "them" : "it"}.` : "";
     byId("unreadable").textContent = content.unreadable.join("; ");
     byId("rater").textContent = rater;
@@ -145,11 +147,12 @@
   };
   const send = async (answer, scores = {}, contents = last.question.map((one) => one.content), marks = undefined) => {
     if (phases && answer === "skipped") return next(contents[0]);
-    const seconds = (performance.now() - shownAt) / 1000;
+    const seconds = (performance.now() - shownAt) / 1000, from = phases ? 0 : behind;
     say("");
     const content = await ask("/api/answers", { method: "POST", headers, body: JSON.stringify({ rater, contents, answer, scores, phases: marks && JSON.stringify(marks), seconds }) });
     if (!content) return void (byId("message").textContent.includes("replaced") && next());
-    show(content);
+    if (from > 1) await next("", from - 1); // after a correction, the answer that followed
+    else show(content);
     if (SAID[answer]) say(`${SAID[answer]} Back returns to it.`, "said");
   };
   const submit = () => {
@@ -214,6 +217,7 @@
   byId("name-form").addEventListener("submit", (event) => {
     event.preventDefault();
     rater = byId("name").value.trim();
+    named = true;
     more = false;
     last = {};
     say("");
@@ -246,7 +250,8 @@
     if (back.matches("fieldset:disabled *")) wake();
     if (!does || event.ctrlKey || event.metaKey || event.altKey || event.repeat && !["ArrowLeft", "ArrowRight", ",", "."].includes(key)) return;
     if (event.target.closest("summary")) return;
-    if (key.length === 1 && event.target.value) return; // a letter in a number is a slip, not a command
+    const { value = "", name } = event.target, given = String(last.given?.scores?.[name] ?? "");
+    if (key.length === 1 && value && value !== given && !"vl ".includes(key)) return; // a letter in a number may be a slip
     event.preventDefault();
     does();
   });

@@ -142,6 +142,12 @@ def test_a_rater_scores_videos_with_a_reload_in_the_middle(opened, tmp_path, vie
         wait_for(tab, f"{MESSAGE}.startsWith('75 is far from your other scores, 6.25 to 7.5.')")
         tab.click("#answer button[type=submit]")
         ended(tab)
+        tab.click("[data-end=back]")
+        for key, number in (("b", 4), ("Enter", 3), ("Enter", 4)):
+            wait_for(tab, f"document.getElementById('counts').textContent.endsWith('; your answer {number} again')")
+            ready(tab, "4 of ")
+            tab.keyboard.press(key)
+        ended(tab)
         assert tab.locator("[data-end=more]").is_hidden(), "every video has its score"
         assert "broken.mp4: " in tab.text_content("#unreadable")
         assert "becomes the label of each video" in tab.text_content("#end")
