@@ -64,7 +64,8 @@ def report(
     Args:
         model: folder that `train` or `evaluate` wrote.
         inputs: videos or folders to show.
-        config: names the data set whose held-out videos are shown, and your own cache, paths and devices.
+        config: names the data set whose held-out videos are shown, or whose best training video is shown beside
+            INPUT, and your own cache, paths and devices.
         out: the page; default: MODEL/report.html.
         overrides: of --config: the data set, --set dataset.root=FOLDER, or --set frames.fps=25 for folders of frames.
         sections: videos with a section of their own.
@@ -81,7 +82,7 @@ def report(
     page = Path(out) if out is not None else Path(model if Path(model) == folder else "") / "report.html"
     check_file(page)
     places = many_paths(inputs)
-    user = settings_beside_model(places, **given)
+    user = settings_beside_model(**given)
     with writing(page):
         data = folder_page(folder, places, page, sections, user, observer, difficulty)
         observer.raise_if_stopped()

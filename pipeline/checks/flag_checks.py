@@ -296,7 +296,12 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Flags:
         level: Level = "warn" if ratio <= FAR else "bad"
         agent = AGENT_OF_BLOCK.get(block, "")
         part = f"the {facts.name_of(agent)}" if agent in facts.names else block
-        yield Flag(level, "unlike the training performances", f"{detail}, most in {part}.", agent)
+        yield Flag(
+            level,
+            "unlike the training performances",
+            f"{detail}, most in {part}. Its score can be further off than the interval says.",
+            agent,
+        )
 
 
 def _phases(_: Facts, uncertainty: tuple[float, float]) -> Flags:

@@ -34,7 +34,13 @@ STILL, STILL_CHANGE = 0.01, 0.25
 """Smallest deviation of the camera's channels in picture widths (rad, log scale) per second, since tripods differ only
 by noise of the flow. For absolute rates of change, it is a change by `STILL` per frame at 25 frames per second."""
 
-BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial descriptors", "length and visibility")
+BLOCKS = (
+    "the primary agent",
+    "the secondary agents",
+    "the whole picture",
+    "the trial descriptors",
+    "length and visibility",
+)
 
 WHOLE = "whole"
 """Name of the distance over all blocks, beside `BLOCKS`."""

@@ -106,20 +106,17 @@ def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
 
 
 def _best_baseline(results: EvaluationResults) -> Iterator[Note]:
-    """The trivial baseline that ranks best, beside the headline; nothing if that is a baseline too."""
+    """The trivial baseline that ranks best, if it ranks higher than the headline, which is no baseline itself."""
     rho = {name: system.average.rho.value for name, system in results.systems.items() if system.kind == "baseline"}
     known = [(value, name) for name, value in rho.items() if value is not None]
     ours = results.systems[results.against].average.rho.value
-    if not known or ours is None or results.against in rho:
+    if not known or ours is None or results.against in rho or max(known)[0] <= ours:
         return
     value, name = max(known)
     lead = results.comparison and results.comparison.rows.get(name)
-    order, tie = "higher" if value > ours else "no higher", " (a tie)" if lead and lead.verdict == "tie" else ""
-    yield Note(
-        "caution" if value > ours else "fact",
-        f"'{name}', the best trivial baseline, ranks {order} than {results.against}: {value:.3f} against {ours:.3f}"
-        f"{tie}",
-    )
+    tie = " (a tie)" if lead and lead.verdict == "tie" else ""
+    best = f"'{name}', the best trivial baseline, ranks higher than {results.against}: {value:.3f} against {ours:.3f}"
+    yield Note("caution", best + tie)
 
 
 def _network(results: EvaluationResults, method: Method) -> str:
@@ -151,8 +148,8 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
 
 def _seen(method: Method, kind: str) -> str:
     """What was chosen after seeing results of this kind; or empty."""
-    known = (method.train.recipe, kind) == ("tools", "jigsaws")
-    return "AIM's recipe 'tools' was chosen earlier, after seeing 4-fold results on JIGSAWS" if known else ""
+    chosen = "AIM's recipe 'tools' was chosen earlier, after seeing 4-fold results on JIGSAWS"
+    return chosen if (method.train.recipe, kind) == ("tools", "jigsaws") else ""
 
 
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:
@@ -182,6 +179,7 @@ def methods_paragraph(results: EvaluationResults, method: Method, kind: str, ori
                 if any(system.average.rho.interval for system in results.systems.values())
                 else []
             ),
+            f"Comparison of systems: {separation_line(results) or 'none'}.",
             *([f"Networks trained on {trained_on}."] if trained_on else []),
             f"Software: {versions}; commit {origin.commit}; {origin.date[:10]}.",
             "AIM: Gao et al., An Asymmetric Modeling for Action Assessment, ECCV 2020.",
@@ -194,15 +192,15 @@ def _members(results: EvaluationResults) -> str:
     choices = results.systems[COMBINED].chosen
     folds = {choice.fold: choice.chosen for choice in choices}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
-    about = "economy and ridge (the mean of a ridge regression and of economy of motion, unfitted but scaled to it)"
+    about = "economy and ridge' (the mean of a ridge regression and of economy of motion, unfitted but scaled to it)"
     shown = [
-        name if count == len(folds) else f"{name} in {count} of {counted(len(folds), 'fold')}"
+        f"'{name}'" if count == len(folds) else f"'{name}' in {count} of {counted(len(folds), 'fold')}"
         for name, count in counts.items()
     ]
     how = ", chosen inside the training part" if any(choice.tests for choice in choices) else ""
     if how and 0 < results.users <= MANY_USERS:
         how = f", without AIM: fixed in advance for fewer than {MANY_USERS} training users"
-    members = "; ".join(shown).replace("economy and ridge", about)
+    members = "; ".join(shown).replace("economy and ridge'", about)
     return f"{'the mean of ' if len(shown) > 1 else ''}{members}{how}"
 
 

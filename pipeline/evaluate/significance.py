@@ -22,9 +22,9 @@ def separation_line(results: EvaluationResults) -> str:
     count, by = len(leads.rows), defaultdict[Verdict, list[str]](list)
     for name, lead in leads.rows.items():
         by[lead.verdict].append(f"'{name}'")
-    how = f"paired permutation test at 5 %{'' if count == 1 else f' for all {count} rows at once'}"
+    units = counted(leads.units, "user" if results.users else "performance")
+    how = f"paired permutation test over {units} at 5 %{'' if count == 1 else f' for all {count} rows at once'}"
     if all(lead.difference.interval is None for lead in leads.rows.values()):
-        units = counted(leads.units, "user" if results.users else "performance")
         return f"{units} are too few to separate {counted(count, 'row')} from {leads.against}"
     ties = len(by["tie"])
     if ties == count:

@@ -270,7 +270,9 @@ def why(video: page.VideoSection) -> str:
         return f"No step is below the mean of the training videos.{gained}"
     count, of = as_low(video, low.gap), len(video.training.lowest)
     rank = f"{count or 'none'} of {of} training videos {'have' if count > 1 else 'has'} a step as far below as"
-    return f"Lost most in {lost}. That is {'unusual' if low.unusual else 'usual'}: {rank} step {low.number}.{gained}"
+    return (
+        f"Lost most in {lost}. That is {'unusual' if low.unusual else 'not unusual'}: {rank} step {low.number}.{gained}"
+    )
 
 
 def _around(peak: DrawnStep, steps: Sequence[DrawnStep]) -> Sequence[DrawnStep]:

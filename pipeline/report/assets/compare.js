@@ -5,7 +5,6 @@ Report.compare = (() => {
   const rounded = (v, digits = 2) => Number(v.toFixed(digits)) + 0;
   const points = (v, sign = "", digits = 2) => d3.format(`${sign}.${digits}f`)(rounded(v, digits));
   const signed = (v, digits = 2) => points(v, rounded(v, digits) === 0 ? "" : "+", digits);
-  const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
   // The sum of the steps, the rest and the score, each with the digits of the score.
   const parts = ({ steps, scored }) => {
     const [sum, score] = [d3.sum(steps, (s) => rounded(s.score)), scored.score].map((v) => rounded(v, scored.decimals));
@@ -73,7 +72,7 @@ Report.compare = (() => {
       }
       slider.value = phase;
       slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}${named(step)}, ${times}`);
-      part("now").textContent = `Step ${step + 1}${named(step)} · ${times}${sides[1].ahead ? " (the same moment of the movement)" : ""}`;
+      part("now").textContent = `Step ${step + 1}${named(step)} · ${times}${sides[1].ahead ? " (the moment of B that moves most like that of A)" : ""}`;
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
     // Slightly inside the frame, so that rounding never shows the frame before.
@@ -131,8 +130,7 @@ Report.compare = (() => {
       first.scope = "row";
       first.append(head);
       const [a, b] = values.map((v) => rounded(v, digits)), place = cell("td", "", bar === null ? "" : "bar");
-      if (bar === null) place.colSpan = 3; // the sums have no bar, and no attention
-      else {
+      if (bar !== null) { // the sums have no bar
         const drawn = cell("i", "", bar < 0 ? "below" : "");
         drawn.style.setProperty("--part", `${(100 * Math.abs(bar)).toFixed(1)}%`);
         place.append(drawn);
@@ -186,7 +184,7 @@ Report.compare = (() => {
       const small = Math.abs(gap) < within, error = within === null ? "" : `the model's usual error (±${d3.format(".3~r")(within)})`;
       const usual = error ? ` ${small ? "Smaller" : "Larger"} than ${error}.` : "";
       const higher = gap < 0 ? "A" : "B", clear = x && y && !meet;
-      const verdict = !error ? "" : small ? `No sign of ${gap < 0 ? "a decline" : "progress"}. ` : clear ? `${higher} scores higher. ` : `${higher} probably scores higher. `;
+      const verdict = !error ? "" : small ? "Not certainly different. " : clear ? `${higher} scores higher. ` : `${higher} probably scores higher. `;
       const [d, e] = [a, b].map((one) => one.scored.difficulty), equal = [a, b].map((one) => points(one.scored.score / one.scored.difficulty, "", 1));
       const harder = d && e && d !== e && a.scored.quantity === "score" ? ` Part of the difference is the difficulty: at equal difficulty (score ÷ difficulty) A ${equal[0]}, B ${equal[1]}.` : "";
       return `${verdict}B − A: ${signed(gap, decimals)} points.${usual}${overlap}${harder}`;
@@ -204,9 +202,7 @@ Report.compare = (() => {
       };
       rows = a.steps.map((step, i) => {
         const go = goTo(i, `${i + 1}${named(i)}`, `step ${i + 1}${named(i)}`);
-        const row = line(go, [step.score, b.steps[i].score], gaps[i] / widest);
-        for (const one of [a, b]) row.append(cell("td", share(one.steps[i].interaction), "n attended"));
-        return row;
+        return line(go, [step.score, b.steps[i].score], gaps[i] / widest);
       });
       part("steps").replaceChildren(...rows);
       const phases = d3.groups(d3.range(count).filter((i) => a.steps[i].phase), (i) => a.steps[i].phase);
@@ -215,7 +211,6 @@ Report.compare = (() => {
         ...["Sum of the steps", "Outside the steps", a.scored.quantity === "score" ? "Score" : "Score ÷ difficulty"]
           .map((name, i) => line(name, [a, b].map((one) => parts(one)[i]), null, a.scored.decimals)),
       );
-      body.classList.toggle("no-attention", [...a.steps, ...b.steps].every((s) => s.interaction === null));
       part("scale").textContent = `±${points(widest)}`;
     };
     // `at` gives the phase to open at from the first side.

@@ -32,8 +32,11 @@
 
   const add = (files) => {
     if (isWrong()) return;
-    if (level() && files.length > 1) return say("A difficulty is of one video: add one at a time, or clear the difficulty.");
-    if (!pairs) return files.forEach((file) => (isText(file) && reads[0] === "kinematics" ? upload(null, file) : upload(file, null)));
+    const given = level(); // of all files that are added together; `upload` clears the field
+    if (!pairs) return files.forEach((file) => {
+      if (difficulty) difficulty.value = given;
+      return isText(file) && reads[0] === "kinematics" ? upload(null, file) : upload(file, null);
+    });
     for (const file of files) {
       const id = `waiting-${(serial += 1)}`, other = isText(file) ? "video" : "kinematics file (.txt)";
       if (isText(file)) texts.set(trialOf(file), file);
@@ -119,7 +122,7 @@
     const shown = (value) => value.toFixed(submission.decimals), known = done && !wrong && isKnown(submission.score);
     part("score").textContent = known ? `${shown(submission.score)}${submission.quantity === "score" ? "" : ` ${submission.quantity}`}` : "";
     const times = isKnown(submission.difficulty) ? `difficulty ${submission.difficulty}` : "", joined = (...parts) => parts.filter(Boolean).join(" · ");
-    part("interval").textContent = !known ? "" : joined(times, isKnown(submission.low) ? `8 of 10 times within ${shown(submission.low)} to ${shown(submission.high)}` : "no interval");
+    part("interval").textContent = !known ? "" : joined(times, isKnown(submission.low) ? `likely ${shown(submission.low)} to ${shown(submission.high)} (80 %)` : "no interval");
     part("activity").textContent = state === "failed" ? submission.error : open ? joined(times, submission.activity) : notes.join("; ");
     node.querySelector("time").textContent = submission.created ? new Date(1000 * submission.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
     const pick = part("pick"), thumb = part("thumb"), page = `/submissions/${id}/`;

@@ -33,9 +33,7 @@ def test_the_advice_names_the_sheets_that_were_drawn(sheets, advice):
 
 
 STILL = (False, False, True)
-COMMAND = (
-    "aqa extract 'my videos' --config person{0} && aqa train 'my videos' --config person{0} --out r"
-)
+COMMAND = "aqa extract 'my videos' --config person{0} && aqa train 'my videos' --config person{0} --out r"
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_a_task_with_too_few_performances_is_named(made):
     config, features = made
     results = run_protocol(config, with_records(features, lambda r, i: {"task": r.task if i else "rare"}))
     assert [(one.task, one.train, one.test) for one in results.left_out] == [("rare", 0, 1)]
-    line = str(evaluation_notes(results, config, RequestedRows(), {})[2])
+    line = str(evaluation_notes(results, config, RequestedRows(), {})[1])
     assert line.startswith("note: fold ")
     assert line.endswith(" of rare is not evaluated: 0 to train on, 1 to test")
 

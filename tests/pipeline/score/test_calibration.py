@@ -98,7 +98,7 @@ def test_distances_find_what_is_unlike_whatever_the_batch(calibration, new):
     assert np.mean(np.array([ratio for ratio, _ in ratios]) > 1) <= binom.ppf(0.975, 252, 1 / 49) / 252
     assert ratios[:3] == [calibration.novelty.ratios(new.take([i]))[0] for i in range(3)]
     shifted = {
-        "the scene": replace(new, scene=new.scene + 12),
+        "the whole picture": replace(new, scene=new.scene + 12),
         "the primary agent": replace(new, primary=new.primary * 8),
         "length and visibility": replace(new, duration=new.duration * 5),
     }

@@ -110,7 +110,7 @@ def test_a_video_is_uploaded_scored_opened_scored_again_and_deleted(browser, cli
         page.evaluate(DROP, list(clip.read_bytes()))
         line = reached(page, "dropped.mp4", "done")
         low, high = map(
-            float, line.locator(".interval").inner_text().removeprefix("8 of 10 times within ").split(" to ")
+            float, line.locator(".interval").inner_text().removeprefix("likely ").removesuffix(" (80 %)").split(" to ")
         )
         assert low < float(line.locator(".score").inner_text()) < high
         fits(page, view)
