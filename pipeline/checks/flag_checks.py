@@ -299,7 +299,7 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Flags:
         yield Flag(
             level,
             "unlike the training performances",
-            f"{detail}, most in {part}. Its score can be further off than the interval says.",
+            f"{detail}, most in {part}. Such a score can be further off than its interval says.",
             agent,
         )
 

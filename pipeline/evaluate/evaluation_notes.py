@@ -148,8 +148,9 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
 
 def _seen(method: Method, kind: str) -> str:
     """What was chosen after seeing results of this kind; or empty."""
-    chosen = "AIM's recipe 'tools' was chosen earlier, after seeing 4-fold results on JIGSAWS"
-    return chosen if (method.train.recipe, kind) == ("tools", "jigsaws") else ""
+    if (method.train.recipe, kind) == ("tools", "jigsaws"):
+        return "AIM's recipe 'tools' was chosen earlier, after seeing 4-fold results on JIGSAWS"
+    return ""
 
 
 def methods_paragraph(results: EvaluationResults, method: Method, kind: str, origins: FeatureOrigins) -> str:

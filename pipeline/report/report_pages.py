@@ -116,7 +116,7 @@ def compare_videos(folder: Path, names: tuple[str, str], page: Path, user: Confi
     """
     for name in names:
         if (Path(name) / RESULTS).is_file():
-            fix = "docs/evaluation.md, 'Two evaluations', tests the difference of two"
+            fix = "In Python, pipeline.checks.paired_test tests the difference of two evaluations"
             raise UsageError("this is an evaluation, and compare shows two videos", where=name, fix=fix)
     records = [_record(folder, name, user, observer) for name in names]
     if records[0].id == records[1].id:
