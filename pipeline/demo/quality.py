@@ -138,7 +138,7 @@ def held_out_results(
     results = cross_validate(features, protocol, [ours, *baselines], against=MODEL)
     learnt = f"{len(model.train_ids)} training dives, held out in {counted(len(tests), 'fold')}"
     which = (
-        f"the table is of {learnt}, and {len(scored)} new dives as one more; the error under Scores leaves these out"
+        f"the table is of {learnt}, and {len(scored)} new dives as one more fold; the error under Scores is that of the training dives alone. 'fixed' in Configuration means this division into training and new dives"
     )
     cautions = separation_line(results), "optimistic: the recipe 'fast' was chosen by results on rendered dives"
     notes = (*beside_guessing(results), *(Note("caution", text) for text in cautions), Note("fact", which))

@@ -123,7 +123,7 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     """How the numbers of a table of these tasks were computed."""
     scores = [[prediction.true for prediction in results.predictions if prediction.task == task] for task in tasks]
     users = len({prediction.fold for prediction in results.predictions if prediction.task in tasks})
-    unequal = ", too narrow if some have many more performances than others, as 13 and 1"
+    unequal = ", somewhat too narrow if one has ten times as many performances as another"
     unit = f"over {counted(users, 'user')}{unequal}" if results.users else "over performances"
     interval = (
         f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"

@@ -43,11 +43,11 @@ Report.compare = (() => {
       if (held.source && side.video.src !== held.source) side.video.src = held.source;
       const { interval80, interval95, decimals, why, held_out: heldOut, difficulty } = held.data.scored, score = heldOut ?? held.data.scored.score;
       const shown = (v) => points(v, "", decimals), big = side.head.querySelector(".big");
-      const ends = (often, interval) => (interval ? `${often} times within ${shown(interval[0])} to ${shown(interval[1])}` : "");
+      const ends = (often, interval) => (interval ? `likely ${shown(interval[0])} to ${shown(interval[1])} (${often})` : "");
       big.textContent = why ? "no score" : shown(score);
       side.head.querySelector(".label").textContent = (why ? "" : heldOut === null ? held.data.scored.quantity : "predicted by networks that did not see it") + (difficulty ? ` · difficulty ${difficulty}` : "");
       big.classList.toggle("no-score", why !== "");
-      side.head.querySelector("p.note").textContent = (why ? `No score: ${why}. ` : "") + [ends("8 of 10", interval80), ends("19 of 20", interval95), section.querySelector("summary .truth") ? "upright mark: judges" : ""].filter(Boolean).join(" · ");
+      side.head.querySelector("p.note").textContent = (why ? `No score: ${why}. ` : "") + [ends("80 %", interval80), ends("95 %", interval95), section.querySelector("summary .truth") ? "upright mark: judges" : ""].filter(Boolean).join(" · ");
       const copies = ["summary .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
       side.head.querySelector(".copies").replaceChildren(...copies);
     };
