@@ -137,9 +137,7 @@ def held_out_results(
     baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
     results = cross_validate(features, protocol, [ours, *baselines], against=MODEL)
     learnt = f"{len(model.train_ids)} training dives, held out in {counted(len(tests), 'fold')}"
-    which = (
-        f"the table is of {learnt}, and {len(scored)} new dives as one more fold; the error under Scores is that of the training dives alone. 'fixed' in Configuration means this division into training and new dives"
-    )
+    which = f"{learnt}, and {len(scored)} new dives as one more fold ('fixed'); Scores states the training dives' error"
     cautions = separation_line(results), "optimistic: the recipe 'fast' was chosen by results on rendered dives"
     notes = (*beside_guessing(results), *(Note("caution", text) for text in cautions), Note("fact", which))
     return replace(results, notes=notes)

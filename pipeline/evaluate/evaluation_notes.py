@@ -193,14 +193,16 @@ def _members(results: EvaluationResults) -> str:
     choices = results.systems[COMBINED].chosen
     folds = {choice.fold: choice.chosen for choice in choices}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
-    about = "economy and ridge' (the mean of a ridge regression and of the index of economy, scaled to its deviation; the row 'economy of motion' is a line fitted to that index)"
+    about = (
+        "economy and ridge' (the mean of a ridge regression and of the index behind 'economy of motion', scaled to it)"
+    )
     shown = [
         f"'{name}'" if count == len(folds) else f"'{name}' in {count} of {counted(len(folds), 'fold')}"
         for name, count in counts.items()
     ]
     how = ", chosen inside the training part" if any(choice.tests for choice in choices) else ""
     if how and 0 < results.users <= MANY_USERS:
-        how = f", without AIM by the rule for fewer than {MANY_USERS} training users, which was made on simulated trials after results on JIGSAWS"
+        how = f", by a rule for under {MANY_USERS} training users, made on simulated trials after results on JIGSAWS"
     members = "; ".join(shown).replace("economy and ridge'", about)
     return f"{'the mean of ' if len(shown) > 1 else ''}{members}{how}"
 
