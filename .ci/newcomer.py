@@ -13,6 +13,8 @@ What counts as equal (`alike`):
 - Versions, absolute paths, hashes, and times that depend on the machine ("about 37 s") are ignored.
 - Numbers with a decimal point may differ by `ABSOLUTE` or by the share `RELATIVE`, whichever is more, because training
   differs between processors. All other words and numbers must be equal.
+- A note that compares two such numbers ("0.524 against 0.503") is ignored where they are as near as that: which is
+  greater, and so whether the note is printed, depends on the processor.
 - Lines of progress, printed every half minute, are ignored.
 """
 
@@ -50,6 +52,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:aqa|python -m|python run_pipeline\.py) [^`\n]+)`")
 OURS = re.compile(r"(?:aqa|python|pip) ")
 DECIMAL = re.compile(r"-?\d+\.\d+")
+AGAINST = re.compile(rf"note: .* ({DECIMAL.pattern}) against ({DECIMAL.pattern})\b")
 MARK = "newcomer-exit-code"
 YOU = "/home/you"
 """Home on the page."""
@@ -106,8 +109,8 @@ def _parts(command: str) -> set[str]:
 
 def alike(page: Sequence[str], printed: Sequence[str]) -> bool:
     """Whether the printed lines are those of the page, by the rules of the module's docstring."""
-    expected = [line for line in page if line.strip()]
-    got = [line for line in printed if line.strip() and not PROGRESS.fullmatch(line.strip())]
+    expected = [line for line in page if line.strip() and not _undecided(line)]
+    got = [line for line in printed if line.strip() and not PROGRESS.fullmatch(line.strip()) and not _undecided(line)]
     if "..." not in (line.strip() for line in expected):
         return len(expected) == len(got) and all(map(same_line, expected, got))
     cut = next(i for i, line in enumerate(expected) if line.strip() == "...")
@@ -136,6 +139,12 @@ def _near(one: str, other: str) -> bool:
         return False
     a, b = float(one), float(other)
     return abs(a - b) <= max(ABSOLUTE, RELATIVE * max(abs(a), abs(b)))
+
+
+def _undecided(line: str) -> bool:
+    """Whether a line is a note that is printed or not by which of two nearly equal numbers is greater."""
+    match = AGAINST.match(line.strip())
+    return match is not None and _near(*match.groups())
 
 
 def written(page: str, done: Sequence[Step]) -> str:
