@@ -137,7 +137,7 @@ def held_out_results(
     baselines = [baseline for baseline in trivial_baselines(features) if baseline.name in BASELINES]
     results = cross_validate(features, protocol, [ours, *baselines], against=MODEL)
     learnt = f"{len(model.train_ids)} training dives, held out in {counted(len(tests), 'fold')}"
-    which = f"{learnt}, and {len(scored)} new dives as one more fold ('fixed'); Scores states the training dives' error"
+    which = f"{learnt}, and {len(scored)} new dives as one more fold; the errors below Scores are of the training dives"
     cautions = separation_line(results), "optimistic: the recipe 'fast' was chosen by results on rendered dives"
     notes = (*beside_guessing(results), *(Note("caution", text) for text in cautions), Note("fact", which))
     return replace(results, notes=notes)

@@ -19,6 +19,7 @@ from pipeline.folds import COMBINED
 from pipeline.folds.combination import MANY_USERS
 from pipeline.settings.config import Config
 from pipeline.settings.method import Method
+from pipeline.settings.train_config import RECIPES
 from pipeline.systems.baselines import MEAN
 
 
@@ -67,10 +68,10 @@ def _training_notes(
     """How AIM was trained, what differs from the paper, and settings chosen after seeing results of this kind."""
     if not (network := _network(results, method)):
         return
-    recipe = method.train
     yield Note(
         "fact",
-        f"{network}: {counted(recipe.networks, 'network')} a fold, {recipe.epochs} epochs, recipe {recipe.recipe}",
+        f"{network}: {counted(method.train.networks, 'network')} a fold, {method.train.epochs} epochs"
+        f" (recipe {method.train.recipe}: {RECIPES[method.train.recipe]['epochs']})",
     )
     if method.without_agents:
         yield Note("caution", "these features lack an agent, so AIM and other systems that need both are left out")
@@ -78,9 +79,11 @@ def _training_notes(
     yield Note("caution", f"{network} differs from the paper's method in {differing}: Methods on the page lists them"
                ", and what the paper leaves open")  # fmt: skip
     if 0 < results.users < MANY_USERS:
-        few = f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone"
         instead = "" if method.combined or requested.systems in TABLES else "; add --set combined=true"
-        yield Note("caution", few + instead)
+        yield Note(
+            "caution",
+            f"fewer than {MANY_USERS} users ({results.users}): do not score new people with AIM alone{instead}",
+        )
     if chosen := _seen(method, kind):
         yield Note("caution", f"optimistic: {chosen}")
 
@@ -101,7 +104,7 @@ def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
     yield Note(
         "fact" if certain else "caution",
         f"{results.against} is {verdict} than guessing the mean training score: mean error {error} against {guessed}"
-        " (one-sided paired t-test at 5 %)",
+        f" (one-sided paired t-test over {'users' if results.users else 'performances'} at 5 %)",
     )
 
 

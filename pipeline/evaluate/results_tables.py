@@ -126,7 +126,9 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     unequal = ", somewhat too narrow if one has ten times as many performances as another"
     unit = f"over {counted(users, 'user')}{unequal}" if results.users else "over performances"
     interval = (
-        f"interval {unit}" if intervals else f"too few {'users' if results.users else 'performances'} for intervals"
+        f"interval {unit}, not corrected for the number of rows"
+        if intervals
+        else f"too few {'users' if results.users else 'performances'} for intervals"
     )
     if all(len({*each}) == 1 for each in scores):
         interval = "all scores are equal, so there is no correlation"
@@ -147,8 +149,9 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
             f"rho: Spearman's correlation of all held-out predictions{removed}; {interval}.",
             *([folds] if many else []),
             *([f"{paper}averages by Fisher's z."] if results.paper else []),
-            "A system that predicts one value per fold has no rho. Networks: mean prediction, last epoch, "
-            "unless a row says otherwise.",
+            "A system that predicts one value per fold"
+            f"{', as economy of motion does if its line would fall,' * ('economy of motion' in results.systems)}"
+            " has no rho. Networks: mean prediction, last epoch, unless a row says otherwise.",
         ]
     )
 
