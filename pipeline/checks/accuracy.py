@@ -66,12 +66,12 @@ class Accuracy:
         """The model's errors as a sentence, beside those of guessing the mean and of the raters."""
         ceiling = f"; {self.ceiling}" if self.ceiling else ""
         held_out, (error, guess) = self.held_out, apart(self.mae, self.mean_mae)
-        compared = f"its mean error is {error}, that of guessing the mean {guess}"
+        compared = f"mean error is {error}, that of guessing the mean {guess}"
         if not self.better:
-            return f"on {held_out} {compared}"
+            return f"on {held_out} the model's {compared}{', which may be chance' * (self.mae < self.mean_mae)}"
         reach = (
             f"{held_out} are too few to tell how far off new videos are"
             if self.within is None
             else f"on 8 of 10 new videos this model is off by at most {significant(self.within)} ({held_out})"
         )
-        return f"{reach}; {compared}{ceiling}"
+        return f"{reach}; its {compared}{ceiling}"

@@ -292,14 +292,14 @@ def _length(facts: Facts, duration: float) -> Flags:
 def _distance(facts: Facts, distance: tuple[float, str]) -> Flags:
     ratio, block = distance
     if not ratio <= 1:
-        detail = f"The distance of its features to the training performances is {apart(ratio, 1)[0]} times the limit"
+        detail = f"The distance of this video to the training performances is {apart(ratio, 1)[0]} times the limit"
         level: Level = "warn" if ratio <= FAR else "bad"
         agent = AGENT_OF_BLOCK.get(block, "")
         part = f"the {facts.name_of(agent)}" if agent in facts.names else block
         yield Flag(
             level,
             "unlike the training performances",
-            f"{detail}, most in {part}. Such a score can be further off than its interval says.",
+            f"{detail}, most in {part}. A score of such a video can be further off than its interval says.",
             agent,
         )
 

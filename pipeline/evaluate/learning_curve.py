@@ -123,8 +123,9 @@ def _range(values: Floats) -> Estimate:
 def curve_lines(points: Sequence[CurvePoint]) -> list[str]:
     """The curve, one line per size, and how to read it."""
     return [
-        f"trained on {p.trained_on:.3g}: error {estimate_text(p.mae, 3)}, rho {estimate_text(p.rho, 2)}" for p in points
-    ] + ["an error that still falls speaks for more labels; a flat curve of fewer than 20 labels says nothing"]
+        f"on average {p.trained_on:.3g} labels: error {estimate_text(p.mae, 3)}, rho {estimate_text(p.rho, 2)}"
+        for p in points
+    ] + ["with 20 labels or more, an error that still falls speaks for more; with fewer, the curve is mostly noise"]
 
 
 def write_curve(points: Sequence[CurvePoint], path: Path) -> None:

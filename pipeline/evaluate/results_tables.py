@@ -133,7 +133,7 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
     if all(len({*each}) == 1 for each in scores):
         interval = "all scores are equal, so there is no correlation"
     many = len(results.folds) > 1
-    removed = ", fold means removed" if many else ""
+    removed = ", fold means removed" * many
     if many and any(map(_are_skewed, scores)):
         removed += ", which lowers it for scores as skewed as these"
     form = "Fisher's z" if results.fold_form == "fisher" else "their arithmetic mean, since a fold holds out few"
@@ -151,7 +151,8 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
             *([f"{paper}averages by Fisher's z."] if results.paper else []),
             "A system that predicts one value per fold"
             f"{', as economy of motion does if its line would fall,' * ('economy of motion' in results.systems)}"
-            " has no rho. Networks: mean prediction, last epoch, unless a row says otherwise.",
+            " has no rho. Networks: mean prediction, last epoch, unless a row says otherwise. "
+            f"The result is {results.against}: to choose another row after reading this table is optimistic.",
         ]
     )
 

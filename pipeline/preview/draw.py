@@ -16,7 +16,7 @@ from data.video.frame_times import shown_at
 
 Colour = tuple[int, int, int]
 
-AGENT_COLOURS: tuple[Colour, ...] = ((240, 170, 20), (86, 190, 245), (60, 200, 140), (220, 130, 190), (235, 110, 60))
+AGENT_COLOURS: tuple[Colour, ...] = ((86, 190, 245), (240, 170, 20), (60, 200, 140), (220, 130, 190), (235, 110, 60))
 """RGB by agent, after the palette of Okabe and Ito for colour-blind readers."""
 
 WHITE, GREY, INK = (245, 245, 245), (150, 150, 150), (16, 18, 22)

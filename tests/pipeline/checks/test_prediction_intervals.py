@@ -85,7 +85,7 @@ def test_a_better_model_is_printed_beside_a_larger_error_of_guessing(seed, count
     rng = np.random.default_rng(seed)
     truth, group = rng.normal(size=count), rng.integers(0, count, count)
     accuracy = HeldOut(truth, truth + noise * rng.normal(size=count), np.arange(count) % 2, group).accuracy
-    printed = re.search(r"its mean error is (\S+), that of guessing the mean (\S+)$", str(accuracy))
+    printed = re.search(r"mean error is ([\d.]+), that of guessing the mean ([\d.]+)", str(accuracy))
     ours, guess = map(float, printed.groups())
     assert accuracy.performances == len(set(group.tolist()))
     assert ours < guess if accuracy.better else str(accuracy).startswith("not certainly better than guessing the mean")
