@@ -299,7 +299,7 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Flags:
         yield Flag(
             level,
             "unlike the training performances",
-            f"{detail}, most in {part}. A score of such a video can be further off than its interval says.",
+            f"{detail}, most in {part}.{' The score can be further off than its interval says.' * (level == 'warn')}",
             agent,
         )
 
@@ -345,7 +345,7 @@ def _difficulty(_: Facts, given: tuple[float | None, float, float]) -> Flags:
     announced, least, greatest = given
     if announced is None:
         detail = "A score is this times the announced difficulty, which this video lacks. Give it and score again"
-        fix = "--difficulty, or the column difficulty of labels.csv"
+        fix = "in the field on the page of all videos, with --difficulty, or in the column difficulty of labels.csv"
         yield Flag("info", EXECUTION_ALONE, f"{detail}: {fix}.", title=PER_DIFFICULTY)
     elif not least <= announced <= greatest:
         detail = f"It is {announced:g}, {least:g} to {greatest:g} in the training performances. Check it"

@@ -48,7 +48,10 @@ def evaluation_notes(
     if results.paper and results.performances < published:
         cautions.append(f"{results.performances} of {published} published performances; the paper's rows are of all")
     if requested.quick:
-        cautions.append("no inner validation (--quick): `train` may combine other systems")
+        cautions.append(
+            "no inner validation (--quick)"
+            f"{': `train` may combine other systems' * (method.combined and not 0 < results.users < MANY_USERS)}"
+        )
     combined = results.systems.get(COMBINED)
     facts = [f"{COMBINED}, which `train` fits, is {_members(results)}"] if combined and combined.chosen else []
     facts += [results.ceiling] if results.ceiling else []

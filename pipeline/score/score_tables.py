@@ -25,7 +25,7 @@ CSV_DECIMALS, JSON_DECIMALS = 6, 9
 
 NUMBERS = (
     "score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation", "difficulty",
-    "execution_alone",
+    "score_per_difficulty",
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def csv_text(rows: Sequence[Score]) -> str:
     """One line per video: `NUMBERS`, parts of the score, whether it is valid, flags, error, model, `raw_score`.
 
     The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase. Either
-    `score` or `execution_alone` is empty (`Score.quantity`); the parts belong to the other.
+    `score` or `score_per_difficulty` is empty (`Score.quantity`); the parts belong to the other.
 
     No cell can start a spreadsheet formula. Flags and errors name no folders of this machine.
     """
@@ -118,7 +118,7 @@ def scores_as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
         content["phases"] = [{**asdict(phase), **untimed, "score": sums.get(phase.name)} for phase in row.phases]
         content["phase_range_s"] = None if row.carried is None else list(row.carried.range_s)
         alone = row.quantity == PER_DIFFICULTY
-        content |= {"execution_alone": content["score"] if alone else None} | ({"score": None} if alone else {})
+        content |= {"score_per_difficulty": content["score"] if alone else None} | ({"score": None} if alone else {})
         del content["keys"], content["carried"], content["duration"]
         shown.append(content)
     return shown

@@ -49,7 +49,7 @@ LENGTH_DIGITS = 18
 
 PACKAGE = "pipeline.serve"
 
-CSV_NUMBERS = ("score", "low80", "high80", "difficulty", "execution_alone")
+CSV_NUMBERS = ("score", "low80", "high80", "difficulty", "score_per_difficulty")
 
 SHOWN = ("id", "suffix", "state", "created", "difficulty")
 """Fields of a submission that the page shows unchanged."""

@@ -72,7 +72,7 @@ Report.compare = (() => {
       }
       slider.value = phase;
       slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}${named(step)}, ${times}`);
-      part("now").textContent = `Step ${step + 1}${named(step)} · ${times}${sides[1].ahead ? " (the moment of B that moves most like that of A)" : ""}`;
+      part("now").textContent = `Step ${step + 1}${named(step)} · ${times}${sides[1].ahead ? " (the moment of B that moves most like that of A; poses can differ)" : ""}`;
       rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
     // Slightly inside the frame, so that rounding never shows the frame before.

@@ -74,10 +74,10 @@ def test_train_writes_it_into_the_run_folder_or_says_why_not(tmp_path):
 
     lines = trained(12, curve=True)
     written = json.loads((run / "curve.json").read_text())
-    assert sum(line.startswith("trained on") for line in lines) == len(written) == 4
+    assert sum(line.startswith("on average") for line in lines) == len(written) == 4
     assert not (run / "checkpoints/curve").exists(), "its trainings are kept until it is written"
     last = written[-1]
-    assert lines[-2].startswith(f"trained on {last['trained_on']:.3g}: error {last['mae']['value']:.3f}, ")
+    assert lines[-2].startswith(f"on average {last['trained_on']:.3g} labels: error {last['mae']['value']:.3f}, ")
     assert "would" not in " ".join(lines), "nothing is forecast"
     trained(12, folds=0)
     assert not (run / "curve.json").exists(), "it would be that of another model"

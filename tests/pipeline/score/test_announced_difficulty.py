@@ -62,7 +62,7 @@ def test_score_by_difficulty_is_called_so_everywhere(world, model, tmp_path):
     table = list(csv.DictReader(io.StringIO(csv_text(rows))))
     for form in (table, scores_as_json(rows)):
         assert [bool(one["score"]) for one in form] == [True, False, False]
-        assert [bool(one["execution_alone"]) for one in form] == [False, True, True]
+        assert [bool(one["score_per_difficulty"]) for one in form] == [False, True, True]
     columns, cells = Scores(rows).table()
     assert columns[1:3] == ("score", "score ÷ difficulty")
     assert ["info: score ÷ difficulty" in cell[-1] for cell in cells] == [False, True, True]

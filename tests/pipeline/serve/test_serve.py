@@ -151,7 +151,7 @@ def test_a_video_becomes_a_report(client, tmp_path):
     submission = done["id"]
     assert (done["score"], done["flags"], done["name"]) == (71.25, 1, "=dive.mp4")
     head, row = client.get("/scores.csv").text.splitlines()
-    assert head == "video,uploaded,score,low80,high80,difficulty,execution_alone,valid,notes"
+    assert head == "video,uploaded,score,low80,high80,difficulty,score_per_difficulty,valid,notes"
     assert row.startswith("'=dive.mp4,20")
     assert ",71.25,,,,,true," in row
     page = f"/submissions/{submission}"
