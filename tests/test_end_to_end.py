@@ -63,7 +63,7 @@ def test_unseen_videos_get_the_same_scores_twice_and_a_page(aqa, dives, trained,
         assert done.returncode == 0, done.stderr
     assert files[0].read_bytes() == files[1].read_bytes()
     row = next(csv.DictReader(files[0].open()))
-    assert np.isfinite(float(row["raw_score"]))
+    assert np.isfinite(float(row["unchecked_output"]))
     scored = json.loads(done.stdout)["videos"][0]
     # Five epochs on six videos do not beat guessing: the network's output stays, a score and its parts do not.
     assert (scored["valid"], scored["score"], row["score"], "step_1" in row) == (False, None, "", False)

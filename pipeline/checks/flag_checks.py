@@ -58,7 +58,7 @@ KIND_OF_VIDEO = (
 )
 """Checks that fail for videos of another kind. A good video may fail one; flags of two withhold the score."""
 
-TRAINED_ON, GUESSING = "used for training, so the score proves nothing", "not certainly better than guessing"
+TRAINED_ON, GUESSING = "used for training: the model's own score proves nothing", "not certainly better than guessing"
 EXECUTION_ALONE = "execution alone"
 """Kinds of flags that limit what a page shows."""
 PER_DIFFICULTY = "score ÷ difficulty"
@@ -299,7 +299,7 @@ def _distance(facts: Facts, distance: tuple[float, str]) -> Flags:
         yield Flag(
             level,
             "unlike the training performances",
-            f"{detail}, most in {part}.{' The score can be further off than its interval says.' * (level == 'warn')}",
+            f"{detail}, most in {part}.{' Scores of such videos can be further off.' * (level == 'warn')}",
             agent,
         )
 

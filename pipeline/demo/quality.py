@@ -150,7 +150,7 @@ def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
     ranks = [estimate_text(average.rho, 2).replace(" (", ", ").rstrip(")") for average in found]
     times = " whose predictions are multiplied by the announced difficulty" if times_difficulty else ""
     return (
-        f"On a dive that it has not seen, {MODEL} errs by {ours} points on average (rank correlation with the judges "
-        f"{ranks[0]}). A line through the difficulty alone errs by {difficulty} ({ranks[1]}), the mean by {mean}. "
+        f"On {results.performances} unseen dives {MODEL} errs by {ours} points on average (rank correlation with "
+        f"judges {ranks[0]}). A line by difficulty alone errs by {difficulty} ({ranks[1]}), the mean by {mean}. "
         f"{MODEL} is a network trained on rendered dives{times}."
     )

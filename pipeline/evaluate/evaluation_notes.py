@@ -103,7 +103,7 @@ def beside_guessing(results: EvaluationResults) -> Iterator[Note]:
         for part, guess in pairs
     )
     error, guessed = apart(ours, mean)
-    verdict = "no better" if ours >= mean else "better" if certain else "not certainly better"
+    verdict = "better" if certain else "not certainly better"
     yield Note(
         "fact" if certain else "caution",
         f"{results.against} is {verdict} than guessing the mean training score: mean error {error} against {guessed}"
@@ -155,7 +155,7 @@ def _row_notes(results: EvaluationResults, requested: RequestedRows) -> Iterator
 def _seen(method: Method, kind: str) -> str:
     """What was chosen after seeing results of this kind; or empty."""
     if (method.train.recipe, kind) == ("tools", "jigsaws"):
-        return "AIM's recipe 'tools' was chosen earlier, after seeing 4-fold results on JIGSAWS"
+        return "AIM's recipe 'tools' and the rule of combined for few users came after results on JIGSAWS"
     return ""
 
 
@@ -200,7 +200,8 @@ def _members(results: EvaluationResults) -> str:
     folds = {choice.fold: choice.chosen for choice in choices}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
     about = (
-        "economy and ridge' (the mean of a ridge regression and of the index behind 'economy of motion', scaled to it)"
+        "economy and ridge' (the mean of a ridge's prediction and of the index behind 'economy of motion', which has "
+        "the standard deviation of the ridge's predictions)"
     )
     shown = [
         f"'{name}'" if count == len(folds) else f"'{name}' in {count} of {counted(len(folds), 'fold')}"

@@ -97,7 +97,9 @@ def _table(
     def row(name: str, rho: Estimate, each: float | None, *others: float | None) -> TableRow:
         between, error = others or (None, None)
         lead = results.comparison and results.comparison.rows.get(name)
-        cells: dict[str, Cell] = {columns[-1]: lead.verdict if lead else None}
+        cells: dict[str, Cell] = {
+            columns[-1]: lead.verdict if lead else f"{'the result' * (name == results.against)}" or None
+        }
         cells |= {"rho": rho.value, INTERVAL: rho.interval, of_folds: each, BETWEEN: between, ERROR: error}
         kind: Kind = results.systems[name].kind if name in results.systems else "paper"
         return TableRow(name, tuple(cells[column] for column in columns), kind)
@@ -192,7 +194,7 @@ def fold_table(results: EvaluationResults) -> Table:
         if system.chosen and system.kind != "oracle"
     }
     return Table(
-        "Size of each fold, and choices inside its training part",
+        "Size of each fold, and the systems or epochs that its rows took",
         ("trained on", "held out", *choices),
         tuple(
             TableRow(part.fold, (str(part.train), str(part.test), *(row.get(part.fold) for row in choices.values())))

@@ -63,7 +63,7 @@ def section_of_evaluation(results: EvaluationResults) -> page.EvaluationSection:
         title=results.kind.capitalize(),
         rho=results.systems[name].average.rho,
         rho_of=f"Rank correlation of '{name}' with the judges"
-        f"{', fold means removed' if len(results.folds) > 1 else ''}",
+        f"{', means of users removed' if results.users else ', fold means removed' if len(results.folds) > 1 else ''}",
         rho_about=_about(results),
         predictions=predictions,
         table=main_table(results),

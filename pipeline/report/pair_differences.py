@@ -62,7 +62,7 @@ def _moved(difference: Difference, a: VideoSection, aligned: AlignedSteps, bound
     values = " and ".join(to_digits(v, variable.decimals) for v in (difference.low, difference.value))
     text = f"{who}{variable.subject} {gap(difference)} {variable.unit} {difference.direction} in B"
     step, whole = difference.furthest, difference.name == "delay"
-    when = "" if whole else f", {steps_named(a.result.steps, step, step)}"
+    when = "" if whole else f", {steps_named(a.result.steps, step, step)} of A"
     edges = [*bounds_b[:, 0], bounds_b[-1, 1]]
     moment = np.interp(aligned.bounds_b[step].mean(), edges, np.arange(len(edges)))
     return {

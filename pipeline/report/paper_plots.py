@@ -190,7 +190,7 @@ def _step_bars(axes: Axes, video: VideoSection) -> None:
     axes.axhline(0, color="black", linewidth=0.6)
     _name_phases(axes, video.result.steps)
     if is_known(video):
-        axes.set_title("Used for training, so the score proves nothing", fontsize=SMALL)
+        axes.set_title("Used for training: the model's own score proves nothing", fontsize=SMALL)
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)" if video.result.timed else "share of the performance")

@@ -35,7 +35,7 @@ def write_csv(path: Path, rows: Sequence[Score]) -> None:
 
 
 def csv_text(rows: Sequence[Score]) -> str:
-    """One line per video: `NUMBERS`, parts of the score, whether it is valid, flags, error, model, `raw_score`.
+    """One line per video: `NUMBERS`, parts of the score, whether it is valid, flags, error, model, `unchecked_output`.
 
     The parts are those of `ScoreParts`: constant, steps, the rest, and the sum over the steps of each phase. Either
     `score` or `score_per_difficulty` is empty (`Score.quantity`); the parts belong to the other.
@@ -47,7 +47,7 @@ def csv_text(rows: Sequence[Score]) -> str:
     phases = list(dict.fromkeys(phase.name for row in rows for phase in row.phases))
     shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
     shares += [cell(f"phase {name}") for name in phases]
-    lines = [["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "raw_score"]]
+    lines = [["video", *NUMBERS, *shares, "valid", "why", "level", "flags", "error", "model", "unchecked_output"]]
     for row, parts in each:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         of = {row.quantity: row.score}

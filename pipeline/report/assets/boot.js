@@ -16,6 +16,13 @@
     for (const name of ["pointerdown", "focusin"]) section.addEventListener(name, () => { if (players.has(section)) current = section; });
   }
   if (sections[0]?.open) current = sections[0];
+  // "+1" in a section's head leads to the other doubts, in place of closing the section.
+  Report.all("details.video > summary .chip.more").forEach((chip) => chip.addEventListener("click", (event) => {
+    event.preventDefault();
+    const section = chip.closest("details.video"), about = section.querySelector(".about");
+    section.open = about.open = true;
+    about.scrollIntoView({ block: "center" });
+  }));
   document.getElementById("open-all")?.addEventListener("click", () => sections.forEach((section) => { section.open = true; }));
 
   const root = document.getElementById("compare");

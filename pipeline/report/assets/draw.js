@@ -90,7 +90,10 @@ Report.drawing = (() => {
     };
     const choose = (kind) => {
       [tool, open] = [tool === kind ? null : kind, null];
-      if (tool) player.pause();
+      if (tool) {
+        player.pause();
+        player.unmark(); // rings of a difference would hide what is drawn
+      }
       if (tool === "note") {
         marks.push({ kind: tool, t: frameTime(), points: [], text: "" });
         tool = null;

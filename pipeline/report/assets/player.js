@@ -188,7 +188,7 @@ Report.player = (() => {
     held(section).strip = Report.phases(section, data, { seek, timeUnder });
     if (data.scored) {
       Report.choose.start(section, data, () => time);
-      marked = Report.drawing.start(section, canvas, data, { source, ratio, time: () => time, seek, pause: () => video?.pause(), redraw: () => show(time) });
+      marked = Report.drawing.start(section, canvas, data, { source, ratio, time: () => time, seek, pause: () => video?.pause(), unmark: () => { joints = []; }, redraw: () => show(time) });
     }
     const strip = section.querySelector(".steps")?.closest("figure");
     if (strip) Report.saving.offer(strip, () => [["step", "start_s", "end_s", "score", "attention", "phase"], ...data.steps.map((s, i) => [i + 1, data.timed ? s.start : null, data.timed ? s.end : null, s.score, s.interaction, s.phase])]);

@@ -44,7 +44,9 @@ def averaged(*chosen, **tests):
     return replace(made, systems={**made.systems, COMBINED: replace(made.systems[COMBINED], chosen=choices)})
 
 
-@pytest.mark.parametrize(("error", "word"), [(1.0, "better"), (14.9, "not certainly better"), (20.0, "no better")])
+@pytest.mark.parametrize(
+    ("error", "word"), [(1.0, "better"), (14.9, "not certainly better"), (20.0, "not certainly better")]
+)
 def test_the_first_note_compares_the_headline_with_guessing(error, word):
     made = made_results(
         {AIM: system(Estimate(0.5), mae=error), MEAN: system(Estimate(None), kind="baseline", mae=15.0)}

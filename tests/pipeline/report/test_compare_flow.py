@@ -98,7 +98,7 @@ def numbers_of(tab, a, b):
     assert tab.inner_text("#compare .difference").startswith(f"B \N{MINUS SIGN} A: {difference} points. The 80 %")
     assert [" ".join(text.split()) for text in tab.locator("#compare .moved li").all_inner_texts()] == [
         "Show B begins 0.12 s later in the movement (the lines below allow for it)",
-        "Show Left athlete: knees 40 degrees straighter in B (A and B: 90 and 130 degrees, step 7)",
+        "Show Left athlete: knees 40 degrees straighter in B (A and B: 90 and 130 degrees, step 7 of A)",
     ]
 
 

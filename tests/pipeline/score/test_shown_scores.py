@@ -105,7 +105,7 @@ def test_without_steps_or_a_finite_score_there_is_no_sum():
 
 
 def test_a_performance_with_a_bad_flag_has_no_score_anywhere_but_in_one_column(snapshot):
-    """A model of synchronised dives scores a person who walks; R and pandas find a number in the column raw_score."""
+    """A model of synchronised dives scores a person who walks; R and pandas find its output in unchecked_output."""
     steps = tuple(StepScore(i, i + 1, 4.5) for i in range(3))
     ends = {"interval80": (40.0, 50.0), "interval95": (30.0, 60.0)}
     given = {"percentile": 76.0, "steps": steps, "accuracy": accuracy(0.5), **ends}
