@@ -121,8 +121,8 @@ def _best_baseline(results: EvaluationResults) -> Iterator[Note]:
     value, name = max(known)
     lead = results.comparison and results.comparison.rows.get(name)
     tie = " (a tie)" if lead and lead.verdict == "tie" else ""
-    best = f"'{name}', the best trivial baseline, ranks higher than {results.against}: {value:.3f} against {ours:.3f}"
-    yield Note("caution", best + tie)
+    yield Note("caution", f"'{name}', the best trivial baseline, ranks higher than {results.against}: "
+               f"{value:.3f} against {ours:.3f}{tie}")  # fmt: skip
 
 
 def _network(results: EvaluationResults, method: Method) -> str:

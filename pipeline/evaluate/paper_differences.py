@@ -37,7 +37,7 @@ HASH_LETTERS = 12
 OPEN = {
     "the views of a trial are one sample, their scenes averaged (the paper uses all 206 videos)": "views",
     "hands are paired by their motion": "kinematics",
-    "all folds are ranked together": "folds",
+    "all folds are ranked together (the paper has correlations of single folds)": "folds",
     "an agent is the statistics of its channels in each step (timesteps.statistics)": "",
     "inputs are standardised, and scores scaled to 0 to 10, by the training part": "",
     "a prediction is the mean of all networks (the paper averages the results of 10 runs)": "",

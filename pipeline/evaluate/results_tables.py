@@ -98,7 +98,11 @@ def _table(
         between, error = others or (None, None)
         lead = results.comparison and results.comparison.rows.get(name)
         cells: dict[str, Cell] = {
-            columns[-1]: lead.verdict if lead else f"{'the result' * (name == results.against)}" or None
+            columns[-1]: lead.verdict
+            if lead
+            else f"{'the result' * (name == results.against)}"
+            f"{'one value per fold' * (name in systems and name != results.against and rho.value is None)}"
+            or None
         }
         cells |= {"rho": rho.value, INTERVAL: rho.interval, of_folds: each, BETWEEN: between, ERROR: error}
         kind: Kind = results.systems[name].kind if name in results.systems else "paper"

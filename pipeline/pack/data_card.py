@@ -22,7 +22,7 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 LIMITS = (
     "The features hold no picture and no path. They hold the ids and labels of the data set, whose own terms of use "
     "apply: add its licence and source before you pass them on.",
-    "Networks that were trained on other videos computed some of the features, which contain their errors.",
+    "Features of clips and pose come from networks that were trained on other videos, and contain their errors.",
 )
 
 
