@@ -102,7 +102,7 @@ class Progress:
         failed = f"{self.failed} failed, " if self.failed else ""
         counts = f"{self.done} of {self.total} done, {failed}{left} left"
         share = min(self.share, 0.99) if left else self.share  # never 100 % while items are left
-        return f"{counts}; {share:.0%} of the work, {self.time_left()}"
+        return f"{counts}; {share:.0%} of the work done, {self.time_left()}"
 
     def time_left(self) -> str:
         """The expected time to the end, in words."""

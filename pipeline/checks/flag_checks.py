@@ -58,7 +58,7 @@ KIND_OF_VIDEO = (
 )
 """Checks that fail for videos of another kind. A good video may fail one; flags of two withhold the score."""
 
-TRAINED_ON, GUESSING = "used for training: the model's own score proves nothing", "not certainly better than guessing"
+TRAINED_ON, GUESSING = "used for training", "not certainly better than guessing"
 EXECUTION_ALONE = "execution alone"
 """Kinds of flags that limit what a page shows."""
 PER_DIFFICULTY = "score ÷ difficulty"
@@ -166,7 +166,7 @@ def _measures(facts: Facts, *measures: tuple[str, str]) -> Known | None:
 
 def _detection(facts: Facts, rate: float) -> Flags:
     if rate < 0.5:
-        detail = f"All people of the model were detected in only {100 * rate:.0f} % of the frames."
+        detail = f"The people whom the model needs were all detected in only {100 * rate:.0f} % of the frames."
         yield Flag("bad" if rate < 0.25 else "warn", "people rarely detected", detail)
     gap = facts.measure("pose", "longest_gap_s")
     if gap is not None and facts.duration and gap > 0.25 * facts.duration:
@@ -332,7 +332,7 @@ def _intervals(facts: Facts, _: bool) -> Flags:
 
 def _trained_on(_: Facts, trained_on: bool) -> Flags:
     if trained_on:
-        detail = "The model has learned from a file of this performance."
+        detail = "The model has learned from a file of this performance, so its own score proves nothing."
         yield Flag("warn", TRAINED_ON, detail)
 
 

@@ -38,7 +38,7 @@ BLOCKS = (
     "the primary agent",
     "the secondary agents",
     "the whole picture",
-    "the trial descriptors",
+    "the movement as a whole",
     "length and visibility",
 )
 

@@ -150,7 +150,7 @@ def summary(results: EvaluationResults, *, times_difficulty: bool) -> str:
     ranks = [estimate_text(average.rho, 2).replace(" (", ", ").rstrip(")") for average in found]
     times = " whose predictions are multiplied by the announced difficulty" if times_difficulty else ""
     return (
-        f"On {results.performances} unseen dives {MODEL} errs by {ours} points on average (rank correlation with "
-        f"judges {ranks[0]}). A line by difficulty alone errs by {difficulty} ({ranks[1]}), the mean by {mean}. "
-        f"{MODEL} is a network trained on rendered dives{times}."
+        f"On {results.performances} dives, each predicted by networks that did not see it, {MODEL} errs by {ours} on "
+        f"average (rank correlation with judges {ranks[0]}). A line by difficulty errs by {difficulty} ({ranks[1]}), "
+        f"the mean by {mean}. {MODEL} is a network trained on rendered dives{times}."
     )

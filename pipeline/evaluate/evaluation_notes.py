@@ -200,8 +200,8 @@ def _members(results: EvaluationResults) -> str:
     folds = {choice.fold: choice.chosen for choice in choices}  # one choice for all tasks
     counts = Counter(name for chosen in folds.values() for name in chosen)
     about = (
-        "economy and ridge' (the mean of a ridge's prediction and of the index behind 'economy of motion', which has "
-        "the standard deviation of the ridge's predictions)"
+        "economy and ridge' (the mean of a ridge and of the index of economy, without a line, scaled to the standard "
+        "deviation of the ridge's predictions)"
     )
     shown = [
         f"'{name}'" if count == len(folds) else f"'{name}' in {count} of {counted(len(folds), 'fold')}"

@@ -158,7 +158,7 @@ def _note(results: EvaluationResults, tasks: Sequence[str], intervals: bool) -> 
             "A system that predicts one value per fold"
             f"{', as economy of motion does if its line would fall,' * ('economy of motion' in results.systems)}"
             " has no rho. Networks: mean prediction, last epoch, unless a row says otherwise. "
-            f"The result is {results.against}: to choose another row after reading this table is optimistic.",
+            f"The result is {results.against}. Rows above it may be there by chance; to choose one is optimistic.",
         ]
     )
 

@@ -23,7 +23,7 @@ def separation_line(results: EvaluationResults) -> str:
     for name, lead in leads.rows.items():
         by[lead.verdict].append(f"'{name}'")
     units = counted(leads.units, "user" if results.users else "performance")
-    how = f"paired permutation test over {units} at 5 %{'' if count == 1 else f' for all {count} rows at once'}"
+    how = f"paired permutation test over {units} at 5 %{'' if count == 1 else f' for all {count} rows at once, max-T'}"
     if all(lead.difference.interval is None for lead in leads.rows.values()):
         return f"{units} are too few to separate {counted(count, 'row')} from {leads.against}"
     ties = len(by["tie"])

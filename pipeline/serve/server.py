@@ -46,7 +46,7 @@ def run_server(folder: Path, scorer: Scorer, port: int, observer: Observer, host
     reads = sorted(scorer.reads, reverse=True)
     facts: dict[str, str | Accuracy] = {"model": str(scorer.folder), "reads": " and ".join(reads)}
     if scorer.model.calibration is not None:
-        facts["accuracy"] = scorer.model.calibration.accuracy
+        facts["accuracy"] = scorer.model.calibration.execution_alone.accuracy
     over_time = partial(progress_page, model=scorer.model_sha256)
     # Check the folder before the port: if both are in use, another port would not help.
     work, times = partial(score_upload, scorer, observer), scorer.model.times_difficulty

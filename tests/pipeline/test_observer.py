@@ -24,7 +24,7 @@ def now(monkeypatch):
 def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now):
     progress = Progress("videos")
     progress.plan({"a": 300, "b": 100}, 1)
-    assert str(progress) == "videos: 1 of 3 done, 2 left; 0% of the work, time left not known yet"
+    assert str(progress) == "videos: 1 of 3 done, 2 left; 0% of the work done, time left not known yet"
     now[0] += 30
     progress.inside("a", 80, 160, ("pose",))  # every second frame is decoded
     progress.inside("b", 0, 0, ("timesteps",))
@@ -35,7 +35,7 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(now):
     progress.finish("a")
     assert (progress.share, str(progress)) == (
         1.0,
-        "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work, finishing",
+        "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work done, finishing",
     )
 
 
@@ -44,7 +44,7 @@ def test_resumed_steps_count_from_where_they_began(now):
     progress.advance(200, 300)
     now[0] += 10
     progress.advance(210, 300)
-    assert str(progress) == "epochs: 210 of 300 done, 90 left; 10% of the work, about 2 min left"
+    assert str(progress) == "epochs: 210 of 300 done, 90 left; 10% of the work done, about 2 min left"
 
 
 def test_without_a_terminal_lines_come_in_time(monkeypatch):
@@ -65,7 +65,7 @@ def test_without_a_terminal_lines_come_in_time(monkeypatch):
         progress.advance(1, 4)
         said = lines(len(lines(0)) + 2)
     after = next(line for line in said if line != "epochs: preparing")
-    assert after == "epochs: 1 of 4 done, 3 left; 0% of the work, time left not known yet"
+    assert after == "epochs: 1 of 4 done, 3 left; 0% of the work done, time left not known yet"
 
 
 def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch):

@@ -19,7 +19,7 @@ def show(done: api.TrainedModel, typed: Typed) -> None:
     say(f"{networks} trained on {counted(len(done.train_ids), 'performance')}: {typed.out}")
     if done.guesses:
         alarm(f"{done.guesses}. This model gives no scores")
-        say(f"what may help: more scored videos than these {len(done.train_ids)}: begin with 20, a few dozen are usual")
+        say(f"what may help: more scored videos than {len(done.train_ids)}: at least 20 in all, a few dozen are usual")
     else:
         accuracy, *_ = result_lines(done)
         say(accuracy)

@@ -60,5 +60,5 @@ def test_every_dive_is_predicted_without_it_also_where_the_model_gives_no_score(
     assert results.audit.ok
     assert results.audit.untested == ()
     error = significant(results.systems[MODEL].average.mae or 0.0)
-    assert f"{MODEL} errs by {error} points on average" in summary(results, times_difficulty=False)
+    assert f"{MODEL} errs by {error} on average" in summary(results, times_difficulty=False)
     assert "multiplied by the announced difficulty" in summary(results, times_difficulty=True)
